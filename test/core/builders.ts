@@ -45,7 +45,7 @@ export function instant(text: string): Instant {
 export const NOW = instant('2026-01-15T09:00:00.000Z')
 export const LONG_AGO = instant('2025-09-01T00:00:00.000Z')
 export const DAY = 86_400_000
-/** A time so many milliseconds away from `NOW`. */
+/** The time so many milliseconds after `NOW`. */
 export const fromNow = (milliseconds: number): Instant =>
   instantFromMs(instantToMs(NOW) + milliseconds)
 
@@ -176,7 +176,7 @@ export const known = (
   ...more,
 })
 
-/** The decision, with `answer` given to the question if there is one; a second question is a failure. */
+/** The decision, answering a question to Admin with `answer`; a second question fails the test. */
 export function decide(given: EvaluationInput, answer: ApprovalAnswer = known()): Decision {
   const first = evaluate(given)
   const walk = first.ask === undefined ? first : evaluate(given, answer)
@@ -184,7 +184,7 @@ export function decide(given: EvaluationInput, answer: ApprovalAnswer = known())
   return walk.decision
 }
 
-/** What a store does: the rows under the three keys of one question, among all there are. */
+/** Selects the rows under the three keys of one question, as a store does. */
 export function rowsFor(rows: readonly AnyRow[], who: Principal, flag_key: string): RowsOfFlag {
   const byKey = new Map(rows.map((row) => [tableKey(row), row]))
   const find = <Row>(table: string, scope_id: string | null): RowOrBroken<Row> | null => {
@@ -206,7 +206,7 @@ export const sha256 = (text: string): string =>
 const ROOT = new URL('../../', import.meta.url)
 export const readArtefact = (path: string): string => readFileSync(new URL(path, ROOT), 'utf8')
 
-/** The contract's schemas, set up as the program sets them up. */
+/** The contract's schemas, compiled as the program compiles them. */
 export function contractSchemas(): (name: string) => ValidateFunction {
   const ajv = new Ajv2020({
     allErrors: true,

@@ -2,16 +2,16 @@ import { describe, expect, test } from 'vitest'
 import { parseAdminUrl, buildCheckUrl } from '../../../src/core/admin/admin-url.ts'
 import { hasUserPart, isLoopbackUrl } from '../../../src/core/auth/jwks-url.ts'
 
-describe('where Admin may be', () => {
+describe('the URL of Admin', () => {
   test.each([
     ['https://admin.pty.example', 'https://admin.pty.example/v1/sensitive/check'],
     ['https://admin.pty.example/', 'https://admin.pty.example/v1/sensitive/check'],
     ['https://pty.example/admin', 'https://pty.example/admin/v1/sensitive/check'],
     ['https://pty.example/admin//', 'https://pty.example/admin/v1/sensitive/check'],
     ['http://127.0.0.1:8080', 'http://127.0.0.1:8080/v1/sensitive/check'],
-  ])('%s', (text, asked) => {
+  ])('%s', (text, checkUrl) => {
     const url = parseAdminUrl(text)
-    expect(url && buildCheckUrl(url).href).toBe(asked)
+    expect(url && buildCheckUrl(url).href).toBe(checkUrl)
   })
 
   test.each([
@@ -23,7 +23,7 @@ describe('where Admin may be', () => {
     ['a fragment', 'https://admin.pty.example/#a'],
     ['no URL', 'admin'],
     ['loopback in the name', 'http://127.0.0.1.evil.example'],
-  ])('not %s', (_what, text) => {
+  ])('refuses %s', (_what, text) => {
     expect(parseAdminUrl(text)).toBeNull()
   })
 })
@@ -33,7 +33,7 @@ test.each([
   ['https://127.0.0.9', true],
   ['https://admin.example', false],
   ['https://10.0.0.1', false],
-])('%s is of this machine: %s', (text, own) => {
+])('%s stays on this machine: %s', (text, own) => {
   expect(isLoopbackUrl(new URL(text))).toBe(own)
 })
 

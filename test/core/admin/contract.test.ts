@@ -12,11 +12,11 @@ const SCHEMAS = {
   common: schema('common'),
 }
 
-test('the contract is the one that is pinned: whoever changes it agrees it with Admin first', () => {
+test('the contract matches its pin: a change is agreed with Admin first', () => {
   expect(sha256(formatAdminContract(SCHEMAS))).toBe(ADMIN_CONTRACT_SHA256)
 })
 
-test('every form that the messages name is a part of it, and no other', () => {
+test('the contract holds exactly the forms that the messages use', () => {
   const { request, response, common } = SCHEMAS
   const named = [...JSON.stringify([request, response]).matchAll(/\$defs\/([a-z_]+)/g)]
   const forms = new Set(named.map(([, name]) => name as string))
@@ -29,7 +29,7 @@ test('every form that the messages name is a part of it, and no other', () => {
   }
 })
 
-test('a form that is gone is a difference too', () => {
+test('a missing form changes the contract too', () => {
   expect(formatAdminContract({ ...SCHEMAS, common: { $defs: {} } })).not.toBe(
     formatAdminContract(SCHEMAS),
   )

@@ -11,7 +11,7 @@ import { contractSchemas, FLAG, fromNow, known, REF, TENANT, USER } from '../bui
 const QUESTION = { approval_ref: REF, flag_key: FLAG, tenant_id: TENANT, user_id: USER }
 const ANONYMOUS = { ...QUESTION, tenant_id: null, user_id: null }
 const schemas = contractSchemas()
-const asked = schemas('admin-check-request.schema.json')
+const fitsRequest = schemas('admin-check-request.schema.json')
 const answered = schemas('admin-check-response.schema.json')
 const VALID = formatCheckAnswer(QUESTION, known(), 'valid')
 const UNKNOWN = formatCheckAnswer(QUESTION, { status: 'unknown' }, 'unknown')
@@ -19,10 +19,10 @@ const UNKNOWN = formatCheckAnswer(QUESTION, { status: 'unknown' }, 'unknown')
 describe('a question', () => {
   test.each([
     ['of a tenant and user', QUESTION],
-    ['of nobody in particular', ANONYMOUS],
-  ])('%s is written and read alike, as the schema has it', (_whose, question) => {
+    ['of an anonymous caller', ANONYMOUS],
+  ])('%s is parsed back from its own text, and fits the schema', (_whose, question) => {
     const text = formatCheckRequest(question)
-    expect(asked(JSON.parse(text))).toBe(true)
+    expect(fitsRequest(JSON.parse(text))).toBe(true)
     expect(parseCheckRequest(text)).toEqual(question)
   })
 })
@@ -45,8 +45,8 @@ describe('an answer', () => {
     ['another flag', { ...QUESTION, flag_key: 'ff.other' }],
     ['another tenant', { ...QUESTION, tenant_id: 'T-other' }],
     ['another user', { ...QUESTION, user_id: 'U-other' }],
-    ['nobody in particular', ANONYMOUS],
-  ])('about %s is none', (_whom, other) => {
+    ['an anonymous caller', ANONYMOUS],
+  ])('about %s is refused', (_whom, other) => {
     for (const text of [VALID, UNKNOWN]) expect(parseCheckAnswer(text, other)).toBeNull()
   })
 
@@ -61,14 +61,14 @@ describe('an answer', () => {
     ['a member of every object', VALID.replace('{', '{"__proto__":null,')],
     ['a byte order mark', `\uFEFF${VALID}`],
     ['more than one', `${VALID}${VALID}`],
-    ['a day that there is not', VALID.replace(/"\d{4}-\d\d-\d\d/, '"2026-02-30')],
-    ['a state that nobody knows', VALID.replace('"valid"', '"granted"')],
-  ])('that is %s is none', (_what, text) => {
+    ['a day that does not exist', VALID.replace(/"\d{4}-\d\d-\d\d/, '"2026-02-30')],
+    ['an unknown state', VALID.replace('"valid"', '"granted"')],
+  ])('that is %s is refused', (_what, text) => {
     expect(parseCheckAnswer(text, QUESTION)).toBeNull()
   })
 })
 
-/** For each member: something of each kind that may stand there, or nothing. */
+/** For each member: a valid value of each kind, invalid ones, or none. */
 const PUT = [
   'null',
   'true',
@@ -90,7 +90,7 @@ const PUT = [
   undefined,
 ]
 
-describe('the schemas and the core have one opinion', () => {
+describe('the schemas and the core agree', () => {
   const changes = (text: string): readonly string[] =>
     [...Object.keys(JSON.parse(text) as object), 'more'].flatMap((name) =>
       PUT.map((put) => {
@@ -100,7 +100,7 @@ describe('the schemas and the core have one opinion', () => {
       }),
     )
 
-  test('of every answer with a member changed in every way', () => {
+  test('about every answer with one member changed in every way', () => {
     const bodies = [VALID, UNKNOWN].flatMap(changes).flatMap((body) => [body, ...changes(body)])
     expect(bodies.length).toBeGreaterThan(10_000)
     const verdicts = new Set<boolean>()
@@ -113,12 +113,12 @@ describe('the schemas and the core have one opinion', () => {
     expect(verdicts.size).toBe(2)
   })
 
-  test('of every question with a member changed in every way', () => {
+  test('about every question with one member changed in every way', () => {
     const bodies = [formatCheckRequest(QUESTION), formatCheckRequest(ANONYMOUS)].flatMap(changes)
     const verdicts = new Set<boolean>()
     for (const body of bodies) {
       const taken = parseCheckRequest(body) !== null
-      expect([body, taken]).toEqual([body, asked(JSON.parse(body))])
+      expect([body, taken]).toEqual([body, fitsRequest(JSON.parse(body))])
       verdicts.add(taken)
     }
     expect(verdicts.size).toBe(2)

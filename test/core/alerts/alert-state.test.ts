@@ -9,7 +9,7 @@ const one = (name: string, value: number, labels: Sample['labels'] = {}): Sample
   value,
   labels,
 })
-/** Scrapes a quarter of a minute apart. */
+/** Scrapes 15 s apart. */
 const scrapes = (...each: readonly (readonly Sample[])[]): readonly Scrape[] =>
   each.map((samples, at) => ({ at_ms: at * EVERY_MS, samples }))
 const series = (name: string, values: readonly number[], labels: Sample['labels'] = {}) =>
@@ -29,18 +29,18 @@ const of = (metric: string, labels: Readonly<Record<string, readonly string[]>> 
 
 describe('a value', () => {
   const up = getRule({ kind: 'value', of: of('up') }, { op: 'below', threshold: 1, for_s: 30 })
-  test('has to hold for its time, up to now, before the rule fires', () => {
+  test('fires the rule once it has held for its time, up to now', () => {
     expect(evaluateAlert(up, series('up', [1, 1]))).toBe('clear')
     expect(evaluateAlert(up, series('up', [1, 0, 0]))).toBe('pending')
     expect(evaluateAlert(up, series('up', [1, 0, 0, 0]))).toBe('firing')
     expect(evaluateAlert(up, series('up', [0, 0, 0, 1]))).toBe('clear')
     expect(evaluateAlert(up, series('up', [0, 1, 0]))).toBe('pending')
   })
-  test('of which nothing was heard holds not', () => {
+  test('without any sample does not fire', () => {
     expect(evaluateAlert(up, series('other', [0, 0, 0, 0]))).toBe('clear')
     expect(evaluateAlert(up, [])).toBe('clear')
   })
-  test('is above only past the threshold, and of the labels that are named', () => {
+  test('is above only beyond the threshold, and only for the named labels', () => {
     const rule = getRule(
       { kind: 'value', of: of('x', { state: ['open', 'ajar'] }) },
       { threshold: 1 },
@@ -52,13 +52,13 @@ describe('a value', () => {
   })
 })
 
-test('what is absent is there again as soon as there is one series', () => {
+test('absent clears as soon as one series exists', () => {
   const rule = getRule({ kind: 'absent', of: of('x') })
   expect(evaluateAlert(rule, series('y', [1]))).toBe('firing')
   expect(evaluateAlert(rule, series('x', [0]))).toBe('clear')
 })
 
-test('a share is of all series together', () => {
+test('a share sums all series', () => {
   const rule = getRule({ kind: 'share', of: of('now'), to: of('most') }, { threshold: 0.8 })
   const at = (...samples: readonly Sample[]) => evaluateAlert(rule, scrapes(samples))
   expect(at(one('now', 5), one('now', 4, { a: '1' }), one('most', 10))).toBe('firing')
@@ -71,20 +71,20 @@ test('a share is of all series together', () => {
 
 describe('a rate', () => {
   const rule = getRule({ kind: 'rate', of: of('n'), window_s: 60 }, { threshold: 1 })
-  test('is by how much a counter rises in a second', () => {
+  test('is the increase of a counter per second', () => {
     expect(evaluateAlert(rule, series('n', [100, 115]))).toBe('clear')
     expect(evaluateAlert(rule, series('n', [100, 116]))).toBe('firing')
   })
-  test('takes two scrapes, within the window', () => {
+  test('needs two scrapes within the window', () => {
     expect(evaluateAlert(rule, series('n', [1000]))).toBe('clear')
     expect(evaluateAlert(rule, series('n', [0, 900, 900, 900, 900, 900]))).toBe('clear')
     expect(evaluateAlert(rule, series('n', [0, 900, 900, 900, 900]))).toBe('firing')
   })
-  test('goes on where a counter began again at nothing', () => {
+  test('continues where a counter was reset to 0', () => {
     expect(evaluateAlert(rule, series('n', [1000, 20]))).toBe('firing')
     expect(evaluateAlert(rule, series('n', [1000, 10]))).toBe('clear')
   })
-  test('keeps series apart, however their labels are ordered', () => {
+  test('separates series, whatever the order of their labels', () => {
     const two = scrapes(
       [one('n', 10, { a: '1', b: '2' }), one('n', 900, { a: '2', b: '2' })],
       [one('n', 900, { a: '2', b: '2' }), one('n', 10, { b: '2', a: '1' })],
@@ -93,7 +93,7 @@ describe('a rate', () => {
   })
 })
 
-test('a ratio is of two rates', () => {
+test('a ratio divides two rates', () => {
   const rule = getRule(
     { kind: 'ratio', of: of('n', { code: ['500'] }), to: of('n'), window_s: 60 },
     { threshold: 0.5 },
@@ -117,7 +117,7 @@ describe('a quantile', () => {
     { threshold: 0.15 },
   )
   const none = buckets({ '0.1': 0, '0.2': 0, '+Inf': 0 })
-  test('is of what was observed within the window', () => {
+  test('uses the observations within the window', () => {
     const slow = buckets({ '0.1': 50, '0.2': 100, '+Inf': 100 })
     expect(evaluateAlert(rule, scrapes(none, slow))).toBe('firing')
     expect(evaluateAlert(rule, scrapes(slow, slow))).toBe('clear')
@@ -127,16 +127,16 @@ describe('a quantile', () => {
   })
   const risen = (counts: Readonly<Record<string, number>>) =>
     Object.entries(counts).map(([le, per_second]) => ({ labels: { le }, per_second }))
-  test('lies between bounds as if evenly spread', () => {
+  test('is interpolated linearly within a bucket', () => {
     expect(estimateQuantile(risen({ '2': 10, '1': 5, '+Inf': 10 }), 0.75)).toBe(1.5)
     expect(estimateQuantile(risen({ '1': 10, '+Inf': 10 }), 0.5)).toBe(0.5)
   })
-  test('past the last bound is that bound, and of nothing is none', () => {
+  test('beyond the last bound is that bound, and without observations absent', () => {
     expect(estimateQuantile(risen({ '1': 1, '+Inf': 10 }), 0.9)).toBe(1)
     expect(estimateQuantile(risen({ '1': 0, '+Inf': 0 }), 0.9)).toBeNull()
     expect(estimateQuantile([], 0.9)).toBeNull()
   })
-  test('adds up the buckets of several series; one without a bound is none of them', () => {
+  test('sums the buckets of several series, and ignores one without a bound', () => {
     const twice = [...risen({ '1': 1, '+Inf': 1 }), ...risen({ '1': 1, '+Inf': 3 })]
     expect(estimateQuantile(twice, 0.25)).toBe(0.5)
     expect(estimateQuantile([{ labels: {}, per_second: 4 }, ...risen({ '+Inf': 8 })], 1)).toBe(0)

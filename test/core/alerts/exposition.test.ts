@@ -15,7 +15,7 @@ s_bucket{le="+Inf"} +Inf
 s_sum -Inf
 s_count 2
 `
-test('reads heads and samples', () => {
+test('reads types, help texts and samples', () => {
   const read = parseExposition(GOOD)
   if (!read.ok) throw new Error(`${read.code} in line ${read.line}`)
   expect([...read.families]).toEqual([

@@ -23,12 +23,12 @@ const RECORD = appendToChain(
 )
 const TEXT = serializeRecord(RECORD)
 
-describe('a record that is read', () => {
-  test('is the one that was written', () => {
+describe('a parsed record', () => {
+  test('equals the written one', () => {
     expect(parseAuditRecord(node(TEXT))).toStrictEqual(RECORD)
   })
 
-  test('in another order, and with other members sorted, it is the same', () => {
+  test('is the same with its members in another order', () => {
     const { after: _, ...rest } = JSON.parse(TEXT) as Record<string, unknown>
     const members = Object.entries(rest).map(([name, held]) => `"${name}": ${JSON.stringify(held)}`)
     const turned = `{"after": {"b": [1, "x"], "a": 0.30000000000000004}, ${members.toReversed().join(', ')}}`
@@ -44,14 +44,14 @@ describe('a record that is read', () => {
     ['another member in its place', TEXT.replace('"phase"', '"phases"')],
     ['an inherited name in its place', TEXT.replace('"phase"', '"constructor"')],
     ['a member twice', TEXT.replace('"phase":"file"', '"actor":"ops.bob"')],
-    ['a number that is spelled in another way', TEXT.replace('[1,', '[1.0,')],
+    ['a number in another spelling', TEXT.replace('[1,', '[1.0,')],
     ['a number in a text', TEXT.replace('"seq":1', '"seq":"1"')],
-    ['a number that is none of ours', TEXT.replace('"seq":1', '"seq":1.5')],
+    ['a fraction', TEXT.replace('"seq":1', '"seq":1.5')],
     ['no number', TEXT.replace('"seq":1', '"seq":null')],
     ['a text that is null', TEXT.replace('"actor":"ops.bob"', '"actor":null')],
     ['a text that is a number', TEXT.replace('"auth_mode":null', '"auth_mode":1')],
     ['a lone surrogate', TEXT.replace('ops.bob', '\\ud800')],
-  ])('is none: %s', (_what, text) => {
+  ])('is refused: %s', (_what, text) => {
     expect(text).not.toBe(TEXT)
     expect(parseAuditRecord(node(text))).toBeNull()
   })

@@ -50,7 +50,7 @@ const TEXT =
   '"request_id":"req-1","seq":1,"target":"user/U1001/ff.a"}'
 
 describe('the chain', () => {
-  test('the first record hashes 64 noughts and its own RFC 8785 form', () => {
+  test('the first record hashes 64 zeros and its own RFC 8785 form', () => {
     const prev_hash = '0'.repeat(64)
     expect(EMPTY_HEAD).toEqual({ seq: 0, hash: prev_hash })
     expect(appendToChain(EVENT, EMPTY_HEAD, sha256)).toEqual({
@@ -61,14 +61,14 @@ describe('the chain', () => {
     })
   })
 
-  test('each record names the one before', () => {
+  test('each record holds the hash of its predecessor', () => {
     const first = appendToChain(EVENT, EMPTY_HEAD, sha256)
     const second = appendToChain(EVENT, first, sha256)
     expect(second).toMatchObject({ seq: 2, prev_hash: first.hash })
     expect(second.hash).not.toBe(first.hash)
   })
 
-  test('the line of a log is canonical JSON with all of the record in it', () => {
+  test('a log line is canonical JSON with every member of the record', () => {
     const record = appendToChain({ ...EVENT, actor: 'Ünï "x" \u0001' }, EMPTY_HEAD, sha256)
     const text = serializeRecord(record)
     expect(json(text)).toBe(text)
@@ -94,7 +94,7 @@ const events: fc.Arbitrary<AuditEvent> = fc.record({
   approval_ref: fc.option(word, { nil: null }),
   phase: word,
 })
-/** The first record that does not follow from the one before it, by its place; -1 where all do. */
+/** Index of the first record that is not linked to its predecessor; -1 where all are. */
 function firstBroken(records: readonly AuditRecord[]): number {
   return records.findIndex((record, at) => {
     const head = records[at - 1] ?? EMPTY_HEAD
@@ -115,8 +115,8 @@ const chains = fc
     ),
   )
 
-describe('a chain that somebody laid hands on', () => {
-  test('untouched it holds', () => {
+describe('a tampered chain', () => {
+  test('is valid while untouched', () => {
     fc.assert(
       fc.property(chains, (records) => {
         expect(firstBroken(records)).toBe(-1)
@@ -125,7 +125,7 @@ describe('a chain that somebody laid hands on', () => {
   })
 
   const FIELDS = Object.keys(appendToChain(EVENT, EMPTY_HEAD, sha256)) as (keyof AuditRecord)[]
-  test('a record has the members of page 5, but those of the sink', () => {
+  test('a record has the members of the audit envelope without those of the sink', () => {
     expect(FIELDS.toSorted()).toEqual(
       [
         'audit_id',
@@ -147,13 +147,13 @@ describe('a chain that somebody laid hands on', () => {
     )
   })
 
-  test.each(FIELDS)('another %s breaks it there', (field) => {
+  test.each(FIELDS)('breaks at a record with another %s', (field) => {
     const other = fc.oneof(word, fc.constant(null), fc.nat(), fc.constant(json('{"b":2}')))
     fc.assert(
       fc.property(chains, fc.nat(), other, (records, pick, value) => {
         const at = pick % records.length
         fc.pre(records[at]?.[field] !== value)
-        // Row texts are texts already: written as they are, so only another JSON text is another value.
+        // Row members are JSON texts and written unchanged, so only another JSON text is another value.
         fc.pre((field !== 'before' && field !== 'after') || value === null || value === '{"b":2}')
         const touched = records.map((record, i) =>
           i === at ? { ...record, [field]: value } : record,
@@ -163,7 +163,7 @@ describe('a chain that somebody laid hands on', () => {
     )
   })
 
-  test('a record dropped, doubled or moved breaks it where that was', () => {
+  test('breaks where a record was dropped, repeated or moved', () => {
     fc.assert(
       fc.property(chains, fc.nat(), (records, pick) => {
         const at = pick % (records.length - 1)
@@ -209,7 +209,7 @@ const put = (before: RowChange['before'], after: RowChange['after'], sensitive =
 })
 
 describe('the event of a change', () => {
-  test('says who did what to which row, when and in which phase', () => {
+  test('states actor, action, row, time and phase', () => {
     const [before, after] = [userRow(), userRow({ value: json('"new"'), revision: 6 })]
     const event = buildChangeEvent(write('user_override'), put(before, after), context)
     expect(event).toMatchObject({
@@ -255,11 +255,11 @@ describe('the event of a change', () => {
       'APP-1-a',
     ],
     ['none, for a tombstone', write('user_override'), userTombstone(), null],
-  ])('the approval it names: %s', (_situation, request, after, approval_ref) => {
+  ])('the approval that it names: %s', (_situation, request, after, approval_ref) => {
     expect(buildChangeEvent(request, put(null, after), context).approval_ref).toBe(approval_ref)
   })
 
-  test('the values of a sensitive flag stand in it as digests, never in clear', () => {
+  test('holds the values of a sensitive flag as digests, never in clear', () => {
     const [before, after] = [
       flagRow({ sensitive: true, default_value: json('"hush"') }),
       flagRow({ default_value: json('"hush-hush"') }),
@@ -285,7 +285,7 @@ describe('the event of a refusal', () => {
     ['tenant_override', 'delete', 'override.delete', `tenant/${TENANT}/${FLAG}`],
     ['user_override', 'put', 'override.put', `user/${USER}/${FLAG}`],
     ['user_override', 'delete', 'override.delete', `user/${USER}/${FLAG}`],
-  ] as const)('says what was asked of %s: %s', (table, action, word, target) => {
+  ] as const)('states the requested action on %s: %s', (table, action, word, target) => {
     const request = write(table, { action, body: { members: [['value', 'hush']] } })
     const { digest: _, ...where } = context
     expect(buildRefusalEvent({ request, code: 'forbidden' }, where)).toStrictEqual({
@@ -298,7 +298,7 @@ describe('the event of a refusal', () => {
     })
   })
 
-  test('names the approval that was offered', () => {
+  test('names the approval of the request', () => {
     const request = write('user_override', { approval: { approval_ref: REF, answer: known() } })
     expect(buildRefusalEvent({ request, code: 'forbidden' }, context).approval_ref).toBe(REF)
   })
@@ -308,13 +308,13 @@ describe('isSensitiveChange', () => {
   const [open, secret] = [flagRow(), flagRow({ sensitive: true })]
   test.each([
     ['a new flag that is not sensitive', put(null, open), null, false],
-    ['a new flag that is', put(null, secret), null, true],
+    ['a new flag that is sensitive', put(null, secret), null, true],
     ['a flag that becomes sensitive', put(open, secret), open, true],
-    ['a flag that was until now', put(secret, open), secret, true],
-    ['a flag that never was', put(open, open), open, false],
-    ['an override of a flag that is not', put(null, userRow()), open, false],
-    ['an override of one that is', put(userRow(), userTombstone()), secret, true],
-    ['an override of a flag that is gone', put(userRow(), userTombstone()), null, false],
+    ['a flag that stops being sensitive', put(secret, open), secret, true],
+    ['a flag that was never sensitive', put(open, open), open, false],
+    ['an override of a flag that is not sensitive', put(null, userRow()), open, false],
+    ['an override of a sensitive flag', put(userRow(), userTombstone()), secret, true],
+    ['an override of a missing flag', put(userRow(), userTombstone()), null, false],
   ])('%s', (_situation, change, flag, sensitive) => {
     expect(isSensitiveChange(change, flag)).toBe(sensitive)
   })

@@ -59,17 +59,17 @@ const [one, two, three, four, five, six] = CHAIN as [
 ]
 
 describe('a walk', () => {
-  test('over a whole chain comes to its end without a fault', () => {
+  test('over a whole chain ends without a fault', () => {
     const walk = walked(CHAIN)
     expect([walk.fault, walk.head]).toStrictEqual([null, { seq: 6, hash: at(6).hash }])
   })
 
-  test('says of each record whether all holds so far', () => {
+  test('tells after each record whether the chain is valid so far', () => {
     const walk = new ChainWalk(sha256)
     expect([one, three, four].map((next) => walk.take(next))).toStrictEqual([true, false, false])
   })
 
-  test('from a place begins behind it', () => {
+  test('from a head starts with the next record', () => {
     const from = { seq: 3, hash: at(3).hash }
     expect(walked([four, five], { from }).fault).toBeNull()
     expect(walked([five], { from }).fault).toMatchObject({ code: 'audit_dropped', seq: 4 })
@@ -77,40 +77,48 @@ describe('a walk', () => {
 
   const FORGED = rehashed({ ...three, actor: 'mallory' })
   test.each<[string, readonly (AuditRecord | null)[], unknown]>([
-    ['a member is another', [one, two, { ...three, actor: 'x' }, four], ['audit_changed', 3]],
-    ['the first is another', [{ ...one, phase: 'db' }, two], ['audit_changed', 1]],
-    ['one cannot be read', [one, two, null, four], ['audit_changed', 3]],
-    ['one is another, with a hash that fits', [one, two, FORGED, four, five], ['audit_changed', 3]],
+    ['a member was changed', [one, two, { ...three, actor: 'x' }, four], ['audit_changed', 3]],
+    ['the first record was changed', [{ ...one, phase: 'db' }, two], ['audit_changed', 1]],
+    ['a record is unreadable', [one, two, null, four], ['audit_changed', 3]],
     [
-      'the first goes on from something',
+      'a record was changed and its hash recomputed',
+      [one, two, FORGED, four, five],
+      ['audit_changed', 3],
+    ],
+    [
+      'the first record has a predecessor',
       [rehashed({ ...one, prev_hash: '1'.repeat(64) })],
       ['audit_changed', 1],
     ],
-    ['the first is gone', [two, three, four], ['audit_dropped', 1]],
-    ['one is gone', [one, two, four, five], ['audit_dropped', 3]],
-    ['several are gone', [one, five, six], ['audit_dropped', 2]],
-    ['one is gone and the next is changed', [one, { ...three, actor: 'x' }], ['audit_dropped', 2]],
-    ['two were swapped', [one, three, two, four], ['audit_reordered', 2]],
+    ['the first record is missing', [two, three, four], ['audit_dropped', 1]],
+    ['one record is missing', [one, two, four, five], ['audit_dropped', 3]],
+    ['several records are missing', [one, five, six], ['audit_dropped', 2]],
     [
-      'two swapped their numbers',
+      'one record is missing and the next was changed',
+      [one, { ...three, actor: 'x' }],
+      ['audit_dropped', 2],
+    ],
+    ['two records were swapped', [one, three, two, four], ['audit_reordered', 2]],
+    [
+      'two records swapped their numbers',
       [one, { ...three, seq: 2 }, { ...two, seq: 3 }],
       ['audit_reordered', 2],
     ],
-    ['one was moved to the end', [one, three, four, five, two], ['audit_reordered', 2]],
-    ['one is there twice', [one, two, two, three], ['audit_reordered', 3]],
-    ['one is there twice at the end', [one, two, one], ['audit_reordered', 1]],
-    ['one stands before the first', [{ ...one, seq: 0 }, one, two], ['audit_reordered', 1]],
-  ])('names the first record: %s', (_what, records, fault) => {
+    ['a record was moved to the end', [one, three, four, five, two], ['audit_reordered', 2]],
+    ['a record is repeated', [one, two, two, three], ['audit_reordered', 3]],
+    ['a record is repeated at the end', [one, two, one], ['audit_reordered', 1]],
+    ['a record precedes the first', [{ ...one, seq: 0 }, one, two], ['audit_reordered', 1]],
+  ])('reports the first fault: %s', (_what, records, fault) => {
     expect(findFault(records)).toStrictEqual(fault)
   })
 
-  test('behind its first fault finds no other', () => {
+  test('reports no fault after the first', () => {
     const walk = walked([one, { ...two, actor: 'x' }, three, null, six])
     expect(walk.fault).toMatchObject({ code: 'audit_changed', seq: 2 })
     expect(walk.head.seq).toBe(1)
   })
 
-  test('tells of a place whether the chain passes it', () => {
+  test('tells whether the chain contains a head', () => {
     const mark = (seq: number, hash = at(seq).hash) => ({ seq, hash })
     const marks = [EMPTY_HEAD, mark(2), mark(4, 'f'.repeat(64)), { seq: 7, hash: at(6).hash }]
     const walk = walked(CHAIN, { marks })

@@ -22,8 +22,8 @@ const ANONYMOUS = {
 const RULES = { modes: buildModeMatrix(MODES), dev_scopes: ['ff:registry:read'] }
 const headers = { user_id: USER, tenant_id: TENANT, scopes: ['ff:registry:read'] }
 
-describe('withoutToken', () => {
-  test('the headers of a developer, where they are allowed', () => {
+describe('authenticateWithoutToken', () => {
+  test('dev headers are accepted where they are allowed', () => {
     expect(authenticateWithoutToken({ token: null, dev_headers: headers }, 'dev+H', RULES)).toEqual(
       {
         mode: 'dev-headers',
@@ -35,14 +35,14 @@ describe('withoutToken', () => {
     )
   })
 
-  test('no more scopes than dev headers may give', () => {
+  test('dev headers grant only the allowed scopes', () => {
     const dev_headers = { ...headers, scopes: ['ff:operator', 'ff:registry:read'] }
     expect(authenticateWithoutToken({ token: null, dev_headers }, 'dev+H', RULES)).toMatchObject({
       scopes: ['ff:registry:read'],
     })
   })
 
-  test('nobody, where the matrix refuses those who bring nothing', () => {
+  test('a caller without credentials is refused where the matrix refuses it', () => {
     const closed = { ...RULES, modes: () => makeAuthRefusal('token_missing') }
     expect(authenticateWithoutToken({ token: null, dev_headers: null }, 'prod', closed)).toEqual({
       refused: 'token_missing',
@@ -50,7 +50,7 @@ describe('withoutToken', () => {
     })
   })
 
-  test('half the headers', () => {
+  test('dev headers without a tenant are accepted', () => {
     const dev_headers = { ...headers, tenant_id: null }
     expect(authenticateWithoutToken({ token: null, dev_headers }, 'dev+H', RULES)).toMatchObject(
       dev_headers,
@@ -62,12 +62,8 @@ describe('withoutToken', () => {
     ['headers in dev without the switch', headers, 'dev-H'],
     ['headers in prod', headers, 'prod'],
     ['nothing in prod', null, 'prod'],
-    [
-      'headers that break the grammar, where nobody reads them',
-      { ...headers, user_id: 'a:b' },
-      'prod',
-    ],
-  ] as const)('nobody: %s', (_situation, dev_headers, environment) => {
+    ['malformed headers where they are ignored', { ...headers, user_id: 'a:b' }, 'prod'],
+  ] as const)('anonymous: %s', (_situation, dev_headers, environment) => {
     expect(authenticateWithoutToken({ token: null, dev_headers }, environment, RULES)).toEqual(
       ANONYMOUS,
     )
@@ -76,14 +72,14 @@ describe('withoutToken', () => {
   test.each([
     ['user', { ...headers, user_id: 'a:b' }],
     ['tenant', { ...headers, tenant_id: '*' }],
-  ])('refused: a %s that breaks the grammar', (_situation, dev_headers) => {
+  ])('refused: a malformed %s', (_situation, dev_headers) => {
     expect(authenticateWithoutToken({ token: null, dev_headers }, 'dev+H', RULES)).toEqual({
       refused: 'context_invalid',
       http: 403,
     })
   })
 
-  test('outside dev with the switch no headers whatever give a principal', () => {
+  test('without FF_ENV=dev and the switch, no headers authenticate a caller', () => {
     const id = fc.option(fc.string(), { nil: null })
     const any = fc.record({ user_id: id, tenant_id: id, scopes: fc.array(fc.string()) })
     fc.assert(
@@ -100,7 +96,7 @@ describe('withoutToken', () => {
   })
 })
 
-describe('inContext', () => {
+describe('resolveNamedContext', () => {
   const unnamed = { tenant_id: null, user_id: null }
   const any = { scopes: [EVALUATE_ANY] }
 
@@ -108,8 +104,8 @@ describe('inContext', () => {
     ['a verified caller', principal()],
     ['a decode-only caller', decodeOnly()],
     ['a caller by headers', devHeaders()],
-    ['nobody', anonymous({ tenant_id: null, user_id: null })],
-  ])('%s who names no one stays who it is', (_situation, who) => {
+    ['an anonymous caller', anonymous({ tenant_id: null, user_id: null })],
+  ])('%s that names no other identity keeps its own', (_situation, who) => {
     expect(resolveNamedContext(who, unnamed)).toEqual(who)
   })
 
@@ -125,7 +121,7 @@ describe('inContext', () => {
     ['a verified caller, another user', principal(), { user_id: 'U2' }],
     ['a verified caller, another tenant', principal(), { tenant_id: 'T-2' }],
     [
-      'a verified caller without a tenant, one',
+      'a verified caller without a tenant, a tenant',
       principal({ tenant_id: null }),
       { tenant_id: 'T-2' },
     ],
@@ -133,7 +129,7 @@ describe('inContext', () => {
     ['a decode-only caller that claims the scope', decodeOnly(any), { user_id: 'U2' }],
     ['a caller by headers that claims the scope', devHeaders(any), { tenant_id: 'T-2' }],
     [
-      'a verified caller with a scope that is longer',
+      'a verified caller with a longer scope',
       principal({ scopes: [`${EVALUATE_ANY}x`] }),
       { user_id: 'U2' },
     ],
@@ -144,7 +140,7 @@ describe('inContext', () => {
     })
   })
 
-  test('a verified caller with the scope speaks for others, in part or in whole', () => {
+  test('a verified caller with the scope may name another user, tenant or both', () => {
     const who = principal(any)
     expect(resolveNamedContext(who, { tenant_id: 'T-2', user_id: 'U2' })).toEqual({
       ...who,
@@ -157,13 +153,13 @@ describe('inContext', () => {
     })
   })
 
-  test('nobody is who the request says', () => {
+  test('an anonymous caller takes the identity that the request names', () => {
     const unnamed = anonymous({ tenant_id: null, user_id: null })
     const named = { tenant_id: 'T-2', user_id: 'U2' }
     expect(resolveNamedContext(unnamed, named)).toEqual({ ...unnamed, ...named })
   })
 
-  test('a refusal stays a refusal, whoever is named', () => {
+  test('a refusal stays a refusal, whatever identity is named', () => {
     const no = makeAuthRefusal('signature_invalid')
     expect(resolveNamedContext(no, { tenant_id: 'T-2', user_id: 'U2' })).toBe(no)
     expect(isAuthRefusal(no)).toBe(true)

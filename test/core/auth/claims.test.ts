@@ -29,8 +29,8 @@ const without = (name: keyof typeof GOOD) => {
   return rest
 }
 
-describe('identityOf', () => {
-  test('says who it is and what it may', () => {
+describe('readIdentity', () => {
+  test('returns user, tenant and scopes', () => {
     expect(readIdentity(GOOD)).toEqual({
       user_id: 'U1001',
       tenant_id: 'T-1',
@@ -41,36 +41,36 @@ describe('identityOf', () => {
   test.each([
     ['no tenant', without('tid'), { tenant_id: null }],
     ['no scope', without('scope'), { scopes: [] }],
-    ['a scope that is no text', { ...GOOD, scope: ['ff:operator'] }, { scopes: [] }],
+    ['a scope that is not a text', { ...GOOD, scope: ['ff:operator'] }, { scopes: [] }],
     ['spaces between scopes', { ...GOOD, scope: ' a  b ' }, { scopes: ['a', 'b'] }],
   ])('%s', (_situation, claims, identity) => {
     expect(readIdentity(claims)).toMatchObject(identity)
   })
 })
 
-describe('timesHold', () => {
+describe('hasFiniteTimes', () => {
   test.each<[string, object, boolean]>([
     ['both', GOOD, true],
     ['neither', {}, true],
     ['an expiry that is a text', { exp: '1' }, false],
-    ['an expiry without end', { exp: Number.POSITIVE_INFINITY }, false],
+    ['an infinite expiry', { exp: Number.POSITIVE_INFINITY }, false],
     ['an expiry of null', { exp: null }, false],
     ['a start that is a text', { ...GOOD, nbf: '0' }, false],
-    ['a start before all time', { nbf: Number.NEGATIVE_INFINITY }, false],
+    ['an infinite start', { nbf: Number.NEGATIVE_INFINITY }, false],
   ])('%s: %s', (_situation, claims, holds) => {
     expect(hasFiniteTimes(claims as Readonly<Record<string, unknown>>)).toBe(holds)
   })
 })
 
-describe('claimFault', () => {
+describe('findClaimFault', () => {
   test.each([
-    ['all as it should be', GOOD],
+    ['all claims valid', GOOD],
     ['no tenant', without('tid')],
     ['no start', without('nbf')],
-    ['a start of this very second', { ...GOOD, nbf: SECONDS }],
+    ['a start in the current second', { ...GOOD, nbf: SECONDS }],
     ['a second left', { ...GOOD, exp: SECONDS + 1 }],
     ['several audiences, ours among them', { ...GOOD, aud: ['a', GOOD.aud] }],
-    ['claims that nobody asked for', { ...GOOD, admin: true, mode: 'none' }],
+    ['additional claims', { ...GOOD, admin: true, mode: 'none' }],
   ])('none: %s', (_situation, claims) => {
     expect(findClaimFault(claims, expected, NOW)).toBeNull()
   })
@@ -86,7 +86,7 @@ describe('claimFault', () => {
       ['several audiences, none ours', { ...GOOD, aud: ['a', 'b'] }, 'audience_mismatch'],
       ['no audience in the list', { ...GOOD, aud: [] }, 'audience_mismatch'],
       ['a start a second from now', { ...GOOD, nbf: SECONDS + 1 }, 'token_not_yet_valid'],
-      ['an end of this very second', { ...GOOD, exp: SECONDS }, 'token_expired'],
+      ['an end in the current second', { ...GOOD, exp: SECONDS }, 'token_expired'],
       ['an end in the past', { ...GOOD, exp: SECONDS - 1 }, 'token_expired'],
       ['a subject with a colon', { ...GOOD, sub: 'a:b' }, 'context_invalid'],
       ['an empty subject', { ...GOOD, sub: '' }, 'context_invalid'],
@@ -98,7 +98,7 @@ describe('claimFault', () => {
     expect(findClaimFault(claims, expected, NOW)).toBe(condition)
   })
 
-  // Page 2, order of checks: claims present, iss, aud, nbf, exp, ids.
+  // In the order of the checks: required claims, iss, aud, nbf, exp, ids.
   const IN_ORDER: readonly (readonly [ClaimCondition, object])[] = [
     ['claim_missing', { aud: undefined }],
     ['issuer_mismatch', { iss: 'x' }],
@@ -107,7 +107,7 @@ describe('claimFault', () => {
     ['token_expired', { exp: SECONDS - 1 }],
     ['context_invalid', { sub: 'a:b' }],
   ]
-  test('of several things that are wrong the first in the order of checks is named', () => {
+  test('of several faults, the first in the order of checks is reported', () => {
     for (let first = 0; first < IN_ORDER.length; first += 1) {
       const wrong = IN_ORDER.slice(first).map(([, claims]) => claims)
       const claims = Object.assign({}, GOOD, ...wrong.toReversed()) as typeof GOOD
@@ -116,7 +116,7 @@ describe('claimFault', () => {
     expect(IN_ORDER).toHaveLength(6)
   })
 
-  test('what has to be there is what is said to', () => {
+  test('the expectations decide which claims are required', () => {
     const { nbf: _, ...claims } = GOOD
     const more = { ...expected, required: [...expected.required, 'nbf'] }
     expect(findClaimFault(claims, more, NOW)).toBe('claim_missing')
@@ -128,7 +128,7 @@ describe('claimFault', () => {
     expect(findClaimFault({ ...GOOD, nbf: SECONDS }, expected, late)).toBe('token_not_yet_valid')
   })
 
-  test('clocks may differ by the leeway, and by no second more', () => {
+  test('clocks may differ by the leeway, and not by a second more', () => {
     const lenient = { ...expected, leeway_s: 60 }
     expect(findClaimFault({ ...GOOD, exp: SECONDS - 59 }, lenient, NOW)).toBeNull()
     expect(findClaimFault({ ...GOOD, exp: SECONDS - 60 }, lenient, NOW)).toBe('token_expired')

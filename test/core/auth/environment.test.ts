@@ -4,7 +4,7 @@ import { readEnvironment } from '../../../src/core/auth/environment.ts'
 import { DEFAULT_SETTINGS, SETTINGS } from '../../../src/core/settings/settings.ts'
 import type { Environment } from '../../../src/core/auth/types.ts'
 
-/** Of the texts of both settings, null where one is not given; a fault where there is no environment. */
+/** The environment by the texts of both settings (null where not given), or `fault`. */
 function getEnvironment(name: string | null, allow: string | null): Environment | 'fault' {
   const { FF_ENV, FF_ALLOW_DEV_HEADERS } = SETTINGS
   const environment = name === null ? null : FF_ENV.parse(name)
@@ -44,7 +44,7 @@ describe('readEnvironment', () => {
     })
   })
 
-  test('dev headers are let in with dev and true alone, whatever is said', () => {
+  test('dev headers are accepted only with dev and true', () => {
     const any = fc.option(fc.oneof(fc.string(), fc.constantFrom('dev', 'true', 'false', 'prod')))
     fc.assert(
       fc.property(any, any, (name, allow) => {

@@ -20,7 +20,7 @@ describe('the matrix of the contract', () => {
       for (const environment of ENVIRONMENTS) expect(matrix(condition, environment)).toBeDefined()
   })
 
-  test('lets nobody in outside dev who was not verified', () => {
+  test('accepts only verified callers outside dev', () => {
     const matrix = buildModeMatrix(MODES)
     for (const condition of CONDITIONS) {
       for (const environment of ['dev-H', 'prod'] as const) {
@@ -31,7 +31,7 @@ describe('the matrix of the contract', () => {
     }
   })
 
-  // Page 2: switching the key server off never turns one of these into a 200.
+  // An unreachable key server must never turn one of these refusals into a success.
   test.each(['alg_not_allowed', 'token_expired', 'audience_mismatch', 'token_malformed'] as const)(
     '%s is refused everywhere',
     (condition) => {
@@ -42,7 +42,7 @@ describe('the matrix of the contract', () => {
   )
 })
 
-describe('modeFaults', () => {
+describe('findModeFaults', () => {
   const changed = (id: string, change: Partial<ModeRow>): readonly ModeRow[] =>
     MODES.map((row) => (row.id === id ? { ...row, ...change } : row))
   const when = (condition: ModeRow['when'][number]['condition']): ModeRow['when'] => [
@@ -62,19 +62,19 @@ describe('modeFaults', () => {
       'crit_unsupported in dev+H',
     ],
     [
-      'two rows of one case differ',
+      'two rows for one case differ',
       changed('M-17', { outcome: { refused: 'token_malformed', http: 401 } }),
       'rows_contradict',
       'signature_invalid in dev+H',
     ],
     [
-      'one of them lets in',
+      'only one of two rows for a case refuses',
       changed('M-15', { outcome: decodeOnly }),
       'rows_contradict',
       'kid_absent in dev+H',
     ],
     [
-      'decode-only stands in prod',
+      'decode-only is accepted in prod',
       changed('M-06', { outcome: decodeOnly }),
       'not_outside_dev',
       'M-06',
@@ -86,19 +86,19 @@ describe('modeFaults', () => {
       'M-04',
     ],
     [
-      'a good one is not',
+      'a valid signature is not verified',
       changed('M-01', { outcome: { refused: 'token_malformed', http: 401 } }),
       'verified_without_signature',
       'M-01',
     ],
     [
-      'decode-only does not say that it is',
+      'decode-only lacks its warning',
       changed('M-02', { outcome: { ...decodeOnly, warnings: [] } }),
       'warning_differs',
       'M-02',
     ],
     [
-      'verified says that it is not',
+      'verified has the warning of decode-only',
       changed('M-01', {
         outcome: { mode: 'verified', source: 'jwt', warnings: ['auth_not_verified'] },
       }),
@@ -106,7 +106,7 @@ describe('modeFaults', () => {
       'M-01',
     ],
     [
-      'a refusal has the status of another',
+      'a refusal has the status of another refusal',
       changed('M-06', {
         when: when('keys_unreachable'),
         outcome: { refused: 'jwks_unreachable', http: 401 },

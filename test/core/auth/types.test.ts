@@ -8,7 +8,7 @@ import {
 import { anonymous } from '../builders.ts'
 
 describe('a refusal', () => {
-  // Page 2, mode matrix.
+  // The statuses of the mode matrix.
   const HTTP: readonly (readonly [AuthRefusalCode, number])[] = [
     ['signature_invalid', 401],
     ['alg_not_allowed', 401],
@@ -34,11 +34,11 @@ describe('a refusal', () => {
     },
   )
 
-  test('there is no refusal that the mode matrix does not have', () => {
+  test('has no code that the mode matrix lacks', () => {
     expect(Object.keys(AUTH_REFUSALS).sort()).toEqual(HTTP.map(([code]) => code).sort())
   })
 
-  test('is told from a principal that is nobody', () => {
+  test('is distinct from an anonymous principal', () => {
     expect(isAuthRefusal(makeAuthRefusal('token_expired'))).toBe(true)
     expect(isAuthRefusal(anonymous())).toBe(false)
   })

@@ -2,8 +2,8 @@ import { describe, expect, test } from 'vitest'
 import { serializeDecision } from '../../../src/core/evaluate/decision-text.ts'
 import { decide, facts, flagRow, json } from '../builders.ts'
 
-describe('decisionText', () => {
-  test('the envelope of page 1, member by member', () => {
+describe('serializeDecision', () => {
+  test('writes the decision envelope member by member', () => {
     expect(serializeDecision(decide(facts()))).toBe(
       '{"flag_key":"ff.checkout.new-flow","decision":"allow","value":"default","reason":"global_default","matched_scope":"global",' +
         '"reason_chain":[{"prec":1,"rule":"registered","outcome":"pass"},{"prec":2,"rule":"kill_switch","outcome":"pass"},' +
@@ -16,7 +16,7 @@ describe('decisionText', () => {
     )
   })
 
-  test('an object is served with its members in RFC 8785 order, numbers for names included', () => {
+  test('serves an object with its members in RFC 8785 order, also numeric names', () => {
     const default_value = json('{"b":1,"10":2,"9":3,"__proto__":4}')
     const flag = flagRow({ value_type: 'object', default_value, safe_value: json('{}') })
     expect(serializeDecision(decide(facts({ flag })))).toContain(
@@ -24,7 +24,7 @@ describe('decisionText', () => {
     )
   })
 
-  test('an unknown flag serves null', () => {
+  test('serves null for an unknown flag', () => {
     expect(serializeDecision(decide(facts({ flag: null })))).toContain('"value":null,')
   })
 })

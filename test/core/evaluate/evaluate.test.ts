@@ -17,14 +17,14 @@ import {
   userTombstone,
 } from '../builders.ts'
 
-/** What the chain came to, one short word for each rule. */
+/** The reason chain, one entry as number and outcome. */
 const steps = (given: Parameters<typeof decide>[0]): readonly string[] =>
   decide(given).reason_chain.map(({ prec, outcome }) => `${prec} ${outcome}`)
 const FREE = ['1 pass', '2 pass', '3 pass', '4 not_sensitive']
 
 describe('the eight rules', () => {
   test.each([
-    ['nobody registered the flag', facts({ flag: null }), 'flag_unknown', ['1 unknown']],
+    ['the flag is not registered', facts({ flag: null }), 'flag_unknown', ['1 unknown']],
     [
       'the flag is archived',
       facts({ flag: flagRow({ state: 'archived' }) }),
@@ -38,7 +38,7 @@ describe('the eight rules', () => {
       ['1 pass', '2 killed'],
     ],
     [
-      'nothing overrides',
+      'no override exists',
       facts(),
       'global_default',
       [...FREE, '5 absent', '6 absent', '7 matched'],
@@ -74,7 +74,7 @@ describe('the eight rules', () => {
       [...FREE, '5 absent', '6 absent', '7 matched'],
     ],
     [
-      'the caller names no user and no tenant',
+      'the caller has no user and no tenant',
       facts({
         user: userRow(),
         tenant: tenantRow(),
@@ -89,20 +89,20 @@ describe('the eight rules', () => {
   })
 
   test.each([
-    ['none', 'nobody', anonymous(), 'pass', null],
+    ['none', 'an anonymous caller', anonymous(), 'pass', null],
     ['none', 'a decode-only caller', decodeOnly(), 'pass', null],
     ['none', 'a caller by headers', devHeaders(), 'pass', null],
     ['none', 'a verified caller', principal(), 'pass', null],
-    ['any', 'nobody', anonymous(), 'missing', 'auth_required'],
+    ['any', 'an anonymous caller', anonymous(), 'missing', 'auth_required'],
     ['any', 'a decode-only caller', decodeOnly(), 'pass', null],
     ['any', 'a caller by headers', devHeaders(), 'pass', null],
     ['any', 'a verified caller', principal(), 'pass', null],
-    ['verified', 'nobody', anonymous(), 'missing', 'auth_required'],
+    ['verified', 'an anonymous caller', anonymous(), 'missing', 'auth_required'],
     ['verified', 'a decode-only caller', decodeOnly(), 'not_verified', 'auth_not_verified'],
     ['verified', 'a caller by headers', devHeaders(), 'not_verified', 'auth_not_verified'],
     ['verified', 'a verified caller', principal(), 'pass', null],
   ] as const)(
-    'a flag that requires %s, asked by %s',
+    'a flag that requires %s, evaluated for %s',
     (required_auth, _who, by, outcome, reason) => {
       const decision = decide(facts({ flag: flagRow({ required_auth }), by, user: userRow() }))
       expect(decision.reason_chain[2]).toEqual({ prec: 3, rule: 'authentication', outcome })
@@ -111,67 +111,67 @@ describe('the eight rules', () => {
     },
   )
 
-  test('what a flag requires is asked before what makes it sensitive', () => {
+  test('required_auth is checked before the approval of a sensitive flag', () => {
     const flag = flagRow({ required_auth: 'verified', sensitive: true })
     expect(decide(facts({ flag, by: anonymous() })).reason).toBe('auth_required')
     expect(decide(facts({ flag, by: decodeOnly() })).reason_chain.at(-1)).toMatchObject({ prec: 3 })
   })
 })
 
-describe('nothing is guessed', () => {
+describe('the fail-safe', () => {
   test.each([
-    ['the flag cannot be read', facts({ flag: broken }), 'row_broken', 1, []],
+    ['the flag row is unreadable', facts({ flag: broken }), 'row_broken', 1, []],
     [
-      'the flag is another one',
+      'the row belongs to another flag',
       facts({ flag: flagRow({ flag_key: 'ff.other' }) }),
       'row_foreign',
       1,
       [],
     ],
     [
-      'the user’s override cannot be read',
+      'the user override is unreadable',
       facts({ user: broken, tenant: tenantRow() }),
       'row_broken',
       5,
       FREE,
     ],
     [
-      'the tenant’s override cannot be read',
+      'the tenant override is unreadable',
       facts({ tenant: broken }),
       'row_broken',
       6,
       [...FREE, '5 absent'],
     ],
     [
-      'the override is another user’s',
+      'the override belongs to another user',
       facts({ user: userRow({ user_id: 'U2' }) }),
       'row_foreign',
       5,
       FREE,
     ],
     [
-      'the override is another flag’s',
+      'the override belongs to another flag',
       facts({ tenant: tenantRow({ flag_key: 'ff.other' }) }),
       'row_foreign',
       6,
       [...FREE, '5 absent'],
     ],
     [
-      'the user’s value is of another type',
+      'the value of the user override has another type',
       facts({ user: userRow({ value: json('1') }), tenant: tenantRow() }),
       'value_type_mismatch',
       5,
       FREE,
     ],
     [
-      'the tenant’s value is of no type',
+      'the value of the tenant override has no flag type',
       facts({ tenant: tenantRow({ value: json('[]') }) }),
       'value_type_mismatch',
       6,
       [...FREE, '5 absent'],
     ],
     [
-      'the default is of another type',
+      'the default has another type',
       facts({ flag: flagRow({ default_value: json('true') }) }),
       'value_type_mismatch',
       7,
@@ -190,7 +190,7 @@ describe('nothing is guessed', () => {
     })
   })
 
-  test('a live override that has no value is not passed over', () => {
+  test('a live override without a value is not skipped', () => {
     const { value: _, ...bare } = userRow()
     expect(decide(facts({ user: bare })).reason_chain.at(-1)).toMatchObject({
       cause: 'value_type_mismatch',
@@ -198,12 +198,12 @@ describe('nothing is guessed', () => {
     })
   })
 
-  test('an expired override is passed over, whatever its value is', () => {
+  test('an expired override is skipped, whatever its value is', () => {
     const user = userRow({ value: json('1'), expires_at: NOW })
     expect(decide(facts({ user })).reason).toBe('global_default')
   })
 
-  test('rules that come to no end come to rule 8', () => {
+  test('rules without a decision end in rule 8', () => {
     const given = facts()
     expect(evaluate(given, undefined, []).decision).toMatchObject({
       decision: 'deny',
@@ -229,7 +229,7 @@ describe('the envelope', () => {
     })
   })
 
-  test('a matched entry names its revision, an expired one its expiry too', () => {
+  test('a matched entry holds its revision, an expired one also its expiry', () => {
     const given = facts({ user: userRow({ expires_at: NOW }), tenant: tenantRow() })
     expect(decide(given).reason_chain.slice(4)).toEqual([
       { prec: 5, rule: 'user_override', outcome: 'expired', revision: 5, expires_at: NOW },
@@ -246,8 +246,8 @@ describe('the envelope', () => {
       3,
     ],
     ['an unknown flag has neither value nor revision', null, null, null],
-    ['a row of another flag lends nothing', flagRow({ flag_key: 'ff.other' }), null, null],
-    ['a row that cannot be read lends nothing', broken, null, null],
+    ['a row of another flag gives no safe value', flagRow({ flag_key: 'ff.other' }), null, null],
+    ['an unreadable row gives no safe value', broken, null, null],
   ])('%s', (_situation, flag, value, flag_revision) => {
     expect(decide(facts({ flag, user: userRow() }))).toMatchObject({
       decision: 'deny',
@@ -257,7 +257,7 @@ describe('the envelope', () => {
     })
   })
 
-  test('meta says who asked, when, and of which backing', () => {
+  test('meta holds caller, time and backing', () => {
     const by = devHeaders({ tenant_id: null })
     expect(decide({ ...facts({ by, ref: REF }), backing_state: 'db' }).meta).toEqual({
       auth_mode: 'dev-headers',
@@ -277,7 +277,7 @@ describe('the envelope', () => {
   test.each([
     ['allowed', facts({ by: decodeOnly() })],
     ['denied', facts({ by: decodeOnly(), flag: null })],
-  ])('the warnings of the door are in it, %s', (_situation, given) => {
+  ])('holds the warnings of the authenticator: %s', (_situation, given) => {
     expect(decide(given).warnings).toEqual(['auth_not_verified', 'jwks_unreachable'])
   })
 })

@@ -11,39 +11,34 @@ import {
   userTombstone,
 } from '../builders.ts'
 
-describe('overrideLayer', () => {
+describe('readOverrideLayer', () => {
   test.each([
     ['no row', 'user', facts(), 'absent'],
     ['a row', 'user', facts({ user: userRow() }), 'matched'],
     ['a row of the other scope', 'user', facts({ tenant: tenantRow() }), 'absent'],
     ['a row of a tenant', 'tenant', facts({ tenant: tenantRow() }), 'matched'],
     [
-      'a row, and a caller without a user',
+      'a row, but the caller has no user',
       'user',
       facts({ user: userRow(), by: principal({ user_id: null }) }),
       'absent',
     ],
     [
-      'a row, and a caller without a tenant',
+      'a row, but the caller has no tenant',
       'tenant',
       facts({ tenant: tenantRow(), by: principal({ tenant_id: null }) }),
       'absent',
     ],
     ['a tombstone', 'user', facts({ user: userTombstone() }), 'absent'],
+    ['a row that expires now', 'user', facts({ user: userRow({ expires_at: NOW }) }), 'expired'],
     [
-      'a row that ends this instant',
-      'user',
-      facts({ user: userRow({ expires_at: NOW }) }),
-      'expired',
-    ],
-    [
-      'a row that ended a millisecond ago',
+      'a row that expired a millisecond ago',
       'tenant',
       facts({ tenant: tenantRow({ expires_at: fromNow(-1) }) }),
       'expired',
     ],
     [
-      'a row that ends in a millisecond',
+      'a row that expires in a millisecond',
       'user',
       facts({ user: userRow({ expires_at: fromNow(1) }) }),
       'matched',
@@ -53,7 +48,7 @@ describe('overrideLayer', () => {
   })
 
   test.each([
-    ['a row that cannot be read', 'user', facts({ user: broken }), 'row_broken'],
+    ['an unreadable row', 'user', facts({ user: broken }), 'row_broken'],
     ['a row of another user', 'user', facts({ user: userRow({ user_id: 'U2' }) }), 'row_foreign'],
     [
       'a row of another tenant',
@@ -67,7 +62,7 @@ describe('overrideLayer', () => {
       facts({ tenant: tenantRow({ flag_key: 'ff.other' }) }),
       'row_foreign',
     ],
-  ] as const)('is not to be relied on: %s', (_situation, scope, given, cause) => {
+  ] as const)('is unreadable: %s', (_situation, scope, given, cause) => {
     expect(readOverrideLayer(given, scope)).toEqual({ outcome: 'unreadable', cause })
   })
 })

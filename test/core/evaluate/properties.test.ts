@@ -135,7 +135,7 @@ const anyAnswer: fc.Arbitrary<ApprovalAnswer> = fc.oneof(
     expires_at: times,
   }),
 )
-/** Sensitive flags, and what Admin says is good news more often than not. */
+/** Sensitive flags, with mostly valid approvals. */
 const sensitiveFacts = fc.tuple(anyFacts, anyFlag).map(([given, row]): EvaluationInput => {
   const flag = { row: { ...row, flag_key: FLAG, sensitive: true, state: 'active' as const } }
   return { ...given, rows: { ...given.rows, flag } }
@@ -146,7 +146,7 @@ const goodNews = fc.oneof(
 )
 const MANY = examples(1000)
 
-/** The outcomes that let a request through to the next rule; every other one ends the walk (page 1). */
+/** The outcomes that continue to the next rule; every other outcome is final. */
 const GOES_ON: Readonly<Record<string, readonly string[]>> = {
   registered: ['pass'],
   kill_switch: ['pass'],
@@ -164,7 +164,7 @@ describe('every question has a decision', () => {
     validate = contractSchemas()('decision.schema.json')
   })
 
-  test('an envelope that fits its schema, after one question to Admin at most', () => {
+  test('the decision fits its schema, after at most one question to Admin', () => {
     fc.assert(
       fc.property(anyFacts, anyAnswer, (given, answer) => {
         const decision = decide(given, answer)
@@ -174,7 +174,7 @@ describe('every question has a decision', () => {
     )
   })
 
-  test('the chain climbs, goes on while nothing decides, and ends where something does', () => {
+  test('the chain is in order, continues while no rule decides, and ends where one does', () => {
     fc.assert(
       fc.property(anyFacts, anyAnswer, (given, answer) => {
         const chain = decide(given, answer).reason_chain
@@ -185,7 +185,7 @@ describe('every question has a decision', () => {
         const climbing = precs.every((prec, at) => at === 0 || prec > (precs[at - 1] ?? 9))
         expect(climbing).toBe(true)
         const last = precs.at(-1) ?? 0
-        // No rule is left out on the way; only the jump to rule 8 may pass over some.
+        // No rule is skipped, except by the jump to rule 8.
         expect(precs.slice(0, -1)).toEqual(precs.slice(0, -1).map((_, at) => at + 1))
         if (last < 8) expect(last).toBe(precs.length)
       }),
@@ -193,7 +193,7 @@ describe('every question has a decision', () => {
     )
   })
 
-  test('the reason is that of the rule that decided', () => {
+  test('the reason is that of the deciding rule', () => {
     fc.assert(
       fc.property(anyFacts, anyAnswer, (given, answer) => {
         const { reason, reason_chain, decision } = decide(given, answer)
@@ -217,7 +217,7 @@ describe('every question has a decision', () => {
     )
   })
 
-  test('what is served fits the type of the flag, or is null on a deny', () => {
+  test('the served value fits the type of the flag, or is null on a deny', () => {
     fc.assert(
       fc.property(anyFacts, anyAnswer, (given, answer) => {
         const { decision, value, matched_scope, meta } = decide(given, answer)
@@ -237,7 +237,7 @@ describe('every question has a decision', () => {
     )
   })
 
-  test('a sensitive flag is allowed only to the verified, with an approval that holds', () => {
+  test('a sensitive flag is allowed only to verified callers with a valid approval', () => {
     fc.assert(
       fc.property(sensitiveFacts, goodNews, (given, answer) => {
         const { decision, meta, warnings } = decide(given, answer)
@@ -252,7 +252,7 @@ describe('every question has a decision', () => {
     )
   })
 
-  test('the warnings are sorted, none stands there twice, and the door’s are among them', () => {
+  test('the warnings are sorted, distinct, and include those of the authenticator', () => {
     fc.assert(
       fc.property(anyFacts, anyAnswer, (given, answer) => {
         const { warnings } = decide(given, answer)
@@ -262,7 +262,7 @@ describe('every question has a decision', () => {
     )
   })
 
-  test('the same question has the same answer, on either backing', () => {
+  test('the same question has the same answer on both backings', () => {
     fc.assert(
       fc.property(anyFacts, anyAnswer, (given, answer) => {
         const onFile = serializeDecision(decide({ ...given, backing_state: 'file' }, answer))
@@ -273,7 +273,7 @@ describe('every question has a decision', () => {
   })
 })
 
-describe('time passes one way', () => {
+describe('as time passes', () => {
   const aged = fc
     .tuple(anyFacts, anyFlag, fc.tuple(times, times), anyAnswer)
     .map(([given, row, [a, b], answer]) => {
@@ -315,7 +315,7 @@ describe('time passes one way', () => {
     )
   })
 
-  test('on a flag that is not sensitive, only what is served may go as time passes, never come', () => {
+  test('on a flag that is not sensitive, overrides only cease to be served', () => {
     const HEIGHT = { user: 0, tenant: 1, global: 2 }
     fc.assert(
       fc.property(aged, ({ given, earlier, later }) => {
@@ -331,11 +331,11 @@ describe('time passes one way', () => {
   })
 })
 
-describe('what has nothing to do with a question does not change its answer', () => {
+describe('unrelated data does not change an answer', () => {
   const text = (given: EvaluationInput, answer: ApprovalAnswer): string =>
     serializeDecision(decide(given, answer))
 
-  test('other flags, and the overrides of other tenants and users, in whatever order', () => {
+  test('other flags, and overrides of other tenants and users, in any order', () => {
     const elsewhere = fc.oneof(
       anyFlag.map((row): AnyRow => ({ ...row, flag_key: 'ff.checkout.new' })),
       anyUser.map((row): AnyRow => ({ ...row, user_id: TENANT })),
@@ -360,7 +360,7 @@ describe('what has nothing to do with a question does not change its answer', ()
     )
   })
 
-  test('a layer that the caller has no id for', () => {
+  test('a layer for which the caller has no id', () => {
     fc.assert(
       fc.property(anyFacts, stored(anyTenant), anyAnswer, (given, tenant, answer) => {
         const without = { ...given, principal: { ...given.principal, tenant_id: null } }
@@ -370,7 +370,7 @@ describe('what has nothing to do with a question does not change its answer', ()
     )
   })
 
-  test('a tombstone, which is the same as no row at all', () => {
+  test('a tombstone, which equals no row', () => {
     fc.assert(
       fc.property(anyFacts, times, revisions, anyAnswer, (given, deleted_at, revision, answer) => {
         const gone = { row: { ...bare(userRow({ revision })), deleted_at } }
@@ -381,7 +381,7 @@ describe('what has nothing to do with a question does not change its answer', ()
     )
   })
 
-  test('a tenant override below a user override that is served', () => {
+  test('a tenant override below a served user override', () => {
     fc.assert(
       fc.property(anyFacts, texts, stored(anyTenant), (given, value, tenant) => {
         const [flag, user] = [{ row: flagRow() }, { row: userRow({ value }) }]
@@ -393,7 +393,7 @@ describe('what has nothing to do with a question does not change its answer', ()
     )
   })
 
-  test('an approval that somebody named, where the flag is not sensitive', () => {
+  test('a named approval of a flag that is not sensitive', () => {
     fc.assert(
       fc.property(anyFacts, maybe(fc.constantFrom(REF, OTHER_REF)), (given, approval_ref) => {
         fc.pre(given.rows.flag?.row?.sensitive !== true)

@@ -5,7 +5,7 @@ test.each([
   ['none', ['verified', 'decode-only', 'dev-headers', 'none']],
   ['any', ['verified', 'decode-only', 'dev-headers']],
   ['verified', ['verified']],
-] as const)('required_auth %s is met by %s', (required, met) => {
+] as const)('required_auth %s is satisfied by %s', (required, satisfying) => {
   const modes = ['verified', 'decode-only', 'dev-headers', 'none'] as const
-  expect(modes.filter((mode) => satisfiesRequiredAuth(mode, required))).toEqual(met)
+  expect(modes.filter((mode) => satisfiesRequiredAuth(mode, required))).toEqual(satisfying)
 })

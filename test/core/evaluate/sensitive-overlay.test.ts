@@ -28,13 +28,13 @@ const sensitive = flagRow({ sensitive: true, required_auth: 'none' })
 const facts = (more: Parameters<typeof factsOf>[0] = {}) => factsOf({ flag: sensitive, ...more })
 const NO_CALLS = { approval_ref: null, ttl_state: null }
 
-describe('who is not verified learns nothing, and Admin hears nothing', () => {
+describe('an unverified caller learns nothing, and Admin is not called', () => {
   test.each([
     ['decode-only', decodeOnly(), {}],
     ['dev headers', devHeaders(), {}],
-    ['nobody in particular', anonymous(), {}],
+    ['an anonymous caller', anonymous(), {}],
     [
-      'verified by keys too old',
+      'verified by a stale key set',
       principal({ key_set_stale: true, warnings: ['jwks_stale'] }),
       { jwks_stale: true },
     ],
@@ -57,29 +57,29 @@ describe('who is not verified learns nothing, and Admin hears nothing', () => {
     })
   })
 
-  test('keys too old are good enough for a flag that is not sensitive', () => {
+  test('a stale key set is accepted for a flag that is not sensitive', () => {
     const given = factsOf({ by: principal({ key_set_stale: true }) })
     expect(decide(given).decision).toBe('allow')
   })
 })
 
-describe('which approval is asked about', () => {
+describe('the approval that Admin is asked about', () => {
   test.each([
-    ['the one on the request', facts({ ref: REF }), REF],
+    ['that of the request', facts({ ref: REF }), REF],
     [
-      'the one on the request, though the override names another',
+      'that of the request, though the override names another',
       facts({ ref: REF, user: userRow({ approval_ref: OTHER }) }),
       REF,
     ],
     ['that of the user override', facts({ user: userRow({ approval_ref: REF }) }), REF],
     ['that of the tenant override', facts({ tenant: tenantRow({ approval_ref: REF }) }), REF],
     [
-      'the user’s before the tenant’s',
+      'that of the user override before that of the tenant override',
       facts({ user: userRow({ approval_ref: REF }), tenant: tenantRow({ approval_ref: OTHER }) }),
       REF,
     ],
     [
-      'the tenant’s below a user override that has expired',
+      'that of the tenant override below an expired user override',
       facts({
         user: userRow({ approval_ref: OTHER, expires_at: NOW }),
         tenant: tenantRow({ approval_ref: REF }),
@@ -87,7 +87,7 @@ describe('which approval is asked about', () => {
       REF,
     ],
     [
-      'the tenant’s below a tombstone',
+      'that of the tenant override below a tombstone',
       facts({ user: userTombstone(), tenant: tenantRow({ approval_ref: REF }) }),
       REF,
     ],
@@ -97,20 +97,20 @@ describe('which approval is asked about', () => {
     })
   })
 
-  test('a caller without a tenant is asked about as one', () => {
+  test('the question holds null for a missing tenant', () => {
     const given = facts({ ref: REF, by: principal({ tenant_id: null }) })
     expect(evaluate(given).ask).toMatchObject({ tenant_id: null, user_id: USER })
   })
 
-  test('a flag that is not sensitive asks about none, whatever is named', () => {
+  test('a flag that is not sensitive needs no approval, whatever is named', () => {
     const given = factsOf({ ref: REF, user: userRow({ approval_ref: OTHER }) })
     expect(decide(given).meta).toMatchObject(NO_CALLS)
   })
 
   test.each([
-    ['nothing is named', facts()],
+    ['no approval is named', facts()],
     [
-      'the override that is served names none',
+      'the served override names none',
       facts({ user: userRow(), tenant: tenantRow({ approval_ref: REF }) }),
     ],
     [
@@ -118,7 +118,7 @@ describe('which approval is asked about', () => {
       facts({ user: userRow({ approval_ref: REF, expires_at: NOW }) }),
     ],
     [
-      'the override that names one is another layer’s',
+      'only another layer names one',
       facts({ user: userRow({ approval_ref: REF }), by: principal({ user_id: null }) }),
     ],
   ])('none: %s', (_situation, given) => {
@@ -130,16 +130,16 @@ describe('which approval is asked about', () => {
 
   test.each([
     [
-      'the user override cannot be read',
+      'the user override is unreadable',
       facts({ user: broken, tenant: tenantRow({ approval_ref: REF }) }),
       'row_broken',
     ],
     [
-      'the tenant override is another tenant’s',
+      'the tenant override belongs to another tenant',
       facts({ tenant: tenantRow({ tenant_id: 'T-2', approval_ref: REF }) }),
       'row_foreign',
     ],
-  ])('none, and no guess: %s', (_situation, given, cause) => {
+  ])('the fail-safe engages: %s', (_situation, given, cause) => {
     expect(evaluate(given).ask).toBeUndefined()
     expect(decide(given)).toMatchObject({
       reason: 'fail_safe',
@@ -150,19 +150,14 @@ describe('which approval is asked about', () => {
   })
 })
 
-describe('what Admin says', () => {
+describe('the answer of Admin', () => {
   test.each<[string, ApprovalAnswer, string, string | null]>([
     ['cannot be reached', { status: 'unreachable' }, 'admin_unreachable', null],
-    ['does not know it', { status: 'unknown' }, 'approval_unknown', 'unknown'],
-    ['has revoked it', known({ revoked: true }), 'approval_revoked', 'revoked'],
-    [
-      'has it begin later',
-      known({ not_before: fromNow(1) }),
-      'approval_not_yet_valid',
-      'not_yet_valid',
-    ],
-    ['has it end now', known({ expires_at: NOW }), 'approval_expired', 'expired'],
-  ])('%s: denied, and the ref stands in meta', (_situation, answer, reason, ttl_state) => {
+    ['does not know the approval', { status: 'unknown' }, 'approval_unknown', 'unknown'],
+    ['has revoked the approval', known({ revoked: true }), 'approval_revoked', 'revoked'],
+    ['begins later', known({ not_before: fromNow(1) }), 'approval_not_yet_valid', 'not_yet_valid'],
+    ['ends now', known({ expires_at: NOW }), 'approval_expired', 'expired'],
+  ])('%s: denied, with the ref in meta', (_situation, answer, reason, ttl_state) => {
     const decision = decide(facts({ ref: REF, user: userRow() }), answer)
     expect(decision).toMatchObject({
       decision: 'deny',
@@ -204,7 +199,7 @@ describe('what Admin says', () => {
       'tenant',
     ],
     ['by the request, for the default', facts({ ref: REF }), 'request', 'global'],
-  ])('holds, named %s: allowed', (_situation, given, named_by, matched_scope) => {
+  ])('valid, named %s: allowed', (_situation, given, named_by, matched_scope) => {
     const decision = decide(given)
     expect(decision).toMatchObject({
       decision: 'allow',
@@ -220,7 +215,7 @@ describe('what Admin says', () => {
     })
   })
 
-  test('ends soon: allowed, with the warning in its place among the others', () => {
+  test('ends soon: allowed, with the warning sorted among the others', () => {
     const given = facts({ ref: REF, by: principal({ warnings: ['jwks_stale', 'kid_missing'] }) })
     const decision = decide(given, known({ expires_at: fromNow(DAY) }))
     expect(decision.warnings).toEqual(['approval_expiring_soon', 'jwks_stale', 'kid_missing'])
@@ -228,7 +223,7 @@ describe('what Admin says', () => {
     expect(decision.reason_chain[3]).toMatchObject({ prec: 4, outcome: 'expiring_soon' })
   })
 
-  test('holds, but the row it was named for cannot be served: the ref still stands in meta', () => {
+  test('valid, but the row cannot be served: the ref stays in meta', () => {
     const decision = decide(facts({ ref: REF, user: broken }), known({ expires_at: fromNow(1) }))
     expect(decision).toMatchObject({
       reason: 'fail_safe',

@@ -3,7 +3,7 @@ import { TTL_STATES } from '../../../src/core/evaluate/types.ts'
 import { computeTtlState } from '../../../src/core/evaluate/ttl-state.ts'
 import { DAY, fromNow, known, NOW } from '../builders.ts'
 
-describe('ttlState', () => {
+describe('computeTtlState', () => {
   test.each([
     ['Admin does not know the ref', { status: 'unknown' }, 'unknown'],
     ['it was revoked', known({ revoked: true }), 'revoked'],
@@ -11,12 +11,12 @@ describe('ttlState', () => {
     ['it was revoked after it ended', known({ revoked: true, expires_at: fromNow(-1) }), 'revoked'],
     ['it begins in a millisecond', known({ not_before: fromNow(1) }), 'not_yet_valid'],
     [
-      'it begins later than it ends, and neither has come',
+      'it begins after its end, and both lie ahead',
       known({ not_before: fromNow(2), expires_at: fromNow(1) }),
       'not_yet_valid',
     ],
     [
-      'it begins later than it ended',
+      'it begins after its end, which has passed',
       known({ not_before: fromNow(1), expires_at: NOW }),
       'not_yet_valid',
     ],
@@ -24,27 +24,27 @@ describe('ttlState', () => {
     ['it ended a millisecond ago', known({ expires_at: fromNow(-1) }), 'expired'],
     ['it ends now', known({ expires_at: NOW }), 'expired'],
     ['it ends in a millisecond', known({ expires_at: fromNow(1) }), 'expiring_soon'],
-    ['it ends in a day to the millisecond', known({ expires_at: fromNow(DAY) }), 'expiring_soon'],
-    ['it ends a millisecond later than that', known({ expires_at: fromNow(DAY + 1) }), 'valid'],
+    ['it ends in exactly a day', known({ expires_at: fromNow(DAY) }), 'expiring_soon'],
+    ['it ends in a day and a millisecond', known({ expires_at: fromNow(DAY + 1) }), 'valid'],
   ] as const)('%s', (_situation, answer, state) => {
     expect(computeTtlState(answer, NOW)).toBe(state)
   })
 })
 
-describe('where Admin states another state than the times say', () => {
-  const TOLD = [
+describe('where Admin states another state than the times give', () => {
+  const STATED = [
     ['revoked', known({ revoked: true })],
     ['not_yet_valid', known({ not_before: fromNow(1) })],
     ['expired', known({ expires_at: fromNow(0) })],
     ['expiring_soon', known({ expires_at: fromNow(DAY) })],
     ['valid', known()],
   ] as const
-  const pairs = TOLD.flatMap(([told, answer]) =>
-    TOLD.map(([stated]) => [stated, told, { ...answer, stated }] as const),
+  const pairs = STATED.flatMap(([byTimes, answer]) =>
+    STATED.map(([stated]) => [stated, byTimes, { ...answer, stated }] as const),
   )
 
-  test.each(pairs)('%s, and by its times %s: the earlier of them', (stated, told, answer) => {
-    const earlier = TTL_STATES.find((state) => state === stated || state === told)
+  test.each(pairs)('%s, and by its times %s: the earlier of them', (stated, byTimes, answer) => {
+    const earlier = TTL_STATES.find((state) => state === stated || state === byTimes)
     expect(computeTtlState(answer, NOW)).toBe(earlier)
   })
 })
