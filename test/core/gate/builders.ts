@@ -38,7 +38,7 @@ export const IDENTITY: CutoverIdentity = {
   checklist_digest: 'd'.repeat(64),
 }
 
-/** Values that hold every limit of an item, each at its edge. */
+/** Values exactly at each limit of an item, which hold them all. */
 export const holding = ({ limits }: ChecklistItem): Record<string, Scalar> =>
   Object.fromEntries(
     limits.flatMap(({ measure, value, or_times }) => [
@@ -47,7 +47,7 @@ export const holding = ({ limits }: ChecklistItem): Record<string, Scalar> =>
     ]),
   ) as Record<string, Scalar>
 
-/** A record by which its item passes. */
+/** A record that makes its item pass. */
 export const passing = (item: ChecklistItem, identity = IDENTITY): EvidenceDraft => ({
   schemaVersion: 1,
   kind: 'measurement',
@@ -69,7 +69,7 @@ export const passing = (item: ChecklistItem, identity = IDENTITY): EvidenceDraft
   tool_version: '0.0.0',
 })
 
-/** Puts records in a chain whose hashes are told apart, and nothing more. */
+/** Links records to a chain of distinct, made-up hashes. */
 export const chained = (drafts: readonly EvidenceDraft[]): readonly EvidenceEntry[] =>
   drafts.map((draft, index) => ({
     record: { ...draft, seq: index + 1, prev_hash: getHash(index) },
@@ -126,7 +126,7 @@ export const signed = (change: Partial<VerifiedSignoff> = {}): VerifiedSignoff =
   ...change,
 })
 
-/** All 42 pass, two people have signed, and the window is ahead: a GO. */
+/** The input of a GO: all 42 items pass, both roles signed, and the window lies ahead. */
 export const go = (change: Partial<GateInput> = {}): GateInput => ({
   checklist: CHECKLIST,
   evidence: whole(CHECKLIST.items.map((item) => passing(item))),
@@ -140,7 +140,7 @@ export const go = (change: Partial<GateInput> = {}): GateInput => ({
   now: NOW,
   ...change,
 })
-/** The same, with the record of one item changed. */
+/** Like `go`, with the record of one item changed. */
 export const goBut = (
   id: string,
   change: Partial<EvidenceDraft>,

@@ -29,11 +29,11 @@ const toVerdict = (input: GateInput, id: string): ItemResult => {
 const WITHOUT = (...ids: string[]) =>
   CHECKLIST.items.filter(({ id }) => !ids.includes(id)).map((item) => passing(item))
 
-test('a GO: all 42, until the first of them goes stale', () => {
+test('a GO of 42 items is valid until the first of them becomes stale', () => {
   const judged = judgeGate(go())
   expect(judged).toMatchObject({ verdict: 'go', exitName: 'ok', faults: [] })
   expect(judged.counts).toMatchObject({ pass: 42, waived: 0 })
-  // B1, C1 and C2 are good for an hour, and were measured a minute ago.
+  // B1, C1 and C2 stay fresh for an hour, and were measured a minute ago.
   expect(judged.valid_until).toBe(at(3_600_000 - 60_000))
   expect(
     judged.expires_next
@@ -54,7 +54,7 @@ describe('evidence', () => {
       'identity_changed',
     ],
     [
-      'of code that could not be told',
+      'of unknown code',
       'A1',
       { identity: { ...IDENTITY, code: null } },
       'stale',
@@ -88,25 +88,25 @@ describe('evidence', () => {
       'stale',
       'probe_changed',
     ],
-    ['at its last moment', 'A1', { ended_at: at(-86_399_999) }, 'pass', ''],
-    ['a moment too old', 'A1', { ended_at: at(-86_400_000) }, 'stale', 'evidence_old'],
-    ['from after now', 'A1', { ended_at: at(1) }, 'inconclusive', 'clock_set_back'],
+    ['a millisecond before its maximal age', 'A1', { ended_at: at(-86_399_999) }, 'pass', ''],
+    ['at its maximal age', 'A1', { ended_at: at(-86_400_000) }, 'stale', 'evidence_old'],
+    ['from the future', 'A1', { ended_at: at(1) }, 'inconclusive', 'clock_set_back'],
     [
-      'with a reason why not',
+      'that is inconclusive with a reason',
       'A1',
       { result: 'inconclusive', codes: ['target_unreachable'], example: 'x' },
       'inconclusive',
       'target_unreachable',
     ],
     [
-      'without a reason why not',
+      'that is inconclusive without a reason',
       'A1',
       { result: 'inconclusive' },
       'inconclusive',
       'no_reason_given',
     ],
     [
-      'of a probe that broke',
+      'of a probe that failed to run',
       'A1',
       { result: 'error', codes: ['probe_threw'] },
       'error',
@@ -114,7 +114,7 @@ describe('evidence', () => {
     ],
     ['without its control', 'A1', { control: null }, 'inconclusive', 'control_not_run'],
     [
-      'whose control was missed',
+      'whose control was not detected',
       'A1',
       { control: { name: 'c', outcome: 'not_detected', at: NOW } },
       'inconclusive',
@@ -123,14 +123,14 @@ describe('evidence', () => {
     ['of too few samples', 'A5', { sample_size: 499 }, 'inconclusive', 'too_few_samples'],
     ['without a measure', 'A1', { measured: {} }, 'inconclusive', 'measure_missing'],
     [
-      'past a limit',
+      'beyond a limit',
       'A1',
       { measured: { forged_accepted: 1, attacker_key_requests: 0, valid_accepted: 1 } },
       'fail',
       'limit_broken',
     ],
     [
-      'that is no number',
+      'that is not a number',
       'A1',
       { measured: { forged_accepted: 'none', attacker_key_requests: 0, valid_accepted: 1 } },
       'fail',
@@ -144,22 +144,22 @@ describe('evidence', () => {
       'limit_broken',
     ],
     [
-      'within limits that the probe still calls a failure',
+      'within the limits, but failed by the probe',
       'A1',
       { result: 'fail', codes: ['odd'], example: 'x' },
       'fail',
       'odd',
     ],
-    ['called a failure for no reason', 'A1', { result: 'fail' }, 'fail', 'probe_failed'],
+    ['failed by the probe without a reason', 'A1', { result: 'fail' }, 'fail', 'probe_failed'],
     [
-      'past the value, within the factor',
+      'beyond the value, within the factor',
       'E5',
       { measured: { db_p99_ms: 90, file_p99_ms: 72, error_share: 0, load_share: 1.5 } },
       'pass',
       '',
     ],
     [
-      'past the factor too',
+      'beyond the factor too',
       'E5',
       { measured: { db_p99_ms: 90.1, file_p99_ms: 72, error_share: 0, load_share: 1.5 } },
       'fail',
@@ -188,14 +188,14 @@ describe('evidence', () => {
     expect(judgeGate(goBut(id, change)).verdict === 'go').toBe(state === 'pass')
   })
 
-  test('the newest record counts by its place, whatever its time says', () => {
+  test('the last record in the chain counts, whatever its time stamp', () => {
     const older = { ...passing(toItem('A1')), ended_at: at(-3_000), started_at: at(-4_000) }
     const failing: EvidenceDraft = { ...passing(toItem('A1')), result: 'fail', codes: ['x'] }
     const all = WITHOUT('A1')
     expect(toVerdict(go({ evidence: whole([older, ...all, failing]) }), 'A1').state).toBe('fail')
     expect(toVerdict(go({ evidence: whole([failing, ...all, older]) }), 'A1').state).toBe('pass')
   })
-  test('no record: pending, or inconclusive with what is missing', () => {
+  test('without a record: pending, or inconclusive with the missing prerequisite', () => {
     const evidence = whole(WITHOUT('D1', 'A1'))
     const input = go({ evidence, unmeasurable: { propagation: 'the cache' } })
     expect(toVerdict(input, 'A1')).toMatchObject({ state: 'pending', codes: ['no_record'] })
@@ -205,25 +205,25 @@ describe('evidence', () => {
       detail: 'needs the cache',
     })
     expect(judgeGate(input).exitName).toBe('inconclusive')
-    // What people signed for stays signed where an item falls away; the gate is still no GO.
+    // A signature stays valid where an accepted item falls away; the gate is still no GO.
     expect(toVerdict(input, 'J2').state).toBe('pass')
   })
   test.each<readonly [string, GateInput['runners']]>([
-    ['nobody names', []],
-    ['was named until then', [{ kid: 'r'.repeat(43), from: at(-86_400_000), until: at(-60_000) }]],
-    ['is named from later on', [{ kid: 'r'.repeat(43), from: at(-59_999), until: at(1) }]],
-    ['is another', [{ kid: 's'.repeat(43), from: at(-86_400_000), until: at(1) }]],
-  ])('a runner that %s is local', (_what, runners) => {
+    ['the trust file does not name', []],
+    ['was valid until then', [{ kid: 'r'.repeat(43), from: at(-86_400_000), until: at(-60_000) }]],
+    ['becomes valid later', [{ kid: 'r'.repeat(43), from: at(-59_999), until: at(1) }]],
+    ['differs from the named one', [{ kid: 's'.repeat(43), from: at(-86_400_000), until: at(1) }]],
+  ])('evidence does not count of a runner that %s', (_what, runners) => {
     const judged = judgeGate(go({ runners }))
     expect(judged.exitName).toBe('inconclusive')
     expect(judged.items.every(({ codes }) => codes.includes('runner_not_named'))).toBe(true)
   })
-  test('what nobody said agrees with nothing', () => {
+  test('an unstated identity member matches nothing', () => {
     const found = toVerdict(go({ expected: { ...IDENTITY, code: null } }), 'A1')
     expect(found).toMatchObject({ state: 'stale', codes: ['identity_not_said'] })
   })
 
-  describe('of a dear control', () => {
+  describe('with a control by ff probe selftest', () => {
     const measurement: EvidenceDraft = { ...passing(toItem('H2')), control: null }
     const control = (change: Partial<EvidenceDraft> = {}): EvidenceDraft => ({
       ...passing(toItem('H2')),
@@ -238,7 +238,7 @@ describe('evidence', () => {
       )
       return [state, ...codes].join(' ')
     }
-    test('it is kept for its age, by the same code', () => {
+    test('the control counts for its maximal age, for the same code', () => {
       expect(h2(control(), measurement)).toBe('pass')
       expect(h2(measurement, control())).toBe('pass')
       expect(h2(measurement)).toBe('inconclusive control_not_run')
@@ -249,12 +249,12 @@ describe('evidence', () => {
       const other = { ...IDENTITY, code: 'sha256:def' }
       expect(h2(control({ identity: other }), measurement)).toBe('inconclusive control_stale')
     })
-    test('the newest one counts', () => {
+    test('the newest control counts', () => {
       const missed = control({ control: { name: 'c', outcome: 'not_detected', at: NOW } })
       expect(h2(control(), measurement, missed)).toBe('inconclusive control_not_detected')
       expect(h2(missed, control(), measurement)).toBe('pass')
     })
-    test('a control beside the probe does not stand in for the one within it', () => {
+    test('a separate control does not replace the one within the probe', () => {
       const { state, codes } = toVerdict(
         go({
           evidence: whole([
@@ -267,7 +267,7 @@ describe('evidence', () => {
       )
       expect([state, codes]).toEqual(['inconclusive', ['control_not_detected']])
     })
-    test('one signed by a runner that is not named says nothing', () => {
+    test('a control of an unnamed runner does not count', () => {
       const input = go({ evidence: whole([...WITHOUT('H2'), control(), measurement]) })
       if (input.evidence.status !== 'whole') throw new Error('not whole')
       const entries = input.evidence.entries.map((one) =>
@@ -279,17 +279,17 @@ describe('evidence', () => {
   })
 })
 
-describe("a log that is nobody's", () => {
+describe('an untrusted log', () => {
   const log = whole(WITHOUT())
   if (log.status !== 'whole') throw new Error('not whole')
   test.each<readonly [string, Partial<GateInput>, string]>([
     [
-      'read as edited',
+      'edited',
       { evidence: { status: 'untrusted', code: 'evidence_edited', detail: 'line 3' } },
       'evidence_edited',
     ],
     [
-      'without a record in its middle',
+      'with a missing record in the middle',
       { evidence: { ...log, entries: log.entries.toSpliced(7, 1) } },
       'evidence_missing',
     ],
@@ -299,12 +299,12 @@ describe("a log that is nobody's", () => {
       'evidence_cut',
     ],
     [
-      'shorter than what was signed for',
+      'shorter than the signed one',
       { signoff: signed({ evidence_head: { seq: 43, hash: getHash(43) } }) },
       'evidence_cut',
     ],
     [
-      'other than what was signed for',
+      'other than the signed one',
       { signoff: signed({ evidence_head: { seq: 5, hash: getHash(6) } }) },
       'evidence_recomputed',
     ],
@@ -314,7 +314,7 @@ describe("a log that is nobody's", () => {
     expect(judged.faults.map((one) => one.code)).toEqual([code])
     expect(judged.items).toHaveLength(42)
   })
-  test('one that goes on from what was signed for is good', () =>
+  test('a log that extends the signed one is trusted', () =>
     expect(
       judgeGate(go({ signoff: signed({ evidence_head: { seq: 42, hash: getHash(42) } }) })).verdict,
     ).toBe('go'))
@@ -327,15 +327,15 @@ describe('the sign-off', () => {
     signed({ signatures: [platform, { ...security, attests }] })
   test.each<readonly [string, GateInput['signoff'], string, string, string]>([
     [
-      'of nobody',
+      'of neither role',
       { status: 'missing', roles: ['platform-lead', 'security-lead'] },
       'J2',
       'pending signature_missing',
       'not_ready',
     ],
-    ['of one', { status: 'missing', roles: ['security-lead'] }, 'J2', 'pass', 'not_ready'],
+    ['of one role', { status: 'missing', roles: ['security-lead'] }, 'J2', 'pass', 'not_ready'],
     [
-      'of the other',
+      'of the other role',
       { status: 'missing', roles: ['security-lead'] },
       'J3',
       'pending signature_missing',
@@ -356,7 +356,7 @@ describe('the sign-off', () => {
       'untrusted',
     ],
     [
-      'without the one role',
+      'without one role',
       signed({ signatures: [platform] }),
       'J3',
       'pending signature_missing',
@@ -369,23 +369,23 @@ describe('the sign-off', () => {
       'stale signature_old',
       'not_ready',
     ],
-    ['past its own end', signed({ valid_until: NOW }), 'J2', 'stale signature_old', 'not_ready'],
+    ['after its own end', signed({ valid_until: NOW }), 'J2', 'stale signature_old', 'not_ready'],
     [
-      'that names too few groups',
+      'that attests too few groups',
       attesting(['A', 'G', 'G3']),
       'J3',
       'pending attestation_missing',
       'not_ready',
     ],
     [
-      'that does not attest to what was measured',
+      'that does not attest a measured item',
       attesting(['A', 'F', 'G']),
       'G3',
       'pending attestation_missing',
       'not_ready',
     ],
     [
-      'by the wrong role for what was measured',
+      'that attests a measured item by the wrong role',
       signed({
         signatures: [
           { ...platform, attests: ['J1', 'G3', 'I4'] },
@@ -408,24 +408,24 @@ describe('the sign-off', () => {
     expect([state, ...codes].join(' ')).toBe(said)
     expect(judgeGate(go({ signoff })).exitName).toBe(exitName)
   })
-  test('an item that nobody answers for is never signed', () => {
+  test('a signature item without a role is never signed', () => {
     const items = CHECKLIST.items.map((item) =>
       item.id === 'J2' ? { ...item, attest_role: null } : item,
     )
     const input = go({ checklist: { ...CHECKLIST, items } })
     expect(toVerdict(input, 'J2').codes).toEqual(['signature_missing'])
   })
-  test('a signature that the checklist asks to name nothing names nothing', () => {
+  test('a signature item may require no attestation', () => {
     const items = CHECKLIST.items.map((item) =>
       item.id === 'J2' ? { ...item, probe: { ...item.probe, params: {} } } : item,
     )
     expect(judgeGate(go({ checklist: { ...CHECKLIST, items } })).verdict).toBe('go')
   })
-  test('its end comes before that of the evidence', () => {
+  test('the GO ends with the sign-off where that ends before the evidence', () => {
     const input = go({ signoff: signed({ valid_until: at(5_000) }) })
     expect(judgeGate(input).valid_until).toBe(at(5_000))
   })
-  test('without a plan, or past its window, there is no GO', () => {
+  test('without a plan, or after its window, there is no GO', () => {
     expect(judgeGate(go({ plan_until: null })).exitName).toBe('not_ready')
     expect(judgeGate(go({ plan_until: NOW })).exitName).toBe('not_ready')
     expect(judgeGate(go({ plan_until: at(1_000) })).valid_until).toBe(at(1_000))
@@ -443,13 +443,13 @@ describe('waivers', () => {
     id = 'H4',
   ): GateInput => goBut(id, evidence, { waivers: [waiver(change)], signoff: signed({ accepted }) })
 
-  test('a GO with one', () => {
+  test('a waived failure allows a GO', () => {
     const judged = judgeGate(withWaiver())
     expect([judged.verdict, judged.counts.waived]).toEqual(['go', 1])
     const soon = judgeGate(withWaiver({ expires_at: at(1_000) }))
     expect(soon.valid_until).toBe(at(1_000))
   })
-  test('what nobody could measure is waived for its one reason, for as long as the waiver holds', () => {
+  test('an inconclusive item is waived only for the reason of the waiver', () => {
     const covers = { state: 'inconclusive', code: 'target_unreachable' } as const
     const down: Partial<EvidenceDraft> = { result: 'inconclusive', codes: ['target_unreachable'] }
     expect(judgeGate(withWaiver({ covers }, down)).verdict).toBe('go')
@@ -460,15 +460,15 @@ describe('waivers', () => {
   })
   test.each<readonly [string, Parameters<typeof waiver>[0], Partial<EvidenceDraft>, string]>([
     ['that has expired', { expires_at: NOW }, broken, 'waiver_expired'],
-    ['that was not asked for yet', { requested_at: at(1) }, broken, 'waiver_not_yet_requested'],
+    ['that is requested later', { requested_at: at(1) }, broken, 'waiver_not_yet_requested'],
     [
-      'that one lead approved',
+      'that only one lead approved',
       { approvals: [{ person: 'Ada', role: 'platform-lead' }] },
       broken,
       'waiver_not_approved',
     ],
     [
-      'that one person approved as both',
+      'that one person approved in both roles',
       {
         approvals: [
           { person: 'Ada', role: 'platform-lead' },
@@ -479,13 +479,13 @@ describe('waivers', () => {
       'waiver_not_approved',
     ],
     [
-      'that is for another state',
+      'for another state',
       { covers: { state: 'inconclusive', code: 'x' } },
       broken,
       'waiver_covers_another_state',
     ],
     [
-      'whose bound is passed',
+      'whose bound is exceeded',
       {},
       { measured: { memory_share: 0.91, connections_share: 0.5, disk_share: 0.5 } },
       'waiver_past_bound',
@@ -513,12 +513,12 @@ describe('waivers', () => {
       { result: 'fail', codes: ['odd'] },
       'waiver_past_bound',
     ],
-  ])('one %s does not apply', (_what, change, evidence, code) => {
+  ])('a waiver %s does not apply', (_what, change, evidence, code) => {
     const input = withWaiver(change, evidence)
     expect(toVerdict(input, 'H4').codes).toContain(code)
     expect(judgeGate(input).exitName).toBe('no_go')
   })
-  test('a requester does not approve alone', () => {
+  test('the requester cannot be the only approver', () => {
     const approvals = [{ person: 'Ada', role: 'platform-lead' }] as const
     const plan: Partial<EvidenceDraft> = {
       measured: { ...passing(toItem('J1')).measured, window_starts_in_h: 169 },
@@ -537,7 +537,7 @@ describe('waivers', () => {
       verdict: 'no_go',
       faults: [{ code: 'waiver_self_approved' }],
     })
-    // Waived, an item that people attest to still wants their word.
+    // A waived item still needs its attestation.
     const unattested = {
       ...of('Rosalind'),
       signoff: signed({
@@ -550,7 +550,7 @@ describe('waivers', () => {
     }
     expect(toVerdict(unattested, 'J1').state).toBe('pending')
   })
-  test('neither stale, pending nor error is waived, nor what nobody may waive', () => {
+  test('a stale, pending, broken or unwaivable item is not waived', () => {
     const stale = withWaiver({}, { ended_at: at(-parseDurationMs('P9D')) })
     expect(toVerdict(stale, 'H4').state).toBe('stale')
     const error = withWaiver(
@@ -575,26 +575,26 @@ describe('waivers', () => {
     ['longer than 14 days', at(-1), at(14 * 86_400_000), 'waiver_too_long'],
     ['whose end is before its request', at(2), at(1), 'waiver_ends_before_it_begins'],
   ])('a waiver %s is a fault', (_what, requested_at, expires_at, code) => {
-    const asked = waiver({ item: 'H4', requested_at, expires_at })
-    expect(judgeGate(go({ waivers: [asked] })).faults).toMatchObject([{ code }])
+    const requested = waiver({ item: 'H4', requested_at, expires_at })
+    expect(judgeGate(go({ waivers: [requested] })).faults).toMatchObject([{ code }])
   })
-  test('an item that is waived now and passed then makes the signatures stale', () => {
+  test('signatures are stale for an item that passed at signing time and is waived now', () => {
     const input = { ...withWaiver(), signoff: signed() }
     expect(toVerdict(input, 'J2').codes).toEqual(['accepted_since_signing'])
   })
-  test('of two for one item the second counts for nothing', () => {
+  test('of two waivers for one item the second does not count', () => {
     const judged = judgeGate({ ...withWaiver(), waivers: [waiver(), waiver({ id: 'WV-2' })] })
     expect(judged).toMatchObject({ verdict: 'go', faults: [{ code: 'waiver_item_repeated' }] })
   })
-  test('no approval waives what nobody may waive', () => {
+  test('no approval waives an unwaivable item', () => {
     const found = { state: 'fail', codes: [], measured: [], now: NOW } as const
     expect(findWaiverMismatch(waiver(), toItem('A1'), found)).toBe('waiver_not_approved')
   })
-  test('a waiver that is made use of is named by the security lead', () => {
+  test('the security lead must attest every waiver in use', () => {
     const input = withWaiver({ id: 'WV-2' })
     expect(toVerdict(input, 'J3')).toMatchObject({ state: 'pending', detail: 'WV-2' })
   })
-  test('with four in force none applies; the expired do not count', () => {
+  test('none of four active waivers applies; expired ones are not counted', () => {
     const four = (expires_at: Instant): GateInput => ({
       ...withWaiver(),
       waivers: [
@@ -643,7 +643,7 @@ describe('for any evidence', () => {
     .record({ drafts, signoff: signoffs })
     .map(({ drafts: all, signoff }) => ({ input: go({ evidence: whole(all), signoff }), all }))
 
-  test('the states sum to 42, and the exit is the weightiest of theirs', () =>
+  test('the states sum to 42, and the exit of highest precedence decides', () =>
     fc.assert(
       fc.property(inputs, ({ input }) => {
         const { items, counts, exitName, verdict } = judgeGate(input)
@@ -666,7 +666,7 @@ describe('for any evidence', () => {
       }),
     ))
 
-  test('removing, ageing or failing a result never makes a GO of what was none', () =>
+  test('removing, ageing or failing a result never causes a GO', () =>
     fc.assert(
       fc.property(
         inputs,
@@ -689,14 +689,14 @@ describe('for any evidence', () => {
               whole([...all, { ...(all[place] as EvidenceDraft), result: 'fail', codes: ['x'] }]),
           }
           const after = judgeGate({ ...input, evidence: ways[how]() })
-          // Nobody's evidence is made better by less of it, or by worse.
+          // Less or worse evidence never improves the verdict.
           if (judgeGate(input).verdict !== 'go') expect(after.verdict).not.toBe('go')
           if (how !== 'age') expect(after.verdict).not.toBe('go')
         },
       ),
     ))
 
-  test('a GO holds until its end and not a moment longer, and time makes no GO of a NO-GO', () =>
+  test('a GO holds exactly until its end, and a NO-GO never becomes a GO by time', () =>
     fc.assert(
       fc.property(inputs, fc.integer({ min: 0, max: 40 * 86_400_000 }), ({ input }, ms) => {
         const before = judgeGate(input)
@@ -706,13 +706,13 @@ describe('for any evidence', () => {
         expect(after.verdict === 'go').toBe(at(ms) < before.valid_until)
       }),
     ))
-  test('at the very end of a GO', () => {
+  test('a GO ends exactly at valid_until', () => {
     const { valid_until } = judgeGate(go())
     const end = valid_until as Instant
     const last = new Date(Date.parse(end) - 1).toISOString() as Instant
     expect(judgeGate(go({ now: last })).verdict).toBe('go')
     expect(judgeGate(go({ now: end })).verdict).toBe('not_ready')
   })
-  test('of no item there is no GO', () =>
+  test('an empty checklist is never a GO', () =>
     expect(judgeGate(go({ checklist: { groups: [], items: [] } })).verdict).toBe('not_ready'))
 })

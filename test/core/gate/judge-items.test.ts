@@ -4,7 +4,7 @@ import { judgeItems } from '../../../src/core/gate/judge-items.ts'
 import { toGateState } from '../../../src/core/signoff/gate-state.ts'
 import { CHECKLIST, go, goBut, getHash, IDENTITY, signed, waiver } from './builders.ts'
 
-test('an item that is measured and waits for its attestation is a pass, before people are asked', () => {
+test('a measured item without its attestation passes the first step', () => {
   const missing = { status: 'missing', roles: ['platform-lead', 'security-lead'] } as const
   const items = judgeGate(go({ signoff: missing })).items
   const states = judgeItems({ ...go(), signed_head: null }).items
@@ -18,7 +18,7 @@ test('an item that is measured and waits for its attestation is a pass, before p
   ])
 })
 
-test('a log that does not go on from the head that was signed for measures nothing', () => {
+test('a log that does not extend the signed head makes every item an error', () => {
   const signed_head = { seq: 42, hash: getHash(7) }
   const { items, log } = judgeItems({ ...go(), signed_head })
   expect(log).toMatchObject({ status: 'untrusted', code: 'evidence_recomputed' })
@@ -27,7 +27,7 @@ test('a log that does not go on from the head that was signed for measures nothi
   expect(extended.log.status).toBe('whole')
 })
 
-test('what was waived although every limit holds is signed for as waived, and then a GO', () => {
+test('an item that is waived although its limits hold is signed as waived, and allows a GO', () => {
   const covers = { state: 'inconclusive', code: 'too_few_samples' } as const
   const waivers = [waiver({ item: 'G3', covers })]
   const input = goBut('G3', { sample_size: 1 }, { waivers })

@@ -7,16 +7,16 @@ const item = { limits: [AT_MOST], min_sample: 3 }
 const found = { measured: { lost: 0 }, met: {}, sample_size: 3, example: null }
 
 test.each([
-  ['all held', found, 'pass', [], ''],
+  ['every limit holds', found, 'pass', [], ''],
   [
-    'a limit broken, with its case',
+    'a broken limit with an example',
     { ...found, measured: { lost: 2 }, example: 'row 7' },
     'fail',
     ['limit_broken'],
     '2 where lost at most 0 rows; row 7',
   ],
   [
-    'a limit broken by too few',
+    'a broken limit with too few samples',
     { ...found, measured: { lost: 2 }, sample_size: 1 },
     'fail',
     ['limit_broken'],
@@ -24,7 +24,7 @@ test.each([
   ],
   ['nothing measured', { ...found, measured: {} }, 'inconclusive', ['measure_missing'], 'lost'],
   [
-    'too few looked at',
+    'too few samples',
     { ...found, sample_size: 2 },
     'inconclusive',
     ['too_few_samples'],

@@ -13,9 +13,9 @@ describe('durations', () => {
     ['P1W', 0],
     ['', 0],
   ])('%s', (text, ms) => expect(parseDurationMs(text)).toBe(ms))
-  test('no time lies beyond the year 9999', () =>
+  test('a sum is at most the end of the year 9999', () =>
     expect(addMs(NOW, 1e18)).toBe('9999-12-31T23:59:59.999Z'))
-  test('the first of some, and of none', () => {
+  test('the earliest time, and null without any', () => {
     expect(findEarliest([at(2), null, at(1)])).toBe(at(1))
     expect(findEarliest([null])).toBeNull()
   })
@@ -34,7 +34,7 @@ test.each([
   },
 )
 
-describe('the command that leaves a state', () => {
+describe('the next command', () => {
   test.each<readonly [string, GateItemState, readonly string[], string | null]>([
     ['A1', 'pass', [], null],
     ['H4', 'waived', ['limit_broken'], null],
@@ -53,7 +53,7 @@ describe('the command that leaves a state', () => {
   ])('%s, %s %j', (id, state, codes, command) =>
     expect(findNextCommand(toItem(id), { state, codes })).toBe(command),
   )
-  test('one measures again all that is stale or was never measured, and nothing else', () => {
+  test('one command measures exactly the stale and never measured items', () => {
     const identity = { ...IDENTITY, attempt: 2 }
     // B1, B2, B4, C1, C2, C3, ... name the attempt; A1 does not.
     const command = buildRemeasureCommand(judgeGate(go({ expected: identity })))

@@ -5,10 +5,10 @@ import { anonymous, decodeOnly, principal, TENANT } from '../builders.ts'
 const needs = (scopes: readonly string[], tenant: string | null = null) => ({ scopes, tenant })
 
 test.each([
-  ['a scope that is held', ['ff:a'], needs(['ff:a']), null],
-  ['a scope that is not', ['ff:a'], needs(['ff:b']), 'scope_missing'],
-  ['one of two', ['ff:a'], needs(['ff:a', 'ff:b']), 'scope_missing'],
-  ['nothing at all', [], needs([]), null],
+  ['a granted scope', ['ff:a'], needs(['ff:a']), null],
+  ['a missing scope', ['ff:a'], needs(['ff:b']), 'scope_missing'],
+  ['one of two scopes', ['ff:a'], needs(['ff:a', 'ff:b']), 'scope_missing'],
+  ['no scope', [], needs([]), null],
   ['the own tenant', ['ff:a'], needs(['ff:a'], TENANT), null],
   ['another tenant', ['ff:a'], needs(['ff:a'], 'T-other'), 'tenant_foreign'],
   ['any tenant', ['ff:a', 'ff:tenant:any'], needs(['ff:a'], 'T-other'), null],
@@ -22,7 +22,7 @@ test.each([
   expect(findAccessRefusal(principal({ scopes }), need)).toBe(refusal)
 })
 
-test('whoever brought no token is told so, before any scope', () => {
+test('a missing token is refused before a missing scope', () => {
   expect(findAccessRefusal(anonymous(), needs([]))).toBe('token_missing')
 })
 

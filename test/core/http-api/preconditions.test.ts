@@ -8,9 +8,9 @@ test.each([
   ['any row', '*', null, 'present'],
   ['no row', null, '*', 'absent'],
   ['a weak tag, which matches nothing', 'W/"7"', null, 0],
-  ['a tag that is no revision', '"x"', null, 0],
-  ['a revision that is none', '"0"', null, 0],
-  ['a revision with a nought before it', '"07"', null, 0],
+  ['a tag that is not a revision', '"x"', null, 0],
+  ['the revision 0', '"0"', null, 0],
+  ['a revision with a leading zero', '"07"', null, 0],
   ['an empty tag', '""', null, 0],
   ['a list', '"7", "8"', null, undefined],
   ['no tag at all', '7', null, undefined],
@@ -20,6 +20,6 @@ test.each([
   expect(parseExpectation(ifMatch, ifNoneMatch)).toBe(expected)
 })
 
-test('a tag that was given out is taken back as its revision', () => {
+test('an entity tag is parsed back as its revision', () => {
   expect(parseExpectation(formatEntityTag(12), null)).toBe(12)
 })

@@ -9,7 +9,7 @@ import {
 
 describe('every code', () => {
   test.each(Object.entries(SERVICE_PROBLEMS))(
-    '%s has a status and one sentence',
+    '%s has a status and a title of one sentence',
     (_code, [status, title]) => {
       expect(status).toBeGreaterThanOrEqual(400)
       expect(status).toBeLessThan(600)
@@ -17,13 +17,13 @@ describe('every code', () => {
     },
   )
 
-  test('of the door has the status of the mode matrix', () => {
+  test('of the authenticator has the status of the mode matrix', () => {
     for (const [code, status] of Object.entries(AUTH_REFUSALS))
       expect(SERVICE_PROBLEMS[code as keyof typeof AUTH_REFUSALS][0]).toBe(status)
   })
 })
 
-test('a problem says what, how bad, which request, and where', () => {
+test('a problem document has title, status, code, request id and places', () => {
   const text = formatProblem('form_wrong', 'r-1', [makeProblem('form_wrong', '/flag_key')])
   expect(JSON.parse(text)).toEqual({
     type: 'about:blank',
@@ -36,7 +36,7 @@ test('a problem says what, how bad, which request, and where', () => {
   expect(JSON.parse(formatProblem('internal', 'r-2'))).not.toHaveProperty('errors')
 })
 
-describe('a refusal stays small, whatever it is about', () => {
+describe('a problem document stays small', () => {
   const shown = (places: readonly string[]): readonly string[] => {
     const text = formatProblem(
       'form_wrong',
@@ -47,12 +47,12 @@ describe('a refusal stays small, whatever it is about', () => {
     return errors.map(({ pointer }) => pointer)
   }
 
-  test('it names the first hundred places', () => {
+  test('lists the first hundred places', () => {
     const places = Array.from({ length: 101 }, (_, at) => `/${at}`)
     expect(shown(places)).toEqual(places.slice(0, 100))
   })
 
-  test('a place that is too long to be named is told by the nearest one above it', () => {
+  test('shortens a long pointer to its nearest ancestor', () => {
     const [fits, long] = [`/${'a'.repeat(1_023)}`, 'a'.repeat(1_024)]
     expect(shown([fits, `${fits}/b/c`, `/b/c/${long}/d`, `/${long}`])).toEqual([
       fits,
@@ -63,7 +63,7 @@ describe('a refusal stays small, whatever it is about', () => {
   })
 })
 
-test('an error of the program is told by its name only where callers know it', () => {
+test('only codes of the service are sent to callers', () => {
   expect([
     isServiceCode('disk_full'),
     isServiceCode('artefact_invalid'),

@@ -10,7 +10,7 @@ import { node } from '../builders.ts'
 const AT = { const: '2026-01-01T00:00:00.000Z' }
 type Members = Readonly<Record<string, MemberRule>>
 
-/** Where flags stand: names are keys, values are the defaults, and all else is said. */
+/** Flags whose keys are member names and whose defaults are the values; all other members are constants. */
 const flags = (more: Members = {}, at = '/flags/*'): EntryRule => ({
   at,
   members: {
@@ -22,7 +22,7 @@ const flags = (more: Members = {}, at = '/flags/*'): EntryRule => ({
     required_auth: { const: 'any' },
     state: { const: 'active' },
     description: { const: '' },
-    owner: { const: 'nobody' },
+    owner: { const: 'platform' },
     revision: { const: 1 },
     created_at: AT,
     updated_at: AT,
@@ -68,7 +68,7 @@ function mapped(text: string, mapping: Partial<ImportMapping> = {}) {
 }
 
 describe('mapDocument', () => {
-  test('makes rows in the order of a snapshot, whatever the order of the file', () => {
+  test('returns rows in the order of a snapshot, whatever the order of the file', () => {
     const text = `{"flags":{"b":1,"a":true},"tenants":{"T2":{"a":{"v":false}},"T1":{"b":{"v":2},"a":{"v":true}}}}`
     const { keys, refused, lines } = mapped(text, { tenant_overrides: [tenants()] })
     expect(refused).toEqual([])
@@ -85,7 +85,7 @@ describe('mapDocument', () => {
     expect([keys, refused]).toEqual([[' ff.a', 'U1 ff.a'], []])
   })
 
-  test('lists what a row holds otherwise, and where it stood', () => {
+  test('lists every value that a row holds differently, with its place', () => {
     const text = `{"flags":{"a":{"x":1.0,"b":[-0,"1.0"]},"n":2.50},"tenants":{"T1":{"n":{"v":"many","until":null,"by":"U2"}}}}`
     const until: MemberRule = { from: '/until', map: [{ was: null }], as: 'unix_s' }
     const value: MemberRule = { from: '/v', map: [{ was: 'few' }, { was: 'many', becomes: 99 }] }
@@ -118,24 +118,24 @@ describe('mapDocument', () => {
   })
 
   test.each<[string, string, Partial<ImportMapping>, readonly string[]]>([
-    ['a document that is no object', '7', {}, [' member_unmapped', '/flags place_missing']],
+    ['a document that is not an object', '7', {}, [' member_unmapped', '/flags place_missing']],
     ['flags that are a number', '{"flags":7}', {}, ['/flags member_unmapped']],
-    ['a member that nothing reads', '{"flags":{},"x":{"y":1}}', {}, ['/x member_unmapped']],
-    ['a place that is not there', '{}', {}, ['/flags place_missing']],
+    ['an unmapped member', '{"flags":{},"x":{"y":1}}', {}, ['/x member_unmapped']],
+    ['a missing place', '{}', {}, ['/flags place_missing']],
     [
-      'a place that is not there, without a wildcard',
+      'a missing place without a wildcard',
       '{"flags":{}}',
       { user_overrides: [{ ...users(), at: '/users/list' }] },
       ['/users/list place_missing'],
     ],
     [
-      'a member that is told the type of, and not read',
+      'a member whose type alone is detected',
       '{"flags":{"a":{"t":1,"d":2}}}',
       { flags: [flags({ value_type: { from: '/t', as: 'type' }, ...from('/d') })] },
       ['/flags/a/t member_unmapped'],
     ],
     [
-      'a name that no row has',
+      'a name that no row holds',
       '{"flags":{"a":{"k":"ff.a","d":1}}}',
       { flags: [flags({ flag_key: { from: '/k' }, ...from('/d') })] },
       ['/flags/a name_unmapped'],
@@ -146,16 +146,16 @@ describe('mapDocument', () => {
       {},
       ['/flags/a form_wrong', '/flags/a value_type_unsupported', '/flags/a value_type_unsupported'],
     ],
-    ['a name that is no flag key', '{"flags":{"A b":1}}', {}, ['/flags/A b form_wrong']],
+    ['a name that is not a flag key', '{"flags":{"A b":1}}', {}, ['/flags/A b form_wrong']],
     ['2^53+1', '{"flags":{"a":9007199254740993}}', {}, ['/flags/a number_not_canonical']],
     [
-      'a member twice',
+      'a repeated member',
       '{"flags":{"a":1,"a":2}}',
       {},
       ['/flags/a duplicate_member', '/flags/a row_repeated'],
     ],
     [
-      'a member of a value twice',
+      'a repeated member within a value',
       '{"flags":{"a":{"x":1,"x":2}}}',
       {},
       ['/flags/a/x duplicate_member'],
@@ -168,7 +168,7 @@ describe('mapDocument', () => {
     ],
     ['U+0000 in a value', '{"flags":{"a":"\\u0000"}}', {}, ['/flags/a nul_character']],
     [
-      'a member that is missing',
+      'a missing member',
       '{"flags":{"a":{}}}',
       { flags: [flags(from('/d'))] },
       ['/flags/a/d member_missing', '/flags/a/d member_missing', '/flags/a/d member_missing'],
@@ -180,19 +180,19 @@ describe('mapDocument', () => {
       ['/flags/a member_missing'],
     ],
     [
-      'a key of a wildcard that is not there',
+      'a key of a missing wildcard',
       '{"flags":{"a":1}}',
       { flags: [flags({ owner: { key: 2 } })] },
       ['/flags/a member_missing'],
     ],
     [
-      'what the mapping says and is wrong',
+      'an invalid constant of the mapping',
       '{"flags":{"a":1}}',
       { flags: [flags({ state: { const: 'on' }, revision: { const: 0 } })] },
       ['/flags/a form_wrong', '/flags/a form_wrong'],
     ],
     [
-      'a prefix before what is no text',
+      'a prefix before a value that is not a text',
       '{"flags":{"a":1}}',
       { flags: [flags({ owner: { from: '', prefix: 'x' } })] },
       ['/flags/a type_wrong'],
@@ -204,7 +204,7 @@ describe('mapDocument', () => {
       ['/flags/a/t time_not_convertible'],
     ],
     [
-      'an override of a flag that the file has not',
+      'an override of a flag that the file lacks',
       '{"flags":{"a":1},"tenants":{"T1":{"b":{"v":1}}}}',
       { tenant_overrides: [tenants()] },
       ['/tenants/T1/b flag_unknown'],
@@ -222,13 +222,13 @@ describe('mapDocument', () => {
       ['/flags/a value_type_mismatch', '/flags/a value_type_mismatch'],
     ],
     [
-      'an override of a flag that is refused itself is not refused for that',
+      'only the flag where its override is valid',
       '{"flags":{"a":1},"tenants":{"T1":{"a":{"v":"1"}}}}',
       { flags: [flags({ owner: { const: 7 } })], tenant_overrides: [tenants()] },
       ['/flags/a type_wrong'],
     ],
     [
-      'two entries that come to one row',
+      'two entries with one row key',
       '{"flags":{"a":1,"b":1}}',
       {
         flags: [flags({ flag_key: { key: 1, map: [{ was: 'b', becomes: 'a' }], prefix: 'ff.' } })],
@@ -245,7 +245,7 @@ describe('mapDocument', () => {
     expect(mapped(text, mapping).refused).toEqual(expected)
   })
 
-  test('takes a tombstone that is bare', () => {
+  test('accepts a bare tombstone', () => {
     const { refused, lines } = mapped(
       '{"flags":{"a":1},"tenants":{"T1":{"a":{"gone":"2026-01-01"}}}}',
       { tenant_overrides: [tenants({ deleted_at: { from: '/gone', as: 'date' } })] },
@@ -254,14 +254,14 @@ describe('mapDocument', () => {
     expect(lines[1]).toContain('"deleted_at":"2026-01-01T00:00:00.000Z"')
   })
 
-  test('leaves behind what is ignored, however it is broken, and counts it', () => {
+  test('counts ignored places without checking them', () => {
     const { ignored, refused } = mapped('{"flags":{"a":1},"x":[1,{"y":2,"y":3}],"z":{}}', {
       ignored: ['/x/*', '/z', '/nowhere'],
     })
     expect([ignored, refused]).toEqual([3, []])
   })
 
-  test('reads in what is ignored all the same, and holds that to its form', () => {
+  test('still reads and checks mapped places within an ignored one', () => {
     const rules = [flags({ flag_key: { from: '/k' }, ...from('/d') })]
     const text = '{"flags":{"a":{"k":"ff.a","d":9007199254740993,"e":1e400,"g":{"h":1}},"b":7}}'
     const { ignored, refused } = mapped(text, { flags: rules, ignored: ['/flags/*'] })
@@ -275,7 +275,7 @@ describe('mapDocument', () => {
     expect(ignored).toBe(3)
   })
 
-  test('keeps a thousand refusals and changes, and counts them all', () => {
+  test('keeps the first thousand refusals and changes, and counts them all', () => {
     const members = Array.from({ length: 1_500 }, (_, at) => `"k${at}":1`).join(',')
     const document = mapDocument(node(`{"flags":{${members}},"x":{${members}}}`), {
       ...none,

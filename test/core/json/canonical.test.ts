@@ -9,7 +9,7 @@ import {
 import { json, node } from '../builders.ts'
 import { examples } from '../../support/scale.ts'
 
-describe('canonicalNumber', () => {
+describe('canonicalizeNumber', () => {
   test.each([
     ['1', '1'],
     ['1.0', '1'],
@@ -32,37 +32,37 @@ describe('canonicalNumber', () => {
     ['100000000000000000000', '100000000000000000000'],
     ['1e20', '100000000000000000000'],
     ['-1e20', '-100000000000000000000'],
-  ])('%s is taken as %s', (lexeme, form) => {
+  ])('%s becomes %s', (lexeme, form) => {
     expect(canonicalizeNumber(lexeme)).toBe(form)
   })
 
   test.each([
     ['the odd integer past 2^53', '9007199254740993'],
     ['more than a double holds', '1e400'],
-    ['minus that', '-1e400'],
+    ['the same with a minus', '-1e400'],
     ['less than a double holds', '1e-400'],
     ['a small number whose form has an exponent', '1e-7'],
     ['the same without its exponent', '0.0000001'],
     ['a large number whose form has an exponent', '1e21'],
     ['the same without its exponent', '1000000000000000000000'],
-    ['the form itself, exponent and all', '1e+21'],
+    ['the shortest form itself, with its exponent', '1e+21'],
     ['a digit that no double has', '0.10000000000000000001'],
     ['the whole expansion of the double nearest to 0.1', (0.1).toFixed(55)],
     ['an integer of more digits than a double has', '12345678901234567890123'],
-    ['digits past those of a double, with an exponent of nought', '123456789012345678901e0'],
+    ['more digits than a double has, with the exponent 0', '123456789012345678901e0'],
   ])('%s is refused', (_situation, lexeme) => {
     expect(canonicalizeNumber(lexeme)).toBeUndefined()
   })
 
-  test('digits by the ten thousand are refused at once', () => {
-    // As many as the largest value has room for.
+  test('ten thousands of digits are refused quickly', () => {
+    // As many as the largest value can hold.
     const lexeme = `1.${'0'.repeat(60_000)}1`
     const started = performance.now()
     expect(canonicalizeNumber(lexeme)).toBeUndefined()
     expect(performance.now() - started).toBeLessThan(1000)
   })
 
-  test('a double whose form has no exponent comes back as that form', () => {
+  test('a double without an exponent in its form becomes that form', () => {
     const double = fc.oneof(
       fc.double({ noNaN: true, noDefaultInfinity: true }),
       fc.double({ min: -1e6, max: 1e6, noNaN: true }),
@@ -76,7 +76,7 @@ describe('canonicalNumber', () => {
     )
   })
 
-  test('a number is taken exactly where its double denotes the same decimal without an exponent', () => {
+  test('a number is accepted exactly where its double denotes the same decimal without an exponent', () => {
     fc.assert(
       fc.property(lexemes, (lexeme) => {
         const form = String(Number(lexeme))
@@ -88,7 +88,7 @@ describe('canonicalNumber', () => {
     )
   })
 
-  test('what has been taken is taken again as it is', () => {
+  test('a canonical number stays unchanged', () => {
     fc.assert(
       fc.property(lexemes, (lexeme) => {
         const form = canonicalizeNumber(lexeme)
@@ -114,7 +114,7 @@ const lexemes = fc
     return `${sign}${whole}${fraction === null ? '' : `.${fraction}`}${power}`
   })
 
-/** By integers alone: both brought to one power of ten. */
+/** Compares two decimals with integers only, scaled to one power of ten. */
 function sameDecimal(left: string, right: string): boolean {
   const [a, b] = [scaled(left), scaled(right)]
   const power = Math.min(a.power, b.power)
@@ -129,24 +129,20 @@ function scaled(lexeme: string): { units: bigint; power: number } {
   return { units: sign === '-' ? -units : units, power: Number(exponent) - fraction.length }
 }
 
-describe('canonicalise', () => {
+describe('canonicalize', () => {
   test.each([
     ['null', 'null', 'null'],
-    ['a truth', ' true ', 'true'],
+    ['a boolean', ' true ', 'true'],
     ['a number in its shortest form', '[1.0,-0,1e2]', '[1,0,100]'],
     [
-      'a text with the escapes of the standard alone',
+      'a text with only the escapes of the standard',
       '"\\u0061\\/\\u000a\\u001f"',
       '"a/\\n\\u001f"',
     ],
-    ['a text beyond ASCII, as it is', '"\\u00e9\\ud83d\\ude00\u2028"', '"é😀\u2028"'],
-    [
-      'composed and decomposed letters, each as it is',
-      '["\u00e9","e\u0301"]',
-      '["\u00e9","e\u0301"]',
-    ],
+    ['a text beyond ASCII, unescaped', '"\\u00e9\\ud83d\\ude00\u2028"', '"é😀\u2028"'],
+    ['composed and decomposed letters, unchanged', '["\u00e9","e\u0301"]', '["\u00e9","e\u0301"]'],
     ['members by UTF-16 units, not by code points', '{"\uff61":1,"😀":2}', '{"😀":2,"\uff61":1}'],
-    ['members by units, not as numbers', '{"10":1,"9":2,"":3}', '{"":3,"10":1,"9":2}'],
+    ['members by units, not by number', '{"10":1,"9":2,"":3}', '{"":3,"10":1,"9":2}'],
     ['objects in lists in objects', '{"b":[{"d":1,"c":2}],"a":{}}', '{"a":{},"b":[{"c":2,"d":1}]}'],
     ['a member called __proto__', '{"__proto__":1}', '{"__proto__":1}'],
     [
@@ -161,7 +157,7 @@ describe('canonicalise', () => {
 
   test.each([
     ['a repeated member', '{"a":1,"a":1}', [['duplicate_member', '/a']]],
-    ['a member repeated by way of an escape', '{"a":1,"\\u0061":2}', [['duplicate_member', '/a']]],
+    ['a member repeated in escaped form', '{"a":1,"\\u0061":2}', [['duplicate_member', '/a']]],
     [
       'a member three times over',
       '{"a":1,"a":1,"a":1}',
@@ -173,13 +169,13 @@ describe('canonicalise', () => {
     ['a number that a double changes', '9007199254740993', [['number_not_canonical', '']]],
     ['a number deep inside', '{"a":[0,{"b":1e400}]}', [['number_not_canonical', '/a/1/b']]],
     ['a NUL', '["\\u0000"]', [['nul_character', '/0']]],
-    ['half a pair of surrogates', '"a\\ud83d"', [['lone_surrogate', '']]],
-    ['a pair the wrong way round', '"\\ude00\\ud83d"', [['lone_surrogate', '']]],
+    ['a lone surrogate', '"a\\ud83d"', [['lone_surrogate', '']]],
+    ['a reversed surrogate pair', '"\\ude00\\ud83d"', [['lone_surrogate', '']]],
     ['a NUL in a name', '{"\\u0000":1}', [['nul_character', '/\u0000']]],
-    ['half a pair in a name', '{"\\udc00":1}', [['lone_surrogate', '/\udc00']]],
+    ['a lone surrogate in a name', '{"\\udc00":1}', [['lone_surrogate', '/\udc00']]],
     ['a name that a pointer must escape', '{"a/b~":1e21}', [['number_not_canonical', '/a~1b~0']]],
     [
-      'several things at once',
+      'several faults at once',
       '{"n":1e21,"s":"\\u0000","n":1}',
       [
         ['number_not_canonical', '/n'],
@@ -193,11 +189,11 @@ describe('canonicalise', () => {
     expect(findJsonProblems(node(text))).toEqual(expected)
   })
 
-  test('the same name in two objects is no repetition', () => {
+  test('the same name in two objects is not a repeated member', () => {
     expect(findJsonProblems(node('[{"a":{"a":1}},{"a":2}]'))).toEqual([])
   })
 
-  test('pointers start from where the value stands', () => {
+  test('pointers start at the place of the value', () => {
     const place = { at: '/default_value', origin: 'submitted' } as const
     expect(canonicalize(node('[1e21]'), place)).toEqual({
       ok: false,
@@ -210,7 +206,7 @@ describe('canonicalise', () => {
     ['-0', '0'],
     ['1e2', '100'],
     ['0.50', '0.5'],
-  ])('%s is taken where it is submitted, and a fault where it is stored', (lexeme, form) => {
+  ])('%s is accepted as submitted, and a fault as stored', (lexeme, form) => {
     const value = node(`{"a":[${lexeme}]}`)
     expect(canonicalize(value, { at: '', origin: 'submitted' })).toEqual({
       ok: true,
@@ -222,18 +218,18 @@ describe('canonicalise', () => {
   })
 
   test.each(['1', '-1.5', '0', '0.000001', '100000000000000000000'])(
-    '%s is as it must be stored',
+    '%s is valid as stored',
     (lexeme) => {
       expect(findJsonProblems(node(lexeme), { at: '', origin: 'stored' })).toEqual([])
     },
   )
 
-  test.each(['1e400', '1e21', '9007199254740993'])('%s is no less a fault in a store', (lexeme) => {
+  test.each(['1e400', '1e21', '9007199254740993'])('%s is a fault as stored too', (lexeme) => {
     expect(findJsonProblems(node(lexeme), { at: '', origin: 'stored' })).toHaveLength(1)
   })
 })
 
-/** I-JSON values whose numbers a double holds and writes without an exponent. */
+/** I-JSON values whose numbers are doubles that are written without an exponent. */
 const values = (keys: fc.Arbitrary<string>, leaves: fc.Arbitrary<unknown>): fc.Arbitrary<unknown> =>
   fc.letrec<{ tree: unknown }>((tie) => ({
     tree: fc.oneof(
@@ -260,7 +256,7 @@ const fewValues = values(
   fc.constantFrom<unknown>(null, true, false, 0, 1, '', '1', 'a'),
 )
 
-/** One of the many ways to write a value down; `dice` says which. */
+/** Writes a value in one of its many spellings, chosen by `dice`. */
 function spell(value: unknown, dice: () => number): string {
   const space = (): string => [' ', '', '\n', '\t'][dice() % 4] ?? ''
   const around = (text: string): string => space() + text + space()
@@ -306,7 +302,7 @@ const dice = fc.array(fc.nat({ max: 255 }), { minLength: 1, maxLength: 50 }).map
 })
 
 describe('canonical texts as values', () => {
-  test('one value has one canonical text, however it was written down', () => {
+  test('one value has one canonical text, in whatever spelling it was written', () => {
     fc.assert(
       fc.property(anyValue, dice, dice, (value, one, other) => {
         const [a, b] = [spell(value, one), spell(value, other)]
@@ -342,5 +338,5 @@ describe('canonical texts as values', () => {
   })
 })
 
-/** Without the null prototype that generated objects have at times. */
+/** Removes the null prototype that some generated objects have. */
 const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value)) as unknown

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { appendPointer } from '../../../src/core/json/pointer.ts'
 
-describe('pointer', () => {
+describe('appendPointer', () => {
   test.each([
     ['a member of the root', '', 'a', '/a'],
     ['a member below another', '/a', 'b', '/a/b'],

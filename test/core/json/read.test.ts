@@ -14,20 +14,20 @@ import { examples } from '../../support/scale.ts'
 const ok = (node: JsonNode): unknown => ({ ok: true, node })
 const number = (lexeme: string): JsonNode => ({ lexeme })
 
-describe('readJson', () => {
+describe('parseLosslessJson', () => {
   test.each([
     ['null', 'null', null],
-    ['the truths', '[true,false]', [true, false]],
+    ['booleans', '[true,false]', [true, false]],
     ['a number past 2^53, to its last digit', '9007199254740993', number('9007199254740993')],
     ['a trailing zero', '1.0', number('1.0')],
     ['minus zero', '-0', number('-0')],
-    ['an exponent as it was written', '1E+002', number('1E+002')],
+    ['an exponent as written', '1E+002', number('1E+002')],
     ['the empty text', '""', ''],
     ['every short escape', '"\\"\\\\\\/\\b\\f\\n\\r\\t"', '"\\/\b\f\n\r\t'],
     ['an escape in two cases', '"\\u00E9\\u00e9"', 'éé'],
     ['a pair of surrogates, escaped', '"\\ud83d\\ude00"', '😀'],
-    ['a lone surrogate, which is for the strict check to refuse', '"\\ud800"', '\ud800'],
-    ['a delete character, which is no control character of JSON', '"\u007f"', '\u007f'],
+    ['a lone surrogate, which the strict check refuses', '"\\ud800"', '\ud800'],
+    ['a delete character, which is not a control character of JSON', '"\u007f"', '\u007f'],
     ['the empty list and the empty object', '[[],{}]', [[], { members: [] }]],
     ['white space of all four kinds', ' \t\r\n[ \n1 ,\t2\r] ', [number('1'), number('2')]],
     ['space within an empty list and object', '[[ ],{ }]', [[], { members: [] }]],
@@ -61,7 +61,7 @@ describe('readJson', () => {
     ['white space alone', ' \n ', 'json_empty', 2, 2],
     ['a byte order mark', '\ufeff1', 'json_malformed', 1, 1],
     ['a no-break space', '\u00a01', 'json_malformed', 1, 1],
-    ['a word that is none', 'nul', 'json_malformed', 1, 1],
+    ['an unknown word', 'nul', 'json_malformed', 1, 1],
     ['a word in capitals', 'True', 'json_malformed', 1, 1],
     ['something after the end', '1 2', 'json_malformed', 1, 3],
     ['two commas', '[1,,2]', 'json_malformed', 1, 4],
@@ -75,7 +75,7 @@ describe('readJson', () => {
     ['a name without a value', '{"a":}', 'json_malformed', 1, 6],
     ['a text that is not closed', '"a', 'json_malformed', 1, 3],
     ['a line end within a text', '"a\nb"', 'json_malformed', 1, 3],
-    ['an escape that is none', '"\\x"', 'json_malformed', 1, 4],
+    ['an unknown escape', '"\\x"', 'json_malformed', 1, 4],
     ['an escape of a member of the prototype', '"\\constructor"', 'json_malformed', 1, 4],
     ['an escape that is cut short', '"\\u12"', 'json_malformed', 1, 4],
     ['an escape at the very end', '"\\', 'json_malformed', 1, 4],
@@ -88,7 +88,7 @@ describe('readJson', () => {
     ['not a number', 'NaN', 'json_malformed', 1, 1],
     ['a comment', '1 // one', 'json_malformed', 1, 3],
     ['the third line', '{\n "a": 1,\n "b": x}', 'json_malformed', 3, 7],
-  ])('refuses %s, and says where', (_situation, text, code, line, column) => {
+  ])('refuses %s, with line and column', (_situation, text, code, line, column) => {
     expect(parseLosslessJson(text)).toEqual({ ok: false, code, line, column })
   })
 
@@ -97,7 +97,7 @@ describe('readJson', () => {
   test.each([
     ['lists', '[', ']'],
     ['objects', '{"a":', '}'],
-  ])('takes %s to the depth allowed, and not one deeper', (_situation, open, close) => {
+  ])('accepts %s to the allowed depth, and not one level deeper', (_situation, open, close) => {
     expect(parseLosslessJson(nested(MAX_DEPTH, open, close)).ok).toBe(true)
     expect(parseLosslessJson(nested(MAX_DEPTH + 1, open, close))).toMatchObject({
       ok: false,
@@ -105,19 +105,19 @@ describe('readJson', () => {
     })
   })
 
-  test('a depth that would end any stack is refused, not died of', () => {
+  test('refuses a depth that would overflow any stack', () => {
     expect(parseLosslessJson('['.repeat(1_000_000))).toMatchObject({
       ok: false,
       code: 'json_too_deep',
     })
   })
 
-  test('what is no text at all is a bug of the caller, not malformed JSON', () => {
+  test('throws for a value that is not a text, which is a bug of the caller', () => {
     expect(() => parseLosslessJson(null as unknown as string)).toThrow(TypeError)
   })
 })
 
-/** What the platform's own parser makes of a text. */
+/** The result of JSON.parse. */
 function parsed(text: string): { readonly ok: boolean; readonly value?: unknown } {
   try {
     return { ok: true, value: JSON.parse(text) as unknown }
@@ -131,12 +131,12 @@ const agrees = (text: string): void => {
   if (ours.ok) expect(nodeToValue(ours.node)).toEqual(theirs.value)
 }
 
-describe('readJson against the parser of the platform', () => {
-  test('they take the same texts, and read the same from them', () => {
+describe('parseLosslessJson and JSON.parse', () => {
+  test('accept the same texts with the same values', () => {
     fc.assert(fc.property(fc.json({ maxDepth: 5, stringUnit: 'binary' }), agrees))
   })
 
-  test('they refuse the same texts: one character more, one less, one changed', () => {
+  test('refuse the same texts with one character more, less or changed', () => {
     const damage = fc.record({
       text: fc.json({ maxDepth: 3 }),
       at: fc.nat(),
@@ -156,7 +156,7 @@ describe('readJson against the parser of the platform', () => {
 describe('the kinds of a node', () => {
   test.each([
     ['null', null, 'none'],
-    ['a truth', true, 'none'],
+    ['a boolean', true, 'none'],
     ['a text', 'lexeme', 'none'],
     ['a number', { lexeme: '1' }, 'number'],
     ['an object', { members: [] }, 'object'],

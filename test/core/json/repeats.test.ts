@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { hasRepeatedMember, parseLosslessJson } from '../../../src/core/json/read.ts'
 
-describe('repeatsMember', () => {
+describe('hasRepeatedMember', () => {
   test.each<[string, boolean]>([
     ['{"a":1,"a":1}', true],
     ['{"a":1,"\\u0061":2}', true],

@@ -6,12 +6,18 @@ import {
   type SchemaContract,
 } from '../../../src/core/migrations/catalogue.ts'
 
-describe('columnText', () => {
+describe('formatColumn', () => {
   test.each([
-    ['a column that may be null', 'text', true, null, 'text'],
-    ['one that may not', 'text', false, null, 'text NOT NULL'],
-    ['one with a default', 'bigint', true, '1', 'bigint DEFAULT 1'],
-    ['one with both', 'bigint', false, '1', 'bigint NOT NULL DEFAULT 1'],
+    ['a nullable column', 'text', true, null, 'text'],
+    ['a column that is not nullable', 'text', false, null, 'text NOT NULL'],
+    ['a column with a default', 'bigint', true, '1', 'bigint DEFAULT 1'],
+    [
+      'a column with a default that is not nullable',
+      'bigint',
+      false,
+      '1',
+      'bigint NOT NULL DEFAULT 1',
+    ],
   ])('%s', (_situation, type, nullable, value, text) => {
     expect(formatColumn(type, nullable, value)).toBe(text)
   })
@@ -35,8 +41,8 @@ const CONTRACT: SchemaContract = {
   },
 }
 
-describe('catalogueOf', () => {
-  test('a line for each object, and for the grants of the roles that exist', () => {
+describe('buildCatalogue', () => {
+  test('has an entry for each object, and for the grants of existing roles', () => {
     expect([...buildCatalogue(CONTRACT, new Set(['ff_ship', 'postgres']))]).toEqual([
       ['schema, grants to ff_ship', 'USAGE'],
       ['domain flag_key', 'text'],
@@ -53,17 +59,17 @@ describe('catalogueOf', () => {
   })
 })
 
-describe('catalogueDrift', () => {
+describe('findDrift', () => {
   const expected = new Map([
     ['table b', 'table'],
     ['table a', 'table'],
     ['table a, column x', 'text'],
   ])
-  test('nothing, where both are the same in another order', () => {
+  test('finds nothing where both are equal in another order', () => {
     expect(findDrift(expected, new Map([...expected].reverse()))).toEqual([])
   })
 
-  test('a line gone, a line more and a line that differs, by name', () => {
+  test('finds a missing, an unexpected and a differing object, by name', () => {
     const found = new Map([
       ['table c', 'table'],
       ['table a, column x', 'bytea'],

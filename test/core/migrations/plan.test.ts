@@ -26,14 +26,14 @@ const versions = (plan: MigrationPlan): readonly number[] | string =>
 
 describe('planUp', () => {
   test.each([
-    ['an empty database, all the way', [], null, [1, 2, 3]],
-    ['an empty database, part of the way', [], 2, [1, 2]],
+    ['an empty database to the newest version', [], null, [1, 2, 3]],
+    ['an empty database to an earlier version', [], 2, [1, 2]],
     ['one step behind', [1, 2], null, [3]],
-    ['at the head', [1, 2, 3], null, []],
-    ['past where it should come to', [1, 2, 3], 1, []],
+    ['at the newest version', [1, 2, 3], null, []],
+    ['beyond the requested version', [1, 2, 3], 1, []],
     ['a ledger in another order', [2, 1], null, [3]],
     ['to a version that does not exist', [], 9, 'migration_unknown 9'],
-    ['to nothing', [], 0, 'migration_unknown 0'],
+    ['to version 0', [], 0, 'migration_unknown 0'],
   ] as const)('%s', (_situation, done, to, steps) => {
     expect(versions(planUp(applied(...done), AVAILABLE, to))).toEqual(steps)
   })
@@ -44,17 +44,17 @@ describe('planDown', () => {
     ['one step', [1, 2, 3], null, [3]],
     ['newest first, to a version that stays', [1, 2, 3], 1, [3, 2]],
     ['all', [1, 2, 3], 0, [3, 2, 1]],
-    ['all there is', [1], 0, [1]],
+    ['all of one', [1], 0, [1]],
     ['an empty database', [], null, []],
-    ['to where it is', [1, 2], 2, []],
-    ['to a version above', [1, 2], 3, []],
+    ['to the present version', [1, 2], 2, []],
+    ['to a higher version', [1, 2], 3, []],
     ['to a version that does not exist', [1, 2], 9, 'migration_unknown 9'],
   ] as const)('%s', (_situation, done, to, steps) => {
     expect(versions(planDown(applied(...done), AVAILABLE, to))).toEqual(steps)
   })
 })
 
-describe('a history that is not ours', () => {
+describe('another history', () => {
   const edited = applied(1, 2).map((one) => (one.version === 2 ? { ...one, checksum: 'x' } : one))
   const renamed = applied(1, 2).map((one) => (one.version === 1 ? { ...one, name: '0001_x' } : one))
   test.each([
@@ -70,7 +70,7 @@ describe('a history that is not ours', () => {
       applied(1, 2, 3, 4),
       { code: 'migration_unknown', name: '0004_step' },
     ],
-    ['a file left out', applied(1, 3), { code: 'migration_unknown', name: '0003_step' }],
+    ['a missing file', applied(1, 3), { code: 'migration_unknown', name: '0003_step' }],
   ])('%s', (_situation, ledger, fault) => {
     expect(findHistoryFault(ledger, AVAILABLE)).toEqual(fault)
     if (fault === null) return

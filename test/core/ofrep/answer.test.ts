@@ -17,7 +17,7 @@ const PASSED = 'registered:pass,kill_switch:pass,authentication:pass,'
 const PLAIN = `${PASSED}sensitive_overlay:not_sensitive`
 const said = (decision: Decision): unknown => JSON.parse(toOfrepAnswer(decision).text ?? 'null')
 
-describe('a decision as OFREP has it (ofrep.md, mapping)', () => {
+describe('a decision as an OFREP answer', () => {
   test.each([
     [
       'a user override decides',
@@ -93,14 +93,14 @@ describe('a decision as OFREP has it (ofrep.md, mapping)', () => {
     })
   })
 
-  test('several warnings are one text', () => {
+  test('joins several warnings to one text', () => {
     const by = anonymous({ warnings: ['auth_not_verified', 'dev_headers'] })
     expect(said(decide(facts({ by, ref: REF })))).toMatchObject({
       metadata: { warnings: 'auth_not_verified,dev_headers' },
     })
   })
 
-  test('a value goes out as it is stored: order of members, numbers for names', () => {
+  test('sends a value as stored, also with numeric member names', () => {
     const default_value = json('{"b":1,"10":2,"9":3,"__proto__":4}')
     const flag = flagRow({ value_type: 'object', default_value, safe_value: json('{}') })
     expect(toOfrepAnswer(decide(facts({ flag }))).text).toContain(
@@ -113,7 +113,7 @@ describe('a decision as OFREP has it (ofrep.md, mapping)', () => {
     ['0', 'number'],
     ['""', 'string'],
     ['{}', 'object'],
-  ] as const)('%s is a value and is not left out', (text, value_type) => {
+  ] as const)('sends the value %s', (text, value_type) => {
     const flag = flagRow({
       value_type,
       default_value: json(text),
@@ -123,19 +123,19 @@ describe('a decision as OFREP has it (ofrep.md, mapping)', () => {
     expect(said(decide(facts({ flag })))).toHaveProperty('value', JSON.parse(text))
   })
 
-  test('metadata is flat: no null, no list, no object', () => {
+  test('has flat metadata: no null, no list, no object', () => {
     for (const given of [facts(), facts({ by: anonymous() }), facts({ user: userRow() })]) {
       const { metadata } = said(decide(given)) as { metadata: object }
       expect(Object.values(metadata).map((held) => typeof held)).not.toContain('object')
     }
   })
 
-  test('an unknown flag, and a row with nothing safe to serve, are failures', () => {
+  test('an unknown flag and a row without a safe value are failures', () => {
     expect(toOfrepAnswer(decide(facts({ flag: null })))).toStrictEqual({ failure: 'flag_unknown' })
     expect(toOfrepAnswer(decide(facts({ flag: broken })))).toStrictEqual({ failure: 'row_broken' })
   })
 
-  test('a decision without a revision has none in its metadata', () => {
+  test('omits a missing revision from the metadata', () => {
     const decision = decide(facts())
     const meta = { ...decision.meta, flag_revision: null }
     expect(said({ ...decision, meta })).not.toHaveProperty('metadata.flag_revision')

@@ -3,9 +3,9 @@ import { parseOfrepRequest } from '../../../src/core/ofrep/context.ts'
 
 const ANONYMOUS = { user_id: null, tenant_id: null, approval_ref: null }
 
-describe('what an OFREP request says', () => {
+describe('the context of an OFREP request', () => {
   test.each([
-    ['nobody', '{"context":{}}', ANONYMOUS],
+    ['an anonymous caller', '{"context":{}}', ANONYMOUS],
     ['a user', '{"context":{"targetingKey":"U1"}}', { ...ANONYMOUS, user_id: 'U1' }],
     ['a tenant', '{"context":{"tenant_id":"T-1"}}', { ...ANONYMOUS, tenant_id: 'T-1' }],
     [
@@ -14,7 +14,7 @@ describe('what an OFREP request says', () => {
       { ...ANONYMOUS, approval_ref: 'APP-1-a' },
     ],
     [
-      'attributes that nobody looks at, whatever they hold',
+      'ignored attributes with any value',
       '{"context":{"a":1e-7,"b":null,"c":[{}],"d":"\\u0000","a":2,"targetingKey":"U1"},"more":1}',
       { ...ANONYMOUS, user_id: 'U1' },
     ],

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { formatOfrepFailure, toOfrepStatus } from '../../../src/core/ofrep/failure.ts'
 import { SERVICE_PROBLEMS, type ServiceCode } from '../../../src/core/http-api/problems.ts'
 
-describe('a refusal as OFREP has it', () => {
+describe('a refusal as an OFREP failure', () => {
   test.each([
     ['json_empty', 400, 'PARSE_ERROR'],
     ['json_malformed', 400, 'PARSE_ERROR'],
@@ -31,7 +31,7 @@ describe('a refusal as OFREP has it', () => {
     })
   })
 
-  test('every code of the service has a status that a client of OFREP knows, and an error code', () => {
+  test('every service code has an OFREP error code and a status that OFREP clients know', () => {
     const codes = Object.keys(SERVICE_PROBLEMS) as ServiceCode[]
     expect(codes.length).toBeGreaterThan(50)
     for (const code of codes) {
@@ -42,7 +42,7 @@ describe('a refusal as OFREP has it', () => {
     }
   })
 
-  test('a bulk request has no key, and what is wrong is named by its place', () => {
+  test('a failed bulk request has no key, and the pointer of the fault', () => {
     const places = [{ code: 'type_wrong', pointer: '/context/tenant_id' }] as const
     expect(JSON.parse(formatOfrepFailure('type_wrong', null, places))).toStrictEqual({
       errorCode: 'INVALID_CONTEXT',
@@ -51,7 +51,7 @@ describe('a refusal as OFREP has it', () => {
     })
   })
 
-  test('the whole body is no place', () => {
+  test('a fault of the whole body has no pointer', () => {
     const text = formatOfrepFailure('json_malformed', null, [
       { code: 'json_malformed', pointer: '' },
     ])

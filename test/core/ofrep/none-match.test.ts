@@ -11,9 +11,9 @@ test.each([
   ['a comma inside of a tag', '"x,y","abc"', true],
   ['anything', '*', true],
   ['anything, with spaces', ' * ', true],
-  ['a star in a list is no star', '"x", *', false],
+  ['a star in a list, which is not a wildcard', '"x", *', false],
   ['the tag without its quotes', 'abc', false],
-  ['nothing of use', '"', false],
+  ['a lone quote', '"', false],
   ['empty', '', false],
 ])('If-None-Match: %s', (_what, header, named) => {
   expect(matchesTag(header, '"abc"')).toBe(named)
