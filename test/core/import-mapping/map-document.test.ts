@@ -222,7 +222,7 @@ describe('mapDocument', () => {
       ['/flags/a value_type_mismatch', '/flags/a value_type_mismatch'],
     ],
     [
-      'only the flag where its override is valid',
+      'an invalid flag, but not its override',
       '{"flags":{"a":1},"tenants":{"T1":{"a":{"v":"1"}}}}',
       { flags: [flags({ owner: { const: 7 } })], tenant_overrides: [tenants()] },
       ['/flags/a type_wrong'],

@@ -36,7 +36,7 @@ const BY_MODE: Readonly<Record<AuthMode, (who: Partial<Principal>) => Principal>
 const toRows = ({ given }: Cell): readonly AnyRow[] =>
   TABLE_NAMES.flatMap((table) => [...given.state[table]])
 
-/** Puts a cell to the rules, with Admin as the cell has it. */
+/** Evaluates a cell, with Admin's answer from the cell. */
 function decided({ given, author, request }: Cell, rows: readonly AnyRow[]): string {
   const { auth_mode, tenant_id, user_id } = author
   const who = BY_MODE[auth_mode]({ tenant_id, user_id })
@@ -59,14 +59,14 @@ function decided({ given, author, request }: Cell, rows: readonly AnyRow[]): str
 }
 
 describe('the cells', () => {
-  test('there are 360 of them by the four dimensions, and more with the boundaries', () => {
+  test('are 360 by the four dimensions, and more with the boundaries', () => {
     const dimensions = new Set(CELLS.map(({ covers }) => JSON.stringify(covers)))
     expect(dimensions.size).toBe(360)
     expect(CELLS.length).toBeGreaterThan(2 * 360)
     expect(new Set(CELLS.map(({ id }) => id)).size).toBe(CELLS.length)
   })
 
-  test('each is asked for a flag of its own, of each kind that may be required', () => {
+  test('each have a flag of their own, for every required_auth', () => {
     expect(CELLS.length).toBeGreaterThan(0)
     expect(new Set(CELLS.map(({ request }) => request.flag_key)).size).toBe(CELLS.length)
     const kinds = new Map<string, Set<string>>()
@@ -77,7 +77,7 @@ describe('the cells', () => {
     for (const kind of kinds.values()) expect([...kind].sort()).toEqual(['any', 'none', 'verified'])
   })
 
-  test('each is really the cell that it says it is', () => {
+  test('each cover the dimensions that they state', () => {
     expect(CELLS.length).toBeGreaterThan(0)
     for (const { id, given, author, request, covers } of CELLS) {
       expect([id, deriveCoverage(given, author, request)]).toEqual([id, covers])
@@ -85,7 +85,7 @@ describe('the cells', () => {
     }
   })
 
-  test('each holds rows that a store would take', () => {
+  test('each hold rows that a store accepts', () => {
     expect(CELLS.length).toBeGreaterThan(0)
     for (const { given } of CELLS) {
       for (const table of TABLE_NAMES)
@@ -102,14 +102,14 @@ describe('the cells', () => {
     ['expiring_soon', 'expires_at', 1],
     ['expiring_soon', 'expires_at', DAY],
     ['valid', 'expires_at', DAY + 1],
-  ] as const)('one is %s with %s %i ms from now', (ttl_state, member, away) => {
+  ] as const)('include one that is %s with %s %i ms from now', (ttl_state, member, away) => {
     const distances = CELLS.filter(({ covers }) => covers.ttl_state === ttl_state).flatMap(
       ({ given }) => given.approvals.map((one) => instantToMs(one[member]) - instantToMs(NOW)),
     )
     expect(distances).toContain(away)
   })
 
-  test('an approval is unknown by its ref, its flag, its tenant or its user', () => {
+  test('include unknown approvals by ref, flag, tenant and user', () => {
     const unlike = CELLS.filter(({ covers }) => covers.ttl_state === 'unknown').flatMap(
       ({ given, author, request }) =>
         given.approvals.flatMap((one) => [
@@ -138,7 +138,7 @@ describe('the decision of every cell', () => {
     }
   })
 
-  test('is the one that the oracle predicts', () => {
+  test('equals the prediction of the oracle', () => {
     const oracle = objectNode(readArtefact('vectors/oracle_cells.json'))
     const outcomes = member(oracle, 'outcomes') ?? null
     const places = member(oracle, 'cells') as JsonObject
@@ -153,14 +153,14 @@ describe('the decision of every cell', () => {
     }
   })
 
-  test('is the same among the rows of all the others', () => {
+  test('stays the same among the rows of all other cells', () => {
     expect(every.length).toBeGreaterThan(CELLS.length)
     const sample = decisions.filter((_, at) => at % 37 === 0)
     expect(sample.length).toBeGreaterThan(10)
     for (const [cell, text] of sample) expect(decided(cell, every)).toBe(text)
   })
 
-  test('together they reach every outcome of rule 4', () => {
+  test('covers, over all cells, every outcome of rule 4', () => {
     const codes = new Set(
       decisions.flatMap(([, text]) =>
         (

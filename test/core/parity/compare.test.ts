@@ -35,13 +35,13 @@ describe('compareJson', () => {
       '9007199254740992',
       [['', '9007199254740993', '9007199254740992']],
     ],
-    ['the lexeme of one number', '{"a":1.0}', '{"a":1}', [['/a', '1.0', '1']]],
-    ['the sign of nought', '-0', '0', [['', '-0', '0']]],
+    ['two lexemes of one number', '{"a":1.0}', '{"a":1}', [['/a', '1.0', '1']]],
+    ['the sign of zero', '-0', '0', [['', '-0', '0']]],
     ['a number and its text', '[1]', '["1"]', [['/0', '1', '"1"']]],
     ['a text and its number', '["1"]', '[1]', [['/0', '"1"', '1']]],
     ['a number and null', '[1]', '[null]', [['/0', '1', 'null']]],
     ['null and a number', '[null]', '[1]', [['/0', 'null', '1']]],
-    ['a truth and a number', 'true', '1', [['', 'true', '1']]],
+    ['a boolean and a number', 'true', '1', [['', 'true', '1']]],
     ['null and absent', '{"a":null}', '{}', [['/a', 'null', null]]],
     ['absent and null', '{}', '{"a":null}', [['/a', null, 'null']]],
     ['a number and absent', '{"a":1}', '{}', [['/a', '1', null]]],
@@ -63,12 +63,12 @@ describe('compareJson', () => {
         ['/1', '2', '1'],
       ],
     ],
-    ['an item more', '[1]', '[1,null]', [['/1', null, 'null']]],
-    ['an item less', '[1,[2]]', '[1]', [['/1', '[2]', null]]],
+    ['an additional item', '[1]', '[1,null]', [['/1', null, 'null']]],
+    ['a missing item', '[1,[2]]', '[1]', [['/1', '[2]', null]]],
     ['composed and decomposed', '"\u00e9"', '"e\u0301"', [['', '"\u00e9"', '"e\u0301"']]],
-    ['a repeated member lost', '{"a":1,"a":1}', '{"a":1}', [['/a', '1', null]]],
+    ['a missing repeated member', '{"a":1,"a":1}', '{"a":1}', [['/a', '1', null]]],
     [
-      'a repeated member more',
+      'an additional repeated member',
       '{"a":1}',
       '{"a":1,"b":2,"a":1}',
       [
@@ -93,7 +93,7 @@ describe('compareJson', () => {
     ],
     ['a member of the prototype', '{"__proto__":1}', '{}', [['/__proto__', '1', null]]],
     [
-      'several places, deep',
+      'several nested places',
       '{"a":[{"b":0,"c":1}],"d":2}',
       '{"a":[{"b":1,"c":1}],"d":3}',
       [
@@ -105,7 +105,7 @@ describe('compareJson', () => {
     expect(differences(left, right)).toEqual(found)
   })
 
-  test('counts the leaves that either side has', () => {
+  test('counts the leaves of either side', () => {
     expect(compareJson(node('{"a":[1,2],"b":{}}'), node('{"a":[1],"c":3}')).fields).toBe(4)
   })
 })
@@ -131,7 +131,7 @@ const trees = fc.letrec<{ tree: JsonNode }>((tie) => ({
   ),
 })).tree
 
-/** Independent of the comparer: one text for all texts that are equal but for the order of differing names. */
+/** Independent of the comparer: one text for all texts that differ only in the order of distinct names. */
 function normal(tree: JsonNode): string {
   if (typeof tree !== 'object' || tree === null) return JSON.stringify(tree)
   if ('lexeme' in tree) return tree.lexeme
@@ -142,7 +142,7 @@ function normal(tree: JsonNode): string {
 }
 
 describe('compareJson as an equality', () => {
-  test('everything equals itself, and something was compared', () => {
+  test('every value equals itself, with at least one compared leaf', () => {
     fc.assert(
       fc.property(trees, (tree) => {
         const { differences: found, fields } = compareJson(tree, node(serializeNode(tree)))
@@ -152,7 +152,7 @@ describe('compareJson as an equality', () => {
     )
   })
 
-  test('it finds the same from either side', () => {
+  test('is symmetric', () => {
     const line = (place: string, left: JsonNode | undefined, right: JsonNode | undefined): string =>
       JSON.stringify([place, toText(left), toText(right)])
     fc.assert(
@@ -167,7 +167,7 @@ describe('compareJson as an equality', () => {
     )
   })
 
-  test('it finds nothing exactly where two texts are equal but for the order of members', () => {
+  test('finds nothing exactly where two texts differ at most in the order of members', () => {
     const twins = fc.oneof(
       fc.tuple(trees, trees),
       trees.map((tree) => [tree, reversed(tree)] as const),
@@ -181,7 +181,7 @@ describe('compareJson as an equality', () => {
   })
 })
 
-/** The members of every object the other way round. */
+/** Reverses the members of every object. */
 function reversed(tree: JsonNode): JsonNode {
   if (typeof tree !== 'object' || tree === null || 'lexeme' in tree) return tree
   if (!('members' in tree)) return tree.map(reversed)

@@ -8,8 +8,8 @@ const whys = (pairs: typeof EQUAL): readonly string[] => pairs.map(([why]) => wh
 const SAME = { differences: [], fields: 1 }
 const OTHER = { differences: [{ pointer: '', left: null, right: null }], fields: 1 }
 
-describe('comparerFaults', () => {
-  test('there are pairs of both kinds, each can be read, and no two have one reason', () => {
+describe('findComparerFaults', () => {
+  test('has readable pairs of both kinds, each with its own reason', () => {
     const all = [...UNEQUAL, ...EQUAL]
     expect(UNEQUAL.length).toBeGreaterThan(15)
     expect(EQUAL.length).toBeGreaterThan(1)
@@ -20,19 +20,19 @@ describe('comparerFaults', () => {
     }
   })
 
-  test('our comparer has none', () => {
+  test('finds none in our comparer', () => {
     expect(findComparerFaults()).toEqual([])
   })
 
-  test('one that calls everything equal misses every difference', () => {
+  test('finds every unequal pair in a comparer that calls everything equal', () => {
     expect(findComparerFaults(() => SAME)).toEqual(whys(UNEQUAL))
   })
 
-  test('one that calls everything unequal invents the rest', () => {
+  test('finds every equal pair in a comparer that calls everything unequal', () => {
     expect(findComparerFaults(() => OTHER)).toEqual(whys(EQUAL))
   })
 
-  test('one that looks at parsed values loses what parsing loses', () => {
+  test('finds the losses of JSON.parse in a comparer of parsed values', () => {
     const parsing: typeof compareJson = (a, b) =>
       JSON.stringify(nodeToValue(a)) === JSON.stringify(nodeToValue(b)) ? SAME : OTHER
     expect(findComparerFaults(parsing)).toEqual(

@@ -3,7 +3,7 @@ import { countCoverage } from '../../../src/core/parity/coverage.ts'
 import type { VectorCoverage } from '../../../src/core/parity/vector.ts'
 
 describe('coverage', () => {
-  test('every value of page 1 has its line, those that nobody covers at zero', () => {
+  test('has a line for every value of the dimensions, with zero for uncovered ones', () => {
     expect(countCoverage([]).map(({ dimension, value }) => `${dimension} ${value}`)).toEqual([
       'auth_mode verified',
       'auth_mode decode-only',
@@ -27,7 +27,7 @@ describe('coverage', () => {
     expect(countCoverage([]).every(({ vectors }) => vectors === 0)).toBe(true)
   })
 
-  test('each vector counts once in each dimension it has a value in', () => {
+  test('counts each vector once in each dimension where it has a value', () => {
     const covers: VectorCoverage = {
       auth_mode: 'none',
       scope: 'user',

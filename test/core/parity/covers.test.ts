@@ -63,26 +63,30 @@ const derive = ({ flags, users, tenants, approvals, admin, author, ref }: Case) 
 describe('the scope', () => {
   test.each([
     ['no override', {}, 'global'],
-    ['one of the tenant', { tenants: [tenantRow()] }, 'tenant'],
-    ['one of the user above it', { users: [userRow()], tenants: [tenantRow()] }, 'user'],
+    ['an override of the tenant', { tenants: [tenantRow()] }, 'tenant'],
+    ['an override of the user above it', { users: [userRow()], tenants: [tenantRow()] }, 'user'],
     [
-      'one of the user that has just expired',
+      'an override of the user that has just expired',
       { users: [userRow({ expires_at: NOW })], tenants: [tenantRow()] },
       'tenant',
     ],
-    ['one with a millisecond left', { users: [userRow({ expires_at: fromNow(1) })] }, 'user'],
     [
-      'both expired',
+      'an override with a millisecond left',
+      { users: [userRow({ expires_at: fromNow(1) })] },
+      'user',
+    ],
+    [
+      'both overrides expired',
       { users: [userRow({ expires_at: NOW })], tenants: [tenantRow({ expires_at: fromNow(-1) })] },
       'global',
     ],
     ['a tombstone', { users: [userTombstone()] }, 'global'],
     [
-      'others’ overrides',
+      'overrides of other users and tenants',
       { users: [userRow({ user_id: 'U2' })], tenants: [tenantRow({ tenant_id: 'T-2' })] },
       'global',
     ],
-    ['those of another flag', { users: [userRow({ flag_key: 'ff.other' })] }, 'global'],
+    ['an override of another flag', { users: [userRow({ flag_key: 'ff.other' })] }, 'global'],
     [
       'a caller without ids',
       { users: [userRow()], tenants: [tenantRow()], author: { user_id: null, tenant_id: null } },
@@ -96,7 +100,7 @@ describe('the scope', () => {
 describe('the sensitive path', () => {
   test.each([
     ['a flag that is not sensitive', { ref: REF, admin: 'unreachable' }, 'SP-1'],
-    ['a flag that is not there', { flags: [], ref: REF }, 'SP-1'],
+    ['an unregistered flag', { flags: [], ref: REF }, 'SP-1'],
     [
       'another flag that is sensitive',
       { flags: [flagRow(), flagRow({ flag_key: 'ff.other', sensitive: true })] },
@@ -109,26 +113,26 @@ describe('the sensitive path', () => {
       'SP-2',
     ],
     [
-      'the user’s override names one',
+      'the user override names an approval',
       { flags: secret, users: [userRow({ approval_ref: REF })] },
       'SP-3',
     ],
     [
-      'the tenant’s names one, below one that names none',
+      'the tenant override names an approval, the user override above it none',
       { flags: secret, users: [userRow()], tenants: [tenantRow({ approval_ref: REF })] },
       'SP-3',
     ],
     [
-      'an expired override names one',
+      'an expired override names an approval',
       { flags: secret, users: [userRow({ approval_ref: REF, expires_at: NOW })] },
       'SP-3',
     ],
     [
-      'another user’s override names one',
+      'only another user’s override names an approval',
       { flags: secret, users: [userRow({ approval_ref: REF, user_id: 'U2' })] },
       'SP-4',
     ],
-    ['nobody names one', { flags: secret, users: [userRow()] }, 'SP-4'],
+    ['no approval is named', { flags: secret, users: [userRow()] }, 'SP-4'],
   ] as const)('%s', (_situation, given: Case, path) => {
     expect(derive(given).sensitive_path).toBe(path)
   })
@@ -136,26 +140,26 @@ describe('the sensitive path', () => {
 
 describe('the TTL state', () => {
   test.each([
-    ['no approval in play', {}, null],
-    ['one that is named', { ref: REF, approvals: [approval] }, 'valid'],
-    ['one that is named and not there', { ref: REF }, 'unknown'],
+    ['no approval is involved', {}, null],
+    ['a named approval', { ref: REF, approvals: [approval] }, 'valid'],
+    ['a named approval that does not exist', { ref: REF }, 'unknown'],
     [
-      'one that is named and another’s',
+      'a named approval of another user',
       { ref: REF, approvals: [{ ...approval, user_id: 'U2' }] },
       'unknown',
     ],
     [
-      'one that an override names',
+      'an approval that an override names',
       { users: [userRow({ approval_ref: REF })], approvals: [{ ...approval, revoked: true }] },
       'revoked',
     ],
     [
-      'one that nobody names, but Admin holds',
+      'an unnamed approval that Admin holds',
       { approvals: [{ ...approval, expires_at: NOW }] },
       'expired',
     ],
     [
-      'the one on the request before that of the override',
+      'the approval of the request before that of the override',
       { ref: 'APP-1-a', users: [userRow({ approval_ref: REF })], approvals: [approval] },
       'unknown',
     ],
@@ -164,6 +168,6 @@ describe('the TTL state', () => {
   })
 })
 
-test('the mode is the one the caller came with', () => {
+test('the mode is that of the caller', () => {
   expect(derive({ author: { auth_mode: 'dev-headers' } }).auth_mode).toBe('dev-headers')
 })

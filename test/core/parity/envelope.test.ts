@@ -18,12 +18,12 @@ test.each([
     null,
   ],
   [
-    'a decision on another request',
+    'a decision for another request',
     '{"flag_key":"ff.a","meta":{"request_id":"r-2","backing_state":"db"}}',
     null,
   ],
   [
-    'a backing that nobody has',
+    'an unknown backing',
     '{"flag_key":"ff.a","meta":{"request_id":"r-1","backing_state":"tape"}}',
     null,
   ],
@@ -32,7 +32,7 @@ test.each([
   ['a list', '[]', null],
   ['a text', '"flag_key"', null],
   ['nothing', 'null', null],
-  ['a page to sign in at', '<!doctype html>', null],
+  ['a login page', '<!doctype html>', null],
 ])('%s', (_what, text, backing) => {
   expect(readBacking(text, { flag_key: 'ff.a', request_id: 'r-1' })).toBe(backing)
 })

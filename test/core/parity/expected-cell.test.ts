@@ -4,7 +4,7 @@ import { buildExpectedEnvelope } from '../../../src/core/parity/expected-cell.ts
 import { serializeNode } from '../../../src/core/parity/node-text.ts'
 import { NOW, objectNode } from '../builders.ts'
 
-test('what is the cell’s own is added to an outcome: its flag and the id of its request', () => {
+test('the expected envelope adds the cell’s flag and request id to the outcome', () => {
   const [first] = buildCells(NOW)
   if (first === undefined) throw new Error('no cells')
   const outcome = objectNode('{"value":1.0,"meta":{"user_id":"U1"}}')

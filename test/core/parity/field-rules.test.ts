@@ -10,14 +10,14 @@ const RULES = [
   line('/a~1b', 'MAY_DIFFER'),
 ]
 
-describe('ruleAt', () => {
+describe('findRule', () => {
   test.each([
-    ['a field that is named', '/meta/backing_state', 'MUST_DIFFER'],
-    ['a field that nobody names', '/value', 'MUST_MATCH'],
-    ['a field that is new', '/metadata', 'MUST_MATCH'],
+    ['a named field', '/meta/backing_state', 'MUST_DIFFER'],
+    ['a field without a rule', '/value', 'MUST_MATCH'],
+    ['a new field', '/metadata', 'MUST_MATCH'],
     ['the root', '', 'MUST_MATCH'],
-    ['a field below one that is named', '/meta/anything/deeper', 'MAY_DIFFER'],
-    ['the longest that leads there', '/meta/request_id', 'MUST_MATCH'],
+    ['a field below a named one', '/meta/anything/deeper', 'MAY_DIFFER'],
+    ['a field with a longer and a shorter match', '/meta/request_id', 'MUST_MATCH'],
     ['a field of any entry of a list', '/reason_chain/7/prec', 'MAY_DIFFER'],
     ['another field of any entry', '/reason_chain/7/rule', 'MUST_MATCH'],
     ['the entry above it', '/reason_chain/7', 'MUST_MATCH'],
@@ -28,11 +28,11 @@ describe('ruleAt', () => {
     expect(findRule(RULES.toReversed(), at)).toBe(rule)
   })
 
-  test('without a matrix everything must match', () => {
+  test('without rules every field must match', () => {
     expect(findRule([], '/meta/backing_state')).toBe('MUST_MATCH')
   })
 
-  test('a rule for the root is one for everything', () => {
+  test('a rule for the root applies to every field', () => {
     expect(findRule([line('', 'MAY_DIFFER')], '/x/y')).toBe('MAY_DIFFER')
   })
 })

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { serializeRows } from '../../../src/core/parity/harness-scene.ts'
 import { flagRow, json, tenantRow, userRow } from '../builders.ts'
 
-test('rows are written as they are stored, number for number', () => {
+test('rows are serialized as stored, without changing numbers', () => {
   const state = {
     flag_registry: [
       flagRow(),

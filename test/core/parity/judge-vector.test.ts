@@ -31,8 +31,8 @@ const verdict = (baseline: SideAnswers, candidate: SideAnswers) =>
 
 describe('judgeVector', () => {
   test.each([
-    ['both sides give what is expected', side('file'), side('db')],
-    ['two databases do', side('db'), side('db')],
+    ['both sides give the expected answer', side('file'), side('db')],
+    ['two databases give the expected answer', side('db'), side('db')],
     [
       'the members come in another order',
       side('file'),
@@ -51,7 +51,7 @@ describe('judgeVector', () => {
     })
   })
 
-  test('holds the sides to each other alone where nobody knows what must come', () => {
+  test('compares only the sides with each other without an expectation', () => {
     const known = (candidate: SideAnswers) =>
       judgeVector(null, { baseline: side('file'), candidate }, { rules: RULES })
     expect(known(side('db')).status).toBe('pass')
@@ -82,13 +82,13 @@ describe('judgeVector', () => {
       ['baseline-candidate /value', 'candidate-expected /value'],
     ],
     [
-      'the candidate says it is a file',
+      'the candidate names the backing file',
       side('file'),
       side('db', right('file')),
       ['baseline-candidate /meta/backing_state', 'candidate-expected /meta/backing_state'],
     ],
     [
-      'a member is new on both sides',
+      'both sides have a new member',
       side('file', right('file', '1', ',"new":1')),
       side('db', right('db', '1', ',"new":1')),
       ['baseline-expected /new', 'candidate-expected /new'],
@@ -101,8 +101,8 @@ describe('judgeVector', () => {
 
   test.each([
     ['a refusal', refused],
-    ['something that is no JSON', decided('oops')],
-    ['nothing at all', decided('')],
+    ['a text that is not JSON', decided('oops')],
+    ['an empty text', decided('')],
   ])('fails where the candidate answers with %s', (_situation, answer) => {
     const { status, divergences } = verdict(side('file'), side('db', answer))
     expect(status).toBe('fail')
@@ -113,7 +113,7 @@ describe('judgeVector', () => {
   test.each([
     ['the candidate', side('file'), side('db', silent), [['candidate', 'backing_unreachable']]],
     [
-      'the baseline, asked again',
+      'the baseline, the second time',
       side('file', right('file'), silent),
       side('db'),
       [['baseline', 'backing_unreachable']],
@@ -128,12 +128,12 @@ describe('judgeVector', () => {
       ],
     ],
     [
-      'one, while the other is wrong',
+      'one side, while the other is wrong',
       side('file', right('file', '2')),
       side('db', silent),
       [['candidate', 'backing_unreachable']],
     ],
-  ])('is unanswered where %s stays silent', (_situation, baseline, candidate, quiet) => {
+  ])('is unanswered without an answer of %s', (_situation, baseline, candidate, quiet) => {
     const result = verdict(baseline, candidate)
     expect(result).toMatchObject({
       status: 'unanswered',
@@ -159,13 +159,13 @@ describe('judgeVector', () => {
       [['candidate', '/meta/backing_state']],
     ],
     [
-      'a side that is refused the second time',
+      'a side that refuses the second time',
       side('file'),
       side('db', right('db'), refused),
       [['candidate', '/value']],
     ],
   ])(
-    'a side that does not agree with itself is noise: %s',
+    'two different answers of one side are noise: %s',
     (_situation, baseline, candidate, noise) => {
       const found = verdict(baseline, candidate).noise.map((one) => [
         one.side,
@@ -182,15 +182,15 @@ describe('judgeVector', () => {
       side('db', decided('{"value":1,"meta":{}}'), decided('{"meta":{},"value":1}')),
     ],
     [
-      'where the matrix lets them',
+      'where the matrix allows it',
       side('db', right('db', '1', ',"took":1'), right('db', '1', ',"took":2')),
     ],
-    ['in nothing, both times refused', side('db', refused, refused)],
-  ])('a side that differs from itself %s is no noise', (_situation, candidate) => {
+    ['in nothing, refused both times', side('db', refused, refused)],
+  ])('two answers of one side that differ %s are not noise', (_situation, candidate) => {
     expect(verdict(side('file'), candidate).noise).toEqual([])
   })
 
-  test('fields are counted over all three comparisons, and classed', () => {
+  test('counts the fields of all three comparisons by class', () => {
     const took = (kind: string, ms: number): SideAnswer => right(kind, '1', `,"took":${ms}`)
     const { fields, status } = verdict(side('file', took('file', 1)), side('db', took('db', 2)))
     // Five leaves each time; `took` differs each time, the backing state between the sides alone.
@@ -198,7 +198,7 @@ describe('judgeVector', () => {
     expect(status).toBe('pass')
   })
 
-  test('a chain that parts is named once for each pair of sides', () => {
+  test('lists a chain split once for each pair of sides', () => {
     const other = decided(
       '{"value":1,"reason_chain":["a","b"],"meta":{"id":"r","backing_state":"db"}}',
     )
@@ -209,7 +209,7 @@ describe('judgeVector', () => {
   })
 })
 
-test('each side owes the backing state of its kind', () => {
+test('the expectation of a side has the backing state of its kind', () => {
   expect(serializeNode(withBackingKind(EXPECTED, 'db'))).toBe(
     '{"value":1,"reason_chain":["a"],"meta":{"id":"r","backing_state":"db"}}',
   )

@@ -22,22 +22,22 @@ const findings = (left: ComparedParty, right: ComparedParty) =>
     one.right,
   ])
 
-describe('judge', () => {
+describe('compareParties', () => {
   test.each([
     [
-      'sides of two kinds that say so',
+      'sides of two kinds that name them',
       party('file', '{"meta":{"backing_state":"file"}}'),
       party('db', '{"meta":{"backing_state":"db"}}'),
       [['expected', '/meta/backing_state', '"file"', '"db"']],
     ],
     [
-      'sides of two kinds that say the same',
+      'sides of two kinds that name the same',
       party('file', '{"meta":{"backing_state":"db"}}'),
       party('db', '{"meta":{"backing_state":"db"}}'),
       [['blocker', '/meta/backing_state', '"db"', '"db"']],
     ],
     [
-      'sides of two kinds that say nothing',
+      'sides of two kinds that name none',
       party('file', '{"meta":{}}'),
       party('db', '{"meta":{}}'),
       [['blocker', '/meta/backing_state', null, null]],
@@ -52,31 +52,31 @@ describe('judge', () => {
       ],
     ],
     [
-      'sides of one kind that say the same',
+      'sides of one kind that name the same',
       party('db', '{"meta":{"backing_state":"db"}}'),
       party('db', '{"meta":{"backing_state":"db"}}'),
       [],
     ],
     [
-      'sides of one kind that do not',
+      'sides of one kind that name different ones',
       party('db', '{"meta":{"backing_state":"file"}}'),
       party('db', '{"meta":{"backing_state":"db"}}'),
       [['blocker', '/meta/backing_state', '"file"', '"db"']],
     ],
     [
-      'a field that may differ, and does',
+      'a field that may differ and does',
       party('db', '{"took":1}'),
       party('db', '{"took":2}'),
       [['allowed', '/took', '1', '2']],
     ],
     [
-      'a field that is new on one side',
+      'a new field on one side',
       party('db', '{}'),
       party('db', '{"new":null}'),
       [['blocker', '/new', null, 'null']],
     ],
     [
-      'a value that is another',
+      'another value',
       party('db', '{"value":1.0}'),
       party('db', '{"value":1}'),
       [['blocker', '/value', '1.0', '1']],
@@ -85,7 +85,7 @@ describe('judge', () => {
     expect(findings(left, right)).toEqual(found)
   })
 
-  test('each divergence names its sides and its rule; fields are counted', () => {
+  test('each divergence has its sides and its rule, and fields are counted', () => {
     const found = compareParties(
       party('file', '{"a":1,"b":2}'),
       party('file', '{"a":1,"b":3}'),
@@ -111,27 +111,27 @@ describe('judge', () => {
       { step: 0, left: '1', right: '3' },
     ],
     [
-      'an entry dropped at the end',
+      'a missing last entry',
       '{"reason_chain":[1,2]}',
       '{"reason_chain":[1]}',
       { step: 1, left: '2', right: null },
     ],
     [
-      'an entry more',
+      'an additional entry',
       '{"reason_chain":[1]}',
       '{"reason_chain":[1,{"prec":2}]}',
       { step: 1, left: null, right: '{"prec":2}' },
     ],
     ['no chain on one side', '{"reason_chain":[1]}', '{}', { step: 0, left: '1', right: null }],
-    ['something else for a chain', '{"reason_chain":{}}', '{"reason_chain":[]}', null],
-    ['nothing that differs', '{"reason_chain":[1]}', '{"reason_chain":[1]}', null],
+    ['an object instead of a chain', '{"reason_chain":{}}', '{"reason_chain":[]}', null],
+    ['equal chains', '{"reason_chain":[1]}', '{"reason_chain":[1]}', null],
     ['no envelope at all', '"x"', 'null', null],
-  ])('where the chains part: %s', (_situation, left, right, chain) => {
+  ])('the chain split: %s', (_situation, left, right, chain) => {
     expect(compareParties(party('db', left), party('db', right), terms).chain).toEqual(chain)
   })
 })
 
-describe('an answer that is no decision', () => {
+describe('an answer that is not a decision', () => {
   const refused: SideAnswer = { status: 'refused', code: 'token_expired', http: 401 }
 
   test('a refusal and a decision differ', () => {
@@ -150,14 +150,14 @@ describe('an answer that is no decision', () => {
     expect(findings({ node: a, kind: 'db' }, { node: b, kind: 'db' })).toHaveLength(1)
   })
 
-  test('two refusals alike are alike, whatever the kinds of the sides', () => {
+  test('equal refusals are equal, whatever the kinds of the sides', () => {
     const same = answerToNode(refused)
     expect(findings({ node: same, kind: 'db' }, { node: same, kind: 'db' })).toEqual([])
     // A refusal has no envelope, so it has no backing state that could differ.
     expect(findings({ node: same, kind: 'file' }, { node: same, kind: 'db' })).toEqual([])
   })
 
-  test('a text that is not JSON is kept as the text it is, and equals no decision', () => {
+  test('a text that is not JSON is compared as a string, and equals no decision', () => {
     const garbage = answerToNode({ status: 'decided', text: '{"decision":' })
     expect(garbage).toBe('{"decision":')
     expect(findings({ node: garbage, kind: 'db' }, party('db', '{}'))).toHaveLength(1)

@@ -35,7 +35,7 @@ const judgedAs = (verdict: VectorVerdict, at: number): JudgedCase & { verdict: V
 const triples = KINDS.flatMap((a) => KINDS.flatMap((b) => KINDS.map((c) => [a, b, c])))
 const SOUND = { faults: [], pairs: 25 }
 
-describe('one rule for runs that are held whole and runs that are too large for that', () => {
+describe('RunningSummary and summarizeCases give the same verdict', () => {
   test.each([
     ['a sound comparer', SOUND, 3],
     ['a comparer with a fault', { faults: ['a pair'], pairs: 25 }, 3],
@@ -58,7 +58,7 @@ describe('a run passes', () => {
   const totals = { expected: 2, compared: 2, differing: 0, decided: 1, fields: 5 }
   const controls = judgeParityControls(SOUND, 2, { baseline: 0, candidate: 0 })
   test.each([
-    ['when all of it is compared', totals, 'pass'],
+    ['when everything is compared', totals, 'pass'],
     ['not when something is missing', { ...totals, compared: 1 }, 'inconclusive'],
     ['not when nothing was decided', { ...totals, decided: 0 }, 'inconclusive'],
     ['not when no field was compared', { ...totals, fields: 0 }, 'inconclusive'],
@@ -71,7 +71,7 @@ describe('a run passes', () => {
   ] as const)('%s', (_what, given, verdict) => {
     expect(deriveParityVerdict(controls, given)).toBe(verdict)
   })
-  test('not when a control rests on nothing', () => {
+  test('not when a control has no comparison', () => {
     const unproven = judgeParityControls(SOUND, 0, { baseline: 0, candidate: 0 })
     expect(unproven.map(({ held }) => held)).toEqual([true, false, false])
     expect(deriveParityVerdict(unproven, totals)).toBe('inconclusive')

@@ -4,7 +4,7 @@ import { classifyDifferences } from '../../../src/core/parity/field-differences.
 import { REPRESENTATIONS } from '../../../src/core/parity/representation.ts'
 import { node } from '../builders.ts'
 
-/** Pairs of rows, and what the one difference between them is: where, and from what. */
+/** Pairs of rows with one difference: its pointer and its cause. */
 const CASES: readonly (readonly [left: string, right: string, pointer: string, code: string])[] = [
   ['{"a":null}', '{}', '/a', 'null_for_absent'],
   ['{}', '{"a":""}', '/a', 'empty_for_absent'],
@@ -52,7 +52,7 @@ const CASES: readonly (readonly [left: string, right: string, pointer: string, c
   ['{"a":{"b":{"c":1}}}', '{"a":{"b":{}}}', '/a/b/c', 'member_absent'],
 ]
 
-describe('what a difference of stored rows comes from', () => {
+describe('the cause of a difference between stored rows', () => {
   test.each(CASES)('%s and %s', (left, right, pointer, code) => {
     for (const [a, b] of [
       [node(left), node(right)],
@@ -63,12 +63,12 @@ describe('what a difference of stored rows comes from', () => {
     }
   })
 
-  test('every class of the table is one that can be told', () => {
+  test('every cause of the table is detectable', () => {
     const told = new Set(CASES.map(([, , , code]) => code))
     expect(Object.keys(REPRESENTATIONS).filter((code) => !told.has(code))).toStrictEqual([])
   })
 
-  test('a difference below a place that one side has not at all is told at its own place', () => {
+  test('a difference below a place that one side lacks is reported at its own place', () => {
     const [a, b] = [node('{"a":{"b":1}}'), node('{"a":2}')]
     const difference = { pointer: '/a/b', left: node('1'), right: undefined }
     expect(classifyDifferences(a, b, [difference])[0]?.pointer).toBe('/a/b')

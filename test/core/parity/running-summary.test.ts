@@ -60,33 +60,37 @@ function counted(
   return runningSummary.summary({ expected, comparer })
 }
 
-describe('a tally', () => {
+describe('a running summary', () => {
   test.each([
-    ['all alike', counted([clean, clean]), 'pass'],
-    ['one that differs', counted([clean, differing]), 'fail'],
-    ['fewer than there are', counted([clean], { expected: 2 }), 'inconclusive'],
-    ['one that differs, and fewer than there are', counted([differing], { expected: 2 }), 'fail'],
-    ['a side that fell silent', counted([clean, silent]), 'inconclusive'],
-    ['nothing', counted([]), 'inconclusive'],
-    ['a side that differs from itself', counted([noisy, differing]), 'inconclusive'],
+    ['equal answers', counted([clean, clean]), 'pass'],
+    ['one differing answer', counted([clean, differing]), 'fail'],
+    ['fewer answers than expected', counted([clean], { expected: 2 }), 'inconclusive'],
     [
-      'a comparer that is wrong',
+      'one differing answer, and fewer than expected',
+      counted([differing], { expected: 2 }),
+      'fail',
+    ],
+    ['a side that did not answer', counted([clean, silent]), 'inconclusive'],
+    ['no request', counted([]), 'inconclusive'],
+    ['a side with two different answers', counted([noisy, differing]), 'inconclusive'],
+    [
+      'a faulty comparer',
       counted([clean], { comparer: { faults: ['a pair'], pairs: 25 } }),
       'inconclusive',
     ],
     [
-      'a comparer that nobody judged',
+      'a comparer without controls',
       counted([clean], { comparer: { faults: [], pairs: 0 } }),
       'inconclusive',
     ],
-    ['refusals alone', counted([clean, clean], { decided: false }), 'inconclusive'],
-    ['refusals that differ', counted([clean, differing], { decided: false }), 'fail'],
-    ['no field', counted([{ ...clean, fields: silent.fields }]), 'inconclusive'],
+    ['only refusals', counted([clean, clean], { decided: false }), 'inconclusive'],
+    ['differing refusals', counted([clean, differing], { decided: false }), 'fail'],
+    ['no compared field', counted([{ ...clean, fields: silent.fields }]), 'inconclusive'],
   ])('of %s', (_what, { verdict }, expected) => {
     expect(verdict).toBe(expected)
   })
 
-  test('counts all and lists the first', () => {
+  test('counts every request and lists the first', () => {
     const allowed = { ...clean, fields: { ...fields, allowed: 2 } }
     const done = counted([clean, differing, allowed, differing, silent], { expected: 9, most: 1 })
     expect(done.counts).toEqual({
@@ -103,12 +107,12 @@ describe('a tally', () => {
     expect(done.findings.map(({ subject }) => subject)).toEqual(['line 2'])
   })
 
-  test('says so where every request was refused', () => {
+  test('reports that every request was refused', () => {
     const { findings } = counted([clean], { decided: false })
     expect(findings.map(({ code }) => code)).toEqual(['nothing_decided'])
   })
 
-  test('says which control did not hold', () => {
+  test('reports which control did not hold', () => {
     const { controls, findings } = counted([noisy], {
       comparer: { faults: ['a pair'], pairs: 25 },
     })

@@ -61,13 +61,13 @@ describe('the request of a write', () => {
     expect(buildWriteRequest(write({ expected }), given, standing).expected).toBe(revision)
   })
 
-  test('keeps the body as it was written', () => {
+  test('keeps the body as written', () => {
     const { body } = buildWriteRequest(write({}), given, null)
     expect(body).toEqual({ members: [['value', { lexeme: '1.0' }]] })
     expect(buildWriteRequest(write({ action: 'delete', body: null }), given, null).body).toBeNull()
   })
 
-  test('has what Admin says of the approval for this flag, tenant and user', () => {
+  test('has Admin’s answer for this flag, tenant and user', () => {
     const { approval_ref, tenant_id, user_id } = known
     const approval = { approval_ref, tenant_id, user_id }
     const asked = (more: object, flag_key = 'ff.a') =>
@@ -81,7 +81,7 @@ describe('the request of a write', () => {
   })
 })
 
-describe('what came of a write, as JSON', () => {
+describe('the result of a write as JSON', () => {
   test.each([
     ['a row', outcomeToNode({ ok: true, row: live }), /^\{"row":\{.*"value":1\}\}$/],
     [
@@ -91,14 +91,14 @@ describe('what came of a write, as JSON', () => {
     ],
     ['a failure', outcomeToNode({ failed: 'row_refused' }), /^\{"failed":"row_refused"\}$/],
     ['no row', storedToNode(null), /^null$/],
-    ['a row that fits', storedToNode({ row: live }), /"revision":4/],
+    ['a valid stored row', storedToNode({ row: live }), /"revision":4/],
     [
-      'one that does not',
+      'a broken stored row',
       storedToNode({ broken: [{ code: 'type_wrong', pointer: '' }] }),
       /^\{"broken":\[\{"code":"type_wrong"/,
     ],
     [
-      'one that is no JSON',
+      'a stored row that is not JSON',
       storedToNode({ row: { ...live, value: 'no' as CanonicalJson } }),
       /^"\{.*no.*\}"$/,
     ],

@@ -63,12 +63,12 @@ describe('the verdict', () => {
   test.each([
     ['all pass', [one('a', PASS), one('b', PASS)], 2, SOUND, 'pass'],
     ['one fails', [one('a', PASS), one('b', FAIL)], 2, SOUND, 'fail'],
-    ['one fails and one stays silent', [one('a', FAIL), one('b', UNANSWERED)], 2, SOUND, 'fail'],
-    ['one stays silent', [one('a', PASS), one('b', UNANSWERED)], 2, SOUND, 'inconclusive'],
-    ['one was left out', [one('a', PASS), one('b', null)], 2, SOUND, 'inconclusive'],
-    ['fewer than there must be', [one('a', PASS)], 2, SOUND, 'inconclusive'],
-    ['more than there must be', [one('a', PASS), one('b', PASS)], 1, SOUND, 'inconclusive'],
-    ['nothing was asked', [], 0, SOUND, 'inconclusive'],
+    ['one fails and one is unanswered', [one('a', FAIL), one('b', UNANSWERED)], 2, SOUND, 'fail'],
+    ['one is unanswered', [one('a', PASS), one('b', UNANSWERED)], 2, SOUND, 'inconclusive'],
+    ['one was skipped', [one('a', PASS), one('b', null)], 2, SOUND, 'inconclusive'],
+    ['fewer than expected', [one('a', PASS)], 2, SOUND, 'inconclusive'],
+    ['more than expected', [one('a', PASS), one('b', PASS)], 1, SOUND, 'inconclusive'],
+    ['no case', [], 0, SOUND, 'inconclusive'],
     [
       'no field was compared',
       [one('a', { ...PASS, fields: UNANSWERED.fields })],
@@ -76,23 +76,23 @@ describe('the verdict', () => {
       SOUND,
       'inconclusive',
     ],
-    ['a side does not agree with itself', [one('a', noisy('baseline'))], 1, SOUND, 'inconclusive'],
+    ['a side gives two different answers', [one('a', noisy('baseline'))], 1, SOUND, 'inconclusive'],
     [
-      'one fails and a side does not agree with itself',
+      'one fails and a side gives two different answers',
       [one('a', FAIL), one('b', noisy('candidate'))],
       2,
       SOUND,
       'inconclusive',
     ],
-    ['the comparer is wrong', [one('a', PASS)], 1, { faults: ['x'], pairs: 25 }, 'inconclusive'],
+    ['the comparer is faulty', [one('a', PASS)], 1, { faults: ['x'], pairs: 25 }, 'inconclusive'],
     [
-      'the comparer is wrong and one fails',
+      'the comparer is faulty and one fails',
       [one('a', FAIL)],
       1,
       { faults: ['x'], pairs: 25 },
       'inconclusive',
     ],
-    ['the comparer was not tried', [one('a', PASS)], 1, { faults: [], pairs: 0 }, 'inconclusive'],
+    ['the comparer was not checked', [one('a', PASS)], 1, { faults: [], pairs: 0 }, 'inconclusive'],
   ])('%s', (_situation, judged, expected, comparer, verdict) => {
     expect(summarizeCases(judged, expected, comparer).verdict).toBe(verdict)
   })
@@ -109,7 +109,7 @@ describe('the controls', () => {
     expect(controls.map((control) => control.held)).toEqual(held)
   })
 
-  test('each says on how much it rests', () => {
+  test('each states its number of comparisons', () => {
     const judged = [one('a', PASS), one('b', UNANSWERED), one('c', null)]
     const { controls } = summarizeCases(judged, 3, { faults: ['x'], pairs: 25 })
     expect(controls.map(({ compared }) => compared)).toEqual([25, 1, 1])
@@ -117,8 +117,8 @@ describe('the controls', () => {
   })
 })
 
-describe('what is counted', () => {
-  test('vectors by state, cases and fields', () => {
+describe('the counts', () => {
+  test('hold vectors by state, cases and fields', () => {
     const judged = [
       one('a', PASS),
       one('b', FAIL),
@@ -138,7 +138,7 @@ describe('what is counted', () => {
     })
   })
 
-  test('a cell is one, however many cases it has', () => {
+  test('count a cell once, however many cases it has', () => {
     const judged = ['a1', 'a2', 'a3'].map((id) => one(id, PASS, { group: 'a' }))
     expect(summarizeCases(judged, 1, SOUND)).toMatchObject({
       verdict: 'pass',
@@ -146,7 +146,7 @@ describe('what is counted', () => {
     })
   })
 
-  test('a cell with something allowed is one too', () => {
+  test('count a cell with an allowed difference once', () => {
     const judged = ['a1', 'a2'].map((id) => one(id, ALLOWED, { group: 'a' }))
     expect(summarizeCases(judged, 1, SOUND).counts).toMatchObject({ compared: 1, allowed: 1 })
   })
@@ -155,10 +155,10 @@ describe('what is counted', () => {
 describe('the items', () => {
   test.each([
     ['one case fails', [FAIL, UNANSWERED, PASS, null], 'fail'],
-    ['one case stays silent', [PASS, UNANSWERED, null], 'unanswered'],
+    ['one case is unanswered', [PASS, UNANSWERED, null], 'unanswered'],
     ['one case was skipped', [PASS, null], 'skipped'],
     ['all cases pass', [PASS, PASS], 'pass'],
-  ])('a cell is as bad as its worst case: %s', (_situation, verdicts, state) => {
+  ])('a cell has the state of its worst case: %s', (_situation, verdicts, state) => {
     const judged = verdicts.map((verdict, at) =>
       one(`a${at}`, verdict, { group: 'a', title: `t${at}` }),
     )
@@ -168,7 +168,7 @@ describe('the items', () => {
     expect(summarizeCases(judged, 1, SOUND).items[0]?.title).toBe('t0')
   })
 
-  test('a case never reached is worse than one skipped', () => {
+  test('a case that was never reached is worse than a skipped one', () => {
     const judged = [one('a1', null), one('a2', null, { state: 'never_reached' })].map((each) => ({
       ...each,
       group: 'a',
@@ -189,7 +189,7 @@ describe('the items', () => {
 })
 
 describe('the findings', () => {
-  test('the comparer’s first, then those of each case in order', () => {
+  test('begin with those of the comparer, then those of each case in order', () => {
     const judged = [
       one('a', UNANSWERED),
       one('b', null),

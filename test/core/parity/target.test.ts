@@ -18,12 +18,24 @@ describe('parseTarget', () => {
   test.each([
     ['a temporary folder', 'file', { kind: 'file', folder: null }],
     ['a folder', 'file:/srv/state', { kind: 'file', folder: '/srv/state' }],
-    ['a private server', 'embedded', { kind: 'embedded' }],
+    ['an embedded server', 'embedded', { kind: 'embedded' }],
     ['a service', 'https://ff.example:8420/', { kind: 'http', origin: 'https://ff.example:8420' }],
-    ['a service here', 'http://127.0.0.1:8420', { kind: 'http', origin: 'http://127.0.0.1:8420' }],
-    ['a service, six', 'http://[::1]:80', { kind: 'http', origin: 'http://[::1]:80' }],
-    ['a service of a name', 'https://ff.example', { kind: 'http', origin: 'https://ff.example' }],
-    ['a folder by way of a variable', 'env:FILE', { kind: 'file', folder: '/srv/state' }],
+    [
+      'a service on loopback',
+      'http://127.0.0.1:8420',
+      { kind: 'http', origin: 'http://127.0.0.1:8420' },
+    ],
+    [
+      'a service at an IPv6 address',
+      'http://[::1]:80',
+      { kind: 'http', origin: 'http://[::1]:80' },
+    ],
+    [
+      'a service without a port',
+      'https://ff.example',
+      { kind: 'http', origin: 'https://ff.example' },
+    ],
+    ['a folder in a variable', 'env:FILE', { kind: 'file', folder: '/srv/state' }],
   ])('%s', (_situation, text, spec) => {
     expect(parse(text)).toEqual({ ok: true, spec })
   })
@@ -31,17 +43,17 @@ describe('parseTarget', () => {
   test.each([
     ['a database', 'postgres://db.example/ff', 'postgres://db.example/ff'],
     ['the longer scheme', 'postgresql://db.example:5432/ff', 'postgres://db.example:5432/ff'],
-    ['an address of six', 'postgres://[::1]:5432/ff', 'postgres://[::1]:5432/ff'],
+    ['an IPv6 address', 'postgres://[::1]:5432/ff', 'postgres://[::1]:5432/ff'],
     ['a user without a password', 'postgres://ff@db.example/ff', 'postgres://db.example/ff'],
     ['several hosts', 'postgres://a:1,b:2/ff', 'postgres://a:1,b:2/ff'],
     ['a socket', 'postgres:///ff?host=/var/run', 'postgres:///ff'],
-    ['no name of a database', 'postgres://db.example', 'postgres://db.example/'],
+    ['no database name', 'postgres://db.example', 'postgres://db.example/'],
     ['options', 'postgres://db.example/ff?sslmode=require', 'postgres://db.example/ff'],
-  ])('%s, by a name without user and options', (_situation, url, name) => {
+  ])('%s, with a name without user and options', (_situation, url, name) => {
     expect(parse(url)).toEqual({ ok: true, spec: { kind: 'postgres', url, name } })
   })
 
-  test('a password may stand in a variable, and never in the name', () => {
+  test('a password is allowed in a variable, and is never part of the name', () => {
     expect(parse('env:DB')).toEqual({
       ok: true,
       spec: { kind: 'postgres', url: ENV.DB, name: 'postgres://db.example/ff' },
@@ -49,23 +61,23 @@ describe('parseTarget', () => {
   })
 
   test.each([
-    ['nothing', '', 'target_unknown'],
-    ['a word', 'sqlite', 'target_unknown'],
+    ['an empty text', '', 'target_unknown'],
+    ['an unknown word', 'sqlite', 'target_unknown'],
     ['another database', 'mysql://db.example/ff', 'target_unknown'],
-    ['a folder that is not named', 'file:', 'target_unknown'],
-    ['a scheme that only starts alike', 'postgresqlx://h/d', 'target_unknown'],
+    ['an empty folder name', 'file:', 'target_unknown'],
+    ['a scheme that only begins the same', 'postgresqlx://h/d', 'target_unknown'],
     ['a variable that is not set', 'env:NO_SUCH', 'variable_unset'],
     ['a variable that is empty', 'env:EMPTY', 'variable_unset'],
     ['a variable without a name', 'env:', 'variable_unset'],
     ['a variable that names another', 'env:LOOP', 'target_unknown'],
     ['a service with a path', 'https://ff.example/v1', 'service_url_malformed'],
     ['a service with a query', 'https://ff.example?token=hush', 'service_url_malformed'],
-    ['a service on no port', 'https://ff.example:70000', 'service_url_malformed'],
-    ['a service that is nowhere', 'http://', 'service_url_malformed'],
-    ['a service elsewhere, in the clear', 'http://ff.example:8420', 'service_not_https'],
+    ['a service with an invalid port', 'https://ff.example:70000', 'service_url_malformed'],
+    ['a service without a host', 'http://', 'service_url_malformed'],
+    ['http to another machine', 'http://ff.example:8420', 'service_not_https'],
     ['a service with a user', 'https://ff:hush@ff.example', 'secret_in_option'],
     ['a line end in the options', 'postgres://h/d?a\nb', 'target_url_malformed'],
-    ['an escape that is no UTF-8', 'postgres://h/d?%FF=1', 'target_url_malformed'],
+    ['an escape that is not UTF-8', 'postgres://h/d?%FF=1', 'target_url_malformed'],
   ])('refuses %s', (_situation, text, refusal) => {
     expect(parse(text)).toEqual({ ok: false, refusal })
   })
@@ -76,8 +88,8 @@ describe('parseTarget', () => {
     ['with an at sign', 'postgres://ff:hu@sh@db.example/ff'],
     ['as an option', 'postgres://db.example/ff?password=hush'],
     ['as the second option', 'postgres://db.example/ff?sslmode=require&password=hush'],
-    ['of a key file', 'postgres://db.example/ff?sslpassword=hush'],
-    ['as an option with its name in disguise', 'postgres://db.example/ff?pass%77ord=hush'],
+    ['for a key file', 'postgres://db.example/ff?sslpassword=hush'],
+    ['as an option with an escaped name', 'postgres://db.example/ff?pass%77ord=hush'],
   ])('a password in an option is refused: %s', (_situation, text) => {
     expect(parse(text)).toEqual({ ok: false, refusal: 'secret_in_option' })
   })
@@ -88,7 +100,7 @@ describe('parseTarget', () => {
     ['an at sign', 'postgres://ff:hu@sh@db.example/ff'],
     ['a hash', 'postgres://ff:hu#sh@db.example/ff'],
   ])(
-    'no part of a password gets into the name, nor through an option: one with %s',
+    'no part of a password with %s reaches the name, or passes as an option',
     (_situation, url) => {
       const held = parseTarget('env:URL', { URL: url })
       const name = held.ok && held.spec.kind === 'postgres' ? held.spec.name : ''
@@ -98,7 +110,7 @@ describe('parseTarget', () => {
   )
 
   test.each(['constructor', 'toString', '__proto__'])(
-    'a variable called %s is no variable unless somebody set it',
+    'a variable called %s counts only when it is set',
     (name) => {
       expect(parseTarget(`env:${name}`, {})).toEqual({ ok: false, refusal: 'variable_unset' })
     },
@@ -118,7 +130,7 @@ test.each([
   ['postgres://127.0.0.1.evil.example/ff', false],
   ['postgres://127.0.0.1@db.example/ff', false],
   ['postgres:///ff', false],
-])('%s is of this machine: %s', (text, expected) => {
+])('%s is on this machine: %s', (text, expected) => {
   const parsed = parseTarget(text, {})
   expect(parsed.ok && isLoopback(parsed.spec)).toBe(expected)
 })
@@ -128,7 +140,7 @@ test.each([
   ['postgres://u@/one', 'postgres://u@/two', 'postgres:///two'],
   ['postgresql://h', 'postgresql://h/two', 'postgres://h/two'],
   ['postgres://h?sslmode=require', 'postgres://h/two?sslmode=require', 'postgres://h/two'],
-])('another database of the server of %s', (from, url, name) => {
+])('another database on the server of %s', (from, url, name) => {
   const parsed = parseTarget(from, {})
   const spec = parsed.ok && parsed.spec.kind === 'postgres' ? parsed.spec : null
   expect(spec && withDatabaseName(spec, 'two')).toEqual({ kind: 'postgres', url, name })
@@ -146,6 +158,6 @@ test.each([
   expect(a.ok && b.ok && isSameService(a.spec, b.spec)).toBe(expected)
 })
 
-test('a URL that cannot be taken apart is of no machine', () => {
+test('a malformed URL is not on this machine', () => {
   expect(isLoopback({ kind: 'postgres', url: 'nowhere at all', name: 'x' })).toBe(false)
 })

@@ -25,8 +25,8 @@ const scene = (steps: Scene['steps']): Scene => ({
   steps,
 })
 
-describe('a crowd', () => {
-  test('keeps every row, and adds those of strangers to each flag', () => {
+describe('withUnrelatedRows', () => {
+  test('keeps every row, and adds unrelated overrides of each flag', () => {
     const { flag_registry, tenant_override, user_override } = withUnrelatedRows(
       scene([{ ask: { ...ask, flag_key: 'ff.a' } }]),
     )
@@ -36,12 +36,12 @@ describe('a crowd', () => {
     expect(tenant_override.at(-1)).toBe(state.tenant_override[0])
   })
 
-  test('gives strangers no override of a flag that is written: its type could not change', () => {
+  test('adds no override of a flag that is written, as its type could not change', () => {
     const { user_override } = withUnrelatedRows(scene([{ write: write('ff.a') }]))
     expect(user_override.map(({ flag_key }) => flag_key)).toEqual(['ff.b'])
   })
 
-  test('around nobody is empty', () => {
+  test('adds nothing to an empty scene', () => {
     const empty = { flag_registry: [], tenant_override: [], user_override: [] }
     expect(
       withUnrelatedRows({ given: { state: empty, approvals: [], admin: 'reachable' }, steps: [] }),
@@ -49,8 +49,8 @@ describe('a crowd', () => {
   })
 })
 
-describe('a ledger', () => {
-  test('has the last row of each key, and the others as they were', () => {
+describe('WrittenRows', () => {
+  test('holds the last row of each key, and the others unchanged', () => {
     const ledger = new WrittenRows(state)
     const [row] = state.tenant_override
     if (row === undefined) throw new Error('there is no row')

@@ -9,18 +9,18 @@ function found(text: string): readonly (readonly [HazardCode, string])[] {
 }
 const nested = (levels: number): string => `${'['.repeat(levels)}1${']'.repeat(levels)}`
 
-describe('hazardsOf', () => {
-  // By the list of hazards: what a PostgreSQL 15 and its driver were seen to do.
+describe('findHazards', () => {
+  // As observed with PostgreSQL 15 and its driver.
   test.each<[string, string, readonly (readonly [HazardCode, string])[]]>([
     ['a repeated member', '{"a":1,"a":2}', [['duplicate_member', '/a']]],
-    ['one repeated in another spelling', '{"a":1,"\\u0061":2}', [['duplicate_member', '/a']]],
+    ['a member repeated in escaped form', '{"a":1,"\\u0061":2}', [['duplicate_member', '/a']]],
     ['U+0000 in a text', '["a\\u0000"]', [['nul_character', '/0']]],
     ['U+0000 in a name', '{"a\\u0000":1}', [['nul_character', '/a\u0000']]],
-    ['half a pair', '["\\ud800"]', [['lone_surrogate', '/0']]],
-    ['the other half', '["a\\udc00b"]', [['lone_surrogate', '/0']]],
-    ['what is inherited', '{"__proto__":1}', [['proto_member', '/__proto__']]],
-    ['names of two cases', '{"a":1,"A":1}', [['names_alike', '/A']]],
-    ['names of two forms', '{"\u00e9":1,"e\u0301":1}', [['names_alike', '/e\u0301']]],
+    ['a lone high surrogate', '["\\ud800"]', [['lone_surrogate', '/0']]],
+    ['a lone low surrogate', '["a\\udc00b"]', [['lone_surrogate', '/0']]],
+    ['a member called __proto__', '{"__proto__":1}', [['proto_member', '/__proto__']]],
+    ['names that differ by letter case', '{"a":1,"A":1}', [['names_alike', '/A']]],
+    ['names that differ by normal form', '{"\u00e9":1,"e\u0301":1}', [['names_alike', '/e\u0301']]],
     ['names that differ by a blank', '{"a":1,"a ":1}', [['names_alike', '/a ']]],
     [
       'a name that is too long',
@@ -30,7 +30,7 @@ describe('hazardsOf', () => {
     ['57 levels', nested(57), [['too_deep', '/0'.repeat(56)]]],
     ['2^53', '[9007199254740992]', [['integer_past_doubles', '/0']]],
     ['2^53+1', '[9007199254740993]', [['integer_past_doubles', '/0']]],
-    ['a very small integer', '[-9007199254740993]', [['integer_past_doubles', '/0']]],
+    ['a large negative integer', '[-9007199254740993]', [['integer_past_doubles', '/0']]],
     [
       'more than a double holds',
       '[1e400,-1e400]',
@@ -51,7 +51,7 @@ describe('hazardsOf', () => {
     ],
     ['an exponent', '[1e2]', [['number_rewritten', '/0']]],
     [
-      'minus nothing',
+      'minus zero',
       '[-0,-0.0]',
       [
         ['zero_sign_lost', '/0'],
@@ -60,14 +60,14 @@ describe('hazardsOf', () => {
     ],
     ['microseconds', '["2026-01-15T09:00:00.123456Z"]', [['time_truncated', '/0']]],
     ['an offset', '["2026-01-15T09:00:00+05:30"]', [['time_offset_lost', '/0']]],
-    ['an offset of nothing', '["2026-01-15T09:00:00+00:00"]', [['time_offset_lost', '/0']]],
+    ['an offset of zero', '["2026-01-15T09:00:00+00:00"]', [['time_offset_lost', '/0']]],
     ['no zone', '["2026-01-15 09:00:00"]', [['time_zone_absent', '/0']]],
     ['a leap second', '["2016-12-31T23:59:60Z"]', [['time_moved', '/0']]],
-    ['midnight at the end', '["2026-01-15T24:00:00Z"]', [['time_moved', '/0']]],
+    ['hour 24', '["2026-01-15T24:00:00Z"]', [['time_moved', '/0']]],
     ['the year 10000', '["10000-01-01T00:00:00Z"]', [['time_out_of_range', '/0']]],
     ['the year 0', '["0000-01-01T00:00:00Z"]', [['time_out_of_range', '/0']]],
     [
-      'two at once',
+      'several hazards of one value',
       '["2016-12-31T23:59:60.1234+01"]',
       [
         ['time_moved', '/0'],
@@ -81,9 +81,9 @@ describe('hazardsOf', () => {
 
   test.each([
     ['plain values', '{"a":[true,false,null,"x",1,-1,0.5,{}],"b":{}}'],
-    ['the largest integer that counts by one', '[9007199254740991,-9007199254740991]'],
+    ['the largest safe integer', '[9007199254740991,-9007199254740991]'],
     ['the last digit of a double', '[0.30000000000000004]'],
-    ['a pair', '["\\ud83d\\ude00","😀"]'],
+    ['a surrogate pair', '["\\ud83d\\ude00","😀"]'],
     ['a decomposed text, which is kept', '["e\u0301"]'],
     ['56 levels', nested(56)],
     ['a name at the limit', `{"${'k'.repeat(2_704)}":1}`],
@@ -97,16 +97,16 @@ describe('hazardsOf', () => {
     expect(found(text)).toEqual([])
   })
 
-  test('points to where it stands, escapes and all', () => {
+  test('escapes the pointer of a hazard', () => {
     expect(found('{"a/b":{"~":[0,1.0]}}')).toEqual([['number_rewritten', '/a~1b/~0/1']])
   })
 
-  test('shows what stands there, cut where it is long', () => {
+  test('shows the value, cut where it is long', () => {
     const read = parseLosslessJson(`["${'x'.repeat(70)}\\u0000"]`)
     expect(read.ok && findHazards(read.node)[0]?.shown).toBe(`${'x'.repeat(60)}...`)
   })
 
-  test('each is either refused or changed, and says how', () => {
+  test('each has a kind and a description', () => {
     for (const [kind, what] of Object.values(HAZARDS)) {
       expect(['refused', 'changed']).toContain(kind)
       expect(what.length).toBeGreaterThan(10)

@@ -21,14 +21,14 @@ const line = (table: TableName, row: Parameters<typeof serializeRow>[0]): string
 const tenant = (more: object = {}): string =>
   line('tenant_override', tenantRow({ ...more } as Parameters<typeof tenantRow>[0]))
 
-describe('a line that is plainly in form', () => {
+describe('a line in plain form', () => {
   const full = {
     approval_ref: 'APP-100001-abcd',
     note: 'as agreed',
     expires_at: instant('2026-03-31T23:59:59.999Z'),
   }
   test.each([
-    ['a truth', { value: json('true') }],
+    ['a boolean', { value: json('true') }],
     ['a negative number', { value: json('-12') }],
     ['a text', { value: json('"on"') }],
     ['an object', { value: json('{"a":[1,{"b":null}],"c":"é"}') }],
@@ -56,7 +56,7 @@ describe('a line that is plainly in form', () => {
     ['a second blank', tenant().replace('"row":', '"row": '), 'tenant_override'],
     ['a missing comma', tenant().replace(',"revision"', '"revision"'), 'tenant_override'],
     [
-      'a day that is not there',
+      'a day that does not exist',
       tenant({ expires_at: '2026-02-30T00:00:00.000Z' }),
       'tenant_override',
     ],
@@ -76,12 +76,12 @@ describe('a line that is plainly in form', () => {
       tenant({ flag_key: `ff.${'a'.repeat(126)}` }),
       'tenant_override',
     ],
-    ['a line that is very long', tenant({ value: `"${'a'.repeat(9000)}"` }), 'tenant_override'],
-  ] as const)('is not: %s', (_, text, table) => {
+    ['a very long line', tenant({ value: `"${'a'.repeat(9000)}"` }), 'tenant_override'],
+  ] as const)('excludes: %s', (_, text, table) => {
     expect(parsePlainRow(table, text)).toBeNull()
   })
 
-  test('is a row of page 1, whatever it is made of', () => {
+  test('is always a valid row', () => {
     const mostly = <T>(good: T, ...odd: readonly T[]): fc.Arbitrary<T> =>
       fc.oneof({ weight: 3, arbitrary: fc.constant(good) }, fc.constantFrom(...odd))
     const values = [
@@ -138,8 +138,8 @@ describe('a line that is plainly in form', () => {
   })
 })
 
-describe('canonical text', () => {
-  test('is what the long way calls canonical, for every JSON value', () => {
+describe('isCanonicalText', () => {
+  test('agrees with canonicalize for every JSON value', () => {
     fc.assert(
       fc.property(fc.jsonValue({ maxDepth: 4 }), fc.boolean(), (value, sorted) => {
         const text = JSON.stringify({ a: value })
@@ -153,14 +153,14 @@ describe('canonical text', () => {
   })
 
   test.each([
-    ['a half surrogate', '{"a":"\\ud800"}'],
+    ['a lone surrogate', '{"a":"\\ud800"}'],
     ['U+0000', '{"a":"\\u0000"}'],
     ['an exponent', '{"a":1e+21}'],
     ['a repeated member', '{"a":1,"a":1}'],
     ['2^53+1', '{"a":9007199254740993}'],
     ['no JSON', '{"a"'],
     ['too deep', `${'{"a":'.repeat(60)}1${'}'.repeat(60)}`],
-  ])('%s takes the long way', (_, text) => {
+  ])('%s is left to the lossless parser', (_, text) => {
     expect(isCanonicalText(text)).toBe(false)
   })
 })
@@ -174,7 +174,7 @@ describe('the order of lines', () => {
     table,
     key: { scope_id, flag_key },
   })
-  test('is that of bytes: a half width mark comes before an emoji', () => {
+  test('is the byte order of UTF-8: U+FF61 precedes an emoji', () => {
     const order = (a: string, b: string): number => Math.sign(compareRowLines(at(a), at(b)))
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), fc.string({ unit: 'binary' }), (a, b) => {
@@ -184,7 +184,7 @@ describe('the order of lines', () => {
     expect(order('\uff61', '😀')).toBe(-1)
     expect(order('a', 'ab')).toBe(-1)
   })
-  test('goes by table, then scope, then flag', () => {
+  test('sorts by table, then scope, then flag', () => {
     expect(compareRowLines(at(null, 'ff.z', 'flag_registry'), at('a'))).toBeLessThan(0)
     const flag = (key: string) => at(null, key, 'flag_registry')
     expect(compareRowLines(flag('ff.b'), flag('ff.a'))).toBeGreaterThan(0)
@@ -193,16 +193,16 @@ describe('the order of lines', () => {
   })
 })
 
-describe('a line by its key alone', () => {
+describe('the key of a line', () => {
   test.each([
-    ['is read the short way where it is plain', tenant(), getRowKey(tenantRow())],
+    ['by the fast path for a plain line', tenant(), getRowKey(tenantRow())],
     [
-      'is read the long way where it is not plain',
+      'by the lossless parser for any other line',
       formatRowLine('tenant_override', '{"flag_key":"x","tenant_id":"y"}'),
       { scope_id: 'y', flag_key: 'x' },
     ],
     [
-      'a flag has no scope',
+      'without a scope for a flag',
       formatRowLine('flag_registry', '{"flag_key":"x"}'),
       { scope_id: null, flag_key: 'x' },
     ],
@@ -215,19 +215,19 @@ describe('a line by its key alone', () => {
     ['an unknown table', '{"row":{"flag_key":"x"},"table":"audit"}'],
     ['no row', '{"table":"flag_registry"}'],
     ['no scope', '{"row":{"flag_key":"x"},"table":"user_override"}'],
-    ['a scope that is no text', '{"row":{"flag_key":"x","user_id":1},"table":"user_override"}'],
-    ['a flag key that is no text', '{"row":{"flag_key":1},"table":"flag_registry"}'],
+    ['a scope that is not a text', '{"row":{"flag_key":"x","user_id":1},"table":"user_override"}'],
+    ['a flag key that is not a text', '{"row":{"flag_key":1},"table":"flag_registry"}'],
     ['a list', '[]'],
     ['a text', '"x"'],
     ['null', 'null'],
-  ])('%s is no row', (_, text) => {
+  ])('%s is not a row', (_, text) => {
     expect(readLineKey('user_override', text)).toBeNull()
     expect(parseImportRow('user_override', text)).toMatchObject({ ok: false })
   })
 })
 
-describe('a row on its way into a database', () => {
-  test('has a text for each column, the long way and the short', () => {
+describe('a row for import', () => {
+  test('has the same text for each column on both paths', () => {
     const row = tenantRow({ value: json('"a\\"b"'), note: 'x\ty' })
     const read = parseImportRow('tenant_override', line('tenant_override', row))
     expect(read.ok && read.row.texts.slice(0, 5)).toStrictEqual([
@@ -243,7 +243,7 @@ describe('a row on its way into a database', () => {
       parseImportRow('flag_registry', formatRowLine('flag_registry', '{"flag_key":"ff.a"}')).ok,
     ).toBe(false)
   })
-  test('a tombstone that is not plain has no value', () => {
+  test('has no value for a tombstone that is not plain', () => {
     const { value: _, ...bare } = tenantRow()
     const gone = { ...bare, note: undefined, deleted_at: bare.updated_at, revision: 2 ** 52 }
     const { note: __, ...row } = gone

@@ -32,7 +32,7 @@ const BASE: Readonly<Record<TableName, object>> = {
   tenant_override: { tenant_id: 'T-1', ...OVERRIDE },
   user_override: { user_id: 'U1', ...OVERRIDE },
 }
-/** A row as text: the base, members changed by JSON texts, undefined leaving one out. */
+/** The text of a row: the base with members replaced by JSON texts, or removed by undefined. */
 function toRow(table: TableName, changes: Readonly<Record<string, string | undefined>>): string {
   const texts = Object.fromEntries(
     Object.entries(BASE[table]).map(([name, value]) => [name, JSON.stringify(value)]),
@@ -43,18 +43,18 @@ function toRow(table: TableName, changes: Readonly<Record<string, string | undef
 const decode = (table: TableName, changes: Readonly<Record<string, string | undefined>>) =>
   decodeRow(table, node(toRow(table, changes)))
 
-describe('a row that fits', () => {
+describe('a valid row', () => {
   test.each([
     ['a flag', 'flag_registry', {}, { ...FLAG, default_value: json('1'), safe_value: json('0') }],
     [
-      'a flag whose default was written as 1.0',
+      'a flag with the default 1.0',
       'flag_registry',
       { default_value: '1.0' },
       { ...FLAG, default_value: '1', safe_value: '0' },
     ],
     ['a tenant override', 'tenant_override', {}, { tenant_id: 'T-1', ...OVERRIDE, value: 'true' }],
     [
-      'a user override with all that is optional, its object in canonical order',
+      'a user override with every optional member, its object in canonical order',
       'user_override',
       {
         value: '{"b":-0,"a":"\\u0041"}',
@@ -72,7 +72,7 @@ describe('a row that fits', () => {
       },
     ],
     [
-      'an override of the largest revision',
+      'an override with the largest revision',
       'user_override',
       { revision: '9007199254740991' },
       { user_id: 'U1', ...OVERRIDE, value: 'true', revision: 9007199254740991 },
@@ -98,12 +98,12 @@ describe('a row that fits', () => {
   })
 })
 
-describe('a row that does not fit', () => {
+describe('an invalid row', () => {
   test.each([
-    ['no object but null', 'null'],
-    ['no object but a text', '"{}"'],
-    ['no object but a list', '[]'],
-    ['no object but a number', '1'],
+    ['null instead of an object', 'null'],
+    ['a text instead of an object', '"{}"'],
+    ['a list instead of an object', '[]'],
+    ['a number instead of an object', '1'],
   ])('%s', (_situation, text) => {
     expect(decodeRow('flag_registry', node(text))).toEqual({
       broken: [{ code: 'type_wrong', pointer: '' }],
@@ -115,19 +115,19 @@ describe('a row that does not fit', () => {
     ['a key with a capital', 'flag_registry', 'flag_key', '"ff.A"', 'form_wrong'],
     ['a type that does not exist', 'flag_registry', 'value_type', '"array"', 'form_wrong'],
     ['a default of null', 'flag_registry', 'default_value', 'null', 'value_type_unsupported'],
-    ['a list for the safe value', 'flag_registry', 'safe_value', '[1]', 'value_type_unsupported'],
+    ['a list as the safe value', 'flag_registry', 'safe_value', '[1]', 'value_type_unsupported'],
     ['2^53+1', 'flag_registry', 'default_value', '9007199254740993', 'number_not_canonical'],
     ['1e400', 'flag_registry', 'default_value', '1e400', 'number_not_canonical'],
     ['1e-7', 'flag_registry', 'default_value', '1e-7', 'number_not_canonical'],
     ['1e21', 'flag_registry', 'default_value', '1e21', 'number_not_canonical'],
-    ['1 for a truth', 'flag_registry', 'sensitive', '1', 'type_wrong'],
-    ['a text for a truth', 'flag_registry', 'sensitive', '"true"', 'type_wrong'],
-    ['a mode for what is required', 'flag_registry', 'required_auth', '"jwt"', 'form_wrong'],
-    ['null for what is required', 'flag_registry', 'required_auth', 'null', 'type_wrong'],
+    ['1 instead of a boolean', 'flag_registry', 'sensitive', '1', 'type_wrong'],
+    ['a text instead of a boolean', 'flag_registry', 'sensitive', '"true"', 'type_wrong'],
+    ['an unknown required_auth', 'flag_registry', 'required_auth', '"jwt"', 'form_wrong'],
+    ['null as required_auth', 'flag_registry', 'required_auth', 'null', 'type_wrong'],
     ['a state that does not exist', 'flag_registry', 'state', '"Active"', 'form_wrong'],
     ['a description that is a list', 'flag_registry', 'description', '[]', 'type_wrong'],
     ['a NUL in the description', 'flag_registry', 'description', '"\\u0000"', 'nul_character'],
-    ['half a pair in the owner', 'flag_registry', 'owner', '"\\ud800"', 'lone_surrogate'],
+    ['a lone surrogate in the owner', 'flag_registry', 'owner', '"\\ud800"', 'lone_surrogate'],
     [
       'a description a byte too long, in fewer characters',
       'flag_registry',
@@ -137,9 +137,9 @@ describe('a row that does not fit', () => {
     ],
     ['a revision of 0', 'flag_registry', 'revision', '0', 'form_wrong'],
     ['a revision below 0', 'flag_registry', 'revision', '-1', 'form_wrong'],
-    ['half a revision', 'flag_registry', 'revision', '1.5', 'form_wrong'],
+    ['a fraction as revision', 'flag_registry', 'revision', '1.5', 'form_wrong'],
     [
-      'a revision past what a double counts',
+      'a revision beyond the safe integers',
       'flag_registry',
       'revision',
       '9007199254740992',
@@ -166,7 +166,7 @@ describe('a row that does not fit', () => {
     ['a tenant with a colon', 'tenant_override', 'tenant_id', '"a:b"', 'form_wrong'],
     ['a user with a space', 'user_override', 'user_id', '"a b"', 'form_wrong'],
     ['a value of null', 'tenant_override', 'value', 'null', 'value_type_unsupported'],
-    ['an empty list for a value', 'tenant_override', 'value', '[]', 'value_type_unsupported'],
+    ['an empty list as value', 'tenant_override', 'value', '[]', 'value_type_unsupported'],
     [
       'a value a byte too long',
       'tenant_override',
@@ -178,8 +178,8 @@ describe('a row that does not fit', () => {
     ['an expiry of null', 'tenant_override', 'expires_at', 'null', 'type_wrong'],
     ['a ref of null', 'tenant_override', 'approval_ref', 'null', 'type_wrong'],
     ['a ref of another form', 'tenant_override', 'approval_ref', '"APP-x-1"', 'form_wrong'],
-    ['an empty maker', 'user_override', 'created_by', '""', 'form_wrong'],
-    ['a member that no row has', 'user_override', 'tenant_id', '"T-1"', 'member_unknown'],
+    ['an empty created_by', 'user_override', 'created_by', '""', 'form_wrong'],
+    ['an unknown member', 'user_override', 'tenant_id', '"T-1"', 'member_unknown'],
     [
       'a tombstone of a flag',
       'flag_registry',
@@ -212,7 +212,7 @@ describe('a row that does not fit', () => {
     })
   })
 
-  test('a default of 1.0 is a fault in a store, though not in a request', () => {
+  test('a default of 1.0 is a fault as stored, but not as submitted', () => {
     const row = node(toRow('flag_registry', { default_value: '1.0' }))
     expect(decodeRow('flag_registry', row, 'submitted').broken).toBeUndefined()
     expect(decodeRow('flag_registry', row, 'stored')).toEqual({
@@ -228,8 +228,8 @@ describe('a row that does not fit', () => {
 
   test.each([
     ['with the same text', '"ff.a"'],
-    ['with another', '"ff.b"'],
-  ])('a member that stands there twice, %s', (_situation, text) => {
+    ['with another text', '"ff.b"'],
+  ])('a repeated member %s', (_situation, text) => {
     const row = toRow('tenant_override', {}).replace('{', `{"flag_key":${text},`)
     expect(decodeRow('tenant_override', node(row))).toEqual({
       broken: [{ code: 'duplicate_member', pointer: '/flag_key' }],
@@ -242,7 +242,7 @@ describe('a row that does not fit', () => {
     })
   })
 
-  test('a tombstone that still holds what it had', () => {
+  test('a tombstone that keeps value, ref, note and expiry', () => {
     const held = {
       approval_ref: '"APP-1-a"',
       note: '""',
@@ -257,7 +257,7 @@ describe('a row that does not fit', () => {
     })
   })
 
-  test('an empty object names every member that it lacks', () => {
+  test('an empty object, with every missing member', () => {
     expect(Object.keys(FLAG)).toHaveLength(12)
     expect(decodeRow('flag_registry', node('{}'))).toEqual({
       broken: Object.keys(FLAG).map((name) => ({ code: 'member_missing', pointer: `/${name}` })),
@@ -267,7 +267,7 @@ describe('a row that does not fit', () => {
   test.each([
     ['objects', '{"a":', '}'],
     ['arrays below one object', '[', ']'],
-  ])('%s in one another are taken down to the bound, and no further', (_what, open, close) => {
+  ])('nested %s are accepted down to the limit, and no further', (_what, open, close) => {
     const nested = (levels: number): string =>
       `{"a":${open.repeat(levels - 1)}${open === '[' ? '' : '1'}${close.repeat(levels - 1)}}`
     expect(decode('tenant_override', { value: nested(MAX_VALUE_DEPTH) })).toHaveProperty('row')
@@ -276,7 +276,7 @@ describe('a row that does not fit', () => {
     })
   })
 
-  test('all that is wrong is said at once', () => {
+  test('every fault is reported at once', () => {
     const stored = decode('tenant_override', {
       tenant_id: '""',
       value: '[]',

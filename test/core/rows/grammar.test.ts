@@ -5,17 +5,17 @@ import { isApprovalRef, isFlagKey, isScopeId, utf8Bytes } from '../../../src/cor
 describe('isFlagKey', () => {
   test.each([
     ['one word', 'ff.a', true],
-    ['words in every join', 'ff.a.b_c-d0', true],
+    ['words with every separator', 'ff.a.b_c-d0', true],
     ['digits first', 'ff.0', true],
     ['128 characters', `ff.${'a'.repeat(125)}`, true],
     ['129 characters', `ff.${'a'.repeat(126)}`, false],
     ['no prefix', 'a.b', false],
     ['the prefix alone', 'ff.', false],
     ['a capital', 'ff.A', false],
-    ['two joins side by side', 'ff.a..b', false],
-    ['a join at the end', 'ff.a-', false],
-    ['a join at the start', 'ff.-a', false],
-    ['a colon, which parts Redis keys', 'ff.a:b', false],
+    ['two adjacent separators', 'ff.a..b', false],
+    ['a separator at the end', 'ff.a-', false],
+    ['a separator at the start', 'ff.-a', false],
+    ['a colon, which separates Redis keys', 'ff.a:b', false],
     ['an asterisk', 'ff.*', false],
     ['a letter beyond ASCII', 'ff.ä', false],
     ['a line end', 'ff.a\n', false],
@@ -24,7 +24,7 @@ describe('isFlagKey', () => {
     expect(isFlagKey(text)).toBe(fits)
   })
 
-  test('a key that almost fits, however long, is refused at once', () => {
+  test('a long key that almost fits is refused quickly', () => {
     expect(isFlagKey(`ff.${'a-'.repeat(100_000)}`)).toBe(false)
   })
 })
@@ -54,7 +54,7 @@ describe('isScopeId', () => {
 
 describe('isApprovalRef', () => {
   test.each([
-    ['the example of the planning page', 'APP-100001-abcd', true],
+    ['digits and letters', 'APP-100001-abcd', true],
     ['capitals in its tail', 'APP-1-ABC9', true],
     ['small letters first', 'app-1-a', false],
     ['no number', 'APP--a', false],
@@ -67,7 +67,7 @@ describe('isApprovalRef', () => {
     expect(isApprovalRef(text)).toBe(fits)
   })
 
-  test('a ref of any length that a request may have is answered', () => {
+  test('a ref of any length that a request may have is checked quickly', () => {
     expect(isApprovalRef(`APP-1-${'a'.repeat(122)}`)).toBe(true)
     expect(isApprovalRef(`APP-1-${'a'.repeat(1_000_000)}`)).toBe(false)
   })
@@ -76,18 +76,18 @@ describe('isApprovalRef', () => {
 describe('utf8Bytes', () => {
   test.each([
     ['nothing', '', 0],
-    ['the last of one byte', '\u007f', 1],
-    ['the first of two', '\u0080', 2],
-    ['the last of two', '\u07ff', 2],
-    ['the first of three', '\u0800', 3],
-    ['the last of three', '\uffff', 3],
-    ['the first of four', '\u{10000}', 4],
-    ['a letter with a mark of its own', 'e\u0301', 3],
+    ['the last character of one byte', '\u007f', 1],
+    ['the first character of two bytes', '\u0080', 2],
+    ['the last character of two bytes', '\u07ff', 2],
+    ['the first character of three bytes', '\u0800', 3],
+    ['the last character of three bytes', '\uffff', 3],
+    ['the first character of four bytes', '\u{10000}', 4],
+    ['a letter with a combining mark', 'e\u0301', 3],
   ])('%s', (_situation, text, bytes) => {
     expect(utf8Bytes(text)).toBe(bytes)
   })
 
-  test('it counts what an encoder writes', () => {
+  test('counts the bytes that TextEncoder writes', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), (text) => {
         expect(utf8Bytes(text)).toBe(new TextEncoder().encode(text).length)

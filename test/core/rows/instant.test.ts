@@ -10,11 +10,11 @@ import { instant } from '../builders.ts'
 
 describe('parseInstant', () => {
   test.each([
-    ['a time as page 1 wants it', '2026-01-15T09:00:00.000Z'],
+    ['a time in the required form', '2026-01-15T09:00:00.000Z'],
     ['a leap day', '2024-02-29T23:59:59.999Z'],
     ['the first year', '0001-01-01T00:00:00.000Z'],
     ['the last year', '9999-12-31T23:59:59.999Z'],
-  ])('takes %s', (_situation, text) => {
+  ])('accepts %s', (_situation, text) => {
     expect(parseInstant(text)).toBe(text)
   })
 
@@ -22,10 +22,10 @@ describe('parseInstant', () => {
     ['seconds alone', '2026-01-15T09:00:00Z'],
     ['a tenth', '2026-01-15T09:00:00.0Z'],
     ['microseconds', '2026-01-15T09:00:00.000000Z'],
-    ['another offset', '2026-01-15T10:00:00.000+01:00'],
-    ['an offset of nought', '2026-01-15T09:00:00.000+00:00'],
+    ['an offset', '2026-01-15T10:00:00.000+01:00'],
+    ['an offset of zero', '2026-01-15T09:00:00.000+00:00'],
     ['no offset', '2026-01-15T09:00:00.000'],
-    ['a space for the T', '2026-01-15 09:00:00.000Z'],
+    ['a space instead of T', '2026-01-15 09:00:00.000Z'],
     ['small letters', '2026-01-15t09:00:00.000z'],
     ['a day alone', '2026-01-15'],
     ['30 February', '2026-02-30T00:00:00.000Z'],
@@ -43,7 +43,7 @@ describe('parseInstant', () => {
     ['a line end after it', '2026-01-15T09:00:00.000Z\n'],
     ['digits of another script', '２０２６-01-15T09:00:00.000Z'],
     ['nothing', ''],
-  ])('refuses %s, and rounds nothing', (_situation, text) => {
+  ])('refuses %s instead of rounding it', (_situation, text) => {
     expect(parseInstant(text)).toBeUndefined()
   })
 })
@@ -57,7 +57,7 @@ const times = fc
   .map((date) => instant(date.toISOString()))
 
 describe('times as texts', () => {
-  test('two compare as texts as they compare as times', () => {
+  test('two instants compare as texts exactly as they compare as times', () => {
     fc.assert(
       fc.property(times, times, (a, b) => {
         expect(Math.sign(instantToMs(a) - instantToMs(b))).toBe(a < b ? -1 : a > b ? 1 : 0)
@@ -65,7 +65,7 @@ describe('times as texts', () => {
     )
   })
 
-  test('a time survives the way to milliseconds and back', () => {
+  test('an instant survives the conversion to milliseconds and back', () => {
     fc.assert(
       fc.property(times, (time) => {
         const back: Instant = instantFromMs(instantToMs(time))

@@ -98,8 +98,8 @@ const getChange = (plan: WritePlan) => {
   return plan.change
 }
 
-describe('a flag that is put', () => {
-  test('a new one starts at revision 1 with the time of the write', () => {
+describe('putting a flag', () => {
+  test('a new flag starts at revision 1 with the time of the write', () => {
     expect(planWrite(putFlag({}), NOTHING)).toEqual({
       ok: true,
       change: {
@@ -110,7 +110,7 @@ describe('a flag that is put', () => {
     })
   })
 
-  test('one that stands goes one revision on and keeps the time it was made', () => {
+  test('an existing flag gets the next revision and keeps created_at', () => {
     const before = flagRow()
     expect(planWrite(putFlag({ description: 'Better' }), onFlag(before))).toEqual({
       ok: true,
@@ -126,10 +126,10 @@ describe('a flag that is put', () => {
     ['no object', '[]', [['type_wrong', '']]],
     ['nothing', 'null', [['type_wrong', '']]],
     ['a text', '"{}"', [['type_wrong', '']]],
-    ['a member that flags have not', '{"colour":1}', [['member_unknown', '/colour']]],
+    ['a member that flags lack', '{"colour":1}', [['member_unknown', '/colour']]],
     ['a member whose name a pointer must escape', '{"a/b~":1}', [['member_unknown', '/a~1b~0']]],
     [
-      'members that are the store’s to write',
+      'members that only the store may write',
       '{"revision":9,"created_at":"2026-01-15T09:00:00.000Z","flag_key":"ff.other"}',
       [
         ['member_unknown', '/revision'],
@@ -138,7 +138,7 @@ describe('a flag that is put', () => {
       ],
     ],
     [
-      'next to nothing',
+      'most members missing',
       '{"value_type":"string","default_value":"","safe_value":"","sensitive":false}',
       [
         ['member_missing', '/required_auth'],
@@ -148,7 +148,7 @@ describe('a flag that is put', () => {
       ],
     ],
     [
-      'a member twice',
+      'a repeated member',
       JSON.stringify(FLAG_BODY).replace('{', '{"owner":"x",'),
       [['duplicate_member', '/owner']],
     ],
@@ -171,17 +171,17 @@ describe('a flag that is put', () => {
     expect(refusals(planWrite(putFlag(body), NOTHING))).toEqual(problems)
   })
 
-  test('is refused under a key that breaks the grammar', () => {
+  test('is refused with a malformed key', () => {
     const plan = planWrite(request({ key: { scope_id: null, flag_key: 'FF.A' } }), NOTHING)
     expect(refusals(plan)).toEqual([['form_wrong', '/flag_key']])
   })
 
   const NUMBERS = { value_type: 'number', default_value: 1, safe_value: 0 }
-  test('does not change its type while overrides stand', () => {
+  test('cannot change the type while the flag has overrides', () => {
     const plan = planWrite(putFlag(NUMBERS), onFlag(flagRow(), true))
     expect(refusals(plan)).toEqual([['type_in_use', '/value_type']])
   })
-  test('changes its type where none stands, and all else where some do', () => {
+  test('can change the type without overrides, and other members with overrides', () => {
     expect(planWrite(putFlag(NUMBERS), onFlag(flagRow())).ok).toBe(true)
     expect(planWrite(putFlag({ owner: 'b' }), onFlag(flagRow(), true)).ok).toBe(true)
   })
@@ -189,8 +189,8 @@ describe('a flag that is put', () => {
   test.each([
     ['to active', { state: 'active' }],
     ['to killed', { state: 'killed' }],
-    ['to archived once more', { state: 'archived' }],
-  ])('does not come back from the archive %s, approved or not', (_situation, body) => {
+    ['to archived again', { state: 'archived' }],
+  ])('cannot change an archived flag %s, with or without an approval', (_situation, body) => {
     const standing = onFlag(flagRow({ state: 'archived' }))
     const final = [['flag_archived', '/state']]
     expect(refusals(planWrite(putFlag(body), standing))).toEqual(final)
@@ -200,36 +200,36 @@ describe('a flag that is put', () => {
 
 const LOOSENING = [
   ['clearing sensitive', flagRow({ sensitive: true }), {}],
-  ['lowering what is required to any', flagRow({ required_auth: 'verified' }), {}],
-  ['lowering what is required to none', flagRow(), { required_auth: 'none' }],
-  ['bringing a killed flag back', flagRow({ state: 'killed' }), {}],
+  ['lowering required_auth to any', flagRow({ required_auth: 'verified' }), {}],
+  ['lowering required_auth to none', flagRow(), { required_auth: 'none' }],
+  ['reactivating a killed flag', flagRow({ state: 'killed' }), {}],
 ] as const
 describe.each(LOOSENING)('%s', (_change, before, body) => {
   test.each<[string, Partial<WriteRequest>, string]>([
     ['no approval', {}, 'approval_missing'],
     [
-      'one that Admin cannot be asked about',
+      'an approval while Admin is unreachable',
       approved({ status: 'unreachable' }),
       'admin_unreachable',
     ],
-    ['one that Admin does not know', approved({ status: 'unknown' }), 'approval_unknown'],
-    ['one that was revoked', approved(known({ revoked: true })), 'approval_revoked'],
+    ['an unknown approval', approved({ status: 'unknown' }), 'approval_unknown'],
+    ['a revoked approval', approved(known({ revoked: true })), 'approval_revoked'],
     [
-      'one that starts later',
+      'an approval that starts later',
       approved(known({ not_before: fromNow(1) })),
       'approval_not_yet_valid',
     ],
-    ['one that ended this instant', approved(known({ expires_at: NOW })), 'approval_expired'],
+    ['an approval that ends now', approved(known({ expires_at: NOW })), 'approval_expired'],
   ])('is refused with %s', (_situation, more, code) => {
     const plan = planWrite(putFlag(body, more), onFlag(before))
     expect(refusals(plan)).toEqual([[code, '/approval_ref']])
   })
 
   test.each([
-    ['one that holds', known()],
-    ['one that ends soon', known({ expires_at: fromNow(1) })],
-    ['one that starts this instant', known({ not_before: NOW })],
-    ['one that ends in more than a day', known({ expires_at: fromNow(DAY + 1) })],
+    ['a valid approval', known()],
+    ['an approval that ends soon', known({ expires_at: fromNow(1) })],
+    ['an approval that starts now', known({ not_before: NOW })],
+    ['an approval that ends in more than a day', known({ expires_at: fromNow(DAY + 1) })],
   ])('is a boundary event with %s', (_situation, answer) => {
     const change = getChange(planWrite(putFlag(body, approved(answer)), onFlag(before)))
     expect(change).toMatchObject({ action: 'audit.boundary', before, after: { revision: 4 } })
@@ -238,19 +238,23 @@ describe.each(LOOSENING)('%s', (_change, before, body) => {
 
 test.each([
   ['setting sensitive', flagRow(), { sensitive: true }],
-  ['raising what is required', flagRow({ required_auth: 'none' }), { required_auth: 'verified' }],
+  ['raising required_auth', flagRow({ required_auth: 'none' }), { required_auth: 'verified' }],
   ['killing a flag', flagRow(), { state: 'killed' }],
   ['archiving a flag', flagRow({ state: 'killed' }), { state: 'archived' }],
-  ['leaving it killed', flagRow({ state: 'killed' }), { state: 'killed', owner: 'b' }],
+  [
+    'changing a killed flag that stays killed',
+    flagRow({ state: 'killed' }),
+    { state: 'killed', owner: 'b' },
+  ],
   ['changing nothing', flagRow(), {}],
 ])('%s needs no approval', (_situation, before, body) => {
   expect(getChange(planWrite(putFlag(body), onFlag(before))).action).toBe('flag.put')
 })
 
-describe('an override that is put', () => {
+describe('putting an override', () => {
   const own = { created_by: 'ops.bob', updated_by: 'ops.bob', updated_at: NOW }
 
-  test('a new one of a user starts at revision 1', () => {
+  test('a new user override starts at revision 1', () => {
     const body = `{"value":"v","approval_ref":"${REF}","note":"why","expires_at":"${fromNow(DAY)}"}`
     expect(planWrite(putUser(body), onRow(null))).toEqual({
       ok: true,
@@ -270,7 +274,7 @@ describe('an override that is put', () => {
     })
   })
 
-  test('one of a tenant that stands keeps its maker and loses what it is not given again', () => {
+  test('an existing tenant override keeps created_by and loses members that are not given again', () => {
     const before = tenantRow({ note: 'old', approval_ref: REF })
     const put = request({
       table: 'tenant_override',
@@ -290,7 +294,7 @@ describe('an override that is put', () => {
     })
   })
 
-  test('one made again where a tombstone lies goes on from its revision', () => {
+  test('an override after a tombstone continues from its revision', () => {
     const change = getChange(planWrite(putUser('{"value":"v"}'), onRow(fit(userTombstone()))))
     expect(change.after).toEqual(
       userRow({ ...own, value: json('"v"'), created_at: NOW, revision: 6 }),
@@ -299,7 +303,7 @@ describe('an override that is put', () => {
   })
 
   test.each([
-    ['a flag that nobody has registered', null, '{"value":"v"}', 'flag_unknown', '/flag_key'],
+    ['an unregistered flag', null, '{"value":"v"}', 'flag_unknown', '/flag_key'],
     [
       'an archived flag',
       flagRow({ state: 'archived' }),
@@ -319,7 +323,7 @@ describe('an override that is put', () => {
       '/approval_ref',
     ],
     [
-      'a tombstone made by hand',
+      'deleted_at in the body',
       flagRow(),
       `{"deleted_at":"${NOW}"}`,
       'member_unknown',
@@ -337,15 +341,15 @@ describe('an override that is put', () => {
     expect(refusals(planWrite(putUser(body), onRow(null, flag)))).toEqual([[code, pointer]])
   })
 
-  test('is taken on a killed flag', () => {
+  test('is accepted for a killed flag', () => {
     const plan = planWrite(putUser('{"value":"v"}'), onRow(null, flagRow({ state: 'killed' })))
     expect(plan.ok).toBe(true)
   })
 
   test.each([
-    ['an id that breaks the grammar', 'a:b', 'form_wrong'],
+    ['a malformed id', 'a:b', 'form_wrong'],
     ['no id', null, 'form_wrong'],
-  ])('is refused under %s', (_situation, scope_id, code) => {
+  ])('is refused with %s', (_situation, scope_id, code) => {
     const plan = planWrite(
       putUser('{"value":"v"}', { key: { scope_id, flag_key: FLAG } }),
       onRow(null),
@@ -354,8 +358,8 @@ describe('an override that is put', () => {
   })
 })
 
-describe('what is deleted', () => {
-  test('a flag is archived', () => {
+describe('deleting', () => {
+  test('archives a flag', () => {
     const before = flagRow({ state: 'killed' })
     expect(getChange(planWrite(remove('flag_registry'), onFlag(before)))).toEqual({
       action: 'flag.archive',
@@ -364,7 +368,7 @@ describe('what is deleted', () => {
     })
   })
 
-  test('an override leaves a tombstone: no value, ref, note or expiry, and the next revision', () => {
+  test('turns an override into a tombstone: no value, ref, note or expiry, and the next revision', () => {
     const before = userRow({ approval_ref: REF, note: 'n', expires_at: fromNow(DAY) })
     expect(getChange(planWrite(remove('user_override'), onRow(fit(before))))).toEqual({
       action: 'override.delete',
@@ -380,16 +384,11 @@ describe('what is deleted', () => {
   })
 
   test.each([
-    ['a flag that nobody has registered', 'flag_registry', NOTHING, 'flag_unknown'],
+    ['an unregistered flag', 'flag_registry', NOTHING, 'flag_unknown'],
+    ['an archived flag', 'flag_registry', onFlag(flagRow({ state: 'archived' })), 'flag_archived'],
+    ['an override that never existed', 'tenant_override', onRow(null), 'override_unknown'],
     [
-      'a flag that is archived',
-      'flag_registry',
-      onFlag(flagRow({ state: 'archived' })),
-      'flag_archived',
-    ],
-    ['an override that never was', 'tenant_override', onRow(null), 'override_unknown'],
-    [
-      'an override that is deleted already',
+      'an override that is already deleted',
       'user_override',
       onRow(fit(userTombstone())),
       'override_unknown',
@@ -398,7 +397,7 @@ describe('what is deleted', () => {
     expect(refusals(planWrite(remove(table), standing))).toEqual([[code, '']])
   })
 
-  test('refused: deleted by somebody whose name breaks the grammar, as a put is', () => {
+  test('refused like a put: a malformed actor', () => {
     const actor = { actor: 'ops bob' }
     const standing = onRow(fit(userRow()))
     expect(refusals(planWrite(putUser('{"value":"v"}', actor), standing))).toEqual([
@@ -409,7 +408,7 @@ describe('what is deleted', () => {
     ])
   })
 
-  test('refused: a row whose revision cannot go on, as a put is', () => {
+  test('refused like a put: the largest revision', () => {
     const standing = onRow(fit(userRow({ revision: Number.MAX_SAFE_INTEGER })))
     expect(refusals(planWrite(putUser('{"value":"v"}'), standing))).toEqual([
       ['form_wrong', '/revision'],
@@ -423,24 +422,24 @@ describe('what is deleted', () => {
 describe('the revision that a write expects', () => {
   const STALE = [['revision_conflict', '']]
   test.each([
-    ['the one that stands', 5, fit(userRow()), []],
-    ['any', null, fit(userRow()), []],
-    ['one that is gone', 4, fit(userRow()), STALE],
-    ['one that is yet to come', 6, fit(userRow()), STALE],
-    ['none, where one stands', 'absent', fit(userRow()), STALE],
-    ['none, where there is none', 'absent', null, []],
-    ['none, where a tombstone lies', 'absent', fit(userTombstone()), []],
-    ['whichever, where one stands', 'present', fit(userRow()), []],
-    ['whichever, where there is none', 'present', null, STALE],
-    ['whichever, where a tombstone lies', 'present', fit(userTombstone()), STALE],
-    ['one, where there is none', 1, null, STALE],
-    ['one that is deleted by now', 4, fit(userTombstone()), STALE],
+    ['the present revision', 5, fit(userRow()), []],
+    ['any state', null, fit(userRow()), []],
+    ['an earlier revision', 4, fit(userRow()), STALE],
+    ['a later revision', 6, fit(userRow()), STALE],
+    ['absent, with a row', 'absent', fit(userRow()), STALE],
+    ['absent, without a row', 'absent', null, []],
+    ['absent, with a tombstone', 'absent', fit(userTombstone()), []],
+    ['present, with a row', 'present', fit(userRow()), []],
+    ['present, without a row', 'present', null, STALE],
+    ['present, with a tombstone', 'present', fit(userTombstone()), STALE],
+    ['a revision, without a row', 1, null, STALE],
+    ['a revision that is deleted by now', 4, fit(userTombstone()), STALE],
   ] as const)('%s', (_situation, expected, row, problems) => {
     const standing = onRow(row)
     expect(refusals(planWrite(putUser('{"value":"v"}', { expected }), standing))).toEqual(problems)
   })
 
-  test('a delete is held to it too, and a flag', () => {
+  test('applies to deletes and to flags too', () => {
     const user = planWrite(remove('user_override', { expected: 4 }), onRow(fit(userRow())))
     const flag = planWrite(putFlag({}, { expected: 2 }), onFlag(flagRow()))
     expect([refusals(user), refusals(flag)]).toEqual([STALE, STALE])
@@ -450,12 +449,12 @@ describe('the revision that a write expects', () => {
 test.each([
   ['the row itself', { flag: fit(flagRow()), row: broken, has_overrides: true }],
   ['the flag of the row', { flag: broken, row: null, has_overrides: false }],
-])('nothing is written over what cannot be read: %s', (_situation, standing) => {
+])('no write replaces a broken row: %s', (_situation, standing) => {
   expect(refusals(planWrite(putUser('{"value":"v"}'), standing))).toEqual([['row_broken', '']])
   expect(refusals(planWrite(remove('user_override'), standing))).toEqual([['row_broken', '']])
 })
 
-test('what a write leaves behind is a row that can be read again, one revision on', () => {
+test('a write produces a valid row with the next revision', () => {
   const plans: readonly (readonly [TableName, WritePlan])[] = [
     ['flag_registry', planWrite(putFlag({ default_value: '\u2028"' }), onFlag(flagRow()))],
     ['flag_registry', planWrite(remove('flag_registry'), onFlag(flagRow()))],

@@ -14,7 +14,7 @@ import {
 
 const full = { approval_ref: REF, note: 'Über "alles" 😀', expires_at: fromNow(1) }
 
-describe('rowText', () => {
+describe('serializeRow', () => {
   test.each([
     ['a flag', 'flag_registry', flagRow({ default_value: json('"é\\n"'), description: '\u0001' })],
     ['a bare tenant override', 'tenant_override', tenantRow()],
@@ -25,13 +25,13 @@ describe('rowText', () => {
       userRow({ value: json('{"b":1,"a":[2]}') }),
     ],
     ['a tombstone', 'user_override', userTombstone()],
-  ] as const)('%s is canonical JSON and reads back as the same row', (_situation, table, row) => {
+  ] as const)('%s is canonical JSON and decodes to the same row', (_situation, table, row) => {
     const text = serializeRow(row)
     expect(json(text)).toBe(text)
     expect(decodeRow(table, node(text))).toEqual({ row })
   })
 
-  test('values are written as JSON, not as a text that holds JSON', () => {
+  test('writes values as JSON, not as a text of JSON', () => {
     expect(JSON.parse(serializeRow(userRow({ value: json('{"on":true}') })))).toHaveProperty(
       'value',
       {
@@ -40,7 +40,7 @@ describe('rowText', () => {
     )
   })
 
-  test('a seal stands in place of each value, and of nothing else', () => {
+  test('the seal replaces each flag value, and nothing else', () => {
     const seal = (value: string): string => JSON.stringify({ sealed: value.length })
     const open = { ...flagRow(), default_value: { sealed: 9 }, safe_value: { sealed: 6 } }
     expect(JSON.parse(serializeRow(flagRow(), seal))).toEqual(open)

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { getRowKey, formatRowKey, detectValueType } from '../../../src/core/rows/rows.ts'
 import { FLAG, flagRow, json, TENANT, tenantRow, USER, userRow } from '../builders.ts'
 
-describe('typeOfValue', () => {
+describe('detectValueType', () => {
   test.each([
     ['true', 'boolean'],
     ['false', 'boolean'],
@@ -29,7 +29,7 @@ describe('the key of a row', () => {
     expect(getRowKey(row)).toEqual(key)
   })
 
-  test('two keys of the grammar have one text only where they are the same', () => {
+  test('only equal keys have the same text', () => {
     const scope = fc.option(fc.stringMatching(/^[A-Za-z0-9][A-Za-z0-9._@-]{0,4}$/), { nil: null })
     const key = fc.record({
       scope_id: scope,

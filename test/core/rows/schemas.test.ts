@@ -58,7 +58,7 @@ describe.each(TABLE_NAMES)('the schema of a row of %s', (table) => {
   const schema = getSchema(SCHEMA_OF[table]) as RowSchema
   const members = Object.entries(ROW_MEMBERS[table])
 
-  test('has the members that the core knows, and no others', () => {
+  test('has exactly the members that the core knows', () => {
     expect(members.length).toBeGreaterThan(0)
     expect(Object.keys(schema.properties).sort()).toEqual(members.map(([name]) => name).sort())
     expect(schema.additionalProperties).toBe(false)
@@ -71,7 +71,7 @@ describe.each(TABLE_NAMES)('the schema of a row of %s', (table) => {
   })
 })
 
-describe('the words of the schemas are the words of the core', () => {
+describe('the schemas have the same words as the core', () => {
   test.each([
     ['value_type', VALUE_TYPES],
     ['required_auth', REQUIRED_AUTH],
@@ -101,7 +101,7 @@ describe.each(GRAMMARS)('the form of a %s', (name, holds, example) => {
   const validate = defined(name)
   const pattern = new RegExp(common.$defs[name]?.pattern ?? '(?!)')
 
-  test('is held to alike: what fits, and what almost fits', () => {
+  test('agrees for valid and almost valid texts', () => {
     const damaged = fc
       .tuple(
         fc.stringMatching(pattern),
@@ -127,7 +127,7 @@ describe.each(GRAMMARS)('the form of a %s', (name, holds, example) => {
     )
   })
 
-  test('takes what the pattern makes, as long as it is not too long', () => {
+  test('accepts texts of the pattern up to the length limit', () => {
     fc.assert(
       fc.property(fc.stringMatching(pattern), (text) => {
         expect(holds(text)).toBe(text.length <= 128)
@@ -135,7 +135,7 @@ describe.each(GRAMMARS)('the form of a %s', (name, holds, example) => {
     )
   })
 
-  test.each([127, 128, 129])('has the same end at %i characters', (length) => {
+  test.each([127, 128, 129])('has the same length limit at %i characters', (length) => {
     const text = example.padEnd(length, 'a')
     expect(text).toHaveLength(length)
     expect([holds(text), validate(text)]).toEqual([length <= 128, length <= 128])
@@ -146,7 +146,7 @@ describe('the form of a time', () => {
   const validate = defined('instant')
   const pattern = new RegExp(common.$defs['instant']?.pattern ?? '(?!)')
 
-  test('whatever the core takes fits the schema', () => {
+  test('every time that the core accepts fits the schema', () => {
     const dates = fc
       .date({ min: new Date(-62135596800000), max: new Date(253402300799999), noInvalidDate: true })
       .map((date) => date.toISOString())
@@ -157,7 +157,7 @@ describe('the form of a time', () => {
     )
   })
 
-  test('what does not fit the schema the core does not take', () => {
+  test('the core refuses every time that does not fit the schema', () => {
     const near = fc
       .tuple(
         fc.stringMatching(pattern),
@@ -174,7 +174,7 @@ describe('the form of a time', () => {
   })
 })
 
-describe('a row is held to the same by the schema and by the core', () => {
+describe('the schema and the core agree about rows', () => {
   const full = { approval_ref: REF, note: 'n', expires_at: fromNow(1) }
   const ROWS: readonly (readonly [TableName, AnyRow])[] = [
     ['flag_registry', flagRow()],
@@ -183,7 +183,7 @@ describe('a row is held to the same by the schema and by the core', () => {
     ['user_override', userRow(full)],
     ['user_override', userTombstone()],
   ]
-  /** For each member: something of each kind that may stand there, or nothing. */
+  /** For each member: a valid value of each kind, invalid ones, or none. */
   const PUT = [
     'null',
     'true',
@@ -205,7 +205,7 @@ describe('a row is held to the same by the schema and by the core', () => {
     undefined,
   ]
 
-  test('every member of every row, changed in every way', () => {
+  test('with every member changed in every way', () => {
     const bases = ROWS.map(([table, row]) => [table, serializeRow(row)] as const)
     const changes = bases.flatMap(([table, text]) =>
       [...Object.keys(ROW_MEMBERS[table]), 'more'].flatMap((name) =>
@@ -229,7 +229,7 @@ describe('a row is held to the same by the schema and by the core', () => {
     expect(verdicts.size).toBe(2)
   })
 
-  test.each(ROWS)('a row of %s as it is', (table, row) => {
+  test.each(ROWS)('of %s unchanged', (table, row) => {
     expect(schemas(`${SCHEMA_OF[table]}.schema.json`)(JSON.parse(serializeRow(row)))).toBe(true)
   })
 })

@@ -16,8 +16,8 @@ const REQUEST: WriteRequest = {
   approval: null,
 }
 
-describe('requestProblems', () => {
-  test('a request that can be asked about has none', () => {
+describe('findRequestProblems', () => {
+  test('a valid request has none', () => {
     expect(findRequestProblems(REQUEST)).toEqual([])
     const registry = { table: 'flag_registry', key: { scope_id: null, flag_key: FLAG } } as const
     expect(findRequestProblems({ ...REQUEST, ...registry })).toEqual([])
@@ -34,14 +34,14 @@ describe('requestProblems', () => {
       { table: 'tenant_override', key: { scope_id: null, flag_key: FLAG } },
       '/tenant_id',
     ],
-    ['a flag in a scope', { table: 'flag_registry' }, '/scope_id'],
+    ['a flag with a scope', { table: 'flag_registry' }, '/scope_id'],
     ['an actor of two words', { actor: 'ops bob' }, '/actor'],
     ['no request id', { request_id: '' }, '/request_id'],
     ['a request id of 129 characters', { request_id: 'r'.repeat(129) }, '/request_id'],
     ['a request id with U+0000', { request_id: 'r\u0000' }, '/request_id'],
     ['a request id with a lone surrogate', { request_id: 'r\ud800' }, '/request_id'],
     [
-      'a ref that is none',
+      'a malformed ref',
       { approval: { approval_ref: 'not a ref', answer: { status: 'unknown' } } },
       '/approval_ref',
     ],
@@ -49,7 +49,7 @@ describe('requestProblems', () => {
     expect(findRequestProblems({ ...REQUEST, ...more })).toEqual([{ code: 'form_wrong', pointer }])
   })
 
-  test('all at once', () => {
+  test('reports all faults at once', () => {
     const all = { key: { scope_id: '', flag_key: '' }, actor: '', request_id: '' }
     expect(findRequestProblems({ ...REQUEST, ...all })).toHaveLength(4)
   })

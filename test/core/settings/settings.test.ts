@@ -14,7 +14,7 @@ import type { TargetSpec } from '../../../src/core/parity/target.ts'
 type Equal<A, B> =
   (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
 
-test('the type of a value follows from its row', () => {
+test('the type of a value follows from its declaration', () => {
   const holds: Equal<
     Pick<
       SettingValues,
@@ -31,7 +31,7 @@ test('the type of a value follows from its row', () => {
   expect(holds).toBe(true)
 })
 
-describe('what a text becomes', () => {
+describe('the value of a text', () => {
   test.each<[SettingName, string, unknown]>([
     ['FF_BACKING', 'file', 'file'],
     ['FF_BACKING', 'db', 'db'],
@@ -77,7 +77,7 @@ describe('what a text becomes', () => {
   })
 })
 
-test('where nothing is given the value is that of the row, or null', () => {
+test('a setting that is not given has its default, or null', () => {
   const set = SETTING_NAMES.filter((name) => DEFAULT_SETTINGS[name] !== null)
   expect(set).toEqual(['FF_LISTEN', 'FF_ALLOW_DEV_HEADERS', 'FF_DEV_SCOPES'])
   expect(DEFAULT_SETTINGS).toMatchObject({
@@ -87,7 +87,7 @@ test('where nothing is given the value is that of the row, or null', () => {
   })
 })
 
-test('the file holds no secret, and nothing that decides which checks may be left out', () => {
+test('the file may hold no secret and no environment-only setting', () => {
   const elsewhere = SETTING_NAMES.filter((name) => !FILE_SETTINGS.includes(name))
   expect(elsewhere).toEqual([
     'FF_DATABASE_URL',

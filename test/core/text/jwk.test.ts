@@ -12,7 +12,7 @@ const PRIVATE = {
   x: X,
 }
 
-test('the thumbprint is the one of RFC 8037, and of jose', async () => {
+test('the thumbprint equals that of RFC 8037 and of jose', async () => {
   const jwk = { x: X, crv: 'Ed25519', kty: 'OKP' } as const
   const thumbprint = createHash('sha256').update(thumbprintInput(jwk)).digest('base64url')
   expect(thumbprint).toBe('kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k')
@@ -27,7 +27,7 @@ test.each([
     { kty: 'RSA', kid: '1', alg: 'RS256', use: 'sig', n: 'n', e: 'AQAB' },
   ],
   ['a secret', { kty: 'oct', k: 'secret' }, { kty: 'oct' }],
-  ['a member that is unknown', { kty: 'EC', oth: 'x', y: undefined }, { kty: 'EC' }],
-])('of %s only public members are published', (_what, jwk, published) => {
+  ['an unknown member', { kty: 'EC', oth: 'x', y: undefined }, { kty: 'EC' }],
+])('only the public members of %s are published', (_what, jwk, published) => {
   expect(JSON.stringify(toPublicJwk(jwk))).toBe(JSON.stringify(published))
 })

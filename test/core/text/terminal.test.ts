@@ -10,7 +10,7 @@ test.each([
   ['a left-to-right mark', '\u200e', '\\u200e'],
   ['a right-to-left mark', '\u200f', '\\u200f'],
   ['an Arabic letter mark', '\u061c', '\\u061c'],
-  ['an override of the direction', '\u202e', '\\u202e'],
+  ['a direction override', '\u202e', '\\u202e'],
   ['an isolate', '\u2066', '\\u2066'],
   ['a zero-width space', 'a\u200bb', 'a\\u200bb'],
   ['a byte order mark', '\ufeff', '\\ufeff'],
@@ -24,18 +24,18 @@ test.each([
   expect(escapeLine(given)).toBe(shown)
 })
 
-test('letters of every script, emoji and blanks stay as they are', () => {
+test('letters of every script, emoji and blanks stay unchanged', () => {
   const text = 'caf\u00e9 \u0441 \u4e2d \u05d0 \u{1f600} \u00a0 \\u001b'
   expect(escapeForTerminal(text)).toBe(text)
   expect(escapeLine(text)).toBe(text)
 })
 
-test('a line feed stays in a text of several lines, and not in a line', () => {
+test('a line feed stays in a text, but not in a line', () => {
   expect(escapeForTerminal('a\nb')).toBe('a\nb')
   expect(escapeLine('a\nb')).toBe('a\\u000ab')
 })
 
-test('every text of a value is escaped, and all else is kept', () => {
+test('every text of a value is escaped, and other values are kept', () => {
   expect(escapeForTerminal({ a: ['\u001b', 1, null], b: { c: true, d: '\u200e' } })).toEqual({
     a: ['\\u001b', 1, null],
     b: { c: true, d: '\\u200e' },

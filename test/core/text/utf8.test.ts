@@ -14,8 +14,8 @@ test.each([
 })
 
 test.each([
-  ['a byte that begins no character', bytes(0x61, 0xff)],
-  ['a character that breaks off', bytes(0xe2, 0x82)],
+  ['a byte that cannot start a character', bytes(0x61, 0xff)],
+  ['a truncated character', bytes(0xe2, 0x82)],
   ['an overlong form', bytes(0xc0, 0xaf)],
   ['a surrogate', bytes(0xed, 0xa0, 0x80)],
 ])('%s is refused, never repaired', (_what, given) => {
