@@ -79,13 +79,13 @@ export async function runAuditTail(invocation: Invocation<typeof AUDIT_TAIL>): P
   }
 }
 
-/** Somebody who follows is done when asked to end (page 8). */
+/** `--follow` ends by SIGTERM, so SIGTERM is a success. */
 const getEnd = (signal: AbortSignal): ExitName => {
   const ending = getEnding(signal)
   return ending === null || ending === 'terminated' ? 'ok' : ending
 }
 
-/** The store that `--store` names, else the database. */
+/** The store of `--store`, else the database. */
 async function trailTarget(invocation: Invocation<typeof TRAIL>): Promise<TargetSpec> {
   const { context, options } = invocation
   if (options.store === null) return resolveDatabaseTarget(invocation)
@@ -95,8 +95,8 @@ async function trailTarget(invocation: Invocation<typeof TRAIL>): Promise<Target
 
 function refuseBoth(other: string | null, option: string): void {
   if (other === null) return
-  throw new FfError('option_invalid', `${option} was given with another trail beside it.`, {
-    hint: 'Name one: --database, --store, or what was exported with --export.',
+  throw new FfError('option_invalid', `${option} selects a trail, and so does another option.`, {
+    hint: 'Give one of --database, --store and --export.',
   })
 }
 

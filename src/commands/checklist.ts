@@ -32,7 +32,7 @@ export async function runChecklistExplain(
   invocation: Invocation<typeof CHECKLIST_DOCUMENT>,
 ): Promise<void> {
   const { value } = await readChecklist(invocation)
-  const item = itemNamed(value.items, invocation.words[0] ?? '')
+  const item = findItemOrThrow(value.items, invocation.words[0] ?? '')
   await printDocument(invocation, { json: item, text: formatChecklistItem(item) })
 }
 
@@ -42,7 +42,7 @@ const readChecklist = async ({
 }: Invocation<typeof CHECKLIST_DOCUMENT>) =>
   (await loadChecklist({ root, cwd, checklist })).checklist
 
-function itemNamed(items: readonly ChecklistItem[], id: string): ChecklistItem {
+function findItemOrThrow(items: readonly ChecklistItem[], id: string): ChecklistItem {
   const found = items.find((one) => one.id === id)
   if (found !== undefined) return found
   const ids = items.map((one) => one.id)

@@ -5,7 +5,7 @@ import type { OptionDeclaration, OptionsOf } from './declarations/option.ts'
 
 export type Env = Readonly<Record<string, string | undefined>>
 
-/** What commands take from the world: handed in by main, so that nothing here reaches for it. */
+/** Everything of the outside that a command uses; main passes it in, so a test can pass its own. */
 export interface Context {
   /** The package folder. */
   readonly root: string
@@ -15,18 +15,18 @@ export interface Context {
   readonly nodeVersion: string
   readonly io: Io
   readonly adapters: Adapters
-  /** Calls back at SIGINT and SIGTERM; a second one ends the process. @returns how to stop listening */
+  /** Calls back at the first SIGINT or SIGTERM; a second one ends the process. @returns a function that stops listening */
   readonly onSignal: (heard: (name: 'interrupted' | 'terminated') => void) => () => void
-  /** What the command came to; the process ends with it. */
+  /** The exit of the command, from which main takes the exit status. */
   exit: ExitName
 }
 export interface Io {
-  /** Resolves when the text is with the reader, or rejects when it never will be. */
+  /** Resolves once the text is written; rejects when the reader is gone. */
   readonly stdout: (text: string) => Promise<void>
   readonly stderr: (text: string) => void
-  /** Ended by its reader, or from outside: a read that waits then comes to its end. */
+  /** Bytes of standard input; `destroy` ends a waiting read. */
   readonly stdin: () => AsyncIterable<Uint8Array> & { destroy(): unknown }
-  /** Where people are asked; null where nobody is there. */
+  /** The terminal for questions to a person; null where stdin or stderr is not a terminal. */
   readonly terminal: () => Promise<Terminal | null>
   readonly stdoutIsTerminal: boolean
   readonly stderrIsTerminal: boolean
@@ -35,13 +35,13 @@ export interface Io {
 /** One call of a command. */
 export interface CommandCall<Options extends object> {
   readonly context: Context
-  /** Arguments that are not options. */
+  /** The positional arguments. */
   readonly words: readonly string[]
   readonly options: Options
-  /** What `--color` or `--no-color` says; null where neither was given. */
+  /** True for `--color`, false for `--no-color`, null without either. */
   readonly color: boolean | null
 }
-/** A call of a command by the list of options that it declares. */
+/** A call of a command, its options typed by the declarations. */
 export type Invocation<Declared extends readonly OptionDeclaration[] = readonly []> = CommandCall<
   OptionsOf<Declared>
 >

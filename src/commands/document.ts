@@ -1,11 +1,12 @@
 import type { Invocation } from './context.ts'
 import type { DOCUMENT } from './declarations/options.ts'
 
+/** A document that is no report, in both formats. */
 interface Document {
   readonly json: object
   readonly text: string
 }
-/** A document that is no report: as JSON it is the artefact, or the part of it, itself. */
+/** Prints a document as text, or as the JSON of the artefact itself. */
 export async function printDocument(
   { context, options }: Invocation<typeof DOCUMENT>,
   { json, text }: Document,

@@ -12,62 +12,59 @@ import { runReportCommand } from './run-report.ts'
 import { behaviouralSettings, loadSettings } from './settings.ts'
 import { readVersion } from './version.ts'
 
-/** `ff gate`: the verdict, of this folder or of a decision that somebody handed over. */
+/** `ff gate`: the verdict on this folder, or with `--offline` on a decision file. */
 export const runGate = (invocation: Invocation<typeof GATE_DECISION>): Promise<void> =>
   runReportCommand(invocation, async () => {
     const { offline, decision } = invocation.options
-    if (offline !== null) return verdictOffline(invocation, offline)
-    return decision === null ? toVerdict(invocation) : decided(invocation, decision)
+    if (offline !== null) return judgeOffline(invocation, offline)
+    return decision === null ? judge(invocation) : writeDecision(invocation, decision)
   })
 
-/** `ff report`: the same verdict, and the same exit, in a form to hand on. */
+/** `ff report`: the verdict and exit of `ff gate`, as markdown by default. */
 export const runReport = (invocation: Invocation<typeof GATE>): Promise<void> => {
   const { format } = invocation.options
   const options = { ...invocation.options, format: format ?? 'markdown' }
-  return runReportCommand({ ...invocation, options }, () => toVerdict(invocation))
+  return runReportCommand({ ...invocation, options }, () => judge(invocation))
 }
 
-async function toVerdict({ context, options }: Invocation<typeof GATE>): Promise<GateReport> {
+async function judge({ context, options }: Invocation<typeof GATE>): Promise<GateReport> {
   return runGateCheck(await buildGateRequest(context, options), context.adapters)
 }
 
-/** The verdict, and in a file all that it followed from. */
-async function decided(
+/** Writes the verdict and all its inputs to the file at `path`. */
+async function writeDecision(
   { context, options }: Invocation<typeof GATE>,
   path: string,
 ): Promise<GateReport> {
   const { adapters, now, root } = context
   await clearOutputs([{ path }])
   const judged = await judgeFolder(await buildGateRequest(context, options), adapters)
-  const made = toReport(judged, now)
-  await writeOutput(
-    path,
-    formatDecisionFile(judged, { report: made, tool_version: readVersion(root) }),
-  )
-  return made
+  const report = toReport(judged, now)
+  await writeOutput(path, formatDecisionFile(judged, { report, tool_version: readVersion(root) }))
+  return report
 }
 
-async function verdictOffline(
+async function judgeOffline(
   { context: { root, cwd, env, adapters, now }, options }: Invocation<typeof GATE_DECISION>,
   path: string,
 ): Promise<GateReport> {
-  refuseBeside(options)
+  refuseOtherInputs(options)
   const { FF_TRUST_SHA256 } = (await loadSettings(env, cwd)).values
   return gateOffline({ root, path, trust_pin: FF_TRUST_SHA256, now }, adapters)
 }
 
-/** A decision brings its own files: another one beside it would be passed over in silence. */
-function refuseBeside(options: Invocation<typeof GATE_DECISION>['options']): void {
+/** A decision file holds its own inputs, so these options would be ignored in silence. */
+function refuseOtherInputs(options: Invocation<typeof GATE_DECISION>['options']): void {
   const given = (['checklist', 'evidence', 'decision'] as const).find(
     (one) => options[one] !== null,
   )
   if (given === undefined) return
-  throw new FfError('option_invalid', `--${given} was given with --offline.`, {
-    hint: 'Leave one of them out: with --offline all comes from the file named.',
+  throw new FfError('option_invalid', `--${given} does not go with --offline.`, {
+    hint: 'Leave one of them out: --offline takes every input from its file.',
   })
 }
 
-/** What a gate is asked of a folder, by the settings that hold there. */
+/** The request for a verdict on the folder `cwd`, with the settings that apply there. */
 export async function buildGateRequest(
   { root, cwd, env, adapters, now }: Pick<Context, 'root' | 'cwd' | 'env' | 'adapters' | 'now'>,
   { checklist = null, evidence = null }: Partial<Invocation<typeof GATE>['options']>,

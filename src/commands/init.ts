@@ -2,9 +2,9 @@ import { initFolder } from '../features/setup/init.ts'
 import type { Invocation } from './context.ts'
 
 const NEXT = [
-  'ff doctor        # whether a run could work here',
-  'ff parity run    # the 17 vectors, on a file and on a private PostgreSQL',
-  'ff gate          # go or no-go: ends 22 until something was measured',
+  'ff doctor        # check that a run can work here',
+  'ff parity run    # compare the 17 vectors on a file and on a private PostgreSQL',
+  'ff gate          # decide go or no-go; ends 22 until something is measured',
 ] as const
 
 /** `ff init` */

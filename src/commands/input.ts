@@ -1,12 +1,12 @@
 import { type ByteLine, LineSplitter } from '../files/line-splitter.ts'
 
-/** One line of standard input; of one that is too long only the beginning. */
+/** One line of standard input; `whole` is false for a line over the limit, whose text is cut. */
 export interface InputLine {
   readonly text: string
   readonly whole: boolean
 }
 
-/** The lines of what comes in; one that is too long is handed out as soon as it is, and its rest passed over. */
+/** Splits chunks into lines. A line over `maxBytes` is yielded cut, as soon as it passes the limit, and its rest is skipped. */
 export async function* readInputLines(
   chunks: AsyncIterable<Uint8Array>,
   maxBytes: number,

@@ -45,7 +45,7 @@ async function toRequest(
   return { root, database: await resolveDatabaseTarget(invocation), signal, adapters }
 }
 
-/** What `--database` names, or FF_DATABASE_URL. @throws FfError `target_invalid` where neither is given */
+/** The target of `--database`, else of FF_DATABASE_URL. @throws FfError `target_invalid` without either */
 export async function resolveDatabaseTarget({
   context,
   options,
@@ -54,7 +54,7 @@ export async function resolveDatabaseTarget({
   const { values } = await loadSettings(env, cwd)
   if (options.database !== null) return parseTargetOrThrow(options.database, env)
   if (values.FF_DATABASE_URL !== null) return values.FF_DATABASE_URL
-  throw new FfError('target_invalid', 'No database was named.', {
-    hint: 'Set FF_DATABASE_URL, or give --database.',
+  throw new FfError('target_invalid', 'No database is named.', {
+    hint: 'Set FF_DATABASE_URL, or add --database env:FF_DATABASE_URL or --database embedded.',
   })
 }

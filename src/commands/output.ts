@@ -5,7 +5,7 @@ import { replaceFile } from '../files/replace-file.ts'
 import type { Format } from '../reports/index.ts'
 import type { Output } from './declarations/option.ts'
 
-/** Takes away the reports of an earlier run: what stands at the path at the end is this run's, or nothing. */
+/** Removes the reports of an earlier run, so that a failed run leaves no old report at its paths. */
 export async function clearOutputs(outputs: readonly Pick<Output, 'path'>[]): Promise<void> {
   for (const { path } of outputs) {
     await orFail(path, async () => {
@@ -14,7 +14,7 @@ export async function clearOutputs(outputs: readonly Pick<Output, 'path'>[]): Pr
   }
 }
 
-/** Writes each file beside its place and renames it there when it is whole: nobody reads half a report. */
+/** Writes each file under a temporary name and renames it: a reader never sees half a report. */
 export async function writeOutputs(
   outputs: readonly Output[],
   write: (format: Format) => string,
@@ -28,11 +28,11 @@ export const writeOutput = (path: string, text: string): Promise<void> =>
     else await replaceFile(path, text)
   })
 
-/** Adds to a file that is somebody else's. */
+/** Appends to a file that another program owns. */
 export const appendOutput = (path: string, text: string): Promise<void> =>
   orFail(path, () => appendFile(path, text))
 
-/** A pipe or a device is written to where it is; a name that leads to one, such as `/dev/stdout`, counts as one. */
+/** True for a pipe, a device or a link to one, such as `/dev/stdout`: written in place, never removed or renamed. */
 async function isDevice(path: string): Promise<boolean> {
   const found = await nullIfMissing(stat(path))
   return found !== null && !found.isFile() && !found.isDirectory()
@@ -42,9 +42,13 @@ async function orFail(path: string, work: () => Promise<void>): Promise<void> {
   try {
     await work()
   } catch (cause) {
-    throw new FfError('output_failed', `The report could not be written to ${path}.`, {
-      hint: 'Check that its folder is there, may be written and has room.',
-      cause,
-    })
+    throw new FfError(
+      'output_failed',
+      `Cannot write the report to ${path}: ${cause instanceof Error ? cause.message : String(cause)}.`,
+      {
+        hint: 'Check that its folder exists, is writable and has room.',
+        cause,
+      },
+    )
   }
 }

@@ -91,14 +91,14 @@ function getTargets(
   }
 }
 
-/** Scratch state is made by probes that write: never on somebody else's machine (page 3, where). */
+/** Probes write to scratch state, so it must be on this machine: a remote server may be shared. */
 function requireScratch(spec: TargetSpec): TargetSpec {
   if (isLoopback(spec) && spec.kind !== 'file') return spec
   throw new FfError(
     'target_invalid',
-    'Scratch state is made in a database of this machine alone.',
+    'The target of --scratch is not a PostgreSQL on this machine.',
     {
-      hint: 'Use embedded, or a PostgreSQL on 127.0.0.1 or a socket.',
+      hint: 'Use --scratch embedded, or a PostgreSQL on 127.0.0.1 or a socket.',
     },
   )
 }

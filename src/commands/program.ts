@@ -5,19 +5,19 @@ import { COMMANDS } from './declarations/index.ts'
 import type { CommandDeclaration } from './declarations/row.ts'
 import { readVersion } from './version.ts'
 
-/** Parses the command line, runs one command and leaves what it came to in `context.exit`. */
+/** Parses the command line, runs one command and sets `context.exit`. Never rejects: errors are reported. */
 export async function runCli(argv: readonly string[], context: Context): Promise<void> {
   const said: string[] = []
   try {
     await parse(argv, context, said)
-    if (said.length > 0) await tell(said, context)
+    if (said.length > 0) await printHelp(said, context)
   } catch (error) {
     const { reportError } = await import('./report-error.ts')
     await reportError(error, argv, context)
   }
 }
 
-/** Sees of a mistyped `--name=value` the name alone: it tells which was meant, and the value may be a secret. */
+/** Reports a mistyped `--name=value` by its name only: the value may be a secret. */
 class NamedCommand extends Command {
   override createCommand(name?: string): Command {
     return new NamedCommand(name)
@@ -35,13 +35,13 @@ async function parse(argv: readonly string[], context: Context, said: string[]):
   try {
     await makeProgram(argv.slice(2), context, said).parseAsync([...argv])
   } catch (error) {
-    // How commander ends after it has printed help or the version.
+    // Commander throws this after it printed help or the version.
     if (!(error instanceof CommanderError && error.exitCode === 0)) throw error
   }
 }
 
-/** Help and version: the only things commander itself prints. */
-async function tell(said: readonly string[], context: Context): Promise<void> {
+/** Prints help or the version, the only output of commander itself. */
+async function printHelp(said: readonly string[], context: Context): Promise<void> {
   await context.io.stdout(said.join(''))
   context.exit = 'ok'
 }
@@ -49,13 +49,13 @@ async function tell(said: readonly string[], context: Context): Promise<void> {
 function makeProgram(words: readonly string[], context: Context, said: string[]): Command {
   const program = new NamedCommand('ff')
   program
-    .description('Go or no-go for moving feature flags from a file to PostgreSQL.')
+    .description('Decide go or no-go for moving feature flags from a file to PostgreSQL.')
     .version(readVersion(context.root), '--version')
-    .option('--color', 'colour, whatever the terminal says')
-    .option('--no-color', 'no colour')
+    .option('--color', 'use colour, also without a terminal')
+    .option('--no-color', 'use no colour')
     .option('--debug', 'show the stack and the cause of an error')
     .exitOverride()
-    // What goes to stderr comes again with the error that commander throws.
+    // The error that commander throws holds the same text as its stderr.
     .configureOutput({ writeOut: (text) => void said.push(text), writeErr: () => undefined })
     .addHelpText(
       'after',
@@ -64,9 +64,9 @@ function makeProgram(words: readonly string[], context: Context, said: string[])
     .helpCommand(false)
   for (const { noun, what, job, commands } of COMMANDS) {
     const parent = noun === null ? program : program.command(noun).description(what).helpGroup(job)
-    // What nobody asks for is not made: it would be a part of every start.
-    const asked = noun === null || words.includes(noun) || words.includes('help')
-    for (const row of asked ? commands : [])
+    // Declares only the commands that this call needs, for a fast start.
+    const needed = noun === null || words.includes(noun) || words.includes('help')
+    for (const row of needed ? commands : [])
       addCommand(parent, row, context).helpGroup(noun === null ? job : 'Commands:')
   }
   return addHelp(program, context)
@@ -96,7 +96,7 @@ interface Given extends Readonly<Record<string, Parameters<OptionDeclaration['re
   readonly color?: boolean
 }
 
-/** @returns the name that commander gives it */
+/** @returns the name of the option in `command.opts()` */
 function addOption(command: Command, { flags, what, repeated }: OptionDeclaration): string {
   const option = command.createOption(flags, what)
   command.addOption(repeated ? option.argParser(collect) : option)
@@ -112,8 +112,8 @@ const collect = (word: string, before: readonly string[] = []): readonly string[
 function addHelp(program: Command, context: Context): Command {
   program
     .command('help [words...]')
-    .description('help for a command, or a topic: exit-codes')
-    .helpGroup('Look after:')
+    .description('show help for a command, or for the topic exit-codes')
+    .helpGroup('Maintain:')
     .addHelpText('after', '\nExamples:\n  $ ff help parity run\n  $ ff help exit-codes')
     .action(async (words: readonly string[]) => {
       const { HELP_TOPICS: TOPICS } = await import('./help-topics.ts')

@@ -3,32 +3,32 @@ import type { Context } from './context.ts'
 
 const LINE_MS = 60_000
 
-/** On a terminal one line that counts, elsewhere a line a minute (page 8). */
+/** Reports progress on stderr: one line that is rewritten on a terminal, elsewhere a line a minute. */
 export function createProgressLine(
   { context }: { readonly context: Context },
   what: string,
 ): (done: number, of: number) => void {
   const { io, now } = context
   const started = now().getTime()
-  let told = started
+  let lastAt = started
   return (done, of) => {
     const at = now().getTime()
     const left = Math.ceil(((at - started) / done) * (of - done)) / 1000
     const line = `${done} of ${of} ${what}, about ${Math.ceil(left)} s left`
     if (io.stderrIsTerminal) io.stderr(`\r\u001b[K${done === of ? '' : line}`)
-    else if (at - told >= LINE_MS) io.stderr(`${line}\n`)
-    if (at - told >= LINE_MS) told = at
+    else if (at - lastAt >= LINE_MS) io.stderr(`${line}\n`)
+    if (at - lastAt >= LINE_MS) lastAt = at
   }
 }
 
-/** How many items of each group are done, and how far those are that say so: on a terminal at once, elsewhere once a minute. */
+/** Reports on stderr how many items of each group are done and the share of each running item, as often as the other. */
 export function createGroupProgress({
   context,
 }: {
   readonly context: Context
 }): (progress: Progress) => void {
   const { io, now } = context
-  let told = now().getTime()
+  let lastAt = now().getTime()
   let shown = ''
   return ({ groups, running }) => {
     const counts = [...groups].map(([group, [done, of]]) => `${group} ${done}/${of}`)
@@ -39,9 +39,9 @@ export function createGroupProgress({
     const line = over ? '' : [...counts, ...shares].join('  ')
     const at = now().getTime()
     if (io.stderrIsTerminal && line !== shown) io.stderr(`\r\u001b[K${line}`)
-    else if (!io.stderrIsTerminal && at - told >= LINE_MS) {
+    else if (!io.stderrIsTerminal && at - lastAt >= LINE_MS) {
       io.stderr(`${line}\n`)
-      told = at
+      lastAt = at
     }
     shown = line
   }

@@ -3,10 +3,10 @@ import { escapeForTerminal } from '../core/text/terminal.ts'
 import { FfError } from '../errors.ts'
 import type { Context } from './context.ts'
 
-/** How many details are printed; the JSON form has all of them. */
+/** The most details that are printed; the JSON form has all of them. */
 const MOST_DETAILS = 20
 
-/** The one door for errors: a sentence what happened, one what to do, a stable code, and the exit. */
+/** Prints an error on stderr, and with `--format json` on stdout too: message, hint, code; and sets the exit. */
 export async function reportError(
   error: unknown,
   argv: readonly string[],
@@ -25,10 +25,10 @@ export async function reportError(
   )
 }
 
-/** What was typed in the wrong place may be a URL with its password, and messages quote what was typed. */
+/** Messages quote the command line, where a URL may hold a password. */
 const withoutSecrets = (text: string): string => text.replaceAll(/:\/\/[^\s'"]*@/g, '://***@')
 
-/** Messages quote what was typed and what others answered, and a terminal would obey it. */
+/** Messages quote the command line and other servers, whose control characters a terminal would obey. */
 const safeText = (text: string): string => escapeForTerminal(withoutSecrets(text))
 
 function asFfError(error: unknown): FfError {
@@ -37,9 +37,9 @@ function asFfError(error: unknown): FfError {
   if (error instanceof Error && 'syscall' in error && error.syscall === 'write') {
     return new FfError(
       'output_failed',
-      'The output could not be written, so the verdict was not delivered.',
+      `Cannot write the output, so the verdict was not delivered: ${error.message}.`,
       {
-        hint: 'See that its reader stays or its disk has room, or write it with --output.',
+        hint: 'Keep the reader of the pipe running, free disk space, or write the report with --output.',
         cause: error,
       },
     )
@@ -48,23 +48,23 @@ function asFfError(error: unknown): FfError {
     'internal',
     `This is a bug in ff: ${error instanceof Error ? error.message : String(error)}.`,
     {
-      hint: 'Run again with --debug and report what it prints.',
+      hint: 'Run the same command with --debug and report its output.',
       cause: error,
     },
   )
 }
 
-/** commander's own messages name the option and the nearest one that there is. */
+/** Commander's messages name the wrong option and the nearest known one; each gets one full stop. */
 function usageError(error: CommanderError): FfError {
   const unknownCommand =
     error.code === 'commander.unknownCommand' || error.code === 'commander.help'
   const [first = '', ...more] = error.message.replace(/^error: /, '').split('\n')
   const message =
     error.code === 'commander.help'
-      ? 'No command was given.'
-      : `${[first, ...more].join(' ').trim()}.`
+      ? 'The command is missing.'
+      : `${[first, ...more].join(' ').trim().replace(/\.$/, '')}.`
   return new FfError(unknownCommand ? 'command_unknown' : 'option_invalid', message, {
-    hint: 'Run `ff help`, or a command with --help.',
+    hint: 'List the commands with `ff help`.',
   })
 }
 
@@ -74,7 +74,7 @@ function toText({ message, hint, code, exitName, details }: FfError): string {
   return `ff: ${message}\n${shown.join('')}${more}${hint}\n[${code}, exit ${exitName}]\n`
 }
 
-/** The stack of an error and of what caused it. */
+/** The stack of an error and of its causes. */
 function getTrace(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   const own = error.stack ?? error.message

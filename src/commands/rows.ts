@@ -37,11 +37,11 @@ async function importStore(
 ): Promise<CheckReport> {
   const { context, options, words } = invocation
   if (options.into !== null)
-    throw new FfError('option_invalid', '--into goes with --mapping.', {
-      hint: 'To have a store once more, copy its folder while nothing writes to it.',
+    throw new FfError('option_invalid', '--into needs --mapping.', {
+      hint: 'Add --mapping FILE. To copy a file store, copy its folder while nothing writes to it.',
     })
   return importRows({
-    ...(await common(invocation, signal)),
+    ...(await buildTransfer(invocation, signal)),
     source: toSource(words[0] ?? '', context.env),
     dryRun: options.dryRun,
   })
@@ -56,8 +56,8 @@ async function importFile(
   const { root, now, adapters, env } = context
   const { into } = options
   if (into !== null && options.database !== null)
-    throw new FfError('option_invalid', 'Two places were named, --into and --database.', {
-      hint: 'Give one of them: file:DIR for a new store, or a database.',
+    throw new FfError('option_invalid', '--into and --database both name a destination.', {
+      hint: 'Give one of them: --into file:DIR for a new store, or --database.',
     })
   return importMapped({
     root,
@@ -75,22 +75,22 @@ async function importFile(
 export const runExport = (invocation: Invocation<typeof DATABASE>): Promise<void> =>
   runReportCommand(invocation, async (signal) =>
     exportRows({
-      ...(await common(invocation, signal)),
+      ...(await buildTransfer(invocation, signal)),
       folder: invocation.words[0] ?? '',
     }),
   )
 
-async function common(invocation: Invocation<typeof DATABASE>, signal: AbortSignal) {
+async function buildTransfer(invocation: Invocation<typeof DATABASE>, signal: AbortSignal) {
   const { root, now, adapters } = invocation.context
   const database = await resolveDatabaseTarget(invocation)
   return { root, database, signal, now, adapters, progress: createProgressLine(invocation, 'rows') }
 }
 
-/** A folder by its path, or any target that holds rows. */
+/** The source as a target; a text without the prefix of a target is the folder of a file store. */
 function toSource(text: string, env: Invocation['context']['env']): TargetSpec {
   if (text === '')
-    throw new FfError('option_invalid', 'No source was named.', {
-      hint: 'Name the folder of a file store.',
+    throw new FfError('option_invalid', 'The name of the source is empty.', {
+      hint: 'Name the folder of a file store, as in `ff import store --dry-run`.',
     })
   const target = /^(?:file:|env:|postgres(?:ql)?:|embedded$|file$)/.test(text)
   return target ? parseTargetOrThrow(text, env) : { kind: 'file', folder: text }

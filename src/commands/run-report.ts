@@ -8,8 +8,8 @@ import type { REPORT } from './declarations/options.ts'
 import { appendOutput, clearOutputs, writeOutputs } from './output.ts'
 
 /**
- * Runs a measurement under the signals and the time limit, writes its report, and sets the exit. Work that
- * wrote its answers itself returns how it ended.
+ * Runs a measurement under the signals and the time limit, writes its report and sets the exit. Work that prints
+ * its own answers returns its exit in place of a report.
  */
 export async function runReportCommand(
   { context, options, color: chosen }: Invocation<typeof REPORT>,
@@ -32,7 +32,7 @@ export async function runReportCommand(
   context.exit = report.exitName
 }
 
-/** GitHub names a file for what a job wants to say of itself; nobody else does. */
+/** Appends to the job summary of GitHub Actions, which GITHUB_STEP_SUMMARY names; elsewhere it is not set. */
 async function addToSummary({ env }: Context, text: string): Promise<void> {
   const path = env['GITHUB_STEP_SUMMARY'] ?? ''
   if (path !== '') await appendOutput(path, text)
@@ -62,8 +62,8 @@ const isCancelled = (done: CommandResult): boolean =>
   typeof done !== 'string' && done.verdict === 'cancelled'
 
 /**
- * How long a run that was ended may take to finish its running step, clean up and hand over its partial report: longer
- * than the 10 s for which a silent database is waited for, with room for a slow machine. A second signal ends it at once.
+ * Time for a run that was ended to finish its running step, clean up and return a partial report: longer than the 10 s
+ * timeout of a silent database, with room for a slow machine. A second signal ends it at once.
  */
 export const GRACE_MS = 30_000
 
@@ -80,7 +80,7 @@ async function untilEnded(
   try {
     return await Promise.race([work, overdue])
   } catch (error) {
-    // Whatever failed after the end was asked for, the end is what happened (page 8, the order of exits).
+    // After a signal or the time limit, a later failure is a consequence of it: the end decides the exit.
     throw signal.aborted ? toEndedError(signal, error) : error
   } finally {
     clearTimeout(grace)
@@ -89,11 +89,11 @@ async function untilEnded(
 
 export const toEndedError = (signal: AbortSignal, cause?: unknown): FfError =>
   new FfError(signal.reason as Ending, 'The command was ended before it was done.', {
-    hint: 'What it had finished by then stands; run it again for the rest.',
+    hint: 'Its finished steps remain. Run the same command again for the rest.',
     cause,
   })
 
-/** `--color` > `NO_COLOR` > `FORCE_COLOR` > is it a terminal (page 8). */
+/** Precedence: `--color` > `NO_COLOR` > `FORCE_COLOR` > whether stdout is a terminal. */
 function useColor({ env, io }: Context, chosen: boolean | null): boolean {
   if (chosen !== null) return chosen
   const { NO_COLOR = '', FORCE_COLOR = '' } = env

@@ -6,7 +6,7 @@ import type { Invocation } from './context.ts'
 import type { SERVING } from './declarations/options.ts'
 import { loadSettings } from './settings.ts'
 
-/** `ff serve`: until SIGTERM or Ctrl-C, which let what is under way come to its end. */
+/** `ff serve`: runs until SIGTERM or Ctrl-C, then drains open requests. */
 export async function runServe({ context, options }: Invocation<typeof SERVING>): Promise<void> {
   const { env, cwd, root, adapters, io, now } = context
   const { values: settings } = await loadSettings(env, cwd)
@@ -17,21 +17,24 @@ export async function runServe({ context, options }: Invocation<typeof SERVING>)
   const start = options.harness ? startHarness : startService
   const service = await start({ root, adapters, now, log, settings })
   try {
-    await io.stdout(greeting(service))
+    await io.stdout(formatAddresses(service))
     context.exit = await ended
   } finally {
     await service.close()
   }
 }
 
-/** Where it listens, and something to try. */
-function greeting({ origin, admin_origin, sample }: Service): string {
+/** The addresses of the service, and for sample flags a request to try. */
+function formatAddresses({ origin, admin_origin, sample }: Service): string {
   const question = `curl -s ${origin}/v1/flags/evaluate -H 'content-type: application/json' -d '{"flag_key":"${SAMPLE_FLAG}"}'`
   return [
     `Listening on ${origin}`,
     ...(admin_origin === null ? [] : [`Health and metrics on ${admin_origin}`]),
     ...(sample
-      ? ['FF_STORE_DIR is not set: sample flags, gone when this ends. Try:', `  ${question}`]
+      ? [
+          'FF_STORE_DIR is not set: serving sample flags until this process ends. Try:',
+          `  ${question}`,
+        ]
       : []),
     '',
   ].join('\n')

@@ -21,17 +21,17 @@ import { readOrNull } from '../files/read-or-null.ts'
 
 type Env = Readonly<Record<string, string | undefined>>
 
-/** A setting as it was given, unread, and where it came from. */
+/** The text of a setting before it is parsed, and its origin. */
 export interface SettingSource {
   readonly value: string | null
   readonly origin: 'environment' | 'file' | 'default'
-  /** The path of the file that it came from; absent where it came from none. */
+  /** The path of the configuration file, for origin `file` only. */
   readonly path?: string
 }
 type GivenSettings = Readonly<Record<SettingName, SettingSource>>
 
 export interface Settings {
-  /** Each is parsed once, when it is first read: a command fails only for a setting that it uses. */
+  /** Each is parsed once, on first read: a command fails only for a setting that it uses. */
   readonly values: SettingValues
   readonly given: GivenSettings
 }
@@ -39,9 +39,9 @@ export interface Settings {
 const CONFIG_FILE = 'ff.config.json'
 
 /**
- * Settings from the environment, else from the nearest `ff.config.json` at or above `folder`.
+ * Loads settings from the environment, else from the nearest `ff.config.json` at or above `folder`.
  *
- * @throws FfError `setting_invalid` at an unknown key, naming the nearest, and at a secret in the file
+ * @throws FfError `setting_invalid` for an unknown key or a secret in the file
  */
 export async function loadSettings(env: Env, folder: string): Promise<Settings> {
   const { path, held } = await findConfig(folder)
@@ -61,7 +61,7 @@ export async function loadSettings(env: Env, folder: string): Promise<Settings> 
   return { values: createLazySettings((name) => given[name].value), given }
 }
 
-/** @throws FfError where a value is read whose text is none: `setting_invalid`, `secret_in_option`, `target_invalid` */
+/** Reading a value throws FfError `setting_invalid`, `secret_in_option` or `target_invalid` where its text is not valid. */
 export function createLazySettings(toText: (name: SettingName) => string | null): SettingValues {
   const values = { ...DEFAULT_SETTINGS }
   for (const name of SETTING_NAMES) {
@@ -86,7 +86,7 @@ function parseSetting(name: SettingName, text: string): unknown {
   throw settingError(parsed.fault, { name, text })
 }
 
-/** The URL of a key server that an option names, by the rules of FF_JWKS_URL. @throws FfError as the setting */
+/** Parses the URL of a key server by the rules of FF_JWKS_URL. @throws FfError as that setting does */
 export function parseKeyServerUrl(text: string): URL {
   const parsed = SETTINGS.FF_JWKS_URL.parse(text)
   if (parsed.ok) return parsed.value
@@ -108,48 +108,48 @@ type FaultWords = (named: Named) => readonly [code: ErrorCode, message: string, 
 const FAULTS: Readonly<Record<SettingFault, FaultWords>> = {
   backing_unknown: ({ text }) => [
     'setting_invalid',
-    `FF_BACKING is "${text}".`,
-    'Set it to file or db.',
+    `FF_BACKING must be file or db, not "${text.slice(0, 120)}".`,
+    'Set FF_BACKING=file or FF_BACKING=db.',
   ],
   backing_managed: () => [
     'setting_invalid',
-    'No cutover phase is recorded anywhere yet.',
-    'Set FF_BACKING to file or db.',
+    'FF_BACKING is managed, but no cutover phase is recorded.',
+    'Set FF_BACKING=file or FF_BACKING=db.',
   ],
   switch_unreadable: ({ name }) => [
     'setting_invalid',
-    `${name} is neither true nor false.`,
-    'Set it to one of them.',
+    `${name} must be true or false.`,
+    `Set ${name}=true or ${name}=false.`,
   ],
   listen_unreadable: ({ name }) => [
     'setting_invalid',
-    `${name} is no place to listen at.`,
-    'Write 127.0.0.1:8420, for one.',
+    `${name} must be an address and a port.`,
+    `Set ${name}=127.0.0.1:8420, for example.`,
   ],
   leeway_unreadable: ({ name }) => [
     'setting_invalid',
-    `${name} is no number of seconds that clocks may differ by.`,
-    `Give 0 to ${MAX_LEEWAY_S}.`,
+    `${name} must be a number of seconds from 0 to ${MAX_LEEWAY_S}.`,
+    `Set ${name}=${MAX_LEEWAY_S} or less.`,
   ],
   key_server_with_user: () => [
     'secret_in_option',
     'The URL of the key server holds a user or a password.',
-    'Key sets are public: write the URL without them.',
+    'Key sets are public: remove the user and the password from the URL.',
   ],
   key_server_not_https: () => [
     'setting_invalid',
-    'The key server is not https, nor http on this machine.',
-    'Write a URL such as https://idp.example/.well-known/jwks.json, without user or password.',
+    'The URL of the key server must be https, or http on this machine.',
+    'Write a URL such as https://idp.example/.well-known/jwks.json.',
   ],
   admin_with_user: () => [
     'secret_in_option',
     'FF_ADMIN_URL holds a user or a password.',
-    'Write the URL without them, and put a token into the file of FF_ADMIN_TOKEN_FILE.',
+    'Remove them from the URL, and put a token into the file of FF_ADMIN_TOKEN_FILE.',
   ],
   admin_not_https: () => [
     'setting_invalid',
-    'FF_ADMIN_URL is not https, nor http on this machine.',
-    'Write a URL such as https://admin.example, without user, password, query or fragment.',
+    'FF_ADMIN_URL must be https, or http on this machine, without query and fragment.',
+    'Set FF_ADMIN_URL=https://admin.example, for example.',
   ],
 }
 
@@ -159,19 +159,19 @@ async function findConfig(folder: string): Promise<{
 }> {
   for (let here = folder; ; here = dirname(here)) {
     const path = join(here, CONFIG_FILE)
-    const text = await readIfThere(path)
+    const text = await readConfigOrNull(path)
     if (text !== null) return { path, held: checkConfig(text) }
     if (dirname(here) === here) return { path, held: {} }
   }
 }
 
-async function readIfThere(path: string): Promise<string | null> {
+async function readConfigOrNull(path: string): Promise<string | null> {
   try {
     return (await readOrNull(path))?.toString('utf8') ?? null
   } catch (error) {
     throw invalid(
-      `${CONFIG_FILE} cannot be read.`,
-      'Check that it is a file that you may read.',
+      `Cannot read ${path}: ${error instanceof Error ? error.message : String(error)}.`,
+      'Check that it is a file and readable.',
       error,
     )
   }
@@ -184,11 +184,14 @@ function checkConfig(text: string): Readonly<Record<string, string>> {
     if (!keys.includes(key)) {
       throw invalid(
         `${CONFIG_FILE} has no setting "${key}".`,
-        `Did you mean "${findNearestWord(key, keys)}"? Secrets, FF_ENV, FF_ALLOW_DEV_HEADERS and FF_TRUST_SHA256 come from the environment only.`,
+        `Did you mean "${findNearestWord(key, keys)}"? Secrets, FF_ENV, FF_ALLOW_DEV_HEADERS and FF_TRUST_SHA256 come only from the environment.`,
       )
     }
     if (typeof value !== 'string')
-      throw invalid(`"${key}" in ${CONFIG_FILE} is not a text.`, 'Put it in quotes.')
+      throw invalid(
+        `The value of "${key}" in ${CONFIG_FILE} must be a string.`,
+        'Put it in quotes.',
+      )
   }
   return parsed as Record<string, string>
 }
@@ -196,30 +199,33 @@ function checkConfig(text: string): Readonly<Record<string, string>> {
 function parse(text: string): object {
   const read = parseLosslessJson(text)
   if (!read.ok || findJsonProblems(read.node).length > 0) {
-    throw invalid(`${CONFIG_FILE} is not JSON without repeated members.`, 'Correct it.')
+    throw invalid(
+      `${CONFIG_FILE} is not valid JSON, or repeats a member.`,
+      'Write {"storeDir": "store"}, for example.',
+    )
   }
   const parsed = nodeToValue(read.node)
   if (typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed)) return parsed
-  throw invalid(`${CONFIG_FILE} is not a JSON object.`, 'Write {"storeDir": "..."}, for one.')
+  throw invalid(`${CONFIG_FILE} is not a JSON object.`, 'Write {"storeDir": "store"}, for example.')
 }
 
-/** The word of a list that is typed most like another. */
+/** The known word with the smallest edit distance; empty for an empty list. */
 export const findNearestWord = (word: string, known: readonly string[]): string =>
   [...known].sort((a, b) => leven(word, a) - leven(word, b))[0] ?? ''
 
 const invalid = (message: string, hint: string, cause?: unknown): FfError =>
   new FfError('setting_invalid', message, { hint, cause })
 
-/** The baseline of a run that names none; a folder of its own where FF_STORE_DIR is not set. */
+/** The baseline without `--baseline`: the folder of FF_STORE_DIR, else a temporary one. */
 export const getDefaultBaseline = ({ FF_STORE_DIR }: SettingValues): TargetSpec => ({
   kind: 'file',
   folder: FF_STORE_DIR,
 })
-/** The candidate of a run that names none. @throws FfError `target_invalid` */
+/** The candidate without `--candidate`: FF_DATABASE_URL, else embedded. @throws FfError `target_invalid` */
 export const getDefaultCandidate = ({ FF_DATABASE_URL }: SettingValues): TargetSpec =>
   FF_DATABASE_URL ?? { kind: 'embedded' }
 
-/** What the configuration digest of evidence is taken of (page 9). */
+/** The settings that the configuration digest of evidence covers, unparsed; null where not set. */
 export const behaviouralSettings = ({ given }: Settings): Readonly<Record<string, string | null>> =>
   Object.fromEntries(
     SETTING_NAMES.filter((name) => getSettingRow(name).behavioural === true).map((name) => [
@@ -228,13 +234,13 @@ export const behaviouralSettings = ({ given }: Settings): Readonly<Record<string
     ]),
   )
 
-/** A URL with a password is refused where it is used; until then it is not shown. */
+/** Hides user and password of a URL, which is refused only when a command uses it. */
 const withoutUser = (text: string): string => text.replace(/:\/\/[^/]*@/, '://***@')
 
-/** A setting as it may be shown: of a secret only whether it is set, and where. */
+/** A setting for display: `value` is null for a secret, which only says whether it is set. */
 export interface ShownSetting extends SettingSource {
   readonly name: SettingName
-  /** Its key in the file; null where the file may not hold it. */
+  /** Its key in the configuration file; null for a setting of the environment only. */
   readonly key: string | null
   readonly set: boolean
   readonly what: string
@@ -251,6 +257,6 @@ export const listSettings = ({ given }: Settings): readonly ShownSetting[] =>
 export const formatSetting = ({ value, set }: ShownSetting): string =>
   value ?? (set ? 'set' : 'not set')
 
-/** Each setting and where it came from, in a line. */
+/** Each setting by name, with its value and origin. */
 export const formatSettings = (settings: Settings): readonly (readonly [string, string])[] =>
   listSettings(settings).map((one) => [one.name, `${formatSetting(one)} (${one.origin})`])

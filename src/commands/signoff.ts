@@ -28,24 +28,24 @@ import { loadSettings } from './settings.ts'
 
 /** `ff key new` */
 export const runKeyNew = ({ context, options }: Invocation<typeof KEY_NEW>): Promise<void> =>
-  answer(context, async (signoffContext) => {
+  printLines(context, async (signoffContext) => {
     const { out: path, person, name } = options
-    const made = await newKey(signoffContext, path, { person, name })
+    const { kid } = await newKey(signoffContext, path, { person, name })
     return [
-      `${path} holds the key ${made.kid} of ${person}.`,
-      `Show its public half with: ff key show ${path}`,
+      `Wrote the key ${kid} of ${person} to ${path}.`,
+      `Print its public half with: ff key show ${path}`,
     ]
   })
 /** `ff key show FILE` */
 export const runKeyShow = ({ context, words }: Invocation): Promise<void> =>
-  answer(context, async (signoffContext) => [
+  printLines(context, async (signoffContext) => [
     JSON.stringify(await showKey(signoffContext, words[0] ?? ''), null, 2),
   ])
 
 const TRUST_DAYS = 180
 /** `ff trust init` */
 export const runTrustInit = ({ context, options }: Invocation<typeof TRUST_INIT>): Promise<void> =>
-  answer(context, async (signoffContext) => {
+  printLines(context, async (signoffContext) => {
     const until = instantFromMs(instantToMs(signoffContext.now) + TRUST_DAYS * 86_400_000)
     const sha256 = await initTrust(signoffContext, {
       signers: {
@@ -56,7 +56,7 @@ export const runTrustInit = ({ context, options }: Invocation<typeof TRUST_INIT>
       until: options.until ?? until,
     })
     return [
-      'Put this into a protected variable, outside the repository:',
+      'Set this protected variable of CI, outside the repository:',
       `FF_TRUST_SHA256=${sha256}`,
     ]
   })
@@ -65,14 +65,14 @@ export const runTrustShow = (invocation: Invocation<typeof REPORT>): Promise<voi
   runReportCommand(invocation, async () => showTrust(await loadContext(invocation.context)))
 /** `ff trust pin` */
 export const runTrustPin = ({ context }: Invocation): Promise<void> =>
-  answer(context, (signoffContext) => Promise.resolve([formatPin(signoffContext)]))
+  printLines(context, (signoffContext) => Promise.resolve([formatPin(signoffContext)]))
 /** `ff trust rotate [FILE]` */
 export const runTrustRotate = ({
   context,
   words,
   options,
 }: Invocation<typeof SIGNING_KEY>): Promise<void> =>
-  answer(context, async (signoffContext) => {
+  printLines(context, async (signoffContext) => {
     const { missing, sha256 } = await rotateTrust(
       signoffContext,
       words[0] ?? null,
@@ -80,7 +80,7 @@ export const runTrustRotate = ({
     )
     return missing === null
       ? [
-          'The next version stands. The pin of the one before still leads to it; its own is:',
+          'The next version is signed. The pin of the previous version still leads to it; its own pin is:',
           `FF_TRUST_SHA256=${sha256}`,
         ]
       : [`Still to sign, with ff trust rotate: ${missing}`]
@@ -88,7 +88,7 @@ export const runTrustRotate = ({
 
 /** `ff signoff request` */
 export const runSignoffRequest = ({ context }: Invocation): Promise<void> =>
-  answer(context, async (signoffContext) => {
+  printLines(context, async (signoffContext) => {
     const { decision, sha256, accepted, of } = await requestSignoff(signoffContext)
     return [
       `Prepared: ${decision.toUpperCase()}, with ${accepted} of ${of} items accepted; statement ${sha256}.`,
@@ -100,13 +100,13 @@ export const runSignoffSign = ({
   context,
   options,
 }: Invocation<typeof SIGNING_KEY>): Promise<void> =>
-  answer(context, async (signoffContext) => [
+  printLines(context, async (signoffContext) => [
     `${await signSignoff(signoffContext, signingKeyChoice(options))}.`,
   ])
 /** `ff signoff add FILE` */
 export const runSignoffAdd = ({ context, words }: Invocation): Promise<void> =>
-  answer(context, async (signoffContext) => [
-    `Signatures taken over: ${await addSignatures(signoffContext, words[0] ?? '')}.`,
+  printLines(context, async (signoffContext) => [
+    `Signatures added: ${await addSignatures(signoffContext, words[0] ?? '')}.`,
   ])
 /** `ff signoff verify` */
 export const runSignoffVerify = (invocation: Invocation<typeof REPORT>): Promise<void> =>
@@ -116,11 +116,11 @@ export const runSignoffRevoke = ({
   context,
   options,
 }: Invocation<typeof SIGNOFF_REVOKE>): Promise<void> =>
-  answer(context, async (signoffContext) => {
+  printLines(context, async (signoffContext) => {
     const sha256 = await revokeSignoff(signoffContext, options.reason)
     return [
       `checklists/trust-next.json revokes the statement ${sha256}.`,
-      'It holds once both roles have signed: ff trust rotate checklists/trust-next.json --key FILE',
+      'It is valid once both roles sign it with: ff trust rotate checklists/trust-next.json --key FILE',
     ]
   })
 
@@ -130,7 +130,7 @@ export const runWaiverNew = ({
   words,
   options,
 }: Invocation<typeof WAIVER_NEW>): Promise<void> =>
-  answer(context, async (signoffContext) => {
+  printLines(context, async (signoffContext) => {
     const { bound, code, expires, ...reasons } = options
     const id = await newWaiver(signoffContext, {
       item: words[0] ?? '',
@@ -138,7 +138,7 @@ export const runWaiverNew = ({
       ...reasons,
       expires_at: expires,
     })
-    return [`${id} is written, and approved by nobody yet: ff waiver sign ${id} --key FILE`]
+    return [`Wrote ${id}, without an approval. Approve it with: ff waiver sign ${id} --key FILE`]
   })
 /** `ff waiver sign ID` */
 export const runWaiverSign = ({
@@ -146,7 +146,7 @@ export const runWaiverSign = ({
   words,
   options,
 }: Invocation<typeof SIGNING_KEY>): Promise<void> =>
-  answer(context, async (signoffContext) => [
+  printLines(context, async (signoffContext) => [
     `${await signWaiver(signoffContext, words[0] ?? '', signingKeyChoice(options))}.`,
   ])
 /** `ff waiver lint` */
@@ -156,8 +156,8 @@ export const runWaiverLint = (invocation: Invocation<typeof REPORT>): Promise<vo
 export const runWaiverList = (invocation: Invocation<typeof REPORT>): Promise<void> =>
   runReportCommand(invocation, async () => listWaivers(await loadContext(invocation.context)))
 
-/** Prints the lines that the work comes to. */
-async function answer(
+/** Prints the lines that `work` returns. */
+async function printLines(
   context: Context,
   work: (signoffContext: SignoffContext) => Promise<readonly string[]>,
 ): Promise<void> {
@@ -177,7 +177,7 @@ async function loadContext(context: Context): Promise<SignoffContext> {
     pin: FF_TRUST_SHA256,
     keys: await adapters.signoffKeys(),
     terminal: await io.terminal(),
-    // Loaded only where the gate is asked: a key or a trust file does without.
+    // Loaded on first use: commands for keys and trust files do not need the gate.
     readGate: async () => {
       const [{ readGateState }, { buildGateRequest: gateRequest }] = await Promise.all([
         import('../features/signoff/verify-for-gate.ts'),

@@ -19,7 +19,7 @@ import type { Report } from '../core/report/types.ts'
 import { toEndedError, runReportCommand } from './run-report.ts'
 import { loadSettings } from './settings.ts'
 
-/** A line may hold a key set of a mebibyte beside its token. */
+/** Room for a key set of 1 MiB and a token in one line. */
 const MAX_LINE_BYTES = 4_194_304
 
 interface TokenContext {
@@ -28,11 +28,11 @@ interface TokenContext {
   readonly options: VerifyOptions
 }
 
-/** `ff token verify`: one token, or one a line as JSON; which, the first line tells. */
+/** `ff token verify`: verifies one token, or one JSON object a line where the first line is an object. */
 export const runTokenVerify = (invocation: Invocation<typeof TOKEN_VERIFY>): Promise<void> =>
   runReportCommand(invocation, (signal) =>
     withTokenContext(invocation, async (input) => {
-      // An end that came while the bench was made is heard by no listener.
+      // A signal during the set-up came before the listener below exists.
       if (signal.aborted) throw toEndedError(signal)
       const stdin = invocation.context.io.stdin()
       const end = (): void => void stdin.destroy()
@@ -44,7 +44,7 @@ export const runTokenVerify = (invocation: Invocation<typeof TOKEN_VERIFY>): Pro
         if (signal.aborted) throw toEndedError(signal, error)
         throw error
       } finally {
-        end() // Whoever still writes has had the answer.
+        end() // The answer is out: stop reading, so that a waiting writer is released.
       }
     }),
   )
@@ -56,9 +56,9 @@ async function judgeAll(
 ): Promise<Report | ExitName> {
   const first = await readFirst(lines)
   if (first.whole && isTokenLine(first.text)) return judgeLines(invocation, input, { first, lines })
-  // What does not end within the limit is no token, whatever comes after it.
+  // A first line over the limit is no token, so the rest is not read.
   const next = first.whole ? await lines.next() : { done: true }
-  // More than a token: no segment holds a line feed, so it is malformed.
+  // More lines follow, so append a line feed, which no token may hold: the verifier reports it as malformed.
   const token = next.done === true ? first.text : `${first.text}\n`
   const { authenticator, settings, options } = input
   return buildTokenReport(await judgeToken(authenticator, token, options), options, settings)
@@ -67,9 +67,13 @@ async function judgeAll(
 async function readFirst(lines: AsyncGenerator<InputLine>): Promise<InputLine> {
   const { value, done } = await lines.next()
   if (done !== true) return value
-  throw new FfError('nothing_to_check', 'No token came on standard input.', {
-    hint: 'Pipe one in, as in `ff token verify < token.txt`.',
-  })
+  throw new FfError(
+    'nothing_to_check',
+    'Standard input is empty, so there is no token to verify.',
+    {
+      hint: 'Redirect a file with a token: `ff token verify < token.txt`.',
+    },
+  )
 }
 
 async function judgeLines(
@@ -78,14 +82,14 @@ async function judgeLines(
   { first, lines: rest }: { readonly first: InputLine; readonly lines: AsyncIterable<InputLine> },
 ): Promise<ExitName> {
   if (given.format !== null || given.output.length > 0)
-    throw new FfError('option_invalid', 'Lines of JSON are answered with lines of JSON alone.', {
+    throw new FfError('option_invalid', 'Lines of JSON do not go with --format and --output.', {
       hint: 'Leave out --format and --output, or give one token.',
     })
   const lines = new TokenLines(authenticator, settings, { adapters: context.adapters, options })
   let worst: ExitName = 'ok'
   const put = async ({ text, whole }: InputLine): Promise<void> => {
     if (whole && text.trim() === '') return
-    // A line that was cut is not the line that came.
+    // A cut line must not be judged as if it were whole.
     const { answer, exit } = await lines.answer(whole ? text : '')
     worst = decideExit(worst, exit)
     await context.io.stdout(`${JSON.stringify(answer)}\n`)
@@ -95,7 +99,7 @@ async function judgeLines(
   return worst
 }
 
-/** Everything a token is judged with, closed at the end. */
+/** Opens the authenticator of `ff token verify` and closes it after `use`. */
 async function withTokenContext<T>(
   { context, options }: Invocation<typeof TOKEN_VERIFY>,
   use: (input: TokenContext) => Promise<T>,
@@ -105,7 +109,7 @@ async function withTokenContext<T>(
   const { values } = await loadSettings(env, cwd)
   const { signatureOnly, explain, now: fixed } = options
   const environment = checkEnvironment(values)
-  // Where the checks stop before the claims, the issuer is not compared.
+  // --signature-only stops before the claims, so the issuer is not compared.
   const settings = checkAuth(notes, values, signatureOnly ? '' : null)
   const { FF_JWKS_URL: url } = values
   const now = (): Instant => fixed ?? getNow(context)
@@ -123,16 +127,20 @@ async function withTokenContext<T>(
 
 const getNow = ({ now }: Context): Instant => instantFromMs(now().getTime())
 
-/** `ff token mint --dev`: prints a token and serves its key until it is ended. */
+/** `ff token mint --dev`: prints a token and serves its key until a signal. */
 export async function runTokenMint({
   context,
   options,
 }: Invocation<typeof TOKEN_MINT>): Promise<void> {
   const { env, cwd, root, adapters, io } = context
   if (!options.dev)
-    throw new FfError('option_invalid', 'Tokens are minted for developers alone.', {
-      hint: 'Add --dev, with FF_ENV=dev.',
-    })
+    throw new FfError(
+      'option_invalid',
+      'ff token mint makes development tokens only, so --dev is required.',
+      {
+        hint: 'Run `FF_ENV=dev ff token mint --dev`.',
+      },
+    )
   const { values: settings } = await loadSettings(env, cwd)
   const { user, tenant, scopes } = options
   const minted = await mintToken({
@@ -149,7 +157,7 @@ export async function runTokenMint({
   })
   try {
     await io.stdout(minted.lines.map((line) => `${line}\n`).join(''))
-    io.stderr('The key is served until Ctrl-C; a token whose key is gone is refused.\n')
+    io.stderr('Serving its key until Ctrl-C; after that a verifier refuses the token.\n')
     context.exit = await ended
   } finally {
     await minted.close()

@@ -49,8 +49,8 @@ test('the digest of evidence is taken of the texts, whether they can be read or 
 
 describe('a text that is no value', () => {
   test.each<[SettingName, string, string, string]>([
-    ['FF_BACKING', 'postgres', 'setting_invalid', 'FF_BACKING is "postgres"'],
-    ['FF_BACKING', 'managed', 'setting_invalid', 'No cutover phase'],
+    ['FF_BACKING', 'postgres', 'setting_invalid', 'FF_BACKING must be file or db, not "postgres"'],
+    ['FF_BACKING', 'managed', 'setting_invalid', 'FF_BACKING is managed'],
     ['FF_ALLOW_DEV_HEADERS', '1', 'setting_invalid', 'FF_ALLOW_DEV_HEADERS'],
     ['FF_ADMIN_LISTEN', 'here', 'setting_invalid', 'FF_ADMIN_LISTEN'],
     ['FF_JWT_LEEWAY', 'abc', 'setting_invalid', 'FF_JWT_LEEWAY'],

@@ -9,16 +9,16 @@ import {
 } from './options.ts'
 import type { CommandGroup } from './row.ts'
 
-/** What go or no-go rests on. */
+/** The checklist, the probes that measure it, and the verdict. */
 export const DECIDE: readonly CommandGroup[] = [
   {
     noun: 'checklist',
-    what: 'the 42 items that have to hold before the cutover',
+    what: 'show the 42 items that must hold before the cutover',
     job: 'Gate:',
     commands: [
       declareCommand({
         name: 'validate',
-        what: 'hold a checklist to its schema, and to what it may not loosen',
+        what: 'validate a checklist: its schema, and no limit looser than the packaged one',
         arguments: '[file]',
         options: REPORT,
         examples: ['ff checklist validate', 'ff checklist validate --format json'],
@@ -26,14 +26,14 @@ export const DECIDE: readonly CommandGroup[] = [
       }),
       declareCommand({
         name: 'show',
-        what: 'all items by group',
+        what: 'list all items by group',
         options: CHECKLIST_DOCUMENT,
         examples: ['ff checklist show', 'ff checklist show --format json'],
         load: async () => (await import('../checklist.ts')).runChecklistShow,
       }),
       declareCommand({
         name: 'explain',
-        what: 'one item: why, what is required, and what to do when it fails',
+        what: 'explain one item: its reason, its limits, and the fix when it fails',
         arguments: '<id>',
         options: CHECKLIST_DOCUMENT,
         examples: ['ff checklist explain A1', 'ff checklist explain H3 --format json'],
@@ -43,19 +43,19 @@ export const DECIDE: readonly CommandGroup[] = [
   },
   {
     noun: 'probe',
-    what: 'what measures the items, and the evidence that comes of it',
+    what: 'measure items and record the evidence',
     job: 'Gate:',
     commands: [
       declareCommand({
         name: 'list',
-        what: 'each item with its probe, and what those need that cannot be measured yet',
+        what: 'list each item with its probe, and what an item without one needs',
         options: CHECKLIST_DOCUMENT,
         examples: ['ff probe list', 'ff probe list --format json'],
         load: async () => (await import('../probe.ts')).runProbeList,
       }),
       declareCommand({
         name: 'run',
-        what: 'measure items, or all that can be, and add signed records',
+        what: 'measure the named items, or all, and append signed records',
         arguments: '[ids...]',
         options: PROBE_RUN,
         examples: ['ff probe run', 'ff probe run A1 E1 --repeat 3'],
@@ -63,7 +63,7 @@ export const DECIDE: readonly CommandGroup[] = [
       }),
       declareCommand({
         name: 'selftest',
-        what: 'plant the deliberate fault of each probe, and see that it fails',
+        what: 'plant the deliberate fault of each probe and check that it fails',
         arguments: '[ids...]',
         options: PROBE,
         examples: ['ff probe selftest', 'ff probe selftest A1 E1'],
@@ -78,14 +78,14 @@ export const DECIDE: readonly CommandGroup[] = [
     commands: [
       declareCommand({
         name: 'gate',
-        what: 'go or no-go, from the checklist, the evidence and the signatures',
+        what: 'decide go or no-go from the checklist, the evidence and the signatures',
         options: GATE_DECISION,
         examples: ['ff gate --decision decision.json', 'ff gate --offline decision.json'],
         load: async () => (await import('../gate.ts')).runGate,
       }),
       declareCommand({
         name: 'report',
-        what: 'the same verdict and exit, to hand on; markdown where no format is named',
+        what: 'print the verdict of ff gate as a report, with the same exit; default format markdown',
         options: GATE,
         examples: ['ff report', 'ff report --output html=gate.html'],
         load: async () => (await import('../gate.ts')).runReport,

@@ -6,7 +6,7 @@ import { PROVE } from './prove.ts'
 import type { CommandGroup } from './row.ts'
 import { SIGN } from './sign.ts'
 
-/** What answers. */
+/** The HTTP service. */
 const SERVE: readonly CommandGroup[] = [
   {
     noun: null,

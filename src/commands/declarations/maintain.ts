@@ -10,23 +10,23 @@ import {
 } from './options.ts'
 import type { CommandGroup } from './row.ts'
 
-/** What keeps the rest in order. */
+/** Tokens, the audit trail, artefacts, settings and setup. */
 export const MAINTAIN: readonly CommandGroup[] = [
   {
     noun: 'token',
-    what: 'one token: whether it is verified, and why not',
-    job: 'Look after:',
+    what: 'verify a token, or mint one for development',
+    job: 'Maintain:',
     commands: [
       declareCommand({
         name: 'verify',
-        what: 'a token, or lines of {id, token, jwks, algs}, on standard input',
+        what: 'verify a token, or lines of {id, token, jwks, algs}, from standard input',
         options: TOKEN_VERIFY,
         examples: ['ff token verify --explain < token.txt', 'ff token verify < tokens.ndjson'],
         load: async () => (await import('../token.ts')).runTokenVerify,
       }),
       declareCommand({
         name: 'mint',
-        what: 'a token for a developer, its key served until Ctrl-C; FF_ENV=dev alone',
+        what: 'mint a development token and serve its key until Ctrl-C; only with FF_ENV=dev',
         options: TOKEN_MINT,
         examples: [
           'FF_ENV=dev ff token mint --dev',
@@ -38,12 +38,12 @@ export const MAINTAIN: readonly CommandGroup[] = [
   },
   {
     noun: 'audit',
-    what: 'the record of every change: whether it is whole, and a copy of it',
-    job: 'Look after:',
+    what: 'show, verify and export the audit trail',
+    job: 'Maintain:',
     commands: [
       declareCommand({
         name: 'tail',
-        what: 'the last records',
+        what: 'print the last records',
         options: AUDIT_TAIL,
         examples: [
           'ff audit tail --store file:store',
@@ -53,7 +53,7 @@ export const MAINTAIN: readonly CommandGroup[] = [
       }),
       declareCommand({
         name: 'verify',
-        what: 'walk the hash chain; the first record that is not as it was is named',
+        what: 'verify the hash chain, and name the first altered record',
         options: AUDIT_VERIFY,
         examples: [
           'ff audit verify --store file:store',
@@ -63,7 +63,7 @@ export const MAINTAIN: readonly CommandGroup[] = [
       }),
       declareCommand({
         name: 'export',
-        what: 'records as NDJSON without sink members, and a signed head; never overwritten',
+        what: 'export records as NDJSON without sink members, with a signed head; never overwrites',
         options: AUDIT_EXPORT,
         examples: [
           'ff audit export --store file:store --out worm',
@@ -75,12 +75,12 @@ export const MAINTAIN: readonly CommandGroup[] = [
   },
   {
     noun: 'artefacts',
-    what: 'the JSON artefacts that decisions rest on',
-    job: 'Look after:',
+    what: 'validate the JSON artefacts that decisions rest on',
+    job: 'Maintain:',
     commands: [
       declareCommand({
         name: 'validate',
-        what: 'hold artefacts to their schemas and rules',
+        what: 'validate artefacts by their schemas and rules',
         arguments: '[files...]',
         options: REPORT,
         examples: ['ff artefacts validate', 'ff artefacts validate --format json'],
@@ -90,12 +90,12 @@ export const MAINTAIN: readonly CommandGroup[] = [
   },
   {
     noun: 'config',
-    what: 'the settings that a run here would have',
-    job: 'Look after:',
+    what: 'show the settings of this folder',
+    job: 'Maintain:',
     commands: [
       declareCommand({
         name: 'show',
-        what: 'every setting and its value; of a secret only whether it is set',
+        what: 'list every setting and its value; of a secret only whether it is set',
         options: CONFIG_SHOW,
         examples: ['ff config show --origin', 'ff config show --format json'],
         load: async () => (await import('../config.ts')).runConfigShow,
@@ -105,18 +105,18 @@ export const MAINTAIN: readonly CommandGroup[] = [
   {
     noun: null,
     what: '',
-    job: 'Look after:',
+    job: 'Maintain:',
     commands: [
       declareCommand({
         name: 'init',
-        what: 'a folder to begin with: configuration, checklist, templates, key, CI job',
+        what: 'create a starter folder: configuration, checklist, templates, key, CI job; never overwrites',
         options: [],
         examples: ['ff init', 'mkdir cutover && cd cutover && ff init'],
         load: async () => (await import('../init.ts')).runInit,
       }),
       declareCommand({
         name: 'doctor',
-        what: 'whether a run could work on this machine',
+        what: 'check that a run can work on this machine',
         options: REPORT,
         examples: ['ff doctor', 'ff doctor --format json'],
         load: async () => (await import('../doctor.ts')).runDoctor,

@@ -5,15 +5,16 @@ import type { Format } from '../../reports/index.ts'
 /** Reads the text of an option. @throws FfError `option_invalid`, naming the flag */
 export type ParseOption<Value> = (text: string, flag: string) => Value
 
-/** What commander hands over: a text, the texts of a repeated option, true for a switch, or nothing. */
+/** The value from commander: a text, the texts of a repeated option, true for a switch, or undefined. */
 type Given = string | readonly string[] | boolean | undefined
 
 type Flag = `--${string}`
 
-/** One option of a command. Its name and its type follow from here; nothing else declares them. */
+/** One option of a command: the only source of its name, its type and its help. */
 export interface OptionDeclaration<Flags extends Flag = Flag, Value = unknown> {
-  /** As commander has them: `--dry-run`, `--max-diffs <n>`, `--vectors <file...>`. */
+  /** In the notation of commander: `--dry-run`, `--max-diffs <n>`, `--vectors <file...>`. */
   readonly flags: Flags
+  /** Its description in help, with unit and default. */
   readonly what: string
   /** Whether the flag may be given several times, one value each time. */
   readonly repeated: boolean
@@ -30,12 +31,12 @@ type CamelCase<Text extends string> = Text extends `${infer Head}-${infer Tail}`
   ? `${Head}${Capitalize<CamelCase<Tail>>}`
   : Text
 
-/** The options of a command by the list that it declares. Each is there, so one that is misspelt is missing. */
+/** The parsed options of a command, typed from its declarations: a misspelt name does not compile. */
 export type OptionsOf<Declared extends readonly OptionDeclaration[]> = {
   readonly [One in Declared[number] as OptionName<One['flags']>]: ReturnType<One['read']>
 }
 
-/** A switch: true when given. */
+/** Declares a switch: true when given. */
 export const toggle = <const Flags extends Flag>(
   flags: Flags,
   what: string,
@@ -46,7 +47,7 @@ export const toggle = <const Flags extends Flag>(
   read: (given) => given === true,
 })
 
-/** Null when not given. */
+/** Declares an option that is null when not given. */
 export const option = <const Flags extends Flag, Value>(
   flags: Flags,
   what: string,
@@ -58,7 +59,7 @@ export const option = <const Flags extends Flag, Value>(
   read: (given) => (typeof given === 'string' ? parse(given, toFlag(flags)) : null),
 })
 
-/** A value of its own when not given. */
+/** Declares an option with a default. */
 export const optionOr = <const Flags extends Flag, Value>(
   flags: Flags,
   what: string,
@@ -70,7 +71,7 @@ export const optionOr = <const Flags extends Flag, Value>(
   read: (given) => (typeof given === 'string' ? parse(given, toFlag(flags)) : otherwise),
 })
 
-/** Refused when not given, or empty. */
+/** Declares an option that is refused with `option_invalid` when missing or empty. */
 export const required = <const Flags extends Flag, Value>(
   flags: Flags,
   what: string,
@@ -81,13 +82,13 @@ export const required = <const Flags extends Flag, Value>(
   repeated: false,
   read: (given) => {
     if (typeof given === 'string' && given !== '') return parse(given, toFlag(flags))
-    throw new FfError('option_invalid', `${toFlag(flags)} was not given.`, {
+    throw new FfError('option_invalid', `The option ${toFlag(flags)} is missing.`, {
       hint: `Add ${flags}: ${what}.`,
     })
   },
 })
 
-/** Several values: one each time where the flag is repeated, several words where it ends in `...>`. */
+/** Declares a list, empty when not given: one value per repeated flag, or several words where the flag ends in `...>`. */
 export const list = <const Flags extends Flag, Value>(
   flags: Flags,
   what: string,
@@ -104,57 +105,70 @@ const toFlag = (flags: string): string => flags.split(' ', 1)[0] ?? flags
 
 export const parseText: ParseOption<string> = (given) => given
 
-/** A whole number within bounds, both included. */
+/** Makes a parser of whole numbers from `least` to `most`, both included. */
 export const wholeNumber =
   ({ least = 1, most }: { readonly least?: number; readonly most: number }): ParseOption<number> =>
   (given, flag) => {
     const number = /^\d{1,10}$/.test(given) ? Number(given) : Number.NaN
     if (number >= least && number <= most) return number
-    throw invalid(`"${given}" is no number for ${flag}.`, `Give a whole one, ${least} to ${most}.`)
+    throw invalid(
+      `${flag} must be a whole number from ${least} to ${most}, not ${quote(given)}.`,
+      `Write ${flag} ${Math.max(least, 1)}, for example.`,
+    )
   }
 
-/** Seconds, which may have a fraction: more than 0, at most a day. */
-export const parseSeconds: ParseOption<number> = (given) => {
+/** Seconds, with or without a fraction: more than 0, at most a day. */
+export const parseSeconds: ParseOption<number> = (given, flag) => {
   const number = Number(given)
   if (number > 0 && number <= 86_400) return number
-  throw invalid(`"${given}" is not a number of seconds.`, 'Give more than 0 and at most 86400.')
-}
-
-/** More than 0 and less than 1. */
-export const parseShare: ParseOption<number> = (given, flag) => {
-  const number = Number(given)
-  if (/^0?\.\d+$/.test(given) && number > 0) return number
-  throw invalid(`"${given}" is no share for ${flag}.`, 'Give a part of one, such as 0.01.')
-}
-
-export const parseInstantOption: ParseOption<Instant> = (given) => {
-  const time = parseInstant(given)
-  if (time !== undefined) return time
-  throw invalid(`"${given}" is not a time.`, 'Write it as 2026-01-15T09:00:00.000Z.')
-}
-
-/** The version of a migration. */
-export const parseVersion: ParseOption<number> = (given) => {
-  if (/^[0-9]{1,4}$/.test(given)) return Number(given)
   throw invalid(
-    `"${given}" is not a version.`,
-    'Versions are the numbers that migration files begin with.',
+    `${flag} must be a number of seconds above 0 and at most 86400, not ${quote(given)}.`,
+    `Write ${flag} 60, for example.`,
   )
 }
 
-/** One of the formats that a command has. */
+/** A share above 0 and below 1, written as a decimal. */
+export const parseShare: ParseOption<number> = (given, flag) => {
+  const number = Number(given)
+  if (/^0?\.\d+$/.test(given) && number > 0) return number
+  throw invalid(
+    `${flag} must be a decimal above 0 and below 1, not ${quote(given)}.`,
+    `Write ${flag} 0.01, for example.`,
+  )
+}
+
+/** An instant in UTC with milliseconds: `2026-01-15T09:00:00.000Z`. */
+export const parseInstantOption: ParseOption<Instant> = (given, flag) => {
+  const time = parseInstant(given)
+  if (time !== undefined) return time
+  throw invalid(
+    `${flag} must be a UTC time with milliseconds, not ${quote(given)}.`,
+    `Write ${flag} 2026-01-15T09:00:00.000Z, for example.`,
+  )
+}
+
+/** The version of a migration: one to four digits. */
+export const parseVersion: ParseOption<number> = (given, flag) => {
+  if (/^[0-9]{1,4}$/.test(given)) return Number(given)
+  throw invalid(
+    `${flag} must be the version of a migration, of one to four digits, not ${quote(given)}.`,
+    'List the versions with `ff migrate status`.',
+  )
+}
+
+/** Makes a parser of one of the formats that a command has. */
 export const parseChoice =
   <const Name extends string>(names: readonly Name[]): ParseOption<Name> =>
-  (given) => {
+  (given, flag) => {
     const found = names.find((one) => one === given)
     if (found !== undefined) return found
     throw invalid(
-      `"${given}" is no format for this command.`,
+      `${flag} must name a format of this command, not ${quote(given)}.`,
       `The formats are ${names.join(', ')}.`,
     )
   }
 
-/** By name alone: what writes a report is loaded when there is one. */
+/** Names only: a reporter is loaded when there is a report. */
 const REPORT_FORMATS: Readonly<Record<Format, true>> = {
   text: true,
   json: true,
@@ -164,10 +178,10 @@ const REPORT_FORMATS: Readonly<Record<Format, true>> = {
   markdown: true,
   html: true,
 }
-/** A format that every report has. */
+/** A format that every report can be written in. */
 export const parseReportFormat = parseChoice(Object.keys(REPORT_FORMATS) as Format[])
 
-/** A report as a file: `json=report.json`. */
+/** A report written to a file: `json=report.json`. */
 export interface Output {
   readonly format: Format
   readonly path: string
@@ -176,9 +190,16 @@ export const parseOutput: ParseOption<Output> = (given, flag) => {
   const [format = '', ...rest] = given.split('=')
   const path = rest.join('=')
   if (path === '')
-    throw invalid(`"${given}" is not FORMAT=PATH.`, 'Write json=report.json, for one.')
+    throw invalid(
+      `${flag} must be FORMAT=PATH, not ${quote(given)}.`,
+      `Write ${flag} json=report.json, for example.`,
+    )
   return { format: parseReportFormat(format, flag), path }
 }
+
+/** Quotes at most 120 characters; the reporter of errors escapes them. */
+const quote = (given: string): string =>
+  given.length > 120 ? `"${given.slice(0, 120)}..."` : `"${given}"`
 
 const invalid = (message: string, hint: string): FfError =>
   new FfError('option_invalid', message, { hint })

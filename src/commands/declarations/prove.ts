@@ -10,7 +10,7 @@ import {
 } from './options.ts'
 import type { CommandGroup } from './row.ts'
 
-/** What proves that two backings decide alike, and who is let in. */
+/** The proofs: two backings decide alike, and the authenticator admits the right callers. */
 export const PROVE: readonly CommandGroup[] = [
   {
     noun: 'parity',
@@ -19,28 +19,28 @@ export const PROVE: readonly CommandGroup[] = [
     commands: [
       declareCommand({
         name: 'run',
-        what: 'the 17 vectors on both sides',
+        what: 'compare the answers of both sides on the 17 vectors',
         options: PARITY_RUN,
         examples: ['ff parity run', 'ff parity run --candidate embedded --format junit'],
         load: async () => (await import('../parity.ts')).runParityRun,
       }),
       declareCommand({
         name: 'exhaustive',
-        what: 'all 360 cells at every boundary, against the oracle',
+        what: 'compare all 360 cells, at every boundary, with the oracle',
         options: PARITY_EXHAUSTIVE,
         examples: ['ff parity exhaustive', 'ff parity exhaustive --cell verified/user/SP-2/valid'],
         load: async () => (await import('../parity.ts')).runParityExhaustive,
       }),
       declareCommand({
         name: 'fuzz',
-        what: 'rows, questions and writes at random; a difference is made small',
+        what: 'compare both sides on random rows, questions and writes; shrink a difference',
         options: PARITY_FUZZ,
         examples: ['ff parity fuzz --runs 1000', 'ff parity fuzz --seed 7 --candidate file'],
         load: async () => (await import('../fuzz.ts')).runParityFuzz,
       }),
       declareCommand({
         name: 'replay',
-        what: 'recorded requests on two live stores or two services, which are read alone',
+        what: 'replay recorded requests on two live stores or two services, read only',
         arguments: '<file>',
         options: PARITY_REPLAY,
         examples: [
@@ -51,14 +51,14 @@ export const PROVE: readonly CommandGroup[] = [
       }),
       declareCommand({
         name: 'selftest',
-        what: 'plant every fault of the catalogue, and see that it is caught',
+        what: 'plant every fault of the catalogue and check that a proof catches it',
         options: SIDES,
         examples: ['ff parity selftest', 'ff parity selftest --candidate file --format junit'],
         load: async () => (await import('../selftest.ts')).runParitySelftest,
       }),
       declareCommand({
         name: 'diff',
-        what: 'every field of every stored row of two live stores, read only',
+        what: 'compare every field of every stored row of two live stores, read only',
         options: PARITY_DIFF,
         examples: [
           'ff parity diff --baseline file:store --candidate env:FF_DATABASE_URL',
@@ -68,7 +68,7 @@ export const PROVE: readonly CommandGroup[] = [
       }),
       declareCommand({
         name: 'preflight',
-        what: 'what an import of a JSON file would change or refuse',
+        what: 'list what an import of a JSON file would change or refuse',
         arguments: '<file>',
         options: REPORT,
         examples: [
@@ -81,19 +81,19 @@ export const PROVE: readonly CommandGroup[] = [
   },
   {
     noun: 'jwks',
-    what: 'who is let in, and by whose keys',
+    what: 'check the authenticator and its key sets',
     job: 'Prove:',
     commands: [
       declareCommand({
         name: 'check',
-        what: 'every row of the mode matrix, against the fixtures',
+        what: 'check every row of the mode matrix with the token fixtures',
         options: REPORT,
         examples: ['ff jwks check', 'ff jwks check --format junit'],
         load: async () => (await import('../jwks.ts')).runJwksCheck,
       }),
       declareCommand({
         name: 'fetch',
-        what: 'what a key server serves, and which of its keys verify',
+        what: 'fetch a key set and list which of its keys can verify tokens',
         arguments: '<url>',
         options: REPORT,
         examples: [

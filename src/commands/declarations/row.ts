@@ -1,21 +1,22 @@
 import type { CommandHandler } from '../context.ts'
 import type { OptionDeclaration } from './option.ts'
 
-/** One command: what its help says, and the module that runs it, which is loaded when it is called. */
+/** One command: its help, and the module that runs it, loaded on the first call. */
 export interface CommandDeclaration {
   readonly name: string
+  /** Its description in help; begins with a lower-case verb. */
   readonly what: string
   readonly arguments?: string
   readonly options: readonly OptionDeclaration[]
-  /** Two that work as pasted. */
+  /** Two commands that work as pasted. */
   readonly examples: readonly [string, string]
   readonly load: () => Promise<CommandHandler<object>>
 }
 export interface CommandGroup {
-  /** The noun; null for commands that stand alone. */
+  /** The first word of each command; null for commands of one word. */
   readonly noun: string | null
   readonly what: string
-  /** The heading in `ff help`: the job that it serves. */
+  /** The heading in `ff help`, such as `Prove:`. */
   readonly job: string
   readonly commands: readonly CommandDeclaration[]
 }

@@ -9,16 +9,16 @@ import {
 } from './options.ts'
 import type { CommandGroup } from './row.ts'
 
-/** People, their keys, and what they sign. */
+/** Keys of people, the trust file, the sign-off and waivers. */
 export const SIGN: readonly CommandGroup[] = [
   {
     noun: 'key',
-    what: "people's keys, sealed under a passphrase",
+    what: 'make and show keys of people, sealed under a passphrase',
     job: 'Gate:',
     commands: [
       declareCommand({
         name: 'new',
-        what: 'make a key; asks for a passphrase',
+        what: 'make a key; asks for a passphrase on the terminal',
         options: KEY_NEW,
         examples: [
           'ff key new --person alice --name "Alice Example" --out alice.key.json',
@@ -28,7 +28,7 @@ export const SIGN: readonly CommandGroup[] = [
       }),
       declareCommand({
         name: 'show',
-        what: 'the public half of a key, for the trust file',
+        what: 'print the public half of a key, for the trust file',
         arguments: '<file>',
         options: [],
         examples: ['ff key show alice.key.json > alice.pub.json', 'ff key show bob.key.json'],
@@ -38,12 +38,12 @@ export const SIGN: readonly CommandGroup[] = [
   },
   {
     noun: 'trust',
-    what: 'whose signatures and whose evidence count',
+    what: 'manage the trust file: the signers and runners that count',
     job: 'Gate:',
     commands: [
       declareCommand({
         name: 'init',
-        what: 'make version 1 of checklists/trust.json',
+        what: 'create version 1 of checklists/trust.json',
         options: TRUST_INIT,
         examples: [
           'ff trust init --platform-lead alice.pub.json --security-lead bob.pub.json',
@@ -53,14 +53,14 @@ export const SIGN: readonly CommandGroup[] = [
       }),
       declareCommand({
         name: 'show',
-        what: 'who counts, until when, and whether the pin holds',
+        what: 'show the trusted keys, their expiry, and whether the pin matches',
         options: REPORT,
         examples: ['ff trust show', 'ff trust show --format json'],
         load: async () => (await import('../signoff.ts')).runTrustShow,
       }),
       declareCommand({
         name: 'rotate',
-        what: 'sign the next version; it holds once both roles have',
+        what: 'sign the next version, which is valid once both roles have signed',
         arguments: '[file]',
         options: SIGNING_KEY,
         examples: [
@@ -71,7 +71,7 @@ export const SIGN: readonly CommandGroup[] = [
       }),
       declareCommand({
         name: 'pin',
-        what: 'the FF_TRUST_SHA256 for a protected variable of CI',
+        what: 'print the line FF_TRUST_SHA256=... for a protected variable of CI',
         options: [],
         examples: ['ff trust pin', 'ff trust pin >> "$GITHUB_ENV"'],
         load: async () => (await import('../signoff.ts')).runTrustPin,
@@ -80,19 +80,19 @@ export const SIGN: readonly CommandGroup[] = [
   },
   {
     noun: 'signoff',
-    what: 'two people sign what is true now',
+    what: 'prepare, sign and verify the sign-off of both leads',
     job: 'Gate:',
     commands: [
       declareCommand({
         name: 'request',
-        what: 'prepare the statement; what stood before is kept aside',
+        what: 'prepare the statement to sign; keeps the previous one under another name',
         options: [],
         examples: ['ff signoff request', 'ff signoff request && git add checklists'],
         load: async () => (await import('../signoff.ts')).runSignoffRequest,
       }),
       declareCommand({
         name: 'sign',
-        what: 'see, attest and sign it, on a terminal',
+        what: 'review, attest and sign the statement, on a terminal',
         options: SIGNING_KEY,
         examples: [
           'ff signoff sign --key alice.key.json',
@@ -102,7 +102,7 @@ export const SIGN: readonly CommandGroup[] = [
       }),
       declareCommand({
         name: 'add',
-        what: "take over another copy's signatures",
+        what: 'add the signatures of another copy of the statement',
         arguments: '<file>',
         options: [],
         examples: ['ff signoff add bob/signoff.json', 'ff signoff add ../signoff.json'],
@@ -110,14 +110,14 @@ export const SIGN: readonly CommandGroup[] = [
       }),
       declareCommand({
         name: 'verify',
-        what: 'whether both signatures count, here and now',
+        what: 'verify that both signatures are valid now',
         options: REPORT,
         examples: ['ff signoff verify', 'ff signoff verify --format json'],
         load: async () => (await import('../signoff.ts')).runSignoffVerify,
       }),
       declareCommand({
         name: 'revoke',
-        what: 'write the next trust file, in which the statement is revoked',
+        what: 'write the next trust file, which revokes the statement',
         options: SIGNOFF_REVOKE,
         examples: [
           'ff signoff revoke --reason "the image was withdrawn"',
@@ -129,12 +129,12 @@ export const SIGN: readonly CommandGroup[] = [
   },
   {
     noun: 'waiver',
-    what: 'what is accepted although it is no pass',
+    what: 'request, sign and check waivers for items that do not pass',
     job: 'Gate:',
     commands: [
       declareCommand({
         name: 'new',
-        what: 'ask for one',
+        what: 'request a waiver for an item',
         arguments: '<item>',
         options: WAIVER_NEW,
         examples: [
@@ -145,7 +145,7 @@ export const SIGN: readonly CommandGroup[] = [
       }),
       declareCommand({
         name: 'sign',
-        what: 'approve one, on a terminal',
+        what: 'approve a waiver, on a terminal',
         arguments: '<id>',
         options: SIGNING_KEY,
         examples: [
@@ -156,14 +156,14 @@ export const SIGN: readonly CommandGroup[] = [
       }),
       declareCommand({
         name: 'lint',
-        what: 'hold each to the rules, and each approval to its signature',
+        what: 'check every waiver by the rules, and every approval by its signature',
         options: REPORT,
         examples: ['ff waiver lint', 'ff waiver lint --format json'],
         load: async () => (await import('../signoff.ts')).runWaiverLint,
       }),
       declareCommand({
         name: 'list',
-        what: 'for which items, until when, approved by whom',
+        what: 'list waivers with their items, expiry and approvers',
         options: REPORT,
         examples: ['ff waiver list', 'ff waiver list --format json'],
         load: async () => (await import('../signoff.ts')).runWaiverList,

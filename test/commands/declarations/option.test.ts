@@ -163,7 +163,7 @@ describe('what was given becomes a value', () => {
     const { read } = required('--out <file>', 'where it goes', parseText)
     expect(getRefusal(() => read(given))).toEqual({
       code: 'option_invalid',
-      message: '--out was not given.',
+      message: 'The option --out is missing.',
       hint: 'Add --out <file>: where it goes.',
     })
   })

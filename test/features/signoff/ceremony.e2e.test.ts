@@ -193,7 +193,7 @@ describe('two people sign', () => {
     await writeFile(join(folder, 'alice-signed.json'), byAlice)
     await writeFile(join(folder, 'checklists/signoff.json'), empty)
     await sign('bob', [...yes(4), ...withPassphrase])
-    expect((await gated(['signoff', 'add', 'alice-signed.json'])).screen).toContain('taken over: 1')
+    expect((await gated(['signoff', 'add', 'alice-signed.json'])).screen).toContain('added: 1')
     expect((await gated(['signoff', 'verify'])).status).toBe(0)
   })
 
@@ -208,7 +208,7 @@ describe('two people sign', () => {
     expect(begun.screen).toContain('Still to sign, with ff trust rotate: security-lead')
     expect((await gated(['signoff', 'verify'])).status).toBe(0)
     expect((await rotate('alice', [])).screen).toContain('[signed_already,')
-    expect((await rotate('bob', [])).screen).toContain('The next version stands.')
+    expect((await rotate('bob', [])).screen).toContain('The next version is signed.')
     const run = await gated(['signoff', 'verify'])
     expect([run.status, run.screen]).toEqual([23, expect.stringContaining('statement_revoked')])
   })

@@ -1,0 +1,37 @@
+import { describe, expect, test } from 'vitest'
+import { COMMANDS } from '../../src/commands/declarations/index.ts'
+
+/** The verbs that a description may begin with. A new one is added here. */
+const VERBS = `add append apply approve check compare copy create decide explain export fetch list make manage measure
+  migrate mint plant prepare print prove replay request review serve show sign undo validate verify walk write answer`
+const isVerb = (word: string): boolean => VERBS.split(/\s+/).includes(word)
+
+const BANNED =
+  /\b(whoever|somebody|anybody|nobody|everybody|in earnest|doors?|desks?|pens?|shops?|knocks?|workings|tall(y|ies)|grounds|letting|believing)\b/i
+
+const descriptions = COMMANDS.flatMap(({ noun, what, commands }) => [
+  ...(noun === null ? [] : [[noun, what] as const]),
+  ...commands.map((one) => [noun === null ? one.name : `${noun} ${one.name}`, one.what] as const),
+])
+const options = COMMANDS.flatMap(({ noun, commands }) =>
+  commands.flatMap((command) =>
+    command.options.map(
+      ({ flags, what }) => [`${noun ?? ''} ${command.name} ${flags}`.trim(), what] as const,
+    ),
+  ),
+)
+
+describe('the help of', () => {
+  test('commands and options is there', () => {
+    expect(descriptions.length).toBeGreaterThan(40)
+    expect(options.length).toBeGreaterThan(150)
+  })
+  test.each(descriptions)('%s begins with a verb', (_command, what) => {
+    expect(what.split(/[ ,]/, 1)[0]).toSatisfy(isVerb)
+    expect(what).not.toMatch(BANNED)
+  })
+  test.each(options)('%s says what the option does', (_option, what) => {
+    expect(what).toMatch(/^\w.{5,}[^.]$/)
+    expect(what).not.toMatch(BANNED)
+  })
+})
