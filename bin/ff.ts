@@ -1,8 +1,8 @@
 #!/usr/bin/env node
-/** For so long what is still open may keep the process alive after the run, such as a server that is being stopped. */
-const PATIENCE_MS = 5_000
+/** Time after the run for open handles to close, such as those of a stopping server. */
+const CLOSE_TIMEOUT_MS = 5_000
 
-// Until main has said otherwise the run has failed: a promise that never settles must not end in 0.
+// The status is 1 until main sets another: a promise that never settles must not end in 0.
 process.exitCode = 1
 const run = import('../src/main.ts')
   .then(({ main }) => main())
@@ -14,10 +14,10 @@ const run = import('../src/main.ts')
       `ff: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
     )
   })
-// The timer itself does not keep the process alive: where nothing is open, it never goes off.
-void run.then(flushOutput).then(() => setTimeout(() => void endProcess(), PATIENCE_MS).unref())
+// The timer does not keep the process alive by itself: with nothing open it never fires.
+void run.then(flushOutput).then(() => setTimeout(() => void endProcess(), CLOSE_TIMEOUT_MS).unref())
 
-/** Waits until the readers of stdout and stderr have taken everything, or are gone. */
+/** Waits until stdout and stderr are flushed, or their readers are gone. */
 async function flushOutput(): Promise<void> {
   for (const stream of [process.stdout, process.stderr]) {
     await new Promise<void>((resolve) => void stream.write('', () => resolve()))
@@ -26,7 +26,7 @@ async function flushOutput(): Promise<void> {
 
 async function endProcess(): Promise<void> {
   process.stderr.write(
-    `ff: Ended with exit status ${process.exitCode}, though this was still open ${PATIENCE_MS / 1000} s after the run: ${listOpen().join(', ')}.\n`,
+    `ff: Ended with exit status ${process.exitCode}, though this was still open ${CLOSE_TIMEOUT_MS / 1000} s after the run: ${listOpen().join(', ')}.\n`,
   )
   await flushOutput()
   // oxlint-disable-next-line unicorn/no-process-exit -- The status and all output are out; a leak must not hang a job.
@@ -44,9 +44,9 @@ interface Handle {
 }
 type Endpoint = string | { readonly host: string; readonly port: number } | null
 
-/** What keeps the process alive: handles with their addresses, then timers and requests by their types. */
+/** Lists the resources that keep the process alive: handles with their addresses, then timers and requests by type. */
 function listOpen(): readonly string[] {
-  // Otherwise the report looks up the name of each address and waits for it; the types do not know the member yet.
+  // Without it the report waits for a reverse DNS lookup of each address. The types lack the member.
   Object.assign(process.report, { excludeNetwork: true })
   const { libuv } = process.report.getReport() as { readonly libuv: readonly Handle[] }
   const handles = libuv.filter(

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Adapters } from './ports/adapters.ts'
 
-/** The adapters. Each is loaded when it is first called: `ff --version` loads none of them. */
+/** The adapters. Each module is imported on its first call: `ff --version` imports none. */
 export const adapters: Adapters = {
   openRows: async (spec, needs) => (await import('./adapters/stores.ts')).openRows(spec, needs),
   openTrail: async (spec, versions) =>
@@ -96,7 +96,7 @@ export const adapters: Adapters = {
   openClient: async (origin) => (await import('./adapters/http/client.ts')).openClient(origin),
 }
 
-/** The folder of the package, from which `ff` starts itself and reads what comes with it. */
+/** The folder of the package: the nearest one above this file with a package.json. */
 export function findPackageRoot(): string {
   let here = dirname(fileURLToPath(import.meta.url))
   while (!existsSync(join(here, 'package.json')) && dirname(here) !== here) here = dirname(here)

@@ -1,6 +1,6 @@
 import type { ExitName } from './core/exit.ts'
 
-/** Every error that `ff` ends a run with on purpose, and the exit of each. */
+/** The exit of each error code. */
 export const EXIT_BY_CODE = {
   internal: 'internal',
   output_failed: 'internal',
@@ -79,9 +79,9 @@ interface ErrorOptions {
 export class FfError extends Error {
   override readonly name = 'FfError'
   readonly code: ErrorCode
-  /** What the reader should do next, in one sentence. */
+  /** The next step for the user, in one sentence. */
   readonly hint: string
-  /** One line for each thing that is wrong, where there can be several. */
+  /** One line a problem, where there can be several; else empty. */
   readonly details: readonly string[]
 
   constructor(code: ErrorCode, message: string, options: ErrorOptions) {

@@ -4,9 +4,9 @@ import { runCli } from './commands/program.ts'
 import { EXIT_STATUSES } from './core/exit.ts'
 
 /**
- * The only reader of arguments, environment, streams, signals and the clock.
+ * Runs the program: the only reader of arguments, environment, streams, signals and the clock of this process.
  *
- * @param given what a test runs the program with instead of what belongs to this process
+ * @param given replacements for parts of the context, for a test
  * @returns the exit status
  */
 export async function main(given: Partial<Context> = {}, argv = process.argv): Promise<number> {
@@ -27,7 +27,7 @@ export async function main(given: Partial<Context> = {}, argv = process.argv): P
 }
 
 function standardStreams(): Io {
-  // A reader that has gone away (EPIPE) fails the write that notices it; without a listener it would crash us.
+  // A closed pipe (EPIPE) also fails the write, which reports it; without a listener the event would end the process.
   process.stdout.on('error', () => undefined)
   process.stderr.on('error', () => undefined)
   return {
@@ -57,7 +57,7 @@ const onSignal: Context['onSignal'] = (heard) => {
   const listen = (name: NodeJS.Signals): void => {
     signals += 1
     if (signals === 1) return heard(SIGNALS[name as keyof typeof SIGNALS])
-    // Asked twice: stop cleaning up. The next run sweeps what is left.
+    // A second signal stops the clean-up. The next run removes what is left.
     stop()
     process.kill(process.pid, name)
   }

@@ -8,26 +8,26 @@ import type {
 import { isAccepted, measuredLines } from './gate-words.ts'
 import { formatFinding } from './words.ts'
 
-/** One thing that a report accounts for, in the form that CI formats have in common. */
+/** One item or control of a report, in the shape that CI formats share. */
 export interface ReportCase {
   readonly suite: string
   readonly id: string
   readonly title: string
   readonly state: string
   readonly passed: boolean
-  /** Why it did not pass. */
+  /** The reasons, one a line; used where it did not pass. */
   readonly lines: readonly string[]
-  /** What leads out of it. */
+  /** The command or sentence that leads to a pass; null where there is none. */
   readonly next: string | null
 }
 
-/** Every item and control of a report. What was not measured did not pass; nothing is left out. */
+/** Lists every item and control of a report. An item that was not measured did not pass. */
 export function listCases(report: Report): readonly ReportCase[] {
   if (report.kind === 'gate') return gateCases(report)
   return 'controls' in report ? parityCases(report) : checkCases(report)
 }
 
-/** Where what a report speaks of is written down, for formats that want a file. */
+/** The file that declares the items of a report, for formats that need a location. */
 export const getReportSource = (report: Report): string =>
   'controls' in report
     ? 'vectors/parity_test_matrix.json'
@@ -59,7 +59,7 @@ function parityCases({ kind, items, controls, findings }: ParityReport): readonl
       return { suite: kind, id, title, state, passed, lines, next: detail?.reproduce ?? null }
     }),
     ...controls.map(({ id, held }): ReportCase => {
-      const lines = ['the control did not hold, so the run says nothing']
+      const lines = ['the control did not hold, so the run proves nothing']
       const suite = `${kind}.controls`
       return { suite, id, title: '', state: 'control', passed: held, lines, next: null }
     }),

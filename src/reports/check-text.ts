@@ -6,10 +6,10 @@ export function formatCheckReport(report: CheckReport, style: Style): string {
   const rows = items.map((item) => [
     formatState(item.state, style),
     item.id,
-    shownBeside(item, report),
+    formatDetail(item, report),
   ])
   const wanting = items.filter(({ state }) => state !== 'pass')
-  const telling = items.filter(
+  const explained = items.filter(
     ({ state, codes, next }) => codes.length > 0 || (state !== 'pass' && next !== null),
   )
   const what = kind === 'parity_selftest' ? 'are caught or raise no alarm' : 'hold'
@@ -17,7 +17,7 @@ export function formatCheckReport(report: CheckReport, style: Style): string {
   const parts = [
     `ff ${kind.replace('_', ' ')}`,
     ...(rows.length === 0 ? [] : [formatColumns(rows)]),
-    ...telling.map(({ id, next }) => wantingText(id, next, report.findings)),
+    ...explained.map(({ id, next }) => formatFindings(id, next, report.findings)),
     ...(sql.length === 0 ? [] : [sql.join('\n')]),
     ...(report.counterexample === undefined
       ? []
@@ -27,15 +27,19 @@ export function formatCheckReport(report: CheckReport, style: Style): string {
   return `${parts.join('\n\n')}\n`
 }
 
-/** What an item is; of a planted fault that was caught, by what and how fast. */
-function shownBeside({ id, title, seen_by }: CheckItem, { timing }: CheckReport): string {
+/** The title of an item; for a caught fault the proof that caught it, and the time in ms. */
+function formatDetail({ id, title, seen_by }: CheckItem, { timing }: CheckReport): string {
   if (seen_by == null) return title
   const { proof, subject, pointer } = seen_by
   const where = pointer === null || pointer === '' ? '' : ` ${pointer}`
   return `${proof}: ${subject}${where}, ${timing?.ms[id] ?? 0} ms`
 }
 
-function wantingText(id: string, next: string | null, findings: readonly CheckFinding[]): string {
+function formatFindings(
+  id: string,
+  next: string | null,
+  findings: readonly CheckFinding[],
+): string {
   const own = findings.filter(({ subject }) => subject === id)
   const lines = own.map(({ code, pointer, detail }) => {
     const where = pointer === null || pointer === '' ? '' : `${pointer} `

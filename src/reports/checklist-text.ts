@@ -4,7 +4,7 @@ import { foldLine, formatColumns } from './paint.ts'
 import type { ProbeRow } from '../core/report/types.ts'
 import { escapeForTerminal } from '../core/text/terminal.ts'
 
-/** The items by group, one line each. */
+/** Lists the items by group, one line each. */
 export function formatChecklist({ groups, items }: Checklist): string {
   const parts = groups.map(({ id, title }) => {
     const own = items.filter(({ group }) => group === id)
@@ -17,19 +17,19 @@ export function formatChecklist({ groups, items }: Checklist): string {
     ])
     return `${id}  ${title} (${own.length})\n${formatColumns(rows)}`
   })
-  const last = `${items.length} items in ${groups.length} groups. ff checklist explain ID says more of one.`
+  const last = `${items.length} items in ${groups.length} groups. Explain one with ff checklist explain ID.`
   return `${[...parts, last].join('\n\n')}\n`
 }
 
 const WAIVED = { no: 'not waivable', one: 'platform lead', two: 'both leads' } as const
 const KINDS = {
   probe: 'measured',
-  probe_and_attestation: 'measured, and attested to',
+  probe_and_attestation: 'measured, and attested',
   signature: 'signed',
-  command: "measured by a command of the team's own",
+  command: 'measured by a command of the team',
 } as const
 
-/** Everything about one item. */
+/** Formats everything about one item. */
 export function formatChecklistItem(item: ChecklistItem): string {
   const rows: readonly (readonly [string, string])[] = [
     [
@@ -54,13 +54,13 @@ export function formatChecklistItem(item: ChecklistItem): string {
     `${item.id}  ${item.title}`,
     foldLine(`  ${item.why}`, '  '),
     formatColumns(rows),
-    foldLine(`  To leave a failure: ${item.remediation}`, '  '),
+    foldLine(`  Fix: ${item.remediation}`, '  '),
     `  Measure it: ff probe run ${item.id}`,
   ]
   return `${parts.join('\n\n')}\n`
 }
 
-/** A line an item: its probe and where that measures, or what it needs. */
+/** One line an item: its probe and where it measures, or what it needs before it can be measured. */
 export function formatProbeList(rows: readonly ProbeRow[]): string {
   const lines = rows.map(({ id, probe, where, effect, needs }) => [
     id,
@@ -68,16 +68,16 @@ export function formatProbeList(rows: readonly ProbeRow[]): string {
     needs === null ? `${where} (${effect})` : `needs ${needs}`,
   ])
   const measured = rows.filter(({ needs }) => needs === null).length
-  return `${formatColumns(lines)}\n\n${measured} of ${rows.length} items can be measured: ff probe run.\n`
+  return `${formatColumns(lines)}\n\n${measured} of ${rows.length} items can be measured with ff probe run.\n`
 }
 
 interface Row {
   readonly name: string
   readonly shown: string
-  /** Where it came from; null where that was not asked. */
+  /** The origin; null without `--origin`. */
   readonly from: string | null
 }
 
-/** The settings, a line each. */
+/** Formats the settings, one line each. */
 export const formatSettingsTable = (rows: readonly Row[]): string =>
   `${formatColumns(escapeForTerminal(rows).map(({ name, shown, from }) => [name, ...(from === null ? [] : [from]), shown]))}\n`

@@ -9,7 +9,7 @@ import {
 } from './gate-words.ts'
 import { colorWord, foldLine, formatColumns, formatState, type Style } from './paint.ts'
 
-/** Page 3, "The report": groups, what is pending, what is waived, blockers, and at the end the verdict and what to do. */
+/** Sections in order: groups, unmeasured items, waived items, measured blockers, then the verdict with the next command. */
 export function formatGateReport(report: GateReport, style: Style): string {
   const { items } = report
   const blockers = items.filter(isMeasuredBlocker)
@@ -19,21 +19,21 @@ export function formatGateReport(report: GateReport, style: Style): string {
   const waived = items.filter(({ state }) => state === 'waived')
   const parts = [
     `ff gate  ${formatVerdict(report)}`,
-    groupsText(report),
-    ...others.reverse().map((list) => listText(list, style)),
-    ...(waived.length === 0 ? [] : [waivedText(waived, style)]),
-    ...blockers.map((item) => blockerText(item, style)),
-    ...generalFindings(report),
-    lastText(report, style),
+    formatGroups(report),
+    ...others.reverse().map((list) => formatItems(list, style)),
+    ...(waived.length === 0 ? [] : [formatWaived(waived, style)]),
+    ...blockers.map((item) => formatBlocker(item, style)),
+    ...formatGeneralFindings(report),
+    formatEnd(report, style),
   ]
   return `${parts.join('\n\n')}\n`
 }
 
-/** What was measured and is no pass is told at length; what was not has a line. */
+/** Only an item that was measured and does not pass is printed at length; the others get one line. */
 const isMeasuredBlocker = ({ state, evidence }: GateItem): boolean =>
   state === 'fail' || ((state === 'error' || state === 'inconclusive') && evidence !== null)
 
-function groupsText({ groups, counts }: GateReport): string {
+function formatGroups({ groups, counts }: GateReport): string {
   const rows = groups.map(({ id, title, items, states }) => [
     id,
     title,
@@ -43,7 +43,7 @@ function groupsText({ groups, counts }: GateReport): string {
   return formatColumns([...rows, ['', 'all', String(counts.expected), formatStates(counts.states)]])
 }
 
-function listText(list: readonly GateItem[], style: Style): string {
+function formatItems(list: readonly GateItem[], style: Style): string {
   const rows = list.map(({ id, codes, detail, next }) => [
     id,
     next ?? '',
@@ -52,7 +52,7 @@ function listText(list: readonly GateItem[], style: Style): string {
   return `  ${formatState(list[0]?.state ?? '', style)} (${list.length})\n${formatColumns(rows)}`
 }
 
-const waivedText = (waived: readonly GateItem[], style: Style): string =>
+const formatWaived = (waived: readonly GateItem[], style: Style): string =>
   `  ${formatState('waived', style)} (${waived.length})\n${formatColumns(
     waived.map(({ id, waiver, valid_until, title }) => [
       id,
@@ -62,7 +62,7 @@ const waivedText = (waived: readonly GateItem[], style: Style): string =>
     ]),
   )}`
 
-function blockerText(item: GateItem, style: Style): string {
+function formatBlocker(item: GateItem, style: Style): string {
   const { id, state, title, codes, detail, evidence, why, remediation, owner, next } = item
   const say = (name: string, text: string | null): readonly string[] =>
     text === null || text === '' ? [] : [foldLine(`    ${name}: ${text}`, '      ')]
@@ -78,14 +78,14 @@ function blockerText(item: GateItem, style: Style): string {
   ].join('\n')
 }
 
-const generalFindings = ({ findings }: GateReport): readonly string[] => {
+const formatGeneralFindings = ({ findings }: GateReport): readonly string[] => {
   const own = findings.filter(({ subject }) => subject === 'gate')
   return own.length === 0
     ? []
     : [own.map(({ code, detail }) => foldLine(`  ${code}: ${detail}`, '    ')).join('\n')]
 }
 
-function lastText(report: GateReport, style: Style): string {
+function formatEnd(report: GateReport, style: Style): string {
   const { verdict, exitCode, exitName, expires_next, remeasure, next } = report
   const ends = expires_next.map(({ id, at }) => `${id} at ${at}`).join(', ')
   const rows = [

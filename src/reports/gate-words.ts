@@ -1,6 +1,6 @@
 import type { GateItem, GateReport } from '../core/report/types.ts'
 
-/** Each limit of an item that was measured and does not hold. */
+/** One line for each limit that was measured and does not hold. */
 export const measuredLines = ({ measured }: Pick<GateItem, 'measured'>): readonly string[] =>
   measured
     .filter(({ held, value }) => !held && value !== null)
@@ -11,7 +11,7 @@ export const measuredLines = ({ measured }: Pick<GateItem, 'measured'>): readonl
 export const isAccepted = ({ state }: Pick<GateItem, 'state'>): boolean =>
   state === 'pass' || state === 'waived'
 
-/** The states that keep an item from being accepted, as they are listed, the worst first. */
+/** The states of an item that is not accepted, worst first, in the order of the report. */
 export const BLOCKING = ['fail', 'error', 'inconclusive', 'stale', 'pending'] as const
 
 const WORDS: Readonly<Record<GateReport['verdict'], string>> = {
@@ -28,7 +28,7 @@ export const formatVerdictWord = ({ verdict, counts: { states } }: GateReport): 
     : WORDS[verdict]
 }
 
-/** What stands beside the verdict: until when, or how far it is. */
+/** The text after the verdict: its expiry for a go, else the number of accepted items. */
 export const formatVerdictRest = ({
   verdict,
   counts: { states, expected },
@@ -38,11 +38,11 @@ export const formatVerdictRest = ({
     ? `valid until ${valid_until ?? ''}`
     : `not ready to go: ${states.pass + states.waived} of ${expected} items are accepted`
 
-/** The verdict in words. */
+/** The verdict in one line. */
 export const formatVerdict = (report: GateReport): string =>
   `${formatVerdictWord(report)}, ${formatVerdictRest(report)}`
 
-/** `3 pass, 2 pending`: the states that there are. */
+/** `3 pass, 2 pending`: the states with a count above 0. */
 export const formatStates = (states: GateReport['counts']['states']): string =>
   Object.entries(states)
     .filter(([, count]) => count > 0)

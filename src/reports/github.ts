@@ -3,10 +3,10 @@ import { escapeForTerminal } from '../core/text/terminal.ts'
 import { type ReportCase, listCases } from './cases.ts'
 import { formatHeadline } from './words.ts'
 
-/** GitHub shows ten annotations of a kind for each step, and drops the rest without a word. */
+/** GitHub shows ten annotations of each kind a step and drops the rest silently. */
 const MOST = 9
 
-/** Workflow commands: an annotation for the worst of what did not pass, and how many more there are. */
+/** Workflow commands of GitHub Actions: an annotation for each of the worst cases, and the number of the others. */
 export function formatGithubReport(report: Report): string {
   const wanting = listCases(escapeForTerminal(report)).filter(({ passed }) => !passed)
   const worst = [...wanting].sort((a, b) => rank(a) - rank(b))

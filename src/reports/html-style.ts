@@ -1,4 +1,4 @@
-/** The whole style of the HTML report: no font, no picture, nothing from anywhere else. */
+/** The whole style of the HTML report. It loads no font, image or other resource. */
 export const STYLE = `
 :root { color-scheme: light dark; --line: #8884; --bad: #b3261e; --wait: #8a5a00; --good: #1b6e3c }
 @media (prefers-color-scheme: dark) { :root { --bad: #ff8a80; --wait: #ffc46b; --good: #7fd6a0 } }

@@ -12,12 +12,12 @@ import {
 import { STYLE } from './html-style.ts'
 import { formatHeadline } from './words.ts'
 
-/** HTML that is safe to put in a page. */
+/** HTML whose texts are escaped. */
 interface Html {
   readonly html: string
 }
 
-/** Puts texts into HTML: whatever is not `Html` is escaped, so that nothing from outside is markup. */
+/** Builds HTML from a template: escapes every text and number, and keeps `Html` as it is. */
 function markup(
   parts: TemplateStringsArray,
   ...held: readonly (Html | string | number | readonly Html[])[]
@@ -32,11 +32,11 @@ function markup(
 const escape = (text: string): string =>
   text.replaceAll(/[&<>"']/g, (one) => `&#${one.charCodeAt(0)};`)
 
-/** One file that asks nothing of the network and runs nothing: it can be mailed, opened from disk and printed. */
+/** A self-contained HTML file without network requests and scripts: it can be mailed, opened from disk and printed. */
 export function formatHtmlReport(report: Report): string {
   const shown = escapeForTerminal(report)
   const title = formatHeadline(shown)
-  // The policy lets in this one style and nothing else, whatever a text might try.
+  // The policy allows this one style and nothing else, even where an escape was missed.
   const digest = createHash('sha256').update(STYLE).digest('base64')
   const policy = `default-src 'none'; style-src 'sha256-${digest}'; base-uri 'none'; form-action 'none'`
   const page = markup`<!doctype html>
@@ -93,7 +93,7 @@ ${section('Accepted', accepted, false)}
 ${signaturesTable(report)}`
 }
 
-/** A list of terms; one without a text is left out. */
+/** A list of terms; leaves out a term without a text. */
 const facts = (rows: readonly (readonly [string, string | null])[]): Html =>
   markup`<dl>
 ${rows.flatMap(([name, text]) =>
@@ -193,7 +193,7 @@ ${
 
 const signaturesTable = ({ signatures }: GateReport): Html =>
   signatures.length === 0
-    ? markup`<p>Nobody's signature was verified.</p>`
+    ? markup`<p>No signature was verified.</p>`
     : table(
         ['role', 'person', 'signed at', 'attests', 'key'],
         signatures.map(({ role, person, signed_at, attests, kid }) => [
@@ -205,7 +205,7 @@ const signaturesTable = ({ signatures }: GateReport): Html =>
         ]),
       )
 
-/** Of a run that is no gate: every case, those that did not pass first. */
+/** The body for a report that is no gate report: every case, failed cases first. */
 function casesBody(title: string, cases: readonly ReportCase[]): Html {
   const sorted = [...cases.filter(({ passed }) => !passed), ...cases.filter(({ passed }) => passed)]
   return markup`<h1>${title}</h1>

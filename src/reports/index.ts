@@ -11,7 +11,7 @@ import { formatCheckReport } from './check-text.ts'
 import { formatGateReport } from './gate-text.ts'
 import { formatParityReport } from './parity-text.ts'
 
-/** One file a format. To add one: its file, its line, its golden file. */
+/** The reporter of each format. To add a format, add its file, its line here and its golden file. */
 export const REPORTERS = {
   text: formatTextReport,
   json: formatJsonReport,
@@ -24,6 +24,7 @@ export const REPORTERS = {
 
 export type Format = keyof typeof REPORTERS
 
+/** Escapes every text of the report for a terminal, then formats it by its kind. */
 export function formatTextReport(report: Report, style: Style): string {
   const shown = escapeForTerminal(report)
   if (shown.kind === 'gate') return formatGateReport(shown, style)

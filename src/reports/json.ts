@@ -1,6 +1,6 @@
 import type { Report } from '../core/report/types.ts'
 
-/** The list of a report is named after what it lists (page 9). */
+/** The JSON name of the list of items, by kind of report. */
 const LIST: Readonly<Record<Report['kind'], string>> = {
   parity_run: 'vectors',
   parity_exhaustive: 'cells',
@@ -31,6 +31,7 @@ const LIST: Readonly<Record<Report['kind'], string>> = {
   waiver_list: 'items',
 }
 
+/** The report as indented JSON; times stand last, so that two reports can be compared without them. */
 export function formatJsonReport(report: Report): string {
   const { items, ...rest } = report
   const { timing, ...facts } = 'timing' in rest ? rest : { ...rest, timing: undefined }

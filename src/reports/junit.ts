@@ -2,7 +2,7 @@ import type { Report } from '../core/report/types.ts'
 import { escapeUnits } from '../core/text/terminal.ts'
 import { type ReportCase, listCases } from './cases.ts'
 
-/** JUnit XML, one case for each item and control. What was not measured is a failure, never a skip. */
+/** JUnit XML, one case for each item and control. An item that was not measured is a failure, never a skip. */
 export function formatJunitReport(report: Report): string {
   const cases = listCases(report)
   const suites = [...new Set(cases.map(({ suite }) => suite))]
@@ -34,7 +34,7 @@ function suiteXml(suite: string, cases: readonly ReportCase[]): string {
   return [head, ...rows, '  </testsuite>'].join('\n')
 }
 
-// What XML 1.0 cannot hold at all (section 2.2) is shown as an escape.
+// XML 1.0, section 2.2 forbids these characters; the report shows them as escapes.
 const FORBIDDEN = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]|[\ud800-\udfff]/gu
 const escape = (text: string): string =>
   text

@@ -4,7 +4,7 @@ import { type ReportCase, listCases } from './cases.ts'
 import { formatStates } from './gate-words.ts'
 import { formatHeadline } from './words.ts'
 
-/** For a job summary or a pull request: the verdict, the groups, and what did not pass. */
+/** Markdown for a job summary or a pull request: verdict, groups, and the cases that did not pass. */
 export function formatMarkdownReport(report: Report): string {
   const shown = escapeForTerminal(report)
   const wanting = listCases(shown).filter(({ passed }) => !passed)
@@ -52,7 +52,7 @@ const casesTable = (cases: readonly ReportCase[]): string =>
     ]),
   )
 
-/** Text in a cell: nothing in it is markup, and no line ends it. */
+/** Escapes markup and line feeds of a text in a table cell. */
 const cell = (text: string): string =>
   text
     .replaceAll('&', '&amp;')

@@ -2,7 +2,7 @@ import Table from 'cli-table3'
 import { stripVTControlCharacters } from 'node:util'
 import { Chalk } from 'chalk'
 
-/** A state is always a word; colour only repeats it. */
+/** Colours of states. The state is also a word, so a reader without colour loses nothing. */
 const COLORS: Readonly<Record<string, 'green' | 'red' | 'yellow'>> = {
   pass: 'green',
   fail: 'red',
@@ -22,15 +22,15 @@ export function formatState(state: string, { color }: Style): string {
   return colorWord(state.replaceAll('_', ' ').toUpperCase(), state, { color })
 }
 
-/** A word of its own in the colour of a state. */
+/** Paints any word in the colour of a state. */
 export const colorWord = (word: string, state: string, { color }: Style): string =>
   new Chalk({ level: color ? 1 : 0 })[COLORS[state] ?? 'yellow'](word)
 
-/** How wide text may be (page 8). */
+/** Width of text in columns. */
 const WIDTH = 80
 const getWidth = (cell: string): number => stripVTControlCharacters(cell).length
 
-/** Breaks a line at its blanks, and begins each further one with the indent. A word alone may be too wide. */
+/** Folds a line at blanks and indents the following ones. A single word may exceed the width. */
 export function foldLine(line: string, indent: string): string {
   const [first = '', ...words] = line.trimStart().split(' ')
   const lines = [line.slice(0, line.length - line.trimStart().length) + first]
@@ -42,14 +42,14 @@ export function foldLine(line: string, indent: string): string {
   return lines.join('\n')
 }
 
-/** Columns without lines, two blanks in and between; the last one is folded where it is too wide. */
+/** Formats rows as columns without rules, indented and separated by two blanks; folds the last column to the width. */
 export function formatColumns(rows: readonly (readonly string[])[]): string {
   const first = rows[0] ?? []
   const before = first
     .slice(0, -1)
     .map((_, at) => Math.max(...rows.map((row) => getWidth(row[at] ?? ''))))
   const left = WIDTH - before.reduce((all, width) => all + width + 2, 2)
-  // A word is never cut, and what is left narrower than a word or two is better off unfolded.
+  // Words are never cut, and a column of 20 or less stays unfolded.
   const words = rows.flatMap((row) => (row.at(-1) ?? '').split(' '))
   const room = left > 20 ? Math.max(left, ...words.map(getWidth)) : null
   const none = Object.fromEntries(
@@ -79,7 +79,7 @@ export function formatColumns(rows: readonly (readonly string[])[]): string {
     .join('\n')
 }
 
-/** How a report is written: `color` is for terminals, and only text looks at it. */
+/** Options of a reporter; only the text format uses `color`. */
 export interface Style {
   readonly color: boolean
 }

@@ -8,11 +8,11 @@ import type {
 import { formatColumns, formatState, type Style } from './paint.ts'
 import { formatFinding } from './words.ts'
 
-/** How many cells that are not a pass are listed; the numbers are of all of them. */
+/** The most items that are listed; the counts are of all items. */
 const MOST_ITEMS = 20
 const MOST_FINDINGS = 9
 
-/** What a run counts. */
+/** The noun for the items of a run. */
 const NOUN: Readonly<Record<ParityReport['kind'], string>> = {
   parity_run: 'vectors',
   parity_exhaustive: 'cells',
@@ -22,19 +22,19 @@ const NOUN: Readonly<Record<ParityReport['kind'], string>> = {
 export function formatParityReport(report: ParityReport, style: Style): string {
   const parts = [
     `ff ${report.kind.replace('_', ' ')}`,
-    sidesText(report),
-    itemsText(report, style),
+    formatSides(report),
+    formatItems(report, style),
     ...wanting(report)
       .slice(0, MOST_ITEMS)
-      .map((item) => detailText(item, report)),
+      .map((item) => formatDetail(item, report)),
     ...generalFindings(report),
-    measuredText(report),
-    verdictText(report, style),
+    formatCounts(report),
+    formatResult(report, style),
   ]
   return `${parts.filter((part) => part !== '').join('\n\n')}\n`
 }
 
-function sidesText({ sides }: ParityReport): string {
+function formatSides({ sides }: ParityReport): string {
   const row = (name: string, { target, server }: ReportSide): string[] => [
     name,
     target,
@@ -46,8 +46,8 @@ function sidesText({ sides }: ParityReport): string {
 const wanting = ({ items }: ParityReport): readonly ReportItem[] =>
   items.filter(({ state }) => state !== 'pass' && state !== 'skipped' && state !== 'never_reached')
 
-/** Vectors are listed one by one; cells only where they are not a pass. */
-function itemsText(report: ParityReport, style: Style): string {
+/** Lists every vector, but of cells and requests only those that do not pass. */
+function formatItems(report: ParityReport, style: Style): string {
   const listed = report.kind === 'parity_run' ? report.items : wanting(report).slice(0, MOST_ITEMS)
   const more = report.kind === 'parity_run' ? 0 : wanting(report).length - listed.length
   if (listed.length === 0) return ''
@@ -57,7 +57,7 @@ function itemsText(report: ParityReport, style: Style): string {
   return more > 0 ? `${table}\n  and ${more} more` : table
 }
 
-function detailText({ id, detail }: ReportItem, report: ParityReport): string {
+function formatDetail({ id, detail }: ReportItem, report: ParityReport): string {
   const findings = report.findings.filter(
     ({ subject }) => subject === id || subject.startsWith(`${id}/`),
   )
@@ -95,7 +95,7 @@ const generalFindings = ({ findings }: ParityReport): readonly string[] => {
   return faults.length === 0 ? [] : [findingLines(faults).join('\n')]
 }
 
-function measuredText({ counts, coverage, controls, kind, rules = [] }: ParityReport): string {
+function formatCounts({ counts, coverage, controls, kind, rules = [] }: ParityReport): string {
   const dimensions = [...new Set(coverage.map(({ dimension }) => dimension))]
   const reached = dimensions.map((name) => {
     const lines = coverage.filter(({ dimension }) => dimension === name)
@@ -122,18 +122,18 @@ function measuredText({ counts, coverage, controls, kind, rules = [] }: ParityRe
   ])
 }
 
-function verdictText(
+function formatResult(
   { verdict, counts, kind, exitCode, exitName }: ParityReport,
   style: Style,
 ): string {
   const noun = NOUN[kind]
-  // Nobody knows what must come of a recorded request.
+  // A recorded request has no expected answer.
   const expectation = kind === 'parity_replay' ? '' : ' and as expected'
   const words = {
     pass: `Both sides decide ${counts.compared} of ${counts.expected} ${noun} alike${expectation && `,${expectation}`}.`,
     fail: `The sides do not decide all ${noun} alike${expectation}.`,
-    inconclusive: `Not all of it was measured, so it is no pass.`,
-    cancelled: `The run was ended before it was whole; what is above is a part.`,
+    inconclusive: `Not everything was measured, so this is not a pass.`,
+    cancelled: `The run was ended early; the report above is partial.`,
   }
   return `${formatState(verdict, style)}  ${words[verdict]}  exit ${exitCode} (${exitName})`
 }

@@ -1,7 +1,7 @@
 import type { Report } from '../core/report/types.ts'
 import { type ReportCase, listCases, getReportSource } from './cases.ts'
 
-/** SARIF 2.1.0: a rule for each thing that the run accounts for, whatever it came to, and a result for each that did not pass. */
+/** SARIF 2.1.0: a rule for each item and control, and a result for each that did not pass. */
 export function formatSarifReport(report: Report): string {
   const cases = listCases(report)
   const uri = getReportSource(report)

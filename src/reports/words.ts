@@ -1,7 +1,7 @@
 import type { Finding, Report } from '../core/report/types.ts'
 import { formatVerdict } from './gate-words.ts'
 
-/** A report in one line. */
+/** A report in one line: command, verdict, exit. */
 export function formatHeadline(report: Report): string {
   const { kind, exitCode, exitName } = report
   const verdict = report.kind === 'gate' ? formatVerdict(report) : report.verdict.toUpperCase()
@@ -18,13 +18,13 @@ const SIDES: Readonly<Record<string, string>> = {
 
 /** One finding in one line. */
 export function formatFinding({ code, sides, pointer, rule, left, right }: Finding): string {
-  const who = SIDES[sides ?? ''] ?? ''
-  if (code === 'comparer_fault') return 'the comparer got a pair wrong whose answer is known'
+  const side = SIDES[sides ?? ''] ?? ''
+  if (code === 'comparer_fault') return 'the comparer judged a pair with a known answer wrongly'
   if (code === 'nothing_decided') return 'every request was refused, so no decision was compared'
-  if (code === 'unanswered') return `${who} gave no answer: ${left ?? ''}`
+  if (code === 'unanswered') return `${side} gave no answer: ${left ?? ''}`
   const where = pointer === '' ? 'the whole answer' : pointer
   const what = `${where} (${rule ?? ''}): ${shown(left)} | ${shown(right)}`
-  return code === 'noise' ? `${who} differs from itself at ${what}` : `${who} at ${what}`
+  return code === 'noise' ? `${side} differs from itself at ${what}` : `${side} at ${what}`
 }
 
 const MOST = 120
