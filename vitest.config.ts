@@ -8,7 +8,7 @@ const SHARED = 'test/support/shared-server.ts'
 
 export default defineConfig({
   test: {
-    // Most of a test's time is spent waiting for processes: left to itself, vitest would leave a core idle.
+    // Tests mostly wait for processes, so vitest's default of one worker less than the cores leaves a core idle.
     maxWorkers: 2,
     testTimeout: 60_000,
     hookTimeout: 60_000,
@@ -27,7 +27,7 @@ export default defineConfig({
           name: 'unit',
           include: ['test/**/*.test.ts'],
           exclude: ['test/**/*.{int,e2e}.test.ts'],
-          // Nothing in these files outlives a test, so they can share a process.
+          // No state in these files outlives a test, so they can share a process.
           isolate: false,
         },
       },
@@ -41,7 +41,7 @@ export default defineConfig({
           name: 'e2e',
           include: ['test/**/*.e2e.test.ts'],
           globalSetup: ['test/support/build.ts', SHARED],
-          // The built program runs as Node loads it, not as vitest would change it.
+          // Node loads the built program itself, so vitest does not transform it.
           server: { deps: { external: [/\/dist\/(bin|src)\//] } },
         },
       },

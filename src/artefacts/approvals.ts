@@ -4,7 +4,7 @@ import { type LoadResult, parseShaped, type ArtefactPlace } from './load.ts'
 import type { ArtefactProblem } from './problem.ts'
 import { readTextFile } from './read-text.ts'
 
-/** Reads a file of approvals: of each ref, flag, tenant and user there is one. */
+/** Reads a file of approvals, at most one for each ref, flag, tenant and user. */
 export async function loadApprovals({
   path,
   shown,
@@ -17,12 +17,15 @@ function parseApprovals(text: string, file: string): LoadResult<readonly Approva
   const parsed = parseShaped('approvals', { text, shown: file })
   if (!parsed.ok) return parsed
   const { approvals } = parsed.loaded.value as { readonly approvals: readonly Approval[] }
-  const problems = ruleProblems(approvals, file)
+  const problems = findApprovalProblems(approvals, file)
   return problems.length > 0 ? { ok: false, problems } : { ok: true, loaded: approvals }
 }
 
-/** What the schema cannot say: days that there are, and no two that answer the same question. */
-function ruleProblems(approvals: readonly Approval[], file: string): readonly ArtefactProblem[] {
+/** Applies the rules beyond the schema: existing days, and no two approvals for the same question. */
+function findApprovalProblems(
+  approvals: readonly Approval[],
+  file: string,
+): readonly ArtefactProblem[] {
   const seen = new Set<string>()
   return approvals.flatMap((one, at) => {
     const { approval_ref, flag_key, tenant_id, user_id } = one

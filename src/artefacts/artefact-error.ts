@@ -1,7 +1,7 @@
 import type { ArtefactProblem } from './problem.ts'
 import { FfError } from '../errors.ts'
 
-/** One error for all that is wrong with the artefacts of a run: it cannot start. */
+/** One FfError `artefact_invalid` for all problems of the artefacts of a run, one detail line each. */
 export function toArtefactError(problems: readonly ArtefactProblem[]): FfError {
   const lines = problems.map(
     ({ file, pointer, code, detail }) =>
@@ -12,7 +12,7 @@ export function toArtefactError(problems: readonly ArtefactProblem[]): FfError {
     'artefact_invalid',
     `${files}: ${problems.length} problem${problems.length === 1 ? '' : 's'}, so nothing was measured.`,
     {
-      hint: 'Correct what is listed, then run `ff artefacts validate`.',
+      hint: 'Correct each listed place, then run `ff artefacts validate`.',
       details: lines,
     },
   )

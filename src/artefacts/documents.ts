@@ -2,7 +2,7 @@ import type { SignedDocuments, SignoffCrypto, SignoffDependencies } from '../cor
 import { validateSchema } from './schemas.ts'
 import type { ArtefactByKind } from './types.generated.ts'
 
-/** Documents that people's folders hold and the package does not, with the schema of each. */
+/** Documents of a team's folder that the package does not hold, with their schemas. */
 const DOCUMENTS = {
   trust: 'trust',
   trust_chain: 'trust-chain',
@@ -17,7 +17,7 @@ const DOCUMENTS = {
 export type DocumentKind = keyof typeof DOCUMENTS
 type DocumentTypes = Pick<ArtefactByKind, DocumentKind>
 
-/** Holds values to the schemas of the sign-off. */
+/** Validates a value by the schema of its kind; reports the first problem only. */
 export const checkDocumentShape: SignoffDependencies['shape'] = (kind, value) => {
   const [problem] = validateSchema(DOCUMENTS[kind], value, '')
   return problem === undefined
@@ -25,10 +25,10 @@ export const checkDocumentShape: SignoffDependencies['shape'] = (kind, value) =>
     : { ok: false, detail: `${problem.code} at ${problem.pointer || 'the root'}` }
 }
 
-/** What the schema says is what core takes it for; the compiler holds one to the other. */
+/** Casts nothing: it makes the compiler compare the generated type with the type of core. */
 const asCore = <K extends DocumentKind>(value: DocumentTypes[K]): SignedDocuments[K] => value
 
-/** What a sign-off is checked with: cryptography, and the schemas of the package. */
+/** The dependencies of sign-off checks: cryptography, and the schemas of the package. */
 export const createSignoffDependencies = (crypto: SignoffCrypto): SignoffDependencies => ({
   ...crypto,
   shape: checkDocumentShape,

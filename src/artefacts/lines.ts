@@ -6,21 +6,21 @@ import type { ArtefactCode } from './problem.ts'
 
 const CHUNK_BYTES = 262_144
 
-/** One line of a file, from 1 on: its text, or why it has none. */
+/** One line of a file, numbered from 1: its text, or the code of its problem. */
 export type TextLine =
   | { readonly line: number; readonly text: string }
   | { readonly line: number; readonly code: ArtefactCode; readonly text?: never }
 
-/** A file as far as it went when it was opened: what is appended later is not of it. */
+/** An open file with its size in bytes at that time; later appends are not read. */
 export interface RegularFile {
   readonly handle: FileHandle
   readonly size: number
 }
 
 /**
- * The lines of a file, without repairing anything, and never more of it in memory than a chunk and a line.
+ * Yields the lines of a file; holds at most one chunk and one line in memory.
  *
- * @param maxBytes of a longer line only that it is too long is told
+ * @param maxBytes limit of a line; a longer one has the code `line_too_long`
  */
 export async function* readTextLines(
   { handle, size }: RegularFile,
@@ -51,9 +51,9 @@ function toText({ bytes, tooLong }: ByteLine, line: number): TextLine {
 }
 
 /**
- * Opens what can be read twice.
+ * Opens a regular file, which can be read twice, unlike a pipe.
  *
- * @returns null for anything but a file @throws what the system says of the path
+ * @returns null for anything else @throws the system error of the path
  */
 export async function openRegularFile(path: string): Promise<RegularFile | null> {
   const handle = await openToRead(path)

@@ -8,12 +8,12 @@ import { readTextFile } from './read-text.ts'
 import { validateSchema } from './schemas.ts'
 import type { ArtefactByKind } from './types.generated.ts'
 
-/** Those that the package keeps one file of. */
+/** The kinds with one file in the package. */
 export type ArtefactKind = Exclude<
   keyof ArtefactByKind,
   Exclude<DocumentKind, 'waivers'> | 'replay_request'
 >
-/** Where the package keeps each artefact, and the schema it is held to. */
+/** The file in the package and the schema of each kind. */
 export const ARTEFACTS: Readonly<
   Record<ArtefactKind, { readonly file: string; readonly schema: string }>
 > = {
@@ -49,7 +49,7 @@ export const ARTEFACTS: Readonly<
 }
 export const KINDS = Object.keys(ARTEFACTS) as ArtefactKind[]
 
-/** An artefact that fits its schema: as plain values, and as it was written. */
+/** A valid artefact: as plain values, and as lossless JSON nodes. */
 export interface LoadedArtefact<K extends ArtefactKind> {
   readonly file: string
   readonly value: ArtefactByKind[K]
@@ -59,7 +59,7 @@ export type LoadResult<T> =
   | { readonly ok: true; readonly loaded: T }
   | { readonly ok: false; readonly problems: readonly ArtefactProblem[] }
 
-/** Where a file is, and what to call it in a report. */
+/** The path of a file, and its name in reports. */
 export interface ArtefactPlace {
   readonly path: string
   readonly shown: string
@@ -69,7 +69,7 @@ export const packagedArtefact = (root: string, kind: ArtefactKind): ArtefactPlac
   shown: ARTEFACTS[kind].file,
 })
 
-/** Reads one artefact: bytes, UTF-8, JSON, I-JSON, schema. Rules that a schema cannot say come after. */
+/** Reads one artefact and checks UTF-8, JSON, I-JSON (RFC 7493) and its schema, but no rules beyond the schema. */
 export async function loadArtefact<K extends ArtefactKind>(
   kind: K,
   place: ArtefactPlace,
@@ -79,7 +79,7 @@ export async function loadArtefact<K extends ArtefactKind>(
   return parseArtefact(kind, { text: read.text, shown: place.shown })
 }
 
-/** The same of a text that was read already. */
+/** Like `loadArtefact`, of a text. */
 export function parseArtefact<K extends ArtefactKind>(
   kind: K,
   text: ShownText,
@@ -94,7 +94,7 @@ interface ShownText {
   readonly text: string
   readonly shown: string
 }
-/** JSON, I-JSON and of a schema: as a plain value, and as it was written. */
+/** Parses a text as I-JSON and validates it by a schema: as a plain value, and as lossless nodes. */
 export function parseShaped(
   schema: string,
   { text, shown: file }: ShownText,

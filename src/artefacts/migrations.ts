@@ -10,9 +10,9 @@ export const MIGRATIONS_FOLDER = 'contracts/migrations'
 const NAME = /^(\d{4})_[a-z0-9_]+$/
 const PARTS = /^(?:(?!-- ff:).*\n)*-- ff:up\n([\s\S]*?)^-- ff:down\n([\s\S]*)$/m
 
-/** Reads `NNNN_name.sql` files, numbered from 1 without a gap, each with an up and a down part. */
+/** Reads the `NNNN_name.sql` files, numbered from 1 without a gap, each with an up and a down part. */
 export async function loadMigrations(root: string): Promise<LoadResult<readonly Migration[]>> {
-  // Where the folder is gone there are none, and the contract's rule names each that is missing.
+  // A missing folder has no migrations; the rules of the contract then report each missing one.
   const names = (await listOrEmpty(join(root, MIGRATIONS_FOLDER)))
     .filter((name) => name.endsWith('.sql'))
     .sort()
@@ -36,22 +36,22 @@ async function loadMigration(
   if (Number(NAME.exec(name)?.[1]) !== version) {
     return fail({
       code: 'migration_name_invalid',
-      detail: `the name of number ${version} begins ${String(version).padStart(4, '0')}_`,
+      detail: `the name of migration ${version} must begin with ${String(version).padStart(4, '0')}_`,
     })
   }
   const read = await readTextFile(join(root, shown), shown)
   if (!read.ok) return { ok: false, problems: [read.problem] }
-  const text = normalise(read.text)
+  const text = normalizeLineEnds(read.text)
   const [, up, down] = PARTS.exec(text) ?? []
   if (up === undefined || down === undefined) {
     return fail({
       code: 'migration_part_missing',
-      detail: 'it needs a part "-- ff:up" and after it one "-- ff:down"',
+      detail: 'it needs a part "-- ff:up" followed by a part "-- ff:down"',
     })
   }
   const checksum = createHash('sha256').update(text).digest('hex')
   return { ok: true, loaded: { version, name, checksum, up, down } }
 }
 
-/** The form that checksums are taken of: another editor's line ends are no edit. */
-const normalise = (text: string): string => `${text.replaceAll('\r\n', '\n').trimEnd()}\n`
+/** The text for the checksum: other line ends or trailing blanks do not count as an edit. */
+const normalizeLineEnds = (text: string): string => `${text.replaceAll('\r\n', '\n').trimEnd()}\n`

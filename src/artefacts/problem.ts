@@ -2,13 +2,14 @@ import type { ModeFaultCode } from '../core/auth/modes.ts'
 import type { WaiverFault } from '../core/gate/waivers.ts'
 import type { ProblemCode } from '../core/problem.ts'
 
-/** What is wrong with one place of an artefact. `schema_*` codes carry the JSON Schema keyword that was broken. */
+/** One problem at one place of an artefact. A `schema_*` code names the violated JSON Schema keyword. */
 export interface ArtefactProblem {
-  /** As it was named, or below the package's own folder. */
+  /** The path from the command line, or relative to the package. */
   readonly file: string
+  /** JSON Pointer (RFC 6901). */
   readonly pointer: string
   readonly code: ArtefactCode
-  /** The offending word, or what was expected; for people. */
+  /** The wrong value or the expected one, for people; may be empty. */
   readonly detail: string
 }
 

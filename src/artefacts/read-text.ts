@@ -3,14 +3,14 @@ import { readBounded } from '../files/read-bounded.ts'
 import { getErrorCode, isMissing } from '../files/read-or-null.ts'
 import type { ArtefactCode, ArtefactProblem } from './problem.ts'
 
-/** Forty times the largest artefact, and little enough that even hostile bytes are taken apart in a moment. */
+/** 4 MiB: forty times the largest artefact, and small enough to parse hostile bytes quickly. */
 export const MAX_ARTEFACT_BYTES = 4_194_304
 
 export type TextRead =
   | { readonly ok: true; readonly text: string }
   | { readonly ok: false; readonly problem: ArtefactProblem }
 
-/** Reads a file as UTF-8, bounded, without repairing anything: a wrong byte is a problem, not a U+FFFD. */
+/** Reads a file of at most `maxBytes` as UTF-8; an invalid byte is a problem, never replaced by U+FFFD. */
 export async function readTextFile(
   path: string,
   shown: string,
@@ -24,7 +24,7 @@ export async function readTextFile(
     const read = await readBounded(path, maxBytes)
     if (read.ok) return { ok: true, text: decodeUtf8(read.bytes) }
     return read.fault === 'not_a_file'
-      ? fail('file_unreadable', 'not a file')
+      ? fail('file_unreadable', 'not a regular file')
       : fail('file_too_large', `over ${maxBytes} bytes`)
   } catch (error) {
     const code = getErrorCode(error)

@@ -11,20 +11,20 @@ import { validateSchema } from './schemas.ts'
 import type { ReplayRequest } from './types.generated.ts'
 import { type Fixture, toDevHeaders, type VectorCredential } from './vectors.ts'
 
-/** More than a request with a hundred approvals needs. */
+/** Room for a request with a hundred approvals. */
 const MAX_LINE_BYTES = 65_536
 
-/** A recorded request with everything that is known of it. */
+/** A recorded request with its clock, environment, credential and approvals. */
 export interface RecordedRequest {
   readonly line: number
   readonly request: VectorQuestion
   readonly credential: VectorCredential
   readonly now: Instant
   readonly environment: Environment
-  /** Null where Admin cannot be reached. */
+  /** Null means that Admin is unreachable. */
   readonly approvals: readonly Approval[] | null
 }
-/** What is wrong with one place of one line. */
+/** One problem at one place of one line. */
 export interface LineProblem {
   readonly line: number
   readonly pointer: string
@@ -34,14 +34,14 @@ export type RecordedRequestLine =
   | { readonly recorded: RecordedRequest; readonly problems?: never }
   | { readonly problems: readonly LineProblem[]; readonly recorded?: never }
 
-/** Whom the requests are put to, and where a token is looked for. */
+/** Known fixtures, the kind of the sides, and the environment with live tokens. */
 export interface ReplayInputs {
   readonly fixtures: readonly Fixture[]
   readonly of: 'stores' | 'services'
   readonly env: Readonly<Record<string, string | undefined>>
 }
 
-/** Each line of a file of recorded requests, from its beginning; a line of blanks is none. */
+/** Yields each line of a file of recorded requests, parsed or with its problems; skips blank lines. */
 export async function* readRecordedRequests(
   file: RegularFile,
   terms: ReplayInputs,
@@ -66,7 +66,7 @@ function toRecorded(held: TextLine, terms: ReplayInputs): RecordedRequestLine {
   const value = nodeToValue(json.node)
   const misfits = validateSchema('replay-request', value, '')
   if (misfits.length > 0) return wrong(...misfits)
-  return built(value as ReplayRequest, line, { ...terms, wrong })
+  return buildRequest(value as ReplayRequest, line, { ...terms, wrong })
 }
 
 interface RequestBuilder extends ReplayInputs {
@@ -75,8 +75,12 @@ interface RequestBuilder extends ReplayInputs {
   ) => RecordedRequestLine
 }
 
-/** What a schema cannot say: times that exist, fixtures and tokens that are there, and what nobody can give a service. */
-function built(raw: ReplayRequest, line: number, building: RequestBuilder): RecordedRequestLine {
+/** Applies the rules beyond the schema: existing days, known fixtures, set tokens, and no clock or approvals for a service. */
+function buildRequest(
+  raw: ReplayRequest,
+  line: number,
+  building: RequestBuilder,
+): RecordedRequestLine {
   const { fixtures, wrong } = building
   const named = toFixture(raw)
   const fixture = fixtures.find(({ id }) => id === named) ?? null
@@ -86,16 +90,16 @@ function built(raw: ReplayRequest, line: number, building: RequestBuilder): Reco
       .filter(([, text]) => parseInstant(text) === undefined)
       .map(([pointer]) => ({ pointer, code: 'time_not_canonical' as const })),
     ...(unknown ? [{ pointer: '/credential/fixture', code: 'fixture_unknown' as const }] : []),
-    ...givenFaults(raw, building),
-    ...tokenFaults(raw, building),
+    ...findServiceMembers(raw, building),
+    ...findTokenFaults(raw, building),
   ]
   if (problems.length > 0) return wrong(...problems)
-  return { recorded: recordedFrom(raw, line, { fixture, token: toToken(raw, building) }) }
+  return { recorded: toRecordedRequest(raw, line, { fixture, token: toToken(raw, building) }) }
 }
 type LineFault = Pick<LineProblem, 'pointer' | 'code'>
 
-/** A service has a clock, an environment and approvals of its own. */
-const givenFaults = (raw: ReplayRequest, { of }: ReplayInputs): readonly LineFault[] =>
+/** A service has its own clock, environment and approvals, so a line for one must not set them. */
+const findServiceMembers = (raw: ReplayRequest, { of }: ReplayInputs): readonly LineFault[] =>
   (['now', 'environment', 'approvals'] as const)
     .filter((name) => of === 'services' && raw[name] !== undefined)
     .map((name) => ({ pointer: `/${name}`, code: 'given_to_a_service' }))
@@ -107,8 +111,8 @@ function toToken(raw: ReplayRequest, { env }: ReplayInputs): string | null {
   return name !== null && Object.hasOwn(env, name) ? (env[name] ?? null) : null
 }
 
-/** A store has no keys that a live token would be signed with. */
-function tokenFaults(raw: ReplayRequest, terms: ReplayInputs): readonly LineFault[] {
+/** The authenticator of a store has only test keys, so it cannot verify a live token. */
+function findTokenFaults(raw: ReplayRequest, terms: ReplayInputs): readonly LineFault[] {
   if (getTokenEnv(raw) === null) return []
   const pointer = '/credential/token_env'
   if (terms.of === 'stores') return [{ pointer, code: 'token_for_a_store' }]
@@ -118,14 +122,18 @@ function tokenFaults(raw: ReplayRequest, terms: ReplayInputs): readonly LineFaul
 const toFixture = ({ credential }: ReplayRequest): string | null =>
   credential != null && 'fixture' in credential ? credential.fixture : null
 
-function recordedFrom(raw: ReplayRequest, line: number, held: FixtureOrToken): RecordedRequest {
+function toRecordedRequest(
+  raw: ReplayRequest,
+  line: number,
+  held: FixtureOrToken,
+): RecordedRequest {
   const { fixture } = held
   const { flag_key, tenant_id = null, user_id = null, approval_ref = null } = raw.request
   return {
     line,
     request: { flag_key, tenant_id, user_id, approval_ref, request_id: raw.request.request_id },
     credential: toCredential(raw, held),
-    // The schema asks for one of the two.
+    // The schema requires one of the two.
     now: (raw.now ?? raw.recorded_at) as Instant,
     environment: raw.environment ?? fixture?.environment ?? 'prod',
     approvals: (raw.approvals ?? null) as readonly Approval[] | null,

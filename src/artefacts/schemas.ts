@@ -7,40 +7,40 @@ import type { ArtefactProblem } from './problem.ts'
 type Validator = ((value: unknown) => boolean) & { readonly errors?: readonly ErrorObject[] | null }
 const require = createRequire(import.meta.url)
 
-/** Holds a value to a schema. @returns every breach, in the order of the pointers; none means that the value fits */
+/** Validates a value by a schema. @returns every violation; empty for a valid value */
 export function validateSchema(
   schemaName: string,
   value: unknown,
   file: string,
 ): readonly ArtefactProblem[] {
-  const validate = compiled(schemaName)
+  const validate = loadValidator(schemaName)
   return validate(value) ? [] : (validate.errors ?? []).map((one) => toProblem(one, file))
 }
 
-/** Each was compiled when the program was built, and is loaded when it is first asked for. */
-function compiled(schemaName: string): Validator {
+/** Loads a validator, which the build compiled, on first use. */
+function loadValidator(schemaName: string): Validator {
   try {
     return require(`#schemas/${schemaName}`) as Validator
   } catch (cause) {
     throw new FfError(
       'artefact_invalid',
-      `The schema ${schemaName} cannot be used, so nothing was measured.`,
+      `Cannot load the schema ${schemaName}, so nothing was measured.`,
       {
-        hint: 'Install ff anew, or run `npm run build`: its own contracts are not whole.',
+        hint: 'Install ff again, or run `npm run build`: its compiled schemas are incomplete.',
         cause,
       },
     )
   }
 }
 
-/** What ajv says, as one of our own. */
+/** Converts an error of Ajv; the pointer of an unknown or missing member includes its name. */
 function toProblem(error: ErrorObject, file: string): ArtefactProblem {
   const params = error.params as { additionalProperty?: string; missingProperty?: string }
   const member = params.additionalProperty ?? params.missingProperty
   return {
     file,
     pointer: member === undefined ? error.instancePath : appendPointer(error.instancePath, member),
-    code: `schema_${error.keyword.replaceAll(/[A-Z]/g, (reply) => `_${reply.toLowerCase()}`)}`,
+    code: `schema_${error.keyword.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)}`,
     detail: error.message ?? '',
   }
 }

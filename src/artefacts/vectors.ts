@@ -9,7 +9,7 @@ import type {
   VectorQuestion,
 } from '../core/parity/vector.ts'
 import type { Approval } from '../core/evaluate/approvals.ts'
-import type { Credential as DoorCredential } from '../core/auth/types.ts'
+import type { Credential as AuthCredential } from '../core/auth/types.ts'
 import { decodeRow } from '../core/rows/decode-row.ts'
 import { type Instant, parseInstant } from '../core/rows/instant.ts'
 import {
@@ -26,9 +26,9 @@ import type { JwtFixtures, ParityTestMatrix } from './types.generated.ts'
 
 export type Fixture = JwtFixtures['fixtures'][number]
 type RawVector = ParityTestMatrix['vectors'][number]
-/** A credential with everything the door needs to judge it. */
-export interface VectorCredential extends DoorCredential {
-  /** Null where no fixture is named: then no token is there to verify. */
+/** A credential, with the fixture that the test authenticator verifies it by. */
+export interface VectorCredential extends AuthCredential {
+  /** Null without a fixture: then there is no token to verify. */
   readonly fixture: Fixture | null
 }
 export type RunnableVector = Vector<VectorCredential>
@@ -38,7 +38,7 @@ export interface BuiltVectors {
   readonly problems: readonly ArtefactProblem[]
 }
 
-/** Turns a matrix that fits its schema into vectors that can be run, and says what a schema cannot. */
+/** Turns a valid matrix into runnable vectors, and reports violations of the rules beyond the schema. */
 export function buildVectors(
   matrix: LoadedArtefact<'parity_test_matrix'>,
   fixtures: readonly Fixture[],
@@ -100,7 +100,7 @@ function buildVector(
     admin: given.admin,
   }
   const credential = resolveCredential(raw, fixtures, report)
-  const author = toAsker(credential, raw, report)
+  const author = deriveCaller(credential, raw, report)
   checkCovers(raw.covers, deriveCoverage(built, author, request), report)
   const { id, title, covers } = raw
   return {
@@ -165,7 +165,7 @@ function approval(
   return { ...raw, not_before: time('not_before'), expires_at: time('expires_at') }
 }
 
-/** Finds the fixture and holds it to the vector: one clock, one environment (page 9). */
+/** Finds the fixture; its clock and its environment must be those of the vector. */
 function resolveCredential(
   raw: RawVector,
   fixtures: readonly Fixture[],
@@ -199,8 +199,8 @@ export const toDevHeaders = ({
   scopes,
 })
 
-/** Who asks, read off the credential without judging it: the token's claims as they stand. */
-function toAsker(credential: VectorCredential, raw: RawVector, report: Report): VectorCaller {
+/** Derives the caller from the unverified claims of the token, the dev headers or the request. */
+function deriveCaller(credential: VectorCredential, raw: RawVector, report: Report): VectorCaller {
   const { token, dev_headers, fixture } = credential
   const dev = raw.given.environment === 'dev+H'
   if (token !== null && fixture !== null) {
@@ -226,18 +226,18 @@ function decodeClaims(token: string): { sub?: string; tid?: string } {
       tid?: string
     }
   } catch {
-    return {} // A token without readable claims names nobody; what the door makes of it is measured, not guessed.
+    return {} // Unreadable claims name no caller; the authenticator's answer to such a token is measured, not assumed.
   }
 }
 
 function checkCovers(said: RawVector['covers'], derived: VectorCoverage, report: Report): void {
   for (const name of Object.keys(derived) as (keyof VectorCoverage)[]) {
     if (said[name] !== derived[name])
-      report.add(`/covers/${name}`, 'covers_differs', `from its inputs: ${String(derived[name])}`)
+      report.add(`/covers/${name}`, 'covers_differs', `the inputs give ${String(derived[name])}`)
   }
 }
 
-/** Only for members that the schema requires. */
+/** The member must be one that the schema requires. */
 const member = (node: JsonNode, name: string): JsonNode =>
   (node as JsonObject).members.find(([held]) => held === name)?.[1] as JsonNode
 const items = (node: JsonNode): readonly JsonNode[] => (isJsonArray(node) ? node : [])

@@ -5,23 +5,23 @@ import type { ArtefactProblem } from '../problem.ts'
 
 type Contract = LoadedArtefact<'alert_rules'>
 
-/** Every id once, and every rule about metrics and labels that the service has. */
+/** Finds repeated ids, and rules on metrics or labels that the service does not have. */
 export function findAlertProblems({ file, value }: Contract): readonly ArtefactProblem[] {
   const { signals, rules } = value
   return [
-    ...repeated(
+    ...findRepeated(
       file,
       '/signals',
       signals.map(({ metric }) => metric),
     ),
-    ...repeated(
+    ...findRepeated(
       file,
       '/rules',
       rules.map(({ id }) => id),
     ),
     ...rules.flatMap((rule, at) =>
       listSelectors(rule).flatMap(([member, selector]) =>
-        faults(rule, selector, signals).map(([code, detail]): ArtefactProblem => ({
+        findFaults(rule, selector, signals).map(([code, detail]): ArtefactProblem => ({
           file,
           pointer: `${appendPointer('/rules', at)}/measure/${member}`,
           code,
@@ -32,7 +32,7 @@ export function findAlertProblems({ file, value }: Contract): readonly ArtefactP
   ]
 }
 
-const repeated = (
+const findRepeated = (
   file: string,
   where: string,
   ids: readonly string[],
@@ -53,7 +53,7 @@ function listSelectors({ measure }: Pick<AlertRule, 'measure'>): readonly [strin
 }
 
 type Fault = readonly [code: ArtefactProblem['code'], detail: string]
-function faults(
+function findFaults(
   { measure }: Pick<AlertRule, 'measure'>,
   { metric, labels }: Selector,
   signals: Contract['value']['signals'],
@@ -61,9 +61,9 @@ function faults(
   const signal = signals.find((one) => one.metric === metric)
   if (signal === undefined) return [['signal_unknown', metric]]
   const bucketless = measure.kind === 'quantile' && signal.type !== 'histogram'
-  const strange = Object.keys(labels).filter((name) => !signal.labels.includes(name))
+  const unknown = Object.keys(labels).filter((name) => !signal.labels.includes(name))
   return [
     ...(bucketless ? [['signal_has_no_buckets', metric] as const] : []),
-    ...strange.map((name) => ['label_unknown', name] as const),
+    ...unknown.map((name) => ['label_unknown', name] as const),
   ]
 }

@@ -9,19 +9,19 @@ type Fixtures = LoadedArtefact<'jwt_fixtures'>
 type Fixture = Fixtures['value']['fixtures'][number]
 type Expected = Fixture['expected']['prod']
 
-/** What page 2 asks of the contract and its fixtures beyond their schemas: a matrix that is whole and lets nobody in unproven. */
+/** Applies the rules beyond the schemas: a complete mode matrix that admits no unverified caller outside dev, and matching fixtures. */
 export const findAuthProblems = (
   contract: Contract,
   fixtures: Fixtures,
 ): readonly ArtefactProblem[] => [
-  ...matrixProblems(contract),
-  ...limitProblems(contract),
-  ...errorProblems(contract),
-  ...exampleProblems(contract, fixtures),
-  ...fixtureProblems(contract, fixtures),
+  ...findMatrixProblems(contract),
+  ...findLimitProblems(contract),
+  ...findErrorProblems(contract),
+  ...findExampleProblems(contract, fixtures),
+  ...findFixtureProblems(contract, fixtures),
 ]
 
-function matrixProblems({ file, value }: Contract): readonly ArtefactProblem[] {
+function findMatrixProblems({ file, value }: Contract): readonly ArtefactProblem[] {
   const { modes } = value
   const repeated = modes.flatMap(({ id }, at): ArtefactProblem[] =>
     modes.findIndex((one) => one.id === id) === at
@@ -34,8 +34,8 @@ function matrixProblems({ file, value }: Contract): readonly ArtefactProblem[] {
   return [...repeated, ...faults]
 }
 
-/** Pairs of which the first may not be more than the second. */
-function limitProblems({ file, value }: Contract): readonly ArtefactProblem[] {
+/** Compares limits in pairs; the first must not exceed the second. */
+function findLimitProblems({ file, value }: Contract): readonly ArtefactProblem[] {
   const { claims, keys, client, algorithms } = value
   const pairs: readonly (readonly [string, number, number])[] = [
     ['/claims/leeway_s', claims.leeway_s, claims.max_leeway_s],
@@ -47,27 +47,27 @@ function limitProblems({ file, value }: Contract): readonly ArtefactProblem[] {
     ['/client/timeout_ms', client.timeout_ms, client.cooldown_s * 1000],
   ]
   const tooMuch = pairs.filter(([, less, more]) => less > more)
-  const strange = algorithms.default.filter((one) => !algorithms.allowable.includes(one))
+  const unknown = algorithms.default.filter((one) => !algorithms.allowable.includes(one))
   return [
     ...tooMuch.map(([where, less, more]): ArtefactProblem => {
       return { file, pointer: where, code: 'limit_differs', detail: `${less} is more than ${more}` }
     }),
-    ...strange.map((detail): ArtefactProblem => {
+    ...unknown.map((detail): ArtefactProblem => {
       return { file, pointer: '/algorithms/default', code: 'limit_differs', detail }
     }),
   ]
 }
 
-/** The codes and statuses of the program and of the contract are the same ones. */
-function errorProblems({ file, value }: Contract): readonly ArtefactProblem[] {
+/** The contract must list each refusal code of the program with the same HTTP status. */
+function findErrorProblems({ file, value }: Contract): readonly ArtefactProblem[] {
   const said = new Map(value.errors.map(({ code, http }) => [code, http]))
   return Object.entries(AUTH_REFUSALS)
     .filter(([code, http]) => said.get(code as keyof typeof AUTH_REFUSALS) !== http)
     .map(([detail]) => ({ file, pointer: '/errors', code: 'error_differs' as const, detail }))
 }
 
-/** Each row has its examples, and they are of that row. */
-function exampleProblems(
+/** The fixtures that a mode row names must exist and name that row. */
+function findExampleProblems(
   { file, value }: Contract,
   fixtures: Fixtures,
 ): readonly ArtefactProblem[] {
@@ -83,8 +83,8 @@ function exampleProblems(
   )
 }
 
-/** A fixture says on its own what comes of it; that has to be what the row that it names says. */
-function fixtureProblems(
+/** The expected outcomes of a fixture must be those of the mode rows that it names. */
+function findFixtureProblems(
   contract: Contract,
   { file, value }: Fixtures,
 ): readonly ArtefactProblem[] {
@@ -97,10 +97,10 @@ function fixtureProblems(
       code,
       detail,
     })
-    const again = value.fixtures.findIndex(({ id }) => id === fixture.id) !== at
+    const isRepeated = value.fixtures.findIndex(({ id }) => id === fixture.id) !== at
     const own = fixture.expected[fixture.environment].row === fixture.row
     return [
-      ...(again ? [problem('', 'id_repeated', fixture.id)] : []),
+      ...(isRepeated ? [problem('', 'id_repeated', fixture.id)] : []),
       ...(own ? [] : [problem('/row', 'fixture_row_differs', fixture.row)]),
       ...ENVIRONMENTS.filter(
         (one) => !agrees(fixture.expected[one], rows.get(fixture.expected[one].row)),
@@ -109,7 +109,7 @@ function fixtureProblems(
   })
 }
 
-/** Warnings may be more than the row's, where a second row adds its own. */
+/** True when the outcomes match; a fixture may expect more warnings, since a second row adds its own. */
 function agrees(expected: Expected, row: ModeRow | undefined): boolean {
   if (row === undefined) return false
   const { outcome } = row

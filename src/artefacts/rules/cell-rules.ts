@@ -5,8 +5,8 @@ import type { LoadedArtefact } from '../load.ts'
 import type { ArtefactProblem } from '../problem.ts'
 
 /**
- * There are as many cells as the contract says, each really is the cell that its inputs make it, and the
- * oracle predicts each and nothing else.
+ * Checks the number of cells by the contract, the coverage of each cell by its inputs, and that the oracle predicts
+ * exactly these cells.
  */
 export function findCellProblems(
   { file, value }: LoadedArtefact<'oracle_cells'>,

@@ -11,12 +11,12 @@ type Contract = LoadedArtefact<'readiness_gate'>
 type Item = Checklist['value']['items'][number]
 type Floor = Contract['value']['items'][number]
 
-/** The contract lists as many items and groups as it says there are. */
+/** The contract must list as many items and groups as its counts say. */
 export function findGateContractProblems({ file, value }: Contract): readonly ArtefactProblem[] {
   const { counts, items, groups } = value
   return [
-    ...countProblems(file, counts, { items: items.length, groups: groups.length }),
-    ...repeated(items.map(({ id }) => id)).map(([at, detail]): ArtefactProblem => ({
+    ...findCountProblems(file, counts, { items: items.length, groups: groups.length }),
+    ...findRepeated(items.map(({ id }) => id)).map(([at, detail]): ArtefactProblem => ({
       file,
       pointer: appendPointer('/items', at),
       code: 'id_repeated',
@@ -25,7 +25,7 @@ export function findGateContractProblems({ file, value }: Contract): readonly Ar
   ]
 }
 
-/** A checklist has the contract's items, no more and no fewer, and loosens none of them. */
+/** A checklist must have exactly the contract's items, and no limit of one may be looser. */
 export function findChecklistProblems(
   { file, value }: Checklist,
   contract: Contract,
@@ -39,11 +39,11 @@ export function findChecklistProblems(
     detail,
   })
   return [
-    ...countProblems(file, counts, { items: value.items.length, groups: named.length }),
-    ...repeated(value.items.map(({ id }) => id)).map(([at, id]) =>
+    ...findCountProblems(file, counts, { items: value.items.length, groups: named.length }),
+    ...findRepeated(value.items.map(({ id }) => id)).map(([at, id]) =>
       add(appendPointer('/items', at), 'id_repeated', id),
     ),
-    ...repeated(named).map(([at, id]) => add(appendPointer('/groups', at), 'id_repeated', id)),
+    ...findRepeated(named).map(([at, id]) => add(appendPointer('/groups', at), 'id_repeated', id)),
     ...groups.filter((id) => !named.includes(id)).map((id) => add('/groups', 'group_missing', id)),
     ...floors
       .filter(({ id }) => !value.items.some((one) => one.id === id))
@@ -53,7 +53,7 @@ export function findChecklistProblems(
       const faults: readonly Fault[] =
         floor === undefined
           ? [['', 'item_unknown', item.id]]
-          : [...loosened(item, floor), ...ownFaults(item, must_agree)]
+          : [...findLoosened(item, floor), ...findItemFaults(item, must_agree)]
       return faults.map(([below, code, detail]) =>
         add(appendPointer('/items', at) + below, code, detail),
       )
@@ -61,7 +61,7 @@ export function findChecklistProblems(
   ]
 }
 
-function countProblems(
+function findCountProblems(
   file: string,
   wanted: { readonly items: number; readonly groups: number },
   found: { readonly items: number; readonly groups: number },
@@ -80,19 +80,19 @@ function countProblems(
     }))
 }
 
-const repeated = (ids: readonly string[]): readonly (readonly [number, string])[] =>
+const findRepeated = (ids: readonly string[]): readonly (readonly [number, string])[] =>
   ids.flatMap((id, at) => (ids.indexOf(id) === at ? [] : [[at, id] as const]))
 
 type Fault = readonly [below: string, code: ArtefactCode, detail: string]
-/** Page 3's table: `one` asks for less than `two`, and `no` for more than either. */
+/** The looser values of each: `one` needs one approval, `two` needs two, and `no` allows no waiver. */
 const LOOSER: Readonly<Record<Waivable, readonly Waivable[]>> = {
   no: ['one', 'two'],
   two: ['one'],
   one: [],
 }
 
-function loosened(item: Item, floor: Floor): readonly Fault[] {
-  // A team may put a command of its own in the place of a probe, where the item may be waived (page 3).
+function findLoosened(item: Item, floor: Floor): readonly Fault[] {
+  // A team may replace the probe of a waivable item by a command of its own.
   const ownCommand = item.kind === 'command' && floor.kind === 'probe' && floor.waivable !== 'no'
   const rows: readonly (readonly [boolean, Fault])[] = [
     [item.kind !== floor.kind && !ownCommand, ['/kind', 'kind_differs', floor.kind]],
@@ -119,8 +119,11 @@ function loosened(item: Item, floor: Floor): readonly Fault[] {
   ]
 }
 
-function ownFaults(item: Item, mustAgree: readonly Item['identity'][number][]): readonly Fault[] {
-  const strange = item.limits.flatMap(({ op, value, or_times }, at): Fault[] => {
+function findItemFaults(
+  item: Item,
+  mustAgree: readonly Item['identity'][number][],
+): readonly Fault[] {
+  const unordered = item.limits.flatMap(({ op, value, or_times }, at): Fault[] => {
     const number = typeof value === 'number'
     const good = op === 'equals' ? or_times === undefined : number
     return good ? [] : [[`/limits/${at}`, 'limit_has_no_order', op]]
@@ -129,11 +132,11 @@ function ownFaults(item: Item, mustAgree: readonly Item['identity'][number][]): 
     ...mustAgree
       .filter((field) => !item.identity.includes(field))
       .map((field): Fault => ['/identity', 'identity_incomplete', field]),
-    ...strange,
+    ...unordered,
   ]
 }
 
-/** Waivers that could apply if what was measured lets them: for waivable items, within the terms, not approved by their requester alone. */
+/** Finds waivers that can never apply: unknown or unwaivable items, terms too long, or only the requester's approval. */
 export function findWaiverProblems(
   { file, value }: LoadedArtefact<'waivers'>,
   checklist: Checklist,
@@ -141,7 +144,7 @@ export function findWaiverProblems(
 ): readonly ArtefactProblem[] {
   const { waivers } = value
   const times = waivers.flatMap(({ requested_at, expires_at }, at) =>
-    timeProblems(file, appendPointer('/waivers', at), { requested_at, expires_at }),
+    findTimeProblems(file, appendPointer('/waivers', at), { requested_at, expires_at }),
   )
   const rules = { items: checklist.value.items, policy: contract.value.waivers }
   const dated = waivers.map((one) => ({
@@ -150,7 +153,7 @@ export function findWaiverProblems(
     expires_at: one.expires_at as Instant,
   }))
   return [
-    ...repeated(waivers.map(({ id }) => id)).map(([at, detail]): ArtefactProblem => ({
+    ...findRepeated(waivers.map(({ id }) => id)).map(([at, detail]): ArtefactProblem => ({
       file,
       pointer: appendPointer('/waivers', at),
       code: 'id_repeated',
@@ -166,22 +169,22 @@ export function findWaiverProblems(
   ]
 }
 
-/** A window and a freeze that are spans, the window within the freeze. */
+/** The window and the freeze must end after they begin, and the window must lie within the freeze. */
 export function findPlanProblems({
   file,
   value,
 }: LoadedArtefact<'cutover_plan'>): readonly ArtefactProblem[] {
   const { window, freeze, admin } = value
   const order: readonly (readonly [boolean, string, string])[] = [
-    [window.from >= window.until, '/window/until', 'it does not lie after the beginning'],
-    [freeze.from >= freeze.until, '/freeze/until', 'it does not lie after the beginning'],
+    [window.from >= window.until, '/window/until', 'the end is not after the beginning'],
+    [freeze.from >= freeze.until, '/freeze/until', 'the end is not after the beginning'],
     [freeze.from > window.from, '/freeze/from', 'the freeze begins after the window'],
     [freeze.until < window.until, '/freeze/until', 'the freeze ends before the window'],
   ]
   return [
-    ...timeProblems(file, '/window', window),
-    ...timeProblems(file, '/freeze', freeze),
-    ...timeProblems(file, '/admin', { date: admin.date }),
+    ...findTimeProblems(file, '/window', window),
+    ...findTimeProblems(file, '/freeze', freeze),
+    ...findTimeProblems(file, '/admin', { date: admin.date }),
     ...order
       .filter(([broken]) => broken)
       .map(([, where, detail]): ArtefactProblem => ({
@@ -193,7 +196,7 @@ export function findPlanProblems({
   ]
 }
 
-const timeProblems = (
+const findTimeProblems = (
   file: string,
   parent: string,
   times: Readonly<Record<string, string>>,
@@ -211,7 +214,7 @@ export const findTriggerProblems = ({
   file,
   value,
 }: LoadedArtefact<'rollback_triggers'>): readonly ArtefactProblem[] =>
-  repeated(value.triggers.map(({ id }) => id)).map(([at, detail]) => ({
+  findRepeated(value.triggers.map(({ id }) => id)).map(([at, detail]) => ({
     file,
     pointer: appendPointer('/triggers', at),
     code: 'id_repeated',

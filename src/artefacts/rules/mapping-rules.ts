@@ -8,7 +8,7 @@ import type { ArtefactProblem } from '../problem.ts'
 const LISTS = ['flags', 'tenant_overrides', 'user_overrides'] as const
 type FoundProblem = Omit<ArtefactProblem, 'file'>
 
-/** A key is of a wildcard that is there, and a table says once what a value becomes. */
+/** A key must refer to an existing wildcard, and a value may stand once in a map. */
 export function findMappingProblems({
   file,
   value,

@@ -9,7 +9,7 @@ import type { ArtefactProblem } from '../problem.ts'
 type Matrix = LoadedArtefact<'parity_test_matrix'>
 type Contract = LoadedArtefact<'cutover_parity_matrix'>
 
-/** The gate's own matrix holds the vectors that the contract names and reaches every value of every dimension (page 1). */
+/** The packaged matrix must hold exactly the contract's vectors and cover every value of every dimension. */
 export function findGateMatrixProblems(
   { file, value }: Matrix,
   contract: Contract,
@@ -42,12 +42,12 @@ export function findGateMatrixProblems(
         at('coverage_missing', `no vector covers ${dimension} ${lost}`),
       ),
     ...TTL_STATES.filter((state) => !returned.has(state)).map((state) =>
-      at('coverage_missing', `no verified vector answers ttl_state ${state}`),
+      at('coverage_missing', `no verified vector expects ttl_state ${state}`),
     ),
   ]
 }
 
-/** Every field of the stored rows has a line in the contract, and no field has two. */
+/** Each field of the stored rows must have exactly one line in the contract. */
 export function findContractProblems({ file, value }: Contract): readonly ArtefactProblem[] {
   const lists = { decision: value.decision, ...value.rows }
   const repeated = Object.entries(lists).flatMap(([name, fields]) => {

@@ -7,7 +7,7 @@ import type { ArtefactProblem } from '../problem.ts'
 
 type Schema = LoadedArtefact<'persistence_schema'>
 
-/** The contract names the migrations that are there, the members that rows have, and no role it does not know. */
+/** The contract must name exactly the existing migrations and row members, and grant rights only to its roles. */
 export function findPersistenceProblems(
   schema: Schema,
   migrations: readonly Migration[],
@@ -36,12 +36,12 @@ export function findPersistenceProblems(
             },
           ],
     ),
-    ...unnamedColumns(schema),
-    ...unknownRoles(schema),
+    ...findUnnamedColumns(schema),
+    ...findUnknownRoles(schema),
   ]
 }
 
-function unnamedColumns({ file, value }: Schema): readonly ArtefactProblem[] {
+function findUnnamedColumns({ file, value }: Schema): readonly ArtefactProblem[] {
   return TABLE_NAMES.flatMap((table) => {
     const columns = value.tables[table]?.columns ?? {}
     return Object.keys(ROW_MEMBERS[table])
@@ -55,7 +55,7 @@ function unnamedColumns({ file, value }: Schema): readonly ArtefactProblem[] {
   })
 }
 
-function unknownRoles({ file, value }: Schema): readonly ArtefactProblem[] {
+function findUnknownRoles({ file, value }: Schema): readonly ArtefactProblem[] {
   return Object.entries(value.tables).flatMap(([table, { grants }]) =>
     Object.keys(grants)
       .filter((role) => !Object.hasOwn(value.roles, role))
