@@ -1,9 +1,8 @@
-// Writes contracts/prometheus_rules.json from contracts/alert_rules.json: `npm run alerts`. It is JSON, which is YAML, so
-// Prometheus takes it as one of its rule_files. With --check it writes nothing and fails where the file is not what
-// the rules say.
+// Writes contracts/prometheus_rules.json from contracts/alert_rules.json: `npm run alerts`. JSON is YAML, so Prometheus
+// reads the file as one of its rule_files. With --check it writes nothing and fails where the file is out of date.
 import { readFile, writeFile } from 'node:fs/promises'
 
-/** Each instance is judged by itself: one that is down must not hide behind nine that are up. */
+/** Rules apply to each instance: a failing one must not disappear in the sum of nine healthy ones. */
 const EACH = 'by (instance, job)'
 const WORST = { above: 'max', below: 'min' }
 const SIGN = { above: '>', below: '<' }
@@ -19,7 +18,7 @@ function selector({ metric, labels }, suffix = '') {
 const total = (of) => `sum ${EACH} (${selector(of)})`
 const rate = (of, window_s) => `sum ${EACH} (rate(${selector(of)}[${window_s}s]))`
 
-/** How Prometheus says what a rule looks at. */
+/** The PromQL expression of a measure. */
 const MEASURES = {
   value: ({ of }, op) => `${WORST[op]} ${EACH} (${selector(of)})`,
   share: ({ of, to }) => `${total(of)} / ${total(to)}`,
@@ -45,8 +44,6 @@ const made = `${JSON.stringify(file, null, 2)}\n`
 const target = at('prometheus_rules.json')
 if (!process.argv.includes('--check')) await writeFile(target, made)
 else if ((await readFile(target, 'utf8')) !== made) {
-  console.error(
-    'contracts/prometheus_rules.json is not what alert_rules.json says; run `npm run alerts`.',
-  )
+  console.error('contracts/prometheus_rules.json is out of date; run `npm run alerts`.')
   process.exitCode = 1
 }

@@ -1,5 +1,5 @@
-// Writes dist/schemas: a validator for each schema here, made by `npm run build`, because compiling them at each start
-// costs more than the rest of what a short command does.
+// Writes dist/schemas, a validator for each schema, as a part of `npm run build`: compiling them at each start would take
+// longer than the rest of a short command.
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { Ajv2020 } from 'ajv/dist/2020.js'

@@ -1,5 +1,5 @@
 // Writes src/artefacts/types.generated.ts from the schemas: `npm run types`. With --check it writes nothing
-// and fails where the file is not what the schemas say.
+// and fails where the file is out of date.
 import { readFile, writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { compile } from 'json-schema-to-typescript'
@@ -44,7 +44,7 @@ const umbrella = {
 const types = await compile(umbrella, 'ArtefactByKind', {
   cwd: fileURLToPath(new URL('.', import.meta.url)),
   bannerComment:
-    '// Made from contracts/schemas by `npm run types`. Change the schemas, not this file.',
+    '// Generated from contracts/schemas by `npm run types`. Change the schemas, not this file.',
   additionalProperties: false,
   strictIndexSignatures: false,
   ignoreMinAndMaxItems: true,
@@ -52,8 +52,6 @@ const types = await compile(umbrella, 'ArtefactByKind', {
 const made = await format(types, { ...(await resolveConfig(target)), parser: 'typescript' })
 if (!process.argv.includes('--check')) await writeFile(target, made)
 else if ((await readFile(target, 'utf8')) !== made) {
-  console.error(
-    'src/artefacts/types.generated.ts is not what contracts/schemas says; run `npm run types`.',
-  )
+  console.error('src/artefacts/types.generated.ts is out of date; run `npm run types`.')
   process.exitCode = 1
 }

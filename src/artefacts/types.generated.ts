@@ -1,15 +1,15 @@
-// Made from contracts/schemas by `npm run types`. Change the schemas, not this file.
+// Generated from contracts/schemas by `npm run types`. Change the schemas, not this file.
 
 /**
- * Fits the flag's value_type; I-JSON, in RFC 8785 form where it is stored.
+ * A value of the flag's value_type: I-JSON (RFC 7493), stored in RFC 8785 form.
  */
 export type FlagValue = boolean | string | number | {}
 /**
- * A row of ff.tenant_override: live, or a tombstone that keeps its revision alone.
+ * A row of ff.tenant_override: live, or a tombstone that keeps only its revision.
  */
 export type TenantOverrideRow = {
   /**
-   * A tenant id, a user id, or whoever made or changed a row.
+   * The id of a tenant, a user, or the author of a row.
    */
   tenant_id: string
   flag_key: string
@@ -21,11 +21,11 @@ export type TenantOverrideRow = {
    */
   expires_at?: string
   /**
-   * A tenant id, a user id, or whoever made or changed a row.
+   * The id of a tenant, a user, or the author of a row.
    */
   created_by: string
   /**
-   * A tenant id, a user id, or whoever made or changed a row.
+   * The id of a tenant, a user, or the author of a row.
    */
   updated_by: string
   revision: number
@@ -43,11 +43,11 @@ export type TenantOverrideRow = {
   deleted_at?: string
 } & (Live | Tombstone)
 /**
- * A row of ff.user_override: live, or a tombstone that keeps its revision alone.
+ * A row of ff.user_override: live, or a tombstone that keeps only its revision.
  */
 export type UserOverrideRow = {
   /**
-   * A tenant id, a user id, or whoever made or changed a row.
+   * The id of a tenant, a user, or the author of a row.
    */
   user_id: string
   flag_key: string
@@ -59,11 +59,11 @@ export type UserOverrideRow = {
    */
   expires_at?: string
   /**
-   * A tenant id, a user id, or whoever made or changed a row.
+   * The id of a tenant, a user, or the author of a row.
    */
   created_by: string
   /**
-   * A tenant id, a user id, or whoever made or changed a row.
+   * The id of a tenant, a user, or the author of a row.
    */
   updated_by: string
   revision: number
@@ -81,7 +81,7 @@ export type UserOverrideRow = {
   deleted_at?: string
 } & (Live1 | Tombstone1)
 /**
- * What the caller brings to the door: a fixture of vectors/jwt, dev headers, or nothing.
+ * The credential of the caller: a fixture of vectors/jwt, dev headers, or null.
  */
 export type Credential =
   | {
@@ -92,11 +92,11 @@ export type Credential =
     }
   | null
 /**
- * Items: A JWK as the endpoint serves it; hostile ones among them.
+ * Items: A JWK of the endpoint; some are hostile.
  */
 export type Keys = {}[]
 /**
- * One line of what ff parity replay reads: a request as it was recorded, and all that its answer may depend on but the rows.
+ * One line of the file for ff parity replay: a recorded request with every input of its answer except the rows.
  */
 export type ReplayRequest = {
   [k: string]: unknown
@@ -111,11 +111,11 @@ export type ReplayRequest = {
    */
   now?: string
   /**
-   * A column of the mode matrix: dev with the headers allowed, dev without, everything else.
+   * A column of the mode matrix: dev+H is dev with dev headers allowed, dev is without, prod is every other environment.
    */
   environment?: 'dev+H' | 'dev-H' | 'prod'
   /**
-   * A token of a live service is never in the line: token_env names the variable that holds it.
+   * A line never holds a token of a live service: token_env names the variable that holds it.
    */
   credential?:
     | Credential
@@ -123,23 +123,23 @@ export type ReplayRequest = {
         token_env: string
       }
   /**
-   * What Admin knows; where there is no list, Admin cannot be reached.
+   * The approvals of Admin; without a list Admin is unreachable.
    */
   approvals?: Approval[]
 }
 export type Ours = boolean | string | number | {}
 /**
- * JSON; where there is none, it counts as if nothing stood there.
+ * JSON; leave it out to treat the value as absent.
  */
 export type Ours1 = boolean | string | number | {}
 /**
- * What is not in it goes on as it is.
+ * Replacements by value; a value that is not listed stays unchanged.
  *
  * @minItems 1
  */
 export type ValueMap = Becomes[]
 /**
- * What the row has where nothing stands there; without it the row has none.
+ * The value where the source member is absent; without a default the row leaves the member out.
  */
 export type Ours2 = boolean | string | number | {}
 
@@ -169,7 +169,7 @@ export interface ArtefactByKind {
   incumbent_mapping: IncumbentMapping
 }
 /**
- * Vectors: inputs, and the whole envelope that both sides must answer with.
+ * Vectors: the inputs, and the whole envelope that both sides must answer.
  */
 export interface ParityTestMatrix {
   kind: 'parity_test_matrix'
@@ -194,7 +194,7 @@ export interface ParityTestMatrix {
        */
       now: string
       /**
-       * A column of the mode matrix: dev with the headers allowed, dev without, everything else.
+       * A column of the mode matrix: dev+H is dev with dev headers allowed, dev is without, prod is every other environment.
        */
       environment: 'dev+H' | 'dev-H' | 'prod'
       flags: FlagRow[]
@@ -252,17 +252,17 @@ export interface Tombstone1 {
   expires_at?: never
 }
 /**
- * An approval as Admin holds it.
+ * An approval of Admin.
  */
 export interface Approval {
   approval_ref: string
   flag_key: string
   /**
-   * A tenant id, a user id, or whoever made or changed a row.
+   * The id of a tenant, a user, or the author of a row.
    */
   tenant_id: string
   /**
-   * A tenant id, a user id, or whoever made or changed a row.
+   * The id of a tenant, a user, or the author of a row.
    */
   user_id: string
   /**
@@ -277,11 +277,11 @@ export interface Approval {
 }
 export interface DevHeaders {
   /**
-   * A tenant id, a user id, or whoever made or changed a row.
+   * The id of a tenant, a user, or the author of a row.
    */
   user_id?: string
   /**
-   * A tenant id, a user id, or whoever made or changed a row.
+   * The id of a tenant, a user, or the author of a row.
    */
   tenant_id?: string
   scopes: string[]
@@ -289,11 +289,11 @@ export interface DevHeaders {
 export interface EvaluationRequest {
   flag_key: string
   /**
-   * A tenant id, a user id, or whoever made or changed a row.
+   * The id of a tenant, a user, or the author of a row.
    */
   tenant_id?: string
   /**
-   * A tenant id, a user id, or whoever made or changed a row.
+   * The id of a tenant, a user, or the author of a row.
    */
   user_id?: string
   approval_ref?: string
@@ -421,13 +421,13 @@ export interface Expected {
   }
 }
 /**
- * Every field of the envelope and of the stored rows: must it match, must it differ, may it differ, and why.
+ * Every field of the envelope and of the stored rows: whether it must match, must differ or may differ, and why.
  */
 export interface CutoverParityMatrix {
   kind: 'cutover_parity_matrix'
   schemaVersion: 1
   /**
-   * The vectors that the gate's own matrix must hold, no more and no fewer.
+   * The ids of exactly the vectors that the packaged matrix must hold.
    */
   vectors: {
     /**
@@ -474,7 +474,7 @@ export interface CutoverParityMatrix {
   }
 }
 /**
- * The canonical DDL: what `ff migrate verify` holds a live catalogue to, on every supported version.
+ * The canonical DDL, which `ff migrate verify` compares with a live catalogue of every supported version.
  */
 export interface PersistenceSchema {
   kind: 'persistence_schema'
@@ -515,7 +515,7 @@ export interface PersistenceSchema {
           nullable: boolean
           default?: string
           /**
-           * Where the file store keeps it: a row line of the snapshot, or a log line; null where the file has none.
+           * The place in the file store: a row line of the snapshot, or a log line; null for a column without a place there.
            */
           file_pointer: string | null
         }
@@ -541,7 +541,7 @@ export interface PersistenceSchema {
   }
 }
 /**
- * Who is let in, as what, and on which ground: the mode matrix, and every number of the way to a verified token.
+ * The mode matrix, which maps a credential to an auth mode or a refusal, and every limit of token verification.
  */
 export interface JwksIntegrationNotes {
   kind: 'jwks_integration_notes'
@@ -550,7 +550,7 @@ export interface JwksIntegrationNotes {
     /**
      * @minItems 1
      *
-     * Items: RFC 7518 and RFC 8037; asymmetric ones alone.
+     * Items: An asymmetric algorithm of RFC 7518 or RFC 8037.
      */
     default: (
       | 'RS256'
@@ -567,7 +567,7 @@ export interface JwksIntegrationNotes {
     /**
      * @minItems 1
      *
-     * Items: RFC 7518 and RFC 8037; asymmetric ones alone.
+     * Items: An asymmetric algorithm of RFC 7518 or RFC 8037.
      */
     allowable: (
       | 'RS256'
@@ -618,7 +618,7 @@ export interface JwksIntegrationNotes {
    */
   errors: {
     /**
-     * Why a credential was refused; src/core/auth/types.ts has the HTTP status of each.
+     * Why a credential was refused; jwks_integration_notes.json lists the HTTP status of each.
      */
     code:
       | 'token_malformed'
@@ -652,7 +652,7 @@ export interface JwksIntegrationNotes {
      */
     when: {
       /**
-       * What was found out about a credential, before anybody says what follows from it.
+       * The result of verifying a credential, before the matrix maps it to an outcome.
        */
       condition:
         | 'verified'
@@ -681,7 +681,7 @@ export interface JwksIntegrationNotes {
       /**
        * @minItems 1
        *
-       * Items: A column of the mode matrix: dev with the headers allowed, dev without, everything else.
+       * Items: A column of the mode matrix: dev+H is dev with dev headers allowed, dev is without, prod is every other environment.
        */
       environments: ('dev+H' | 'dev-H' | 'prod')[]
     }[]
@@ -702,7 +702,7 @@ export interface JwksIntegrationNotes {
         }
       | {
           /**
-           * Why a credential was refused; src/core/auth/types.ts has the HTTP status of each.
+           * Why a credential was refused; jwks_integration_notes.json lists the HTTP status of each.
            */
           refused:
             | 'token_malformed'
@@ -730,7 +730,7 @@ export interface JwksIntegrationNotes {
   }[]
 }
 /**
- * Credentials for the vectors and the mode matrix, made by vectors/jwt/make.mjs: each with its clock, what the JWKS endpoint does, and what must come of it in each environment.
+ * Credentials for the vectors and the mode matrix, written by vectors/jwt/make.mjs: each with its clock, the behaviour of the JWKS endpoint, and the expected outcome in each environment.
  */
 export interface JwtFixtures {
   kind: 'jwt_fixtures'
@@ -738,7 +738,7 @@ export interface JwtFixtures {
   issuer: string
   audience: string
   /**
-   * FF_DEV_SCOPES for all of them.
+   * FF_DEV_SCOPES for all fixtures.
    */
   dev_scopes: string[]
   /**
@@ -748,11 +748,11 @@ export interface JwtFixtures {
     id: string
     title: string
     /**
-     * The row that this is the example of, in its environment.
+     * The mode row that this fixture is an example of, in its environment.
      */
     row: string
     /**
-     * A column of the mode matrix: dev with the headers allowed, dev without, everything else.
+     * A column of the mode matrix: dev+H is dev with dev headers allowed, dev is without, prod is every other environment.
      */
     environment: 'dev+H' | 'dev-H' | 'prod'
     /**
@@ -786,7 +786,7 @@ export interface JwtFixtures {
         | {
             row: string
             /**
-             * Why a credential was refused; src/core/auth/types.ts has the HTTP status of each.
+             * Why a credential was refused; jwks_integration_notes.json lists the HTTP status of each.
              */
             refused:
               | 'token_malformed'
@@ -830,7 +830,7 @@ export interface JwtFixtures {
         | {
             row: string
             /**
-             * Why a credential was refused; src/core/auth/types.ts has the HTTP status of each.
+             * Why a credential was refused; jwks_integration_notes.json lists the HTTP status of each.
              */
             refused:
               | 'token_malformed'
@@ -874,7 +874,7 @@ export interface JwtFixtures {
         | {
             row: string
             /**
-             * Why a credential was refused; src/core/auth/types.ts has the HTTP status of each.
+             * Why a credential was refused; jwks_integration_notes.json lists the HTTP status of each.
              */
             refused:
               | 'token_malformed'
@@ -911,7 +911,7 @@ export interface Script {
     | 'not_json'
   keys: Keys
   /**
-   * What the endpoint did when the set was first asked for, so many seconds before the token came.
+   * The behaviour of the endpoint at the first fetch of the key set, and the number of seconds from that fetch to the token.
    */
   before?: {
     behaviour:
@@ -929,7 +929,7 @@ export interface Script {
   }
 }
 /**
- * What the oracle of test/oracle predicts for each cell: the whole envelope but flag_key and request_id, which are the cell's, and backing_state, which is the side's. Written by the oracle, never by the core.
+ * The prediction of the oracle in test/oracle for each cell: the whole envelope without flag_key and request_id of the cell and backing_state of the side. The oracle writes it, never the core.
  */
 export interface OracleCells {
   kind: 'oracle_cells'
@@ -1065,7 +1065,7 @@ export interface OracleCells {
   }
 }
 /**
- * contracts/readiness_gate.json: how many items there are, and what of each a checklist may not loosen.
+ * contracts/readiness_gate.json: the number of items, and the members of each that a checklist may not loosen.
  */
 export interface ReadinessGate {
   kind: 'readiness_gate'
@@ -1079,7 +1079,7 @@ export interface ReadinessGate {
    */
   groups: string[]
   /**
-   * What every item's evidence has to share, wherever it was measured.
+   * The identity fields that the evidence of every item must share, wherever it was measured.
    *
    * @minItems 1
    */
@@ -1104,26 +1104,26 @@ export interface ReadinessGate {
     id: string
     kind: 'probe' | 'probe_and_attestation' | 'signature' | 'command'
     /**
-     * ISO 8601, whole hours or days alone.
+     * ISO 8601 duration in whole hours or whole days.
      */
     max_age: string
     /**
-     * By nobody, by the platform lead, by both leads.
+     * no: cannot be waived. one: by the platform lead. two: by both leads.
      */
     waivable: 'no' | 'one' | 'two'
     attest_role: ('platform-lead' | 'security-lead') | null
     /**
-     * What is cut over, its staging, or scratch on loopback.
+     * The target of the cutover, its staging, or a scratch target on loopback.
      */
     where: 'target' | 'staging' | 'scratch'
     /**
-     * What the signer has to name: groups, and waivers for each waiver.
+     * The attestations of the signer: group letters, and waivers for each waiver.
      */
     attests: string[]
   }[]
 }
 /**
- * checklists/cutover_readiness_checklist.json: what has to hold, by which measure, before the cutover.
+ * checklists/cutover_readiness_checklist.json: the items that must hold before the cutover, and how each is measured.
  */
 export interface CutoverReadinessChecklist {
   kind: 'cutover_readiness_checklist'
@@ -1151,7 +1151,7 @@ export interface CutoverReadinessChecklist {
     limits: Limit[]
     min_sample: number
     /**
-     * ISO 8601, whole hours or days alone.
+     * ISO 8601 duration in whole hours or whole days.
      */
     max_age: string
     /**
@@ -1171,17 +1171,17 @@ export interface CutoverReadinessChecklist {
       name: string
       run: 'with_probe' | 'selftest'
       /**
-       * ISO 8601, whole hours or days alone.
+       * ISO 8601 duration in whole hours or whole days.
        */
       max_age: string
     }
     /**
-     * By nobody, by the platform lead, by both leads.
+     * no: cannot be waived. one: by the platform lead. two: by both leads.
      */
     waivable: 'no' | 'one' | 'two'
     attest_role: ('platform-lead' | 'security-lead') | null
     /**
-     * What is cut over, its staging, or scratch on loopback.
+     * The target of the cutover, its staging, or a scratch target on loopback.
      */
     where: 'target' | 'staging' | 'scratch'
     effect: 'observe' | 'write' | 'disrupt'
@@ -1198,7 +1198,7 @@ export interface Probe {
   }
 }
 /**
- * A bound on a measured value; with or_times the looser of value and factor x measure.
+ * A limit of a measured value; with or_times the looser of value and factor x measure applies.
  */
 export interface Limit {
   measure: string
@@ -1211,7 +1211,7 @@ export interface Limit {
   }
 }
 /**
- * The plan of one cutover: what, when, who, and where the Admin service stands.
+ * The plan of one cutover: database, times, people, and the state of the Admin service.
  */
 export interface CutoverPlan {
   kind: 'cutover_plan'
@@ -1220,7 +1220,7 @@ export interface CutoverPlan {
   attempt: number
   environment: string
   /**
-   * system_identifier/oid/schema of the database that is cut over to.
+   * system_identifier/oid/schema of the database that takes over.
    */
   database: string
   window: {
@@ -1265,7 +1265,7 @@ export interface CutoverPlan {
   runbook_digest: string
 }
 /**
- * When to switch back, and who does it.
+ * The conditions for switching back, and the people who do it.
  */
 export interface RollbackTriggers {
   kind: 'rollback_triggers'
@@ -1284,7 +1284,7 @@ export interface RollbackTriggers {
   }[]
 }
 /**
- * Commands of a team in place of probes: each is put into the checklist item that it names.
+ * Commands of a team that replace probes: each goes into the checklist item that it names.
  */
 export interface TeamCommands {
   kind: 'team_commands'
@@ -1321,7 +1321,7 @@ export interface Params {
   timeout_s: number
 }
 /**
- * The metrics of a service, and when somebody is to be told of them.
+ * The metrics of the service, and the rules that alert on them.
  */
 export interface AlertRules {
   kind: 'alert_rules'
@@ -1334,7 +1334,7 @@ export interface AlertRules {
     type: 'counter' | 'gauge' | 'histogram'
     labels: string[]
     /**
-     * Whether something can happen that changes it: a limit stays as it is.
+     * Whether requests or faults can change the metric; false for a configured limit.
      */
     moves: boolean
   }[]
@@ -1388,13 +1388,13 @@ export interface Selector {
   }
 }
 /**
- * trust.json: whose signatures count, until when. A file of its bytes is named from outside by FF_TRUST_SHA256; version n+1 is signed by both roles of n.
+ * trust.json: the keys whose signatures count, and until when. FF_TRUST_SHA256 pins the bytes of the file; both roles of version n sign version n+1.
  */
 export interface Trust {
   kind: 'trust'
   schemaVersion: 1
   /**
-   * Only up, by one.
+   * Increases by one with each version.
    */
   version: number
   /**
@@ -1407,7 +1407,7 @@ export interface Trust {
    */
   signers: Signer[]
   /**
-   * Both, always.
+   * Always both roles.
    *
    * @minItems 2
    * @maxItems 2
@@ -1420,7 +1420,7 @@ export interface Trust {
    */
   runners: Runner[]
   /**
-   * May be stricter than the rules, never laxer.
+   * May be stricter than the rules, never looser.
    */
   waiver_policy: {
     max_active: number
@@ -1456,7 +1456,7 @@ export interface Trust {
 }
 export interface Signer {
   /**
-   * A tenant id, a user id, or whoever made or changed a row.
+   * The id of a tenant, a user, or the author of a row.
    */
   person: string
   name: string
@@ -1476,7 +1476,7 @@ export interface Signer {
   until: string
 }
 /**
- * A public key and nothing else.
+ * A public key without private members.
  */
 export interface Jwk {
   kty: 'OKP'
@@ -1500,7 +1500,7 @@ export interface Runner {
   until: string
 }
 /**
- * trust-chain.json: every version of the trust file, each but the first signed by both roles of the one before.
+ * trust-chain.json: every version of the trust file; both roles of a version sign the next one.
  */
 export interface TrustChain {
   kind: 'trust_chain'
@@ -1512,7 +1512,7 @@ export interface TrustChain {
   links: SignoffEnvelope[]
 }
 /**
- * JWS General JSON (RFC 7515, 7.2.1) without an unprotected header: signoff.json, and each step of the trust file. No signature yet is an empty list.
+ * JWS General JSON (RFC 7515, section 7.2.1) without an unprotected header: signoff.json, and each version of the trust file. The list of signatures is empty before the first one.
  */
 export interface SignoffEnvelope {
   payload: string
@@ -1526,7 +1526,7 @@ export interface Signature {
   signature: string
 }
 /**
- * The protected header of one signature: who signs, as what, when, and what they attest.
+ * The protected header of one signature: the person, the role, the time and the attestations.
  */
 export interface SignoffHeader {
   alg: 'Ed25519'
@@ -1542,7 +1542,7 @@ export interface SignoffHeader {
   crit: 'ff'[]
   ff: {
     /**
-     * A tenant id, a user id, or whoever made or changed a row.
+     * The id of a tenant, a user, or the author of a row.
      */
     person: string
     name: string
@@ -1559,12 +1559,12 @@ export interface SignoffHeader {
   }
 }
 /**
- * An in-toto Statement v1, made canonical by RFC 8785: what people sign.
+ * The statement that the leads sign: an in-toto Statement v1 in RFC 8785 form.
  */
 export interface SignoffStatement {
   _type: 'https://in-toto.io/Statement/v1'
   /**
-   * Bound. SHA-256 of the bytes of each file; a file that is not there counts as empty.
+   * Bound. SHA-256 of the bytes of each file; a missing file counts as empty.
    *
    * @minItems 1
    * @maxItems 8
@@ -1580,13 +1580,13 @@ export interface SignoffStatement {
     decision: 'go' | 'no-go'
     identity: Identity
     /**
-     * Bound. The items that were accepted when this was prepared; those that are the signatures themselves are not among them.
+     * Bound. The items that were accepted when the statement was prepared, without the items that the signatures themselves fulfil.
      */
     accepted: {
       [k: string]: 'pass' | 'waived'
     }
     /**
-     * Recorded, not bound: later evidence may take its place. The head of the evidence log, the digest of the bundle, and its records.
+     * Recorded, not bound: later evidence may replace it. The head of the evidence log, the digest of the bundle, and its records.
      */
     seen: {
       head: {
@@ -1621,7 +1621,7 @@ export interface SignoffStatement {
   }
 }
 /**
- * The identity of evidence (page 9), every member of it known: nobody signs for what could not be told.
+ * The identity of the evidence. Every member must be known, since a signature must not cover an unknown identity.
  */
 export interface Identity {
   environment: string
@@ -1634,7 +1634,7 @@ export interface Identity {
   checklist_digest: string
 }
 /**
- * Waivers: each for one item, until a day, within a bound.
+ * Waivers, each for one item, until a time and within a limit.
  */
 export interface Waivers {
   kind: 'waivers'
@@ -1678,20 +1678,20 @@ export interface Waivers {
        */
       kid: string
       /**
-       * Compact JWS, Ed25519, by this person over the waiver without its approvals.
+       * Compact JWS (Ed25519) of this person over the waiver without its approvals.
        */
       jws: string
     }[]
   }[]
 }
 /**
- * A person's key at rest: scrypt (RFC 7914) and AES-256-GCM; everything but the sealed bytes is authenticated with them.
+ * The encrypted key of a person: scrypt (RFC 7914) and AES-256-GCM. The other members are authenticated with the sealed bytes.
  */
 export interface KeyFile {
   kind: 'key_file'
   schemaVersion: 1
   /**
-   * A tenant id, a user id, or whoever made or changed a row.
+   * The id of a tenant, a user, or the author of a row.
    */
   person: string
   name: string
@@ -1712,18 +1712,18 @@ export interface KeyFile {
     iv: string
   }
   /**
-   * The private key (PKCS#8, DER), encrypted, and the tag of 16 bytes.
+   * The encrypted private key (PKCS#8, DER), followed by the tag of 16 bytes.
    */
   sealed: string
 }
 /**
- * What ff key show prints: all that a trust file needs of a person or a runner.
+ * The output of ff key show: the members that a trust file needs of a person or a runner.
  */
 export interface PublicKey {
   kind: 'public_key'
   schemaVersion: 1
   /**
-   * A tenant id, a user id, or whoever made or changed a row.
+   * The id of a tenant, a user, or the author of a row.
    */
   person: string
   name: string
@@ -1734,7 +1734,7 @@ export interface PublicKey {
   jwk: Jwk
 }
 /**
- * decision.json: all that a third party needs to come to the verdict again. Its trust file counts only under a pin from elsewhere.
+ * decision.json: every input that a third party needs to reproduce the verdict. Its trust file counts only under a pin from another source.
  */
 export interface DecisionFile {
   kind: 'gate_decision'
@@ -1745,12 +1745,12 @@ export interface DecisionFile {
    */
   decided_at: string
   /**
-   * The report as ff gate wrote it.
+   * The report of ff gate.
    */
   verdict: {}
   identity: Identity1
   /**
-   * Each file as it was, byte for byte; null where there was none.
+   * The bytes of each file; null for a missing file.
    */
   files: {
     checklist: string | null
@@ -1775,23 +1775,23 @@ export interface Identity1 {
   checklist_digest: string | null
 }
 /**
- * Where flags and overrides stand in the JSON file of another service, and how their members become ours: a closed table, for ff import --mapping. A member is read, then map, as and prefix are applied in this order; what comes of it is held to page 1.
+ * Maps the JSON file of another service to flags and overrides, for ff import --mapping. The import reads a member, then applies map, as and prefix in this order; the resulting row must fit the schema of its table.
  */
 export interface IncumbentMapping {
   kind: 'incumbent_mapping'
   schemaVersion: 1
   /**
-   * Whose file this is the mapping of.
+   * The service whose file this maps.
    */
   title: string
   /**
-   * Where flags stand.
+   * The places of flags.
    *
    * @minItems 1
    */
   flags: {
     /**
-     * Where the entries stand: each place that it matches makes one row.
+     * The pattern of the entries: each match makes one row.
      */
     at: string
     members: {
@@ -1810,11 +1810,11 @@ export interface IncumbentMapping {
     }
   }[]
   /**
-   * Where overrides of tenants stand.
+   * The places of tenant overrides.
    */
   tenant_overrides: {
     /**
-     * Where the entries stand: each place that it matches makes one row.
+     * The pattern of the entries: each match makes one row.
      */
     at: string
     members: {
@@ -1833,11 +1833,11 @@ export interface IncumbentMapping {
     }
   }[]
   /**
-   * Where overrides of users stand.
+   * The places of user overrides.
    */
   user_overrides: {
     /**
-     * Where the entries stand: each place that it matches makes one row.
+     * The pattern of the entries: each match makes one row.
      */
     at: string
     members: {
@@ -1856,30 +1856,30 @@ export interface IncumbentMapping {
     }
   }[]
   /**
-   * What of the file is left behind on purpose. Whatever is neither read nor named here is refused; what a rule reads below such a place is read all the same.
+   * Members that the import ignores on purpose. It refuses a member that no rule reads and that is not listed here. Rules still read below an ignored member.
    *
-   * Items: A JSON pointer (RFC 6901) from the root of the file; the token * stands for each member or element.
+   * Items: A JSON Pointer (RFC 6901) from the root of the file; the token * matches each member or element.
    */
   ignored: string[]
 }
 /**
- * Every row has this.
+ * The same value in every row.
  */
 export interface Said {
   const: Ours
 }
 /**
- * The name of the member, or the number of the element, that the n-th * of the entry stands for.
+ * The member name or element index that the n-th * of the entry matched.
  */
 export interface Named {
   key: number
   map?: ValueMap
   /**
-   * A time in another form, read without rounding (a date is its midnight, UTC); type is the JSON type of what stands there, which does not count as reading it.
+   * A time in another form, read without rounding (a date is its midnight, UTC). type yields the JSON type of the value and does not count as reading it.
    */
   as?: 'rfc3339' | 'unix_s' | 'unix_ms' | 'date' | 'type'
   /**
-   * Put before a text.
+   * Text to prepend to the value.
    */
   prefix?: string
 }
@@ -1891,21 +1891,21 @@ export interface Becomes {
   becomes?: Ours1
 }
 /**
- * What stands at a JSON pointer from the entry; an empty pointer is the entry itself.
+ * The value at a JSON Pointer relative to the entry; the empty pointer is the entry itself.
  */
 export interface Read {
   /**
-   * A JSON pointer without *.
+   * A JSON Pointer without *.
    */
   from: string
   default?: Ours2
   map?: ValueMap
   /**
-   * A time in another form, read without rounding (a date is its midnight, UTC); type is the JSON type of what stands there, which does not count as reading it.
+   * A time in another form, read without rounding (a date is its midnight, UTC). type yields the JSON type of the value and does not count as reading it.
    */
   as?: 'rfc3339' | 'unix_s' | 'unix_ms' | 'date' | 'type'
   /**
-   * Put before a text.
+   * Text to prepend to the value.
    */
   prefix?: string
 }
