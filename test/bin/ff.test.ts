@@ -16,7 +16,7 @@ beforeAll(async () => {
 })
 afterAll(() => rm(folder, { recursive: true }))
 
-/** A module that node loads before the program, and what it leaves open. */
+/** Writes a module that node loads before the program and that leaves a resource open. */
 async function leaking(name: string, code: string): Promise<RunOptions> {
   const path = join(folder, `${name}.mjs`)
   await writeFile(path, code)
@@ -32,7 +32,7 @@ async function timed<T>(
   return { done: await work(), ms: performance.now() - began }
 }
 
-describe.concurrent('what a run leaves open', () => {
+describe.concurrent('an open resource after a run', () => {
   test.each([
     ['a run that is ok', ['--version'], 0],
     ['a run that fails', ['artefacts', 'validate', '/nowhere.json'], 2],
@@ -68,14 +68,14 @@ describe.concurrent('what a run leaves open', () => {
     expect(done.stderr).toMatch(named)
   })
 
-  test('for less than 5 s is not worth a word', async () => {
+  test('for less than 5 s is not reported', async () => {
     const leak = await leaking('closes', `${SERVER}; setTimeout(() => server.close(), 2_000)`)
     const { done, ms } = await timed(() => runFf(['--version'], leak))
     expect(done).toMatchObject({ status: 0, signal: null, stderr: '' })
     expect(ms).toBeGreaterThan(2_000)
   })
 
-  test('cuts nothing off for a reader that takes its time', async () => {
+  test('cuts no output of a slow reader', async () => {
     const leak = await leaking('slow-reader', SERVER)
     const child = startFf(['artefacts', 'validate', large, '--format', 'json'], leak)
     const { stdout } = child
@@ -91,7 +91,7 @@ describe.concurrent('what a run leaves open', () => {
   })
 })
 
-test('a run that leaves nothing open prints nothing about it', async () => {
+test('a run without open resources prints nothing', async () => {
   const { done, ms } = await timed(() => runFf(['artefacts', 'validate']))
   expect(done).toMatchObject({ status: 0, signal: null, stderr: '' })
   expect(ms).toBeLessThan(5_000)

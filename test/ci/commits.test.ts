@@ -9,7 +9,7 @@ const LONGEST = `fix(é): ${'x'.repeat(52)}`
 const TOO_LONG = `${LONGEST}x`
 
 let folder = ''
-/** A user of its own, and no configuration of this machine. */
+/** A Git environment with its own user, without the configuration of this machine. */
 const env = {
   PATH: process.env['PATH'],
   GIT_CONFIG_GLOBAL: '/dev/null',
@@ -24,7 +24,7 @@ const git = (...args: string[]): string =>
 const commit = (...args: string[]): string =>
   git('commit', '--allow-empty', ...args) && git('rev-parse', '--short', 'HEAD')
 
-/** Exit status and stderr of a program in the repository. */
+/** Runs a program in the repository. @returns its exit status and stderr */
 const ended = (program: string, ...args: string[]): Promise<readonly [number | null, string]> =>
   new Promise((resolve) => {
     const child = execFile(program, args, { cwd: folder, env }, (_error, _stdout, stderr) =>
@@ -49,7 +49,7 @@ describe('the commit-msg hook', () => {
     ['a subject of 60 characters', [LONGEST]],
     ['a long body', ['fix: x', 'y'.repeat(100)]],
     ['a fix-up of a long subject', [`fixup! ${LONGEST}`]],
-  ])('takes %s', async (_name, paragraphs) => {
+  ])('accepts %s', async (_name, paragraphs) => {
     expect((await hooked(...paragraphs.flatMap((text) => ['-m', text])))[0]).toBe(0)
   })
   test.each([
@@ -65,7 +65,7 @@ describe('the commit-msg hook', () => {
 })
 
 describe('.ci/commits', () => {
-  test('takes a range of no commits, and one of short subjects', async () => {
+  test('accepts an empty range, and one of short subjects', async () => {
     git('checkout', '--quiet', '--detach', 'base')
     expect(await commits('HEAD')).toEqual([0, ''])
     commit('--message', LONGEST)
@@ -80,7 +80,7 @@ describe('.ci/commits', () => {
     expect(status).toBe(1)
     expect(stderr.match(/^\w+(?=: the subject)/gm)).toEqual([third, first])
   })
-  test('ends as Git does on a base that there is not', async () => {
+  test('ends with the status of Git for an unknown base', async () => {
     expect(await commits('nowhere')).toEqual([128, expect.stringContaining('nowhere')])
   })
   test('ends 2 without a base', async () => {

@@ -18,14 +18,14 @@ const prepare = (): Promise<{ stdout: string; stderr: string }> =>
 const link = (): string => join(folder, 'node_modules/.bin/ff')
 
 describe('an install without the compiler', () => {
-  test('reports that nothing was built, and leaves no command', async () => {
+  test('reports the missing build, and leaves no command', async () => {
     expect(await prepare()).toEqual({
       stdout: '',
       stderr: expect.stringMatching(/^ff was not built: .+\n$/),
     })
     await expect(lstat(link())).rejects.toMatchObject({ code: 'ENOENT' })
   })
-  test('links a build that is there', async () => {
+  test('links an existing build', async () => {
     await mkdir(join(folder, 'dist/bin'), { recursive: true })
     await writeFile(join(folder, 'dist/bin/ff.js'), '')
     expect(await prepare()).toEqual({ stdout: '', stderr: '' })

@@ -58,7 +58,7 @@ const edit = async (name: string, change: (text: string) => string): Promise<voi
 }
 
 describe('ff audit export', () => {
-  test('writes records without sink members and a signed head; again, what came since', async () => {
+  test('writes records without sink members and a signed head; a second run, the new records', async () => {
     expect(await exported(...KEY)).toMatchObject({ status: 0, stderr: '' })
     expect(await names()).toEqual([...batch(1, 10)].sort())
     const lines = (await readFile(join(cwd, 'worm', batch(1, 10)[0]), 'utf8')).split('\n')
@@ -88,7 +88,7 @@ describe('ff audit export', () => {
     expect(await names()).toEqual(before)
   })
 
-  test('begins where --since says, and verifies what is before', async () => {
+  test('begins after --since, and verifies the records before it', async () => {
     expect((await exported(...KEY, '--since', '7')).status).toBe(0)
     expect(await names()).toEqual([...batch(8, 10)].sort())
     expect(outcome(await verified())).toEqual([0, []])
@@ -96,7 +96,7 @@ describe('ff audit export', () => {
     expect([beyond.status, toError(beyond).code]).toEqual([2, 'option_invalid'])
   })
 
-  test('signs nothing of a chain that is not whole', async () => {
+  test('signs nothing of a broken chain', async () => {
     const [segment = ''] = (await readdir(join(cwd, 'store'))).filter((one) =>
       one.startsWith('log-'),
     )
@@ -110,7 +110,7 @@ describe('ff audit export', () => {
     expect(await names()).toEqual([])
   })
 
-  test('sees a tail that was cut since the last head', async () => {
+  test('detects a tail that was cut since the last head', async () => {
     await exported(...KEY)
     const logs = (await readdir(join(cwd, 'store'))).filter((one) => one.startsWith('log-')).sort()
     const path = join(cwd, 'store', logs.at(-1) ?? '')
@@ -122,14 +122,14 @@ describe('ff audit export', () => {
     expect(await names()).toHaveLength(2)
   })
 
-  test('of an empty trail is no pass', async () => {
+  test('of an empty trail does not pass', async () => {
     await createStore(join(cwd, 'empty'))
     const run = await ff('export', '--store', 'file:empty', '--out', 'worm', ...KEY)
     expect(outcome(run)).toEqual([22, ['audit_empty']])
     expect(await names()).toEqual([])
   })
 
-  test('never writes over what is there', async () => {
+  test('never overwrites a file', async () => {
     await exported(...KEY, '--since', '7')
     const [records, head] = batch(8, 10)
     const kept = await readFile(join(cwd, 'worm', head))
@@ -153,7 +153,7 @@ describe('ff audit export', () => {
   })
 })
 
-describe('a program that signs', () => {
+describe('a signer program', () => {
   beforeEach(() =>
     writeFile(
       join(cwd, 'sign.mjs'),
@@ -175,14 +175,14 @@ describe('a program that signs', () => {
     expect(outcome(await verified())).toEqual([0, []])
   })
 
-  test('whose signature is none of the key is refused, and nothing is kept', async () => {
+  test('whose signature does not verify is refused, and no file is kept', async () => {
     await runnerIn(cwd, 'other')
     const run = await exported(...by('node sign.mjs other.pem'))
     expect([run.status, toError(run).code]).toEqual([23, 'signature_not_accepted'])
     expect(await names()).toEqual([])
   })
 
-  test('holds the folder meanwhile; killed there, the next run does all of it', async () => {
+  test('locks the folder while it runs; after a kill the next run exports everything', async () => {
     const args = ['audit', 'export', '--store', 'file:store', '--out', 'worm']
     const first = startFf([...args, ...by('node sign.mjs ci.pem wait')], { cwd })
     const ended = finished(first)
@@ -199,7 +199,7 @@ describe('a program that signs', () => {
 })
 
 describe('kill -9', () => {
-  test('at any moment leaves no head without its records, and the next run goes on', async () => {
+  test('at any moment leaves no head without its records, and the next run continues', async () => {
     await inStore(join(cwd, 'store'), async (store) => {
       const request = putFlag('ff.c')
       await Promise.all(
@@ -223,7 +223,7 @@ describe('kill -9', () => {
     expect(outcome(await verified())).toEqual([0, []])
   })
 
-  test('between the records and their head: the next run puts the head beside them', async () => {
+  test('between the records and their head: the next run writes the head', async () => {
     await exported(...KEY)
     const kept = await readFile(join(cwd, 'worm', batch(1, 10)[0]))
     await rm(join(cwd, 'worm', batch(1, 10)[1]))
@@ -233,7 +233,7 @@ describe('kill -9', () => {
   })
 })
 
-describe('batches without their store', () => {
+describe('exported batches', () => {
   beforeEach(async () => {
     await exported(...KEY)
     await add()
@@ -247,24 +247,19 @@ describe('batches without their store', () => {
   }
 
   test.each<[string, number, (text: string) => string, string]>([
-    ['a member is another', 1, (text) => text.replace('U-editor', 'mallory'), 'audit_changed'],
-    ['a record is gone', 11, (text) => turned(text, [0, 2]), 'audit_dropped'],
+    ['a member was changed', 1, (text) => text.replace('U-editor', 'mallory'), 'audit_changed'],
+    ['a record is missing', 11, (text) => turned(text, [0, 2]), 'audit_dropped'],
     ['two were swapped', 11, (text) => turned(text, [0, 2, 1]), 'audit_reordered'],
-    ['the last is gone', 11, (text) => turned(text, [0, 1]), 'audit_cut'],
-    [
-      'a line is laid out in another way',
-      11,
-      (text) => text.replace('":', '": '),
-      'export_altered',
-    ],
+    ['the last record is missing', 11, (text) => turned(text, [0, 1]), 'audit_cut'],
+    ['a line has other white space', 11, (text) => text.replace('":', '": '), 'export_altered'],
     ['an empty line follows', 14, (text) => `${text}\n`, 'audit_changed'],
-    ['the last line has no end', 14, (text) => text.slice(0, -1), 'export_altered'],
-  ])('are not believed where %s', async (_what, first, change, code) => {
+    ['the last line has no line feed', 14, (text) => text.slice(0, -1), 'export_altered'],
+  ])('are refused where %s', async (_what, first, change, code) => {
     await edit(batch(first, first === 1 ? 10 : first + 2)[0], change)
     expect(outcome(await verified())).toEqual([23, [code]])
   })
 
-  test('are not whole where the records of one are gone, or one altogether', async () => {
+  test('are incomplete where the records of one, or a whole batch, are missing', async () => {
     await rm(join(cwd, 'worm', batch(11, 13)[0]))
     expect(outcome(await verified())).toEqual([23, ['export_missing']])
     await rm(join(cwd, 'worm', batch(11, 13)[1]))
@@ -278,7 +273,7 @@ describe('batches without their store', () => {
     expect(outcome(await verified())).toEqual([0, []])
   })
 
-  test('of another chain are not of this one', async () => {
+  test('of another chain do not continue this one', async () => {
     await auditedFolder(join(cwd, 'other'))
     await ff('export', '--store', 'file:other', '--out', 'others', ...KEY)
     await cp(join(cwd, 'others'), join(cwd, 'worm'), { recursive: true, force: true })
@@ -297,7 +292,7 @@ describe('batches without their store', () => {
     })
   }
 
-  test('of a tail that was written anew are not signed, wherever --since begins', async () => {
+  test('of a rewritten tail are not signed, whatever --since is', async () => {
     await rewritten()
     for (const since of ['0', '14']) {
       const run = await exported(...KEY, '--since', since)
@@ -307,14 +302,14 @@ describe('batches without their store', () => {
     expect(await names()).toHaveLength(6)
   })
 
-  test('of which two end with other records are not of one chain', async () => {
+  test('that end with different records belong to different chains', async () => {
     await rewritten()
     await ff('export', '--store', 'file:store', '--out', 'anew', '--since', '14', ...KEY)
     await cp(join(cwd, 'anew'), join(cwd, 'worm'), { recursive: true, force: true })
     expect(outcome(await verified())).toEqual([23, ['audit_rewritten']])
   })
 
-  test('are nothing where there is no head, and untrusted where a key is unknown', async () => {
+  test('without a head are nothing to check, and untrusted under an unknown key', async () => {
     const empty = await mkdtemp(join(cwd, 'empty-'))
     expect(outcome(await verified(empty))).toEqual([22, ['audit_empty']])
     const [name = ''] = batch(11, 13).slice(1)
@@ -363,7 +358,7 @@ describe('ff audit tail', () => {
     expect(seqs).toEqual(Array.from({ length: two ?? 0 }, (_, at) => at + 1))
   })
 
-  test('shows nothing that a terminal would obey', async () => {
+  test('escapes control characters', async () => {
     await inStore(join(cwd, 'store'), (store) =>
       store.refuse({
         request: putFlag('ff.c', {}, { request_id: '\u001b[31mred\n' }),
@@ -393,7 +388,7 @@ describe('ff audit tail', () => {
     else {
       await inStore(join(cwd, 'store'), (store) => store.refuse(refuse))
       await until('the first of two', async () => seen.includes(signal))
-      // Into a segment of its own.
+      // In a segment of its own.
       await inStore(join(cwd, 'store'), async (store) => {
         await store.compact()
         await store.refuse({ ...refuse, code: 'again' })
@@ -405,7 +400,7 @@ describe('ff audit tail', () => {
     expect(seen.split('\n').at(-2)).toContain(`flag/ff.late  by U-editor  ${signal}`)
   })
 
-  test('stops at what is no record', async () => {
+  test('stops at an invalid record', async () => {
     const sql = await connect('15', database.database)
     await sql.query('CREATE TABLE kept AS TABLE ff.audit')
     await tamper(sql, `UPDATE ff.audit SET after = '1e400' WHERE seq = 3`)

@@ -34,7 +34,7 @@ afterAll(() => rm(cwd, { recursive: true, force: true }))
 
 const ff = (args: readonly string[], env: Record<string, string> = {}): Promise<Run> =>
   runFf(['audit', ...args, '--format', 'json'], { cwd, env })
-/** Exit, and the codes of each item that is no pass. */
+/** The exit, and the codes of each item that does not pass. */
 const outcome = (run: Run): unknown => {
   const { items } = getCheck(run)
   const wanting = items.filter(({ codes }) => codes.length > 0)
@@ -45,7 +45,7 @@ const details = (run: Run): string =>
     .findings.map(({ detail }) => detail)
     .join('; ')
 
-/** Exports to a folder, and says where the head is. */
+/** Exports to a folder. @returns the path of the head */
 async function exported(args: readonly string[], out: string): Promise<string> {
   const run = await ff(['export', ...args, '--out', out, '--key', 'ci.pem'])
   expect(run).toMatchObject({ status: 0, stderr: '' })
@@ -104,7 +104,7 @@ describe.each(SUPPORTED)('the chain of a database on PostgreSQL %s', (version) =
   const CHANGED = { chain: ['audit_changed'] }
   test.each<[string, string, object, string]>([
     [
-      'a member is another',
+      'a member was changed',
       "UPDATE ff.audit SET actor = 'mallory' WHERE seq = 5",
       CHANGED,
       'record 5',
@@ -116,18 +116,23 @@ describe.each(SUPPORTED)('the chain of a database on PostgreSQL %s', (version) =
       'record 5',
     ],
     [
-      'a number is spelled in another way',
+      'a number has another spelling',
       "UPDATE ff.audit SET after = jsonb_set(after, '{revision}', '1.0') WHERE seq = 4",
       CHANGED,
       'record 4',
     ],
     [
-      'a digit far behind the point is another',
+      'a late decimal was changed',
       "UPDATE ff.audit SET after = jsonb_set(after, '{value}', '0.30000000000000005') WHERE seq = 4",
       CHANGED,
       'record 4',
     ],
-    ['a row is gone', 'UPDATE ff.audit SET before = NULL WHERE seq = 6', CHANGED, 'record 6'],
+    [
+      'a row value is missing',
+      'UPDATE ff.audit SET before = NULL WHERE seq = 6',
+      CHANGED,
+      'record 6',
+    ],
     [
       'a number cannot be held',
       "UPDATE ff.audit SET after = '1e400' WHERE seq = 6",
@@ -141,13 +146,13 @@ describe.each(SUPPORTED)('the chain of a database on PostgreSQL %s', (version) =
       'record 3',
     ],
     [
-      'a record is gone',
+      'a record is missing',
       'DELETE FROM ff.audit WHERE seq = 5',
       { chain: ['audit_dropped'] },
       'record 5',
     ],
     [
-      'the first are gone',
+      'the first records are missing',
       'DELETE FROM ff.audit WHERE seq < 3',
       { chain: ['audit_dropped'] },
       'record 1',
@@ -171,7 +176,7 @@ describe.each(SUPPORTED)('the chain of a database on PostgreSQL %s', (version) =
       '10 records are there',
     ],
     [
-      'the head is another',
+      'the head was changed',
       "UPDATE ff.audit_head SET hash = repeat('0', 64)",
       { store_head: ['audit_head_differs'] },
       'record 12',
@@ -189,7 +194,7 @@ describe.each(SUPPORTED)('the chain of a database on PostgreSQL %s', (version) =
     expect(details(run)).toContain(detail)
   })
 
-  test('is broken where a record was changed and its hash made to fit', async () => {
+  test('is broken where a record was changed together with its hash', async () => {
     const fifth = (await selectedRecords(sql, 'ff'))[4]
     if (fifth === undefined) throw new Error('there is no such record')
     const hash = hashAnew({ ...fifth, actor: 'mallory' })
@@ -201,7 +206,7 @@ describe.each(SUPPORTED)('the chain of a database on PostgreSQL %s', (version) =
 
   const CUT = `DELETE FROM ff.audit WHERE seq > 5;
     UPDATE ff.audit_head SET (seq, hash) = (SELECT seq, hash FROM ff.audit WHERE seq = 5)`
-  test('whose tail was cut with its head looks whole, but not beside a head that was exported', async () => {
+  test('whose tail was cut with its head passes, but not with an exported head', async () => {
     await tamper(sql, CUT)
     expect(outcome(await verify())).toEqual([0, {}])
     const run = await against()
@@ -209,7 +214,7 @@ describe.each(SUPPORTED)('the chain of a database on PostgreSQL %s', (version) =
     expect(details(run)).toContain('5 records are there')
   })
 
-  test('that was written anew behind the cut is not the one that was exported', async () => {
+  test('that was rewritten after the cut does not match the exported head', async () => {
     await tamper(sql, CUT)
     for (let at = 0; at < 4; at += 1)
       await store.refuse({ request: putFlag('ff.z'), code: 'forbidden' })
@@ -217,7 +222,7 @@ describe.each(SUPPORTED)('the chain of a database on PostgreSQL %s', (version) =
     expect(outcome(await against())).toEqual([23, { signed_head: ['audit_rewritten'] }])
   })
 
-  test('that is gone altogether is no pass', async () => {
+  test('that is empty does not pass', async () => {
     await tamper(
       sql,
       `DELETE FROM ff.audit; UPDATE ff.audit_head SET seq = 0, hash = repeat('0', 64)`,
@@ -419,7 +424,7 @@ describe('a signed head', () => {
     expect(outcome(run)).toEqual([23, { signed_head: [code] }])
   })
 
-  test('of a key that nobody names proves nothing', async () => {
+  test('of an untrusted key proves nothing', async () => {
     const UNKNOWN = { signed_head: ['head_signer_unknown'] }
     const other = ['--head', head, '--runner', 'mallory.pub.json']
     expect(outcome(await verify(other))).toEqual([23, UNKNOWN])
@@ -449,7 +454,7 @@ describe('a signed head', () => {
   test.each([
     [['--head', 'nowhere.json', '--runner', 'ci.pub.json'], 'artefact_invalid'],
     [['--runner', 'ci.pem', '--head', 'ci.pub.json'], 'artefact_invalid'],
-    [['--database', 'postgres://nobody@127.0.0.1:1/none'], 'option_invalid'],
+    [['--database', 'postgres://unknown@127.0.0.1:1/none'], 'option_invalid'],
     [['--export', 'worm-signed'], 'option_invalid'],
   ])('and %j ends 2', async (args, code) => {
     const run = await verify(args)

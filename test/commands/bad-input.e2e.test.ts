@@ -29,7 +29,7 @@ interface Measured extends Run {
   readonly ms: number
   readonly memoryKb: number
 }
-/** Runs the program with a meter on its memory, and ends it where it goes far beyond its time. */
+/** Runs the program with a memory meter, and kills it far beyond its time limit. */
 async function measured(args: readonly string[]): Promise<Measured> {
   const reading = join(folder, `memory-${randomUUID()}`)
   const started = performance.now()
@@ -45,12 +45,12 @@ const MATRIX_HEAD = '{"kind":"parity_test_matrix","schemaVersion":1,"vectors":'
 const bytes = (...parts: readonly (string | number[])[]): Buffer =>
   Buffer.concat(parts.map((part) => Buffer.from(part as string)))
 
-/** The code, the JSON pointer where there is one, and the file. */
+/** Situation, code, JSON pointer (may be empty) and content. */
 type Case = readonly [situation: string, code: string, pointer: string, make: () => Buffer | string]
 const CASES: readonly Case[] = [
   ['is empty', 'json_empty', '', () => ''],
   ['is blank', 'json_empty', '', () => ' \n\t '],
-  ['is no JSON', 'json_malformed', '', () => 'vectors: []'],
+  ['is not JSON', 'json_malformed', '', () => 'vectors: []'],
   ['is cut off', 'json_malformed', '', () => matrix.slice(0, 20_000)],
   ['goes on after its end', 'json_malformed', '', () => `${matrix}{}`],
   ['has a comma too many', 'json_malformed', '', () => `${MATRIX_HEAD}[],}`],
@@ -97,7 +97,7 @@ const CASES: readonly Case[] = [
     () => matrix.replace(/"title": "[^"]*"/, '"title": "\\ud800"'),
   ],
   [
-    'has a number that no double holds',
+    'has a number that a double cannot hold',
     'number_not_canonical',
     '/vectors/1/given/tenant_overrides/0/value',
     () => matrix.replace('"value": 0.30000000000000004', '"value": 9007199254740993'),
@@ -121,7 +121,7 @@ const CASES: readonly Case[] = [
     () => matrix.replace('"now": "2026-01-15T09:00:00.000Z"', '"now": "2026-01-15T09:00:00Z"'),
   ],
   [
-    'has a member that nobody knows',
+    'has an unknown member',
     'schema_additional_properties',
     '/vectors/0/constructor',
     () => matrix.replace('"title":', '"constructor": 1, "title":'),
@@ -160,7 +160,7 @@ describe('a file that', () => {
     expect(run.stderr).toMatch(ERROR_FORM('artefact_invalid', 'usage'))
   })
 
-  test('is any of these fails validation, and each is named with place and code', async () => {
+  test('is invalid fails validation, with place and code', async () => {
     const paths: string[] = []
     for (const [situation, , , make] of CASES) paths.push(await place(situation, make()))
     const validated = await runFf(['artefacts', 'validate', ...paths, '--format', 'json'])
@@ -180,9 +180,9 @@ describe('a file that', () => {
     ['a list', '[]'],
     ['a text', '"parity_test_matrix"'],
     ['a number', '17'],
-    ['an object of no kind', '{}'],
+    ['an object without a kind', '{}'],
     ['an object of another kind', '{"kind":"constructor"}'],
-    ['an object whose kind is no text', '{"kind":{"kind":"parity_test_matrix"}}'],
+    ['an object whose kind is not a string', '{"kind":{"kind":"parity_test_matrix"}}'],
   ])('is %s is no artefact', async (situation, text) => {
     const path = await place(situation, text)
     const [validated, run] = await Promise.all([
@@ -204,7 +204,7 @@ describe('a path that', () => {
     ])
 
   test.each([
-    ['is not there', 'file_missing', () => join(folder, 'nowhere.json')],
+    ['does not exist', 'file_missing', () => join(folder, 'nowhere.json')],
     ['lies below a file', 'file_missing', () => join(meter, 'x.json')],
     ['is a folder', 'file_unreadable', () => folder],
     ['is a device without an end', 'file_unreadable', () => '/dev/zero'],
@@ -218,7 +218,7 @@ describe('a path that', () => {
     expect(toError(run).details?.join('\n')).toContain(code)
   })
 
-  test('is a pipe that nobody writes to is refused, and not waited for', async () => {
+  test('is a pipe without a writer is refused at once', async () => {
     const pipe = join(folder, 'pipe')
     await promisify(execFile)('mkfifo', [pipe])
     const child = startFf(['parity', 'run', '--vectors', pipe, '--format', 'json'])
@@ -228,11 +228,11 @@ describe('a path that', () => {
     expect(run).toMatchObject({ status: 2, signal: null })
   })
 
-  test('may not be read is refused', async () => {
+  test('is not readable is refused', async () => {
     const path = await place('secret', matrix)
     await chmod(path, 0o000)
     const ff = [process.execPath, join(ROOT, 'dist/bin/ff.js')]
-    // Root without capabilities is held to the mode like everybody else.
+    // Without capabilities the file mode also applies to root.
     const [program, before]: [string, string[]] =
       process.getuid?.() === 0
         ? ['setpriv', ['--bounding-set=-all', '--inh-caps=-all', ...ff]]
@@ -258,7 +258,7 @@ describe('a file of 15 MB', () => {
     ['of one escape after the other', () => `${MATRIX_HEAD}"${'\\u0041'.repeat(2_500_000)}"}`],
     ['of one long number', () => `${MATRIX_HEAD}${'9'.repeat(15_000_000)}}`],
     ['of line ends, then a fault', () => `${MATRIX_HEAD}${'\n'.repeat(15_000_000)}?}`],
-  ])('%s is refused as fast, and in as little memory', async (situation, make) => {
+  ])('%s is refused within the limits of time and memory', async (situation, make) => {
     const path = await place(situation, make())
     const run = await measured(['parity', 'run', '--vectors', path, '--format', 'json'])
     expectBounded(run)
@@ -268,8 +268,8 @@ describe('a file of 15 MB', () => {
   })
 })
 
-describe.concurrent('everything that is wrong', () => {
-  test('in one file is told at once', async () => {
+describe.concurrent('every problem', () => {
+  test('of one file is reported at once', async () => {
     const broken = matrix
       .replace('"title":', '"titel":')
       .replace('"value": 0.30000000000000004', '"value": null')
@@ -286,7 +286,7 @@ describe.concurrent('everything that is wrong', () => {
     for (const pointer of pointers) expect(found).toContain(pointer)
   })
 
-  test('in several files is told at once, and the whole ones are said to be whole', async () => {
+  test('of several files is reported at once, and valid files pass', async () => {
     const paths = [
       await place('whole', matrix),
       await place('cut', matrix.slice(0, 99)),
@@ -303,7 +303,7 @@ describe.concurrent('everything that is wrong', () => {
     }
   })
 
-  test('is told in text with what to do, and with a trace only where one is asked for', async () => {
+  test('is reported with a hint, and with a trace only for --debug', async () => {
     const path = await place('for people', '{')
     const run = await runFf(['parity', 'run', '--vectors', path])
     expect(run).toMatchObject({ status: 2, stdout: '' })
@@ -317,22 +317,26 @@ describe.concurrent('everything that is wrong', () => {
 
 describe.concurrent("the package's own artefacts", () => {
   const breaks: readonly [string, string, (path: string) => Promise<void>][] = [
-    ['the vectors are gone', 'vectors/parity_test_matrix.json', (path) => rm(path)],
+    ['the vectors are missing', 'vectors/parity_test_matrix.json', (path) => rm(path)],
     ['the contract is cut off', 'contracts/cutover_parity_matrix.json', cutOff],
     ['the schema contract is empty', 'contracts/persistence_schema.json', (p) => writeFile(p, '')],
     ['the fixtures are a folder', 'vectors/jwt/fixtures.json', asFolder],
-    ['a migration is gone', 'contracts/migrations/0002_flags.sql', (path) => rm(path)],
+    ['a migration is missing', 'contracts/migrations/0002_flags.sql', (path) => rm(path)],
     [
-      'a migration has no way back',
+      'a migration has no down part',
       'contracts/migrations/0002_flags.sql',
       (path) => edit(path, '-- ff:down', '-- down'),
     ],
     [
-      'a stranger lies among the migrations',
+      'a foreign file is among the migrations',
       'contracts/migrations/0009_stray.sql',
       (path) => writeFile(path, '-- ff:up\n-- ff:down\n'),
     ],
-    ['no migration is there at all', 'contracts/migrations', (p) => rm(p, { recursive: true })],
+    [
+      'the folder of migrations is missing',
+      'contracts/migrations',
+      (p) => rm(p, { recursive: true }),
+    ],
   ]
   async function cutOff(path: string): Promise<void> {
     await writeFile(path, (await readFile(path, 'utf8')).slice(0, 500))
@@ -356,7 +360,7 @@ describe.concurrent("the package's own artefacts", () => {
       expect([run?.status, validated?.status, doctor?.status]).toEqual([2, 2, 2])
       const said = [run, validated, doctor].map((one) => `${one?.stdout}${one?.stderr}`)
       expect(said.join('\n')).not.toMatch(STACK)
-      // What refers to a schema that is gone is as good a name for it.
+      // A schema that refers to the missing one may be named instead.
       const named = file.includes('schemas') ? '.schema.json' : basename(file, '.sql')
       expect(said[0]).toContain(named)
     } finally {
@@ -364,7 +368,7 @@ describe.concurrent("the package's own artefacts", () => {
     }
   })
 
-  test('the oracle is gone: the cells are not measured, the vectors are', async () => {
+  test('the oracle is missing: only the vectors are measured', async () => {
     const copy = await copyPackage()
     try {
       await rm(join(copy.root, 'vectors/oracle_cells.json'))

@@ -35,7 +35,7 @@ interface Shown {
 }
 
 describe.concurrent('ff config show', () => {
-  test('says of every setting what it is and where it came from', async () => {
+  test('lists every setting with its value and origin', async () => {
     const { status, stdout } = await show('--format', 'json')
     const { settings } = JSON.parse(stdout) as { settings: readonly Shown[] }
     expect([status, settings.map(({ name }) => name)]).toEqual([0, Object.keys(SETTINGS)])
@@ -51,7 +51,7 @@ describe.concurrent('ff config show', () => {
     expect(stdout).not.toContain(SECRET)
   })
 
-  test('as text, one line each, and nothing that a terminal would obey', async () => {
+  test('as text has one escaped line a setting', async () => {
     const { status, stdout } = await show('--origin')
     expect(status).toBe(0)
     expect(stdout).toMatch(/^ {2}FF_DATABASE_URL +environment +set$/m)
@@ -64,7 +64,7 @@ describe.concurrent('ff config show', () => {
     expect(plain.stdout).not.toContain('environment')
   })
 
-  test('refuses a file that has an unknown key, and a format that it has not', async () => {
+  test('refuses a file with an unknown key, and an unknown format', async () => {
     const other = join(folder, 'other')
     await mkdir(other)
     await writeFile(join(other, 'ff.config.json'), '{"storeDri":"/tmp"}')

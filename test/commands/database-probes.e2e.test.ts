@@ -42,7 +42,7 @@ afterAll(async () => {
 interface Probed extends Run {
   readonly records: readonly EvidenceRecord[]
 }
-/** In a log of its own, with the service's connection string. */
+/** Runs probes with their own log and the connection string of the service. */
 async function probe(ids: readonly string[], options: Record<string, string>): Promise<Probed> {
   const evidence = await mkdtemp(join(cwd, 'evidence-'))
   const env = {
@@ -60,16 +60,16 @@ interface Line {
   readonly record: EvidenceRecord
 }
 const ALL = ['B1', 'B2', 'B3', 'B4', 'C1', 'C2', 'C4', 'C5', 'G2', 'I3']
-const NOTHING_THERE = 'postgres://nobody@127.0.0.1:1/none'
+const NOTHING_THERE = 'postgres://unknown@127.0.0.1:1/none'
 
-test('a database that holds what the store holds passes, and each planted fault is seen', async () => {
+test('a database with the rows of the store passes, and each planted fault is detected', async () => {
   const run = await probe(ALL, { scratch: getUrl('15', 'postgres') })
   const shown = ALL.map((id) => {
     const found = run.records.find(({ item }) => item === id)
     return [id, found?.result, found?.control?.outcome]
   })
   expect(run.stderr.replace(/^Made a key .*\n/, '')).toBe('')
-  // A dump is measured where a pg_dump of the server's version is installed, and nowhere else.
+  // The dump is measured only where a pg_dump of the server's version is installed.
   const restored = hasPgDump('15') ? ['pass', 'detected'] : ['inconclusive', undefined]
   expect(shown).toEqual(
     ALL.map((id) => (id === 'I3' ? [id, ...restored] : [id, 'pass', 'detected'])),
@@ -79,7 +79,7 @@ test('a database that holds what the store holds passes, and each planted fault 
   expect(rows).toEqual([])
 }, 240_000)
 
-test('what is not there is inconclusive, and says what to set', async () => {
+test('a missing target is inconclusive, and names the setting', async () => {
   const nowhere = { database: NOTHING_THERE, scratch: NOTHING_THERE, store: 'file:/nowhere/at/all' }
   const run = await probe(ALL, nowhere)
   expect(run.status).toBe(22)
@@ -88,7 +88,7 @@ test('what is not there is inconclusive, and says what to set', async () => {
     expect(example).toMatch(/cannot be reached: .+\. Check that/)
 })
 
-/** Asked by itself: by name on the path, and where Debian has it. */
+/** Looks for pg_dump on the path and in the folders of Debian. */
 function hasPgDump(major: string): boolean {
   return [`/usr/lib/postgresql/${major}/bin/pg_dump`, 'pg_dump'].some((file) =>
     spawnSync(file, ['--version'], { encoding: 'utf8' }).stdout?.includes(`(PostgreSQL) ${major}.`),

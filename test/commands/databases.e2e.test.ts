@@ -34,16 +34,16 @@ afterAll(async () => {
 const run = (candidate: string, env: Readonly<Record<string, string>> = {}): Promise<Run> =>
   runFf(['parity', 'run', '--candidate', candidate, '--format', 'json'], { env })
 
-/** A server of our own on a free port. */
+/** Starts a test server on a free port. */
 async function listen(serve: (socket: Socket) => void): Promise<{ port: number; server: Server }> {
   const server = createServer((socket) => {
-    socket.on('error', () => undefined) // The other end may go as it likes.
+    socket.on('error', () => undefined) // The client may close at any time.
     serve(socket)
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   return { port: (server.address() as AddressInfo).port, server }
 }
-/** Nobody may take it meanwhile: the system hands it out to none. */
+/** A port that the system never assigns, so it stays closed. */
 const CLOSED_PORT = 1
 const tcp = (port: number): string => `postgres://postgres@127.0.0.1:${port}/${database.database}`
 
@@ -59,15 +59,20 @@ function expectError(done: Run, exit: number, code: string): void {
 
 describe.concurrent('a database that', () => {
   const cases: readonly (readonly [string, number, string, () => Promise<string> | string])[] = [
-    ['nobody serves', 22, 'target_unreachable', () => tcp(CLOSED_PORT)],
+    ['has no server', 22, 'target_unreachable', () => tcp(CLOSED_PORT)],
     ['has no socket', 22, 'target_unreachable', () => 'postgres://u@/d?host=%2Fnowhere'],
     ['is on no host', 22, 'target_unreachable', () => 'postgres://u@ff.invalid/d'],
-    ['is not there', 22, 'target_unreachable', () => getUrl('18', 'nobody_made_this')],
+    ['is not there', 22, 'target_unreachable', () => getUrl('18', 'no_such_database')],
     ['is PostgreSQL 13', 2, 'server_version_unsupported', () => old.url],
     ['is read-only', 22, 'target_read_only', () => readOnly.url],
-    ['knows no such role', 22, 'rights_missing', () => getUrl('18', database.database, 'nobody')],
     [
-      'lets this role make nothing',
+      'knows no such role',
+      22,
+      'rights_missing',
+      () => getUrl('18', database.database, 'no_such_role'),
+    ],
+    [
+      'denies this role every CREATE',
       22,
       'rights_missing',
       () => getUrl('18', database.database, READER),
@@ -100,7 +105,7 @@ describe.concurrent('a database that', () => {
     })
   })
 
-  test('was refused is left without a trace', async () => {
+  test('was refused is left unchanged', async () => {
     const own = await createDatabase('18')
     await run(getUrl('18', own.database, READER))
     await run(readOnly.url)
@@ -113,10 +118,10 @@ describe.concurrent('a database that', () => {
     await own.drop()
   })
 
-  test('misses on both sides is told once, with the first of the codes', async () => {
+  test('fails on both sides is reported once, with the first code', async () => {
     const args = ['parity', 'run', '--baseline', old.url, '--candidate', tcp(CLOSED_PORT)]
     const done = await runFf([...args, '--format', 'json'])
-    // A configuration fault goes before what could not be measured (page 8).
+    // A usage fault precedes an inconclusive result in the order of exits.
     expect(done.status).toBe(2)
     expect(toError(done).code).toBe('server_version_unsupported')
   })
@@ -124,17 +129,17 @@ describe.concurrent('a database that', () => {
 
 describe.concurrent('a target that', () => {
   test.each([
-    ['is no target', 'mysql://db/flags'],
+    ['is not a target', 'mysql://db/flags'],
     ['is empty', ''],
     ['is a word', 'embeded'],
     ['is a folder without its prefix', '/var/lib/ff'],
     ['names no folder', 'file:'],
-    ['names a variable that is not set', 'env:FF_NOT_SET'],
+    ['names an unset variable', 'env:FF_NOT_SET'],
     ['names no variable', 'env:'],
-    ['names what every object has', 'env:constructor'],
-    ['has a port that is none', 'postgres://postgres@127.0.0.1:99999/flags'],
+    ['names a member of Object.prototype', 'env:constructor'],
+    ['has an invalid port', 'postgres://postgres@127.0.0.1:99999/flags'],
     ['has a port that is a word', 'postgres://postgres@127.0.0.1:five/flags'],
-    ['has an escape that is none', 'postgres://postgres@127.0.0.1/%zz'],
+    ['has an invalid escape', 'postgres://postgres@127.0.0.1/%zz'],
   ])('%s is refused', async (_situation, target) => {
     expectError(await run(target), 2, 'target_invalid')
   })
@@ -185,7 +190,7 @@ describe.concurrent('a password', () => {
     ['as a format', ['parity', 'run', '--format', `postgres://ff:${SECRET}@h/d`]],
     ['as a vector', ['parity', 'run', '--vector', `postgres://ff:${SECRET}@h/d`]],
     ['as a topic', ['help', `postgres://ff:${SECRET}@h/d`]],
-  ])('put in the wrong place, %s, is shown nowhere', async (_situation, args) => {
+  ])('in the wrong place, %s, is never shown', async (_situation, args) => {
     const done = await runFf([...args, '--debug'])
     expect(done.status).toBe(2)
     expect(done.stdout + done.stderr).not.toContain(SECRET)
@@ -193,14 +198,14 @@ describe.concurrent('a password', () => {
 
   test.each([
     [
-      'of a server that is not there',
+      'of an unreachable server',
       (port: number) => `postgres://ff:${SECRET}@127.0.0.1:${port}/d`,
       22,
     ],
-    ['in a URL that cannot be read', () => `postgres://ff:${SECRET}@127.0.0.1:99999/d`, 2],
-    ['with characters that want escapes', () => `postgres://ff:${SECRET}#?/@127.0.0.1/d`, 2],
-    ['in no URL at all', () => `host=127.0.0.1 password=${SECRET}`, 2],
-  ] as const)('in the environment, %s, is shown nowhere', async (_situation, target, exit) => {
+    ['in an invalid URL', () => `postgres://ff:${SECRET}@127.0.0.1:99999/d`, 2],
+    ['with unescaped characters', () => `postgres://ff:${SECRET}#?/@127.0.0.1/d`, 2],
+    ['in a text that is no URL', () => `host=127.0.0.1 password=${SECRET}`, 2],
+  ] as const)('in the environment, %s, is never shown', async (_situation, target, exit) => {
     const env = { FF_DATABASE_URL: target(CLOSED_PORT) }
     for (const args of [
       ['parity', 'run', '--format', 'json', '--debug'],
@@ -215,7 +220,7 @@ describe.concurrent('a password', () => {
   })
 })
 
-/** Writes for as long as the other end takes it. */
+/** Writes until the other end closes. */
 function flood(socket: Socket): void {
   if (!socket.writable) return
   if (socket.write('N'.repeat(65_536))) setImmediate(() => flood(socket))
@@ -225,10 +230,10 @@ function flood(socket: Socket): void {
 describe.concurrent('a server that', () => {
   test.for<[string, (socket: Socket) => void]>([
     ['accepts and never answers', () => undefined],
-    ['answers in no protocol', (socket) => socket.write('HTTP/1.1 418 I am a teapot\r\n\r\n')],
+    ['answers in another protocol', (socket) => socket.write('HTTP/1.1 418 I am a teapot\r\n\r\n')],
     ['answers without an end', (socket) => flood(socket)],
     [
-      'asks for a login that nobody knows',
+      'requests an unknown authentication method',
       (socket) =>
         socket.once('data', () => socket.write(Buffer.from([0x52, 0, 0, 0, 8, 0, 0, 0, 99]))),
     ],
@@ -239,7 +244,7 @@ describe.concurrent('a server that', () => {
       (socket) => socket.once('data', () => socket.end(Buffer.from([0x52, 0, 0, 0, 99, 0]))),
     ],
     [
-      'says that a message is two gigabytes long',
+      'announces a message of 2 GB',
       (socket) =>
         socket.once('data', () => socket.write(Buffer.from([0x52, 0x7f, 0xff, 0xff, 0xff, 0]))),
     ],
@@ -260,7 +265,7 @@ describe.concurrent('a server that', () => {
     expects(done.stdout + done.stderr).not.toMatch(STACK)
   })
 
-  /** Over the wire, through a proxy whose fault begins when the scratch schema is there. */
+  /** Runs through a proxy whose fault begins once the scratch schema exists. */
   async function runWithFault(
     fault: Parameters<FaultProxy['set']>[0],
     args: readonly string[] = [],
@@ -292,8 +297,8 @@ describe.concurrent('a server that', () => {
     ['goes silent both ways', { kind: 'blackhole', direction: 'both' }],
     ['loses its answers', { kind: 'blackhole', direction: 'to_client' }],
     ['is cut off', { kind: 'reset' }],
-    ['goes away', { kind: 'refuse' }],
-    ['begins to talk nonsense', { kind: 'garbage' }],
+    ['refuses connections', { kind: 'refuse' }],
+    ['sends garbage', { kind: 'garbage' }],
   ])('%s in the middle of a run is inconclusive', async ([, fault], { expect: expects }) => {
     const done = await runWithFault(fault)
     expects(done.status, done.stderr).toBe(22)
@@ -301,7 +306,7 @@ describe.concurrent('a server that', () => {
     expects(done.ms).toBeLessThan(40_000)
   })
 
-  test('is merely slow is measured all the same', async ({ expect: expects }) => {
+  test('is only slow is still measured', async ({ expect: expects }) => {
     const own = await createDatabase('18')
     const proxy = await FaultProxy.to({ path: `${own.config.host ?? ''}/.s.PGSQL.5432` })
     await proxy.set({ kind: 'latency', ms: 5 })
@@ -318,7 +323,7 @@ describe.concurrent('a server that', () => {
     const args = ['parity', 'run', '--candidate', tcp(port), '--timeout', '1', '--format', 'json']
     const done = await runFf(args)
     server.close()
-    // 124 goes before 22, and a limit is one (page 8).
+    // 124 precedes 22 in the order of exits.
     expects(done.status).toBe(124)
     expects(performance.now() - started).toBeLessThan(10_000)
   })

@@ -18,7 +18,7 @@ import { getCheck, edit, toError, inTurns } from './outcome.ts'
 
 const runFf = inTurns(runNow)
 
-/** The values of one tenant, each of a kind of its own to spoil. */
+/** The values of one tenant, one of each kind to corrupt. */
 const VALUES = {
   'ff.big': ['number', '9007199254740992'],
   'ff.bool': ['boolean', 'true'],
@@ -48,7 +48,7 @@ const without = (line: (row: string) => boolean): readonly StoredLine[] =>
   BASE.filter(([table, row]) => table === 'flag_registry' || !line(row))
 
 const AT = '/T1/ff'
-/** Each way in which a row was once lost between two stores that somebody took for equal. */
+/** Each known way in which two seemingly equal stores differ. */
 const FAULTS: readonly (readonly [
   name: string,
   lines: readonly StoredLine[],
@@ -164,7 +164,7 @@ interface Opened extends Side {
   readonly sql: (text: string) => Promise<void>
   close(): Promise<void>
 }
-/** A database that holds the base rows, and stores that go with it. */
+/** A database with the base rows, and matching stores. */
 async function openSide(version: Version): Promise<Opened> {
   const made: string[] = []
   const requireStore = async (lines: readonly StoredLine[]): Promise<string> => {
@@ -204,7 +204,7 @@ describe('a diff of stored rows', () => {
   })
   afterAll(() => side.close())
 
-  test('what was imported is equal, to the last field', async () => {
+  test('imported rows are equal in every field', async () => {
     const run = await side.diff(side.store)
     expect([run.status, getCheck(run).findings]).toStrictEqual([0, []])
     expect(getCheck(run).items.find(({ id }) => id === 'tenant_override')?.title).toContain(
@@ -220,7 +220,7 @@ describe('a diff of stored rows', () => {
     expect(found).toContain(`${pointer} ${code}`)
   })
 
-  test('the log of a store is laid over its snapshot', async () => {
+  test('the log of a store overrides its snapshot', async () => {
     const folder = await side.requireStore(spoiled('ff.bool', { revision: '2', value: 'false' }))
     expect((await side.diff(folder)).status).toBe(20)
     const written = await FileStore.open(folder, { digestKey: Buffer.alloc(32, 1), phase: 'file' })
@@ -229,7 +229,7 @@ describe('a diff of stored rows', () => {
       putTenant('T1', 'ff.bool', body, { actor: 'U1', occurred_at: NOW }),
     )
     expect(result.ok).toBe(true)
-    // Its writer still holds the lock.
+    // The writer still holds the lock.
     const run = await side.diff(folder)
     await written.close()
     expect([run.status, getCheck(run).findings]).toStrictEqual([0, []])
@@ -263,13 +263,13 @@ describe('a diff of stored rows', () => {
       'store_corrupt',
     ],
     [
-      'has bytes behind its footer',
+      'has bytes after its footer',
       async (path: string) => appendFile(path, '{}'),
       22,
       'store_corrupt',
     ],
     ['is empty', async (path: string) => writeFile(path, ''), 22, 'store_corrupt'],
-    ['is not there', async (path: string) => rm(path), 22, 'target_unreachable'],
+    ['does not exist', async (path: string) => rm(path), 22, 'target_unreachable'],
   ] as const)('a snapshot that %s ends %s', async (_, damage, status, code) => {
     const folder = await side.requireStore(BASE)
     await damage(join(folder, 'snapshot.ndjson'))
@@ -277,7 +277,7 @@ describe('a diff of stored rows', () => {
     expect([run.status, toError(run).code]).toStrictEqual([status, code])
   })
 
-  test('rows out of order are damage, and rows that differ are shown though the footer does not hold', async () => {
+  test('rows out of order are damage, and differing rows are shown despite a wrong footer', async () => {
     const [first, ...rest] = BASE.slice(FLAGS.length)
     const swapped = await side.diff(
       await side.requireStore([...flagLines, ...rest, first as StoredLine]),
@@ -298,7 +298,7 @@ describe('a diff of stored rows', () => {
     ]).toStrictEqual([20, true, true])
   })
 
-  test('hostile rows are findings with the place of each', async () => {
+  test('hostile rows are findings with their places', async () => {
     const hostile = [
       ...flagLines,
       tenantLine('T1', 'ff.text', { value: '"\\u0000"' }),
@@ -321,14 +321,14 @@ describe('a diff of stored rows', () => {
     expect(run.stdout.length).toBeLessThan(20_000)
   })
 
-  test('--max-diffs ends the walk, and does not make it a pass', async () => {
+  test('--max-diffs ends the comparison without a pass', async () => {
     const none = await side.requireStore(flagLines)
     const run = await side.diff(none, '--max-diffs', '2')
     expect([run.status, getCheck(run).findings.length]).toStrictEqual([20, 2])
     expect((await side.diff(none, '--max-diffs', '0')).status).toBe(2)
   })
 
-  test('--sample looks at a part, finds what lies in it, and never passes', async () => {
+  test('--sample compares a part, finds its differences, and never passes', async () => {
     const clean = await side.diff(side.store, '--sample', '0.999999')
     expect([clean.status, getCheck(clean).findings]).toStrictEqual([22, []])
     const found = await side.diff(
@@ -342,7 +342,7 @@ describe('a diff of stored rows', () => {
     expect((await side.diff(side.store, '--sample', '2')).status).toBe(2)
   })
 
-  test('a side with itself, a folder that is none and an empty pair prove nothing', async () => {
+  test('a side with itself, a missing folder and two empty stores prove nothing', async () => {
     const same = await side.diff(side.store, '--candidate', `file:${side.store}`)
     expect([same.status, toError(same).code]).toStrictEqual([2, 'target_invalid'])
     const empty = await side.diff(
@@ -355,7 +355,7 @@ describe('a diff of stored rows', () => {
     expect([temporary.status, toError(temporary).code]).toStrictEqual([2, 'target_invalid'])
   })
 
-  test('two files are compared, and a broken row that both have is a finding', async () => {
+  test('two files are compared, and a row that is broken in both is a finding', async () => {
     const copy = await side.requireStore([])
     await cp(side.store, copy, { recursive: true, force: true })
     expect((await side.diff(side.store, '--candidate', `file:${copy}`)).status).toBe(0)
@@ -371,7 +371,7 @@ describe('a diff of stored rows', () => {
     ])
   })
 
-  test('a database that goes away in the middle is 22, with nothing half said', async () => {
+  test('a database that goes away in the middle ends 22 without a partial report', async () => {
     const proxy = await FaultProxy.to({ path: `${side.database.config.host}/.s.PGSQL.5432` })
     const url = `postgres://postgres@127.0.0.1:${proxy.port}/${side.database.database}`
     try {
@@ -414,7 +414,7 @@ describe.each(SUPPORTED)('what is planted in PostgreSQL %s', (version) => {
       `${AT}.big/value integer_past_doubles`,
     ],
     [
-      'a note of nothing',
+      'an empty note',
       `UPDATE tenant_override SET note = '' WHERE flag_key = 'ff.int'`,
       `${AT}.int/note empty_for_absent`,
     ],
@@ -454,17 +454,13 @@ describe.each(SUPPORTED)('what is planted in PostgreSQL %s', (version) => {
       `${AT}.object/value/c duplicate_member_lost`,
     ],
     [
-      'a column that the contract has not',
+      'a column that is not in the contract',
       `ALTER TABLE tenant_override ADD COLUMN colour text`,
       'null column_unknown',
     ],
-    [
-      'a column that is gone',
-      `ALTER TABLE tenant_override DROP COLUMN note`,
-      'null column_missing',
-    ],
-  ])('%s in the database is found, and undone is not', async (_, change, found) => {
-    // A database of its own: some of these change what the tables are.
+    ['a missing column', `ALTER TABLE tenant_override DROP COLUMN note`, 'null column_missing'],
+  ])('%s in the database is found, and undone it is equal', async (_, change, found) => {
+    // A separate database: some changes alter the tables.
     const database = await copyDatabase(side.database)
     const env = { FF_DATABASE_URL: database.url }
     const client = await connect(version, database.database)

@@ -3,7 +3,7 @@ import { runFf } from '../support/run-ff.ts'
 import { getCheck, ERROR_FORM } from './outcome.ts'
 
 describe.concurrent('ff parity fuzz', () => {
-  test('finds nothing between a file and a database, and says how much it looked at', async () => {
+  test('finds no difference between a file and a database, and reports how much it compared', async () => {
     const args = ['parity', 'fuzz', '--candidate', 'embedded', '--runs', '60', '--seed', '5']
     const done = await runFf([...args, '--format', 'json'])
     expect(done.status, done.stdout).toBe(0)
@@ -20,13 +20,13 @@ describe.concurrent('ff parity fuzz', () => {
     expect(items[1]?.title).toMatch(/^\d{2,} writes, each compared and its row read back$/)
   })
 
-  test('without a seed names the one that it took', async () => {
+  test('without --seed reports the seed that it used', async () => {
     const done = await runFf(['parity', 'fuzz', '--candidate', 'file', '--runs', '5'])
     expect(done.status).toBe(0)
     expect(done.stdout).toMatch(/5 scenes of seed \d+, /)
   })
 
-  test('ends when its time is over, with what it has', async () => {
+  test('ends at its time limit with a partial report', async () => {
     const started = performance.now()
     const args = ['parity', 'fuzz', '--candidate', 'file', '--runs', '1000000', '--time', '2']
     const done = await runFf(args)
@@ -40,7 +40,7 @@ describe.concurrent('ff parity fuzz', () => {
     ['--seed', '-1'],
     ['--seed', '2147483648'],
     ['--time', '1.5'],
-  ])('%s %s is no number for it', async (name, value) => {
+  ])('%s %s is refused', async (name, value) => {
     const done = await runFf(['parity', 'fuzz', '--candidate', 'file', `${name}=${value}`])
     expect(done).toMatchObject({ status: 2, stdout: '' })
     expect(done.stderr).toMatch(ERROR_FORM('option_invalid', 'usage'))

@@ -33,15 +33,15 @@ const gate = (folder: SignedFolder, args: readonly string[] = [], env: Env = {})
   runFf(['gate', ...args], { cwd: folder.cwd, env: { ...folder.env, ...env } })
 const told = async (folder: SignedFolder, env: Env = {}): Promise<GateReport> =>
   JSON.parse((await gate(folder, ['--format', 'json'], env)).stdout) as GateReport
-/** The process as it is, but for its clock. */
+/** The context of this process with another clock. */
 const shifted = (ms: number): Env => {
   const clock = `const Real=Date;const by=${ms};globalThis.Date=class extends Real{constructor(...a){a.length?super(...a):super(Real.now()+by)}static now(){return Real.now()+by}}`
   return { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(clock)}` }
 }
 const HOUR_MS = 3_600_000
 
-describe('42 records of a runner that is named, and two people who signed', () => {
-  test('are a GO until the first of them goes stale, and what expires next is said', async () => {
+describe('42 records of a trusted runner, and two signatures', () => {
+  test('are a GO until the first of them is stale, and the report names what expires next', async () => {
     const { status, stdout } = await gate(go)
     expect([status, stdout]).toEqual([0, expect.stringMatching(/all +42 {2}42 pass/)])
     expect(stdout).toMatch(/expires next {2}B1 at [^\n]*, C1 at/)
@@ -51,7 +51,7 @@ describe('42 records of a runner that is named, and two people who signed', () =
     expect(left).toBeGreaterThan(0)
     expect(left).toBeLessThan(HOUR_MS)
   })
-  test('with a waiver say so', async () => {
+  test('with a waiver name it', async () => {
     const { status, stdout } = await gate(waived)
     expect([status, stdout]).toEqual([
       0,
@@ -66,12 +66,12 @@ describe('42 records of a runner that is named, and two people who signed', () =
     ['with other settings', () => ({ FF_JWT_LEEWAY: '5' }), 21, 'identity_changed'],
     ['without a pin', () => ({ FF_TRUST_SHA256: '' }), 23, 'trust_pin_missing'],
     ['under another pin', () => ({ FF_TRUST_SHA256: 'a'.repeat(64) }), 23, 'trust_pin_mismatch'],
-  ])('are none %s', async (_when, env, exitCode, code) => {
+  ])('are no GO %s', async (_when, env, exitCode, code) => {
     const report = await told(go, env())
     const codes = report.findings.map((one) => one.code)
     expect([report.exitCode, codes]).toEqual([exitCode, expect.arrayContaining([code])])
   })
-  test('are none once an item fails again, and again one when it passes', async () => {
+  test('are no GO once an item fails again, and a GO when it passes', async () => {
     const folder = await signedFolder()
     try {
       await measureAgain(folder, 'A1', { result: 'fail', codes: ['token_accepted'] })
@@ -84,25 +84,25 @@ describe('42 records of a runner that is named, and two people who signed', () =
   })
 })
 
-test('a gate loads neither the compiler of schemas nor the driver of the database', async () => {
+test('a gate loads neither the schema compiler nor the database driver', async () => {
   const watch = `const m=process.getBuiltinModule('node:module');const load=m._load;m._load=function(name,from,main){const path=m._resolveFilename(name,from,main);if(/node_modules.(ajv.dist.(core|2020)|pg.)/.test(path))process.stderr.write(path+'\\n');return load.call(this,name,from,main)}`
   const NODE_OPTIONS = `--import=data:text/javascript,${encodeURIComponent(watch)}`
   const { status, stderr } = await gate(go, [], { NODE_OPTIONS })
   expect([status, stderr]).toEqual([0, ''])
-  // It would be seen: other commands need it.
+  // Control: other commands load it.
   const FF_DATABASE_URL = 'postgres://127.0.0.1:1/x'
   const other = await runFf(['migrate', 'status'], { env: { NODE_OPTIONS, FF_DATABASE_URL } })
   expect(other.stderr).toMatch(/node_modules.pg./)
 })
 
 describe('two gates at once', () => {
-  test('the second ends 24 while the first reads, and the first comes to its verdict', async () => {
+  test('the second ends 24 while the first reads, and the first reaches its verdict', async () => {
     const head = join(go.cwd, '.ff/evidence/head.json')
     const text = await readFile(head, 'utf8')
     await rm(head)
     await promisify(execFile)('mkfifo', [head])
     const first = gate(go)
-    // Nobody but the first reads it, and it does so under the lock.
+    // Only the first gate reads it, while it holds the lock.
     const feed = await reading(head)
     try {
       expect((await gate(go)).status).toBe(24)
@@ -114,14 +114,14 @@ describe('two gates at once', () => {
     }
     expect((await first).status).toBe(0)
   })
-  test('that only come close together both answer, or one of them ends 24', async () => {
+  test('that barely overlap both answer, or one of them ends 24', async () => {
     const runs = await Promise.all([gate(go), gate(go), gate(go)])
     expect(runs.every(({ status }) => status === 0 || status === 24)).toBe(true)
     expect((await gate(go)).status).toBe(0)
   })
 })
 
-/** A pipe, once somebody reads it. */
+/** Resolves once a process reads the pipe. */
 async function reading(path: string): Promise<FileHandle> {
   for (;;) {
     try {
@@ -133,9 +133,9 @@ async function reading(path: string): Promise<FileHandle> {
   }
 }
 
-/** How many bytes of each file are flipped in turn, besides its first and its last. */
+/** Number of bytes of each file to flip in turn, besides its first and its last. */
 const FLIPS = { here: 40, spawned: 2 }
-describe('each flipped byte takes the GO away', () => {
+describe('each flipped byte prevents the GO', () => {
   test.each<readonly [string, string, () => SignedFolder]>([
     ['the checklist', 'checklists/cutover_readiness_checklist.json', () => go],
     ['the evidence', '.ff/evidence/evidence.ndjson', () => go],
@@ -167,7 +167,7 @@ describe('each flipped byte takes the GO away', () => {
   })
 })
 
-/** How a gate ends that is run in this process: by the same files, and quicker. */
+/** Runs the gate in this process, on the same files, which is faster. @returns its exit */
 async function judged({ cwd, env }: SignedFolder): Promise<string> {
   try {
     return (await gateHere(await requestIn(cwd, env.FF_TRUST_SHA256), ADAPTERS)).exitName

@@ -30,13 +30,13 @@ beforeAll(async () => {
 afterAll(() => Promise.all([go, no].map(({ cwd }) => rm(cwd, { recursive: true, force: true }))))
 
 const getFile = ({ cwd }: SignedFolder): string => join(cwd, 'decision.json')
-/** A third party: another folder, and nothing known but the pin. */
+/** A third party: another folder, with only the pin. */
 const elsewhere = (folder: SignedFolder, pin = folder.env.FF_TRUST_SHA256): Promise<Run> =>
   runFf(['gate', '--offline', getFile(folder)], { env: { FF_TRUST_SHA256: pin } })
 const verdictLine = ({ stdout }: Run): string => stdout.trimEnd().split('\n').at(-1) ?? ''
 
 describe('decision.json', () => {
-  test('brings a third party to the verdict and the exit of the gate', async () => {
+  test('lets a third party reproduce the verdict and the exit of the gate', async () => {
     for (const folder of [go, no]) {
       const [here, there] = await Promise.all([runFf(['gate'], folder), elsewhere(folder)])
       expect(there.status).toBe(here.status)
@@ -44,20 +44,20 @@ describe('decision.json', () => {
     }
     expect(verdictLine(await elsewhere(go))).toMatch(/^GO with 1 waiver {2}valid until/)
   })
-  test('is no GO by the trust file that it brings itself', async () => {
+  test('is no GO by its own trust file', async () => {
     const { status, stdout } = await elsewhere(go, '')
     expect([status, stdout]).toEqual([23, expect.stringContaining('trust_pin_missing')])
   })
-  test('is no GO when it has ended', async () => {
+  test('is no GO after its expiry', async () => {
     const soon = () => new Date(Date.now() + 3_601_000)
     expect(await judged(go, getFile(go), soon)).toBe('not_ready')
   })
-  test('takes no other file beside it', async () => {
+  test('takes no other input file', async () => {
     const args = ['gate', '--offline', getFile(go), '--evidence', 'x']
     const run = await runFf(args, go)
     expect([run.status, run.stderr]).toEqual([2, expect.stringContaining('[option_invalid')])
   })
-  test('of an earlier run does not outlive one that ends without a verdict', async () => {
+  test('of an earlier run is removed by a run without a verdict', async () => {
     const plan = join(no.cwd, 'checklists/plan.json')
     const text = await readFile(plan, 'utf8')
     await writeFile(join(no.cwd, 'old.json'), 'x')
@@ -69,14 +69,14 @@ describe('decision.json', () => {
   })
   test.each<readonly [string, (text: string) => string]>([
     ['a no-go renamed', (text) => text.replaceAll('"verdict":"no_go"', '"verdict":"go"')],
-    ['a GO that says it was none', (text) => text.replaceAll('"verdict":"go"', '"verdict":"x"')],
+    ['a GO with another verdict', (text) => text.replaceAll('"verdict":"go"', '"verdict":"x"')],
   ])('%s is no GO', async (_what, change) => {
     const from = _what.startsWith('a no-go') ? no : go
     const path = join(from.cwd, 'changed.json')
     await writeFile(path, change(await readFile(getFile(from), 'utf8')))
     expect(['no_go', 'untrusted']).toContain(await judged(from, path))
   })
-  test('with a byte flipped never becomes a GO, and a GO stays what it was or is none', async () => {
+  test('with a flipped byte never becomes a GO, and a GO stays the same or is lost', async () => {
     const survived = { go: 0, no: 0 }
     const path = join(go.cwd, 'flipped.json')
     for (const [name, folder] of [
@@ -88,12 +88,12 @@ describe('decision.json', () => {
         if ((await judged(folder, path)) === 'ok') survived[name] += 1
       }
     expect(survived.no).toBe(0)
-    // What is left is in the words of the report, which nobody judges by: half of the file, and no more.
+    // The other bytes are prose of the report, which no verdict depends on: at most half of the file.
     expect(survived.go).toBeLessThan(100)
   }, 120_000)
 })
 
-/** How it ends, judged in this process. */
+/** Judges a decision file in this process. @returns its exit */
 async function judged(
   { env }: SignedFolder,
   path: string,
@@ -110,9 +110,9 @@ async function judged(
 
 describe('ff gate --offline opens no socket', () => {
   const args = () => [join(ROOT, 'dist/bin/ff.js'), 'gate', '--offline', getFile(go)]
-  test('it comes to its verdict where there is no network at all', async () => {
+  test('it reaches its verdict without a network', async () => {
     const inside = ['--user', '--map-root-user', '--net']
-    // Where nobody may make a namespace, the next test stands alone.
+    // Without the right to make a namespace only the next test applies.
     if (spawnSync('unshare', [...inside, 'true']).status !== 0) return
     const run = spawnSync('unshare', [...inside, process.execPath, ...args()], {
       env: { ...process.env, ...go.env },
@@ -120,12 +120,12 @@ describe('ff gate --offline opens no socket', () => {
     })
     expect([run.status, run.stdout]).toEqual([0, expect.stringContaining('GO with 1 waiver')])
   })
-  test('of all that it makes in Node, nothing is a socket, a look-up or a process', async () => {
+  test('none of its Node resources is a socket, a DNS query or a process', async () => {
     const made = join(go.cwd, 'made.json')
     const out = await open(join(go.cwd, 'out.txt'), 'w')
     const watch = `import{createHook}from'node:async_hooks';import{writeFileSync}from'node:fs';const seen=new Set();createHook({init(_,type){seen.add(type)}}).enable();process.on('exit',()=>writeFileSync(${JSON.stringify(made)},JSON.stringify([...seen])))`
     const watcher = `--import=data:text/javascript,${encodeURIComponent(watch)}`
-    // Into a file, for a pipe would be a socket that the test itself brings.
+    // Into a file: a pipe of the test would itself be a socket.
     const child = spawn(process.execPath, [watcher, ...args()], {
       env: { ...process.env, ...go.env },
       stdio: ['ignore', out.fd, out.fd],

@@ -26,8 +26,8 @@ const getGate = async (cwd: string): Promise<GateReport> => {
   return report
 }
 
-describe('with nothing measured', () => {
-  test('every item is accounted for, and says what leaves its state', async () => {
+describe('without measurements', () => {
+  test('every item has a state and the next command', async () => {
     const report = await getGate(empty)
     expect([report.verdict, report.exitCode]).toEqual(['inconclusive', 22])
     expect(report.items).toHaveLength(42)
@@ -35,7 +35,7 @@ describe('with nothing measured', () => {
     expect(report.items.filter(({ next }) => next === null)).toEqual([])
     expect(report.items.some(({ state }) => state === 'pass' || state === 'waived')).toBe(false)
   })
-  test('text has ten groups that sum to 42, and ends with the verdict', async () => {
+  test('text has ten groups of 42 items in all, and ends with the verdict', async () => {
     const { stdout, status } = await ff(empty, 'gate')
     const groups = [...stdout.matchAll(/^ {2}[A-J] {2}.* (\d+) {2,}\d+ \w+/gm)]
     expect(groups.map(([, items]) => Number(items)).reduce((all, one) => all + one, 0)).toBe(42)
@@ -50,7 +50,7 @@ describe('with nothing measured', () => {
     expect(stdout.match(/<failure /g)).toHaveLength(42)
     expect(stdout).not.toContain('<skipped')
   })
-  test('GitHub gets nine annotations, how many more there are, and the job summary', async () => {
+  test('GitHub gets nine annotations, the number of the others, and the job summary', async () => {
     const summary = join(empty, 'summary.md')
     await writeFile(summary, 'before\n')
     const env = { FF_CODE_VERSION: CODE, GITHUB_STEP_SUMMARY: summary }
@@ -116,12 +116,12 @@ describe('SARIF', () => {
       readonly results: readonly { readonly ruleId: string; readonly ruleIndex: number }[]
     }[]
   }
-  // The whole schema of OASIS is larger than the program; this is what of it the reporter has to do with.
+  // The part of the OASIS schema that the reporter uses; the whole one is larger than the program.
   const fits = new Ajv2020({ strict: false }).compile(LOG)
   test.each([
     ['a gate', ['gate'], 42],
     ['a parity run', ['parity', 'run', '--candidate', 'file'], 20],
-  ])('of %s has a rule for each thing that it accounts for', async (_what, args, rules) => {
+  ])('of %s has a rule for each item and control', async (_what, args, rules) => {
     const { stdout } = await ff(empty, ...args, '--format', 'sarif')
     const log = JSON.parse(stdout) as Log
     expect([fits(log), fits.errors ?? []]).toEqual([true, []])
@@ -132,22 +132,22 @@ describe('SARIF', () => {
   })
 })
 
-describe('with all of it measured, by a runner that nobody names', () => {
-  test('nothing counts, and everything is shown', async () => {
+describe('with every item measured by an untrusted runner', () => {
+  test('no evidence counts, but all of it is shown', async () => {
     const report = await getGate(full)
     expect(report.exitCode).toBe(22)
     const measured = report.items.filter(({ codes }) => codes.includes('runner_not_named'))
     expect(measured).toHaveLength(40)
     expect(report.items.every(({ evidence }) => evidence !== null)).toBe(true)
   })
-  test('of other code it is stale wherever it would count', async () => {
+  test('evidence of other code is stale', async () => {
     const run = await runFf(['gate', '--format', 'json'], {
       cwd: full,
       env: { FF_CODE_VERSION: 'x' },
     })
     expect(run.status).toBe(22)
   })
-  test('an edited record ends 23, and nothing of the log counts', async () => {
+  test('an edited record ends 23, and no record counts', async () => {
     const path = join(full, '.ff/evidence/evidence.ndjson')
     const text = await readFile(path, 'utf8')
     try {
@@ -164,7 +164,7 @@ describe('with all of it measured, by a runner that nobody names', () => {
       await writeFile(path, text)
     }
   })
-  test('while somebody else writes it ends 24', async () => {
+  test('while another process writes it ends 24', async () => {
     const lock = await tryLock(join(full, '.ff/evidence/lock'))
     try {
       const run = await ff(full, 'gate', '--format', 'json')
@@ -176,7 +176,7 @@ describe('with all of it measured, by a runner that nobody names', () => {
   })
 })
 
-describe('what people filled in wrongly ends 2 under its own code', () => {
+describe('an invalid file of the team ends 2 under its own code', () => {
   const WAIVER = {
     id: 'WV-1',
     item: 'H4',

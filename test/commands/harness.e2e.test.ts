@@ -117,7 +117,7 @@ describe('proofs over HTTP', () => {
 })
 
 describe('who is no harness', () => {
-  test('is written to by nobody: a service that answers callers', async () => {
+  test('is never written to without --harness: a service for callers', async () => {
     const live = await startService()
     const meddler = await openMeddler(live.origin)
     const done = await prove('run', 'file', meddler.origin)
@@ -130,7 +130,7 @@ describe('who is no harness', () => {
   })
 
   test.each([
-    ['nobody listens', 'http://127.0.0.1:1', 22, 'target_unreachable'],
+    ['no process listens', 'http://127.0.0.1:1', 22, 'target_unreachable'],
     ['another machine', 'https://ff.example', 2, 'target_invalid'],
     ['another machine, in the clear', 'http://ff.example', 2, 'target_invalid'],
     ['a path', `http://127.0.0.1:1/x`, 2, 'target_invalid'],
@@ -165,11 +165,8 @@ describe('a harness does not start', () => {
     ['for other machines', { FF_ENV: 'dev', FF_LISTEN: '0.0.0.0:0' }],
     ['with a second port', { FF_ENV: 'dev', FF_ADMIN_LISTEN: '127.0.0.1:0' }],
     ['in a cutover', { FF_ENV: 'dev', FF_BACKING: 'managed' }],
-    [
-      'on a database that nobody calls dev',
-      { FF_BACKING: 'db', FF_DATABASE_URL: 'postgres://h/d' },
-    ],
-    ['in a folder that nobody calls dev', { FF_STORE_DIR: tmpdir() }],
+    ['on a database outside FF_ENV=dev', { FF_BACKING: 'db', FF_DATABASE_URL: 'postgres://h/d' }],
+    ['in a folder outside FF_ENV=dev', { FF_STORE_DIR: tmpdir() }],
   ])('%s', async (_where, env) => {
     const done = await runFf(['serve', '--harness'], { env })
     expect(done).toMatchObject({ status: 2, stdout: '' })

@@ -19,7 +19,7 @@ const ROWS: readonly StoredLine[] = [
 
 const DEEP = `{"a":${'['.repeat(56)}${']'.repeat(56)}}`
 
-/** Holds the rows; each test has a copy of its own. */
+/** The database with the rows; each test uses a copy of it. */
 let filled: TestDatabase
 let database: TestDatabase
 let client: pg.Client
@@ -58,8 +58,8 @@ afterEach(async () => {
   await database.drop()
 })
 
-describe('tables that somebody changed', () => {
-  test('rows that a policy hides from the role are no equal rows', async () => {
+describe('tables that were changed by hand', () => {
+  test('rows that a policy hides from the role do not count as equal', async () => {
     const role = `role_${database.database}`
     await sql(
       `CREATE ROLE ${role} LOGIN; GRANT USAGE ON SCHEMA ff TO ${role}; GRANT SELECT ON ALL TABLES IN SCHEMA ff TO ${role};
@@ -85,7 +85,7 @@ describe('tables that somebody changed', () => {
   const LONG = `"${'x'.repeat(65_535)}"`
   test.each([
     [
-      'a text that spells the members of another row',
+      'a text that contains the members of another row',
       `ALTER DOMAIN scope_id DROP CONSTRAINT scope_id_form;
        UPDATE tenant_override SET created_by = 'U1","expires_at":"2027-01-01T00:00:00.000Z' WHERE flag_key = 'ff.a'`,
       EXPIRING,
@@ -106,20 +106,20 @@ describe('tables that somebody changed', () => {
       '/T1/ff.b/value/a number_differs',
     ],
     [
-      'a time that Date has not',
+      'a time that Date cannot hold',
       `ALTER DOMAIN instant DROP CONSTRAINT instant_range;
        UPDATE tenant_override SET updated_at = '294276-12-31 23:59:59' WHERE flag_key = 'ff.a'`,
       ROWS,
       '/T1/ff.a/updated_at time_not_canonical',
     ],
     [
-      'a value longer than page 1 has them, on both sides',
+      'a value over the size limit, on both sides',
       `UPDATE tenant_override SET value = '${LONG}' WHERE flag_key = 'ff.c'`,
       [...ROWS.slice(0, -1), tenantLine('T1', 'ff.c', { value: LONG, note: '"n"' })],
       '/T1/ff.c/value value_too_large',
     ],
     [
-      'a value deeper than page 1 has them, on both sides',
+      'a value over the depth limit, on both sides',
       `UPDATE tenant_override SET value = '${DEEP}' WHERE flag_key = 'ff.b'`,
       [...ROWS.slice(0, -2), tenantLine('T1', 'ff.b', { value: DEEP }), LAST],
       '/T1/ff.b/value json_too_deep',
@@ -139,7 +139,7 @@ describe('tables that somebody changed', () => {
       '/ form_wrong',
     ],
     [
-      'stands there twice',
+      'exists twice',
       `SELECT * FROM tenant_override WHERE flag_key = 'ff.a'`,
       '/T1/ff.a row_repeated',
     ],
@@ -150,7 +150,7 @@ describe('tables that somebody changed', () => {
   })
 })
 
-describe('stores that no store wrote', () => {
+describe('store files that were edited by hand', () => {
   const [A, B, C] = ['T1', 'T2', 'T3'].map((tenant) =>
     tenantLine(tenant, 'ff.a', { value: '1' }),
   ) as [StoredLine, StoredLine, StoredLine]
@@ -159,13 +159,13 @@ describe('stores that no store wrote', () => {
     ['a line without a key', [A, keyless, B], '/ form_wrong'],
     ['a row twice', [A, B, B, C], '/T2/ff.a row_repeated'],
     ['rows out of order', [A, C, B], '/T2/ff.a row_unsorted'],
-  ])('are not equal because both have %s', async (_, lines, expected) => {
+  ])('with %s on both sides are not equal', async (_, lines, expected) => {
     const [one, other] = [await store([...FLAGS, ...lines]), await store([...FLAGS, ...lines])]
     const run = await diff(one, '--candidate', `file:${other}`)
     expect([run.status, found(run)]).toStrictEqual([20, [expected]])
   })
 
-  test('are refused by an import where they hold a row twice', async () => {
+  test('with a row twice are refused by an import', async () => {
     const twice = await store([
       ...FLAGS,
       A,
@@ -176,7 +176,7 @@ describe('stores that no store wrote', () => {
     expect([run.status, found(run)]).toStrictEqual([20, ['/T2/ff.a row_repeated']])
   })
 
-  test('with one fault in every row end the walk at --max-diffs', async () => {
+  test('with a fault in every row end the comparison at --max-diffs', async () => {
     const lines = Array.from({ length: 50 }, (_, at) =>
       tenantLine(`T${100 + at}`, 'ff.a', { value: '1.0' }),
     )
@@ -201,20 +201,20 @@ test.each([
 })
 
 describe('an import', () => {
-  test('takes no broken row of the same revision for a newer one', async () => {
+  test('does not treat a broken row of the same revision as newer', async () => {
     await sql(`UPDATE tenant_override SET value = '1.0' WHERE flag_key = 'ff.a'`)
     const run = await ff('import', await store(ROWS))
     expect([run.status, found(run)]).toStrictEqual([20, ['/T1/ff.a/value revision_conflict']])
   })
 
-  test('changes no type of a flag while overrides that only the database has stand', async () => {
+  test('keeps the type of a flag that has overrides only in the database', async () => {
     const changed = [flagLine('ff.a', 'string', { revision: '2' }), ...FLAGS.slice(1)]
     const run = await ff('import', await store(changed))
     expect([run.status, found(run)]).toStrictEqual([20, ['/T1/ff.a/value type_in_use']])
   })
 })
 
-test('a store by another name is the same store', async () => {
+test('a store under another name is the same store', async () => {
   const folder = await store(ROWS)
   const pairs = [
     [`file:${folder}`, `file:${folder}/`],

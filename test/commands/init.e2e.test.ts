@@ -18,7 +18,7 @@ beforeAll(async () => {
 })
 afterAll(() => rm(cwd, { recursive: true, force: true }))
 
-/** What somebody pastes into a shell in the folder; it waits for no answer. */
+/** Runs a pasted line in a shell in the folder, with stdin closed. */
 const pasted = (line: string): Promise<Run> =>
   new Promise((resolve) => {
     const env = { ...process.env, PATH: `${join(cwd, 'node_modules/.bin')}:${process.env['PATH']}` }
@@ -33,7 +33,7 @@ const next = ({ stdout }: Run): readonly string[] =>
   [...(stdout.split('Next:')[1] ?? '').matchAll(/^ {2}(ff .*)$/gm)].map(([, line = '']) => line)
 
 describe('ff init', () => {
-  test('writes what it lists, the key for its owner alone', async () => {
+  test('writes the files that it lists, the key readable by its owner only', async () => {
     expect(made.status).toBe(0)
     const found = await readdir(cwd, { recursive: true, withFileTypes: true })
     const files = found
@@ -44,14 +44,14 @@ describe('ff init', () => {
     expect((await stat(join(cwd, '.ff/runner.pem'))).mode & 0o777).toBe(0o600)
     expect(await readFile(join(cwd, '.ff/.gitignore'), 'utf8')).toContain('runner.pem')
   })
-  test('again ends 2, lists what is there, and changes nothing', async () => {
+  test('a second time ends 2, lists the existing files, and changes nothing', async () => {
     const before = await readFile(join(cwd, '.ff/runner.pem'), 'utf8')
     const run = await runFf(['init', '--debug'], { cwd })
     expect([run.status, run.stderr]).toEqual([2, expect.stringContaining('[file_exists')])
     for (const name of listed(made)) expect(run.stderr).toContain(name)
     expect(await readFile(join(cwd, '.ff/runner.pem'), 'utf8')).toBe(before)
   })
-  test('where one file is there writes none', async () => {
+  test('with one existing file writes none', async () => {
     const other = await mkdtemp(join(tmpdir(), 'ff-init-'))
     await mkdir(join(other, 'checklists/templates'), { recursive: true })
     await writeFile(join(other, 'checklists/templates/plan.json'), 'mine')
@@ -60,14 +60,14 @@ describe('ff init', () => {
     expect(run.stderr).toContain('  checklists/templates/plan.json\n')
     await rm(other, { recursive: true })
   })
-  test('the three commands that it names work as they are', async () => {
+  test('the three commands that it prints work as pasted', async () => {
     const lines = next(made)
     expect(lines).toHaveLength(3)
     const runs = []
     for (const line of lines) runs.push((await pasted(line)).status)
     expect(runs).toEqual([0, 0, 22])
   })
-  test('the CI job runs always, and its exit is that of the gate', async () => {
+  test('the CI job always runs, and ends with the exit of the gate', async () => {
     const text = await readFile(join(cwd, '.github/workflows/ff-gate.yml'), 'utf8')
     expect(text.match(/if: always\(\)/g)).toHaveLength(3)
     expect(text).not.toMatch(/continue-on-error|\|\||npx/)
@@ -81,21 +81,21 @@ describe('ff init', () => {
     for (const name of ['gate.html', 'gate.xml', 'decision.json'])
       expect((await stat(join(cwd, name))).size).toBeGreaterThan(0)
   })
-  test('the skeleton of a trust file has its form, and can never be trusted', async () => {
+  test('the template of a trust file is valid, and trusts no key', async () => {
     const text = await readFile(join(cwd, 'checklists/templates/trust.json'), 'utf8')
     expect(parseTrust(text, tools)).toMatchObject({
       ok: false,
       fault: { code: 'trust_kid_differs' },
     })
   })
-  test('its public key is one that a trust file takes', async () => {
+  test('a trust file accepts its public key', async () => {
     const shown = await readFile(join(cwd, '.ff/runner.pub.json'), 'utf8')
     expect(tools.shape('public_key', JSON.parse(shown) as unknown)).toMatchObject({ ok: true })
   })
 })
 
 describe('the first example of each command, as pasted there', () => {
-  // What measures for long, waits on a terminal or serves has tests of its own.
+  // Commands that run long, need a terminal or serve have tests of their own.
   const LONG =
     /^ff (parity (?!preflight)|jwks check|migrate|init|serve|probe (run$|selftest))|mkdir|mint/
   const examples = COMMANDS.flatMap(({ noun, commands }) =>
@@ -103,7 +103,7 @@ describe('the first example of each command, as pasted there', () => {
   ).filter(([, line]) => !LONG.test(line ?? ''))
   test.each(examples)('%s: %s', async (_name, line = '') => {
     const { status, stderr } = await pasted(line)
-    // Done, or a sentence that says what happened, and one that says what to do; the shell's own is one as well.
+    // Success, or an error with message and hint, also one of the shell.
     if (stderr.startsWith('bash:')) return expect(stderr).toMatch(/No such file or directory/)
     expect(status).not.toBe(1)
     if (status === 2 || stderr.startsWith('ff:'))

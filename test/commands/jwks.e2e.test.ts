@@ -54,7 +54,7 @@ interface Notes {
 }
 
 describe.concurrent('ff jwks check', () => {
-  test('every row of the matrix holds, in every environment', async () => {
+  test('every row of the matrix holds in every environment', async () => {
     const done = await runFf(['jwks', 'check', '--format', 'json'])
     expect(done).toMatchObject({ status: 0, stderr: '' })
     const { kind, verdict, items } = getCheck(done)
@@ -70,7 +70,7 @@ describe.concurrent('ff jwks check', () => {
     expect(fixtures.length).toBeGreaterThan(100)
   })
 
-  test('says so as text and as JUnit', async () => {
+  test('reports it as text and as JUnit', async () => {
     const [text, junit] = await Promise.all([
       runFf(['jwks', 'check']),
       runFf(['jwks', 'check', '--format', 'junit']),
@@ -83,7 +83,7 @@ describe.concurrent('ff jwks check', () => {
 
   test.each<[string, string, (notes: Notes) => void]>([
     [
-      'somebody unverified is let in outside dev',
+      'an unverified caller is admitted outside dev',
       'not_outside_dev',
       ({ modes }) => modes.find(({ id }) => id === 'M-02')?.when[0]?.environments.push('prod'),
     ],
@@ -112,7 +112,7 @@ describe.concurrent('ff jwks check', () => {
       ({ modes }) => modes[0]?.fixtures.push('JWT-EX-999'),
     ],
     [
-      'a row has the example of another',
+      'a row has an example of another row',
       'fixture_row_differs',
       ({ modes }) => modes[0]?.fixtures.push('JWT-EX-02'),
     ],
@@ -131,7 +131,7 @@ describe.concurrent('ff jwks check', () => {
       'schema_maximum',
       ({ client }) => Object.assign(client, { timeout_ms: 60_000 }),
     ],
-  ])('a contract in which %s is not measured with', async (_situation, code, change) => {
+  ])('a contract in which %s is refused', async (_situation, code, change) => {
     const copy = await copyPackage()
     try {
       await editJson<Notes>(join(copy.root, NOTES), change)
@@ -154,7 +154,7 @@ describe.concurrent('ff jwks check', () => {
     }
   })
 
-  test('a fixture that says otherwise than its row is not measured with', async () => {
+  test('a fixture that contradicts its row is refused', async () => {
     const copy = await copyPackage()
     try {
       await edit(join(copy.root, FIXTURES), '"id": "JWT-EX-03"', '"id": "JWT-EX-04"')
@@ -167,9 +167,9 @@ describe.concurrent('ff jwks check', () => {
   })
 })
 
-// A fault is in the whole process: one test at a time.
+// A fault affects the whole process: one test at a time.
 describe('ff jwks check', () => {
-  /** A hole in the program, and the row that must notice it. */
+  /** A planted fault, and the row that must detect it. */
   const HOLES: readonly (readonly [hole: string, fault: Fault, row: string])[] = [
     ['no signature is checked', replace(verifySignatureBytes, () => () => true), 'M-04'],
     [
@@ -187,9 +187,9 @@ describe('ff jwks check', () => {
       }),
       'M-18',
     ],
-    ['a repeated member is taken', replace(hasRepeatedMember, () => () => false), 'M-10'],
+    ['a repeated member is accepted', replace(hasRepeatedMember, () => () => false), 'M-10'],
     [
-      'padding is taken',
+      'padding is accepted',
       replace(
         parseCompactJws,
         (real) => (token, maxBytes) => real(token.replaceAll(/=+(?=[.]|$)/g, ''), maxBytes),
@@ -197,18 +197,18 @@ describe('ff jwks check', () => {
       'M-10',
     ],
     [
-      'weak moduli are taken',
+      'weak moduli are accepted',
       replace(findKeyFault, (real) => (jwk, limits) => real(jwk, { ...limits, rsa_min_bits: 0 })),
       'M-16',
     ],
-    ['broken moduli are taken', replace(isRoca, () => () => false), 'M-16'],
+    ['broken moduli are accepted', replace(isRoca, () => () => false), 'M-16'],
     [
       'the use of a key is ignored',
       replace(findKeyFault, (real) => (jwk, limits) => real({ ...jwk, use: undefined }, limits)),
       'M-16',
     ],
     [
-      'any key will do without a kid',
+      'any key matches without a kid',
       replace(
         KeySet,
         (real) =>
@@ -254,7 +254,7 @@ describe('ff jwks check', () => {
       'M-12',
     ],
     [
-      'a set never runs out',
+      'a set never expires',
       withClientOptions(({ times, ...rest }) => ({
         ...rest,
         times: { ...times, last_known_good_s: Infinity },
@@ -262,7 +262,7 @@ describe('ff jwks check', () => {
       'M-02',
     ],
     [
-      'a dead endpoint ends the set at once',
+      'an unreachable endpoint expires the set at once',
       replace(
         JwksClient,
         (real) =>
@@ -294,7 +294,7 @@ describe('ff jwks check', () => {
       'M-06',
     ],
     [
-      'a page counts as no answer',
+      'an HTML page counts as no answer',
       replace(readJwks, (real) => (bytes) => {
         const keys = real(bytes)
         if (keys === null) throw new Error('no answer')
@@ -303,7 +303,7 @@ describe('ff jwks check', () => {
       'M-06',
     ],
     [
-      'an unusable key is taken for one that a refresh could bring',
+      'an unusable key counts as one that a refresh could add',
       replace(
         JwksClient,
         (real) =>
@@ -319,7 +319,7 @@ describe('ff jwks check', () => {
       'M-16',
     ],
     [
-      'a forged signature falls through while the key server is away',
+      'a forged signature is admitted while the key server is unreachable',
       replace(
         JwksVerifier,
         (real) =>
@@ -347,14 +347,14 @@ describe('ff jwks check', () => {
       ),
       'M-04',
     ],
-    ['anybody can sign', replace(isSmallOrderPoint, () => () => false), 'M-16'],
+    ['a key of small order is accepted', replace(isSmallOrderPoint, () => () => false), 'M-16'],
     [
-      'an issuer is not asked for',
+      'the issuer is not compared',
       withRules(({ claims, ...rest }) => ({ ...rest, claims: { ...claims, required: [] } })),
       'M-08d',
     ],
   ]
-  test.each(HOLES)('notices that %s', (_hole, fault, row) =>
+  test.each(HOLES)('detects that %s', (_hole, fault, row) =>
     withFault(fault, async () => {
       const done = await runInProcess(['jwks', 'check', '--format', 'json'])
       expect(done.status, done.stderr + done.stdout.slice(0, 2000)).toBe(20)
@@ -369,7 +369,7 @@ describe('ff jwks check', () => {
     }),
   )
 
-  /** Two locks on one door: each alone keeps it shut. */
+  /** Redundant checks: each row still holds with one of them off. */
   test.each([
     [
       'private keys pass the filter',
@@ -409,7 +409,7 @@ class Every<T> extends Set<T> {
     return true
   }
 }
-/** A key set that calls each key that cannot be used absent. */
+/** A key set that reports each unusable key as absent. */
 function lacking(set: KeySet): KeySet {
   const select = async (kid: string | null, alg: string): Promise<KeySelection> => {
     const selected = await set.select(kid, alg)
@@ -508,11 +508,11 @@ describe.concurrent('ff jwks fetch', () => {
   const fetched = (path: string, ...args: readonly string[]): Promise<Run> =>
     runFf(['jwks', 'fetch', origin + path, ...args])
 
-  test('says what is served, how long it keeps, and what each key is good for', async () => {
+  test('lists the keys, their use and the cache lifetime', async () => {
     const done = await fetched('/good')
     expect(done).toMatchObject({ status: 0, stderr: '' })
     expect(done.stdout).toContain('kept for 120 s')
-    // A long line is folded.
+    // Long lines are folded.
     expect(done.stdout.replaceAll(/\s+/g, ' ')).toContain('cache-control: public, max-age=120')
     expect(done.stdout).toContain('1 of 2 keys')
     expect(done.stdout).toMatch(/PASS +key ff-fixture-rsa-1 +RSA 2048 bits RS256 sig/)
@@ -538,7 +538,7 @@ describe.concurrent('ff jwks fetch', () => {
     expect(done.stdout + done.stderr).not.toMatch(STACK)
   })
 
-  test('two keys of one kid are no key for anybody', async () => {
+  test('two keys of one kid are both unusable', async () => {
     const done = await fetched('/twins', '--format', 'json')
     expect(done.status).toBe(20)
     expect(getCheck(done).findings.map((one) => one.code)).toEqual([
@@ -548,7 +548,7 @@ describe.concurrent('ff jwks fetch', () => {
     ])
   })
 
-  test('what a stranger wrote moves no cursor', async () => {
+  test('texts of the server are escaped', async () => {
     const done = await fetched('/escape')
     expect(done.status).toBe(0)
     expect(done.stdout).toContain('\\u001b[2J\\u0007evil')
@@ -562,21 +562,21 @@ describe.concurrent('ff jwks fetch', () => {
     ['file:///etc/passwd'],
     ['jwks'],
     [''],
-  ])('%s is no place for keys', async (url) => {
+  ])('%s is refused as a key server', async (url) => {
     const done = await runFf(['jwks', 'fetch', url])
     expect(done).toMatchObject({ status: 2, stdout: '' })
     expect(done.stderr).toMatch(ERROR_FORM('setting_invalid', 'usage'))
     expect(done.stderr).not.toContain('hunter2')
   })
 
-  test('a URL with a password is refused as such, and not shown', async () => {
+  test('a URL with a password is refused, and not shown', async () => {
     const done = await runFf(['jwks', 'fetch', 'https://user:hunter2@127.0.0.1/jwks'])
     expect(done).toMatchObject({ status: 2, stdout: '' })
     expect(done.stderr).toMatch(ERROR_FORM('secret_in_option', 'usage'))
     expect(done.stderr).not.toContain('hunter2')
   })
 
-  test('a host that is not there is inconclusive', async () => {
+  test('an unknown host is inconclusive', async () => {
     const done = await runFf(['jwks', 'fetch', 'https://127.0.0.1:1/jwks', '--format', 'json'])
     expect(done.status).toBe(22)
     expect(getCheck(done).findings).toMatchObject([

@@ -38,7 +38,7 @@ const ff = (...args: readonly string[]): Promise<Run> =>
   runFf([...args, '--format', 'json'], { env })
 const imported = (file: string, mapping: string, ...more: readonly string[]): Promise<Run> =>
   ff('import', file, '--mapping', mapping, ...more)
-/** A dry run into a store that is never made: it judges everything, and needs no database. */
+/** A dry run into a new store: it checks everything, and needs no database. */
 const judged = async (file: string | Buffer, mapping: string = MAPPING): Promise<Run> =>
   imported(await written(file), mapping, '--into', `file:${place()}`, '--dry-run')
 const refused = (run: Run): readonly string[] =>
@@ -63,7 +63,7 @@ const rowsThere = async (): Promise<number> => {
   return (rows[0] as { one: number }).one
 }
 
-/** Tenants by number, with one flag: a file that takes a while. */
+/** A file with this many tenants and one flag, large enough to take a while. */
 const many = (count: number): string => {
   const tenants = Array.from({ length: count }, (_, at) => `"T${at}":{"a":{"v":${at}}}`)
   return `{"flags":{"a":0},"tenants":{${tenants.join(',')}}}`
@@ -122,7 +122,7 @@ describe('the example', () => {
   })
   afterEach(() => client.query('DROP SCHEMA IF EXISTS ff CASCADE'))
 
-  test('comes into a store and into a database alike', async () => {
+  test('is imported alike into a store and a database', async () => {
     const store = place()
     const dry = [
       await imported(FILE, MAPPING, '--dry-run'),
@@ -134,7 +134,7 @@ describe('the example', () => {
     const across = await imported(FILE, MAPPING)
     expect([into.status, across.status, await rowsThere()]).toEqual([0, 0, 9])
     expect((await ff('parity', 'diff', '--baseline', `file:${store}`)).status).toBe(0)
-    // What a database takes from the store is what it took from the file.
+    // An import of the store gives the same database as the import of the file.
     const again = await ff('import', store)
     expect(again.status).toBe(0)
     const title = (run: Run): string =>
@@ -152,14 +152,14 @@ describe('the example', () => {
     )
   })
 
-  test('as it is in the database at that revision, and otherwise in the file, is refused', async () => {
+  test('with another value at the same revision is refused', async () => {
     await imported(FILE, MAPPING)
     const run = await imported(await written(await edited('"safe": " "', '"safe": ""')), MAPPING)
     expect(run.status).toBe(20)
     expect(getCheck(run).findings.map(({ code }) => code)).toContain('revision_conflict')
   })
 
-  test('ended by kill -9 in the middle leaves whole rows, and goes on from there', async () => {
+  test('killed by kill -9 leaves whole rows, and the next run continues', async () => {
     const [file, mapping] = [await written(many(20_000)), await small()]
     const child = startFf(['import', file, '--mapping', mapping], { env })
     const ended = finished(child)
@@ -176,7 +176,7 @@ describe('the example', () => {
   })
 })
 
-describe('a store that is made', () => {
+describe('a new store', () => {
   test('has the same bytes each time, in any time zone and layout of the file', async () => {
     const [first, second] = [place(), place()]
     await imported(FILE, MAPPING, '--into', `file:${first}`)
@@ -191,7 +191,7 @@ describe('a store that is made', () => {
     expect(await snapshot(third)).toBe(await snapshot(first))
   })
 
-  test('is never written over', async () => {
+  test('is never overwritten', async () => {
     const store = place()
     await imported(FILE, MAPPING, '--into', `file:${store}`)
     const before = await snapshot(store)
@@ -200,7 +200,7 @@ describe('a store that is made', () => {
     expect(await snapshot(store)).toBe(before)
   })
 
-  test('is not there after a kill -9 at any moment, or is whole', async () => {
+  test('is missing or complete after a kill -9 at any moment', async () => {
     const [file, mapping] = [await written(many(20_000)), await small()]
     const store = place()
     const at: boolean[] = []
@@ -227,11 +227,11 @@ describe('a store that is made', () => {
     expect(await snapshot(store)).toBe(await snapshot(clean))
   })
 
-  test('is not there after Ctrl-C', async () => {
+  test('is missing after Ctrl-C', async () => {
     const [file, mapping, store] = [await written(many(60_000)), await small(), place()]
     const child = startFf(['import', file, '--mapping', mapping, '--into', `file:${store}`])
     const ended = finished(child)
-    // The folder is made when the rows are; they take a while to be written.
+    // The folder appears while the rows are written, which takes a while.
     await until('it writes', async () => (await namesIn(store)).length > 0, 60_000)
     child.kill('SIGINT')
     expect([(await ended).status, await hasStore(store)]).toEqual([130, false])
@@ -239,7 +239,7 @@ describe('a store that is made', () => {
 })
 
 describe.concurrent('the report', () => {
-  test('lists each change with its place, what it was and what it is', async () => {
+  test('lists each change with its place, old and new value', async () => {
     const run = await judged(await readFile(FILE))
     const changes = getCheck(run).findings.map(
       (one) => `${one.pointer} ${one.code} ${(one as unknown as { detail: string }).detail}`,
@@ -263,7 +263,7 @@ describe.concurrent('the report', () => {
     expect(text.stdout).toContain('/switches/banner.text/status mapped: "gone" -> "archived"')
   })
 
-  test('counts what was left behind on purpose', async () => {
+  test('counts the ignored places', async () => {
     const run = await judged(await readFile(FILE))
     expect(getCheck(run).items[0]).toMatchObject({ id: 'mapping', state: 'pass' })
     expect(getCheck(run).items[0]?.title).toBe('left behind on purpose: 1')
@@ -274,7 +274,7 @@ describe.concurrent('refused, with its place in the file, and nothing written:',
   test.each<[string, string, string, readonly string[]]>([
     ['2^53+1', '2.50', '9007199254740993', ['/switches/search.weight/now number_not_canonical']],
     [
-      'a number past doubles',
+      'a number beyond doubles',
       '2.50',
       '1e400',
       ['/switches/search.weight/now number_not_canonical'],
@@ -304,23 +304,13 @@ describe.concurrent('refused, with its place in the file, and nothing written:',
       ['/per_tenant/T-pty-pilot-02/search.weight/why nul_character'],
     ],
     [
-      'what nothing reads',
+      'an unread member',
       '"who": "U1002"',
       '"who": "U1002", "colour": "red"',
       ['/per_user/1/colour member_unmapped'],
     ],
-    [
-      'a list that nothing reads',
-      '"per_user":',
-      '"groups": [], "per_user":',
-      ['/groups member_unmapped'],
-    ],
-    [
-      'a member that is missing',
-      '"team": "search", ',
-      '',
-      ['/switches/search.weight/team member_missing'],
-    ],
+    ['an unread list', '"per_user":', '"groups": [], "per_user":', ['/groups member_unmapped']],
+    ['a missing member', '"team": "search", ', '', ['/switches/search.weight/team member_missing']],
     [
       'a member of another type',
       '"guarded": "yes"',
@@ -328,7 +318,7 @@ describe.concurrent('refused, with its place in the file, and nothing written:',
       ['/switches/checkout.limits/guarded type_wrong'],
     ],
     [
-      'a state that is none',
+      'an unknown state',
       '"status": "gone"',
       '"status": "lost"',
       ['/switches/banner.text/status form_wrong'],
@@ -346,23 +336,18 @@ describe.concurrent('refused, with its place in the file, and nothing written:',
       ['/per_tenant/T-pty-pilot-02/search.weight/set value_type_mismatch'],
     ],
     [
-      'a flag that is not there',
+      'an unknown flag',
       '"switch": "checkout.new-flow", "set": "off"',
       '"switch": "x", "set": "off"',
       ['/per_user/1/switch flag_unknown'],
     ],
     [
-      'two entries of one row',
+      'two entries for one row',
       '"who": "U1002"',
       '"who": "U1001"',
       ['/per_user/1/switch row_repeated'],
     ],
-    [
-      'a key that is none',
-      '"banner.text":',
-      '"Banner Text":',
-      ['/switches/Banner Text form_wrong'],
-    ],
+    ['an invalid key', '"banner.text":', '"Banner Text":', ['/switches/Banner Text form_wrong']],
     ['an id with a colon', '"T-pty-pilot-02":', '"T:02":', ['/per_tenant/T:02 form_wrong']],
     [
       'a microsecond',
@@ -377,7 +362,7 @@ describe.concurrent('refused, with its place in the file, and nothing written:',
       ['/switches/search.weight/made time_not_convertible'],
     ],
     [
-      'a place that is not there',
+      'a missing place',
       '"per_user": [',
       '"users": [',
       ['/users member_unmapped', '/per_user place_missing'],
@@ -397,7 +382,7 @@ describe.concurrent('refused, with its place in the file, and nothing written:',
     expect([run.status, run.stderr, await hasStore(store)]).toEqual([20, '', false])
   })
 
-  test('bytes that are no UTF-8', async () => {
+  test('invalid UTF-8', async () => {
     const text = await edited('"safe": " "', '"safe": "?"')
     const bytes = Buffer.from(text)
     bytes[bytes.indexOf('"?"') + 1] = 0xff
@@ -405,7 +390,7 @@ describe.concurrent('refused, with its place in the file, and nothing written:',
     expect([run.status, refused(run)]).toEqual([20, [' utf8_invalid']])
   })
 
-  test('all of them at once', async () => {
+  test('all problems at once', async () => {
     const text =
       '{"flags":{"a":1,"B":1e400,"c":[1]},"tenants":{"T1":{"x":{"v":1},"a":{"w":1}}},"y":0}'
     const run = await judged(text, await small())
@@ -428,14 +413,14 @@ describe.concurrent('a run that cannot start ends 2:', () => {
   const spoiled = (change: (mapping: typeof SMALL) => void): Promise<string> => small(change)
   const first = ({ flags }: typeof SMALL): { at: string; members: object } => flags[0] as never
   test.each<[string, (mapping: typeof SMALL) => void, string]>([
-    ['a pointer that is none', (one) => (first(one).at = 'flags/*'), '/flags/0/at: schema_pattern'],
+    ['an invalid pointer', (one) => (first(one).at = 'flags/*'), '/flags/0/at: schema_pattern'],
     [
-      'a wildcard where one place is read',
+      'a wildcard in a pointer to one place',
       (one) => Object.assign(first(one).members, { default_value: { from: '/*' } }),
       '/flags/0/members/default_value/from: schema_pattern',
     ],
     [
-      'a member that rows have not',
+      'a member that rows do not have',
       (one) => Object.assign(first(one).members, { colour: { const: 'red' } }),
       '/flags/0/members/colour: schema_additional_properties',
     ],
@@ -445,17 +430,17 @@ describe.concurrent('a run that cannot start ends 2:', () => {
       '/flags/0/members/owner: schema_required',
     ],
     [
-      'a form of a time that is unknown',
+      'an unknown form of time',
       (one) => Object.assign(first(one).members, { created_at: { from: '', as: 'excel' } }),
       '/flags/0/members/created_at/as: schema_enum',
     ],
     [
-      'a key of no wildcard',
+      'a key without a wildcard',
       (one) => Object.assign(first(one).members, { owner: { key: 2 } }),
       '/flags/0/members/owner/key: wildcard_missing (/flags/* has 1)',
     ],
     [
-      'a table that says two things of one value',
+      'a map with two entries for one value',
       (one) =>
         Object.assign(first(one).members, {
           state: { key: 1, map: [{ was: 1, becomes: 'active' }, { was: 1 }] },
@@ -506,7 +491,7 @@ describe.concurrent('a run that cannot start ends 2:', () => {
   })
 })
 
-test('ff artefacts validate holds a mapping of one’s own to its schema and rules', async () => {
+test('ff artefacts validate checks a mapping of the user', async () => {
   expect((await ff('artefacts', 'validate', await small())).status).toBe(0)
   const broken = await small((one) =>
     Object.assign(one.flags[0]?.members ?? {}, { owner: { key: 9 } }),

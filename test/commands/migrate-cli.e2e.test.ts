@@ -17,13 +17,13 @@ import { getCheck, edit, toError, inTurns, STACK, until } from './outcome.ts'
 
 const runFf = inTurns(runNow)
 
-/** A database of the test's own, and the commands as they are run on it. */
+/** A database of its own for each test, and the commands to run on it. */
 interface Place {
   readonly database: TestDatabase
   readonly client: pg.Client
   readonly migrate: (args: readonly string[], options?: { root?: string }) => Promise<Run>
   readonly getStatus: (...args: readonly string[]) => Promise<number | null>
-  /** Of the schema ff. */
+  /** Rows of the schema ff. */
   readonly tables: () => Promise<readonly string[]>
 }
 async function withDatabase(version: Version, use: (place: Place) => Promise<void>): Promise<void> {
@@ -51,34 +51,34 @@ async function withDatabase(version: Version, use: (place: Place) => Promise<voi
   }
 }
 
-/** What, how, and what the name of the object that differs must hold. */
+/** Title, SQL of the drift, and a pattern of the name of the differing object. */
 const DRIFTS: readonly (readonly [drift: string, sql: string, object: RegExp])[] = [
-  ['a column more', 'ALTER TABLE ff.tenant_override ADD extra int', /column extra$/],
-  ['a column less', 'ALTER TABLE ff.tenant_override DROP created_by', /column created_by$/],
+  ['an extra column', 'ALTER TABLE ff.tenant_override ADD extra int', /column extra$/],
+  ['a missing column', 'ALTER TABLE ff.tenant_override DROP created_by', /column created_by$/],
   [
-    'another type',
+    'another column type',
     'ALTER TABLE ff.flag_registry ALTER sensitive TYPE text',
     /flag_registry, column sensitive$/,
   ],
   [
-    'a column that may be null',
+    'a nullable column',
     'ALTER TABLE ff.flag_registry ALTER state DROP NOT NULL',
     /flag_registry, (column state$|constraint .*state)/,
   ],
-  ['an index less', 'DROP INDEX ff.tenant_override_flag_idx', /tenant_override_flag_idx/],
-  ['an index more', 'CREATE INDEX extra_idx ON ff.tenant_override (note)', /extra_idx/],
+  ['a missing index', 'DROP INDEX ff.tenant_override_flag_idx', /tenant_override_flag_idx/],
+  ['an extra index', 'CREATE INDEX extra_idx ON ff.tenant_override (note)', /extra_idx/],
   [
-    'a check less',
+    'a missing check',
     'ALTER TABLE ff.flag_registry DROP CONSTRAINT flag_registry_state_known',
     /flag_registry_state_known/,
   ],
-  ['a table more', 'CREATE TABLE ff.extra_table (a int)', /table extra_table/],
-  ['a table less', 'DROP TABLE ff.user_override', /table user_override/],
-  ['a view more', 'CREATE VIEW ff.extra_view AS SELECT 1 AS one', /extra_view/],
-  ['a right more', 'GRANT DELETE ON ff.audit TO ff_app', /audit.*ff_app/],
-  ['a right less', 'REVOKE SELECT ON ff.flag_registry FROM ff_app', /flag_registry.*ff_app/],
-  ['a right for everybody', 'GRANT UPDATE ON ff.audit TO PUBLIC', /audit.*public/i],
-  ['triggers that are off', 'ALTER TABLE ff.audit DISABLE TRIGGER ALL', /audit.*trigger/],
+  ['an extra table', 'CREATE TABLE ff.extra_table (a int)', /table extra_table/],
+  ['a missing table', 'DROP TABLE ff.user_override', /table user_override/],
+  ['an extra view', 'CREATE VIEW ff.extra_view AS SELECT 1 AS one', /extra_view/],
+  ['an extra right', 'GRANT DELETE ON ff.audit TO ff_app', /audit.*ff_app/],
+  ['a missing right', 'REVOKE SELECT ON ff.flag_registry FROM ff_app', /flag_registry.*ff_app/],
+  ['a right for PUBLIC', 'GRANT UPDATE ON ff.audit TO PUBLIC', /audit.*public/i],
+  ['disabled triggers', 'ALTER TABLE ff.audit DISABLE TRIGGER ALL', /audit.*trigger/],
   [
     'a foreign key that cascades',
     `ALTER TABLE ff.tenant_override DROP CONSTRAINT tenant_override_flag_fkey,
@@ -89,7 +89,7 @@ const DRIFTS: readonly (readonly [drift: string, sql: string, object: RegExp])[]
 ]
 
 describe.concurrent.each(SUPPORTED)('on PostgreSQL %s', (version) => {
-  test('up and down, with what status and verify say at each step', () =>
+  test('up and down, with status and verify at each step', () =>
     withDatabase(version, async ({ migrate, getStatus, tables }) => {
       const pending = await migrate(['status'])
       expect(pending.status).toBe(21)
@@ -152,7 +152,7 @@ describe.concurrent.each(SUPPORTED)('on PostgreSQL %s', (version) => {
       expect(text.stdout).toContain('DROP TABLE')
     }))
 
-  test('verify names every drift there is, and nothing else', () =>
+  test('verify names every drift, and nothing else', () =>
     withDatabase(version, async ({ client, migrate }) => {
       await migrate(['up'])
       for (const [, sql] of DRIFTS) await client.query(sql)
@@ -167,7 +167,7 @@ describe.concurrent.each(SUPPORTED)('on PostgreSQL %s', (version) => {
       expect(strange).toEqual([])
     }))
 
-  test('a step down that would lose rows is refused, and loses none', () =>
+  test('a step down that would delete rows is refused, and deletes none', () =>
     withDatabase(version, async ({ client, migrate, getStatus }) => {
       await migrate(['up'])
       await client.query(
@@ -211,7 +211,7 @@ describe.concurrent.each(SUPPORTED)('on PostgreSQL %s', (version) => {
       }
     }))
 
-  test('two at once: one applies, the other finds it done', () =>
+  test('two at once: one applies, the other finds nothing pending', () =>
     withDatabase(version, async ({ migrate, getStatus }) => {
       const runs = await Promise.all([migrate(['up']), migrate(['up']), migrate(['up'])])
       expect(runs.map(({ status, stderr }) => ({ status, stderr }))).toEqual(
@@ -221,8 +221,8 @@ describe.concurrent.each(SUPPORTED)('on PostgreSQL %s', (version) => {
     }))
 })
 
-describe.concurrent('whoever holds a lock', () => {
-  test('another migration: busy, after a bounded wait; status still answers', () =>
+describe.concurrent('a lock on', () => {
+  test('migrations: up ends busy after a bounded wait; status still answers', () =>
     withDatabase('18', async ({ database, client, migrate, getStatus }) => {
       const proxy = await FaultProxy.to({ path: `${database.config.host ?? ''}/.s.PGSQL.5432` })
       const url = `postgres://postgres@127.0.0.1:${proxy.port}/${database.database}`
@@ -247,7 +247,7 @@ describe.concurrent('whoever holds a lock', () => {
       expect([0, 21]).toContain(status)
     }))
 
-  test('a table for three seconds: waited for', () =>
+  test('a table for three seconds: up waits', () =>
     withDatabase('18', async ({ client, migrate, getStatus }) => {
       await migrate(['up'])
       await client.query('BEGIN; LOCK TABLE ff.user_override IN ACCESS SHARE MODE')
@@ -264,7 +264,7 @@ describe.concurrent('whoever holds a lock', () => {
       expect(await getStatus('status')).toBe(21)
     }))
 
-  test('a table for good: busy, and nothing was changed', () =>
+  test('a table for longer: up ends busy, and changes nothing', () =>
     withDatabase('18', async ({ client, migrate, getStatus }) => {
       await migrate(['up'])
       await client.query('BEGIN; LOCK TABLE ff.user_override IN ACCESS SHARE MODE')
@@ -278,13 +278,13 @@ describe.concurrent('whoever holds a lock', () => {
 
 describe.concurrent('a usage fault', () => {
   test.each([
-    ['a version that is not there', ['up', '--to', '99'], 'migration_unknown'],
-    ['a version that is none', ['down', '--to', 'one'], 'option_invalid'],
-    ['a version below nothing', ['down', '--to=-1'], 'option_invalid'],
+    ['an unknown version', ['up', '--to', '99'], 'migration_unknown'],
+    ['a version that is a word', ['down', '--to', 'one'], 'option_invalid'],
+    ['a negative version', ['down', '--to=-1'], 'option_invalid'],
     ['the embedded target', ['up', '--database', 'embedded'], 'target_invalid'],
     ['a file', ['status', '--database', 'file'], 'target_invalid'],
     ['a password', ['status', '--database', 'postgres://u:pw@h/d'], 'secret_in_option'],
-    ['a variable that is not set', ['status', '--database', 'env:NO_SUCH'], 'target_invalid'],
+    ['an unset variable', ['status', '--database', 'env:NO_SUCH'], 'target_invalid'],
     ['version 13', ['up', '--database', 'PG13'], 'server_version_unsupported'],
   ])('%s', (_situation, args, code) =>
     withDatabase('18', async ({ migrate, tables }) => {
@@ -308,7 +308,7 @@ describe.concurrent('a usage fault', () => {
 })
 
 describe.concurrent('a role', () => {
-  test('that may make a schema but no role is told what the administrator has to run', () =>
+  test('that may create a schema but no role gets the commands for the administrator', () =>
     withDatabase('18', async ({ database, client, tables }) => {
       const ROLE = `ff_cli_${database.database}`
       await client.query(`CREATE ROLE ${ROLE} LOGIN`)
@@ -324,7 +324,7 @@ describe.concurrent('a role', () => {
       const { rows } = await client.query<{ name: string }>(
         "SELECT rolname AS name FROM pg_roles WHERE rolname IN ('ff_owner', 'ff_app', 'ff_ship')",
       )
-      // Roles are the server's, and other tests may have made them.
+      // Roles belong to the server, and other tests may have created them.
       const absent = ['ff_owner', 'ff_app', 'ff_ship'].filter(
         (name) => !rows.some((row) => row.name === name),
       )
@@ -333,7 +333,7 @@ describe.concurrent('a role', () => {
       }
     }))
 
-  test('that may make nothing is inconclusive', () =>
+  test('without the right to create a schema is inconclusive', () =>
     withDatabase('18', async ({ database, client, tables }) => {
       const ROLE = `ff_cli_${database.database}`
       await client.query(`CREATE ROLE ${ROLE} LOGIN`)
@@ -350,7 +350,7 @@ describe.concurrent('a role', () => {
 })
 
 describe.concurrent('migrate new', () => {
-  test('begins a file after the last, which is not valid before it is in the contract', () =>
+  test('creates the next file, which is invalid until the contract names it', () =>
     withDatabase('18', async ({ migrate, tables }) => {
       const copy = await copyPackage()
       const folder = join(copy.root, 'contracts/migrations')
@@ -367,14 +367,14 @@ describe.concurrent('migrate new', () => {
       const number = String(before.length + 1).padStart(4, '0')
       expect(after).toEqual([...before, `${number}_phase_record.sql`])
       expect(done.stdout).toContain(`${number}_phase_record.sql`)
-      // The first is not usable yet, so there is nothing to come after.
+      // The first file is not valid yet, so a second is refused.
       expect([0, 2]).toContain(again.status)
       expect([validated.status, up.status]).toEqual([2, 2])
       expect(await tables()).toEqual([])
     }))
 
   test.each([['Phase'], ['1st'], ['../../evil'], ['a b'], [''], ['a'.repeat(61)], ['größe']])(
-    '"%s" is no name',
+    '"%s" is refused as a name',
     async (name) => {
       const copy = await copyPackage()
       const folder = join(copy.root, 'contracts/migrations')

@@ -31,7 +31,7 @@ interface SideJson {
   readonly server: string | null
 }
 
-/** The JSON report of a parity run, as page 9 has it. */
+/** The JSON report of a parity run. */
 interface ParityJson {
   readonly schemaVersion: number
   readonly kind: string
@@ -87,14 +87,14 @@ interface ErrorJson {
 export const toError = ({ stdout }: Run): ErrorJson['error'] =>
   (JSON.parse(stdout) as ErrorJson).error
 
-/** A stack trace, wherever it is printed. */
+/** A line of a stack trace. */
 export const STACK = /^\s+at .*(?::\d+:\d+\)?|node:internal)/m
 
-/** A sentence what happened, details if any, a sentence what to do, and a stable code. */
+/** The text of an error: message, details if any, hint and code. */
 export const ERROR_FORM = (code: string, exitName: string): RegExp =>
   new RegExp(`^ff: [^\\n]+\\.\\n(?:  [^\\n]*\\n)*[^\\n]+\\.\\n\\[${code}, exit ${exitName}\\]\\n$`)
 
-/** Replaces the one place where a text stands; a text that is not there, or there twice, is a broken test. */
+/** Replaces a text that occurs exactly once; throws otherwise. */
 export async function edit(path: string, from: string, to: string): Promise<void> {
   const parts = (await readFile(path, 'utf8')).split(from)
   if (parts.length !== 2) throw new Error(`${parts.length - 1} places of "${from}" in ${path}`)
@@ -107,7 +107,7 @@ export async function editJson<T>(path: string, change: (value: T) => void): Pro
   await writeFile(path, JSON.stringify(value, null, 2))
 }
 
-/** A vector with another expectation. */
+/** A vector with a changed expectation. */
 export const expecting = (vector: object, expectation: object): object =>
   JSON.parse(JSON.stringify(vector), (name, value: unknown) =>
     name === 'then' ? expectation : value,
@@ -115,7 +115,7 @@ export const expecting = (vector: object, expectation: object): object =>
 
 type RunFf = (args: readonly string[], options?: RunOptions) => Promise<Run>
 
-/** Never more than three at once: each may take nine of the connections that a test server has. */
+/** Runs at most three at once: each may use nine connections of the test server. */
 export function inTurns(run: RunFf): RunFf {
   const waiting: (() => void)[] = []
   let free = 3
@@ -132,7 +132,7 @@ export function inTurns(run: RunFf): RunFf {
   }
 }
 
-/** Processes that were started in a folder or were handed its path, by id. */
+/** The ids of processes that run in a folder or have its path as an argument. */
 export async function getProcesses(folder: string): Promise<readonly number[]> {
   const ids = (await readdir('/proc')).filter((name) => /^[0-9]+$/.test(name)).map(Number)
   const ours = await Promise.all(
@@ -141,14 +141,14 @@ export async function getProcesses(folder: string): Promise<readonly number[]> {
         const words = await readFile(`/proc/${id}/cmdline`, 'utf8')
         return words.includes(folder) || (await readlink(`/proc/${id}/cwd`)).startsWith(folder)
       } catch {
-        return false // It ended between the listing and the reading.
+        return false // The process ended between listing and reading.
       }
     }),
   )
   return ids.filter((id, at) => ours[at] === true && id !== process.pid)
 }
 
-/** Asks again until the answer is yes. @throws when it never is */
+/** Polls until the answer is true. @throws after the time limit */
 export async function until(
   what: string,
   holds: () => Promise<boolean>,

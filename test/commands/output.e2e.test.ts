@@ -58,12 +58,12 @@ const XML_TOKEN = /<(\/?)([A-Za-z][\w.-]*)((?:\s+[A-Za-z][\w.-]*="[^"<]*")*)\s*(
 const XML_ESCAPE = /&(?!(?:amp|lt|gt|quot|apos|#\d+|#x[0-9a-fA-F]+);)/
 const XML_FORBIDDEN = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]|[\ud800-\udfff]/u
 
-/** Reads the XML that a report may be made of; whatever is not well-formed is an error. */
+/** Parses the subset of XML that a report uses; throws where the text is not well-formed. */
 function readXml(text: string): XmlElement {
-  if (XML_FORBIDDEN.test(text)) throw new Error('a character that XML 1.0 cannot hold')
-  if (XML_ESCAPE.test(text)) throw new Error('an ampersand that begins no reference')
+  if (XML_FORBIDDEN.test(text)) throw new Error('a character that XML 1.0 forbids')
+  if (XML_ESCAPE.test(text)) throw new Error('an ampersand without a reference')
   const [head = ''] = /^<\?xml version="1\.0" encoding="UTF-8"\?>\n/.exec(text) ?? []
-  if (head === '') throw new Error('no declaration')
+  if (head === '') throw new Error('no XML declaration')
   const top: XmlElement = { name: '', attributes: {}, children: [] }
   const open: XmlElement[] = [top]
   for (XML_TOKEN.lastIndex = head.length; XML_TOKEN.lastIndex < text.length;) {
@@ -71,19 +71,20 @@ function readXml(text: string): XmlElement {
     const token = XML_TOKEN.exec(text)
     if (token === null) throw new Error(`not well-formed at ${text.slice(at, at + 80)}`)
     const [, closes = '', name = '', attributes = '', empty = ''] = token
-    if (closes !== '' && open.pop()?.name !== name) throw new Error(`</${name}> closes nothing`)
+    if (closes !== '' && open.pop()?.name !== name) throw new Error(`</${name}> closes no element`)
     if (name === '' || closes !== '') continue
     const pairs = [...attributes.matchAll(/([\w.-]+)="([^"]*)"/g)].map(
       ([, key = '', value = '']) => [key, value] as const,
     )
-    if (new Set(pairs.map(([key]) => key)).size !== pairs.length) throw new Error('twice the same')
+    if (new Set(pairs.map(([key]) => key)).size !== pairs.length)
+      throw new Error('a repeated attribute')
     const element: XmlElement = { name, attributes: Object.fromEntries(pairs), children: [] }
     open.at(-1)?.children.push(element)
     if (empty === '') open.push(element)
   }
   const [root] = top.children
   if (open.length !== 1 || top.children.length !== 1 || root === undefined)
-    throw new Error('not one element')
+    throw new Error('not exactly one root element')
   return root
 }
 const all = (element: XmlElement, name: string): readonly XmlElement[] => [
@@ -91,18 +92,26 @@ const all = (element: XmlElement, name: string): readonly XmlElement[] => [
   ...element.children.flatMap((child) => all(child, name)),
 ]
 
-describe.concurrent('no format changes the exit code', () => {
+describe.concurrent('the exit code is the same in every format', () => {
   const cases: readonly (readonly [string, number, () => readonly string[]])[] = [
     ['a pass', 0, () => ['parity', 'run', '--candidate', database.url]],
     ['a no-go', 20, () => ['parity', 'run', '--candidate', database.url, '--vectors', failing]],
-    ['a part', 22, () => ['parity', 'run', '--candidate', database.url, '--vector', 'PV-01']],
-    ['a limit', 124, () => ['parity', 'run', '--candidate', database.url, '--timeout', '0.01']],
+    [
+      'a part of the vectors',
+      22,
+      () => ['parity', 'run', '--candidate', database.url, '--vector', 'PV-01'],
+    ],
+    [
+      'a time limit',
+      124,
+      () => ['parity', 'run', '--candidate', database.url, '--timeout', '0.01'],
+    ],
     ['a usage fault', 2, () => ['parity', 'run', '--vector', 'PV-99']],
     ['a bad artefact', 2, () => ['artefacts', 'validate', '/nowhere.json']],
     ['something pending', 21, () => ['migrate', 'status', '--database', database.url]],
     ['a drift', 20, () => ['migrate', 'verify', '--database', database.url]],
     [
-      'a server that is not there',
+      'an unreachable server',
       22,
       () => ['doctor', '--format', 'json'], // With the environment below.
     ],
@@ -169,7 +178,7 @@ describe.concurrent('JUnit', () => {
     ])
   })
 
-  test('what was left out is no success', async () => {
+  test('a skipped vector is no success', async () => {
     const args = ['parity', 'run', '--candidate', database.url, '--vector', 'PV-01']
     const root = readXml((await runFf([...args, '--format', 'junit'])).stdout)
     expect(all(root, 'failure')).toHaveLength(16)
@@ -208,7 +217,7 @@ describe.concurrent('text', () => {
     expect(plain.stdout).toContain('PASS')
   })
 
-  test('lets no control character of an artefact through to the terminal', async () => {
+  test('escapes the control characters of an artefact', async () => {
     const args = ['parity', 'run', '--candidate', database.url, '--vectors', failing]
     const done = await runFf(args)
     expect(done.status).toBe(20)
@@ -219,16 +228,16 @@ describe.concurrent('text', () => {
 describe.concurrent('colour', () => {
   const COLOR = /\u001b\[\d+m/
   test.each<[string, readonly string[], Readonly<Record<string, string>>, boolean]>([
-    ['nothing is said, and stdout is no terminal', [], {}, false],
+    ['nothing is set, and stdout is no terminal', [], {}, false],
     ['FORCE_COLOR', [], { FORCE_COLOR: '1' }, true],
     ['FORCE_COLOR=0', [], { FORCE_COLOR: '0' }, false],
     ['NO_COLOR', [], { NO_COLOR: '1' }, false],
-    ['NO_COLOR goes before FORCE_COLOR', [], { NO_COLOR: '1', FORCE_COLOR: '1' }, false],
-    ['an empty NO_COLOR says nothing', [], { NO_COLOR: '', FORCE_COLOR: '1' }, true],
+    ['NO_COLOR precedes FORCE_COLOR', [], { NO_COLOR: '1', FORCE_COLOR: '1' }, false],
+    ['an empty NO_COLOR counts as unset', [], { NO_COLOR: '', FORCE_COLOR: '1' }, true],
     ['--color', ['--color'], {}, true],
-    ['--color goes before NO_COLOR', ['--color'], { NO_COLOR: '1' }, true],
+    ['--color precedes NO_COLOR', ['--color'], { NO_COLOR: '1' }, true],
     ['--no-color', ['--no-color'], {}, false],
-    ['--no-color goes before FORCE_COLOR', ['--no-color'], { FORCE_COLOR: '1' }, false],
+    ['--no-color precedes FORCE_COLOR', ['--no-color'], { FORCE_COLOR: '1' }, false],
   ])('%s', async (_situation, options, env, colored) => {
     const [before, after] = await Promise.all([
       runFf([...options, 'artefacts', 'validate'], { env }),
@@ -259,7 +268,7 @@ describe.concurrent('help', () => {
     ['help'],
   ]
   test.each(COMMANDS.map((words) => [words.join(' '), words] as const))(
-    'of %s has two examples of it',
+    'of %s has two examples',
     async (name, words) => {
       const [option, command] = await Promise.all([
         runFf([...words, '--help']),
@@ -274,7 +283,7 @@ describe.concurrent('help', () => {
     },
   )
 
-  test('lists every command there is', async () => {
+  test('lists every command', async () => {
     const top = await runFf(['--help'])
     for (const [word = ''] of COMMANDS) expect(top.stdout).toMatch(new RegExp(`^  ${word}\\b`, 'm'))
     for (const group of ['parity', 'migrate', 'artefacts']) {
@@ -316,7 +325,7 @@ describe.concurrent('help', () => {
   })
 })
 
-describe.concurrent('a word that is mistyped', () => {
+describe.concurrent('a mistyped word', () => {
   test.each([
     [['partiy', 'run'], 'command_unknown', 'parity'],
     [['parity', 'rnu'], 'command_unknown', 'run'],
@@ -331,7 +340,7 @@ describe.concurrent('a word that is mistyped', () => {
     [['--verison'], 'option_invalid', '--version'],
     [['parity', 'run', '--format', 'jsn'], 'option_invalid', 'json'],
     [['parity', 'run', '--output', 'jnuit=r.xml'], 'option_invalid', 'junit'],
-  ] as const)('%j is a usage fault that names the nearest', async (args, code, nearest) => {
+  ] as const)('%j is a usage fault that names the nearest word', async (args, code, nearest) => {
     const done = await runFf(args)
     expect(done).toMatchObject({ status: 2, stdout: '' })
     expect(done.stderr).toMatch(ERROR_FORM(code, 'usage'))
@@ -360,7 +369,7 @@ describe.concurrent('a word that is mistyped', () => {
     expect(done.stderr).toContain('[option_invalid, exit usage]')
   })
 
-  test('is told in JSON where JSON was asked for, however it was asked', async () => {
+  test('is reported in JSON with --format json and --format=json', async () => {
     for (const args of [
       ['parity', 'run', '--vektor', 'x', '--format', 'json'],
       ['parity', 'run', '--vektor', 'x', '--format=json'],
@@ -375,7 +384,7 @@ describe.concurrent('a word that is mistyped', () => {
 })
 
 describe.concurrent('doctor and settings', () => {
-  /** Two folders, one below the other, with a configuration in the upper. */
+  /** A folder with a configuration, and a folder below it. */
   async function below(config: string | null): Promise<string> {
     const home = await mkdtemp(join(folder, 'home-'))
     const place = join(home, 'a/b')
@@ -386,7 +395,7 @@ describe.concurrent('doctor and settings', () => {
   const json = (args: readonly string[], cwd: string, env: Readonly<Record<string, string>> = {}) =>
     runFf([...args, '--format', 'json'], { cwd, env })
 
-  test('all is well where nothing is configured', async () => {
+  test('doctor passes without configuration', async () => {
     const done = await json(['doctor'], await below(null))
     expect(done).toMatchObject({ status: 0, stderr: '' })
     const { items, verdict, kind, schemaVersion } = getCheck(done)
@@ -407,8 +416,8 @@ describe.concurrent('doctor and settings', () => {
     ['a key twice', '{"storeDir": "/a", "storeDir": "/b"}', 'ff.config.json'],
     ['a list', '[]', 'ff.config.json'],
     ['nothing', '', 'ff.config.json'],
-    ['half of it', '{"storeDir":', 'ff.config.json'],
-    ['what every object has', '{"constructor": "x"}', 'constructor'],
+    ['truncated JSON', '{"storeDir":', 'ff.config.json'],
+    ['a name of Object.prototype', '{"constructor": "x"}', 'constructor'],
     ['a byte order mark', '\uFEFF{}', 'ff.config.json'],
   ])('%s in the configuration is a usage fault', async (_situation, config, named) => {
     const place = await below(config)
@@ -432,7 +441,7 @@ describe.concurrent('doctor and settings', () => {
     expect((await json(['doctor'], place)).status).toBe(2)
   })
 
-  test('a database that cannot be reached is inconclusive, and its password stays away', async () => {
+  test('an unreachable database is inconclusive, and its password is not shown', async () => {
     const env = { FF_DATABASE_URL: 'postgres://ff:hunter2-secret@127.0.0.1:1/d' }
     const done = await json(['doctor', '--debug'], await below(null), env)
     expect(done.status).toBe(22)
@@ -451,7 +460,7 @@ describe.concurrent('doctor and settings', () => {
     ])
   })
 
-  test('an option goes before the environment, that before the file, that before the default', async () => {
+  test('the option precedes the environment, the file and the default', async () => {
     const good = await mkdtemp(join(folder, 'good-'))
     const bad = join(folder, 'not-there')
     const run = (cwd: string, storeDir: string | null, options: readonly string[]) =>
@@ -475,14 +484,14 @@ describe.concurrent('doctor and settings', () => {
     expect(statuses.map(({ status }) => status)).toEqual([0, 22, 0, 22, 0, 22, 0])
   })
 
-  test('an option for the candidate goes before FF_DATABASE_URL', async () => {
+  test('--candidate precedes FF_DATABASE_URL', async () => {
     const env = { FF_DATABASE_URL: 'postgres://u@127.0.0.1:1/d' }
     const args = ['parity', 'run', '--candidate', database.url]
     expect((await json(args, folder, env)).status).toBe(0)
     expect((await json(['parity', 'run'], folder, env)).status).toBe(22)
   })
 
-  test('nothing that was made for the check is left', async () => {
+  test('the check leaves no scratch state', async () => {
     const own = await createDatabase('18')
     await json(['doctor'], folder, { FF_DATABASE_URL: own.url })
     const client = await connect('18', own.database)
@@ -492,7 +501,7 @@ describe.concurrent('doctor and settings', () => {
     expect(rows).toEqual([])
   })
 
-  test('artefacts that are broken are a usage fault', async () => {
+  test('broken artefacts are a usage fault', async () => {
     const copy = await copyPackage()
     await editJson<{ vectors: object[] }>(
       join(copy.root, 'vectors/parity_test_matrix.json'),

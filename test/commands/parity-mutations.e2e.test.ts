@@ -62,7 +62,7 @@ beforeAll(async () => {
 })
 afterAll(() => database.drop())
 
-/** A copy of the package with something changed in it, and what its program says then. */
+/** A copy of the package with one change, and the result of running it. */
 interface Copy {
   readonly root: string
   readonly inCopy: (path: string) => string
@@ -99,7 +99,7 @@ function first(rows: readonly Row[]): Row {
   return row
 }
 
-test('a copy in which nothing was changed but the spacing still passes', () =>
+test('a copy with only other white space still passes', () =>
   withCopy(async ({ inCopy, parity, editMatrix }) => {
     await editMatrix(() => undefined)
     await editJson(inCopy(FIXTURES), () => undefined)
@@ -118,7 +118,7 @@ describe.concurrent('one changed stored value', () => {
       (v) => (first(v.given.flags)['default_value'] = 'Grüß Gott'),
     ],
     [
-      'the default, in another form of one letter',
+      'the default, in another normal form',
       'PV-01',
       '/value',
       (v) => {
@@ -159,7 +159,7 @@ describe.concurrent('one changed stored value', () => {
       '/reason',
       ({ given, covers }) => {
         first(given.user_overrides)['expires_at'] = '2026-01-15T09:00:00.001Z'
-        covers['scope'] = 'user' // A matrix that lies about what it covers is refused.
+        covers['scope'] = 'user' // Otherwise the matrix is refused for its wrong covers.
       },
     ],
   ])('%s: a no-go that names %s and %s', (_situation, id, pointer, change) =>
@@ -207,7 +207,7 @@ describe.concurrent('one changed expected field', () => {
     }),
   )
 
-  test('an expected chain that goes another way: the first step that differs is shown', () =>
+  test('for another expected chain the first differing step is shown', () =>
     withCopy(async ({ root, parity, editMatrix }) => {
       await editMatrix((matrix) => {
         const { reason_chain } = vector(matrix, 'PV-07').then
@@ -229,10 +229,10 @@ describe.concurrent('one changed expected field', () => {
     }))
 })
 
-/** Each is wrong on both sides at once, for both sides share the core. */
+/** Faults of the core, so both sides have them alike. */
 const SEEN_BY_A_VECTOR: readonly (readonly [situation: string, fault: Fault])[] = [
   [
-    'the tenant goes before the user',
+    'the tenant precedes the user',
     withRules(([registered, killed, authenticated, approved, user, tenant, ...rest]) => [
       registered,
       killed,
@@ -244,14 +244,14 @@ const SEEN_BY_A_VECTOR: readonly (readonly [situation: string, fault: Fault])[] 
     ]),
   ],
   [
-    'an override lives a moment too long',
+    'an override expires too late',
     replace(
       readOverrideLayer,
       (real) => (facts, scope) => real({ ...facts, now: justBefore(facts.now) }, scope),
     ),
   ],
   [
-    'an approval lives a moment too long',
+    'an approval expires too late',
     replace(
       computeTtlState,
       (real) => (answer, now) =>
@@ -268,7 +268,7 @@ const SEEN_BY_A_VECTOR: readonly (readonly [situation: string, fault: Fault])[] 
     }),
   ],
   [
-    'a revocation is overlooked',
+    'a revocation is ignored',
     replace(
       computeTtlState,
       (real) => (answer, now) =>
@@ -276,7 +276,7 @@ const SEEN_BY_A_VECTOR: readonly (readonly [situation: string, fault: Fault])[] 
     ),
   ],
   [
-    'whoever is not verified gets past rule 4',
+    'rule 4 admits an unverified caller',
     replace(evaluateApprovalRule, (real) => (facts, answer) => {
       const { principal } = facts
       if (principal.mode === 'none') return real(facts, answer)
@@ -291,7 +291,7 @@ const SEEN_BY_A_VECTOR: readonly (readonly [situation: string, fault: Fault])[] 
     })),
   ],
   [
-    'a kill switch does not switch',
+    'a kill switch has no effect',
     withRules(([registered, killed, ...rest]) => {
       const blind: Rule = ({ rows, ...facts }, answer) =>
         (killed as Rule)({ ...facts, rows: { ...rows, flag: active(rows.flag) } }, answer)
@@ -299,7 +299,7 @@ const SEEN_BY_A_VECTOR: readonly (readonly [situation: string, fault: Fault])[] 
     }),
   ],
   [
-    'a warning is swallowed',
+    'a warning is dropped',
     inDecision(({ warnings, ...rest }) => ({
       ...rest,
       warnings: warnings.filter((one) => one !== 'approval_expiring_soon'),
@@ -332,18 +332,18 @@ function inDecision(change: (decision: Decision) => Decision): Fault {
   })
 }
 
-/** Held to the oracle as well, which has its own word for each. */
+/** The oracle also detects these. */
 const SEEN_BY_A_CELL: readonly string[] = [
-  'the tenant goes before the user',
-  'an approval lives a moment too long',
-  'whoever is not verified gets past rule 4',
+  'the tenant precedes the user',
+  'an approval expires too late',
+  'rule 4 admits an unverified caller',
   'a chain entry is dropped',
 ]
 
-/** The 17 vectors are blind to these; only the oracle has an opinion of its own. */
+/** The 17 vectors miss these; only the oracle detects them. */
 const SEEN_BY_THE_ORACLE: readonly (readonly [situation: string, fault: Fault])[] = [
   [
-    'the approval that an expired override names is asked about',
+    'the approval of an expired override is checked',
     replace(evaluateApprovalRule, (real) => ({ rows, ...facts }, answer) => {
       const { user, tenant } = rows
       return real(
@@ -353,7 +353,7 @@ const SEEN_BY_THE_ORACLE: readonly (readonly [situation: string, fault: Fault])[
     }),
   ],
   [
-    'a flag that wants verified takes any token',
+    'a flag that requires verified accepts any token',
     replace(
       satisfiesRequiredAuth,
       (real) => (mode, required) => real(mode, required === 'verified' ? 'any' : required),
@@ -366,11 +366,11 @@ function lasting<T extends AnyOverrideRow>(stored: RowOrBroken<T> | null): RowOr
   return { row: row as T }
 }
 
-/** What a command says in this process, where a fault can be in it. */
+/** Runs a command in this process, where a fault can be planted. */
 const parityHere = (command: 'run' | 'exhaustive', candidate = database.url): Promise<Run> =>
   runInProcess(['parity', command, '--candidate', candidate, '--format', 'json'])
 
-// A fault is in the whole process: one test at a time.
+// A fault affects the whole process: one test at a time.
 describe('one changed rule of the core', () => {
   test.each(SEEN_BY_A_VECTOR)('%s: a no-go', (situation, fault) =>
     withFault(fault, async () => {
@@ -388,7 +388,7 @@ describe('one changed rule of the core', () => {
         expect(detail).not.toBeNull()
       }
       if (!SEEN_BY_A_CELL.includes(situation)) return
-      // The core is the same on both sides, so two files do as well.
+      // Both sides share the core, so two files suffice.
       const cells = await parityHere('exhaustive', 'file')
       expect(cells.status, cells.stderr).toBe(20)
       expect(getParity(cells).findings.length).toBeGreaterThan(0)
@@ -402,7 +402,7 @@ describe('one changed rule of the core', () => {
     }),
   )
 
-  test('the chains part where the rule is wrong, and the words of it are shown', () => {
+  test('the chains differ at the wrong rule, which is shown', () => {
     const [[, fault] = []] = SEEN_BY_A_VECTOR
     if (fault === undefined) throw new Error('no fault')
     return withFault(fault, async () => {
@@ -440,7 +440,7 @@ describe.concurrent('one flipped byte of a signature', () => {
         },
       )
       const done = await parity('run')
-      // A fixture without a token has nothing to flip, and must then still pass.
+      // A fixture without a token has no byte to flip and must still pass.
       expect(done.status).toBe(signed ? 20 : 0)
       if (fixture === 'JWT-EX-01') expect(signed).toBe(true)
       const failed = getParity(done).vectors.filter(({ state }) => state === 'fail')
@@ -449,7 +449,7 @@ describe.concurrent('one flipped byte of a signature', () => {
   )
 })
 
-describe('a fault of one side alone', () => {
+describe('a fault of one side only', () => {
   test.each([
     ['the tenant is looked up by the user', 't.tenant_id = q.tenant_id', 't.tenant_id = q.user_id'],
     ['another tenant is looked up', 't.tenant_id = q.tenant_id', 't.tenant_id <> q.tenant_id'],
@@ -465,7 +465,7 @@ describe('a fault of one side alone', () => {
     }),
   )
 
-  /** The statements that read rows, with a part of their text exchanged. */
+  /** The SQL statements that read rows, with a part of the text replaced. */
   function inReads(from: string, to: string): Fault {
     const exchange = (sql: string): string => {
       const parts = sql.split(from)
@@ -479,7 +479,7 @@ describe('a fault of one side alone', () => {
     })
   }
 
-  test('a side that answers otherwise each time is no measure: inconclusive', () =>
+  test('a side whose answers vary is inconclusive', () =>
     withFault(EVERY_OTHER_TIME, async () => {
       const done = await parityHere('run')
       expect(done.status).toBe(22)
@@ -501,7 +501,7 @@ describe('a fault of one side alone', () => {
       },
   )
 
-  test('a comparer that calls everything equal is found out', () =>
+  test('a comparer that finds everything equal is detected', () =>
     withFault(ALL_EQUAL, async () => {
       const [vectors, cells] = await Promise.all([parityHere('run'), parityHere('exhaustive')])
       expect([vectors.status, cells.status]).toEqual([22, 22])
@@ -524,7 +524,7 @@ describe.concurrent('a matrix that is not the 17', () => {
       (matrix) => (vector(matrix, 'PV-02').id = 'PV-01'),
     ],
     [
-      'there are 17, but one is a stranger',
+      'one of 17 is unknown',
       ['vector_missing', 'vector_unexpected'],
       (matrix) => (vector(matrix, 'PV-02').id = 'PV-18'),
     ],
@@ -554,7 +554,7 @@ describe.concurrent('a matrix that is not the 17', () => {
       (matrix) => (vector(matrix, 'PT-04').covers['ttl_state'] = 'expiring_soon'),
     ],
     [
-      'nobody covers mode none',
+      'no vector covers mode none',
       ['coverage_missing'],
       ({ vectors }) => {
         const at = vectors.findIndex(({ id }) => id === 'PV-06')
@@ -562,7 +562,7 @@ describe.concurrent('a matrix that is not the 17', () => {
       },
     ],
     [
-      'nobody covers SP-5',
+      'no vector covers SP-5',
       ['coverage_missing'],
       ({ vectors }) => {
         const at = vectors.findIndex(({ id }) => id === 'PT-08')
@@ -580,14 +580,14 @@ describe.concurrent('a matrix that is not the 17', () => {
       (matrix) => (vector(matrix, 'PV-01').given['environment'] = 'dev+H'),
     ],
     [
-      'the fixture is not there',
+      'the fixture is missing',
       ['fixture_unknown'],
       (matrix) => (vector(matrix, 'PV-01').given.credential = { fixture: 'JWT-EX-999' }),
     ],
     [
       'an override is of an unknown flag',
       ['flag_unknown'],
-      (matrix) => (first(vector(matrix, 'PV-02').given.tenant_overrides)['flag_key'] = 'ff.nobody'),
+      (matrix) => (first(vector(matrix, 'PV-02').given.tenant_overrides)['flag_key'] = 'ff.none'),
     ],
     [
       'one row stands twice',
@@ -618,7 +618,7 @@ describe.concurrent('a matrix that is not the 17', () => {
     }),
   )
 
-  test('and the cells are not measured either', () =>
+  test('stops the measurement of the cells too', () =>
     withCopy(async ({ parity, editMatrix }) => {
       await editMatrix(({ vectors }) => void vectors.pop())
       const done = await parity('exhaustive')

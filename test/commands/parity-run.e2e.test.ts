@@ -35,7 +35,7 @@ afterAll(async () => {
 const run = (args: readonly string[], env: Readonly<Record<string, string>> = {}) =>
   runFf(['parity', 'run', '--format', 'json', ...args], { env })
 
-/** Everything of a report but `timing`, byte for byte. */
+/** The bytes of a report without `timing`. */
 function untimed(stdout: string): string {
   const { timing } = JSON.parse(stdout) as { timing: object }
   const tail = `,\n  "timing": ${JSON.stringify(timing, null, 2).replaceAll('\n', '\n  ')}\n}\n`
@@ -50,8 +50,8 @@ async function writeMatrix(name: string, vectors: readonly object[]): Promise<st
   return path
 }
 
-describe.concurrent('with no configuration at all', () => {
-  test('17 of 17 hold on the embedded default, and the report says what was used', async () => {
+describe.concurrent('without configuration', () => {
+  test('17 of 17 hold on the embedded default, and the report names both sides', async () => {
     const done = await shared('parity-run')
     expect(done).toMatchObject({ status: 0, signal: null, stderr: '' })
     const report = getParity(done)
@@ -80,7 +80,7 @@ describe.concurrent('with no configuration at all', () => {
     expect(Object.keys(report.timing)).not.toEqual([])
   })
 
-  test('nothing of it is left: no folder, no socket, no process', async () => {
+  test('no folder, socket or process remains', async () => {
     const home = await mkdtemp(join(folder, 'tmp-'))
     const child = startFf(['parity', 'run'], { env: { TMPDIR: home } })
     const end = finished(child)
@@ -90,12 +90,12 @@ describe.concurrent('with no configuration at all', () => {
       await sleep(20)
     }
     expect((await end).status).toBe(0)
-    expect(seen).toBeGreaterThan(0) // Else nobody looked in the right place.
+    expect(seen).toBeGreaterThan(0) // Control: the search finds something while the run is alive.
     expect(await getProcesses(home)).toEqual([])
     expect(await readdir(home)).toEqual([])
   })
 
-  test('two runs say the same, byte for byte, but for the timing', async () => {
+  test('two runs report the same bytes except for the timing', async () => {
     const [one, two] = [await shared('parity-run'), await run([])]
     expect(untimed(two.stdout)).toBe(untimed(one.stdout))
   })
@@ -114,7 +114,7 @@ describe.concurrent('the same report', () => {
     expect(untimed(other.stdout)).toBe(untimed(plain.stdout))
   })
 
-  test('on a database whose own settings are strange', async () => {
+  test('on a database with unusual settings', async () => {
     const strange = await createDatabase('18')
     const admin = await connect('18')
     for (const setting of [
@@ -192,7 +192,7 @@ describe.concurrent('on a server', () => {
 })
 
 describe.concurrent('a part of the vectors', () => {
-  test('one vector alone is never a pass', async () => {
+  test('a single vector is never a pass', async () => {
     const done = await run(['--vector', 'PV-03', '--candidate', urlOn('18')])
     expect(done.status).toBe(22)
     expect(getParity(done)).toMatchObject({
@@ -209,7 +209,7 @@ describe.concurrent('a part of the vectors', () => {
     expect(toError(done)).toMatchObject({ code: 'nothing_to_check', exitName: 'usage' })
   })
 
-  test('a cell alone is never a pass, and one that is not there is a usage fault', async () => {
+  test('a single cell is never a pass, and an unknown one is a usage fault', async () => {
     const exhaustive = (cell: string) =>
       runFf(['parity', 'exhaustive', '--cell', cell, '--candidate', 'file', '--format', 'json'])
     const [one, none] = await Promise.all([
@@ -226,7 +226,7 @@ describe.concurrent('a part of the vectors', () => {
 describe.concurrent('further matrices', () => {
   const first = () => gate.vectors[0] ?? {}
 
-  test('count beside the 17', async () => {
+  test('count in addition to the 17', async () => {
     const one = await writeMatrix('one.json', [{ ...first(), id: 'XV-01' }])
     const two = await writeMatrix('two.json', [{ ...first(), id: 'XV-02' }])
     const done = await run(['--vectors', one, two, '--candidate', urlOn('18')])
@@ -236,7 +236,7 @@ describe.concurrent('further matrices', () => {
     expect(vectors.slice(-2).map(({ id }) => id)).toEqual(['XV-01', 'XV-02'])
   })
 
-  test('make the run fail where they fail', async () => {
+  test('fail the run where they fail', async () => {
     const then = { ...(first()['then'] as object), value: 'something else' }
     const vector = expecting({ ...first(), id: 'XV-03' }, then)
     const path = await writeMatrix('failing.json', [vector])
@@ -258,8 +258,8 @@ describe.concurrent('further matrices', () => {
   })
 })
 
-describe.concurrent('a folder of somebody', () => {
-  test('is left as it was', async () => {
+describe.concurrent('a folder of the user', () => {
+  test('is left unchanged', async () => {
     const place = await mkdtemp(join(folder, 'store-'))
     await mkdir(join(place, 'below'))
     const before = { 'snapshot.ndjson': 'not ours\n', 'below/log-1.ndjson': 'nor this\n' }
@@ -275,9 +275,9 @@ describe.concurrent('a folder of somebody', () => {
   })
 
   test.each([
-    ['that is not there', 'nowhere'],
+    ['that does not exist', 'nowhere'],
     ['that is a file', 'a-file'],
-  ] as const)('%s is inconclusive, and is not made', async (_situation, name) => {
+  ] as const)('%s is inconclusive, and is not created', async (_situation, name) => {
     await writeFile(join(folder, 'a-file'), 'text')
     const done = await run(['--baseline', `file:${join(folder, name)}`, '--candidate', 'file'])
     expect(done.status).toBe(22)
@@ -288,7 +288,7 @@ describe.concurrent('a folder of somebody', () => {
 
 describe('a fault while it runs', () => {
   test.each([['run'], ['exhaustive']] as const)(
-    'connections that are ended again and again leave parity %s inconclusive',
+    'connections that are killed repeatedly leave parity %s inconclusive',
     async (command) => {
       const admin = await connect('18')
       const child = startFf(['parity', command, '--candidate', urlOn('18'), '--format', 'json'])
@@ -311,7 +311,7 @@ describe('a fault while it runs', () => {
   )
 
   test.each([0, 40, 80, 160, 320, 640])(
-    'connections that are ended %s ms after the first leave no verdict',
+    'connections that are killed %s ms after the first leave no verdict',
     async (momentMs) => {
       const admin = await connect('18')
       const database = databases.get('18')?.database
@@ -335,7 +335,7 @@ describe('a fault while it runs', () => {
   )
 
   test.each([['0.05'], ['0.4'], ['0.8']])(
-    'a limit of %s s ends it with what it has',
+    'a limit of %s s ends it with a partial report',
     async (limit) => {
       const args = ['parity', 'exhaustive', '--candidate', urlOn('18'), '--timeout', limit]
       const done = await runFf([...args, '--format', 'json'])

@@ -22,7 +22,7 @@ async function examined(bytes: string | Buffer, ...args: readonly string[]): Pro
 }
 
 describe.concurrent('ff parity preflight', () => {
-  test('says of a clean file that it is one', async () => {
+  test('passes a clean file', async () => {
     const done = await examined('{"flags":{"ff.a":{"value":[1,"é",null]}}}', '--format', 'json')
     expect(done).toMatchObject({ status: 0, stderr: '' })
     const { items, kind, verdict } = getCheck(done)
@@ -30,7 +30,7 @@ describe.concurrent('ff parity preflight', () => {
     expect(items.map(({ id }) => id)).toEqual(Object.keys(HAZARDS))
   })
 
-  test('names each value that would change, with its pointer and what becomes of it', async () => {
+  test('lists each value that would change, with pointer and new value', async () => {
     const done = await examined('{"a":[1.0,9007199254740993],"b":{"x":1,"x":2}}')
     expect(done.status).toBe(20)
     expect(done.stdout).toContain('/a/0 number_rewritten: 1.0')
@@ -43,19 +43,19 @@ describe.concurrent('ff parity preflight', () => {
 
   test.each<[string, string | Buffer, string]>([
     ['a byte order mark', '\ufeff[1]', 'byte_order_mark'],
-    ['bytes that are no UTF-8', Buffer.from([0x22, 0xff, 0x22]), 'utf8_invalid'],
+    ['invalid UTF-8', Buffer.from([0x22, 0xff, 0x22]), 'utf8_invalid'],
     ['a hundred thousand levels', '['.repeat(100_000), 'too_deep'],
-  ])('%s is a hazard of the whole file', async (_hazard, bytes, code) => {
+  ])('%s is a finding of the whole file', async (_hazard, bytes, code) => {
     const done = await examined(bytes, '--format', 'json')
     expect(done.status).toBe(20)
     const { findings, items } = getCheck(done)
     expect(findings.map((one) => one.code)).toEqual([code])
     if (code === 'byte_order_mark') return
-    // What was not looked at is not said to be clean.
+    // Unchecked parts are not reported as clean.
     expect(items.filter(({ state }) => state === 'pass')).toEqual([])
   })
 
-  test('shows a hundred of a thousand, and counts them all', async () => {
+  test('lists 100 of 1000 findings, and counts all', async () => {
     const done = await examined(
       `[${Array.from({ length: 1_000 }, () => '1.0').join(',')}]`,
       '--format',
@@ -79,15 +79,15 @@ describe.concurrent('ff parity preflight', () => {
     ['nothing', ''],
     ['half a document', '{"a":'],
     ['two documents', '{}{}'],
-    ['a page', '<!doctype html>'],
-  ])('%s is no document', async (_situation, bytes) => {
+    ['an HTML page', '<!doctype html>'],
+  ])('%s is refused', async (_situation, bytes) => {
     const done = await examined(bytes)
     expect(done).toMatchObject({ status: 2, stdout: '' })
     expect(done.stderr).toMatch(ERROR_FORM('artefact_invalid', 'usage'))
     expect(done.stderr).not.toMatch(STACK)
   })
 
-  test('a file that is not there, a folder, a pipe and one that is too large are refused', async () => {
+  test('a missing file, a folder, a pipe and a file that is too large are refused', async () => {
     const pipe = join(folder, 'pipe')
     execFileSync('mkfifo', [pipe])
     const large = join(folder, 'large')

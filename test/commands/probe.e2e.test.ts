@@ -20,7 +20,7 @@ async function records(): Promise<readonly EvidenceRecord[]> {
   return lines.map((line) => (JSON.parse(line) as { record: EvidenceRecord }).record)
 }
 const LIMIT = { measure: 'exit_status', op: 'equals', value: 0, unit: 'status' }
-/** Puts a command of the team's own in the place of a probe. */
+/** Replaces a probe by a command of the team. */
 async function replaced(id: string, argv: readonly string[], control_argv: readonly string[]) {
   const path = join(cwd, 'checklists/cutover_readiness_checklist.json')
   const checklist = JSON.parse(await readFile(path, 'utf8')) as { items: { id: string }[] }
@@ -35,7 +35,7 @@ const FAILS = node('process.exit(3)')
 describe('a command of the team', () => {
   test.each([
     ['that ends 0', node('process.exit(0)'), FAILS, 0, 'pass', []],
-    ['that ends with anything else', node('process.exit(7)'), FAILS, 20, 'fail', ['limit_broken']],
+    ['that ends with another status', node('process.exit(7)'), FAILS, 20, 'fail', ['limit_broken']],
     ['that ends 22', node('process.exit(22)'), FAILS, 22, 'inconclusive', ['command_unanswered']],
     [
       'that is ended by a signal',
@@ -47,7 +47,7 @@ describe('a command of the team', () => {
     ],
     ['that cannot start', ['./not-there'], FAILS, 22, 'inconclusive', ['command_unanswered']],
     [
-      'that runs into its time limit',
+      'that exceeds its time limit',
       node('setTimeout(() => 0, 60000)'),
       FAILS,
       22,
@@ -62,21 +62,21 @@ describe('a command of the team', () => {
       'inconclusive',
       ['control_not_detected'],
     ],
-    ['that a shell would take apart', ['echo', '$(exit 1); exit 1'], FAILS, 0, 'pass', []],
+    ['with characters of shell syntax', ['echo', '$(exit 1); exit 1'], FAILS, 0, 'pass', []],
   ] as const)('%s', async (_what, argv, control, status, result, codes) => {
     await replaced('D1', argv, control)
     const run = await ff('probe', 'run', 'D1')
     expect([run.status, run.stdout.split('\n')[0]]).toEqual([status, 'ff probe run'])
     expect(await records()).toMatchObject([{ item: 'D1', result, codes, seq: 1 }])
   })
-  test('is refused for an item that nobody may waive', async () => {
+  test('is refused for an item that cannot be waived', async () => {
     await replaced('A1', node('process.exit(0)'), FAILS)
     const run = await ff('probe', 'run', 'A1')
     expect([run.status, run.stderr]).toEqual([2, expect.stringContaining('kind_differs')])
   })
 })
 
-test('a runner without a key gets one, for its owner alone, and is told so', async () => {
+test('a runner without a key gets one, readable by its owner only, with a note', async () => {
   const first = await ff('probe', 'run', 'J1')
   expect(first.stderr).toMatch(/Made a key for this runner in .*runner\.pem\..*names [\w-]{43}\./)
   expect((await stat(join(cwd, '.ff/runner.pem'))).mode & 0o777).toBe(0o600)
@@ -86,7 +86,7 @@ test('a runner without a key gets one, for its owner alone, and is told so', asy
   expect((await records()).map(({ seq }) => seq)).toEqual([1, 2])
 })
 
-test('two at once: the second is told to wait', async () => {
+test('two at once: the second ends busy', async () => {
   const folder = join(cwd, '.ff/evidence')
   await mkdir(folder, { recursive: true })
   const key = { path: join(cwd, '.ff/runner.pem'), make: true }
@@ -97,15 +97,15 @@ test('two at once: the second is told to wait', async () => {
 })
 
 test.each([
-  ['an item that there is not', ['probe', 'run', 'Z9'], 2, 'no item Z9'],
+  ['an unknown item', ['probe', 'run', 'Z9'], 2, 'no item Z9'],
   [
-    'scratch that is elsewhere',
+    'scratch on another machine',
     ['probe', 'run', 'J1', '--scratch', 'postgres://db.example/x'],
     2,
     'this machine',
   ],
-  ['no number of times', ['probe', 'run', 'J1', '--repeat', '0'], 2, '--repeat'],
-  ['a key that is not there', ['probe', 'run', 'J1'], 2, 'runner_key_invalid'],
+  ['--repeat 0', ['probe', 'run', 'J1', '--repeat', '0'], 2, '--repeat'],
+  ['a missing key', ['probe', 'run', 'J1'], 2, 'runner_key_invalid'],
 ])('%s', async (what, args, status, text) => {
   const env: Record<string, string> = what.startsWith('a key')
     ? { FF_RUNNER_KEY_FILE: './none.pem' }
@@ -114,7 +114,7 @@ test.each([
   expect([run.status, run.stderr]).toEqual([status, expect.stringContaining(text)])
 })
 
-test('the list has all 42, and says what those need that cannot be measured yet', async () => {
+test('the list has all 42, and what unmeasurable items need', async () => {
   const run = await ff('probe', 'list', '--format', 'json')
   const rows = JSON.parse(run.stdout) as { id: string; needs: string | null }[]
   expect([run.status, rows.length]).toEqual([0, 42])
@@ -127,14 +127,14 @@ test('the report fits its schema', async () => {
   expect(validateSchema('check-report', JSON.parse(run.stdout), '')).toEqual([])
 })
 
-test('what cannot be measured yet is inconclusive, and leaves no record', async () => {
+test('an unmeasurable item is inconclusive, and leaves no record', async () => {
   const run = await ff('probe', 'run', 'D2', 'H3')
   expect(run.status).toBe(22)
   expect(run.stdout).toContain('not_measured_yet: needs the cache')
   expect((await readFile(join(cwd, '.ff/evidence/evidence.ndjson'), 'utf8')).length).toBe(0)
 })
 
-test('a selftest keeps what became of the controls, those of a served endpoint among them', async () => {
+test('a selftest reports the controls, also those of a served endpoint', async () => {
   const run = await ff('probe', 'selftest', 'A1', 'H1')
   expect(run.status).toBe(0)
   const kept = (await records()).map(({ item, kind, control }) => [item, kind, control?.outcome])

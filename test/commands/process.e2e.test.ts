@@ -75,10 +75,10 @@ async function expectNothingTouched(): Promise<void> {
 const STATUS = { SIGINT: 130, SIGTERM: 143 } as const
 const NAME = { SIGINT: 'interrupted', SIGTERM: 'terminated' } as const
 
-/** A run that was asked to end: cancelled, or over before it heard, or ended by the signal before it listened. */
+/** The result of a signalled run: cancelled, already finished, or killed before it listened. */
 function expectEndedBy(signal: keyof typeof STATUS, done: Run): void {
   if (done.signal !== null) {
-    // Before anybody listened for it, or after the report was out and the run was over.
+    // Before the listener was installed, or after the report was out.
     expect(done.signal).toBe(signal)
     if (done.stdout !== '') expect(getParity(done).vectors).toHaveLength(17)
     return
@@ -113,7 +113,7 @@ describe.each(['SIGINT', 'SIGTERM'] as const)('%s', (signal) => {
     expect(ended.filter((status) => status === STATUS[signal]).length).toBeGreaterThan(1)
   })
 
-  test('among the questions ends it with what it has', async () => {
+  test('during the requests ends it with a partial report', async () => {
     const child = startOnServer()
     const end = finished(child)
     await until('rows', async () => {
@@ -163,7 +163,7 @@ test('SIGINT while the server is silent still ends with its own status', async (
   expect(done.status, done.stderr).toBe(130)
 })
 
-test('a second SIGINT ends it at once, and the next run sweeps', async () => {
+test('a second SIGINT ends it at once, and the next run cleans up', async () => {
   const proxy = await FaultProxy.to({ path: `${database.config.host ?? ''}/.s.PGSQL.5432` })
   const child = startOnServer(`postgres://postgres@127.0.0.1:${proxy.port}/${database.database}`)
   const end = finished(child)
@@ -187,7 +187,7 @@ test('a second SIGINT ends it at once, and the next run sweeps', async () => {
   await expectNothingTouched()
 })
 
-test('after kill -9 the next run sweeps, but not a run that is alive', async () => {
+test('after kill -9 the next run cleans up, but spares a live run', async () => {
   const child = startOnServer()
   const end = finished(child)
   await until('the scratch schema', async () => (await scratchSchemas()).length === 1)
@@ -215,7 +215,7 @@ test('four runs at once against one database all end 0', async () => {
 })
 
 describe.concurrent('on the embedded default', () => {
-  /** In a process group of its own, as a shell starts it, with a temporary folder of its own. */
+  /** Starts it in its own process group, as a shell does, with its own temporary folder. */
   function startGroup(home: string): ChildProcess {
     return spawn(process.execPath, [FF, 'parity', 'exhaustive', '--format', 'json'], {
       detached: true,
@@ -238,7 +238,7 @@ describe.concurrent('on the embedded default', () => {
     },
   )
 
-  /** A folder that has no name yet is given a minute by its sweeper. */
+  /** The clean-up spares an unnamed folder for a minute. */
   const ageUnnamed = async (home: string): Promise<void> => {
     const unnamed = (await readdir(home)).filter((name) => name.startsWith('.making-'))
     const then = Date.now() / 1000 - 120
@@ -267,7 +267,7 @@ describe.concurrent('on the embedded default', () => {
   })
 
   test.each(SIGNS)(
-    'after kill -9 at the first sign of %s no server lives on, and the next run sweeps',
+    'after kill -9 at the first sign of %s no server survives, and the next run cleans up',
     async (what) => {
       const home = await getHome()
       const child = startGroup(home)
@@ -296,14 +296,14 @@ describe.concurrent('on the embedded default', () => {
 })
 
 describe.concurrent('a promise that never settles', () => {
-  test('in the use case does not end in 0', async () => {
+  test('in a feature does not end in 0', async () => {
     const env = { NODE_OPTIONS: `--import=${new URL('never-settles.mjs', import.meta.url).href}` }
     const done = await spawnFf(['parity', 'run', '--candidate', 'file'], { env })
     expect(done).toMatchObject({ status: 1, signal: null, stdout: '' })
     expect(done.stderr).toMatch(/never settles: \w+/)
   })
 
-  test('before anything was read does not end in 0', async () => {
+  test('at the start does not end in 0', async () => {
     const copy = await copyPackage()
     const main = join(copy.root, 'dist/src/main.js')
     await rm(main)
@@ -313,7 +313,7 @@ describe.concurrent('a promise that never settles', () => {
     expect(done).toMatchObject({ status: 1, signal: null, stdout: '', stderr: '' })
   })
 
-  test('ends with the limit where there is one', () =>
+  test('ends at --timeout', () =>
     withFault(UNTIL_ENDED, async () => {
       const args = ['parity', 'run', '--candidate', 'file', '--timeout', '1']
       const done = await runInProcess(args)
@@ -342,7 +342,7 @@ describe.concurrent('a reader that', () => {
   const startLarge = (): ChildProcess =>
     startFf(['artefacts', 'validate', large, '--format', 'json'])
 
-  /** Reads a first piece, sleeps for two seconds, and reads on. */
+  /** Reads a first chunk, sleeps for 2 s, and reads the rest. */
   async function readSlowly(child: ChildProcess): Promise<Run> {
     const { stdout } = child
     if (stdout === null) throw new Error('no pipe')
@@ -356,7 +356,7 @@ describe.concurrent('a reader that', () => {
     return { status, signal: null, stdout: Buffer.concat(chunks).toString(), stderr: '' }
   }
 
-  test('pauses gets all of a report that no pipe holds, and the status is right', async () => {
+  test('pauses gets a whole report larger than a pipe, with the right status', async () => {
     const done = await readSlowly(startLarge())
     expect(done.status).toBe(2)
     expect(done.stdout.length).toBeGreaterThan(400_000)
@@ -400,7 +400,7 @@ describe.concurrent('a reader that', () => {
     expect(done.stderr).not.toMatch(STACK)
   })
 
-  test('of the errors has gone: the verdict stands', async () => {
+  test('of stderr closes: the verdict stands', async () => {
     const child = startFf(['parity', 'run', '--vector', 'PV-99', '--format', 'json'])
     child.stderr?.destroy()
     const done = await finished(child)
@@ -430,7 +430,7 @@ describe.concurrent('--output', () => {
       ),
     )
 
-  test('writes whole files beside what stdout carries', async () => {
+  test('writes complete files in addition to stdout', async () => {
     const place = await mkdtemp(join(folder, 'out-'))
     const paths = {
       json: join(place, 'r.json'),
@@ -446,7 +446,7 @@ describe.concurrent('--output', () => {
     expect((await readdir(place)).toSorted()).toEqual(['r.json', 'r.txt', 'r=1.xml'])
   })
 
-  test('replaces what an earlier run left', async () => {
+  test('replaces the report of an earlier run', async () => {
     const place = await mkdtemp(join(folder, 'out-'))
     const path = join(place, 'r.json')
     await writeFile(path, 'x'.repeat(100_000))
@@ -454,7 +454,7 @@ describe.concurrent('--output', () => {
     expect(await readFile(path, 'utf8')).toBe(done.stdout)
   })
 
-  test('is written for a run that fails as well', async () => {
+  test('is also written by a failing run', async () => {
     const path = join(folder, 'failed.json')
     const args = ['artefacts', 'validate', '/nowhere.json', '--output', `json=${path}`]
     const done = await spawnFf(args)
@@ -464,9 +464,9 @@ describe.concurrent('--output', () => {
   })
 
   test.each([
-    ['a folder that is not there', (place: string) => join(place, 'nowhere/r.json')],
+    ['a missing folder', (place: string) => join(place, 'nowhere/r.json')],
     ['a folder that is a file', (place: string) => join(place, 'file/r.json')],
-    ['a place where a folder stands', (place: string) => join(place, 'folder')],
+    ['the path of a folder', (place: string) => join(place, 'folder')],
     ['a name that is too long', (place: string) => join(place, 'n'.repeat(300))],
   ])('to %s fails, and leaves no part', async (_situation, pathIn) => {
     const place = await mkdtemp(join(folder, 'out-'))
@@ -480,7 +480,7 @@ describe.concurrent('--output', () => {
     expect(await readFile(join(place, 'file'), 'utf8')).toBe('kept')
   })
 
-  test('to a place without room fails, and leaves no part', async () => {
+  test('to a full disk fails, and leaves no part', async () => {
     const place = await mkdtemp(join(folder, 'out-'))
     const path = join(place, 'r.json')
     await writeFile(path, 'of an earlier run')
@@ -496,7 +496,7 @@ describe.concurrent('--output', () => {
     expect(await readdir(place)).toEqual([])
   })
 
-  test('keeps no report of an earlier run where this one ends in an error', async () => {
+  test('removes the report of an earlier run when this one ends in an error', async () => {
     const place = await mkdtemp(join(folder, 'out-'))
     const path = join(place, 'r.json')
     await writeFile(path, '{"verdict": "pass"}')
@@ -506,7 +506,7 @@ describe.concurrent('--output', () => {
     expect(await readdir(place)).toEqual([])
   })
 
-  test('goes into a pipe that is there, which stays', async () => {
+  test('writes to an existing pipe, which remains', async () => {
     const place = await mkdtemp(join(folder, 'out-'))
     const path = join(place, 'pipe')
     execFileSync('mkfifo', [path])

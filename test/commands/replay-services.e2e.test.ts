@@ -44,7 +44,7 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true })
 })
 
-/** A service on a store of its own that holds these rows. */
+/** A service on a scratch store with these rows. */
 async function serveStore(name: string, state: typeof STATE): Promise<StartedService> {
   const store = join(folder, name)
   await createStore(store)
@@ -71,7 +71,7 @@ const LIVE = { credential: { token_env: 'FF_TEST_TOKEN' } }
 const REQUESTS = [
   line('ff.plain', {}, { tenant_id: 'T-1', user_id: 'U-1' }),
   line(FLAG),
-  line('ff.nobody'),
+  line('ff.none'),
   line('ff.verified', LIVE),
   line('ff.verified', LIVE, { tenant_id: 'T-other' }),
   line('ff.verified', { credential: { fixture: 'JWT-EX-03' } }),
@@ -93,7 +93,7 @@ async function replay(
 }
 
 describe('ff parity replay, of two services', () => {
-  test('asks both for decisions, and for nothing else', async () => {
+  test('requests decisions from both, and nothing else', async () => {
     const seen = await openMeddler(successor.origin)
     const done = await replay(REQUESTS, incumbent.origin, seen.origin)
     await seen.close()
@@ -117,7 +117,7 @@ describe('ff parity replay, of two services', () => {
     expect(text.stdout).toContain('/meta/evaluated_at MAY_DIFFER: Each service decides by its own')
   })
 
-  test('a row that is another in one of them is found, and so is a token that one refuses', async () => {
+  test('finds a row that differs, and a token that only one service refuses', async () => {
     const flag = flagRow({ flag_key: 'ff.plain', required_auth: 'none', safe_value: json('"no"') })
     const rows = { ...STATE, flag_registry: [{ ...flag, default_value: json('"other"') }] }
     const other = await serveStore('other', { ...rows, tenant_override: [], user_override: [] })
@@ -136,10 +136,10 @@ describe('ff parity replay, of two services', () => {
   })
 
   test.each([
-    ['a page for people', '<!doctype html>'],
+    ['an HTML page', '<!doctype html>'],
     ['a decision about another flag', '{"flag_key":"ff.b","meta":{"backing_state":"file"}}'],
-    ['an object of somebody else', '{"enabled":true}'],
-  ])('two services that answer with %s are not alike', async (_what, page) => {
+    ['a foreign JSON object', '{"enabled":true}'],
+  ])('two services that answer %s do not match', async (_what, page) => {
     const both = [
       await openMeddler(incumbent.origin, () => page),
       await openMeddler(successor.origin, () => page),
@@ -154,7 +154,7 @@ describe('ff parity replay, of two services', () => {
     })
   })
 
-  test('two services that refuse everybody have decided nothing, and that is no pass', async () => {
+  test('two services that refuse every request prove nothing', async () => {
     const late = [line('ff.plain', { credential: { fixture: 'JWT-EX-03' } }), REQUESTS[4] as string]
     const done = await replay(late, incumbent.origin, successor.origin)
     expect(done.status).toBe(22)
@@ -167,7 +167,7 @@ describe('ff parity replay, of two services', () => {
     expect(text.stdout).toContain('every request was refused, so no decision was compared')
   })
 
-  test('what was said to an earlier request is no answer to this one', async () => {
+  test('an answer to an earlier request does not count', async () => {
     const remembering = (origin: string): Promise<Meddler> => {
       let first: string | null = null
       return openMeddler(origin, (body) => (first ??= body))
@@ -187,7 +187,7 @@ describe('ff parity replay, of two services', () => {
     })
   })
 
-  test('a side that says another backing in between is found', async () => {
+  test('a side that reports another backing in between is found', async () => {
     let answers = 0
     const wavering = await openMeddler(successor.origin, (body) =>
       (answers += 1) > 4 ? body.replace('"file"', '"db"') : body,
@@ -208,7 +208,7 @@ describe('ff parity replay, of two services', () => {
     })
   })
 
-  test('a service and a store are no two sides', async () => {
+  test('a service cannot be compared with a store', async () => {
     const done = await replay([line(FLAG)], incumbent.origin, `file:${join(folder, 'successor')}`)
     expect(done.status).toBe(2)
     expect(toError(done)).toMatchObject({
@@ -217,7 +217,7 @@ describe('ff parity replay, of two services', () => {
     })
   })
 
-  test('what nobody can give a service is told line by line, before anybody is asked', async () => {
+  test('members that no service takes are reported by line, before any request', async () => {
     const done = await replay(
       [
         line(FLAG),
@@ -245,14 +245,14 @@ describe('ff parity replay, of two services', () => {
     expect(done.stdout).not.toContain('hush')
   })
 
-  test('a live token is not for a store', async () => {
+  test('a store refuses a live token', async () => {
     const store = `file:${join(folder, 'successor')}`
     const done = await replay([line(FLAG, LIVE)], store, store)
     expect(done.status).toBe(2)
     expect(toError(done).details).toEqual(['line 1 /credential/token_env token_for_a_store'])
   })
 
-  test('a service that is not there is no pass', async () => {
+  test('an unreachable service does not pass', async () => {
     const done = await replay(REQUESTS, incumbent.origin, 'http://127.0.0.1:1')
     expect(done.status).toBe(22)
     expect(getParity(done).findings[0]).toMatchObject({ code: 'unanswered', sides: 'candidate' })

@@ -78,7 +78,7 @@ const REQUESTS = [
   line(FLAG, verified),
   line('ff.guarded', { ...verified, approvals: [approval] }),
   line('ff.guarded', verified),
-  line('ff.nobody', { credential: { fixture: 'JWT-EX-03' } }),
+  line('ff.none', { credential: { fixture: 'JWT-EX-03' } }),
   line(FLAG, {
     environment: 'dev+H',
     credential: { dev_headers: { tenant_id: 'T-pty-pilot-01', user_id: 'U1001', scopes: [] } },
@@ -114,7 +114,7 @@ async function toBytes(path: string): Promise<object> {
 }
 
 describe('ff parity replay', () => {
-  test('asks both stores as they stand, beside a writer that holds the lock, and changes neither', async () => {
+  test('reads both stores while a writer holds the lock, and changes neither', async () => {
     const writer = await startChild('serve', store)
     const before = await toBytes(store)
     const done = await replay(`${REQUESTS.join('\n')}\n`, database.url)
@@ -134,7 +134,7 @@ describe('ff parity replay', () => {
     ])
     expect([sides.baseline.backing, sides.candidate.backing]).toEqual(['file', 'db'])
     expect(await toBytes(store)).toEqual(before)
-    // The writer still has its lock, and what it writes now is seen by the next.
+    // The writer still holds its lock, and the next run sees its new rows.
     expect(await writer.ask('write ff.later')).toMatchObject({ code: 'ok' })
     const later = await replay(line('ff.later'), database.url)
     expect(later.status).toBe(20)
@@ -142,7 +142,7 @@ describe('ff parity replay', () => {
     await writer.kill()
   })
 
-  test('needs no more than the right to read', async () => {
+  test('needs only the right to read', async () => {
     const admin = await connect('18', database.database)
     await admin.query(`DROP ROLE IF EXISTS ${READER}; CREATE ROLE ${READER} LOGIN;
       GRANT USAGE ON SCHEMA ff TO ${READER}; GRANT SELECT ON ALL TABLES IN SCHEMA ff TO ${READER}`)
@@ -152,7 +152,7 @@ describe('ff parity replay', () => {
     expect(done.status, done.stdout).toBe(0)
   })
 
-  test('finds a row that is another in the database, with the line, the field and both values', async () => {
+  test('finds a row that differs in the database, with line, field and both values', async () => {
     const own = await migrated()
     const admin = await connect('18', own.database)
     await admin.query(`UPDATE ff.tenant_override SET value = '"other"', revision = 9`)
@@ -188,13 +188,13 @@ describe('ff parity replay', () => {
     await own.drop()
   })
 
-  test('fills a private server with the rows of the file where no database is named', async () => {
+  test('copies the rows of the file to a private server where no database is named', async () => {
     const done = await replay(REQUESTS.join('\r\n'), 'embedded')
     expect(done.status, done.stdout).toBe(0)
     expect(getParity(done).counts).toMatchObject({ compared: REQUESTS.length })
   })
 
-  test('lists each line that is no request, before anybody is asked', async () => {
+  test('lists each invalid line, before any request is replayed', async () => {
     const tooLong = `${line(FLAG).slice(0, -1)},"x":"${'x'.repeat(70_000)}"}`
     const lines: readonly (readonly [string | Buffer, string])[] = [
       [`\ufeff${line(FLAG)}`, ' byte_order_mark'],
@@ -230,7 +230,7 @@ describe('ff parity replay', () => {
     expect(toError(done).code).toBe('nothing_to_check')
   })
 
-  test('a file that is not there, a folder and a pipe are refused', async () => {
+  test('a missing file, a folder and a pipe are refused', async () => {
     const pipe = join(folder, 'pipe')
     execFileSync('mkfifo', [pipe])
     for (const path of [join(folder, 'nowhere'), folder, pipe]) {
@@ -251,7 +251,7 @@ describe('ff parity replay', () => {
     expect({ status: done.status, code: toError(done).code }).toEqual({ status: exit, code })
   })
 
-  test('a store is not compared with itself, whatever it is called', async () => {
+  test('a store is not compared with itself, whatever its name', async () => {
     const other = join(folder, 'other')
     await symlink(store, other)
     const pairs = [
@@ -269,7 +269,7 @@ describe('ff parity replay', () => {
     }
   })
 
-  test('a database without the schema is told, and what to do', async () => {
+  test('a database without the schema is reported with a hint', async () => {
     const bare = await createDatabase('15')
     const done = await replay(line(FLAG), bare.url)
     await bare.drop()
@@ -280,7 +280,7 @@ describe('ff parity replay', () => {
     })
   })
 
-  test('a database that goes away in the middle is no pass and no difference', async () => {
+  test('a database that goes away in the middle is neither a pass nor a difference', async () => {
     const server = await startEmbedded()
     const { host, user, database: name } = server.database.config
     const url = `postgres://${user}@/${name}?host=${encodeURIComponent(String(host))}`
@@ -296,7 +296,7 @@ describe('ff parity replay', () => {
       const { rowCount } = await admin.query(
         `SELECT FROM pg_stat_activity WHERE query LIKE '%json_build_array%' AND pid <> pg_backend_pid()`,
       )
-      // The opening takes one connection alone.
+      // Opening takes a single connection.
       return (rowCount ?? 0) > 1
     })
     await admin.end()
@@ -310,8 +310,8 @@ describe('ff parity replay', () => {
     expect(counts.compared + counts.neverReached).toBe(40_000)
   })
 
-  test('holds no more of a long file than a window', async () => {
-    // Thirty megabytes, in a heap of forty-eight that would not hold them as they are read.
+  test('reads a long file in bounded memory', async () => {
+    // 30 MB, in a heap of 48 MB that could not hold the parsed lines.
     const long = line('ff.plain', { approvals: Array.from({ length: 20 }, () => approval) })
     const path = await written(`${long}\n`.repeat(6_000))
     const copy = join(folder, 'copy')
@@ -323,7 +323,7 @@ describe('ff parity replay', () => {
     expect(done.stdout).toContain('6000 of 6000 requests')
   })
 
-  test.each(['0', 'many', '10001'])('--max-diffs %s is no number for it', async (value) => {
+  test.each(['0', 'many', '10001'])('--max-diffs %s is refused', async (value) => {
     const done = await replay(line(FLAG), 'embedded', `--max-diffs=${value}`)
     expect(done.status).toBe(2)
     expect(toError(done).code).toBe('option_invalid')

@@ -3,7 +3,7 @@ import type { Context } from '../../src/commands/context.ts'
 import { reportError } from '../../src/commands/report-error.ts'
 import { FfError } from '../../src/errors.ts'
 
-test('a message cannot send commands to the terminal, and its JSON form keeps what was typed', async () => {
+test('a message is escaped on the terminal, and its JSON form keeps the original text', async () => {
   const written = { stdout: '', stderr: '' }
   const io = {
     stderr: (text: string) => (written.stderr += text),

@@ -41,7 +41,7 @@ function start(): Started {
   return { context, written, interrupt: () => interrupt() }
 }
 
-/** Work whose running step needs this long to clean up once it was told to end. */
+/** Work that needs this long to clean up after the abort. */
 const cleaningUp =
   (ms: number) =>
   (signal: AbortSignal): Promise<CheckReport> =>
@@ -87,7 +87,7 @@ test('a run that cleans up slowly after --timeout writes its partial report', as
   expect(JSON.parse(started.written.join(''))).toMatchObject({ verdict: 'cancelled' })
 })
 
-test('a run that hangs after Ctrl-C is given up, and says that it was interrupted', async () => {
+test('a run that hangs after Ctrl-C is abandoned as interrupted', async () => {
   const started = start()
   const ended = run(started, () => new Promise(() => undefined))
   await vi.advanceTimersByTimeAsync(0)

@@ -12,11 +12,11 @@ vi.mock(import('../../src/core/parity/field-rules.ts'), replaceable)
 vi.mock(import('../../src/core/parity/judge-vector.ts'), replaceable)
 
 const ARGS = ['parity', 'selftest', '--format', 'json']
-/** A full run plants some 270 faults for each, and makes a dozen runs of all cells. */
+/** A full run plants some 270 faults on each side, and runs all cells a dozen times. */
 const LONG = { timeout: 300_000 }
 
 describe('ff parity selftest', LONG, () => {
-  test('catches every fault on a file and a database, and each by the proof that it names', async () => {
+  test('catches every fault on a file and a database, each by the named proof', async () => {
     const done = await shared('selftest')
     expect(done.status, done.stderr + done.stdout.slice(-2000)).toBe(0)
     const { items, verdict } = getCheck(done)
@@ -30,7 +30,7 @@ describe('ff parity selftest', LONG, () => {
     }
   })
 
-  test('two runs say the same, but for the time', async () => {
+  test('two runs report the same except for the time', async () => {
     const untimed = async (): Promise<object> => {
       const { timing, ...facts } = await getSelftest({ kind: 'file', folder: null })
       expect(timing).toHaveProperty('duration_ms')
@@ -39,7 +39,7 @@ describe('ff parity selftest', LONG, () => {
     expect(await untimed()).toEqual(await untimed())
   })
 
-  /** A harness that has gone blind in one eye. */
+  /** Harnesses with one check disabled. */
   const BLIND: readonly (readonly [eye: string, fault: Fault])[] = [
     [
       'the expectation of the candidate',
@@ -52,7 +52,7 @@ describe('ff parity selftest', LONG, () => {
     ],
     [
       'the rule for fields',
-      // Where no rule leads to a field, it may differ.
+      // A field without a rule may differ.
       replace(findRule, (real) => (rules, at) => {
         const told = rules.map((one) => ({ ...one, rule: 'MUST_DIFFER' as const }))
         return real(told, at) === 'MUST_MATCH' ? 'MAY_DIFFER' : real(rules, at)
@@ -66,7 +66,7 @@ describe('ff parity selftest', LONG, () => {
     }),
   )
 
-  test('that is interrupted ends so, and proves nothing', async () => {
+  test('that is interrupted proves nothing', async () => {
     const child = startFf([...ARGS, '--candidate', 'file'])
     setTimeout(() => child.kill('SIGINT'), 2_000)
     const done = await finished(child)

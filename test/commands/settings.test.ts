@@ -24,7 +24,7 @@ test('each setting has one name, one value and one origin', async () => {
   expect([values.FF_ENV, given.FF_ENV.origin]).toEqual([null, 'default'])
 })
 
-test('a setting that no one reads stops no one; read, it is refused each time', async () => {
+test('an invalid setting is refused on each read, and only then', async () => {
   const { values } = await loadSettings({}, folder)
   expect(values.FF_JWT_LEEWAY).toBe(7)
   for (let time = 0; time < 2; time += 1) expect(() => values.FF_LISTEN).toThrow(FfError)
@@ -38,7 +38,7 @@ test('is parsed once', () => {
   expect(values.FF_JWKS_URL).toBe(values.FF_JWKS_URL)
 })
 
-test('the digest of evidence is taken of the texts, whether they can be read or not', async () => {
+test('the digest of evidence covers the texts, also invalid ones', async () => {
   const settings = await loadSettings({ FF_JWT_LEEWAY: 'abc', FF_BACKING: 'managed' }, folder)
   expect(behaviouralSettings(settings)).toMatchObject({
     FF_BACKING: 'managed',
@@ -47,7 +47,7 @@ test('the digest of evidence is taken of the texts, whether they can be read or 
   })
 })
 
-describe('a text that is no value', () => {
+describe('an invalid text', () => {
   test.each<[SettingName, string, string, string]>([
     ['FF_BACKING', 'postgres', 'setting_invalid', 'FF_BACKING must be file or db, not "postgres"'],
     ['FF_BACKING', 'managed', 'setting_invalid', 'FF_BACKING is managed'],

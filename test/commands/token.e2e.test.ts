@@ -47,7 +47,7 @@ describe.concurrent('lines of tokens', () => {
     ({ token, jwks }) => token !== null && jwks.behaviour === 'up' && jwks.before === undefined,
   )
 
-  test('each has the answer of its fixture, in the order in which they came', async () => {
+  test('each has the answer of its fixture, in order', async () => {
     const input = lines(
       ...steady.map(({ id, token, jwks }) => ({ id, token, jwks: { keys: jwks.keys } })),
     )
@@ -62,7 +62,7 @@ describe.concurrent('lines of tokens', () => {
     expect(wanted.length).toBeGreaterThan(70)
   })
 
-  test('all verified is a pass', async () => {
+  test('all verified end 0', async () => {
     const line = { id: 1, token: VALID.token, jwks: VALID.jwks.keys }
     const done = await verify(lines(line, line))
     expect(done.status).toBe(0)
@@ -72,14 +72,14 @@ describe.concurrent('lines of tokens', () => {
     ])
   })
 
-  test('white lines and a missing line feed at the end do no harm', async () => {
+  test('blank lines and a missing last line feed are ignored', async () => {
     const line = JSON.stringify({ id: 'a', token: VALID.token, jwks: VALID.jwks.keys })
     const done = await verify(`${line}\n\n  \n${line}`)
     expect(done.status).toBe(0)
     expect(getAnswers(done)).toHaveLength(2)
   })
 
-  test('--explain shows what each check came to', async () => {
+  test('--explain shows the result of each check', async () => {
     const done = await verify(lines({ id: 1, token: VALID.token, jwks: [] }), ['--explain'])
     expect(getAnswers(done)).toEqual([
       {
@@ -104,7 +104,7 @@ describe.concurrent('lines of tokens', () => {
     ['has no token', { id: 7 }, 'line_invalid'],
     ['has a token that is a number', { ...good, id: 7, token: 1 }, 'line_invalid'],
     ['names its keys by a URL', { ...good, id: 7, jwks: 'https://127.0.0.1/jwks' }, 'line_invalid'],
-    ['has keys that are none', { ...good, id: 7, jwks: { keys: [1] } }, 'line_invalid'],
+    ['has invalid keys', { ...good, id: 7, jwks: { keys: [1] } }, 'line_invalid'],
     ['has no algorithms', { ...good, id: 7, algs: [] }, 'line_invalid'],
     ['has algorithms and no keys', { id: 7, token: VALID.token, algs: ['RS256'] }, 'line_invalid'],
     [
@@ -113,7 +113,7 @@ describe.concurrent('lines of tokens', () => {
       'algorithm_not_allowable',
     ],
     ['allows none', { ...good, id: 7, algs: ['none'] }, 'algorithm_not_allowable'],
-  ])('one that %s is an error of its own, and the rest goes on', async (_situation, bad, code) => {
+  ])('a line that %s is an error, and the others are answered', async (_situation, bad, code) => {
     const middle = bad === 'x' ? '{"token":\n' : lines(bad)
     const done = await verify(lines(good) + middle + lines(good))
     expect(done.status).toBe(2)
@@ -130,13 +130,13 @@ describe.concurrent('lines of tokens', () => {
     expect(getAnswers(done)[1]).toMatchObject({ verdict: 'error', code: 'line_invalid' })
   })
 
-  test('a token of a megabyte is malformed, and one beside it is not', async () => {
+  test('a token of a megabyte is malformed, and the next one is not', async () => {
     const done = await verify(lines({ ...good, token: 'x'.repeat(1_000_000) }, good))
     expect(done.status).toBe(20)
     expect(getAnswers(done).map(({ code }) => code)).toEqual(['token_malformed', null])
   })
 
-  test('a line that goes past the limit is none, however well it begins', async () => {
+  test('a line over the limit is an error, even with a valid beginning', async () => {
     const long = `${JSON.stringify(good)}${' '.repeat(4_194_304)}}}`
     const done = await verify(`${lines(good)}${long}\n${lines(good)}`)
     expect(done.status).toBe(2)
@@ -147,13 +147,13 @@ describe.concurrent('lines of tokens', () => {
     ])
   })
 
-  test('an id that a double does not hold is none', async () => {
+  test('an id that a double cannot hold is an error', async () => {
     const text = JSON.stringify(good).replace('"id":1', '"id":12345678901234567890')
     const done = await verify(`${lines(good)}${text}\n`)
     expect(getAnswers(done)[1]).toEqual({ id: null, verdict: 'error', code: 'line_invalid' })
   })
 
-  test.concurrent('are judged as of the moment at which each comes', async () => {
+  test.concurrent('are judged at the time of their arrival', async () => {
     const key = JSON.parse(await readFile(join(ROOT, 'vectors/jwt/keys.json'), 'utf8')) as {
       keys: JWK[]
     }
@@ -192,13 +192,13 @@ describe.concurrent('lines of tokens', () => {
     expect(getAnswers(done)).toHaveLength(1)
   })
 
-  test('they are answered with lines alone', async () => {
+  test('refuse --format and --output', async () => {
     const done = await verify(lines(good), ['--format', 'json'])
     expect(done.status).toBe(2)
     expect(toError(done).code).toBe('option_invalid')
   })
 
-  test('the vectors of RFC 7515, 7520 and 8037 have their verdicts, and no other', async () => {
+  test('the vectors of RFC 7515, 7520 and 8037 have the expected verdicts', async () => {
     const input = lines(
       ...PUBLISHED_VECTORS.map(({ id, token, jwks, algs }) => ({ id, token, jwks, algs })),
     )
@@ -209,7 +209,7 @@ describe.concurrent('lines of tokens', () => {
     expect(wanted.filter(({ verdict }) => verdict === 'verified').length).toBeGreaterThan(5)
   })
 
-  test('--signature-only asks nothing of the claims', async () => {
+  test('--signature-only ignores the claims', async () => {
     const expired = fixtures.find(({ id }) => id === 'JWT-EX-03') as Fixture
     const line = { id: 1, token: expired.token, jwks: expired.jwks.keys }
     const [whole, signature] = await Promise.all([
@@ -233,14 +233,14 @@ describe.concurrent('one token', () => {
     ['that is empty', '\n', 20, 'token_malformed'],
     ['of 100,000 brackets', '['.repeat(100_000), 20, 'token_malformed'],
     ['of other bytes', '\u0000\uffff\n', 20, 'token_malformed'],
-    ['that is good, without a key server', VALID.token ?? '', 22, 'jwks_unreachable'],
+    ['that is valid, without a key server', VALID.token ?? '', 22, 'jwks_unreachable'],
   ])('%s', async (_situation, input, exit, code) => {
     const done = await verify(input, ['--format', 'json'])
     expect(done).toMatchObject({ status: exit, stderr: '' })
     expect(getCheck(done).findings.map((one) => one.code)).toEqual([code])
   })
 
-  test('that never ends is none', async () => {
+  test('that never ends is malformed', async () => {
     const child = spawn(
       'sh',
       [
@@ -258,7 +258,7 @@ describe.concurrent('one token', () => {
     expect(done.stdout).toContain('token_malformed')
   })
 
-  test('that does not come is nothing to check', async () => {
+  test('that is missing is nothing to check', async () => {
     const done = await verify('')
     expect(done).toMatchObject({ status: 2, stdout: '' })
     expect(done.stderr).toMatch(ERROR_FORM('nothing_to_check', 'usage'))
@@ -287,7 +287,7 @@ describe.concurrent('one token', () => {
     ],
     ['with dev headers and no environment', { ...ENV, FF_ALLOW_DEV_HEADERS: 'true' }, 'FF_ENV'],
     [
-      'with a switch that is no switch',
+      'with a switch that is neither true nor false',
       { ...ENV, FF_ENV: 'dev', FF_ALLOW_DEV_HEADERS: '1' },
       'FF_ALLOW_DEV_HEADERS',
     ],
@@ -295,7 +295,7 @@ describe.concurrent('one token', () => {
     ['with a symmetric algorithm', { ...ENV, FF_JWT_ALGORITHMS: 'RS256,HS256' }, 'RS256'],
     ['with no algorithm', { ...ENV, FF_JWT_ALGORITHMS: ',' }, 'RS256'],
     ['with a leeway of two minutes', { ...ENV, FF_JWT_LEEWAY: '120' }, '60'],
-    ['with a leeway below nothing', { ...ENV, FF_JWT_LEEWAY: '-1' }, '60'],
+    ['with a negative leeway', { ...ENV, FF_JWT_LEEWAY: '-1' }, '60'],
   ])('is not judged %s', async (_situation, env, named) => {
     const done = await verify('a.b.c', [], env)
     expect(done).toMatchObject({ status: 2, stdout: '' })
@@ -303,7 +303,7 @@ describe.concurrent('one token', () => {
     expect(done.stderr).toContain(named)
   })
 
-  test('is not judged at a time that is none', async () => {
+  test('is not judged at an invalid time', async () => {
     const done = await runFf(['token', 'verify', '--now', 'yesterday'], {
       input: 'a.b.c',
       env: ENV,
@@ -317,7 +317,7 @@ describe.concurrent('the start-up check', () => {
   test.each<[string, Readonly<Record<string, string>>, number]>([
     ['prod with dev headers', { FF_ENV: 'prod', FF_ALLOW_DEV_HEADERS: 'true' }, 2],
     ['staging with dev headers', { FF_ENV: 'staging', FF_ALLOW_DEV_HEADERS: 'true' }, 2],
-    ['nothing said, with dev headers', { FF_ALLOW_DEV_HEADERS: 'true' }, 2],
+    ['no environment, with dev headers', { FF_ALLOW_DEV_HEADERS: 'true' }, 2],
     ['Dev with a capital, with dev headers', { FF_ENV: 'Dev', FF_ALLOW_DEV_HEADERS: 'true' }, 2],
     ['a switch of yes', { FF_ENV: 'dev', FF_ALLOW_DEV_HEADERS: 'yes' }, 2],
     ['a key server without an issuer', { FF_JWKS_URL: 'https://idp.example/jwks' }, 2],
@@ -332,7 +332,7 @@ describe.concurrent('the start-up check', () => {
     expect(item?.state).toBe(exit === 0 ? 'pass' : 'fail')
   })
 
-  test('which checks may be left out is never decided by a file', async () => {
+  test('a file cannot switch checks off', async () => {
     for (const key of ['env', 'allowDevHeaders']) {
       const { mkdtemp, rm, writeFile } = await import('node:fs/promises')
       const cwd = await mkdtemp(join((await import('node:os')).tmpdir(), 'ff-token-'))
@@ -348,7 +348,7 @@ describe.concurrent('the start-up check', () => {
 describe.concurrent('ff token mint', () => {
   const DEV = { FF_ENV: 'dev' }
 
-  test('a token that a service with its settings takes, for as long as it serves the key', async () => {
+  test('a service with its settings accepts the token while the key is served', async () => {
     const child = startFf(
       ['token', 'mint', '--dev', '--user', 'U7', '--tenant', 'T7', '--scopes', 'a:b,c:d'],
       { env: DEV },
@@ -379,7 +379,7 @@ describe.concurrent('ff token mint', () => {
     const gone = await judge(TOKEN)
     expect(gone.status).toBe(22)
     expect(getCheck(gone).findings.map(({ code }) => code)).toEqual(['jwks_unreachable'])
-    // In dev with the switch an unverified token is let in, and is no pass for all that.
+    // In dev with the switch an unverified token is admitted, but does not pass.
     const unverified = await judge(TOKEN, { ...DEV, FF_ALLOW_DEV_HEADERS: 'true' })
     expect(unverified.status).toBe(22)
     expect(getCheck(unverified).findings.map(({ code }) => code)).toEqual(['auth_not_verified'])
@@ -387,11 +387,11 @@ describe.concurrent('ff token mint', () => {
 
   test.each<[string, readonly string[], Readonly<Record<string, string>>, string]>([
     ['in prod', ['--dev'], { FF_ENV: 'prod' }, 'setting_invalid'],
-    ['where no environment is named', ['--dev'], {}, 'setting_invalid'],
+    ['without an environment', ['--dev'], {}, 'setting_invalid'],
     ['without --dev', [], DEV, 'option_invalid'],
-    ['for a user that is no id', ['--dev', '--user', 'a:b'], DEV, 'option_invalid'],
-    ['for a tenant that is no id', ['--dev', '--tenant', '*'], DEV, 'option_invalid'],
-  ])('none %s', async (_situation, args, env, code) => {
+    ['for an invalid user id', ['--dev', '--user', 'a:b'], DEV, 'option_invalid'],
+    ['for an invalid tenant id', ['--dev', '--tenant', '*'], DEV, 'option_invalid'],
+  ])('is refused %s', async (_situation, args, env, code) => {
     const done = await runFf(['token', 'mint', ...args], { env })
     expect(done).toMatchObject({ status: 2, stdout: '' })
     expect(done.stderr).toMatch(ERROR_FORM(code, 'usage'))

@@ -23,7 +23,7 @@ const routes = [
 const codes = Object.keys(SERVICE_PROBLEMS) as ServiceCode[]
 const files = await readSchemas(ROOT)
 
-/** The schema of refusals, with every code that there is under its status. */
+/** The schema of refusals, with every code under its status. */
 function problemSchema(): Json {
   const statuses = [...new Set(codes.map((code) => SERVICE_PROBLEMS[code][0]))].sort(
     (a, b) => a - b,
@@ -51,17 +51,17 @@ describe('the contract of the service', () => {
     )
   })
 
-  test('contracts/openapi.json is what is served (npm run openapi)', async () => {
+  test('contracts/openapi.json is the served document (npm run openapi)', async () => {
     await expect(text(document)).toMatchFileSnapshot(join(ROOT, 'contracts/openapi.json'))
   })
 
-  test('it is OpenAPI 3.1 by the meta-schema', async () => {
+  test('it is valid by the meta-schema of OpenAPI 3.1', async () => {
     expect(await new Validator().validate(structuredClone(document))).toMatchObject({ valid: true })
     const spoiled = { ...document, paths: { '/x': { get: { responses: 7 } } } }
     expect(await new Validator().validate(spoiled)).toMatchObject({ valid: false })
   })
 
-  test('no code is without a route that it can come from, but where there is no route', () => {
+  test('every code belongs to a route, except those of unknown routes', () => {
     const listed = new Set(Object.values(OPERATIONS).flatMap(({ refusals }) => refusals))
     expect(codes.filter((code) => !listed.has(code))).toEqual([
       'method_not_allowed',

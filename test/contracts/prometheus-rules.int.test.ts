@@ -25,7 +25,7 @@ const written = JSON.parse(await readFile(FILE, 'utf8')) as {
 }
 const prometheus = written.groups.flatMap((group) => group.rules)
 
-test('they are what the contract says, each of its rules once', () => {
+test('the Prometheus rules hold each rule of the contract once', () => {
   execFileSync(process.execPath, [join(ROOT, 'contracts/prometheus-rules.mjs'), '--check'])
   expect(prometheus).toHaveLength(rules.length)
   expect(prometheus.map(({ annotations }) => annotations)).toEqual(
@@ -51,7 +51,7 @@ test('each kind of measure is spelled in PromQL', () => {
   )
 })
 
-test('Prometheus takes them', () => {
+test('promtool accepts the rules', () => {
   expect(promtoolSays(['check', 'rules', FILE])).toBe('')
 })
 
@@ -62,7 +62,7 @@ const isFaulty = (at: number): boolean => at >= (PHASES[0] as number) && at < 10
 const INSTANCE = { instance: 'i', job: 'ff' }
 
 type Line = { readonly name: string; readonly labels: Sample['labels']; readonly values: Values }
-/** Null where the series is not there. */
+/** Null for a missing series. */
 type Values = readonly (number | null)[]
 const times = Array.from({ length: SCRAPES }, (_, at) => at)
 const flat = (well: number, faulty: number | null): Values =>
@@ -83,7 +83,7 @@ const toLine = (of: Selector, values: Values, more: object = {}): Line => ({
   values,
 })
 
-/** Series in which a rule has nothing to say, then all reason to, then nothing again. */
+/** Series in which a rule is quiet, then fires, then clears. */
 function scene({ measure, op, threshold }: AlertRule): readonly Line[] {
   const { of } = measure
   const fault = op === 'above' ? threshold + 1 : threshold - 1

@@ -45,7 +45,7 @@ const OVERRIDE_BODY = { value: { a: [1, null] }, approval_ref: REF, note: 'n', e
 const NOTHING_ELSE = [null, true, 7, 'text', [], {}] as const
 const LONG = 'x'.repeat(2_049)
 
-/** A body, it without each member, with each member of every JSON type, and with one that nobody knows. */
+/** Variants of a body: without each member, with each member of every JSON type, and with an unknown member. */
 const around = (body: Readonly<Record<string, unknown>>): readonly unknown[] => [
   body,
   { ...body, unknown: 1 },
@@ -80,7 +80,7 @@ describe.each([
     ],
   ],
 ] as const)('a body of %s', (table, schema, bodies) => {
-  test('is taken by core exactly where it fits the schema', () => {
+  test('is accepted by core exactly where it fits the schema', () => {
     const verdicts = bodies.map((body) => taken(table, body))
     expect(verdicts.filter(Boolean).length).toBeGreaterThan(5)
     expect(verdicts.filter((one) => !one).length).toBeGreaterThan(15)
@@ -89,14 +89,14 @@ describe.each([
   })
 
   test.each(NOTHING_ELSE.slice(0, 5).map((body) => [body]))(
-    'that is %j is taken by neither',
+    'that is %j is refused by both',
     (body) => {
       expect([taken(table, body), fits(schema, body)]).toEqual([false, false])
     },
   )
 })
 
-test('what no schema can say, core says: bytes, days, numbers', () => {
+test('core applies the rules beyond the schema: bytes, days, numbers', () => {
   for (const body of [
     { value: true, note: 'é'.repeat(2_048) },
     { value: true, expires_at: '2026-02-30T00:00:00.000Z' },
@@ -105,12 +105,12 @@ test('what no schema can say, core says: bytes, days, numbers', () => {
     expect([taken('tenant_override', body), fits('override-put', body)]).toEqual([false, true])
 })
 
-test('an approval beside the members of a flag is for the service to take', () => {
+test('the service, not core, takes the approval of a flag', () => {
   expect(fits('flag-put', { ...FLAG_BODY, approval_ref: REF })).toBe(true)
   expect(fits('flag-put', { ...FLAG_BODY, approval_ref: 'x' })).toBe(false)
 })
 
-test('an OFREP request is read exactly where it fits the schema', () => {
+test('an OFREP request is accepted exactly where it fits the schema', () => {
   const context = { targetingKey: 'U1', tenant_id: 'T1', approval_ref: REF }
   const bodies = [
     {},

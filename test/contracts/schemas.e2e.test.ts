@@ -15,7 +15,7 @@ const files = readdirSync(FOLDER).filter((name) => name.endsWith('.schema.json')
 const read = (name: string): Record<string, unknown> =>
   JSON.parse(readFileSync(join(FOLDER, name), 'utf8'))
 
-// Stricter than at run time: unknown keywords and formats are errors, and each schema is held to the metaschema.
+// Stricter than at run time: unknown keywords and formats are errors, and each schema is validated by the metaschema.
 const ajv = new Ajv2020({
   allErrors: true,
   strict: true,
@@ -30,7 +30,7 @@ function breaches(schema: string, value: unknown): readonly unknown[] {
   return validate(value) === true ? [] : (validate.errors ?? [])
 }
 
-/** Two stores that differ in one flag, and a request for it. */
+/** Two stores that differ in one flag, and a recorded request for it. */
 const folder = mkdtempSync(join(tmpdir(), 'ff-schemas-'))
 const [ours, theirs, requests] = ['a', 'b', 'c'].map((name) => join(folder, name)) as [
   string,
@@ -71,7 +71,7 @@ describe('the schemas', () => {
   })
 })
 
-describe('what ff writes with --format json fits its schema', () => {
+describe('the --format json document fits its schema', () => {
   test.each([
     ['a narrowed parity run', 'parity-report', ['parity', 'run', '--vector', 'PT-05'], 22],
     ['a replay', 'parity-report', REPLAY, 20],
@@ -116,7 +116,7 @@ describe('what ff writes with --format json fits its schema', () => {
   )
 })
 
-test('the exits in the schema of reports are those of the table', () => {
+test('the schema of reports lists the exits of the table', () => {
   const { properties } = read('parity-report.schema.json') as {
     properties: { exitName: { enum: string[] }; exitCode: { enum: number[] } }
   }
@@ -124,12 +124,12 @@ test('the exits in the schema of reports are those of the table', () => {
   expect(properties.exitCode.enum).toEqual(Object.values(EXIT_STATUSES).map(([status]) => status))
 })
 
-test('the schema of ff.config.json has the settings that a file may hold', () => {
+test('the schema of ff.config.json has exactly the settings of a file', () => {
   const { properties } = read('config.schema.json') as { properties: object }
   expect(Object.keys(properties)).toEqual(FILE_SETTINGS.map(toFileKey))
 })
 
-test('the schema of shown settings names every one', () => {
+test('the schema of ff config show names every setting', () => {
   const { $defs } = read('settings.schema.json') as { $defs: { name: { enum: string[] } } }
   expect($defs.name.enum).toEqual(Object.keys(SETTINGS))
 })

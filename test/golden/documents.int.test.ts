@@ -10,7 +10,7 @@ import { runInProcess } from '../support/run-in-process.ts'
 import { type SignedFolder, signedFolder } from '../support/signed-folder.ts'
 import { documentShape } from './shape.ts'
 
-/** A selftest plants some 250 faults; its document is the same with one of a kind. */
+/** A selftest plants some 250 faults; one of each kind gives the same document shape. */
 vi.mock(import('../../src/features/selftest/catalogue.ts'), async (original) => {
   const { FAULT_CATALOGUE: all } = await original()
   const kinds = new Set<string>()
@@ -37,11 +37,11 @@ afterAll(async () => {
   await rm(team.cwd, { recursive: true })
 })
 
-/** A word of a command line: these stand for folders that are known only when it runs. */
+/** Placeholders in command lines for folders that are known only at run time. */
 const fill = (word: string): string =>
   word.replace('$EXAMPLE', join(ROOT, 'contracts/examples/incumbent')).replace('$HERE', cwd)
 
-/** One run of each command that writes a document, in an order in which each finds what it needs. */
+/** One run of each command that writes a document, ordered by their inputs. */
 const RUNS: readonly (readonly [args: string, schema: string | null, status: number])[] = [
   ['migrate up', 'check-report', 0],
   ['migrate status', 'check-report', 0],
@@ -72,7 +72,7 @@ const RUNS: readonly (readonly [args: string, schema: string | null, status: num
   ['migrate down --dry-run', 'check-report', 0],
   ['parity run --vector PV-99', 'error', 2],
 ]
-/** In the folder of a team that two people signed in. */
+/** Runs in a team folder with both signatures. */
 const TEAM_RUNS: typeof RUNS = [
   ['checklist validate', 'check-report', 0],
   ['checklist show', 'cutover-readiness-checklist', 0],
@@ -89,7 +89,7 @@ const TEAM_RUNS: typeof RUNS = [
   ['probe selftest A2', 'check-report', 0],
 ]
 
-test('the documents of all commands are those of the golden copy (npm run golden writes it anew)', async () => {
+test('the documents of all commands match the golden copy (npm run golden rewrites it)', async () => {
   const shapes: Record<string, object> = {}
   const play = async (runs: typeof RUNS, where: { cwd: string; env: Record<string, string> }) => {
     for (const [line, schema, status] of runs) {

@@ -14,10 +14,10 @@ import { runInProcess } from '../support/run-in-process.ts'
 import { EXIT_STATUSES } from '../../src/core/exit.ts'
 
 /**
- * What users, scripts and dashboards rely on, held to a copy in interface.json: no move, rename or new wording may
- * change it. Where a change is meant, `npm run golden` writes the copy anew.
+ * Compares the interface of users, scripts and dashboards with interface.json: no move, rename or new wording may
+ * change it. After an intended change `npm run golden` rewrites the copy.
  */
-test('the interface is that of the golden copy (npm run golden writes it anew)', async () => {
+test('the interface matches the golden copy (npm run golden rewrites it)', async () => {
   const found = {
     commands: await commands(),
     settings: Object.keys(SETTINGS).sort(),
@@ -39,7 +39,7 @@ test('the interface is that of the golden copy (npm run golden writes it anew)',
 
 afterEach(() => vi.restoreAllMocks())
 
-/** Arguments and options of each command, from the program that commander was handed. */
+/** Arguments and options of each command, from the commander program. */
 async function commands(): Promise<Record<string, readonly string[]>> {
   const parse = vi.spyOn(Command.prototype, 'parseAsync')
   await runInProcess(['help'])
@@ -58,7 +58,7 @@ function walk(command: Command, parents: readonly string[]): [string, readonly s
   ]
 }
 
-/** Type and labels of each metric that a service shows. */
+/** Type and labels of each metric of the service. */
 const metrics = (): Record<string, string> =>
   sorted(
     Object.fromEntries(
@@ -87,8 +87,8 @@ function digests(
 const asWritten = (text: string): string => text
 
 /**
- * A schema in one spelling, without what is written for people. A member of `properties` may have such a name, and
- * is kept: it is then an object, and prose is a text.
+ * Normalizes a schema and removes its prose. A property may be named like a prose member; it is kept, since it is an
+ * object and prose is a string.
  */
 const withoutProse = (text: string): string =>
   JSON.stringify(JSON.parse(text), (name, value: unknown) => {

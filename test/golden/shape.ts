@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ROOT } from '../support/run-ff.ts'
 
-/** Members that are written for people: their words may change at any time, so a shape leaves them out. */
+/** Prose members, whose wording may change at any time, so a shape leaves them out. */
 export const PROSE_MEMBERS: ReadonlySet<string> = new Set([
   'title',
   'message',
@@ -31,7 +31,7 @@ interface Schema {
   readonly else?: Schema
   readonly $defs?: Readonly<Record<string, Schema>>
 }
-/** A schema and the file that its references start from. */
+/** A schema, and the file that its references are relative to. */
 interface Placed {
   readonly schema: Schema
   readonly file: string
@@ -45,8 +45,8 @@ const files = new Map(
 )
 
 /**
- * A document as the set of its JSON pointers, each with the types that stand there and, where the schema names
- * the values that may, those that do. An index of an array is `*`, as is a name that no schema knows.
+ * The shape of a document: the set of its JSON Pointers with the types found there and, where the schema has an enum,
+ * the values found. An array index or a name that is not in the schema is `*`.
  *
  * @param schemaName the file's name without `.schema.json`; null for a document that has none: every name counts
  */
@@ -74,7 +74,7 @@ interface Walk {
   readonly pointer: string
 }
 
-/** What may be known of a place; null where no schema describes the document at all. */
+/** The schemas of a place; null for a document without a schema. */
 type Known = readonly Placed[] | null
 
 function walk(value: unknown, schemas: Known, { note, pointer }: Walk): void {
@@ -94,7 +94,7 @@ function walk(value: unknown, schemas: Known, { note, pointer }: Walk): void {
   }
 }
 
-/** Its type; where a schema names the values that may stand here, the value as well. */
+/** The type of a value, and the value itself where the schema has an enum. */
 function wordFor(value: unknown, schemas: Known): string {
   if (value === null) return 'null'
   if (Array.isArray(value)) return 'array'
@@ -111,7 +111,7 @@ const below = (schemas: Known, pick: (schema: Schema) => Schema | undefined): Kn
     return next === undefined ? [] : withParts({ schema: next, file })
   }) ?? null
 
-/** A schema with all that it is composed of. */
+/** A schema with all its subschemas by reference, allOf, anyOf and oneOf. */
 function withParts({ schema, file }: Placed): readonly Placed[] {
   const { $ref, getAll = [], getAny = [], oneOf = [] } = schema
   const parts = [...getAll, ...getAny, ...oneOf, schema.then, schema.else]

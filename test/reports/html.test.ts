@@ -25,7 +25,7 @@ const failing = goBut('D1', {
 })
 
 describe('the HTML report', () => {
-  test('lets in its own style and nothing else', () => {
+  test('allows its own style and nothing else', () => {
     const text = page(failing)
     const [, style = ''] = /<style>([\s\S]*)<\/style>/.exec(text) ?? []
     const digest = createHash('sha256').update(style).digest('base64')
@@ -34,16 +34,16 @@ describe('the HTML report', () => {
       `default-src 'none'; style-src 'sha256-${digest}'; base-uri 'none'; form-action 'none'`,
     )
     expect(style).not.toMatch(/url\(|@import/)
-    // No element that loads, runs or leads away.
+    // No element that loads, runs or links.
     expect(text).not.toMatch(/<(script|img|link|iframe|object|embed|a|form|base)\b/i)
     expect(text).not.toMatch(/<[^>]* (src|href|style|on\w+)=/i)
   })
-  test('shows what came from outside as text', () => {
+  test('escapes texts from outside', () => {
     const text = page(failing)
     expect(text).toContain('&#60;script&#62;alert(1)&#60;/script&#62;')
     expect(text).not.toContain(HOSTILE)
   })
-  test('opens with the verdict and what blocks it, and has every item with its evidence', () => {
+  test('begins with the verdict and the blockers, and has every item with its evidence', () => {
     const text = page(failing)
     const ids = [...text.matchAll(/<details id="(\w+)"/g)].map(([, id]) => id)
     expect(new Set(ids).size).toBe(42)
@@ -53,7 +53,7 @@ describe('the HTML report', () => {
     expect(text.indexOf('NO-GO')).toBeLessThan(text.indexOf('<details'))
     for (const person of ['Ada', 'Grace']) expect(text).toContain(person)
   })
-  test('of a GO has nothing that is not accepted', () => {
+  test('of a GO has only accepted items', () => {
     const text = page(go())
     expect(text).toContain('<h1 class="good">GO</h1>')
     expect(text).not.toContain('Not accepted')

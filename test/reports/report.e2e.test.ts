@@ -10,7 +10,7 @@ import { measureAgain, type SignedFolder, signedFolder } from '../support/signed
 const HOSTILE = `</dd><script>document.title='owned'</script><img src="https://x.example/" onerror="document.title='owned'">`
 const A4_WIDTH = 794
 
-/** Tries what the policy forbids, in the page; comes to the directives that refused it. */
+/** Tries in the page what the policy forbids. @returns the directives that refused it */
 const TRESPASS = `(async () => {
   const refused = []
   document.addEventListener('securitypolicyviolation', (one) => refused.push(one.effectiveDirective))
@@ -27,7 +27,7 @@ const TRESPASS = `(async () => {
 let folder: SignedFolder
 let browser: Browser
 let page: Page
-/** What the page asked of anybody, but for the page itself, and what it said on the console. */
+/** The requests of the page, without the page itself, and its console messages. */
 const asked: string[] = []
 const said: string[] = []
 
@@ -53,12 +53,12 @@ afterAll(async () => {
 })
 
 describe('the HTML report, opened from disk in a browser', () => {
-  test('asks nobody for anything, and its policy has nothing to complain of', async () => {
+  test('sends no request and violates no policy', async () => {
     await page.waitForLoadState('networkidle')
     expect(asked).toEqual([page.url()])
     expect(said).toEqual([])
   })
-  test('its style is in force, and no other script or style would be', async () => {
+  test('its style applies, and no other script or style would', async () => {
     const color = await page.evaluate<string>(
       'getComputedStyle(document.querySelector("h1")).color',
     )
@@ -72,11 +72,11 @@ describe('the HTML report, opened from disk in a browser', () => {
     ])
     expect(await page.title()).toContain('NO-GO')
   })
-  test('what came from outside is text', async () => {
+  test('texts from outside are escaped', async () => {
     expect(await page.getByText(HOSTILE).first().isVisible()).toBe(true)
     expect(await page.locator('script, img').count()).toBe(0)
   })
-  test('the verdict comes first, then what blocks it, the failure open and the rest to be opened', async () => {
+  test('the verdict comes first, then the blockers, with failures open and the others closed', async () => {
     const ids = await page.locator('details').evaluateAll((all) => all.map(({ id }) => id))
     expect([ids.length, ids[0], ids[1]]).toEqual([42, 'D1', 'F1'])
     const top = async (what: string): Promise<number> =>
@@ -90,7 +90,7 @@ describe('the HTML report, opened from disk in a browser', () => {
     expect(await closed.isVisible()).toBe(true)
     await page.locator('#A1 summary').click()
   })
-  test('nothing runs out of the window, on a desk or on a phone', async () => {
+  test('the content fits the window of a computer and of a phone', async () => {
     for (const width of [1100, 390]) {
       await page.setViewportSize({ width, height: 900 })
       const over = await page.evaluate<number>(

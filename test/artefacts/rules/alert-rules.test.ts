@@ -8,29 +8,29 @@ if (!loaded.ok) throw new Error('the contract does not fit its schema')
 const own = loaded.loaded
 type Contract = (typeof own)['value']
 
-test('the contract holds', () => {
+test('the contract is valid', () => {
   expect(findAlertProblems(own)).toEqual([])
 })
 
 const first = (value: Contract): Contract['rules'][number] => value.rules[0] as never
 test.each<[string, (value: Contract) => void, readonly (readonly [string, string])[]]>([
   [
-    'a rule that stands twice',
+    'a repeated rule',
     (value) => void value.rules.push(first(value)),
     [['/rules/15', 'id_repeated']],
   ],
   [
-    'a metric that stands twice',
+    'a repeated metric',
     (value) => void value.signals.push(value.signals[0] as never),
     [['/signals/19', 'id_repeated']],
   ],
   [
-    'a metric that the service has not',
+    'an unknown metric',
     (value) => void (first(value).measure.of.metric = 'ff_nothing_total'),
     [['/rules/0/measure/of', 'signal_unknown']],
   ],
   [
-    'a label that the metric has not, on the other side',
+    'an unknown label of the second metric',
     (value) =>
       void ((first(value).measure as { to: object }).to = {
         metric: 'ff_decisions_total',

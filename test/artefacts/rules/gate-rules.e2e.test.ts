@@ -39,7 +39,7 @@ describe('a checklist', () => {
     if (found === undefined) throw new Error(`no item ${id}`)
     return found
   }
-  test('the one of the package has the 42 items and 10 groups of its contract', async () => {
+  test('the packaged one has the 42 items and 10 groups of its contract', async () => {
     const [checklist, contract] = [
       await own('cutover_readiness_checklist'),
       await own('readiness_gate'),
@@ -57,7 +57,7 @@ describe('a checklist', () => {
       ['item_count_differs', 'item_unknown'],
     ],
     [
-      'one twice in the place of another',
+      'one item twice in place of another',
       (value) => void (item(value, 'A2').id = 'A1'),
       ['id_repeated', 'item_missing'],
     ],
@@ -65,7 +65,7 @@ describe('a checklist', () => {
     ['older evidence', (value) => void (item(value, 'C1').max_age = 'P2D'), ['age_too_long']],
     ['younger evidence', (value) => void (item(value, 'A3').max_age = 'PT1H'), []],
     [
-      'a waiver where none may be',
+      'a waiver of an unwaivable item',
       (value) => void (item(value, 'A1').waivable = 'one'),
       ['waivable_loosened'],
     ],
@@ -74,10 +74,14 @@ describe('a checklist', () => {
       (value) => void (item(value, 'A3').waivable = 'one'),
       ['waivable_loosened'],
     ],
-    ['no waiver where one might be', (value) => void (item(value, 'A3').waivable = 'no'), []],
-    ['another place', (value) => void (item(value, 'C1').where = 'scratch'), ['where_differs']],
+    ['no waiver of a waivable item', (value) => void (item(value, 'A3').waivable = 'no'), []],
     [
-      'nobody attests',
+      'another place of measurement',
+      (value) => void (item(value, 'C1').where = 'scratch'),
+      ['where_differs'],
+    ],
+    [
+      'no attesting role',
       (value) => void (item(value, 'J1').attest_role = null),
       ['attest_role_differs'],
     ],
@@ -93,7 +97,7 @@ describe('a checklist', () => {
     ],
     ['a command for a waivable item', (value) => void (item(value, 'H2').kind = 'command'), []],
     [
-      'a signer who names nothing',
+      'no attestations',
       (value) => void (item(value, 'J3').probe.params = {}),
       ['attests_loosened'],
     ],
@@ -104,7 +108,7 @@ describe('a checklist', () => {
       ['identity_incomplete'],
     ],
     [
-      'a bound on a word',
+      'an order on a word',
       (value) =>
         void (item(value, 'B1').limits = [
           { measure: 'head', op: 'at_most', value: 'x', unit: '' },
@@ -134,7 +138,7 @@ describe('waivers and plans', () => {
   const by = (...people: string[]) =>
     people.map((person) => ({ person, role: 'platform-lead' as const, kid: 'k', jws: 'j' }))
   test.each<readonly [string, Partial<typeof WAIVER>, readonly string[]]>([
-    ['a good one', {}, []],
+    ['within the rules', {}, []],
     ['for no item of the checklist', { item: 'Z9' }, ['waiver_item_unknown']],
     ['for an unwaivable item', { item: 'A1' }, ['waiver_item_unwaivable']],
     ['for a millisecond too long', { expires_at: '2026-01-15T00:00:00.001Z' }, ['waiver_too_long']],
@@ -144,12 +148,12 @@ describe('waivers and plans', () => {
       ['waiver_ends_before_it_begins'],
     ],
     [
-      'of no day',
+      'until an impossible day',
       { expires_at: '2026-01-32T00:00:00.000Z' },
       ['time_not_canonical', 'waiver_ends_before_it_begins'],
     ],
     ['approved by its requester alone', { approvals: by('Ada') }, ['waiver_self_approved']],
-    ['approved by somebody else too', { approvals: by('Ada', 'Grace') }, []],
+    ['approved by another person too', { approvals: by('Ada', 'Grace') }, []],
   ])('a waiver %s', async (_what, change, codes) => {
     const waivers = changed(await own('waivers'), (value) => {
       value.waivers = [{ ...WAIVER, ...change }]
@@ -161,7 +165,7 @@ describe('waivers and plans', () => {
     )
     expect(found.map(({ code }) => code).sort()).toEqual([...codes].sort())
   })
-  test('a plan whose window is no span, or outside its freeze', async () => {
+  test('a plan with a window that is reversed or outside its freeze is refused', async () => {
     const plan = changed(await own('cutover_plan'), (value) => {
       value.window.until = value.window.from
       value.freeze.from = value.window.until.replace('T06', 'T07')
@@ -191,7 +195,7 @@ describe('ff checklist', () => {
     const shown = await runFf(['checklist', 'show', '--checklist', path, '--format', 'json'])
     expect([shown.status, JSON.parse(shown.stdout).error.code]).toEqual([2, 'artefact_invalid'])
   })
-  test('explain names the nearest item, and shows one as JSON', async () => {
+  test('explain suggests the nearest item, and shows one as JSON', async () => {
     const wrong = await runFf(['checklist', 'explain', 'h9'])
     expect([wrong.status, wrong.stderr]).toEqual([2, expect.stringMatching(/"H\d"/)])
     const item = await runFf(['checklist', 'explain', 'H3', '--format', 'json'])
