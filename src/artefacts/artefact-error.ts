@@ -12,7 +12,7 @@ export function toArtefactError(problems: readonly ArtefactProblem[]): FfError {
     'artefact_invalid',
     `${files}: ${problems.length} problem${problems.length === 1 ? '' : 's'}, so nothing was measured.`,
     {
-      hint: 'Correct each listed place, then run `ff artefacts validate`.',
+      hint: 'Correct each listed place, or the path, then run the same command again.',
       details: lines,
     },
   )

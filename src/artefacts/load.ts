@@ -64,6 +64,7 @@ export interface ArtefactPlace {
   readonly path: string
   readonly shown: string
 }
+/** The place of the packaged file of a kind. */
 export const packagedArtefact = (root: string, kind: ArtefactKind): ArtefactPlace => ({
   path: join(root, ARTEFACTS[kind].file),
   shown: ARTEFACTS[kind].file,

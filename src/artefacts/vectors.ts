@@ -33,6 +33,7 @@ export interface VectorCredential extends AuthCredential {
 }
 export type RunnableVector = Vector<VectorCredential>
 
+/** The vectors of a matrix; run them only where `problems` is empty. */
 export interface BuiltVectors {
   readonly vectors: readonly RunnableVector[]
   readonly problems: readonly ArtefactProblem[]
@@ -189,6 +190,7 @@ function resolveCredential(
   return { token: fixture.token, dev_headers, fixture }
 }
 
+/** Dev headers with null for an absent user or tenant. */
 export const toDevHeaders = ({
   user_id,
   tenant_id,

@@ -24,6 +24,7 @@ export const runMigrateStatus = (invocation: Invocation<typeof DATABASE>): Promi
 export const runMigrateVerify = (invocation: Invocation<typeof DATABASE>): Promise<void> =>
   runReportCommand(invocation, async (signal) => migrateVerify(await toRequest(invocation, signal)))
 
+/** `ff migrate new NAME` */
 export async function runMigrateNew({ context, words }: Invocation): Promise<void> {
   await context.io.stdout(`${await newMigration(context.root, words[0] ?? '')}\n`)
   context.exit = 'ok'

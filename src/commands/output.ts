@@ -22,6 +22,7 @@ export async function writeOutputs(
   for (const { format, path } of outputs) await writeOutput(path, write(format))
 }
 
+/** Writes one file whole. @throws FfError `output_failed` */
 export const writeOutput = (path: string, text: string): Promise<void> =>
   orFail(path, async () => {
     if (await isDevice(path)) await writeFile(path, text)

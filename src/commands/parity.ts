@@ -21,6 +21,7 @@ export const runParityExhaustive = (
     }),
   )
 
+/** The request that every parity command shares: both sides from options or settings. @throws FfError `target_invalid` */
 export async function toParityRequest(
   { context, options }: Invocation<typeof SIDES>,
   signal: AbortSignal,

@@ -87,6 +87,7 @@ async function untilEnded(
   }
 }
 
+/** The error of a run that a signal or the time limit ended; its code is the reason of the signal. */
 export const toEndedError = (signal: AbortSignal, cause?: unknown): FfError =>
   new FfError(signal.reason as Ending, 'The command was ended before it was done.', {
     hint: 'Its finished steps remain. Run the same command again for the rest.',

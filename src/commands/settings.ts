@@ -254,6 +254,7 @@ export const listSettings = ({ given }: Settings): readonly ShownSetting[] =>
     return { name, key, value: shown, set: value !== null, ...from, what }
   })
 
+/** The value, or `set` or `not set` where it is hidden or absent. */
 export const formatSetting = ({ value, set }: ShownSetting): string =>
   value ?? (set ? 'set' : 'not set')
 

@@ -1,6 +1,7 @@
 import type { CheckFinding, CheckItem, CheckReport } from '../core/report/types.ts'
 import { foldLine, formatColumns, formatState, type Style } from './paint.ts'
 
+/** Text of a report without sides: every item, then the details of those that need attention, then the verdict. */
 export function formatCheckReport(report: CheckReport, style: Style): string {
   const { kind, items, sql, verdict, exitCode, exitName } = report
   const rows = items.map((item) => [

@@ -19,6 +19,7 @@ const NOUN: Readonly<Record<ParityReport['kind'], string>> = {
   parity_replay: 'requests',
 }
 
+/** Text of a comparison of two sides: sides, items, differences, counts, controls and the verdict. */
 export function formatParityReport(report: ParityReport, style: Style): string {
   const parts = [
     `ff ${report.kind.replace('_', ' ')}`,

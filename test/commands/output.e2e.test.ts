@@ -111,7 +111,7 @@ describe.concurrent('the exit code is the same in every format', () => {
     ['something pending', 21, () => ['migrate', 'status', '--database', database.url]],
     ['a drift', 20, () => ['migrate', 'verify', '--database', database.url]],
     [
-      'an unreachable server',
+      'a server that is unreachable',
       22,
       () => ['doctor', '--format', 'json'], // With the environment below.
     ],

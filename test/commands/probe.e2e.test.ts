@@ -105,7 +105,7 @@ test.each([
     'this machine',
   ],
   ['--repeat 0', ['probe', 'run', 'J1', '--repeat', '0'], 2, '--repeat'],
-  ['a missing key', ['probe', 'run', 'J1'], 2, 'runner_key_invalid'],
+  ['a key that is missing', ['probe', 'run', 'J1'], 2, 'runner_key_invalid'],
 ])('%s', async (what, args, status, text) => {
   const env: Record<string, string> = what.startsWith('a key')
     ? { FF_RUNNER_KEY_FILE: './none.pem' }

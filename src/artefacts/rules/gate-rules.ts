@@ -210,6 +210,7 @@ const findTimeProblems = (
       detail,
     }))
 
+/** Finds repeated ids of rollback triggers. */
 export const findTriggerProblems = ({
   file,
   value,

@@ -24,7 +24,7 @@ const SERVE: readonly CommandGroup[] = [
   },
 ]
 
-/** Every command but `help`, in the order in which help lists them. To add one: its row, and its module. */
+/** Every command except `help`, in the order of the help. To add one, add its declaration and its module. */
 export const COMMANDS: readonly CommandGroup[] = [
   ...PROVE,
   ...DECIDE,

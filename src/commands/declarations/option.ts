@@ -16,7 +16,7 @@ export interface OptionDeclaration<Flags extends Flag = Flag, Value = unknown> {
   readonly flags: Flags
   /** Its description in help, with unit and default. */
   readonly what: string
-  /** Whether the flag may be given several times, one value each time. */
+  /** True when the flag may be repeated, with one value each time. */
   readonly repeated: boolean
   readonly read: (given: Given) => Value
 }

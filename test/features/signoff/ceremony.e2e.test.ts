@@ -358,7 +358,7 @@ describe('waivers', () => {
   }
   test('new, sign by both, lint and list', async () => {
     expect((await plain(['waiver', 'lint'])).status).toBe(0)
-    expect((await asked()).stdout).toContain('WV-1 is written')
+    expect((await asked()).stdout).toContain('Wrote WV-1')
     expect((await plain(['waiver', 'list'])).status).toBe(21)
     const run = await ff(
       ['waiver', 'sign', 'WV-1', '--key', 'bob.key.json'],
