@@ -93,7 +93,7 @@ describe.each(SUPPORTED)('the chain of a database on PostgreSQL %s', (version) =
     ff(['verify', '--database', database.url, ...args])
   const against = (): Promise<Run> => verify('--head', head, '--runner', 'ci.pub.json')
 
-  test('holds, with migrations, changes and refusals in it', async () => {
+  test('passes with migrations, changes and refusals', async () => {
     const run = await verify()
     expect(outcome(run)).toEqual([0, {}])
     expect(getCheck(run).items[0]?.title).toContain(`${count} records`)
@@ -234,7 +234,7 @@ describe.each(SUPPORTED)('the chain of a database on PostgreSQL %s', (version) =
     ])
   })
 
-  test('is read by the role of the service, too', async () => {
+  test('can also be verified by the role of the service', async () => {
     const role = `svc_audit_${process.pid}_${version}`
     await sql.query(`CREATE ROLE ${role} LOGIN IN ROLE ff_app`)
     try {
@@ -274,7 +274,7 @@ describe('the chain of a file store', () => {
     )
   }
 
-  test('holds across segments, past the snapshot, and beside the writer', async () => {
+  test('passes across segments, after a snapshot, and while a writer runs', async () => {
     const run = await verify()
     expect(outcome(run)).toEqual([0, {}])
     expect(getCheck(run).items.map(({ title }) => title)).toEqual([
@@ -284,14 +284,14 @@ describe('the chain of a file store', () => {
     await inStore(folder, async () => expect((await verify()).status).toBe(0))
   })
 
-  test('is broken where the end of its last line is another byte', async () => {
+  test('is broken where its last line ends in another byte', async () => {
     const path = await segment(-1)
     const bytes = await readFile(path)
     await writeFile(path, Buffer.concat([bytes.subarray(0, -1), Buffer.from(' ')]))
     expect(outcome(await verify())).toEqual([23, { chain: ['audit_changed'] }])
   })
 
-  test('holds where its last line is being written', async () => {
+  test('passes while its last line is being written', async () => {
     const path = await segment(-1)
     await truncate(path, (await readFile(path)).length - 20)
     expect(getCheck(await verify()).items[0]?.title).toContain('9 records')
@@ -325,7 +325,7 @@ describe('the chain of a file store', () => {
       'audit_changed',
       'record 6',
     ],
-    ['a line that is gone', (lines) => as(lines, [0, 2, 3, 4]), 'audit_dropped', 'record 7'],
+    ['a missing line', (lines) => as(lines, [0, 2, 3, 4]), 'audit_dropped', 'record 7'],
     ['a line that was moved', (lines) => as(lines, [0, 2, 1, 3, 4]), 'audit_reordered', 'record 7'],
     [
       'a line that is there twice',
@@ -340,14 +340,14 @@ describe('the chain of a file store', () => {
     expect(details(run)).toContain(detail)
   })
 
-  test('is broken where a segment is gone', async () => {
+  test('is broken where a segment is missing', async () => {
     await rm(await segment(0))
     const run = await verify()
     expect(outcome(run)).toEqual([23, { chain: ['audit_dropped'] }])
     expect(details(run)).toContain('record 1 ')
   })
 
-  test('is cut where it ends before its snapshot, or before a head that was exported', async () => {
+  test('is cut where it ends before its snapshot or an exported head', async () => {
     const head = await exported(['--store', `file:${folder}`], 'worm-file')
     await edit(-1, (lines) => lines.slice(0, 3))
     expect(outcome(await verify())).toEqual([0, {}])
@@ -358,14 +358,14 @@ describe('the chain of a file store', () => {
     expect(outcome(await verify())).toEqual([23, { store_head: ['audit_cut'] }])
   })
 
-  test('counts for nothing where there are no records', async () => {
+  test('without records does not pass', async () => {
     const empty = join(cwd, 'empty')
     await createStore(empty)
     const run = await ff(['verify', '--store', `file:${empty}`])
     expect(outcome(run)).toEqual([22, { chain: ['audit_empty'] }])
   })
 
-  test('of a folder that holds no store is inconclusive', async () => {
+  test('of a folder without a store is inconclusive', async () => {
     const run = await ff(['verify', '--store', 'file:nowhere'])
     expect([run.status, toError(run).code]).toEqual([22, 'target_unreachable'])
   })
@@ -388,17 +388,17 @@ describe('a signed head', () => {
 
   test.each<[string, (text: string) => string, string]>([
     [
-      'the count is another',
+      'the count was changed',
       (text) => text.replace('"count":10', '"count":11'),
       'head_signature_invalid',
     ],
     [
-      'the hash is another',
+      'the hash was changed',
       (text) => text.replace(/"hash":"[0-9a-f]{64}"/, `"hash":"${'0'.repeat(64)}"`),
       'head_signature_invalid',
     ],
     [
-      'the signature is another',
+      'the signature was changed',
       (text) => text.replace(/\.\.(.)/, (_, one: string) => `..${one === 'A' ? 'B' : 'A'}`),
       'head_signature_invalid',
     ],
@@ -433,7 +433,7 @@ describe('a signed head', () => {
     expect(outcome(await verify(both))).toEqual([0, {}])
   })
 
-  test('of a runner that the trust file names under its pin is believed', async () => {
+  test('of a runner in the pinned trust file is trusted', async () => {
     const folder = await mkdtemp(join(cwd, 'team-'))
     const runner = await makeRunnerKey(join(folder, 'key.pem'))
     const trust = trustText(readTrust(runner))

@@ -29,7 +29,7 @@ afterAll(async () => {
     expect(status).toBe(0)
     expect(stderr).not.toContain('"level":"error"')
   }
-  // Its schema went with it.
+  // Its schema was dropped with it.
   const client = await connect('18', database.database)
   const { rows } = await client.query(`SELECT 1 FROM pg_namespace WHERE nspname LIKE 'ff_%'`)
   await client.end()
@@ -51,7 +51,7 @@ const prove = (kind: string, baseline: string, candidate: string, more: readonly
   ])
 
 describe('proofs over HTTP', () => {
-  test('17 of 17 on a file and a database, and again the other way round', async () => {
+  test('17 of 17 on a file and a database, in both directions', async () => {
     const done = await prove('run', file.origin, db.origin)
     expect(done, done.stderr).toMatchObject({ status: 0, stderr: '' })
     const report = getParity(done)
@@ -68,7 +68,7 @@ describe('proofs over HTTP', () => {
     expect(await prove('run', db.origin, 'file')).toMatchObject({ status: 0 })
   })
 
-  test('360 of 360 cells, held to the oracle', { timeout: 300_000 }, async () => {
+  test('360 of 360 cells, compared with the oracle', { timeout: 300_000 }, async () => {
     const done = await prove('exhaustive', file.origin, db.origin)
     expect(done, done.stdout).toMatchObject({ status: 0, stderr: '' })
     expect(getParity(done)).toMatchObject({
@@ -89,7 +89,7 @@ describe('proofs over HTTP', () => {
       'a member that comes twice',
       (body: string) => body.replace('"warnings":', '"warnings":[],"warnings":'),
     ],
-  ])('%s that is changed on the way is found', async (_what, change) => {
+  ])('%s that is changed in transit is found', async (_what, change) => {
     const meddler = await openMeddler(db.origin, (body, path) =>
       path === '/v1/flags/evaluate' ? change(body) : body,
     )
@@ -102,7 +102,7 @@ describe('proofs over HTTP', () => {
     }
   })
 
-  test('a side that goes away is no difference, and no pass', async () => {
+  test('a side that goes away is neither a difference nor a pass', async () => {
     const gone = await startService({}, ['--harness'])
     const meddler = await openMeddler(gone.origin, (body, path) => {
       if (path.startsWith('/harness/scenes/scene-3')) gone.child.kill('SIGKILL')
@@ -116,7 +116,7 @@ describe('proofs over HTTP', () => {
   })
 })
 
-describe('who is no harness', () => {
+describe('a target that is no harness', () => {
   test('is never written to without --harness: a service for callers', async () => {
     const live = await startService()
     const meddler = await openMeddler(live.origin)
@@ -173,7 +173,7 @@ describe('a harness does not start', () => {
     expect(done.stderr).toMatch(ERROR_FORM('setting_invalid', 'usage'))
   })
 
-  test('and in dev it leaves the folder that it was given as it was', async () => {
+  test('and in dev it leaves its folder unchanged', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'ff-harness-'))
     const started = await startService({ FF_ENV: 'dev', FF_STORE_DIR: folder }, ['--harness'])
     expect(await readdir(folder)).toHaveLength(1)

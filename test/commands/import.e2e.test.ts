@@ -65,7 +65,7 @@ beforeEach(async () => {
 afterEach(() => client.query('DROP SCHEMA IF EXISTS ff CASCADE'))
 
 describe('an import', () => {
-  test('and an export give the same rows back, byte for byte', async () => {
+  test('followed by an export gives the same bytes', async () => {
     const from = await store(few)
     const done = await ff('import', from)
     expect([done.status, getTitle(done, 'tenant_override')]).toStrictEqual([
@@ -85,7 +85,7 @@ describe('an import', () => {
     expect([again.status, toError(again).code]).toStrictEqual([2, 'option_invalid'])
   })
 
-  test('that is run again changes nothing, and records itself once', async () => {
+  test('that is run again changes nothing, and has one audit record', async () => {
     const from = await store(few)
     const dry = await ff('import', from, '--dry-run')
     expect([dry.status, await rowsThere()]).toStrictEqual([21, '0'])
@@ -101,7 +101,7 @@ describe('an import', () => {
     ).toBe('1')
   })
 
-  test('never writes over what is newer, and says where the same revision holds something else', async () => {
+  test('keeps newer rows, and reports a different row of the same revision', async () => {
     await ff('import', await store(few))
     await client.query(
       `UPDATE ff.tenant_override SET revision = 4, value = '9' WHERE tenant_id = 'T1' AND flag_key = 'ff.a'`,
@@ -134,7 +134,7 @@ describe('an import', () => {
     )
   })
 
-  test('lists every row that it refuses, before it writes any', async () => {
+  test('lists every refused row before it writes any', async () => {
     const run = await ff(
       'import',
       await store([
@@ -162,7 +162,7 @@ describe('an import', () => {
     ])
   })
 
-  test('takes an override of a flag that only the database has, by its type there', async () => {
+  test('accepts an override of a flag that only the database has, by its type there', async () => {
     await ff('import', await store(FLAGS))
     const alone = await ff('import', await store([tenantLine('T1', 'ff.a', { value: '5' })]))
     expect([alone.status, await rowsThere()]).toStrictEqual([0, '4'])
@@ -171,7 +171,7 @@ describe('an import', () => {
     ).toBe(20)
   })
 
-  test('that is killed in the middle is run again, and the result is the same', async () => {
+  test('that was killed and run again gives the same result', async () => {
     const from = await store(many(20_000))
     const child = startFf(['import', from], { env })
     const ended = finished(child)
@@ -191,8 +191,8 @@ describe('an import', () => {
     expect((await ff('parity', 'diff', '--baseline', `file:${from}`)).status).toBe(0)
   })
 
-  test('while another is at work is 24', async () => {
-    // What the other one holds (advisory-lock.ts).
+  test('during another import ends 24', async () => {
+    // The advisory lock of an import (advisory-lock.ts).
     await client.query("SELECT pg_advisory_lock(hashtextextended('ff import ff', 0))")
     const second = await ff('import', await store(few))
     await client.query("SELECT pg_advisory_unlock(hashtextextended('ff import ff', 0))")
@@ -203,7 +203,7 @@ describe('an import', () => {
     ])
   })
 
-  test('that is ended by Ctrl-C keeps what it has', async () => {
+  test('that is ended by Ctrl-C keeps its finished rows', async () => {
     const child = startFf(['import', await store(many(20_000))], { env })
     const ended = finished(child)
     await until('it writes', async () => Number(await rowsThere()) > 1_000)
@@ -212,7 +212,7 @@ describe('an import', () => {
     expect(Number(await rowsThere())).toBeLessThan(20_003)
   })
 
-  test('raced by writers loses none of what they wrote', async () => {
+  test('during concurrent writes loses none of them', async () => {
     const from = await store(many(12_000))
     const child = startFf(['import', from], { env })
     const ended = finished(child)
@@ -239,7 +239,7 @@ describe('an import', () => {
   })
 
   test.each([
-    ['a folder that is none', ['import', '/nowhere'], 22, 'target_unreachable'],
+    ['a missing folder', ['import', '/nowhere'], 22, 'target_unreachable'],
     ['no database to come from', ['import', 'embedded'], 2, 'target_invalid'],
     ['a file to export', ['export', '/tmp/x', '--database', 'file:/tmp'], 2, 'target_invalid'],
   ] as const)('%s ends %s', async (_, args, status, code) => {
@@ -247,7 +247,7 @@ describe('an import', () => {
     expect([run.status, toError(run).code]).toStrictEqual([status, code])
   })
 
-  test('into a database without its tables says what to run', async () => {
+  test('into a database without tables names the command to run', async () => {
     await client.query('DROP SCHEMA ff CASCADE')
     const run = await ff('import', await store(few))
     expect([run.status, toError(run).hint]).toStrictEqual([22, 'Run `ff migrate up` first.'])
@@ -255,7 +255,7 @@ describe('an import', () => {
 })
 
 describe('an export', () => {
-  test('of a row that no store can hold writes no store', async () => {
+  test('of a row that a file store cannot hold writes no store', async () => {
     await ff('import', await store(few))
     await client.query(
       `UPDATE ff.tenant_override SET value = '1.0' WHERE tenant_id = 'T1' AND flag_key = 'ff.a'`,
@@ -269,7 +269,7 @@ describe('an export', () => {
     expect((await readdir(to)).filter((name) => name.includes('snapshot'))).toStrictEqual([])
   })
 
-  test('onto a full disk is 22, and leaves no store', async () => {
+  test('to a full disk ends 22, and leaves no store', async () => {
     await ff('import', await store(many(2_000)))
     const to = join(await store([]), 'new')
     const child = spawn(

@@ -78,5 +78,5 @@ function toError(work: () => unknown): FfError {
     if (error instanceof FfError) return error
     throw error
   }
-  throw new Error('it was taken')
+  throw new Error('the value was accepted')
 }

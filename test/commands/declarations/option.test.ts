@@ -23,7 +23,7 @@ import { COMMANDS } from '../../../src/commands/declarations/index.ts'
 import { FfError } from '../../../src/errors.ts'
 import { ROOT } from '../../support/run-ff.ts'
 
-/** Fixtures that import the real modules; each is one file of one run of the compiler. */
+/** Fixtures that import the real modules, each one file of a single compiler run. */
 const HEAD = `
 import type { Invocation } from '${ROOT}/src/commands/context.ts'
 import { list, option, optionOr, required, parseText, toggle, wholeNumber, type OptionsOf } from '${ROOT}/src/commands/declarations/option.ts'
@@ -41,7 +41,7 @@ export const row = declareCommand({ ...about, options: DECLARED, load: async () 
 
 const COMPILES: readonly (readonly [what: string, code: string])[] = [
   [
-    'an action that reads what is declared',
+    'an action that reads the declared options',
     `const DECLARED = [...REPORT, option('--vector <id>', 'x', parseText)]\n${ACTION}`,
   ],
   [
@@ -72,7 +72,7 @@ const REFUSED: readonly (readonly [what: string, code: string])[] = [
     `const DECLARED = [...REPORT]\n${ACTION}`,
   ],
   [
-    'an option that is declared and that the action does not know',
+    'a declared option that the action does not know',
     `const run = async ({ options }: Invocation<typeof REPORT>): Promise<void> => void options.format
 export const row = declareCommand({ ...about, options: [...REPORT, toggle('--dry-rn', 'x')], load: async () => run })`,
   ],
@@ -118,9 +118,9 @@ describe('the compiler', () => {
   const findFaults = (what: string): readonly string[] =>
     faults.filter((line) => line.startsWith(`${getFile(what)}(`))
 
-  test.each(COMPILES)('takes %s', (what) => expect(findFaults(what)).toEqual([]))
+  test.each(COMPILES)('accepts %s', (what) => expect(findFaults(what)).toEqual([]))
   test.each(REFUSED)('refuses %s', (what) => expect(findFaults(what)).not.toEqual([]))
-  test('finds no fault but those that were planted', () => {
+  test('finds only the planted faults', () => {
     const planted = REFUSED.flatMap(([what]) => findFaults(what))
     expect(faults.filter((line) => !planted.includes(line))).toEqual([])
   })
@@ -134,14 +134,14 @@ describe('every option of every command', () => {
   )
   test('there are options', () => expect(declared.size).toBeGreaterThan(50))
   test.each([...declared])('%s has the name that its type says', (flags) => {
-    // The same rule as the type: dashes go, and the letter behind one is a capital.
+    // The rule of the type: drop each dash and capitalize the next letter.
     const long = (flags.split(' ')[0] ?? '').slice('--'.length)
     const name = long.replaceAll(/-(.)/g, (_whole, reply: string) => reply.toUpperCase())
     expect(new Option(flags).attributeName()).toBe(name)
   })
 })
 
-describe('what was given becomes a value', () => {
+describe('a declaration parses', () => {
   const NUMBER = wholeNumber({ most: 9 })
   test('a switch', () => {
     const { read } = toggle('--dry-run', 'x')
@@ -151,7 +151,7 @@ describe('what was given becomes a value', () => {
     const { read } = option('--max <n>', 'x', NUMBER)
     expect([read('7'), read(undefined)]).toEqual([7, null])
   })
-  test('an option, or a value of its own', () => {
+  test('an option, or its default', () => {
     const { read } = optionOr('--max <n>', 'x', { parse: NUMBER, otherwise: 3 })
     expect([read('7'), read(undefined)]).toEqual([7, 3])
   })
@@ -159,12 +159,12 @@ describe('what was given becomes a value', () => {
     const { read } = list('--max <n>', 'x', NUMBER)
     expect([read(['1', '2']), read(undefined)]).toEqual([[1, 2], []])
   })
-  test.each([undefined, ''])('one that has to be given and is %j is refused', (given) => {
-    const { read } = required('--out <file>', 'where it goes', parseText)
+  test.each([undefined, ''])('a required option that is %j is refused', (given) => {
+    const { read } = required('--out <file>', 'key file', parseText)
     expect(getRefusal(() => read(given))).toEqual({
       code: 'option_invalid',
       message: 'The option --out is missing.',
-      hint: 'Add --out <file>: where it goes.',
+      hint: 'Add --out <file>: key file.',
     })
   })
 })
@@ -184,15 +184,15 @@ describe('parsers', () => {
   test.each([
     ['a number below', wholeNumber({ most: 10 }), '0'],
     ['a number above', wholeNumber({ most: 10 }), '11'],
-    ['no number', wholeNumber({ most: 10 }), '1e1'],
-    ['no seconds', parseSeconds, '0'],
+    ['a number with an exponent', wholeNumber({ most: 10 }), '1e1'],
+    ['zero seconds', parseSeconds, '0'],
     ['more than a day', parseSeconds, '86401'],
     ['seconds in words', parseSeconds, 'ten'],
-    ['all of it', parseShare, '1'],
-    ['nothing of it', parseShare, '0.0'],
+    ['a share of 1', parseShare, '1'],
+    ['a share of 0', parseShare, '0.0'],
     ['a time without milliseconds', parseInstantOption, '2026-01-15T09:00:00Z'],
     ['a version with a sign', parseVersion, '-1'],
-    ['a format that there is not', parseChoice(['text', 'json']), 'toString'],
+    ['an unknown format', parseChoice(['text', 'json']), 'toString'],
     ['an output without a path', parseOutput, 'json='],
     ['an output without a format', parseOutput, '=a'],
   ] as const)('%s is refused', (_, parse, given) => {
@@ -208,5 +208,5 @@ function getRefusal(work: () => unknown): Pick<FfError, 'code' | 'message' | 'hi
     const { code, message, hint } = error
     return { code, message, hint }
   }
-  throw new Error('it was taken')
+  throw new Error('the value was accepted')
 }
