@@ -51,26 +51,26 @@ export async function* readRecordedRequests(
   }
 }
 
-function toRecorded(held: TextLine, terms: ReplayInputs): RecordedRequestLine {
-  const { line } = held
-  const wrong = (
+function toRecorded(source: TextLine, terms: ReplayInputs): RecordedRequestLine {
+  const { line } = source
+  const fail = (
     ...found: readonly { readonly pointer: string; readonly code: ArtefactCode }[]
   ): RecordedRequestLine => ({
     problems: found.map(({ pointer, code }) => ({ line, pointer, code })),
   })
-  if (held.text === undefined) return wrong({ pointer: '', code: held.code })
-  const json = parseLosslessJson(held.text)
-  if (!json.ok) return wrong({ pointer: '', code: json.code })
+  if (source.text === undefined) return fail({ pointer: '', code: source.code })
+  const json = parseLosslessJson(source.text)
+  if (!json.ok) return fail({ pointer: '', code: json.code })
   const strict = findJsonProblems(json.node)
-  if (strict.length > 0) return wrong(...strict)
+  if (strict.length > 0) return fail(...strict)
   const value = nodeToValue(json.node)
   const misfits = validateSchema('replay-request', value, '')
-  if (misfits.length > 0) return wrong(...misfits)
-  return buildRequest(value as ReplayRequest, line, { ...terms, wrong })
+  if (misfits.length > 0) return fail(...misfits)
+  return buildRequest(value as ReplayRequest, line, { ...terms, fail })
 }
 
 interface RequestBuilder extends ReplayInputs {
-  readonly wrong: (
+  readonly fail: (
     ...found: readonly { readonly pointer: string; readonly code: ArtefactCode }[]
   ) => RecordedRequestLine
 }
@@ -81,7 +81,7 @@ function buildRequest(
   line: number,
   building: RequestBuilder,
 ): RecordedRequestLine {
-  const { fixtures, wrong } = building
+  const { fixtures, fail } = building
   const named = toFixture(raw)
   const fixture = fixtures.find(({ id }) => id === named) ?? null
   const unknown = named !== null && fixture === null
@@ -93,7 +93,7 @@ function buildRequest(
     ...findServiceMembers(raw, building),
     ...findTokenFaults(raw, building),
   ]
-  if (problems.length > 0) return wrong(...problems)
+  if (problems.length > 0) return fail(...problems)
   return { recorded: toRecordedRequest(raw, line, { fixture, token: toToken(raw, building) }) }
 }
 type LineFault = Pick<LineProblem, 'pointer' | 'code'>
@@ -125,14 +125,14 @@ const toFixture = ({ credential }: ReplayRequest): string | null =>
 function toRecordedRequest(
   raw: ReplayRequest,
   line: number,
-  held: FixtureOrToken,
+  credentials: FixtureOrToken,
 ): RecordedRequest {
-  const { fixture } = held
+  const { fixture } = credentials
   const { flag_key, tenant_id = null, user_id = null, approval_ref = null } = raw.request
   return {
     line,
     request: { flag_key, tenant_id, user_id, approval_ref, request_id: raw.request.request_id },
-    credential: toCredential(raw, held),
+    credential: toCredential(raw, credentials),
     // The schema requires one of the two.
     now: (raw.now ?? raw.recorded_at) as Instant,
     environment: raw.environment ?? fixture?.environment ?? 'prod',
@@ -166,8 +166,8 @@ function toCredential(
   { credential }: ReplayRequest,
   { fixture, token }: FixtureOrToken,
 ): VectorCredential {
-  const said = credential != null && 'dev_headers' in credential ? credential.dev_headers : null
-  const headers = fixture === null ? said : fixture.dev_headers
+  const given = credential != null && 'dev_headers' in credential ? credential.dev_headers : null
+  const headers = fixture === null ? given : fixture.dev_headers
   return {
     token: fixture?.token ?? token,
     dev_headers: headers === null ? null : toDevHeaders(headers),

@@ -91,7 +91,7 @@ function buildVector(
     request_id,
   } = when.request
   const request: VectorQuestion = { flag_key, tenant_id, user_id, approval_ref, request_id }
-  const built: VectorInput = {
+  const input: VectorInput = {
     now: instant(given.now, '/given/now', report),
     environment: given.environment,
     state: buildState(member(node, 'given'), report),
@@ -102,13 +102,13 @@ function buildVector(
   }
   const credential = resolveCredential(raw, fixtures, report)
   const author = deriveCaller(credential, raw, report)
-  checkCovers(raw.covers, deriveCoverage(built, author, request), report)
+  checkCovers(raw.covers, deriveCoverage(input, author, request), report)
   const { id, title, covers } = raw
   return {
     id,
     title,
     covers,
-    given: built,
+    given: input,
     credential,
     request,
     expected: member(node, 'then') as JsonObject,
@@ -232,14 +232,14 @@ function decodeClaims(token: string): { sub?: string; tid?: string } {
   }
 }
 
-function checkCovers(said: RawVector['covers'], derived: VectorCoverage, report: Report): void {
+function checkCovers(declared: RawVector['covers'], derived: VectorCoverage, report: Report): void {
   for (const name of Object.keys(derived) as (keyof VectorCoverage)[]) {
-    if (said[name] !== derived[name])
+    if (declared[name] !== derived[name])
       report.add(`/covers/${name}`, 'covers_differs', `the inputs give ${String(derived[name])}`)
   }
 }
 
 /** The member must be one that the schema requires. */
 const member = (node: JsonNode, name: string): JsonNode =>
-  (node as JsonObject).members.find(([held]) => held === name)?.[1] as JsonNode
+  (node as JsonObject).members.find(([key]) => key === name)?.[1] as JsonNode
 const items = (node: JsonNode): readonly JsonNode[] => (isJsonArray(node) ? node : [])

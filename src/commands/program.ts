@@ -7,10 +7,10 @@ import { readVersion } from './version.ts'
 
 /** Parses the command line, runs one command and sets `context.exit`. Never rejects: errors are reported. */
 export async function runCli(argv: readonly string[], context: Context): Promise<void> {
-  const said: string[] = []
+  const output: string[] = []
   try {
-    await parse(argv, context, said)
-    if (said.length > 0) await printHelp(said, context)
+    await parse(argv, context, output)
+    if (output.length > 0) await printHelp(output, context)
   } catch (error) {
     const { reportError } = await import('./report-error.ts')
     await reportError(error, argv, context)
@@ -31,9 +31,9 @@ class NamedCommand extends Command {
   }
 }
 
-async function parse(argv: readonly string[], context: Context, said: string[]): Promise<void> {
+async function parse(argv: readonly string[], context: Context, output: string[]): Promise<void> {
   try {
-    await makeProgram(argv.slice(2), context, said).parseAsync([...argv])
+    await makeProgram(argv.slice(2), context, output).parseAsync([...argv])
   } catch (error) {
     // Commander throws this after it printed help or the version.
     if (!(error instanceof CommanderError && error.exitCode === 0)) throw error
@@ -41,12 +41,12 @@ async function parse(argv: readonly string[], context: Context, said: string[]):
 }
 
 /** Prints help or the version, the only output of commander itself. */
-async function printHelp(said: readonly string[], context: Context): Promise<void> {
-  await context.io.stdout(said.join(''))
+async function printHelp(output: readonly string[], context: Context): Promise<void> {
+  await context.io.stdout(output.join(''))
   context.exit = 'ok'
 }
 
-function makeProgram(words: readonly string[], context: Context, said: string[]): Command {
+function makeProgram(words: readonly string[], context: Context, output: string[]): Command {
   const program = new NamedCommand('ff')
   program
     .description('Decide go or no-go for moving feature flags from a file to PostgreSQL.')
@@ -56,7 +56,7 @@ function makeProgram(words: readonly string[], context: Context, said: string[])
     .option('--debug', 'show the stack and the cause of an error')
     .exitOverride()
     // The error that commander throws holds the same text as its stderr.
-    .configureOutput({ writeOut: (text) => void said.push(text), writeErr: () => undefined })
+    .configureOutput({ writeOut: (text) => void output.push(text), writeErr: () => undefined })
     .addHelpText(
       'after',
       '\nSettings: option > FF_* environment > ff.config.json > default.\nExit codes: ff help exit-codes',
@@ -82,17 +82,17 @@ function addCommand(parent: Command, row: CommandDeclaration, context: Context):
   const declared = row.options.map((one) => [addOption(command, one), one] as const)
   return command.action(async (...words: unknown[]) => {
     const run = await row.load()
-    const { color = null, ...given } = command.optsWithGlobals<Given>()
+    const { color = null, ...raw } = command.optsWithGlobals<RawOptions>()
     // Commander hands over the declared arguments, then the options and the command itself.
     await run({
       context,
       words: words.slice(0, -2).flat() as string[],
-      options: Object.fromEntries(declared.map(([name, { read }]) => [name, read(given[name])])),
+      options: Object.fromEntries(declared.map(([name, { read }]) => [name, read(raw[name])])),
       color,
     })
   })
 }
-interface Given extends Readonly<Record<string, Parameters<OptionDeclaration['read']>[0]>> {
+interface RawOptions extends Readonly<Record<string, Parameters<OptionDeclaration['read']>[0]>> {
   readonly color?: boolean
 }
 

@@ -44,12 +44,12 @@ const CONFIG_FILE = 'ff.config.json'
  * @throws FfError `setting_invalid` for an unknown key or a secret in the file
  */
 export async function loadSettings(env: Env, folder: string): Promise<Settings> {
-  const { path, held } = await findConfig(folder)
+  const { path, entries: fromFiles } = await findConfig(folder)
   const entries = SETTING_NAMES.map((name): [SettingName, SettingSource] => {
     const fromEnv = env[name]
     if (fromEnv !== undefined && fromEnv !== '')
       return [name, { value: fromEnv, origin: 'environment' }]
-    const fromFile = held[toFileKey(name)]
+    const fromFile = fromFiles[toFileKey(name)]
     return [
       name,
       fromFile === undefined
@@ -93,18 +93,20 @@ export function parseKeyServerUrl(text: string): URL {
   throw settingError(parsed.fault, { name: 'FF_JWKS_URL', text })
 }
 
-interface Named {
+interface SettingText {
   readonly name: SettingName
   readonly text: string
 }
-function settingError(fault: SettingFault | TargetRefusal, named: Named): FfError {
-  if (!isSettingFault(fault)) return makeTargetError(`env:${named.name}`, fault)
-  const [code, message, hint] = FAULTS[fault](named)
+function settingError(fault: SettingFault | TargetRefusal, setting: SettingText): FfError {
+  if (!isSettingFault(fault)) return makeTargetError(`env:${setting.name}`, fault)
+  const [code, message, hint] = FAULTS[fault](setting)
   return new FfError(code, message, { hint })
 }
 const isSettingFault = (fault: string): fault is SettingFault => Object.hasOwn(FAULTS, fault)
 
-type FaultWords = (named: Named) => readonly [code: ErrorCode, message: string, hint: string]
+type FaultWords = (
+  setting: SettingText,
+) => readonly [code: ErrorCode, message: string, hint: string]
 const FAULTS: Readonly<Record<SettingFault, FaultWords>> = {
   backing_unknown: ({ text }) => [
     'setting_invalid',
@@ -155,13 +157,13 @@ const FAULTS: Readonly<Record<SettingFault, FaultWords>> = {
 
 async function findConfig(folder: string): Promise<{
   readonly path: string
-  readonly held: Readonly<Record<string, string>>
+  readonly entries: Readonly<Record<string, string>>
 }> {
   for (let here = folder; ; here = dirname(here)) {
     const path = join(here, CONFIG_FILE)
     const text = await readConfigOrNull(path)
-    if (text !== null) return { path, held: checkConfig(text) }
-    if (dirname(here) === here) return { path, held: {} }
+    if (text !== null) return { path, entries: checkConfig(text) }
+    if (dirname(here) === here) return { path, entries: {} }
   }
 }
 

@@ -14,7 +14,7 @@ export function formatCheckReport(report: CheckReport, style: Style): string {
     ({ state, codes, next }) => codes.length > 0 || (state !== 'pass' && next !== null),
   )
   const what = kind === 'parity_selftest' ? 'are caught or raise no alarm' : 'hold'
-  const held = `${items.length - wanting.length} of ${items.length} ${what}.`
+  const summary = `${items.length - wanting.length} of ${items.length} ${what}.`
   const parts = [
     `ff ${kind.replace('_', ' ')}`,
     ...(rows.length === 0 ? [] : [formatColumns(rows)]),
@@ -23,7 +23,7 @@ export function formatCheckReport(report: CheckReport, style: Style): string {
     ...(report.counterexample === undefined
       ? []
       : [JSON.stringify(report.counterexample, null, 2)]),
-    `${formatState(verdict, style)}  ${held}  exit ${exitCode} (${exitName})`,
+    `${formatState(verdict, style)}  ${summary}  exit ${exitCode} (${exitName})`,
   ]
   return `${parts.join('\n\n')}\n`
 }

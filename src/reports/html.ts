@@ -20,9 +20,9 @@ interface Html {
 /** Builds HTML from a template: escapes every text and number, and keeps `Html` as it is. */
 function markup(
   parts: TemplateStringsArray,
-  ...held: readonly (Html | string | number | readonly Html[])[]
+  ...values: readonly (Html | string | number | readonly Html[])[]
 ): Html {
-  const written = held.map((one) => {
+  const written = values.map((one) => {
     if (typeof one === 'string' || typeof one === 'number') return escape(String(one))
     return 'html' in one ? one.html : one.map((inner) => inner.html).join('\n')
   })
@@ -175,7 +175,7 @@ function toEvidence({ evidence, history }: GateItem): Html {
     [
       'it met',
       Object.entries(met)
-        .map(([name, held]) => `${name}: ${held}`)
+        .map(([name, value]) => `${name}: ${value}`)
         .join(', '),
     ],
     ['digest', hash],

@@ -102,7 +102,7 @@ function formatCounts({ counts, coverage, controls, kind, rules = [] }: ParityRe
     const lines = coverage.filter(({ dimension }) => dimension === name)
     return `${name} ${lines.filter(({ vectors }) => vectors > 0).length}/${lines.length}`
   })
-  const held = controls.map(
+  const controlLines = controls.map(
     ({ id, held: holds, compared }) => `${id} ${holds ? 'held' : 'DID NOT HOLD'} (${compared})`,
   )
   const { expected, compared, cases, differing, skipped, neverReached, fields } = counts
@@ -119,7 +119,7 @@ function formatCounts({ counts, coverage, controls, kind, rules = [] }: ParityRe
     ],
     ...(reached.length === 0 ? [] : [['coverage', reached.join(', ')]]),
     ...rules.map(({ pointer, rule, why }) => ['rule', `${pointer} ${rule}: ${why}`]),
-    ...held.map((one, at) => [at === 0 ? 'controls' : '', one]),
+    ...controlLines.map((one, at) => [at === 0 ? 'controls' : '', one]),
   ])
 }
 

@@ -60,9 +60,9 @@ function findLimitProblems({ file, value }: Contract): readonly ArtefactProblem[
 
 /** The contract must list each refusal code of the program with the same HTTP status. */
 function findErrorProblems({ file, value }: Contract): readonly ArtefactProblem[] {
-  const said = new Map(value.errors.map(({ code, http }) => [code, http]))
+  const statuses = new Map(value.errors.map(({ code, http }) => [code, http]))
   return Object.entries(AUTH_REFUSALS)
-    .filter(([code, http]) => said.get(code as keyof typeof AUTH_REFUSALS) !== http)
+    .filter(([code, http]) => statuses.get(code as keyof typeof AUTH_REFUSALS) !== http)
     .map(([detail]) => ({ file, pointer: '/errors', code: 'error_differs' as const, detail }))
 }
 

@@ -6,7 +6,7 @@ import type { Format } from '../../reports/index.ts'
 export type ParseOption<Value> = (text: string, flag: string) => Value
 
 /** The value from commander: a text, the texts of a repeated option, true for a switch, or undefined. */
-type Given = string | readonly string[] | boolean | undefined
+type RawOption = string | readonly string[] | boolean | undefined
 
 type Flag = `--${string}`
 
@@ -18,7 +18,7 @@ export interface OptionDeclaration<Flags extends Flag = Flag, Value = unknown> {
   readonly what: string
   /** True when the flag may be repeated, with one value each time. */
   readonly repeated: boolean
-  readonly read: (given: Given) => Value
+  readonly read: (given: RawOption) => Value
 }
 
 /** `--max-diffs <n>` is `maxDiffs`, as commander names it. */
