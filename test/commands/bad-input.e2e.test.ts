@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { copyPackage, finished, ROOT, type Run, runFf, startFf } from '../support/run-ff.ts'
+import { copyArtefacts, finished, ROOT, type Run, runFf, startFf } from '../support/run-ff.ts'
 import { getCheck, edit, ERROR_FORM, toError, STACK } from './outcome.ts'
 
 const WITHIN_MS = 3_000
@@ -347,7 +347,7 @@ describe.concurrent("the package's own artefacts", () => {
   }
 
   test.each(breaks)('%s: nothing is measured', async (_situation, file, change) => {
-    const copy = await copyPackage()
+    const copy = await copyArtefacts()
     try {
       await change(join(copy.root, file))
       const [run, validated, doctor] = await Promise.all(
@@ -355,7 +355,7 @@ describe.concurrent("the package's own artefacts", () => {
           ['parity', 'run', '--candidate', 'file'],
           ['artefacts', 'validate'],
           ['doctor', '--format', 'json'],
-        ].map((args) => runFf(args, { root: copy.root })),
+        ].map((args) => runFf(args, { artefacts: copy.root })),
       )
       expect([run?.status, validated?.status, doctor?.status]).toEqual([2, 2, 2])
       const said = [run, validated, doctor].map((one) => `${one?.stdout}${one?.stderr}`)
@@ -369,11 +369,13 @@ describe.concurrent("the package's own artefacts", () => {
   })
 
   test('the oracle is missing: only the vectors are measured', async () => {
-    const copy = await copyPackage()
+    const copy = await copyArtefacts()
     try {
       await rm(join(copy.root, 'vectors/oracle_cells.json'))
       const ff = (command: string): Promise<Run> =>
-        runFf(['parity', command, '--candidate', 'file', '--format', 'json'], { root: copy.root })
+        runFf(['parity', command, '--candidate', 'file', '--format', 'json'], {
+          artefacts: copy.root,
+        })
       const [cells, vectors] = await Promise.all([ff('exhaustive'), ff('run')])
       expect([cells.status, vectors.status]).toEqual([2, 0])
       expect(toError(cells).code).toBe('artefact_invalid')

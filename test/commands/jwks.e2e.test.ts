@@ -4,13 +4,8 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { JwksClient, type JwksClientOptions } from '../../src/adapters/auth/jwks-client.ts'
-import { fetchJwks, readJwks } from '../../src/adapters/auth/jwks-fetch.ts'
-import {
-  findKeyFault,
-  isKeyUsableFor,
-  isRoca,
-  type KeyLimits,
-} from '../../src/adapters/auth/key-filter.ts'
+import { fetchJwks } from '../../src/adapters/auth/jwks-fetch.ts'
+import { findKeyFault, isKeyUsableFor, type KeyLimits } from '../../src/adapters/auth/key-filter.ts'
 import { type KeySelection, KeySet } from '../../src/adapters/auth/key-set.ts'
 import type { KeyAnswer } from '../../src/adapters/auth/key-source.ts'
 import { parseCompactJws } from '../../src/adapters/auth/token-form.ts'
@@ -19,7 +14,7 @@ import { hasRepeatedMember } from '../../src/core/json/read.ts'
 import { verifySignatureBytes } from '../../src/adapters/jose/compact.ts'
 import { isSmallOrderPoint } from '../../src/adapters/jose/ed25519.ts'
 import { type Fault, replace, withFault } from '../support/faults.ts'
-import { copyPackage, ROOT, type Run, runFf as runNow } from '../support/run-ff.ts'
+import { copyArtefacts, ROOT, type Run, runFf as runNow } from '../support/run-ff.ts'
 import { runInProcess } from '../support/run-in-process.ts'
 import { edit, editJson, ERROR_FORM, getCheck, inTurns, STACK, toError } from './outcome.ts'
 
@@ -27,10 +22,8 @@ const { replaceable } = await vi.hoisted(() => import('../support/faults.ts'))
 vi.mock(import('node:http'), replaceable)
 vi.mock(import('../../src/adapters/auth/jwks-client.ts'), replaceable)
 vi.mock(import('../../src/adapters/auth/jwks-fetch.ts'), replaceable)
-vi.mock(import('../../src/adapters/auth/jwks-fetch.ts'), replaceable)
 vi.mock(import('../../src/adapters/auth/key-filter.ts'), replaceable)
 vi.mock(import('../../src/adapters/auth/key-set.ts'), replaceable)
-vi.mock(import('../../src/adapters/auth/key-filter.ts'), replaceable)
 vi.mock(import('../../src/adapters/auth/token-form.ts'), replaceable)
 vi.mock(import('../../src/adapters/auth/token-verifier.ts'), replaceable)
 vi.mock(import('../../src/core/json/read.ts'), replaceable)
@@ -132,20 +125,20 @@ describe.concurrent('ff jwks check', () => {
       ({ client }) => Object.assign(client, { timeout_ms: 60_000 }),
     ],
   ])('a contract in which %s is refused', async (_situation, code, change) => {
-    const copy = await copyPackage()
+    const copy = await copyArtefacts()
     try {
       await editJson<Notes>(join(copy.root, NOTES), change)
       for (const args of [
         ['jwks', 'check'],
         ['parity', 'run', '--candidate', 'file'],
       ]) {
-        const done = await runFf([...args, '--format', 'json'], { root: copy.root })
+        const done = await runFf([...args, '--format', 'json'], { artefacts: copy.root })
         expect(done.status).toBe(2)
         expect(toError(done).code).toBe('artefact_invalid')
         expect(toError(done).details?.join('\n')).toContain(code)
       }
       const validated = await runFf(['artefacts', 'validate', '--format', 'json'], {
-        root: copy.root,
+        artefacts: copy.root,
       })
       expect(validated.status).toBe(2)
       expect(getCheck(validated).findings.map((one) => one.code)).toContain(code)
@@ -155,10 +148,10 @@ describe.concurrent('ff jwks check', () => {
   })
 
   test('a fixture that contradicts its row is refused', async () => {
-    const copy = await copyPackage()
+    const copy = await copyArtefacts()
     try {
       await edit(join(copy.root, FIXTURES), '"id": "JWT-EX-03"', '"id": "JWT-EX-04"')
-      const done = await runFf(['jwks', 'check', '--format', 'json'], { root: copy.root })
+      const done = await runFf(['jwks', 'check', '--format', 'json'], { artefacts: copy.root })
       expect(done.status).toBe(2)
       expect(toError(done).details?.join('\n')).toMatch(/id_repeated|fixture_row_differs/)
     } finally {
@@ -201,7 +194,14 @@ describe('ff jwks check', () => {
       replace(findKeyFault, (real) => (jwk, limits) => real(jwk, { ...limits, rsa_min_bits: 0 })),
       'M-16',
     ],
-    ['broken moduli are accepted', replace(isRoca, () => () => false), 'M-16'],
+    [
+      'broken moduli are accepted',
+      replace(findKeyFault, (real) => (jwk, limits) => {
+        const fault = real(jwk, limits)
+        return fault === 'roca' ? null : fault
+      }),
+      'M-16',
+    ],
     [
       'the use of a key is ignored',
       replace(findKeyFault, (real) => (jwk, limits) => real({ ...jwk, use: undefined }, limits)),
@@ -295,10 +295,10 @@ describe('ff jwks check', () => {
     ],
     [
       'an HTML page counts as no answer',
-      replace(readJwks, (real) => (bytes) => {
-        const keys = real(bytes)
-        if (keys === null) throw new Error('no answer')
-        return keys
+      replace(fetchJwks, (real) => async (...given) => {
+        const fetched = await real(...given)
+        if (fetched.ok || fetched.detail !== 'the answer is no JWK set') return fetched
+        return { ...fetched, kind: 'unreachable' }
       }),
       'M-06',
     ],

@@ -12,7 +12,7 @@ import {
   getUrl,
   type Version,
 } from '../support/database.ts'
-import { copyPackage, finished, type Run, runFf as runNow, startFf } from '../support/run-ff.ts'
+import { copyArtefacts, finished, type Run, runFf as runNow, startFf } from '../support/run-ff.ts'
 import { getCheck, edit, toError, inTurns, STACK, until } from './outcome.ts'
 
 const runFf = inTurns(runNow)
@@ -21,7 +21,7 @@ const runFf = inTurns(runNow)
 interface Place {
   readonly database: TestDatabase
   readonly client: pg.Client
-  readonly migrate: (args: readonly string[], options?: { root?: string }) => Promise<Run>
+  readonly migrate: (args: readonly string[], options?: { artefacts?: string }) => Promise<Run>
   readonly getStatus: (...args: readonly string[]) => Promise<number | null>
   /** Rows of the schema ff. */
   readonly tables: () => Promise<readonly string[]>
@@ -184,14 +184,14 @@ describe.concurrent.each(SUPPORTED)('on PostgreSQL %s', (version) => {
   test('a file that was edited after it was applied is refused by every command', () =>
     withDatabase(version, async ({ migrate }) => {
       await migrate(['up'])
-      const copy = await copyPackage()
+      const copy = await copyArtefacts()
       await edit(
         join(copy.root, 'contracts/migrations/0001_audit.sql'),
         '-- ff:up',
         '-- ff:up\n-- more',
       )
       for (const args of [['up'], ['down'], ['status'], ['verify'], ['up', '--dry-run']]) {
-        const done = await migrate(args, { root: copy.root })
+        const done = await migrate(args, { artefacts: copy.root })
         expect({ args, status: done.status }).toEqual({ args, status: 2 })
         expect(toError(done).code).toBe('migration_edited')
       }
@@ -352,16 +352,16 @@ describe.concurrent('a role', () => {
 describe.concurrent('migrate new', () => {
   test('creates the next file, which is invalid until the contract names it', () =>
     withDatabase('18', async ({ migrate, tables }) => {
-      const copy = await copyPackage()
+      const copy = await copyArtefacts()
       const folder = join(copy.root, 'contracts/migrations')
       const before = (await readdir(folder)).toSorted()
-      const done = await runFf(['migrate', 'new', 'phase_record'], { root: copy.root })
+      const done = await runFf(['migrate', 'new', 'phase_record'], { artefacts: copy.root })
       const after = (await readdir(folder)).toSorted()
-      const again = await runFf(['migrate', 'new', 'phase_record'], { root: copy.root })
+      const again = await runFf(['migrate', 'new', 'phase_record'], { artefacts: copy.root })
       const validated = await runFf(['artefacts', 'validate', '--format', 'json'], {
-        root: copy.root,
+        artefacts: copy.root,
       })
-      const up = await migrate(['up'], { root: copy.root })
+      const up = await migrate(['up'], { artefacts: copy.root })
       await copy.remove()
       expect(done.status).toBe(0)
       const number = String(before.length + 1).padStart(4, '0')
@@ -376,10 +376,10 @@ describe.concurrent('migrate new', () => {
   test.each([['Phase'], ['1st'], ['../../evil'], ['a b'], [''], ['a'.repeat(61)], ['größe']])(
     '"%s" is refused as a name',
     async (name) => {
-      const copy = await copyPackage()
+      const copy = await copyArtefacts()
       const folder = join(copy.root, 'contracts/migrations')
       const before = await readdir(folder)
-      const done = await runFf(['migrate', 'new', name], { root: copy.root })
+      const done = await runFf(['migrate', 'new', name], { artefacts: copy.root })
       const after = await readdir(folder)
       await copy.remove()
       expect(done.status).toBe(2)

@@ -9,7 +9,7 @@ import {
   type TestDatabase,
   getUrl,
 } from '../support/database.ts'
-import { copyPackage, ROOT, type Run, runFf as runNow } from '../support/run-ff.ts'
+import { copyArtefacts, ROOT, type Run, runFf as runNow } from '../support/run-ff.ts'
 import {
   getCheck,
   editJson,
@@ -502,12 +502,12 @@ describe.concurrent('doctor and settings', () => {
   })
 
   test('broken artefacts are a usage fault', async () => {
-    const copy = await copyPackage()
+    const copy = await copyArtefacts()
     await editJson<{ vectors: object[] }>(
       join(copy.root, 'vectors/parity_test_matrix.json'),
       ({ vectors }) => void vectors.pop(),
     )
-    const done: Run = await runFf(['doctor', '--format', 'json'], { root: copy.root })
+    const done: Run = await runFf(['doctor', '--format', 'json'], { artefacts: copy.root })
     await copy.remove()
     expect(done.status).toBe(2)
     expect(getCheck(done).items.find(({ id }) => id === 'artefacts')?.state).toBe('fail')

@@ -16,7 +16,7 @@ import { instantFromMs, type Instant, instantToMs } from '../../src/core/rows/in
 import type { AnyOverrideRow, RowsOfFlag, RowOrBroken } from '../../src/core/rows/rows.ts'
 import { createDatabase, type TestDatabase } from '../support/database.ts'
 import { type Fault, replace, withFault } from '../support/faults.ts'
-import { copyPackage, type Run, runFf as runNow } from '../support/run-ff.ts'
+import { copyArtefacts, type Run, runFf as runNow } from '../support/run-ff.ts'
 import { runInProcess } from '../support/run-in-process.ts'
 import { editJson, ERROR_FORM, toError, getCheck, getParity, inTurns } from './outcome.ts'
 import type { RowQuery } from '../../src/ports/store.ts'
@@ -62,7 +62,7 @@ beforeAll(async () => {
 })
 afterAll(() => database.drop())
 
-/** A copy of the package with one change, and the result of running it. */
+
 interface Copy {
   readonly root: string
   readonly inCopy: (path: string) => string
@@ -71,10 +71,10 @@ interface Copy {
   readonly editMatrix: (change: (matrix: RawMatrix) => void) => Promise<void>
 }
 async function withCopy(use: (copy: Copy) => Promise<void>): Promise<void> {
-  const made = await copyPackage()
+  const made = await copyArtefacts()
   const { root } = made
   const inCopy = (path: string): string => join(root, path)
-  const ff: Copy['ff'] = (...args) => runFf([...args, '--format', 'json'], { root })
+  const ff: Copy['ff'] = (...args) => runFf([...args, '--format', 'json'], { artefacts: root })
   try {
     await use({
       root,
@@ -217,7 +217,7 @@ describe.concurrent('one changed expected field', () => {
       })
       const [json, text] = await Promise.all([
         parity('run'),
-        runFf(['parity', 'run', '--candidate', database.url], { root: root }),
+        runFf(['parity', 'run', '--candidate', database.url], { artefacts: root }),
       ])
       expect([json.status, text.status]).toEqual([20, 20])
       const detail = getParity(json).vectors.find(({ id }) => id === 'PV-07')?.detail

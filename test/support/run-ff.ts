@@ -19,6 +19,10 @@ export interface RunOptions {
   readonly cwd?: string
   /** Another package folder: a changed copy. */
   readonly root?: string
+  /** A folder with changed artefacts, for runFf; the program itself is the built one. */
+  readonly artefacts?: string
+  /** The time that the clock shows, for runFf. */
+  readonly now?: string
   /** Standard input; empty where absent. */
   readonly input?: string
 }
@@ -58,17 +62,20 @@ const inProcess = { cwd: '', runs: 0, before: '' }
  * (not `FF_...`), or needs another working directory than the current runs.
  */
 export function runFf(args: readonly string[], options: RunOptions = {}): Promise<Run> {
-  const { root, env = {}, cwd = tmpdir() } = options
+  const { root, artefacts, now, env = {}, cwd = tmpdir() } = options
   const needsOwnProcess =
     root !== undefined ||
     Object.keys(env).some((name) => !name.startsWith('FF_')) ||
     (inProcess.runs > 0 && inProcess.cwd !== cwd)
-  return needsOwnProcess ? spawnFf(args, options) : runHere(args, options)
+  if (!needsOwnProcess) return runHere(args, options)
+  if (artefacts !== undefined || now !== undefined)
+    throw new Error('only a run in this process takes other artefacts or another time')
+  return spawnFf(args, options)
 }
 
 async function runHere(
   args: readonly string[],
-  { env = {}, cwd = tmpdir(), input = '' }: RunOptions,
+  { artefacts = ROOT, now, env = {}, cwd = tmpdir(), input = '' }: RunOptions,
 ): Promise<Run> {
   let [stdout, stderr] = ['', '']
   const io = {
@@ -80,7 +87,8 @@ async function runHere(
     stderrIsTerminal: false,
   }
   const onSignal = () => () => undefined
-  const program = { cwd, env: { ...cleanEnv(), ...env }, io, onSignal }
+  const clock = now === undefined ? {} : { now: () => new Date(now) }
+  const program = { root: artefacts, cwd, env: { ...cleanEnv(), ...env }, io, onSignal, ...clock }
   if (inProcess.runs === 0) inProcess.before = process.cwd()
   inProcess.cwd = cwd
   inProcess.runs += 1
@@ -106,12 +114,22 @@ export function finished(child: ChildProcess): Promise<Run> {
   })
 }
 
+export interface Copy {
+  readonly root: string
+  remove(): Promise<void>
+}
+
 /** Copies the package for a test to change: artefacts and the built program; dependencies are linked. */
-export async function copyPackage(): Promise<{ readonly root: string; remove(): Promise<void> }> {
+export const copyPackage = (): Promise<Copy> => copyParts([...ARTEFACTS, 'dist'])
+
+/** Copies the artefacts for a test to change, for `artefacts` of runFf. */
+export const copyArtefacts = (): Promise<Copy> => copyParts(ARTEFACTS)
+
+const ARTEFACTS = ['checklists', 'contracts', 'vectors', 'package.json']
+
+async function copyParts(parts: readonly string[]): Promise<Copy> {
   const root = await mkdtemp(join(tmpdir(), 'ff-copy-'))
-  for (const part of ['dist', 'checklists', 'contracts', 'vectors', 'package.json']) {
-    await cp(join(ROOT, part), join(root, part), { recursive: true })
-  }
+  for (const part of parts) await cp(join(ROOT, part), join(root, part), { recursive: true })
   await symlink(join(ROOT, 'node_modules'), join(root, 'node_modules'))
   return { root, remove: () => rm(root, { recursive: true, force: true }) }
 }

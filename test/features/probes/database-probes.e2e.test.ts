@@ -17,7 +17,7 @@ import {
   type TestDatabase,
   getUrl,
 } from '../../support/database.ts'
-import { copyPackage, runFf } from '../../support/run-ff.ts'
+import { copyArtefacts, runFf } from '../../support/run-ff.ts'
 import { flagLine, storeFolder, tenantLine } from '../../support/store-folder.ts'
 import { toItem, toContext } from './context.ts'
 
@@ -265,7 +265,7 @@ describe('a corrupted database or store fails by the right measure', () => {
   })
 
   test('B3: a down step that drops rows instead of refusing', async () => {
-    const copy = await copyPackage()
+    const copy = await copyArtefacts()
     const file = join(copy.root, 'contracts/migrations/0002_flags.sql')
     await edit(file, 'IF EXISTS (SELECT FROM flag_registry) OR', 'IF false AND')
     const found = await measured('B3', { root: copy.root })

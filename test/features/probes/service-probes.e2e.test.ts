@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { PROBES } from '../../../src/features/probes/index.ts'
 import type { Probe } from '../../../src/features/probes/framework/probe.ts'
 import { adapters } from '../../../src/composition.ts'
-import { copyPackage } from '../../support/run-ff.ts'
+import { copyArtefacts } from '../../support/run-ff.ts'
 import { toAdapters, toContext } from './context.ts'
 
 const getProbe = (name: string): Probe => {
@@ -47,7 +47,7 @@ test('H1: a request metric that counts only scrapes does not change', async () =
 
 /** Measures H2 with other rules in the contract. */
 async function getAlerts(rules: (own: Rule[]) => readonly object[]) {
-  const copy = await copyPackage()
+  const copy = await copyArtefacts()
   try {
     const path = join(copy.root, 'contracts/alert_rules.json')
     const contract = JSON.parse(await readFile(path, 'utf8')) as { rules: Rule[] }
