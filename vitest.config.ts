@@ -10,6 +10,8 @@ export default defineConfig({
   test: {
     // Tests mostly wait for processes, so vitest's default of one worker less than the cores leaves a core idle.
     maxWorkers: 2,
+    // Of the tests in one file that may run at the same time: what they wait for, they wait for together.
+    maxConcurrency: 10,
     testTimeout: 60_000,
     hookTimeout: 60_000,
     reporters: ['default', new SlowestReporter()],

@@ -190,19 +190,20 @@ describe.concurrent('text', () => {
   const getWidth = (text: string): number =>
     Math.max(...text.split('\n').map((line) => getColumns(line)))
 
-  test.each<[string, () => readonly string[], Readonly<Record<string, string>>]>([
-    ['parity run on the embedded default', () => ['parity', 'run'], {}],
-    ['parity run', () => ['parity', 'run', '--candidate', database.url], {}],
-    ['parity exhaustive', () => ['parity', 'exhaustive', '--candidate', database.url], {}],
-    ['artefacts validate', () => ['artefacts', 'validate'], {}],
-    ['doctor', () => ['doctor'], {}],
-    ['doctor with settings', () => ['doctor'], { FF_STORE_DIR: tmpdir() }],
-    ['help exit-codes', () => ['help', 'exit-codes'], {}],
-    ['--help', () => ['--help'], {}],
-    ['parity run --help', () => ['parity', 'run', '--help'], {}],
-    ['migrate up --help', () => ['migrate', 'up', '--help'], {}],
+  const onServer = () => ({ FF_DATABASE_URL: database.url })
+  test.each<[string, () => readonly string[], () => Readonly<Record<string, string>>]>([
+    ['parity run on the embedded default', () => ['parity', 'run'], () => ({})],
+    ['parity run', () => ['parity', 'run', '--candidate', database.url], () => ({})],
+    ['parity exhaustive', () => ['parity', 'exhaustive', '--candidate', database.url], () => ({})],
+    ['artefacts validate', () => ['artefacts', 'validate'], () => ({})],
+    ['doctor', () => ['doctor'], onServer],
+    ['doctor with settings', () => ['doctor'], () => ({ ...onServer(), FF_STORE_DIR: tmpdir() })],
+    ['help exit-codes', () => ['help', 'exit-codes'], () => ({})],
+    ['--help', () => ['--help'], () => ({})],
+    ['parity run --help', () => ['parity', 'run', '--help'], () => ({})],
+    ['migrate up --help', () => ['migrate', 'up', '--help'], () => ({})],
   ])('of %s fits 80 columns', async (_what, args, env) => {
-    const done = await runFf(args(), { env })
+    const done = await runFf(args(), { env: env() })
     expect(done.status).toBe(0)
     expect(done.stdout.split('\n').filter((line) => getColumns(line) > 80)).toEqual([])
     expect(getWidth(done.stdout)).toBeGreaterThan(20)
@@ -383,8 +384,9 @@ describe.concurrent('a mistyped word', () => {
   })
 })
 
-describe.concurrent('doctor and settings', () => {
-  /** A folder with a configuration, and a folder below it. */
+// One after the other, for each is in a directory of its own and a process has one.
+describe('doctor and settings', () => {
+  /** Two folders, one below the other, with a configuration in the upper. */
   async function below(config: string | null): Promise<string> {
     const home = await mkdtemp(join(folder, 'home-'))
     const place = join(home, 'a/b')

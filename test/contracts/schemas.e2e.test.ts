@@ -8,6 +8,7 @@ import { EXIT_STATUSES } from '../../src/core/exit.ts'
 import { FILE_SETTINGS, SETTINGS, toFileKey } from '../../src/core/settings/settings.ts'
 import { flagRow } from '../core/builders.ts'
 import { ROOT, runFf } from '../support/run-ff.ts'
+import { createDatabase, type TestDatabase } from '../support/database.ts'
 import { shared } from '../support/shared.ts'
 
 const FOLDER = join(ROOT, 'contracts/schemas')
@@ -39,6 +40,7 @@ const [ours, theirs, requests] = ['a', 'b', 'c'].map((name) => join(folder, name
 ]
 const SIDES = ['--baseline', `file:${ours}`, '--candidate', `file:${theirs}`]
 const REPLAY = ['parity', 'replay', requests, ...SIDES]
+const ON_FILES = ['parity', 'run', '--candidate', 'file']
 const INCUMBENT = join(ROOT, 'contracts/examples/incumbent')
 const INTO = ['--into', `file:${join(folder, 'd')}`, '--dry-run']
 const MAPPED = [
@@ -47,7 +49,9 @@ const MAPPED = [
   '--mapping',
   join(INCUMBENT, 'mapping.json'),
 ]
+let database: TestDatabase
 beforeAll(async () => {
+  database = await createDatabase('18')
   const rows = { tenant_override: [], user_override: [] }
   for (const [path, revision] of [
     [ours, 1],
@@ -61,7 +65,10 @@ beforeAll(async () => {
   const request = { flag_key: flagRow().flag_key, request_id: 'r' }
   writeFileSync(requests, JSON.stringify({ request, now: '2026-01-15T09:00:00.000Z' }))
 })
-afterAll(() => rmSync(folder, { recursive: true }))
+afterAll(async () => {
+  await database.drop()
+  rmSync(folder, { recursive: true })
+})
 
 describe('the schemas', () => {
   test('there are schemas', () => expect(files.length).toBeGreaterThan(10))
@@ -73,7 +80,7 @@ describe('the schemas', () => {
 
 describe('the --format json document fits its schema', () => {
   test.each([
-    ['a narrowed parity run', 'parity-report', ['parity', 'run', '--vector', 'PT-05'], 22],
+    ['a narrowed parity run', 'parity-report', [...ON_FILES, '--vector', 'PT-05'], 22],
     ['a replay', 'parity-report', REPLAY, 20],
     ['an artefact check', 'check-report', ['artefacts', 'validate'], 0],
     [
@@ -96,7 +103,8 @@ describe('the --format json document fits its schema', () => {
     ['waivers', 'check-report', ['waiver', 'lint'], 0],
     ['an error', 'error', ['parity', 'run', '--vector', 'PV-99'], 2],
   ])('%s', async (_what, schema, args, status) => {
-    const run = await runFf([...args, '--format', 'json'], { input: 'a.b.c' })
+    const env = { FF_DATABASE_URL: database.url }
+    const run = await runFf([...args, '--format', 'json'], { env, input: 'a.b.c' })
     expect(run.status).toBe(status)
     expect(breaches(schema, JSON.parse(run.stdout))).toEqual([])
   })

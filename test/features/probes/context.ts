@@ -1,10 +1,12 @@
 import { tmpdir } from 'node:os'
 import type { Adapters } from '../../../src/ports/adapters.ts'
 import { loadChecklist } from '../../../src/features/team-folder/load-gate-files.ts'
-import type { ProbeContext } from '../../../src/features/probes/framework/probe.ts'
 import type { ProbeRecordTerms } from '../../../src/features/probes/framework/run-probe.ts'
+import { findProbe } from '../../../src/features/probes/index.ts'
+import type { Probe, ProbeContext } from '../../../src/features/probes/framework/probe.ts'
 import type { ChecklistItem } from '../../../src/core/gate/types.ts'
 import { adapters } from '../../../src/composition.ts'
+import type { TestDatabase } from '../../support/database.ts'
 import { ROOT } from '../../support/run-ff.ts'
 
 export const ITEMS = (await loadChecklist({ root: ROOT, cwd: tmpdir(), checklist: null })).checklist
@@ -15,7 +17,14 @@ export function toItem(id: string): ChecklistItem {
   return found
 }
 
-/** The context of a probe with the real adapters and an embedded server. */
+/** Each item that a probe measures, and the probe. */
+export const MEASURED = ITEMS.flatMap(
+  (item): readonly (readonly [string, ChecklistItem, Probe])[] => {
+    const found = findProbe(item)
+    return found.ok ? [[item.id, item, found.probe]] : []
+  },
+)
+/** The real thing, pointed at what a test has. */
 export const toContext = (change: Partial<ProbeContext> = {}): ProbeContext => ({
   root: ROOT,
   cwd: tmpdir(),
@@ -45,3 +54,34 @@ export const TERMS: ProbeRecordTerms = {
   tool_version: '0.0.0',
   repeat: 1,
 }
+
+export const HOUR_MS = 3_600_000
+export const RUNBOOK = 'turn the key'
+/** A plan that somebody could go by; the runbook that it names lies beside it. */
+export function planAhead(change: object = {}): NonNullable<ProbeContext['plan']> {
+  const at = (hours: number): string => new Date(Date.now() + hours * HOUR_MS).toISOString()
+  return {
+    kind: 'cutover_plan',
+    schemaVersion: 1,
+    cutover_id: 'x',
+    attempt: 1,
+    environment: 'staging',
+    database: '1/1/ff',
+    window: { from: at(24), until: at(28) },
+    freeze: { from: at(1), until: at(48) },
+    peak_requests_per_second: 1,
+    replicas: 2,
+    on_call: ['Ada', 'Grace'].map((name) => ({ role: 'on call', name, contact: `${name}@x` })),
+    admin: { checklist_digest: '1'.repeat(64), verdict: 'go', date: at(-1), contact: 'admin@x' },
+    runbook_digest: RUNBOOK_DIGEST,
+    ...change,
+  } as NonNullable<ProbeContext['plan']>
+}
+const RUNBOOK_DIGEST = '5f87cb774049414f61f3d283c2a3d2f2d72340cefc62b914b5d0d1afa7cddf29'
+
+/** For the targets of a context: scratch stores are made in this database. */
+export const scratchIn = ({ url, name }: TestDatabase): ProbeContext['targets'] => ({
+  scratch: { kind: 'postgres', url, name },
+  database: null,
+  store: null,
+})

@@ -1,12 +1,19 @@
-import { expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { ENDPOINTS } from '../../../src/features/probes/testbed/endpoints.ts'
 import { PROBES } from '../../../src/features/probes/index.ts'
 import { SUITE } from '../../../src/features/probes/testbed/management-suite.ts'
 import type { Probe } from '../../../src/features/probes/framework/probe.ts'
-import { toItem, toContext } from './context.ts'
+import { createDatabase, type TestDatabase } from '../../support/database.ts'
+import { scratchIn, toContext, toItem } from './context.ts'
 
 const getProbe = (name: string): Probe => PROBES[name] as Probe
-const contextFor = (id: string) => toContext({ params: toItem(id).probe.params })
+let database: TestDatabase
+beforeAll(async () => {
+  database = await createDatabase('18')
+})
+afterAll(() => database.drop())
+const contextFor = (id: string) =>
+  toContext({ targets: scratchIn(database), params: toItem(id).probe.params })
 
 test('E4 gets every kind of status from both stores, and detects a list in reverse order', async () => {
   const sound = await getProbe('api-parity').measure(contextFor('E4'))

@@ -1,80 +1,46 @@
 import { randomBytes } from 'node:crypto'
-import { mkdtemp, rm, writeFile, mkdir } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { findProbe, PROBES } from '../../../src/features/probes/index.ts'
+import { PROBES } from '../../../src/features/probes/index.ts'
 import type { Probe, ProbeContext } from '../../../src/features/probes/framework/probe.ts'
 import { runProbe } from '../../../src/features/probes/framework/run-probe.ts'
 import { UNIMPLEMENTED_PROBES } from '../../../src/features/item-states/unimplemented-probes.ts'
-import { judgeLimits } from '../../../src/core/gate/limits.ts'
 import type { ChecklistItem } from '../../../src/core/gate/types.ts'
 import { adapters } from '../../../src/composition.ts'
 import { createDatabase, type TestDatabase } from '../../support/database.ts'
-import { ITEMS, toItem, TERMS, toContext } from './context.ts'
-
-/** Each item that has a probe, and the probe. */
-const MEASURED = ITEMS.flatMap((item): readonly (readonly [string, ChecklistItem, Probe])[] => {
-  const found = findProbe(item)
-  return found.ok ? [[item.id, item, found.probe]] : []
-})
-/** Parameters for a short run. */
-const SMALL: Readonly<Record<string, object>> = {
-  A4: { unknown_kids: 40 },
-  A5: { pairs: 1 },
-  E2: { cells: 360, cases: 60 },
-  G1: { operations: 30, kills: 1 },
-}
-/** Probes whose control is as slow as `ff parity selftest`; a test of its own runs it. */
-const SLOW: ReadonlySet<string> = new Set(['E3'])
-/** Probes of stores with rows; `database-probes.e2e.test.ts` runs them. */
-const FILLED: ReadonlySet<string> = new Set(['B1', 'B2', 'B4', 'C1', 'C2', 'G2', 'I3'])
-/** Probes whose numbers depend on the load of the machine; `load-probes.e2e.test.ts` runs them. */
-const PACED: ReadonlySet<string> = new Set(['E5', 'F5'])
-const getParams = (item: ChecklistItem): ProbeContext['params'] => ({
-  ...item.probe.params,
-  ...SMALL[item.id],
-})
+import {
+  HOUR_MS,
+  MEASURED,
+  planAhead,
+  RUNBOOK,
+  scratchIn,
+  TERMS,
+  toContext,
+  toItem,
+} from './context.ts'
 
 let database: TestDatabase
 let cwd = ''
 beforeAll(async () => {
   database = await createDatabase('18')
   cwd = await mkdtemp(join(tmpdir(), 'ff-probes-'))
+  await mkdir(join(cwd, 'checklists'))
+  await writeFile(join(cwd, 'checklists/runbook.md'), RUNBOOK)
 })
 afterAll(async () => {
   await database.drop()
   await rm(cwd, { recursive: true, force: true })
 })
-const here = (item: ChecklistItem, change: Partial<ProbeContext> = {}): ProbeContext => {
-  const spec = { kind: 'postgres', url: database.url, name: database.name } as const
-  const targets = { scratch: spec, database: null, store: null }
-  return toContext({ targets, cwd, plan: planAhead(), params: getParams(item), ...change })
-}
-
-const HOUR_MS = 3_600_000
-const RUNBOOK = 'turn the key'
-/** A complete plan whose window is ahead; its runbook lies in the same folder. */
-function planAhead(change: object = {}): NonNullable<ProbeContext['plan']> {
-  const at = (hours: number): string => new Date(Date.now() + hours * HOUR_MS).toISOString()
-  return {
-    kind: 'cutover_plan',
-    schemaVersion: 1,
-    cutover_id: 'x',
-    attempt: 1,
-    environment: 'staging',
-    database: '1/1/ff',
-    window: { from: at(24), until: at(28) },
-    freeze: { from: at(1), until: at(48) },
-    peak_requests_per_second: 1,
-    replicas: 2,
-    on_call: ['Ada', 'Grace'].map((name) => ({ role: 'on call', name, contact: `${name}@x` })),
-    admin: { checklist_digest: '1'.repeat(64), verdict: 'go', date: at(-1), contact: 'admin@x' },
-    runbook_digest: RUNBOOK_DIGEST,
+const here = (item: ChecklistItem, change: Partial<ProbeContext> = {}): ProbeContext =>
+  toContext({
+    targets: scratchIn(database),
+    cwd,
+    plan: planAhead(),
+    params: item.probe.params,
     ...change,
-  } as NonNullable<ProbeContext['plan']>
-}
-const RUNBOOK_DIGEST = '5f87cb774049414f61f3d283c2a3d2f2d72340cefc62b914b5d0d1afa7cddf29'
+  })
 
 describe('the table of probes', () => {
   test('holds these items, and no probe that is listed as unimplemented', () => {
@@ -117,38 +83,7 @@ describe('pointed at a closed port and an empty folder', () => {
   )
 })
 
-describe('on the real subject, and on the planted fault', () => {
-  const elsewhere = new Set([...SLOW, ...FILLED, ...PACED])
-  const quick = MEASURED.filter(([id]) => !elsewhere.has(id))
-  test.each(quick)(
-    '%s passes, is not constant, and detects the fault',
-    async (_id, item, probe) => {
-      await mkdir(join(cwd, 'checklists'), { recursive: true })
-      await writeFile(join(cwd, 'checklists/runbook.md'), RUNBOOK)
-      const limits = item.limits.filter(({ measure }) => measure !== 'random_cases')
-      const sound = await probe.measure(here(item))
-      expect(judgeLimits(limits, sound.measured).filter(({ held }) => !held)).toEqual([])
-      expect(Object.keys(sound.met).length).toBeGreaterThan(1)
-      expect(sound.sample_size).toBeGreaterThan(0)
-      const faulty = await probe.control(here(item))
-      const broken = judgeLimits(limits, faulty.measured).filter(
-        ({ held, value }) => !held && value !== null,
-      )
-      expect(broken.length).toBeGreaterThan(0)
-      expect(faulty.measured).not.toEqual(sound.measured)
-    },
-    120_000,
-  )
-  test('E3 detects a fault that changes nothing, for each proof', async () => {
-    const probe = PROBES['parity-selftest'] as Probe
-    const { measured, example } = await probe.control(here(toItem('E3')))
-    expect(measured).toMatchObject({ caught_gap: 5 })
-    expect(measured['catalogue']).toBeGreaterThanOrEqual(200)
-    expect(example).toContain('fault_not_caught')
-  })
-})
-
-test('a database keeps its identity under another name', async () => {
+test('on the real subject, and on the planted fault', async () => {
   const versions = { oldest: 15, newest: 18 }
   const other = await createDatabase('18')
   const [one, again, two] = await Promise.all(

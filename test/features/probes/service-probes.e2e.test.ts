@@ -1,11 +1,12 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { PROBES } from '../../../src/features/probes/index.ts'
-import type { Probe } from '../../../src/features/probes/framework/probe.ts'
+import type { Probe, ProbeContext } from '../../../src/features/probes/framework/probe.ts'
 import { adapters } from '../../../src/composition.ts'
 import { copyArtefacts } from '../../support/run-ff.ts'
-import { toAdapters, toContext } from './context.ts'
+import { createDatabase, type TestDatabase } from '../../support/database.ts'
+import { scratchIn, toAdapters, toContext } from './context.ts'
 
 const getProbe = (name: string): Probe => {
   const found = PROBES[name]
@@ -13,15 +14,23 @@ const getProbe = (name: string): Probe => {
   return found
 }
 
+let database: TestDatabase
+beforeAll(async () => {
+  database = await createDatabase('18')
+})
+afterAll(() => database.drop())
+const here = (change: Partial<ProbeContext> = {}): ProbeContext =>
+  toContext({ targets: scratchIn(database), ...change })
+
 test('H1: every metric changes, and a renamed metric is missing', async () => {
-  const sound = await getProbe('signals').measure(toContext())
+  const sound = await getProbe('signals').measure(here())
   expect(sound).toMatchObject({
     measured: { metrics_missing: 0, metrics_still: 0 },
     example: null,
   })
   expect(Number(sound.measured['slowest_s'])).toBeLessThan(60)
   expect(sound.met['moved']).toBe(18)
-  const faulty = await getProbe('signals').control(toContext())
+  const faulty = await getProbe('signals').control(here())
   expect(faulty).toMatchObject({ measured: { metrics_missing: 1, metrics_still: 0 } })
   expect(faulty.example).toBe('ff_decisions_total is not there')
 })
@@ -41,7 +50,7 @@ test('H1: a request metric that counts only scrapes does not change', async () =
   })
   // Ends the wait for a metric that never changes.
   const signal = AbortSignal.timeout(10_000)
-  const seen = await getProbe('signals').measure(toContext({ adapters: forgetful, signal }))
+  const seen = await getProbe('signals').measure(here({ adapters: forgetful, signal }))
   expect(seen.example).toBe('ff_http_requests_total did not move')
 })
 
@@ -52,7 +61,7 @@ async function getAlerts(rules: (own: Rule[]) => readonly object[]) {
     const path = join(copy.root, 'contracts/alert_rules.json')
     const contract = JSON.parse(await readFile(path, 'utf8')) as { rules: Rule[] }
     await writeFile(path, JSON.stringify({ ...contract, rules: rules(contract.rules) }))
-    return await getProbe('alerts').measure(toContext({ root: copy.root }))
+    return await getProbe('alerts').measure(here({ root: copy.root }))
   } finally {
     await copy.remove()
   }

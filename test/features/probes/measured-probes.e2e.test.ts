@@ -1,0 +1,74 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { PROBES } from '../../../src/features/probes/index.ts'
+import type { Probe, ProbeContext } from '../../../src/features/probes/framework/probe.ts'
+import { judgeLimits } from '../../../src/core/gate/limits.ts'
+import type { ChecklistItem } from '../../../src/core/gate/types.ts'
+import { createDatabase, type TestDatabase } from '../../support/database.ts'
+import { MEASURED, planAhead, RUNBOOK, scratchIn, toContext, toItem } from './context.ts'
+
+/** Small enough for a test; how many is data. */
+const SMALL: Readonly<Record<string, object>> = {
+  A4: { unknown_kids: 40 },
+  A5: { pairs: 1 },
+  E2: { cells: 360, cases: 60 },
+  G1: { operations: 30, kills: 1 },
+}
+/** Whose control takes as long as the selftest of the harness does: its own test runs a part of it. */
+const SLOW: ReadonlySet<string> = new Set(['E3'])
+/** They look at stores that hold rows: `database-probes.e2e.test.ts` makes those, and spoils them. */
+const FILLED: ReadonlySet<string> = new Set(['B1', 'B2', 'B4', 'C1', 'C2', 'G2', 'I3'])
+/** What else the machine does is in their numbers: `load-probes.e2e.test.ts` knows how to live with that. */
+const PACED: ReadonlySet<string> = new Set(['E5', 'F5'])
+const getParams = (item: ChecklistItem): ProbeContext['params'] => ({
+  ...item.probe.params,
+  ...SMALL[item.id],
+})
+
+let database: TestDatabase
+let cwd = ''
+beforeAll(async () => {
+  database = await createDatabase('18')
+  cwd = await mkdtemp(join(tmpdir(), 'ff-probes-'))
+  await mkdir(join(cwd, 'checklists'))
+  await writeFile(join(cwd, 'checklists/runbook.md'), RUNBOOK)
+})
+afterAll(async () => {
+  await database.drop()
+  await rm(cwd, { recursive: true, force: true })
+})
+const here = (item: ChecklistItem): ProbeContext =>
+  toContext({ targets: scratchIn(database), cwd, plan: planAhead(), params: getParams(item) })
+
+/** They wait for real time-outs most of their time, and can do so at the same time. */
+const WAITING: ReadonlySet<string> = new Set(['F2', 'F4', 'H2'])
+const HOLDS = '%s holds, is no constant, and sees the fault'
+async function holds(_id: string, item: ChecklistItem, probe: Probe): Promise<void> {
+  const limits = item.limits.filter(({ measure }) => measure !== 'random_cases')
+  const sound = await probe.measure(here(item))
+  expect(judgeLimits(limits, sound.measured).filter(({ held }) => !held)).toEqual([])
+  expect(Object.keys(sound.met).length).toBeGreaterThan(1)
+  expect(sound.sample_size).toBeGreaterThan(0)
+  const faulty = await probe.control(here(item))
+  const broken = judgeLimits(limits, faulty.measured).filter(
+    ({ held, value }) => !held && value !== null,
+  )
+  expect(broken.length).toBeGreaterThan(0)
+  expect(faulty.measured).not.toEqual(sound.measured)
+}
+
+describe('put to the real thing, and to the deliberate fault', () => {
+  const elsewhere = new Set([...SLOW, ...FILLED, ...PACED])
+  const quick = MEASURED.filter(([id]) => !elsewhere.has(id))
+  test.each(quick.filter(([id]) => !WAITING.has(id)))(HOLDS, holds, 120_000)
+  test.concurrent.each(quick.filter(([id]) => WAITING.has(id)))(HOLDS, holds, 120_000)
+  test('E3 finds out an entry that does nothing, for each proof', async () => {
+    const probe = PROBES['parity-selftest'] as Probe
+    const { measured, example } = await probe.control(here(toItem('E3')))
+    expect(measured).toMatchObject({ caught_gap: 5 })
+    expect(measured['catalogue']).toBeGreaterThanOrEqual(200)
+    expect(example).toContain('fault_not_caught')
+  })
+})
