@@ -9,7 +9,7 @@ const SHARED = 'test/support/shared-server.ts'
 export default defineConfig({
   test: {
     // Tests mostly wait for processes, so vitest's default of one worker less than the cores leaves a core idle.
-    maxWorkers: 2,
+    maxWorkers: 3,
     // Of the tests in one file that may run at the same time: what they wait for, they wait for together.
     maxConcurrency: 10,
     testTimeout: 60_000,
@@ -45,6 +45,7 @@ export default defineConfig({
           globalSetup: ['test/support/build.ts', SHARED],
           // Node loads the built program itself, so vitest does not transform it.
           server: { deps: { external: [/\/dist\/(bin|src)\//] } },
+          isolate: false,
         },
       },
     ],

@@ -18,7 +18,10 @@ import { copyArtefacts, ROOT, type Run, runFf as runNow } from '../support/run-f
 import { runInProcess } from '../support/run-in-process.ts'
 import { edit, editJson, ERROR_FORM, getCheck, inTurns, STACK, toError } from './outcome.ts'
 
-const { replaceable } = await vi.hoisted(() => import('../support/faults.ts'))
+const { replaceable } = await vi.hoisted(() => {
+  vi.resetModules() // Files share a process: what an earlier one loaded is not replaceable.
+  return import('../support/faults.ts')
+})
 vi.mock(import('node:http'), replaceable)
 vi.mock(import('../../src/adapters/auth/jwks-client.ts'), replaceable)
 vi.mock(import('../../src/adapters/auth/jwks-fetch.ts'), replaceable)

@@ -21,7 +21,10 @@ import { runInProcess } from '../support/run-in-process.ts'
 import { editJson, ERROR_FORM, toError, getCheck, getParity, inTurns } from './outcome.ts'
 import type { RowQuery } from '../../src/ports/store.ts'
 
-const { replaceable } = await vi.hoisted(() => import('../support/faults.ts'))
+const { replaceable } = await vi.hoisted(() => {
+  vi.resetModules() // Files share a process: what an earlier one loaded is not replaceable.
+  return import('../support/faults.ts')
+})
 vi.mock(import('../../src/adapters/postgres/row-reader.ts'), replaceable)
 vi.mock(import('../../src/adapters/postgres/statements.ts'), replaceable)
 vi.mock(import('../../src/core/evaluate/approvals.ts'), replaceable)

@@ -25,7 +25,10 @@ import { copyPackage, finished, ROOT, type Run, spawnFf, startFf } from '../supp
 import { runInProcess } from '../support/run-in-process.ts'
 import { getCheck, editJson, toError, getParity, getProcesses, STACK, until } from './outcome.ts'
 
-const { replaceable } = await vi.hoisted(() => import('../support/faults.ts'))
+const { replaceable } = await vi.hoisted(() => {
+  vi.resetModules() // Files share a process: what an earlier one loaded is not replaceable.
+  return import('../support/faults.ts')
+})
 vi.mock(import('../../src/features/parity/parity.ts'), replaceable)
 
 interface Matrix {

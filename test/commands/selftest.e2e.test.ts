@@ -7,7 +7,10 @@ import { FAULTS, getSelftest } from '../support/planted-faults.ts'
 import { shared } from '../support/shared.ts'
 import { getCheck, toError } from './outcome.ts'
 
-const { replaceable } = await vi.hoisted(() => import('../support/faults.ts'))
+const { replaceable } = await vi.hoisted(() => {
+  vi.resetModules() // Files share a process: what an earlier one loaded is not replaceable.
+  return import('../support/faults.ts')
+})
 vi.mock(import('../../src/core/parity/field-rules.ts'), replaceable)
 vi.mock(import('../../src/core/parity/judge-vector.ts'), replaceable)
 

@@ -46,7 +46,8 @@ const replaceBehaviour = (from: AdminBehaviour, to: AdminBehaviour): Partial<Ada
   },
 })
 
-describe.each(IDS)('%s', (id) => {
+// They wait for real time-outs, and can do so at the same time.
+describe.concurrent.each(IDS)('%s', (id) => {
   test('passes on the real client, and its control is detected', async () => {
     const item = toItem(id)
     const draft = await runProbe(item, getProbe(id), { context: contextFor(id), terms: TERMS })

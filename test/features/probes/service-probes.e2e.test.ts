@@ -35,7 +35,8 @@ test('H1: every metric changes, and a renamed metric is missing', async () => {
   expect(faulty.example).toBe('ff_decisions_total is not there')
 })
 
-test('H1: a request metric that counts only scrapes does not change', async () => {
+// It waits for what never comes, and H2 for its drills: at the same time.
+test.concurrent('H1: a request metric that counts only scrapes does not change', async () => {
   const forgetful = toAdapters({
     openTelemetry: async (log, readings) => {
       const telemetry = await adapters.openTelemetry(log, readings)
@@ -76,15 +77,18 @@ const named = (rules: readonly Rule[], id: string): Rule => {
   return found
 }
 
-test('H2 reports a rule that cannot fire, one that always fires, one without a drill, and missing rules', async () => {
-  const { measured, met, example } = await getAlerts((rules) => [
-    { ...named(rules, 'store_down'), threshold: -1 },
-    { ...named(rules, 'service_absent'), op: 'below', threshold: 2 },
-    { ...named(rules, 'admin_breaker_open'), id: 'of_no_drill' },
-    named(rules, 'changes_failing'),
-  ])
-  expect(example).toBe('store_down: it did not fire on its fault')
-  expect(met).toMatchObject({ rules: 4, fired: 1 })
-  const gone = 12
-  expect(measured).toEqual({ rules_silent: 1 + 1 + gone, rules_stuck: 1 })
-})
+test.concurrent(
+  'H2 reports a rule that cannot fire, one that always fires, one without a drill, and missing rules',
+  async () => {
+    const { measured, met, example } = await getAlerts((rules) => [
+      { ...named(rules, 'store_down'), threshold: -1 },
+      { ...named(rules, 'service_absent'), op: 'below', threshold: 2 },
+      { ...named(rules, 'admin_breaker_open'), id: 'of_no_drill' },
+      named(rules, 'changes_failing'),
+    ])
+    expect(example).toBe('store_down: it did not fire on its fault')
+    expect(met).toMatchObject({ rules: 4, fired: 1 })
+    const gone = 12
+    expect(measured).toEqual({ rules_silent: 1 + 1 + gone, rules_stuck: 1 })
+  },
+)
