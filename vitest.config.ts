@@ -15,6 +15,7 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     reporters: ['default', new SlowestReporter()],
+    // Of the unit tests alone, for the core can be tested without a service.
     coverage: {
       provider: 'v8',
       include: ['src/core/**'],

@@ -77,7 +77,9 @@ describe('parseTarget', () => {
     ['http to another machine', 'http://ff.example:8420', 'service_not_https'],
     ['a service with a user', 'https://ff:hush@ff.example', 'secret_in_option'],
     ['a line end in the options', 'postgres://h/d?a\nb', 'target_url_malformed'],
-    ['an escape that is not UTF-8', 'postgres://h/d?%FF=1', 'target_url_malformed'],
+    ['an escape that is not UTF-8', 'postgres://db.example:70000/ff', 'target_url_malformed'],
+    ['an escape that is none', 'postgres://db.example/%zz', 'target_url_malformed'],
+    ['an escape that is no UTF-8', 'postgres://h/d?%FF=1', 'target_url_malformed'],
   ])('refuses %s', (_situation, text, refusal) => {
     expect(parse(text)).toEqual({ ok: false, refusal })
   })
@@ -120,6 +122,8 @@ describe('parseTarget', () => {
 test.each([
   ['embedded', true],
   ['file:x', true],
+  ['http://127.0.0.1:8420', true],
+  ['https://ff.example', false],
   ['postgres://ff@127.0.0.1:5432/ff', true],
   ['postgres://localhost/ff', true],
   ['postgres://[::1]:5432/ff', true],
