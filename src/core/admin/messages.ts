@@ -114,8 +114,8 @@ function findMembers(
   if (!read.ok || typeof read.node !== 'object' || read.node === null || !isJsonObject(read.node))
     return null
   const members = new Map(read.node.members)
-  const repeated = members.size < read.node.members.length
-  const strange = [...members.keys()].some((name) => !Object.hasOwn(shape, name))
-  const held = Object.entries(shape).every(([name, holds]) => holds(members.get(name)))
-  return repeated || strange || !held ? null : members
+  const hasRepeated = members.size < read.node.members.length
+  const hasUnknown = [...members.keys()].some((name) => !Object.hasOwn(shape, name))
+  const isValid = Object.entries(shape).every(([name, holds]) => holds(members.get(name)))
+  return hasRepeated || hasUnknown || !isValid ? null : members
 }

@@ -18,16 +18,17 @@ export function evaluateAlert(rule: AlertRule, scrapes: readonly Scrape[]): Aler
 }
 
 function holds({ measure, op, threshold }: AlertRule, scrapes: readonly Scrape[]): boolean {
-  const values = measured(measure, scrapes)
+  const values = measureValues(measure, scrapes)
   return values.some((value) => (op === 'above' ? value > threshold : value < threshold))
 }
 
 /** The values that are compared with the threshold; for kind `value`, one for each series. */
-function measured(measure: AlertMeasure, scrapes: readonly Scrape[]): readonly number[] {
+function measureValues(measure: AlertMeasure, scrapes: readonly Scrape[]): readonly number[] {
   const last = scrapes.at(-1) as Scrape
   if (measure.kind === 'value') return selectSamples(last, measure.of).map(({ value }) => value)
   if (measure.kind === 'absent') return [selectSamples(last, measure.of).length === 0 ? 1 : 0]
-  if (measure.kind === 'share') return parted(sum(last, measure.of), sum(last, measure.to))
+  if (measure.kind === 'share')
+    return computeRatio(sumSamples(last, measure.of), sumSamples(last, measure.to))
   const within = scrapes.filter(({ at_ms }) => at_ms >= last.at_ms - measure.window_s * 1000)
   if (measure.kind === 'quantile') {
     const buckets = { ...measure.of, metric: `${measure.of.metric}_bucket` }
@@ -35,18 +36,18 @@ function measured(measure: AlertMeasure, scrapes: readonly Scrape[]): readonly n
     return found === null ? [] : [found]
   }
   const rate = computeRate(within, measure.of)
-  if (measure.kind === 'ratio') return parted(rate, computeRate(within, measure.to))
+  if (measure.kind === 'ratio') return computeRatio(rate, computeRate(within, measure.to))
   return rate === null ? [] : [rate]
 }
 
 /** Null without a series. */
-const total = (values: readonly number[]): number | null =>
+const sumOrNull = (values: readonly number[]): number | null =>
   values.length === 0 ? null : values.reduce((all, one) => all + one, 0)
-const sum = (scrape: Scrape, of: Selector): number | null =>
-  total(selectSamples(scrape, of).map(({ value }) => value))
+const sumSamples = (scrape: Scrape, of: Selector): number | null =>
+  sumOrNull(selectSamples(scrape, of).map(({ value }) => value))
 const computeRate = (scrapes: readonly Scrape[], of: Selector): number | null =>
-  total(computeRises(scrapes, of).map(({ per_second }) => per_second))
+  sumOrNull(computeRises(scrapes, of).map(({ per_second }) => per_second))
 
 /** The ratio; empty for 0 of 0, Infinity for a part of 0. */
-const parted = (part: number | null, whole: number | null): readonly number[] =>
+const computeRatio = (part: number | null, whole: number | null): readonly number[] =>
   part === null || whole === null || (part === 0 && whole === 0) ? [] : [part / whole]

@@ -46,13 +46,13 @@ class ExpositionReader {
 
   take(line: string): ExpositionFault | null {
     if (line === '') return null
-    if (!line.startsWith('#')) return this.sample(line)
+    if (!line.startsWith('#')) return this.readSample(line)
     const help = HELP.exec(line)
     if (help !== null) this.helps.set(help[1] as string, help[2] as string)
-    return help === null ? this.type(line) : null
+    return help === null ? this.readType(line) : null
   }
 
-  private type(line: string): ExpositionFault | null {
+  private readType(line: string): ExpositionFault | null {
     const [, name = '', type = ''] = TYPE.exec(line) ?? []
     if (name === '') return 'line_malformed'
     if (this.families.has(name)) return 'type_repeated'
@@ -60,24 +60,24 @@ class ExpositionReader {
     return null
   }
 
-  private sample(line: string): ExpositionFault | null {
+  private readSample(line: string): ExpositionFault | null {
     const [, name, labels = '', value = ''] = SAMPLE.exec(line) ?? []
     if (name === undefined || !LABELS.test(labels)) return 'line_malformed'
     if (!this.families.has(name) && !this.families.has(name.replace(SUFFIX, '')))
       return 'type_missing'
     if (this.seen.has(`${name} ${labels}`)) return 'sample_repeated'
     this.seen.add(`${name} ${labels}`)
-    this.samples.push({ name, labels: toLabels(labels), value: toNumber(value) })
+    this.samples.push({ name, labels: parseLabels(labels), value: parseNumber(value) })
     return null
   }
 }
 
 const ESCAPES: Readonly<Record<string, string>> = { '\\n': '\n', '\\"': '"', '\\\\': '\\' }
-const toLabels = (text: string): Sample['labels'] =>
+const parseLabels = (text: string): Sample['labels'] =>
   Object.fromEntries(
     [...text.matchAll(LABEL)].map(([, name, value]) => [
       name,
       (value as string).replaceAll(/\\[\\"n]/g, (one) => ESCAPES[one] as string),
     ]),
   )
-const toNumber = (text: string): number => Number(text.replace('Inf', 'Infinity'))
+const parseNumber = (text: string): number => Number(text.replace('Inf', 'Infinity'))

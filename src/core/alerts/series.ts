@@ -5,11 +5,11 @@ export const selectSamples = (
   { samples }: Scrape,
   { metric, labels }: Selector,
 ): readonly Sample[] => {
-  const wanted = Object.entries(labels)
+  const labelsWanted = Object.entries(labels)
   return samples.filter(
     (one) =>
       one.name === metric &&
-      wanted.every(([name, values]) => values.includes(one.labels[name] ?? '')),
+      labelsWanted.every(([name, values]) => values.includes(one.labels[name] ?? '')),
   )
 }
 
@@ -37,11 +37,11 @@ export function computeRises(scrapes: readonly Scrape[], of: Selector): readonly
     }
   return [...series.values()]
     .filter(({ seen }) => seen.length > 1)
-    .map(({ labels, seen }) => ({ labels, per_second: perSecond(seen) }))
+    .map(({ labels, seen }) => ({ labels, per_second: computePerSecond(seen) }))
 }
 
 type SamplePoint = readonly [at_ms: number, value: number]
-function perSecond(seen: readonly SamplePoint[]): number {
+function computePerSecond(seen: readonly SamplePoint[]): number {
   const [[first], [last]] = [seen[0] as SamplePoint, seen.at(-1) as SamplePoint]
   const risen = seen.slice(1).reduce((sum, [, value], at) => {
     const [, before] = seen[at] as SamplePoint
@@ -57,7 +57,7 @@ function perSecond(seen: readonly SamplePoint[]): number {
 export function estimateQuantile(buckets: readonly SeriesRise[], quantile: number): number | null {
   const sums = new Map<number, number>()
   for (const { labels, per_second } of buckets) {
-    const bound = computeBound(labels['le'])
+    const bound = parseBound(labels['le'])
     sums.set(bound, (sums.get(bound) ?? 0) + per_second)
   }
   const sorted = [...sums].sort(([a], [b]) => a - b)
@@ -70,4 +70,4 @@ export function estimateQuantile(buckets: readonly SeriesRise[], quantile: numbe
   if (bound === Number.POSITIVE_INFINITY) return lower
   return lower + ((bound - lower) * (rank - below)) / (count - below)
 }
-const computeBound = (le = ''): number => (le === '+Inf' ? Number.POSITIVE_INFINITY : Number(le))
+const parseBound = (le = ''): number => (le === '+Inf' ? Number.POSITIVE_INFINITY : Number(le))

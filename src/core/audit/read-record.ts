@@ -3,19 +3,19 @@ import { isJsonNumber, isJsonObject, type JsonNode } from '../json/read.ts'
 import type { AuditRecord } from './record.ts'
 
 /** Converts a member to its value in a record; undefined where it has another form. */
-type Form = (held: JsonNode) => string | number | null | undefined
+type Form = (member: JsonNode) => string | number | null | undefined
 const STORED = { at: '', origin: 'stored' } as const
 
-const text: Form = (held) =>
-  typeof held === 'string' && findJsonProblems(held).length === 0 ? held : undefined
-const textOrNull: Form = (held) => (held === null ? null : text(held))
-const whole: Form = (held) => {
-  if (typeof held !== 'object' || held === null || !isJsonNumber(held)) return undefined
-  return /^-?\d{1,15}$/.test(held.lexeme) ? Number(held.lexeme) : undefined
+const text: Form = (member) =>
+  typeof member === 'string' && findJsonProblems(member).length === 0 ? member : undefined
+const textOrNull: Form = (member) => (member === null ? null : text(member))
+const whole: Form = (member) => {
+  if (typeof member !== 'object' || member === null || !isJsonNumber(member)) return undefined
+  return /^-?\d{1,15}$/.test(member.lexeme) ? Number(member.lexeme) : undefined
 }
-const row: Form = (held) => {
-  if (held === null) return null
-  const form = canonicalize(held, STORED)
+const row: Form = (member) => {
+  if (member === null) return null
+  const form = canonicalize(member, STORED)
   return form.ok ? form.text : undefined
 }
 const FORMS: Readonly<Record<keyof AuditRecord, Form>> = {
@@ -43,8 +43,8 @@ const FORMS: Readonly<Record<keyof AuditRecord, Form>> = {
 export function parseAuditRecord(node: JsonNode): AuditRecord | null {
   if (typeof node !== 'object' || node === null || !isJsonObject(node)) return null
   const read = new Map<string, string | number | null>()
-  for (const [name, held] of node.members) {
-    const value = Object.hasOwn(FORMS, name) ? FORMS[name as keyof AuditRecord](held) : undefined
+  for (const [name, member] of node.members) {
+    const value = Object.hasOwn(FORMS, name) ? FORMS[name as keyof AuditRecord](member) : undefined
     if (value === undefined || read.has(name)) return null
     read.set(name, value)
   }

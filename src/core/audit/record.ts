@@ -54,17 +54,17 @@ export function appendToChain(
  */
 export function hashRecord(record: Omit<AuditRecord, 'hash'>, sha256: Sha256): string {
   const { prev_hash, ...hashed } = record
-  return sha256(prev_hash + memberText(hashed))
+  return sha256(prev_hash + serializeMembers(hashed))
 }
 
 /** The record as canonical JSON, as in a log line. */
-export const serializeRecord = (record: AuditRecord): CanonicalJson => memberText(record)
+export const serializeRecord = (record: AuditRecord): CanonicalJson => serializeMembers(record)
 
 const RAW: ReadonlySet<string> = new Set(['before', 'after'])
-function memberText(members: object): CanonicalJson {
+function serializeMembers(members: object): CanonicalJson {
   const sorted = Object.entries(members).sort(([a], [b]) => (a < b ? -1 : 1))
   const written = sorted.map(
-    ([name, held]) => `"${name}":${RAW.has(name) ? held : JSON.stringify(held)}`,
+    ([name, member]) => `"${name}":${RAW.has(name) ? member : JSON.stringify(member)}`,
   )
   return `{${written.join(',')}}` as CanonicalJson
 }
@@ -95,16 +95,16 @@ export function buildChangeEvent(
     auth_mode: request.auth_mode,
     action: change.action,
     outcome: 'applied',
-    target: toTarget(request.table, request.key.scope_id, request.key.flag_key),
+    target: formatTarget(request.table, request.key.scope_id, request.key.flag_key),
     before: text(change.before),
     after: text(change.after),
     request_id: request.request_id,
-    approval_ref: request.approval?.approval_ref ?? formatRef(change.after),
+    approval_ref: request.approval?.approval_ref ?? findApprovalRef(change.after),
     phase: context.phase,
   }
 }
 
-const ASKED: Readonly<
+const REQUESTED_ACTIONS: Readonly<
   Record<TableName, Readonly<Record<WriteRequest['action'], RowChange['action']>>>
 > = {
   flag_registry: { put: 'flag.put', delete: 'flag.archive' },
@@ -123,9 +123,9 @@ export function buildRefusalEvent(
     occurred_at,
     actor,
     auth_mode,
-    action: ASKED[table][action],
+    action: REQUESTED_ACTIONS[table][action],
     outcome: 'refused',
-    target: toTarget(table, key.scope_id, key.flag_key),
+    target: formatTarget(table, key.scope_id, key.flag_key),
     before: null,
     after: JSON.stringify({ refused: code }) as CanonicalJson,
     request_id,
@@ -139,7 +139,7 @@ const TARGETS: Readonly<Record<TableName, string>> = {
   user_override: 'user',
 }
 /** Also the record's Kafka key, so that the records of one target keep their order. */
-const toTarget = (table: TableName, scopeId: string | null, flagKey: string): string =>
+const formatTarget = (table: TableName, scopeId: string | null, flagKey: string): string =>
   [TARGETS[table], ...(scopeId === null ? [] : [scopeId]), flagKey].join('/')
 
 /** Whether a change involves values that must not appear in clear. */
@@ -150,5 +150,5 @@ export function isSensitiveChange(change: RowChange, flag: FlagRow | null): bool
 }
 
 /** The approval ref of an override; null without one. */
-const formatRef = (row: AnyRow): string | null =>
+const findApprovalRef = (row: AnyRow): string | null =>
   'approval_ref' in row && row.approval_ref !== undefined ? row.approval_ref : null

@@ -54,7 +54,7 @@ export class ChainWalk {
       return true
     }
     this.found ??= this.findFault(record)
-    if (record !== null && this.belongsHere(record)) this.found = this.movedTo(record)
+    if (record !== null && this.belongsHere(record)) this.found = this.describeMove(record)
     return false
   }
 
@@ -99,7 +99,7 @@ export class ChainWalk {
     return fault('audit_changed', seq, 'does not match its hash')
   }
 
-  private movedTo({ seq: now }: AuditRecord): ChainFault {
+  private describeMove({ seq: now }: AuditRecord): ChainFault {
     const seq = this.reached.seq + 1
     const where = now === seq ? 'further on' : `as ${now}`
     return { code: 'audit_reordered', seq, detail: `record ${seq} stands ${where}` }

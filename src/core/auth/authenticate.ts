@@ -24,14 +24,14 @@ export function authenticateWithoutToken(
 ): AuthResult {
   const outcome = modes(dev_headers === null ? 'no_token' : 'dev_headers', environment)
   if ('refused' in outcome) return outcome
-  const standing = { ...outcome, key_set_stale: false }
+  const grant = { ...outcome, key_set_stale: false }
   if (dev_headers === null || outcome.mode === 'none')
-    return { ...standing, tenant_id: null, user_id: null, scopes: [] }
+    return { ...grant, tenant_id: null, user_id: null, scopes: [] }
   const { tenant_id, user_id, scopes } = dev_headers
   if ([tenant_id, user_id].some((id) => id !== null && !isScopeId(id)))
     return makeAuthRefusal('context_invalid')
   return {
-    ...standing,
+    ...grant,
     tenant_id,
     user_id,
     scopes: scopes.filter((one) => dev_scopes.includes(one)),

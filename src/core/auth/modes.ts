@@ -85,7 +85,7 @@ export interface ModeFault {
 
 /** Every row that breaks a rule of the mode matrix, and every combination without a unique outcome (docs/reference/auth.md). */
 export const findModeFaults = (rows: readonly ModeRow[]): readonly ModeFault[] => [
-  ...placeFaults(rows),
+  ...findPlaceFaults(rows),
   ...rows.flatMap((row, at) =>
     ROW_RULES.filter(([, breaks]) => breaks(row)).map(([code]) => ({
       code,
@@ -95,23 +95,23 @@ export const findModeFaults = (rows: readonly ModeRow[]): readonly ModeFault[] =
   ),
 ]
 
-function placeFaults(rows: readonly ModeRow[]): readonly ModeFault[] {
+function findPlaceFaults(rows: readonly ModeRow[]): readonly ModeFault[] {
   return CONDITIONS.flatMap((condition) =>
     ENVIRONMENTS.flatMap((environment): ModeFault[] => {
-      const held = rows.flatMap((row, at) => (covers(row, condition, environment) ? [at] : []))
-      const [first] = held
+      const matches = rows.flatMap((row, at) => (covers(row, condition, environment) ? [at] : []))
+      const [first] = matches
       const detail = `${condition} in ${environment}`
       if (first === undefined) return [{ code: 'place_empty', row: null, detail }]
-      const said = toText(rows[first] as ModeRow)
-      return held
-        .filter((at) => toText(rows[at] as ModeRow) !== said)
+      const said = formatOutcome(rows[first] as ModeRow)
+      return matches
+        .filter((at) => formatOutcome(rows[at] as ModeRow) !== said)
         .map((at) => ({ code: 'rows_contradict', row: at, detail }))
     }),
   )
 }
 const covers = ({ when }: ModeRow, condition: Condition, environment: Environment): boolean =>
   when.some((one) => one.condition === condition && one.environments.includes(environment))
-const toText = ({ outcome }: ModeRow): string =>
+const formatOutcome = ({ outcome }: ModeRow): string =>
   'refused' in outcome
     ? `${outcome.refused} ${outcome.http}`
     : `${outcome.mode} ${outcome.source} ${[...outcome.warnings].sort().join()}`

@@ -9,16 +9,16 @@ export function serializeDecision(decision: Decision): string {
   return (
     `{"flag_key":${JSON.stringify(flag_key)},"decision":"${verdict}","value":${value ?? 'null'},` +
     `"reason":"${reason}","matched_scope":${JSON.stringify(matched_scope)},` +
-    `"reason_chain":[${chainText(decision.reason_chain)}],` +
+    `"reason_chain":[${serializeChain(decision.reason_chain)}],` +
     `"warnings":${JSON.stringify(warnings)},"meta":${JSON.stringify(meta)}}`
   )
 }
 
-const chainText = (chain: readonly ChainEntry[]): string => chain.map(entryText).join(',')
+const serializeChain = (chain: readonly ChainEntry[]): string => chain.map(serializeEntry).join(',')
 
 // Rules return most entries as one shared object; serializing them anew took half of the time of a decision.
 const texts = new WeakMap<ChainEntry, string>()
-function entryText(entry: ChainEntry): string {
+function serializeEntry(entry: ChainEntry): string {
   const known = texts.get(entry)
   if (known !== undefined) return known
   const text = JSON.stringify(entry)

@@ -32,11 +32,11 @@ export function evaluate(
     if (step.kind === 'ask') return { ask: step.question }
     chain.push(step.entry)
     if (step.kind === 'go') consulted ??= step.consulted
-    else return { decision: seal(facts, chain, { step, consulted }) }
+    else return { decision: buildDecision(facts, chain, { step, consulted }) }
   }
   const step = failSafeAt(8, 'rules_exhausted') as FinalStep
   chain.push(step.entry)
-  return { decision: seal(facts, chain, { step, consulted }) }
+  return { decision: buildDecision(facts, chain, { step, consulted }) }
 }
 
 type FinalStep = Extract<RuleResult, { kind: 'allow' | 'deny' }>
@@ -45,11 +45,15 @@ interface End {
   readonly consulted: ApprovalLookup | undefined
 }
 
-function seal(facts: EvaluationInput, reason_chain: readonly ChainEntry[], end: End): Decision {
+function buildDecision(
+  facts: EvaluationInput,
+  reason_chain: readonly ChainEntry[],
+  end: End,
+): Decision {
   const { principal, request, now, backing_state } = facts
-  const flag = ownFlag(facts)
-  const served = end.step.kind === 'allow' ? end.step.served : withheld(flag, end.step.reason)
-  const asked = consultedBy(end)
+  const flag = findOwnFlag(facts)
+  const served = end.step.kind === 'allow' ? end.step.served : buildDenial(flag, end.step.reason)
+  const lookup = getLookup(end)
   return {
     flag_key: request.flag_key,
     decision: end.step.kind,
@@ -57,14 +61,14 @@ function seal(facts: EvaluationInput, reason_chain: readonly ChainEntry[], end: 
     reason: served.reason,
     matched_scope: served.scope,
     reason_chain,
-    warnings: collectWarnings(principal.warnings, asked),
+    warnings: collectWarnings(principal.warnings, lookup),
     meta: {
       auth_mode: principal.mode,
       auth_source: principal.source,
       tenant_id: principal.tenant_id,
       user_id: principal.user_id,
-      approval_ref: asked.approval_ref,
-      ttl_state: asked.ttl_state,
+      approval_ref: lookup.approval_ref,
+      ttl_state: lookup.ttl_state,
       flag_revision: flag?.revision ?? null,
       override_revision: served.revision,
       evaluated_at: now,
@@ -75,11 +79,11 @@ function seal(facts: EvaluationInput, reason_chain: readonly ChainEntry[], end: 
 }
 
 /** The flag's row; undefined where the store returned none, or one of another flag, which gives no safe value either. */
-const ownFlag = ({ rows, request }: EvaluationInput): FlagRow | undefined =>
+const findOwnFlag = ({ rows, request }: EvaluationInput): FlagRow | undefined =>
   rows.flag?.row?.flag_key === request.flag_key ? rows.flag.row : undefined
 
 /** The outcome of a deny: the safe value, or null where that does not fit the flag's type. */
-function withheld(flag: FlagRow | undefined, reason: Decision['reason']): Outcome {
+function buildDenial(flag: FlagRow | undefined, reason: Decision['reason']): Outcome {
   const fits = flag !== undefined && detectValueType(flag.safe_value) === flag.value_type
   return { value: fits ? flag.safe_value : null, reason, scope: null, revision: null }
 }
@@ -91,12 +95,12 @@ interface Outcome {
 }
 
 const NO_CALLS = { approval_ref: null, ttl_state: null } as const
-const consultedBy = ({ step, consulted }: End): ApprovalLookup | typeof NO_CALLS =>
+const getLookup = ({ step, consulted }: End): ApprovalLookup | typeof NO_CALLS =>
   (step.kind === 'deny' ? step.consulted : undefined) ?? consulted ?? NO_CALLS
 
 // The approval's warning sorts before those of the authenticator, which are sorted.
 const collectWarnings = (
   warnings: readonly Warning[],
-  asked: Pick<ApprovalLookup, 'ttl_state'>,
+  lookup: Pick<ApprovalLookup, 'ttl_state'>,
 ): readonly Warning[] =>
-  asked.ttl_state === 'expiring_soon' ? ['approval_expiring_soon', ...warnings] : warnings
+  lookup.ttl_state === 'expiring_soon' ? ['approval_expiring_soon', ...warnings] : warnings

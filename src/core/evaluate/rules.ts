@@ -18,19 +18,19 @@ import {
  * the fail-safe, applies where one of them cannot decide.
  */
 export const RULES: readonly Rule[] = [
-  registered,
-  killSwitch,
-  authentication,
+  checkRegistered,
+  checkKillSwitch,
+  checkAuthentication,
   evaluateApprovalRule,
-  (facts) => override(facts, 'user'),
-  (facts) => override(facts, 'tenant'),
-  globalDefault,
+  (facts) => applyOverride(facts, 'user'),
+  (facts) => applyOverride(facts, 'tenant'),
+  applyGlobalDefault,
 ]
 
 const REGISTERED = continueWith({ prec: 1, rule: 'registered', outcome: 'pass' })
 const UNKNOWN = denyWith({ prec: 1, rule: 'registered', outcome: 'unknown' }, 'flag_unknown')
 const ARCHIVED = denyWith({ prec: 1, rule: 'registered', outcome: 'archived' }, 'flag_archived')
-function registered({ rows, request }: EvaluationInput): RuleResult {
+function checkRegistered({ rows, request }: EvaluationInput): RuleResult {
   if (rows.flag === null) return UNKNOWN
   if (rows.flag.broken !== undefined) return failSafeAt(1, 'row_broken')
   const { row } = rows.flag
@@ -40,8 +40,8 @@ function registered({ rows, request }: EvaluationInput): RuleResult {
 
 const NOT_KILLED = continueWith({ prec: 2, rule: 'kill_switch', outcome: 'pass' })
 const KILLED = denyWith({ prec: 2, rule: 'kill_switch', outcome: 'killed' }, 'kill_switch')
-function killSwitch(facts: EvaluationInput): RuleResult {
-  return toFlag(facts).state === 'killed' ? KILLED : NOT_KILLED
+function checkKillSwitch(facts: EvaluationInput): RuleResult {
+  return getFlag(facts).state === 'killed' ? KILLED : NOT_KILLED
 }
 
 const AUTHENTICATED = continueWith({ prec: 3, rule: 'authentication', outcome: 'pass' })
@@ -50,8 +50,8 @@ const NOT_VERIFIED = denyWith(
   { prec: 3, rule: 'authentication', outcome: 'not_verified' },
   'auth_not_verified',
 )
-function authentication(facts: EvaluationInput): RuleResult {
-  const { required_auth } = toFlag(facts)
+function checkAuthentication(facts: EvaluationInput): RuleResult {
+  const { required_auth } = getFlag(facts)
   const { mode } = facts.principal
   if (satisfiesRequiredAuth(mode, required_auth)) return AUTHENTICATED
   return mode === 'none' ? MISSING : NOT_VERIFIED
@@ -65,7 +65,7 @@ const ABSENT = {
   user: continueWith({ ...LAYERS.user, outcome: 'absent' }),
   tenant: continueWith({ ...LAYERS.tenant, outcome: 'absent' }),
 }
-function override(facts: EvaluationInput, scope: OverrideScope): RuleResult {
+function applyOverride(facts: EvaluationInput, scope: OverrideScope): RuleResult {
   const { prec, rule } = LAYERS[scope]
   const layer = readOverrideLayer(facts, scope)
   if (layer.outcome === 'absent') return ABSENT[scope]
@@ -80,7 +80,7 @@ function override(facts: EvaluationInput, scope: OverrideScope): RuleResult {
       expires_at: expires_at as Instant,
     })
   }
-  if (value === undefined || detectValueType(value) !== toFlag(facts).value_type) {
+  if (value === undefined || detectValueType(value) !== getFlag(facts).value_type) {
     return failSafeAt(prec, 'value_type_mismatch')
   }
   return allowWith(
@@ -89,8 +89,8 @@ function override(facts: EvaluationInput, scope: OverrideScope): RuleResult {
   )
 }
 
-function globalDefault(facts: EvaluationInput): RuleResult {
-  const { default_value: value, value_type } = toFlag(facts)
+function applyGlobalDefault(facts: EvaluationInput): RuleResult {
+  const { default_value: value, value_type } = getFlag(facts)
   if (detectValueType(value) !== value_type) return failSafeAt(7, 'value_type_mismatch')
   const reason: AllowReason = 'global_default'
   return allowWith(
@@ -100,4 +100,4 @@ function globalDefault(facts: EvaluationInput): RuleResult {
 }
 
 /** Only after rule 1, which guarantees a readable flag row. */
-const toFlag = (facts: EvaluationInput): FlagRow => facts.rows.flag?.row as FlagRow
+const getFlag = (facts: EvaluationInput): FlagRow => facts.rows.flag?.row as FlagRow

@@ -40,18 +40,18 @@ export function evaluateApprovalRule(
   if (principal.mode !== 'verified') return refuse('auth_not_verified')
   if (principal.key_set_stale) return refuse('auth_not_verified', { jwks_stale: true })
 
-  const named = namedApproval(facts)
-  if ('cause' in named) return failSafeAt(4, named.cause)
-  if (named.ref === null) return refuse('approval_missing')
+  const approval = findNamedApproval(facts)
+  if ('cause' in approval) return failSafeAt(4, approval.cause)
+  if (approval.ref === null) return refuse('approval_missing')
   if (answer === undefined) {
     const { tenant_id, user_id } = principal
-    const question = { approval_ref: named.ref, flag_key: request.flag_key, tenant_id, user_id }
+    const question = { approval_ref: approval.ref, flag_key: request.flag_key, tenant_id, user_id }
     return { kind: 'ask', question: question satisfies ApprovalQuery }
   }
 
-  const { ref: approval_ref, named_by } = named
+  const { ref: approval_ref, named_by } = approval
   if (answer.status === 'unreachable') {
-    return denyWith(denied('admin_unreachable', { named_by }), 'admin_unreachable', {
+    return denyWith(buildDenyEntry('admin_unreachable', { named_by }), 'admin_unreachable', {
       approval_ref,
       ttl_state: null,
     })
@@ -59,12 +59,12 @@ export function evaluateApprovalRule(
   const ttl_state = computeTtlState(answer, now)
   const refusal = APPROVAL_REFUSALS[ttl_state]
   const consulted = { approval_ref, ttl_state }
-  if (refusal !== null) return denyWith(denied(refusal, { named_by }), refusal, consulted)
+  if (refusal !== null) return denyWith(buildDenyEntry(refusal, { named_by }), refusal, consulted)
   const outcome = ttl_state === 'expiring_soon' ? ttl_state : 'approved'
   return continueWith({ ...AT, outcome, named_by }, consulted)
 }
 
-const denied = (
+const buildDenyEntry = (
   code: DenyReason,
   detail: { named_by?: NamedBy; jwks_stale?: true } = {},
 ): ChainEntry => ({
@@ -74,7 +74,7 @@ const denied = (
   ...detail,
 })
 const refuse = (code: DenyReason, detail?: { jwks_stale: true }): RuleResult =>
-  denyWith(denied(code, detail), code)
+  denyWith(buildDenyEntry(code, detail), code)
 
 type NamedApproval =
   | { readonly ref: string; readonly named_by: NamedBy }
@@ -85,7 +85,7 @@ type NamedApproval =
  * The approval that the request names, without falling back when it is bad; else the approval of the override that
  * would be served, never of another. An unreadable override engages the fail-safe.
  */
-function namedApproval(facts: EvaluationInput): NamedApproval {
+function findNamedApproval(facts: EvaluationInput): NamedApproval {
   if (facts.request.approval_ref !== null) {
     return { ref: facts.request.approval_ref, named_by: 'request' }
   }

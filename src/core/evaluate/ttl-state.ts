@@ -12,13 +12,13 @@ export function computeTtlState(
   now: Instant,
 ): ApprovalTtlState {
   if (answer.status === 'unknown') return 'unknown'
-  const told = stateAt(answer, now)
-  const { stated = told } = answer
-  return TTL_STATES.indexOf(stated) < TTL_STATES.indexOf(told) ? stated : told
+  const byTimes = computeStateAt(answer, now)
+  const { stated = byTimes } = answer
+  return TTL_STATES.indexOf(stated) < TTL_STATES.indexOf(byTimes) ? stated : byTimes
 }
 
 /** The state by the approval's times and revocation alone. */
-function stateAt(
+function computeStateAt(
   answer: Extract<ApprovalAnswer, { status: 'known' }>,
   now: Instant,
 ): ApprovalTtlState {

@@ -6,7 +6,7 @@ export const EMPTY_CHAIN: ChainHead = { seq: 0, hash: '0'.repeat(64) }
  * Whether entries that are valid one by one form the whole log: in order, without gaps, each linked to its
  * predecessor, and extending the head that is stored beside the log.
  */
-export function judgeChain(entries: readonly EvidenceEntry[], noted: ChainHead): EvidenceLog {
+export function judgeChain(entries: readonly EvidenceEntry[], storedHead: ChainHead): EvidenceLog {
   const places = entries.map(({ record }) => record.seq)
   const odd = places.findIndex((seq, at) => seq !== at + 1)
   if (odd !== -1) {
@@ -20,13 +20,17 @@ export function judgeChain(entries: readonly EvidenceEntry[], noted: ChainHead):
   )
   if (torn !== -1)
     return { status: 'untrusted', code: 'evidence_recomputed', detail: `at record ${torn + 1}` }
-  if (noted.seq > entries.length) {
-    const detail = `${entries.length} of ${noted.seq} records are there`
+  if (storedHead.seq > entries.length) {
+    const detail = `${entries.length} of ${storedHead.seq} records are there`
     return { status: 'untrusted', code: 'evidence_cut', detail }
   }
-  const [then] = [EMPTY_CHAIN.hash, ...entries.map(({ hash }) => hash)].slice(noted.seq)
-  if (then !== noted.hash)
-    return { status: 'untrusted', code: 'evidence_recomputed', detail: `at record ${noted.seq}` }
+  const [then] = [EMPTY_CHAIN.hash, ...entries.map(({ hash }) => hash)].slice(storedHead.seq)
+  if (then !== storedHead.hash)
+    return {
+      status: 'untrusted',
+      code: 'evidence_recomputed',
+      detail: `at record ${storedHead.seq}`,
+    }
   return { status: 'whole', entries, head: getHead(entries) }
 }
 

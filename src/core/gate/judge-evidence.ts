@@ -31,18 +31,20 @@ export function judgeEvidence(item: ChecklistItem, context: EvidenceContext): It
   const own = context.entries.filter(({ record }) => record.item === item.id)
   // The last measurement in the chain counts, whatever its time stamp.
   const entry = own.findLast(({ record }) => record.kind === 'measurement')
-  if (entry === undefined) return verdict(item, null, unmeasured(item, context.unmeasurable))
+  if (entry === undefined)
+    return buildItemResult(item, null, findMissingRecord(item, context.unmeasurable))
   const controls = own.filter(({ record }) => record.control !== null).slice(-1)
   const found = CHECKS.flatMap((check) => check({ item, entry, controls, context }))
   const [first] = found
   const same = found.filter(([state]) => state === first?.[0])
   return {
-    ...verdict(item, entry, same),
-    valid_until: first === undefined || first[0] === 'fail' ? expiry(item, entry, controls) : null,
+    ...buildItemResult(item, entry, same),
+    valid_until:
+      first === undefined || first[0] === 'fail' ? findExpiry(item, entry, controls) : null,
   }
 }
 
-function verdict(
+function buildItemResult(
   { id, group, limits }: ChecklistItem,
   entry: EvidenceEntry | null,
   found: readonly Finding[],
@@ -65,7 +67,7 @@ function verdict(
 }
 
 /** Without a record: pending, or inconclusive where the probe cannot run yet. */
-function unmeasured(
+function findMissingRecord(
   { probe }: ChecklistItem,
   unmeasurable: EvidenceContext['unmeasurable'],
 ): readonly Finding[] {
@@ -82,7 +84,7 @@ interface EvidenceUnderReview {
   readonly controls: readonly EvidenceEntry[]
   readonly context: EvidenceContext
 }
-type Check = (weighed: EvidenceUnderReview) => readonly Finding[]
+type Check = (review: EvidenceUnderReview) => readonly Finding[]
 
 function checkRunner({
   entry: { runner, record },
@@ -153,13 +155,13 @@ function checkAnswer({ entry: { record } }: EvidenceUnderReview): readonly Findi
   return codes.map((code) => [result, code, record.example ?? ''])
 }
 
-function checkControl(weighed: EvidenceUnderReview): readonly Finding[] {
+function checkControl(review: EvidenceUnderReview): readonly Finding[] {
   const {
     item,
     entry: { record },
     controls: [control],
     context,
-  } = weighed
+  } = review
   const inconclusive = (code: string): readonly Finding[] => [
     ['inconclusive', code, item.control.name],
   ]
@@ -169,7 +171,7 @@ function checkControl(weighed: EvidenceUnderReview): readonly Finding[] {
   const outcomes = [control.record.control, ...within]
   if (outcomes.some((one) => one?.outcome !== 'detected'))
     return inconclusive('control_not_detected')
-  if (checkRunner({ ...weighed, entry: control }).length > 0)
+  if (checkRunner({ ...review, entry: control }).length > 0)
     return inconclusive('control_runner_not_named')
   const same = control.record.identity.code === context.expected.code
   const fresh = context.now < addMs(control.record.ended_at, parseDurationMs(max_age))
@@ -203,7 +205,7 @@ function checkLimits({ item, entry: { record } }: EvidenceUnderReview): readonly
 }
 
 /** The earliest time at which the measurement or its control becomes too old. */
-const expiry = (
+const findExpiry = (
   item: ChecklistItem,
   { record }: EvidenceEntry,
   controls: readonly EvidenceEntry[],

@@ -33,7 +33,7 @@ export function judgeGate(input: GateInput): GateJudgement {
     ...waiver_faults,
   ]
   const trusted = log.status === 'whole' && signoff.status !== 'refused'
-  return summed(listSignedItems(items, input), { faults, trusted }, input)
+  return summarizeItems(listSignedItems(items, input), { faults, trusted }, input)
 }
 
 export const getSignedHead = (signoff: SignoffOutcome): ChainHead | null =>
@@ -91,21 +91,21 @@ export const countStates = (items: readonly ItemResult[]): GateJudgement['counts
     STATES.map((state) => [state, items.filter((one) => one.state === state).length]),
   ) as Record<GateItemState, number>
 
-function summed(
+function summarizeItems(
   items: readonly ItemResult[],
   { faults, trusted }: Pick<GateJudgement, 'faults'> & { readonly trusted: boolean },
   { signoff, plan_until, now }: GateInput,
 ): GateJudgement {
-  const held: GateJudgement['exitName'][] = items.map(({ state }) => EXIT_BY_STATE[state])
-  if (!trusted) held.push('untrusted')
+  const exits: GateJudgement['exitName'][] = items.map(({ state }) => EXIT_BY_STATE[state])
+  if (!trusted) exits.push('untrusted')
   // An empty checklist or an unverified sign-off is never a GO.
-  if (items.length === 0 || signoff.status !== 'verified') held.push('not_ready')
+  if (items.length === 0 || signoff.status !== 'verified') exits.push('not_ready')
   const ends = items.flatMap(({ id, valid_until }) =>
     valid_until === null ? [] : [{ id, at: valid_until }],
   )
   const until = findEarliest([plan_until, ...ends.map(({ at }) => at)])
-  if (plan_until === null || until === null || until <= now) held.push('not_ready')
-  const exitName = decideExit('ok', ...held)
+  if (plan_until === null || until === null || until <= now) exits.push('not_ready')
+  const exitName = decideExit('ok', ...exits)
   const verdict = exitName === 'ok' ? 'go' : exitName
   return {
     verdict,

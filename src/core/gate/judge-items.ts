@@ -34,12 +34,14 @@ export interface ItemStates {
 /** The first step of the gate: states by measurements and waivers, before signatures. */
 export function judgeItems(input: ItemsInput): ItemStates {
   const { checklist, now } = input
-  const log = soundLog(input)
-  const waivers = usableWaivers(input)
+  const log = checkLog(input)
+  const waivers = selectWaivers(input)
   const entries = log.status === 'whole' ? log.entries : []
   const items = checklist.items.map((item) => {
     const found =
-      log.status === 'untrusted' ? untrusted(item, log) : judgeEvidence(item, { ...input, entries })
+      log.status === 'untrusted'
+        ? buildUntrustedResult(item, log)
+        : judgeEvidence(item, { ...input, entries })
     return waive(item, found, { now, waivers: waivers.usable })
   })
   return { items, log, waiver_faults: waivers.faults }
@@ -49,7 +51,7 @@ export function judgeItems(input: ItemsInput): ItemStates {
  * Untrusted where the records have gaps, do not end at the head of the log, or do not extend the head that people
  * signed.
  */
-function soundLog({
+function checkLog({
   evidence: log,
   signed_head,
 }: Pick<ItemsInput, 'evidence' | 'signed_head'>): EvidenceLog {
@@ -63,10 +65,13 @@ function soundLog({
       code: 'evidence_cut',
       detail: `${log.entries.length} of ${log.head.seq} records`,
     }
-  return signed_head === null ? log : extending(log, signed_head)
+  return signed_head === null ? log : checkExtension(log, signed_head)
 }
 
-function extending(log: Extract<EvidenceLog, { status: 'whole' }>, head: ChainHead): EvidenceLog {
+function checkExtension(
+  log: Extract<EvidenceLog, { status: 'whole' }>,
+  head: ChainHead,
+): EvidenceLog {
   if (head.seq > log.entries.length)
     return {
       status: 'untrusted',
@@ -82,7 +87,7 @@ function extending(log: Extract<EvidenceLog, { status: 'whole' }>, head: ChainHe
   return log
 }
 
-const untrusted = (
+const buildUntrustedResult = (
   { id, group, limits }: ChecklistItem,
   { code, detail }: { readonly code: string; readonly detail: string },
 ): ItemResult => ({
@@ -98,7 +103,7 @@ const untrusted = (
 })
 
 /** Above the limit of active waivers, none counts; a waiver that breaks a rule never counts. */
-function usableWaivers({ waivers, checklist, policy, now }: ItemsInput): {
+function selectWaivers({ waivers, checklist, policy, now }: ItemsInput): {
   readonly usable: readonly Waiver[]
   readonly faults: GateJudgement['faults']
 } {
@@ -123,8 +128,8 @@ function waive(
   const waiver = waivers.find((one) => one.item === item.id)
   if (waiver === undefined || (found.state !== 'fail' && found.state !== 'inconclusive'))
     return found
-  const miss = findWaiverMismatch(waiver, item, { ...found, now })
-  if (miss !== null) return { ...found, codes: [...found.codes, miss] }
+  const mismatch = findWaiverMismatch(waiver, item, { ...found, now })
+  if (mismatch !== null) return { ...found, codes: [...found.codes, mismatch] }
   const valid_until = findEarliest([waiver.expires_at, found.valid_until])
   return { ...found, state: 'waived', waiver: waiver.id, valid_until }
 }

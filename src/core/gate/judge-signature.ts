@@ -23,14 +23,23 @@ export function judgeSignature(
   { signoff, others, now }: SignatureItemContext,
 ): SignatureResult {
   const role = item.attest_role
-  if (role === null) return half('pending', 'signature_missing', 'the item names no role')
-  if (signoff.status === 'missing') return missing(signoff.roles, role)
+  if (role === null)
+    return buildSignatureResult('pending', 'signature_missing', 'the item names no role')
+  if (signoff.status === 'missing') return judgeMissing(signoff.roles, role)
   if (signoff.status !== 'verified')
-    return half(signoff.status === 'stale' ? 'stale' : 'fail', signoff.code, signoff.detail)
-  return ofRole(item, role, { signoff, others, now })
+    return buildSignatureResult(
+      signoff.status === 'stale' ? 'stale' : 'fail',
+      signoff.code,
+      signoff.detail,
+    )
+  return judgeRole(item, role, { signoff, others, now })
 }
 
-const half = (state: SignatureResult['state'], code: string, detail: string): SignatureResult => ({
+const buildSignatureResult = (
+  state: SignatureResult['state'],
+  code: string,
+  detail: string,
+): SignatureResult => ({
   state,
   codes: [code],
   detail,
@@ -38,25 +47,27 @@ const half = (state: SignatureResult['state'], code: string, detail: string): Si
 })
 
 /** A role that did sign passes here: another role's signature is the one that is missing. */
-const missing = (roles: readonly SignoffRole[], role: SignoffRole): SignatureResult =>
+const judgeMissing = (roles: readonly SignoffRole[], role: SignoffRole): SignatureResult =>
   roles.includes(role)
-    ? half('pending', 'signature_missing', role)
+    ? buildSignatureResult('pending', 'signature_missing', role)
     : { state: 'pass', codes: [], detail: '', valid_until: null }
 
-function ofRole(
+function judgeRole(
   item: ChecklistItem,
   role: SignoffRole,
   { signoff, others, now }: SignatureItemContext & { readonly signoff: VerifiedSignoff },
 ): SignatureResult {
   const signature = signoff.signatures.find((one) => one.role === role)
-  if (signature === undefined) return half('pending', 'signature_missing', role)
+  if (signature === undefined) return buildSignatureResult('pending', 'signature_missing', role)
   const until = addMs(signature.signed_at, parseDurationMs(item.max_age))
   if (now >= until || now >= signoff.valid_until)
-    return half('stale', 'signature_old', `signed at ${signature.signed_at}`)
-  const added = acceptedSince(signoff, others)
-  if (added.length > 0) return half('stale', 'accepted_since_signing', added.join(', '))
-  const unnamed = toName(item, others).filter((one) => !signature.attests.includes(one))
-  if (unnamed.length > 0) return half('pending', 'attestation_missing', unnamed.join(', '))
+    return buildSignatureResult('stale', 'signature_old', `signed at ${signature.signed_at}`)
+  const added = listAcceptedSince(signoff, others)
+  if (added.length > 0)
+    return buildSignatureResult('stale', 'accepted_since_signing', added.join(', '))
+  const unnamed = listRequiredIds(item, others).filter((one) => !signature.attests.includes(one))
+  if (unnamed.length > 0)
+    return buildSignatureResult('pending', 'attestation_missing', unnamed.join(', '))
   return {
     state: 'pass',
     codes: [],
@@ -66,7 +77,7 @@ function ofRole(
 }
 
 /** Items that are accepted now but were not at signing time, or were for another reason. */
-const acceptedSince = (
+const listAcceptedSince = (
   { accepted }: VerifiedSignoff,
   others: readonly ItemResult[],
 ): readonly string[] =>
@@ -77,9 +88,12 @@ const acceptedSince = (
   })
 
 /** The ids that the checklist requires the signer to attest; `waivers` stands for each waiver in use. */
-function toName({ probe }: ChecklistItem, others: readonly ItemResult[]): readonly string[] {
-  const asked: readonly unknown[] = [probe.params['attests'] ?? []].flat()
-  return asked.flatMap((one) =>
+function listRequiredIds(
+  { probe }: ChecklistItem,
+  others: readonly ItemResult[],
+): readonly string[] {
+  const required: readonly unknown[] = [probe.params['attests'] ?? []].flat()
+  return required.flatMap((one) =>
     one === 'waivers' ? others.flatMap(({ waiver }) => waiver ?? []) : [String(one)],
   )
 }

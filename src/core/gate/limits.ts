@@ -6,24 +6,28 @@ type Measured = Readonly<Record<string, Scalar>>
 export const judgeLimits = (limits: readonly Limit[], measured: Measured): ItemResult['measured'] =>
   limits.map((limit) => {
     const value = getValue(measured, limit.measure)
-    return { limit, value, held: value !== null && holds(limit, value, measured) }
+    return { limit, value, held: value !== null && isWithin(limit, value, measured) }
   })
 
 const getValue = (measured: Measured, name: string): Scalar | null =>
   new Map(Object.entries(measured)).get(name) ?? null
 
-function holds({ op, value: bound, or_times }: Limit, value: Scalar, measured: Measured): boolean {
+function isWithin(
+  { op, value: bound, or_times }: Limit,
+  value: Scalar,
+  measured: Measured,
+): boolean {
   if (op === 'equals') return value === bound
   if (typeof value !== 'number' || typeof bound !== 'number' || !Number.isFinite(value))
     return false
-  const looser = or_times === undefined ? bound : scaled(or_times, measured)
+  const looser = or_times === undefined ? bound : computeScaledBound(or_times, measured)
   return op === 'at_most'
     ? value <= Math.max(bound, looser ?? bound)
     : value >= Math.min(bound, looser ?? bound)
 }
 
 /** Undefined where the other value is missing: the bound then stays as strict as written. */
-function scaled(
+function computeScaledBound(
   { factor, measure }: NonNullable<Limit['or_times']>,
   measured: Measured,
 ): number | undefined {

@@ -52,14 +52,14 @@ export function findWaiverFaults<W extends WaiverForm>(
       item === undefined && 'waiver_item_unknown',
       item?.waivable === 'no' && 'waiver_item_unwaivable',
       waivers.findIndex((one) => one.item === waiver.item) !== at && 'waiver_item_repeated',
-      ...spanFaults(waiver, policy),
+      ...findSpanFaults(waiver, policy),
       isSelfApproved(waiver) && 'waiver_self_approved',
     ]
     return codes.filter((code) => code !== false).map((code) => ({ waiver, at, code }))
   })
 }
 
-function spanFaults(
+function findSpanFaults(
   { requested_at, expires_at }: WaiverForm,
   { max_days }: WaiverPolicy,
 ): readonly (WaiverFault | false)[] {
@@ -102,7 +102,7 @@ export function findWaiverMismatch(
   const { covers } = waiver
   if (covers.state !== state) return 'waiver_covers_another_state'
   return covers.state === 'fail'
-    ? missOfFailure(covers, measured)
+    ? findFailureMismatch(covers, measured)
     : codes.every((code) => code === covers.code)
       ? null
       : 'waiver_covers_another_reason'
@@ -122,7 +122,7 @@ export function isApproved({ approvals, requester }: Waiver, waivable: Waivable)
 }
 
 /** Null where at least one limit is broken and each broken one is within a bound of the waiver. */
-function missOfFailure(
+function findFailureMismatch(
   { bounds }: Extract<WaiverCover, { state: 'fail' }>,
   measured: ItemResult['measured'],
 ): WaiverMismatch | null {
@@ -130,10 +130,10 @@ function missOfFailure(
   if (broken.length === 0) return 'waiver_past_bound'
   const within = broken.every(({ limit, value }) => {
     const own = bounds.filter(({ measure }) => measure === limit.measure)
-    return own.length > 0 && own.every((bound) => holds(bound, value))
+    return own.length > 0 && own.every((bound) => isWithinBound(bound, value))
   })
   return within ? null : 'waiver_past_bound'
 }
 
-const holds = ({ op, value: bound }: WaiverBound, value: unknown): boolean =>
+const isWithinBound = ({ op, value: bound }: WaiverBound, value: unknown): boolean =>
   typeof value === 'number' && (op === 'at_most' ? value <= bound : value >= bound)

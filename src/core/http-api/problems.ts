@@ -144,7 +144,7 @@ const MOST_PLACES = 100
 const MAX_POINTER = 1_024
 
 /** The pointer itself, or that of the nearest ancestor whose pointer is within the limit. */
-const near = ({ code, pointer }: Problem): Problem => ({
+const shortenPointer = ({ code, pointer }: Problem): Problem => ({
   code,
   pointer:
     pointer.length <= MAX_POINTER
@@ -165,6 +165,6 @@ export function formatProblem(
     status,
     code,
     request_id,
-    ...(places.length > 0 ? { errors: places.slice(0, MOST_PLACES).map(near) } : {}),
+    ...(places.length > 0 ? { errors: places.slice(0, MOST_PLACES).map(shortenPointer) } : {}),
   })
 }

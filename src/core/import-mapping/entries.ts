@@ -25,7 +25,7 @@ export function listChildren(node: JsonNode): readonly Child[] {
 
 /** Every place below `from` that matches a pattern, in the order of the file; lazily, as there may be many. */
 export function* findEntries(from: MappingEntry, pattern: string): Generator<MappingEntry> {
-  yield* below(from, parsePointer(pattern))
+  yield* walkPattern(from, parsePointer(pattern))
 }
 
 /** The first match; undefined without one. */
@@ -34,7 +34,7 @@ export const findFirstEntry = (from: MappingEntry, pattern: string): MappingEntr
 
 export const createRootEntry = (node: JsonNode): MappingEntry => ({ node, at: '', names: [] })
 
-function* below(
+function* walkPattern(
   entry: MappingEntry,
   [token, ...further]: readonly string[],
 ): Generator<MappingEntry> {
@@ -43,15 +43,15 @@ function* below(
   for (const child of listChildren(entry.node)) {
     if (token !== WILDCARD && token !== String(child.name)) continue
     const here = appendPointer(at, child.name)
-    const name = { node: getName(child), at: here }
-    yield* below(
+    const name = { node: toNameNode(child), at: here }
+    yield* walkPattern(
       { node: child.node, at: here, names: token === WILDCARD ? [...names, name] : names },
       further,
     )
   }
 }
 
-const getName = ({ name }: Child): JsonNode =>
+const toNameNode = ({ name }: Child): JsonNode =>
   typeof name === 'number' ? { lexeme: String(name) } : name
 
 export const WILDCARD = '*'

@@ -57,29 +57,33 @@ class RowMaker {
 
   take(table: TableName, rules: readonly EntryRule[], root: JsonNode): void {
     for (const rule of rules) {
-      const fixed = literalPart(rule.at)
+      const fixed = getLiteralPart(rule.at)
       if (findFirstEntry(createRootEntry(root), fixed) === undefined)
         this.refusals.add([{ code: 'place_missing', pointer: fixed, detail: `rows of ${table}` }])
       for (const entry of findEntries(createRootEntry(root), rule.at))
-        this.entry(table, rule, entry)
+        this.addEntry(table, rule, entry)
     }
   }
 
-  private entry(table: TableName, rule: EntryRule, entry: MappingEntry): void {
+  private addEntry(table: TableName, rule: EntryRule, entry: MappingEntry): void {
     const read = readRow(table, rule, entry)
     const { row, refusals, changes, flagKey } = read
     this.refusals.add(refusals)
     if (table === 'flag_registry' && flagKey !== null)
       this.types.set(flagKey, row !== null && 'value_type' in row ? row.value_type : null)
     if (row === null) return
-    const wrong = [...this.repeated(table, row, read), ...this.misfits(row, read)]
+    const wrong = [...this.findRepeats(table, row, read), ...this.findMisfits(row, read)]
     this.refusals.add(wrong)
     this.changes.add(changes)
     this.rows.push({ table, key: getRowKey(row), line: formatRowLine(table, serializeRow(row)) })
   }
 
   /** Refuses the second of two entries with one row key. */
-  private repeated(table: TableName, row: AnyRow, { refusal }: RowRead): readonly MappingRefusal[] {
+  private findRepeats(
+    table: TableName,
+    row: AnyRow,
+    { refusal }: RowRead,
+  ): readonly MappingRefusal[] {
     const key = `${table} ${formatRowKey(getRowKey(row))}`
     const repeat = refusal('row_repeated', 'flag_key')
     const first = this.seen.get(key)
@@ -89,7 +93,7 @@ class RowMaker {
   }
 
   /** Refuses a row whose flag is unknown, or whose values do not fit the flag's type. */
-  private misfits(row: AnyRow, { refusal }: RowRead): readonly MappingRefusal[] {
+  private findMisfits(row: AnyRow, { refusal }: RowRead): readonly MappingRefusal[] {
     const type = this.types.get(row.flag_key)
     if (type === undefined) return [refusal('flag_unknown', 'flag_key')]
     const values: readonly (readonly [string, CanonicalJson | undefined])[] =
@@ -108,7 +112,7 @@ class RowMaker {
 }
 
 /** The part of a pattern before its first wildcard, which must exist in the document. */
-const literalPart = (at: string): string => {
+const getLiteralPart = (at: string): string => {
   const parts = at.split('/')
   const first = parts.indexOf(WILDCARD)
   return first < 0 ? at : parts.slice(0, first).join('/')

@@ -21,38 +21,40 @@ export interface RowRead {
 
 /** Builds and validates the row of an entry; every pointer leads into the file. */
 export function readRow(table: TableName, { members }: EntryRule, entry: MappingEntry): RowRead {
-  const taken = new Map(
+  const reads = new Map(
     Object.entries(members).map(([name, rule]) => [name, readMember(rule, entry)]),
   )
   const place = (code: MappingRefusal['code'], at: string): MappingRefusal => {
     const name = findMember(at)
-    const stands = taken.get(name)?.at ?? entry.at
+    const stands = reads.get(name)?.at ?? entry.at
     const below = at.slice(appendPointer('', name).length)
     return { code, pointer: `${stands}${below}`, detail: `${name} of ${table}` }
   }
-  const { row, broken = [] } = decodeRow(table, { members: [...taken].flatMap(present) })
-  const faults = [...taken].flatMap(([name, { fault }]) =>
+  const { row, broken = [] } = decodeRow(table, { members: [...reads].flatMap(toMembers) })
+  const faults = [...reads].flatMap(([name, { fault }]) =>
     fault === null ? [] : [place(fault, appendPointer('', name))],
   )
-  const key = taken.get('flag_key')?.node
+  const key = reads.get('flag_key')?.node
   return {
     row: faults.length > 0 ? null : (row ?? null),
     refusals: [
       ...faults,
-      ...broken.filter((one) => isOwn(one, taken)).map((one) => place(one.code, one.pointer)),
+      ...broken.filter((one) => isOwn(one, reads)).map((one) => place(one.code, one.pointer)),
     ],
-    changes: once([...taken].flatMap(toChanges)),
+    changes: withoutRepeats([...reads].flatMap(toChanges)),
     flagKey: typeof key === 'string' ? key : null,
     refusal: (code, member) => place(code, appendPointer('', member)),
   }
 }
 
-const present = ([name, { node, fault }]: readonly [string, MemberRead]): readonly JsonMember[] =>
-  node === undefined || fault !== null ? [] : [[name, node]]
+const toMembers = ([name, { node, fault }]: readonly [
+  string,
+  MemberRead,
+]): readonly JsonMember[] => (node === undefined || fault !== null ? [] : [[name, node]])
 
 /** Whether the fault is new: the survey already reported breaches of I-JSON, and a faulty member is not also missing. */
-function isOwn({ code, pointer: at }: Problem, taken: ReadonlyMap<string, MemberRead>): boolean {
-  return !IN_THE_FILE.has(code) && (taken.get(findMember(at))?.fault ?? null) === null
+function isOwn({ code, pointer: at }: Problem, reads: ReadonlyMap<string, MemberRead>): boolean {
+  return !IN_THE_FILE.has(code) && (reads.get(findMember(at))?.fault ?? null) === null
 }
 const IN_THE_FILE: ReadonlySet<Problem['code']> = new Set([
   'duplicate_member',
@@ -65,7 +67,7 @@ const IN_THE_FILE: ReadonlySet<Problem['code']> = new Set([
 const findMember = (at: string): string => parsePointer(at)[0] as string
 
 /** Two members may read one place. */
-const once = (changes: readonly MappingChange[]): readonly MappingChange[] => [
+const withoutRepeats = (changes: readonly MappingChange[]): readonly MappingChange[] => [
   ...new Map(changes.map((one) => [`${one.code} ${one.becomes} ${one.pointer}`, one])).values(),
 ]
 

@@ -31,7 +31,7 @@ interface Pattern {
 const listPatterns = (mapping: ImportMapping): readonly Pattern[] => [
   ...[mapping.flags, mapping.tenant_overrides, mapping.user_overrides]
     .flat()
-    .flatMap(entryPatterns),
+    .flatMap(listEntryPatterns),
   ...mapping.ignored.map((at): Pattern => ({
     tokens: parsePointer(at),
     keeps: () => true,
@@ -39,7 +39,7 @@ const listPatterns = (mapping: ImportMapping): readonly Pattern[] => [
   })),
 ]
 
-function entryPatterns({ at, members }: EntryRule): readonly Pattern[] {
+function listEntryPatterns({ at, members }: EntryRule): readonly Pattern[] {
   const rules = Object.values(members)
   const way = parsePointer(at)
   const keys = new Set(rules.flatMap((rule) => ('key' in rule ? [rule.key] : [])))
@@ -48,7 +48,7 @@ function entryPatterns({ at, members }: EntryRule): readonly Pattern[] {
     keys.has(way.slice(0, depth + 1).filter((token) => token === WILDCARD).length)
   return [
     { tokens: way, keeps, kind: 'entry' },
-    ...rules.filter(reads).map(({ from }): Pattern => ({
+    ...rules.filter(isReadRule).map(({ from }): Pattern => ({
       tokens: [...way, ...parsePointer(from)],
       keeps,
       kind: 'read',
@@ -57,7 +57,7 @@ function entryPatterns({ at, members }: EntryRule): readonly Pattern[] {
 }
 
 /** `type` detects the type of a value without reading the value. */
-const reads = (rule: MemberRule): rule is Extract<MemberRule, { from: string }> =>
+const isReadRule = (rule: MemberRule): rule is Extract<MemberRule, { from: string }> =>
   'from' in rule && rule.as !== 'type'
 
 interface Place {
@@ -71,7 +71,7 @@ interface Place {
 function visit(place: Place, patterns: readonly Pattern[], found: Survey): void {
   const { node, at, depth } = place
   const ends = patterns.filter((one) => one.tokens.length === depth).map(({ kind }) => kind)
-  if (ends.includes('read')) return strict(node, at, found)
+  if (ends.includes('read')) return checkStrictly(node, at, found)
   const spared = place.spared || ends.includes('ignored')
   const further = patterns.filter((one) => one.tokens.length > depth)
   // An entry may have no readable members: its names are its content.
@@ -87,13 +87,13 @@ const isContainer = (node: JsonNode): boolean => Array.isArray(node) || isNamed(
 
 function visitBelow(place: Place, patterns: readonly Pattern[], found: Survey): void {
   const { node, at, depth, spared } = place
-  const named = isNamed(node)
-  if (named) visitNames(node, at, found)
+  const isObjectNode = isNamed(node)
+  if (isObjectNode) visitNames(node, at, found)
   for (const child of listChildren(node)) {
     const further = patterns.filter(({ tokens: way }) => matches(way[depth], String(child.name)))
     const here = appendPointer(at, child.name)
-    const kept = spared || further.length === 0 || further.some(({ keeps }) => keeps(depth))
-    if (named && !kept) refuse('name_unmapped', here, found)
+    const isKept = spared || further.length === 0 || further.some(({ keeps }) => keeps(depth))
+    if (isObjectNode && !isKept) refuse('name_unmapped', here, found)
     visit({ node: child.node, at: here, depth: depth + 1, spared }, further, found)
   }
 }
@@ -117,11 +117,11 @@ function visitNames({ members }: JsonObject, at: string, found: Survey): void {
     const here = appendPointer(at, name)
     if (seen.has(name)) refuse('duplicate_member', here, found)
     seen.add(name)
-    strict(name, here, found)
+    checkStrictly(name, here, found)
   }
 }
 
-function strict(node: JsonNode, at: string, { refusals }: Survey): void {
+function checkStrictly(node: JsonNode, at: string, { refusals }: Survey): void {
   refusals.add(
     findJsonProblems(node, { at, origin: 'submitted' }).map((one) => ({ ...one, detail: '' })),
   )

@@ -34,69 +34,72 @@ export function readMember(rule: MemberRule, entry: MappingEntry): MemberRead {
       fault: null,
       untouched: false,
     }
-  const found = 'key' in rule ? named(rule.key, entry) : standing(rule.from, entry)
-  const whole = STEPS.reduce((taken, step) => (goesOn(taken) ? step(taken, rule) : taken), found)
+  const found = 'key' in rule ? readName(rule.key, entry) : readPlace(rule.from, entry)
+  const whole = STEPS.reduce(
+    (current, step) => (canContinue(current) ? step(current, rule) : current),
+    found,
+  )
   const spare = 'from' in rule ? rule.default : undefined
   return whole.node === undefined && spare !== undefined ? withDefault(whole, spare) : whole
 }
 
-const begun = (at: string, node: JsonNode | undefined): MemberRead => ({
+const startRead = (at: string, node: JsonNode | undefined): MemberRead => ({
   at,
   node,
   changes: [],
   fault: null,
   untouched: true,
 })
-const named = (key: number, { at, names }: MappingEntry): MemberRead =>
-  begun(names[key - 1]?.at ?? at, names[key - 1]?.node)
-const standing = (from: string, entry: MappingEntry): MemberRead =>
-  begun(`${entry.at}${from}`, findFirstEntry(entry, from)?.node)
+const readName = (key: number, { at, names }: MappingEntry): MemberRead =>
+  startRead(names[key - 1]?.at ?? at, names[key - 1]?.node)
+const readPlace = (from: string, entry: MappingEntry): MemberRead =>
+  startRead(`${entry.at}${from}`, findFirstEntry(entry, from)?.node)
 
-const goesOn = ({ node, fault }: MemberRead): boolean => node !== undefined && fault === null
+const canContinue = ({ node, fault }: MemberRead): boolean => node !== undefined && fault === null
 
-type Step = (taken: MemberRead, steps: ConversionSteps) => MemberRead
-const STEPS: readonly Step[] = [mapped, converted, prefixed]
+type Step = (current: MemberRead, steps: ConversionSteps) => MemberRead
+const STEPS: readonly Step[] = [applyMap, applyConversion, applyPrefix]
 
-function mapped(taken: MemberRead, { map = [] }: ConversionSteps): MemberRead {
-  const form = canonicalize(taken.node as JsonNode)
+function applyMap(current: MemberRead, { map = [] }: ConversionSteps): MemberRead {
+  const form = canonicalize(current.node as JsonNode)
   const row = form.ok ? map.find(({ was }) => canonicalizeValue(was) === form.text) : undefined
-  if (row === undefined) return taken
+  if (row === undefined) return current
   return row.becomes === undefined
-    ? changed(taken, 'left_out', undefined)
-    : changed(taken, 'mapped', valueToNode(row.becomes))
+    ? recordChange(current, 'left_out', undefined)
+    : recordChange(current, 'mapped', valueToNode(row.becomes))
 }
 
-function converted(taken: MemberRead, { as }: ConversionSteps): MemberRead {
-  if (as === undefined) return taken
-  const text = convert(as, taken.node as JsonNode)
+function applyConversion(current: MemberRead, { as }: ConversionSteps): MemberRead {
+  if (as === undefined) return current
+  const text = convert(as, current.node as JsonNode)
   return text === undefined
-    ? { ...taken, fault: 'time_not_convertible' }
+    ? { ...current, fault: 'time_not_convertible' }
     : as === 'type'
-      ? { ...taken, node: text, untouched: false }
-      : changed(taken, 'time_converted', text)
+      ? { ...current, node: text, untouched: false }
+      : recordChange(current, 'time_converted', text)
 }
 
 /** A value that is not a text stays unchanged, and validation of the row refuses it. */
-function prefixed(taken: MemberRead, { prefix = '' }: ConversionSteps): MemberRead {
-  return typeof taken.node === 'string'
-    ? changed(taken, 'prefixed', `${prefix}${taken.node}`)
-    : taken
+function applyPrefix(current: MemberRead, { prefix = '' }: ConversionSteps): MemberRead {
+  return typeof current.node === 'string'
+    ? recordChange(current, 'prefixed', `${prefix}${current.node}`)
+    : current
 }
 
-function withDefault(taken: MemberRead, spare: unknown): MemberRead {
-  return changed(taken, 'default_taken', valueToNode(spare))
+function withDefault(current: MemberRead, spare: unknown): MemberRead {
+  return recordChange(current, 'default_taken', valueToNode(spare))
 }
 
 /** Records no change where the text stays the same. */
-function changed(
-  taken: MemberRead,
+function recordChange(
+  current: MemberRead,
   code: MappingChangeCode,
   node: JsonNode | undefined,
 ): MemberRead {
-  const [was, becomes] = [toText(taken.node), toText(node)]
-  if (was === becomes) return taken
-  const change = { code, pointer: taken.at, was, becomes }
-  return { ...taken, node, changes: [...taken.changes, change], untouched: false }
+  const [was, becomes] = [toText(current.node), toText(node)]
+  if (was === becomes) return current
+  const change = { code, pointer: current.at, was, becomes }
+  return { ...current, node, changes: [...current.changes, change], untouched: false }
 }
 const toText = (node: JsonNode | undefined): string | null =>
   node === undefined ? null : serializeNode(node)

@@ -10,17 +10,18 @@ export function isCanonicalText(text: string): boolean {
   // JSON.stringify writes these unchanged, but rows refuse them: U+0000, lone surrogates, exponents.
   if (text.includes('\\u') || /[0-9]e[+-]/.test(text)) return false
   try {
-    return written(JSON.parse(text), 0) === text
+    return writeCanonical(JSON.parse(text), 0) === text
   } catch {
     return false // Malformed or too deep: the lossless parser reports which.
   }
 }
 
-function written(value: unknown, depth: number): string {
+function writeCanonical(value: unknown, depth: number): string {
   if (typeof value !== 'object' || value === null) return JSON.stringify(value)
   if (depth >= MAX_DEPTH) throw new RangeError('too deep')
-  if (Array.isArray(value)) return `[${value.map((one) => written(one, depth + 1)).join(',')}]`
+  if (Array.isArray(value))
+    return `[${value.map((one) => writeCanonical(one, depth + 1)).join(',')}]`
   const names = Object.keys(value).sort()
-  const held = value as Readonly<Record<string, unknown>>
-  return `{${names.map((name) => `${JSON.stringify(name)}:${written(held[name], depth + 1)}`).join(',')}}`
+  const members = value as Readonly<Record<string, unknown>>
+  return `{${names.map((name) => `${JSON.stringify(name)}:${writeCanonical(members[name], depth + 1)}`).join(',')}}`
 }

@@ -40,16 +40,16 @@ function inspect(node: JsonNode, place: JsonPlace, found: Problem[]): void {
   if (typeof node === 'string') return inspectString(node, place.at, found)
   if (typeof node !== 'object' || node === null) return
   if (isJsonArray(node))
-    return node.forEach((item, index) => inspect(item, below(place, index), found))
+    return node.forEach((item, index) => inspect(item, toChildPlace(place, index), found))
   if (isJsonObject(node)) return inspectObject(node, place, found)
-  if (!numberHolds(node.lexeme, place.origin))
+  if (!isAllowedNumber(node.lexeme, place.origin))
     found.push(makeProblem('number_not_canonical', place.at))
 }
 
 function inspectObject(node: JsonObject, place: JsonPlace, found: Problem[]): void {
   const seen = new Set<string>()
   for (const [name, value] of node.members) {
-    const here = below(place, name)
+    const here = toChildPlace(place, name)
     if (seen.has(name)) found.push(makeProblem('duplicate_member', here.at))
     seen.add(name)
     inspectString(name, here.at, found)
@@ -57,12 +57,12 @@ function inspectObject(node: JsonObject, place: JsonPlace, found: Problem[]): vo
   }
 }
 
-const below = ({ at, origin }: JsonPlace, token: string | number): JsonPlace => ({
+const toChildPlace = ({ at, origin }: JsonPlace, token: string | number): JsonPlace => ({
   at: appendPointer(at, token),
   origin,
 })
 
-function numberHolds(lexeme: string, origin: TextOrigin): boolean {
+function isAllowedNumber(lexeme: string, origin: TextOrigin): boolean {
   const form = canonicalizeNumber(lexeme)
   return origin === 'stored' ? form === lexeme : form !== undefined
 }

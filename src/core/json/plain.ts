@@ -6,8 +6,8 @@ export function nodeToValue(node: JsonNode): unknown {
   if (isJsonNumber(node)) return Number(node.lexeme)
   if (isJsonArray(node)) return node.map(nodeToValue)
   const plain: Record<string, unknown> = {}
-  for (const [name, held] of node.members) {
-    const value = nodeToValue(held)
+  for (const [name, member] of node.members) {
+    const value = nodeToValue(member)
     if (name !== '__proto__') plain[name] = value
     // Assigning it would set the prototype and lose the member.
     else
@@ -26,7 +26,7 @@ export function valueToNode(value: unknown): JsonNode {
   if (typeof value === 'number') return { lexeme: String(value) }
   if (typeof value !== 'object' || value === null) return value as null | boolean | string
   if (Array.isArray(value)) return value.map(valueToNode)
-  return { members: Object.entries(value).map(([name, held]) => [name, valueToNode(held)]) }
+  return { members: Object.entries(value).map(([name, member]) => [name, valueToNode(member)]) }
 }
 
 /**
@@ -38,7 +38,7 @@ export function canonicalizeValue(value: unknown): string {
   if (typeof value !== 'object' || value === null) return JSON.stringify(value)
   if (Array.isArray(value)) return `[${value.map(canonicalizeValue).join(',')}]`
   const members = Object.entries(value)
-    .filter(([, held]) => held !== undefined)
+    .filter(([, member]) => member !== undefined)
     .sort(([a], [b]) => (a < b ? -1 : 1))
-  return `{${members.map(([name, held]) => `${JSON.stringify(name)}:${canonicalizeValue(held)}`).join(',')}}`
+  return `{${members.map(([name, member]) => `${JSON.stringify(name)}:${canonicalizeValue(member)}`).join(',')}}`
 }

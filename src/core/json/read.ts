@@ -36,10 +36,10 @@ export const isJsonArray = (node: JsonNode): node is readonly JsonNode[] => Arra
 export function parseLosslessJson(text: string): JsonRead {
   const reader = new Reader(text)
   try {
-    return { ok: true, node: reader.document() }
+    return { ok: true, node: reader.readDocument() }
   } catch (error) {
     if (!(error instanceof ReadFault)) throw error
-    return { ok: false, code: error.code, ...position(text, error.offset) }
+    return { ok: false, code: error.code, ...findPosition(text, error.offset) }
   }
 }
 
@@ -80,21 +80,21 @@ class Reader {
     this.text = text
   }
 
-  document(): JsonNode {
-    this.space()
+  readDocument(): JsonNode {
+    this.skipSpace()
     if (this.at === this.text.length) throw new ReadFault('json_empty', this.at)
-    const node = this.value(0)
-    this.space()
+    const node = this.readValue(0)
+    this.skipSpace()
     if (this.at < this.text.length) this.fail()
     return node
   }
 
-  private value(depth: number): JsonNode {
+  private readValue(depth: number): JsonNode {
     if (depth > MAX_DEPTH) throw new ReadFault('json_too_deep', this.at)
     const first = this.text.charAt(this.at)
-    if (first === '{') return this.object(depth)
-    if (first === '[') return this.array(depth)
-    if (first === '"') return this.string()
+    if (first === '{') return this.readObject(depth)
+    if (first === '[') return this.readArray(depth)
+    if (first === '"') return this.readString()
     const literal = LITERALS[first]
     if (literal === undefined) return { lexeme: this.match(NUMBER, 1) }
     if (!this.text.startsWith(literal[0], this.at)) this.fail()
@@ -102,53 +102,53 @@ class Reader {
     return literal[1]
   }
 
-  private object(depth: number): JsonObject {
+  private readObject(depth: number): JsonObject {
     const members: JsonMember[] = []
     this.at += 1
-    this.space()
-    if (this.taken('}')) return { members }
+    this.skipSpace()
+    if (this.consume('}')) return { members }
     do {
-      this.space()
+      this.skipSpace()
       if (this.text.charAt(this.at) !== '"') this.fail()
-      const name = this.string()
-      this.space()
-      if (!this.taken(':')) this.fail()
-      this.space()
-      members.push([name, this.value(depth + 1)])
-      this.space()
-    } while (this.taken(','))
-    if (!this.taken('}')) this.fail()
+      const name = this.readString()
+      this.skipSpace()
+      if (!this.consume(':')) this.fail()
+      this.skipSpace()
+      members.push([name, this.readValue(depth + 1)])
+      this.skipSpace()
+    } while (this.consume(','))
+    if (!this.consume('}')) this.fail()
     return { members }
   }
 
-  private array(depth: number): readonly JsonNode[] {
+  private readArray(depth: number): readonly JsonNode[] {
     const items: JsonNode[] = []
     this.at += 1
-    this.space()
-    if (this.taken(']')) return items
+    this.skipSpace()
+    if (this.consume(']')) return items
     do {
-      this.space()
-      items.push(this.value(depth + 1))
-      this.space()
-    } while (this.taken(','))
-    if (!this.taken(']')) this.fail()
+      this.skipSpace()
+      items.push(this.readValue(depth + 1))
+      this.skipSpace()
+    } while (this.consume(','))
+    if (!this.consume(']')) this.fail()
     return items
   }
 
-  private string(): string {
+  private readString(): string {
     this.at += 1
     let out = this.match(PLAIN, 0)
-    while (!this.taken('"')) {
-      if (!this.taken('\\')) this.fail()
-      out += this.escape() + this.match(PLAIN, 0)
+    while (!this.consume('"')) {
+      if (!this.consume('\\')) this.fail()
+      out += this.readEscape() + this.match(PLAIN, 0)
     }
     return out
   }
 
-  private escape(): string {
-    const reply = this.text.charAt(this.at)
+  private readEscape(): string {
+    const letter = this.text.charAt(this.at)
     this.at += 1
-    if (reply !== 'u') return ESCAPES[reply] ?? this.fail()
+    if (letter !== 'u') return ESCAPES[letter] ?? this.fail()
     const digits = this.text.slice(this.at, this.at + 4)
     if (!/^[0-9a-fA-F]{4}$/.test(digits)) this.fail()
     this.at += 4
@@ -163,13 +163,13 @@ class Reader {
     return found
   }
 
-  private taken(character: string): boolean {
+  private consume(character: string): boolean {
     if (this.text.charAt(this.at) !== character) return false
     this.at += 1
     return true
   }
 
-  private space(): void {
+  private skipSpace(): void {
     for (;;) {
       const code = this.text.charCodeAt(this.at)
       if (code !== 0x20 && code !== 0x0a && code !== 0x0d && code !== 0x09) return
@@ -182,7 +182,7 @@ class Reader {
   }
 }
 
-function position(text: string, offset: number): { line: number; column: number } {
+function findPosition(text: string, offset: number): { line: number; column: number } {
   const before = text.slice(0, offset)
   const line = before.split('\n').length
   return { line, column: offset - before.lastIndexOf('\n') }

@@ -47,7 +47,7 @@ export interface TableContract {
 
 /** The contract in catalogue form. @param roles the roles of the server; grants to other roles are left out */
 export function buildCatalogue(contract: SchemaContract, roles: ReadonlySet<string>): Catalogue {
-  const lines: [string, string][] = [...grantLines('schema', contract.schema.grants, roles)]
+  const lines: [string, string][] = [...buildGrantLines('schema', contract.schema.grants, roles)]
   for (const [name, { type, checks }] of Object.entries(contract.domains)) {
     lines.push([`domain ${name}`, type])
     for (const [check, definition] of Object.entries(checks))
@@ -57,11 +57,11 @@ export function buildCatalogue(contract: SchemaContract, roles: ReadonlySet<stri
     lines.push([`function ${name}`, source_sha256])
   }
   for (const [name, table] of Object.entries(contract.tables))
-    lines.push(...tableLines(name, table, roles))
+    lines.push(...buildTableLines(name, table, roles))
   return new Map(lines)
 }
 
-function tableLines(
+function buildTableLines(
   name: string,
   table: TableContract,
   roles: ReadonlySet<string>,
@@ -72,14 +72,14 @@ function tableLines(
       formatColumn(type, nullable, value ?? null),
     ],
   )
-  const named = (['constraints', 'indexes', 'triggers'] as const).flatMap((kind) =>
+  const objects = (['constraints', 'indexes', 'triggers'] as const).flatMap((kind) =>
     Object.entries(table[kind]).map(([object, definition]): [string, string] => [
       `table ${name}, ${SINGULAR[kind]} ${object}`,
       definition,
     ]),
   )
-  const grants = grantLines(`table ${name}`, table.grants, roles)
-  return [[`table ${name}`, 'table'], ...columns, ...named, ...grants]
+  const grants = buildGrantLines(`table ${name}`, table.grants, roles)
+  return [[`table ${name}`, 'table'], ...columns, ...objects, ...grants]
 }
 
 const SINGULAR = { constraints: 'constraint', indexes: 'index', triggers: 'trigger' } as const
@@ -89,7 +89,7 @@ export const formatColumn = (type: string, nullable: boolean, value: string | nu
     ' ',
   )
 
-const grantLines = (
+const buildGrantLines = (
   object: string,
   grants: Grants,
   roles: ReadonlySet<string>,

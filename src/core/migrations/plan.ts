@@ -31,7 +31,7 @@ export function planUp(
   available: readonly Migration[],
   to: number | null,
 ): MigrationPlan {
-  const refusal = findHistoryFault(applied, available) ?? versionFault(available, to)
+  const refusal = findHistoryFault(applied, available) ?? findVersionFault(available, to)
   if (refusal !== null) return { ok: false, refusal }
   const done = new Set(applied.map(({ version }) => version))
   return {
@@ -47,7 +47,7 @@ export function planDown(
   to: number | null,
 ): MigrationPlan {
   const refusal =
-    findHistoryFault(applied, available) ?? (to === 0 ? null : versionFault(available, to))
+    findHistoryFault(applied, available) ?? (to === 0 ? null : findVersionFault(available, to))
   if (refusal !== null) return { ok: false, refusal }
   const done = new Set(applied.map(({ version }) => version))
   const newestFirst = available.filter(({ version }) => done.has(version)).toReversed()
@@ -71,7 +71,7 @@ export function findHistoryFault(
   return null
 }
 
-const versionFault = (
+const findVersionFault = (
   available: readonly Migration[],
   to: number | null,
 ): MigrationRefusal | null =>

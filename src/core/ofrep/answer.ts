@@ -24,11 +24,17 @@ export function toOfrepAnswer(decision: Decision): OfrepAnswer {
   if (value === null) return { failure: 'row_broken' }
   const reason = matched_scope === null ? 'DISABLED' : REASONS[matched_scope]
   const head = JSON.stringify({ key: flag_key, reason }).slice(0, -1)
-  return { text: `${head},"value":${value},"metadata":${metadataText(decision)}}` }
+  return { text: `${head},"value":${value},"metadata":${serializeMetadata(decision)}}` }
 }
 
 /** Flat and without nulls: clients drop members that are not a boolean, string or number. */
-function metadataText({ reason, matched_scope, reason_chain, warnings, meta }: Decision): string {
+function serializeMetadata({
+  reason,
+  matched_scope,
+  reason_chain,
+  warnings,
+  meta,
+}: Decision): string {
   return JSON.stringify({
     reason,
     matched_scope: matched_scope ?? undefined,

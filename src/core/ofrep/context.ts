@@ -26,14 +26,14 @@ const ATTRIBUTES: { readonly [K in keyof OfrepContext]: Attribute } = {
  */
 export function parseOfrepRequest(body: string): OfrepRequest {
   const read = parseLosslessJson(body)
-  if (!read.ok) return refused(read.code, '')
+  if (!read.ok) return refuseRequest(read.code, '')
   const context = findMember(toObject(read.node), 'context', '')
   if (context.problem !== undefined) return { ok: false, problem: context.problem }
-  if (context.node === undefined) return refused('member_missing', '/context')
+  if (context.node === undefined) return refuseRequest('member_missing', '/context')
   const members = toObject(context.node)
-  if (members === null) return refused('type_wrong', '/context')
+  if (members === null) return refuseRequest('type_wrong', '/context')
   const found = Object.entries(ATTRIBUTES).map(
-    ([name, attribute]) => [name, toText(members, attribute)] as const,
+    ([name, attribute]) => [name, readAttribute(members, attribute)] as const,
   )
   const wrong = found.find(([, { problem: one }]) => one !== undefined)?.[1].problem
   if (wrong !== undefined) return { ok: false, problem: wrong }
@@ -45,7 +45,7 @@ export function parseOfrepRequest(body: string): OfrepRequest {
   }
 }
 
-const refused = (code: Problem['code'], at: string): OfrepRequest => ({
+const refuseRequest = (code: Problem['code'], at: string): OfrepRequest => ({
   ok: false,
   problem: makeProblem(code, at),
 })
@@ -64,7 +64,7 @@ function findMember(object: JsonObject | null, name: string, below: string): Mem
   return first === undefined ? {} : { node: first[1] }
 }
 
-function toText(
+function readAttribute(
   context: JsonObject,
   [name, holds]: Attribute,
 ): { readonly text?: string; readonly problem?: Problem } {

@@ -67,11 +67,11 @@ interface ApprovalShape extends Omit<Approval, 'not_before' | 'expires_at'> {
 /** Every cell: 360 combinations of the dimensions, times the boundaries of each TTL state and `required_auth`. */
 export function buildCells(now: Instant): readonly Cell[] {
   const cells: Cell[] = []
-  for (const covers of everyCover()) cells.push(...buildCellsFor(covers, now, cells.length))
+  for (const covers of listCovers()) cells.push(...buildCellsFor(covers, now, cells.length))
   return cells
 }
 
-const everyCover = (): readonly (VectorCoverage & { readonly ttl_state: ApprovalTtlState })[] =>
+const listCovers = (): readonly (VectorCoverage & { readonly ttl_state: ApprovalTtlState })[] =>
   AUTH_MODES.flatMap((auth_mode) =>
     OVERRIDE_SCOPES.flatMap((scope) =>
       SENSITIVE_PATHS.flatMap((sensitive_path) =>
@@ -114,12 +114,12 @@ function buildCell(
   const { starts = -DAY, ends = 30 * DAY, ...rest } = shape
   const base = { approval_ref: REF, flag_key, tenant_id: TENANT, user_id: USER, revoked: false }
   const approval = { ...base, ...rest, not_before: at(starts), expires_at: at(ends) }
-  const named = path === 'SP-2' || path === 'SP-5' || path === 'SP-1'
+  const isNamed = path === 'SP-2' || path === 'SP-5' || path === 'SP-1'
   const request = {
     flag_key,
-    tenant_id: askedId(auth_mode, TENANT),
-    user_id: askedId(auth_mode, USER),
-    approval_ref: named ? REF : null,
+    tenant_id: toRequestedId(auth_mode, TENANT),
+    user_id: toRequestedId(auth_mode, USER),
+    approval_ref: isNamed ? REF : null,
     request_id: `req-${flag_key}`,
   }
   return {
@@ -129,7 +129,7 @@ function buildCell(
     given: {
       now,
       environment: auth_mode === 'verified' || auth_mode === 'none' ? 'prod' : 'dev+H',
-      state: toState({ flag_key, required_auth, scope, path, now }),
+      state: buildState({ flag_key, required_auth, scope, path, now }),
       approvals: [approval],
       admin: path === 'SP-5' ? 'unreachable' : 'reachable',
     },
@@ -139,7 +139,7 @@ function buildCell(
 }
 
 /** Mode `none` names its tenant and user in the request; the other modes have them in the credential. */
-const askedId = (mode: AuthMode, id: string): string | null => (mode === 'none' ? id : null)
+const toRequestedId = (mode: AuthMode, id: string): string | null => (mode === 'none' ? id : null)
 
 interface Rows {
   readonly flag_key: string
@@ -153,11 +153,11 @@ interface Rows {
  * Rows at the edge of their expiry: the served override expires in one millisecond, a more specific one expires now.
  * Scope `global` has no override, except for SP-3 the expired one that names the approval.
  */
-function toState({ flag_key, required_auth, scope, path, now }: Rows): RowsByTable {
+function buildState({ flag_key, required_auth, scope, path, now }: Rows): RowsByTable {
   const expired = now
   const live = instantFromMs(instantToMs(now) + 1)
   const ref = path === 'SP-3' ? { approval_ref: REF } : {}
-  const made = {
+  const authorship = {
     created_by: 'ops.cells',
     updated_by: 'ops.cells',
     created_at: now,
@@ -170,7 +170,7 @@ function toState({ flag_key, required_auth, scope, path, now }: Rows): RowsByTab
     value: json('user'),
     expires_at,
     revision: 2,
-    ...made,
+    ...authorship,
     ...more,
   })
   const tenant = (expires_at: Instant, more: object = {}): TenantOverrideRow => ({
@@ -179,7 +179,7 @@ function toState({ flag_key, required_auth, scope, path, now }: Rows): RowsByTab
     value: json('tenant'),
     expires_at,
     revision: 3,
-    ...made,
+    ...authorship,
     ...more,
   })
   const overrides: Readonly<Record<Scope, Pick<RowsByTable, 'tenant_override' | 'user_override'>>> =

@@ -49,14 +49,14 @@ function walk(left: Maybe, right: Maybe, place: Place): number {
     if (isJsonArray(left) && isJsonArray(right)) return walkArray(left, right, place)
     if (isJsonObject(left) && isJsonObject(right)) return walkObject(left, right, place)
   }
-  if (!sameLeaf(left, right))
-    place.differences.push({ pointer: pointerTo(place.path), left, right })
+  if (!isSameLeaf(left, right))
+    place.differences.push({ pointer: formatPath(place.path), left, right })
   return 1
 }
 
-const pointerTo = (path: Path | null): string =>
-  path === null ? '' : appendPointer(pointerTo(path.parent), path.token)
-const step = ({ path, differences }: Place, token: string | number): Place => ({
+const formatPath = (path: Path | null): string =>
+  path === null ? '' : appendPointer(formatPath(path.parent), path.token)
+const toChildPlace = ({ path, differences }: Place, token: string | number): Place => ({
   path: { parent: path, token },
   differences,
 })
@@ -64,25 +64,25 @@ const step = ({ path, differences }: Place, token: string | number): Place => ({
 function walkArray(left: readonly JsonNode[], right: readonly JsonNode[], place: Place): number {
   let fields = left.length + right.length === 0 ? 1 : 0
   for (let index = 0; index < Math.max(left.length, right.length); index += 1) {
-    fields += walk(left[index], right[index], step(place, index))
+    fields += walk(left[index], right[index], toChildPlace(place, index))
   }
   return fields
 }
 
 function walkObject(left: JsonObject, right: JsonObject, place: Place): number {
   let fields = left.members.length + right.members.length === 0 ? 1 : 0
-  for (const [name, a, b] of pairs(left.members, right.members))
-    fields += walk(a, b, step(place, name))
+  for (const [name, a, b] of pairMembers(left.members, right.members))
+    fields += walk(a, b, toChildPlace(place, name))
   return fields
 }
 
 type Pair = readonly [name: string, left: Maybe, right: Maybe]
 /** The members of both sides paired by name; repeated members by their order. */
-function pairs(left: readonly JsonMember[], right: readonly JsonMember[]): readonly Pair[] {
+function pairMembers(left: readonly JsonMember[], right: readonly JsonMember[]): readonly Pair[] {
   const aligned =
     left.length === right.length && left.every(([name], at) => right[at]?.[0] === name)
   if (aligned) return left.map(([name, value], at): Pair => [name, value, right[at]?.[1]])
-  const [ours, theirs] = [byName(left), byName(right)]
+  const [ours, theirs] = [groupByName(left), groupByName(right)]
   return [...new Set([...ours.keys(), ...theirs.keys()])].flatMap((name) => {
     const [a, b] = [ours.get(name) ?? [], theirs.get(name) ?? []]
     return Array.from({ length: Math.max(a.length, b.length) }, (_, at): Pair => [
@@ -93,12 +93,12 @@ function pairs(left: readonly JsonMember[], right: readonly JsonMember[]): reado
   })
 }
 
-function byName(members: readonly JsonMember[]): ReadonlyMap<string, readonly JsonNode[]> {
+function groupByName(members: readonly JsonMember[]): ReadonlyMap<string, readonly JsonNode[]> {
   const found = new Map<string, JsonNode[]>()
   for (const [name, value] of members) {
-    const held = found.get(name)
-    if (held === undefined) found.set(name, [value])
-    else held.push(value)
+    const values = found.get(name)
+    if (values === undefined) found.set(name, [value])
+    else values.push(value)
   }
   return found
 }
@@ -106,7 +106,7 @@ function byName(members: readonly JsonMember[]): ReadonlyMap<string, readonly Js
 const isTree = (node: Maybe): node is JsonObject | readonly JsonNode[] =>
   typeof node === 'object' && node !== null && !isJsonNumber(node)
 
-function sameLeaf(left: Maybe, right: Maybe): boolean {
+function isSameLeaf(left: Maybe, right: Maybe): boolean {
   if (isTree(left) || isTree(right)) return false
   if (typeof left === 'object' && left !== null) {
     return typeof right === 'object' && right !== null && left.lexeme === right.lexeme

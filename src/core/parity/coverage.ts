@@ -44,12 +44,12 @@ export function deriveCoverage(
   author: VectorCaller,
   request: VectorQuestion,
 ): VectorCoverage {
-  const overrides = toOverrides(given, author, request)
+  const overrides = findOverrides(given, author, request)
   return {
     auth_mode: author.auth_mode,
-    scope: getScope(overrides, given),
-    sensitive_path: getPath(given, request, overrides),
-    ttl_state: computeTtl({ given, author, request, overrides }),
+    scope: deriveScope(overrides, given),
+    sensitive_path: derivePath(given, request, overrides),
+    ttl_state: deriveTtlState({ given, author, request, overrides }),
   }
 }
 
@@ -58,20 +58,22 @@ interface Overrides {
   readonly tenant: AnyOverrideRow | undefined
 }
 
-function toOverrides(
+function findOverrides(
   { state }: VectorInput,
   author: VectorCaller,
   { flag_key }: VectorQuestion,
 ): Overrides {
-  const ours = (row: AnyOverrideRow): boolean =>
+  const isRelevant = (row: AnyOverrideRow): boolean =>
     row.flag_key === flag_key && row.deleted_at === undefined
   return {
-    user: state.user_override.find((row) => ours(row) && row.user_id === author.user_id),
-    tenant: state.tenant_override.find((row) => ours(row) && row.tenant_id === author.tenant_id),
+    user: state.user_override.find((row) => isRelevant(row) && row.user_id === author.user_id),
+    tenant: state.tenant_override.find(
+      (row) => isRelevant(row) && row.tenant_id === author.tenant_id,
+    ),
   }
 }
 
-function getScope({ user, tenant }: Overrides, { now }: VectorInput): Scope {
+function deriveScope({ user, tenant }: Overrides, { now }: VectorInput): Scope {
   const served = (row: AnyOverrideRow | undefined): boolean =>
     row !== undefined && (row.expires_at === undefined || now < row.expires_at)
   if (served(user)) return 'user'
@@ -79,14 +81,18 @@ function getScope({ user, tenant }: Overrides, { now }: VectorInput): Scope {
 }
 
 /** The first path that applies in this order: SP-1, SP-5, SP-2, SP-3, SP-4. */
-function getPath(given: VectorInput, request: VectorQuestion, overrides: Overrides): SensitivePath {
+function derivePath(
+  given: VectorInput,
+  request: VectorQuestion,
+  overrides: Overrides,
+): SensitivePath {
   const flag = given.state.flag_registry.find(({ flag_key }) => flag_key === request.flag_key)
   if (flag?.sensitive !== true) return 'SP-1'
   if (request.approval_ref !== null) return given.admin === 'unreachable' ? 'SP-5' : 'SP-2'
-  return refOnOverride(overrides) === undefined ? 'SP-4' : 'SP-3'
+  return findOverrideRef(overrides) === undefined ? 'SP-4' : 'SP-3'
 }
 
-const refOnOverride = ({ user, tenant }: Overrides): string | undefined =>
+const findOverrideRef = ({ user, tenant }: Overrides): string | undefined =>
   user?.approval_ref ?? tenant?.approval_ref
 
 interface CoverageInput {
@@ -100,22 +106,27 @@ interface CoverageInput {
  * The TTL state of the named approval, else of the first that Admin holds; null without one. Deliberately independent
  * of the rule in `evaluate`: a wrong rule must then show as a divergence of vectors, not as a refused matrix.
  */
-function computeTtl({ given, author, request, overrides }: CoverageInput): ApprovalTtlState | null {
+function deriveTtlState({
+  given,
+  author,
+  request,
+  overrides,
+}: CoverageInput): ApprovalTtlState | null {
   const { approvals } = given
-  const ref = request.approval_ref ?? refOnOverride(overrides) ?? approvals[0]?.approval_ref
+  const ref = request.approval_ref ?? findOverrideRef(overrides) ?? approvals[0]?.approval_ref
   if (ref === undefined) return null
-  const held = approvals.find(
+  const approval = approvals.find(
     ({ approval_ref, flag_key, tenant_id, user_id }) =>
       approval_ref === ref &&
       flag_key === request.flag_key &&
       tenant_id === author.tenant_id &&
       user_id === author.user_id,
   )
-  return held === undefined ? 'unknown' : toState(held, instantToMs(given.now))
+  return approval === undefined ? 'unknown' : deriveApprovalState(approval, instantToMs(given.now))
 }
 
 const DAY_MS = 86_400_000
-function toState(approval: Approval, now: number): ApprovalTtlState {
+function deriveApprovalState(approval: Approval, now: number): ApprovalTtlState {
   const left = instantToMs(approval.expires_at) - now
   if (approval.revoked) return 'revoked'
   if (instantToMs(approval.not_before) > now) return 'not_yet_valid'

@@ -13,15 +13,15 @@ export function readBacking(
 ): BackingKind | null {
   const read = parseLosslessJson(text)
   const envelope = read.ok ? read.node : null
-  const meta = member(envelope, 'meta')
-  const backing = member(meta, 'backing_state')
+  const meta = findMember(envelope, 'meta')
+  const backing = findMember(meta, 'backing_state')
   // A cache on the way could return another request's answer, to both sides alike.
   const about =
-    member(envelope, 'flag_key') === flag_key && member(meta, 'request_id') === request_id
+    findMember(envelope, 'flag_key') === flag_key && findMember(meta, 'request_id') === request_id
   return about && (backing === 'file' || backing === 'db') ? backing : null
 }
 
-const member = (node: JsonNode | undefined, name: string): JsonNode | undefined =>
+const findMember = (node: JsonNode | undefined, name: string): JsonNode | undefined =>
   node != null && typeof node === 'object' && isJsonObject(node)
     ? node.members.find(([held]) => held === name)?.[1]
     : undefined

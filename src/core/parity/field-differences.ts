@@ -21,24 +21,24 @@ export function classifyDifferences(
   right: JsonNode,
   differences: readonly Difference[],
 ): readonly FieldDifference[] {
-  const told = new Map<string, FieldDifference>()
+  const byPointer = new Map<string, FieldDifference>()
   for (const difference of differences) {
-    const whole = getWhole(left, right, difference.pointer)
+    const whole = findWhole(left, right, difference.pointer)
     const one = whole ?? { ...difference, representation: classifyRepresentation(difference) }
-    told.set(one.pointer, told.get(one.pointer) ?? one)
+    byPointer.set(one.pointer, byPointer.get(one.pointer) ?? one)
   }
-  return [...told.values()]
+  return [...byPointer.values()]
 }
 
 /** The list or object around a difference, where the whole explains it. */
-function getWhole(left: JsonNode, right: JsonNode, whole: string): FieldDifference | null {
+function findWhole(left: JsonNode, right: JsonNode, whole: string): FieldDifference | null {
   const steps = parsePointer(whole)
   for (let length = 1; length < steps.length; length += 1) {
-    const [a, b] = [at(left, steps.slice(0, length)), at(right, steps.slice(0, length))]
+    const [a, b] = [findNode(left, steps.slice(0, length)), findNode(right, steps.slice(0, length))]
     if (a === undefined || b === undefined) return null
-    const representation = sameElements(a, b)
+    const representation = hasSameElements(a, b)
       ? 'list_order'
-      : repeatsHere(a) !== repeatsHere(b)
+      : hasRepeatedName(a) !== hasRepeatedName(b)
         ? 'duplicate_member_lost'
         : null
     if (representation !== null)
@@ -52,7 +52,7 @@ function getWhole(left: JsonNode, right: JsonNode, whole: string): FieldDifferen
   return null
 }
 
-function at(node: JsonNode, path: readonly string[]): JsonNode | undefined {
+function findNode(node: JsonNode, path: readonly string[]): JsonNode | undefined {
   let here: JsonNode | undefined = node
   for (const step of path) {
     if (here === undefined || here === null || typeof here !== 'object' || isJsonNumber(here))
@@ -64,13 +64,13 @@ function at(node: JsonNode, path: readonly string[]): JsonNode | undefined {
   return here
 }
 
-const repeatsHere = (node: JsonNode): boolean =>
+const hasRepeatedName = (node: JsonNode): boolean =>
   typeof node === 'object' &&
   node !== null &&
   isJsonObject(node) &&
   new Set(node.members.map(([name]) => name)).size < node.members.length
 
-function sameElements(a: JsonNode, b: JsonNode): boolean {
+function hasSameElements(a: JsonNode, b: JsonNode): boolean {
   if (a === null || b === null || !isList(a) || !isList(b) || a.length !== b.length) return false
   const sorted = (list: readonly JsonNode[]): string =>
     JSON.stringify(list.map(serializeNode).toSorted())

@@ -51,10 +51,10 @@ export interface VectorVerdict {
  */
 export function judgeVector(
   expected: JsonObject | null,
-  asked: VectorAnswers,
+  answers: VectorAnswers,
   comparing: ComparisonRules,
 ): VectorVerdict {
-  const unanswered = silent(asked)
+  const unanswered = findUnanswered(answers)
   if (unanswered.length > 0) {
     return {
       status: 'unanswered',
@@ -65,7 +65,7 @@ export function judgeVector(
       fields: NO_FIELDS,
     }
   }
-  const [b, c] = [toParty(asked.baseline), toParty(asked.candidate)]
+  const [b, c] = [toParty(answers.baseline), toParty(answers.candidate)]
   const between = (
     sides: Exclude<ComparedPair, 'control'>,
     left: ComparedParty,
@@ -88,8 +88,8 @@ export function judgeVector(
         ]),
   ]
   const noise = [
-    ...computeNoise('baseline', asked.baseline, comparing),
-    ...computeNoise('candidate', asked.candidate, comparing),
+    ...computeNoise('baseline', answers.baseline, comparing),
+    ...computeNoise('candidate', answers.candidate, comparing),
   ]
   const divergences = compared.flatMap((one) => one.divergences.filter(isBlocker))
   const chains = compared.flatMap(({ sides, chain }) =>
@@ -109,9 +109,9 @@ function countFields(judgements: readonly ComparisonResult[]): VectorVerdict['fi
   return { compared, differing: of('blocker'), expected: of('expected'), allowed: of('allowed') }
 }
 
-function silent(asked: VectorAnswers): VectorVerdict['unanswered'] {
+function findUnanswered(answers: VectorAnswers): VectorVerdict['unanswered'] {
   return (['baseline', 'candidate'] as const).flatMap((side) => {
-    const { answer, again } = asked[side]
+    const { answer, again } = answers[side]
     const quiet = [answer, again].find((one) => one.status === 'unanswered')
     return quiet?.status === 'unanswered' ? [{ side, code: quiet.code }] : []
   })

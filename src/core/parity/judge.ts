@@ -77,8 +77,8 @@ export function compareParties(
   })
   // Two refusals have no envelope, so no field must differ.
   const exempt = alike || (isRefusal(left.node) && isRefusal(right.node))
-  const missed = exempt ? [] : unchanged(left, right, terms)
-  const chain = differences.length === 0 ? null : chainSplit(left.node, right.node)
+  const missed = exempt ? [] : findUnchanged(left, right, terms)
+  const chain = differences.length === 0 ? null : findChainSplit(left.node, right.node)
   return { divergences: [...classed, ...missed], fields, chain }
 }
 
@@ -104,7 +104,7 @@ function classify(rule: ParityRule, alike: boolean): DivergenceClass {
 }
 
 /** The MUST_DIFFER fields that are equal on sides of different kinds. */
-function unchanged(
+function findUnchanged(
   left: ComparedParty,
   right: ComparedParty,
   { rules, sides }: ComparisonTerms,
@@ -114,14 +114,14 @@ function unchanged(
     .map(({ pointer, rule }) => ({
       pointer,
       rule,
-      left: textAt(left.node, pointer),
-      right: textAt(right.node, pointer),
+      left: findText(left.node, pointer),
+      right: findText(right.node, pointer),
     }))
     .filter((field) => field.left === field.right)
     .map((field) => ({ sides, class: 'blocker', ...field }))
 }
 
-function chainSplit(left: JsonNode, right: JsonNode): ChainSplit | null {
+function findChainSplit(left: JsonNode, right: JsonNode): ChainSplit | null {
   const [ours, theirs] = [getChain(left), getChain(right)]
   for (let step = 0; step < Math.max(ours.length, theirs.length); step += 1) {
     const [a, b] = [ours[step], theirs[step]]
@@ -133,14 +133,14 @@ function chainSplit(left: JsonNode, right: JsonNode): ChainSplit | null {
 }
 
 function getChain(node: JsonNode): readonly JsonNode[] {
-  const chain = nodeAt(node, '/reason_chain')
+  const chain = findNode(node, '/reason_chain')
   return Array.isArray(chain) ? chain : []
 }
 
-const isRefusal = (node: JsonNode): boolean => nodeAt(node, '/refused') !== undefined
+const isRefusal = (node: JsonNode): boolean => findNode(node, '/refused') !== undefined
 
 /** The node at a pointer that passes only through objects. */
-function nodeAt(node: JsonNode, pointer: string): JsonNode | undefined {
+function findNode(node: JsonNode, pointer: string): JsonNode | undefined {
   let here: JsonNode | undefined = node
   for (const token of parsePointer(pointer)) {
     const tree: JsonNode | undefined = here
@@ -151,6 +151,6 @@ function nodeAt(node: JsonNode, pointer: string): JsonNode | undefined {
 const isTree = (node: JsonNode | undefined): node is JsonObject =>
   node !== undefined && node !== null && isJsonObject(node)
 
-const textAt = (node: JsonNode, pointer: string): string | null => toText(nodeAt(node, pointer))
+const findText = (node: JsonNode, pointer: string): string | null => toText(findNode(node, pointer))
 const toText = (node: JsonNode | undefined): string | null =>
   node === undefined ? null : serializeNode(node)

@@ -30,7 +30,7 @@ export class WrittenRows {
   }
 
   state(): RowsByTable {
-    const held = TABLE_NAMES.map((table) => [table, [...this.rows[table].values()]])
-    return Object.fromEntries(held) as unknown as RowsByTable
+    const entries = TABLE_NAMES.map((table) => [table, [...this.rows[table].values()]])
+    return Object.fromEntries(entries) as unknown as RowsByTable
   }
 }

@@ -10,14 +10,14 @@ import { type Scene, SCENE_TIME, type SceneWrite } from './scene.ts'
 export function buildWriteRequest(
   { table, key, action, body, expected, approval }: SceneWrite,
   given: Scene['given'],
-  standing: AnyRow | null,
+  existing: AnyRow | null,
 ): WriteRequest {
   return {
     table,
     key,
     action,
     body: body === null ? null : toNode(body),
-    expected: expected === null ? null : REVISIONS[expected](standing),
+    expected: expected === null ? null : REVISIONS[expected](existing),
     actor: 'fuzz',
     auth_mode: 'verified',
     request_id: 'fuzz',
@@ -25,25 +25,28 @@ export function buildWriteRequest(
     approval:
       approval === null
         ? null
-        : { approval_ref: approval.approval_ref, answer: adminSays(approval, given, key.flag_key) },
+        : {
+            approval_ref: approval.approval_ref,
+            answer: answerAsAdmin(approval, given, key.flag_key),
+          },
   }
 }
 
 /** The expected revision: `stale` is the previous one, and for a tombstone the tombstone's own. */
 const REVISIONS: Readonly<
-  Record<NonNullable<SceneWrite['expected']>, (standing: AnyRow | null) => number | 'absent'>
+  Record<NonNullable<SceneWrite['expected']>, (existing: AnyRow | null) => number | 'absent'>
 > = {
   absent: () => 'absent',
-  right: (standing) => liveRevision(standing) ?? 'absent',
-  stale: (standing) => {
-    const live = liveRevision(standing)
-    return live === null ? (standing?.revision ?? 1) : live - 1
+  right: (existing) => getLiveRevision(existing) ?? 'absent',
+  stale: (existing) => {
+    const live = getLiveRevision(existing)
+    return live === null ? (existing?.revision ?? 1) : live - 1
   },
 }
-const liveRevision = (row: AnyRow | null): number | null =>
+const getLiveRevision = (row: AnyRow | null): number | null =>
   row === null || 'deleted_at' in row ? null : row.revision
 
-function adminSays(
+function answerAsAdmin(
   { approval_ref, tenant_id, user_id }: NonNullable<SceneWrite['approval']>,
   { admin, approvals }: Scene['given'],
   flag_key: string,
@@ -63,18 +66,18 @@ export function outcomeToNode(outcome: WriteOutcome): JsonNode {
   if ('failed' in outcome) return { members: [['failed', outcome.failed]] }
   return outcome.ok
     ? { members: [['row', toNode(serializeRow(outcome.row))]] }
-    : { members: [['problems', outcome.problems.map(problemNode)]] }
+    : { members: [['problems', outcome.problems.map(problemToNode)]] }
 }
 
 /** Converts a stored row to JSON; null without a row. */
 export function storedToNode(stored: RowOrBroken<AnyRow> | null): JsonNode {
   if (stored === null) return null
   return stored.row === undefined
-    ? { members: [['broken', stored.broken.map(problemNode)]] }
+    ? { members: [['broken', stored.broken.map(problemToNode)]] }
     : toNode(serializeRow(stored.row))
 }
 
-const problemNode = ({ code, pointer }: Problem): JsonNode => ({
+const problemToNode = ({ code, pointer }: Problem): JsonNode => ({
   members: [
     ['code', code],
     ['pointer', pointer],

@@ -28,10 +28,10 @@ export function parseTarget(
 ): ParsedTarget {
   if (!text.startsWith('env:')) return parse(text, false)
   const name = text.slice('env:'.length)
-  const held = Object.hasOwn(env, name) ? env[name] : undefined
-  return held === undefined || held === ''
+  const setting = Object.hasOwn(env, name) ? env[name] : undefined
+  return setting === undefined || setting === ''
     ? { ok: false, refusal: 'variable_unset' }
-    : parse(held, true)
+    : parse(setting, true)
 }
 
 function parse(text: string, secret: boolean): ParsedTarget {
@@ -64,9 +64,8 @@ const URL_PARTS =
 
 function parseUrl(url: string, secret: boolean): ParsedTarget {
   const parts = URL_PARTS.exec(url)
-  const options = parts === null || !canBeUsed(parts) ? null : optionNames(parts[4] ?? '')
-  if (!secret && holdsPassword(url, options ?? []))
-    return { ok: false, refusal: 'secret_in_option' }
+  const options = parts === null || !isUsable(parts) ? null : parseOptionNames(parts[4] ?? '')
+  if (!secret && hasPassword(url, options ?? [])) return { ok: false, refusal: 'secret_in_option' }
   if (parts === null || options === null) return { ok: false, refusal: 'target_url_malformed' }
   const [, , authority = '', database = ''] = parts
   // Without the credentials and the query, which may hold the path of a socket.
@@ -74,11 +73,11 @@ function parseUrl(url: string, secret: boolean): ParsedTarget {
 }
 
 /** Also for a URL that cannot be parsed: a ':' with an '@' after it, or an option whose name contains "password". */
-const holdsPassword = (url: string, options: readonly string[]): boolean =>
+const hasPassword = (url: string, options: readonly string[]): boolean =>
   /:[^:]*@/.test(url.slice(url.indexOf('//'))) || options.some((name) => /password/i.test(name))
 
 /** Whether ports are in range and the driver can decode the escapes. */
-function canBeUsed([whole, , authority = '']: RegExpExecArray): boolean {
+function isUsable([whole, , authority = '']: RegExpExecArray): boolean {
   const ports = authority.match(/:\d+(?=,|$)/g) ?? []
   return (
     ports.every((port) => Number(port.slice(1)) <= 65_535) && !/%(?![0-9a-fA-F]{2})/.test(whole)
@@ -86,7 +85,7 @@ function canBeUsed([whole, , authority = '']: RegExpExecArray): boolean {
 }
 
 /** The names in a query, decoded as the driver does; null where an escape is malformed. */
-function optionNames(query: string): readonly string[] | null {
+function parseOptionNames(query: string): readonly string[] | null {
   try {
     return query.split('&').map((pair) => decodeURIComponent(pair.split('=', 1)[0] as string))
   } catch {
@@ -110,8 +109,8 @@ export function isLoopback(spec: TargetSpec): boolean {
   if (spec.kind === 'http') return LOOPBACK.test(spec.origin.replace(/^\w+:\/\//, ''))
   if (spec.kind !== 'postgres') return true
   const [, , authority = '', , query = ''] = URL_PARTS.exec(spec.url) ?? []
-  const named = [...new URLSearchParams(query)].filter(([name]) => name === 'host')
-  const hosts = named.length > 0 ? named.map(([, host]) => host) : authority.split(',')
+  const hostOptions = [...new URLSearchParams(query)].filter(([name]) => name === 'host')
+  const hosts = hostOptions.length > 0 ? hostOptions.map(([, host]) => host) : authority.split(',')
   return hosts.flatMap((one) => one.split(',')).every((host) => LOOPBACK.test(host))
 }
 const LOOPBACK = /^(\/.*|(localhost|127(\.\d{1,3}){3}|\[::1\]|::1)(:\d+)?)$/

@@ -63,12 +63,12 @@ interface Place {
 
 function visit(node: JsonNode, place: Place, hits: HazardHit[]): void {
   const { at, depth } = place
-  if (typeof node === 'string') return void hits.push(...hitsAt(at, textHazards(node), node))
+  if (typeof node === 'string') return void hits.push(...toHits(at, findTextHazards(node), node))
   if (typeof node !== 'object' || node === null) return
   if (isJsonNumber(node))
-    return void hits.push(...hitsAt(at, numberHazards(node.lexeme), node.lexeme))
+    return void hits.push(...toHits(at, findNumberHazards(node.lexeme), node.lexeme))
   // Reported once, at the first level beyond the limit; deeper values are still checked.
-  if (depth === MAX_DEPTH) hits.push(...hitsAt(at, ['too_deep'], `${depth + 1} levels`))
+  if (depth === MAX_DEPTH) hits.push(...toHits(at, ['too_deep'], `${depth + 1} levels`))
   if (isJsonArray(node))
     return node.forEach((one, index) =>
       visit(one, { at: appendPointer(at, index), depth: depth + 1 }, hits),
@@ -82,10 +82,10 @@ function visitObject({ members }: JsonObject, { at, depth }: Place, hits: Hazard
   for (const [name, value] of members) {
     const here = appendPointer(at, name)
     const alike = folded.get(fold(name))
-    hits.push(...hitsAt(here, nameHazards(name), name))
-    if (seen.has(name)) hits.push(...hitsAt(here, ['duplicate_member'], name))
+    hits.push(...toHits(here, findNameHazards(name), name))
+    if (seen.has(name)) hits.push(...toHits(here, ['duplicate_member'], name))
     else if (alike !== undefined)
-      hits.push(...hitsAt(here, ['names_alike'], `${alike} and ${name}`))
+      hits.push(...toHits(here, ['names_alike'], `${alike} and ${name}`))
     seen.add(name)
     folded.set(fold(name), name)
     visit(value, { at: here, depth: depth + 1 }, hits)
@@ -93,7 +93,7 @@ function visitObject({ members }: JsonObject, { at, depth }: Place, hits: Hazard
 }
 
 /** The hits at one place. @param text the value as written */
-function hitsAt(at: string, codes: readonly HazardCode[], text: string): readonly HazardHit[] {
+function toHits(at: string, codes: readonly HazardCode[], text: string): readonly HazardHit[] {
   const shown = text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}...` : text
   return codes.map((code) => ({ code, pointer: at, shown }))
 }
@@ -101,15 +101,15 @@ function hitsAt(at: string, codes: readonly HazardCode[], text: string): readonl
 const fold = (name: string): string => name.normalize('NFC').trim().toLowerCase()
 
 type Rule<T> = readonly [HazardCode, (value: T) => boolean]
-const holding = <T>(rules: readonly Rule<T>[], value: T): readonly HazardCode[] =>
+const findMatching = <T>(rules: readonly Rule<T>[], value: T): readonly HazardCode[] =>
   rules.filter(([, holds]) => holds(value)).map(([code]) => code)
 
 const CHARACTERS: readonly Rule<string>[] = [
   ['nul_character', (text) => text.includes('\u0000')],
   ['lone_surrogate', (text) => /\p{Surrogate}/u.test(text)],
 ]
-const nameHazards = (name: string): readonly HazardCode[] =>
-  holding(
+const findNameHazards = (name: string): readonly HazardCode[] =>
+  findMatching(
     [
       ...CHARACTERS,
       ['proto_member', (text) => text === '__proto__'],
@@ -119,7 +119,7 @@ const nameHazards = (name: string): readonly HazardCode[] =>
   )
 
 /** At most one hazard: the first that applies. */
-const numberHazards = (lexeme: string): readonly HazardCode[] =>
+const findNumberHazards = (lexeme: string): readonly HazardCode[] =>
   NUMBERS.filter(([, holds]) => holds(lexeme))
     .slice(0, 1)
     .map(([code]) => code)
@@ -137,9 +137,9 @@ const NUMBERS: readonly Rule<string>[] = [
 
 /** RFC 3339, or a text so close to it that a database would read it as a time. */
 const TIME = /^(\d{4,6})-\d\d-\d\d[T ](\d\d):\d\d:(\d\d)(\.\d+)?(Z|[+-]\d\d(?::?\d\d)?)?$/i
-const textHazards = (text: string): readonly HazardCode[] => {
+const findTextHazards = (text: string): readonly HazardCode[] => {
   const time = TIME.exec(text)
-  return [...holding(CHARACTERS, text), ...(time === null ? [] : holding(TIMES, time))]
+  return [...findMatching(CHARACTERS, text), ...(time === null ? [] : findMatching(TIMES, time))]
 }
 const TIMES: readonly Rule<RegExpExecArray>[] = [
   ['time_out_of_range', ([, year = '']) => year.length > 4 || year === '0000'],

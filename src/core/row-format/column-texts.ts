@@ -26,7 +26,7 @@ export function parseImportRow(table: TableName, line: string): ImportRead {
   const plain = parsePlainRow(table, line)
   if (plain !== null) {
     const { members, revision } = plain
-    const texts = NAMES[table].map((name) => unquoted(name, members[name]))
+    const texts = NAMES[table].map((name) => unquote(name, members[name]))
     return {
       ok: true,
       row: { texts, revision: Number(revision), values: [members['value'] ?? null] },
@@ -36,20 +36,20 @@ export function parseImportRow(table: TableName, line: string): ImportRead {
   if (read === null) return { ok: false, problems: [{ code: 'form_wrong', pointer: '' }] }
   const { row, broken } = decodeRow(table, read.node, 'stored')
   return broken === undefined
-    ? { ok: true, row: rowTexts(table, row) }
+    ? { ok: true, row: toImportRow(table, row) }
     : { ok: false, problems: broken }
 }
 
 /** The content of a plain text needs no unescaping. */
-function unquoted(name: string, text: string | undefined): string | null {
+function unquote(name: string, text: string | undefined): string | null {
   if (text === undefined) return null
   return name !== 'value' && text.startsWith('"') ? text.slice(1, -1) : text
 }
 
-function rowTexts(table: TableName, row: AnyRow): ImportRow {
-  const held = row as unknown as Readonly<Record<string, string | number | boolean | undefined>>
+function toImportRow(table: TableName, row: AnyRow): ImportRow {
+  const members = row as unknown as Readonly<Record<string, string | number | boolean | undefined>>
   const texts = NAMES[table].map((name) => {
-    const member = held[name]
+    const member = members[name]
     return member === undefined ? null : String(member)
   })
   const values = 'value_type' in row ? [row.default_value, row.safe_value] : [row.value ?? null]

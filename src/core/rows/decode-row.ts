@@ -98,12 +98,12 @@ export const ROW_MEMBERS: { readonly [T in TableName]: Readonly<Record<string, M
   user_override: { user_id: must(text(isScopeId)), ...OVERRIDE },
 }
 
-const getRequired = (table: TableName): readonly string[] =>
+const listRequired = (table: TableName): readonly string[] =>
   Object.entries(ROW_MEMBERS[table]).flatMap(([name, { required }]) => (required ? [name] : []))
 const REQUIRED: Readonly<Record<TableName, readonly string[]>> = {
-  flag_registry: getRequired('flag_registry'),
-  tenant_override: getRequired('tenant_override'),
-  user_override: getRequired('user_override'),
+  flag_registry: listRequired('flag_registry'),
+  tenant_override: listRequired('tenant_override'),
+  user_override: listRequired('user_override'),
 }
 
 /**
@@ -125,7 +125,7 @@ export function decodeRow<T extends TableName>(
   const missing = REQUIRED[table]
     .filter((name) => !(name in row.members))
     .map((name) => makeProblem('member_missing', appendPointer('', name)))
-  const tombstone = table === 'flag_registry' ? [] : tombstoneProblems(row.members)
+  const tombstone = table === 'flag_registry' ? [] : findTombstoneProblems(row.members)
   const broken = [...row.broken, ...missing, ...tombstone]
   return broken.length > 0 ? { broken } : { row: row.members as unknown as RowOf[T] }
 }
@@ -180,7 +180,7 @@ export function measureDepth(node: JsonNode): number {
 }
 
 /** A live override has a value; a tombstone has no value, ref, note or expiry. */
-function tombstoneProblems(row: Readonly<Record<string, unknown>>): readonly Problem[] {
+function findTombstoneProblems(row: Readonly<Record<string, unknown>>): readonly Problem[] {
   if (!('deleted_at' in row)) return 'value' in row ? [] : [makeProblem('member_missing', '/value')]
   return ['value', 'approval_ref', 'note', 'expires_at']
     .filter((name) => name in row)

@@ -54,13 +54,13 @@ const BODY: Readonly<Record<TableName, readonly string[]>> = {
 }
 
 /** Decides one write. Both backings call it, so that they accept and refuse alike. */
-export function planWrite(request: WriteRequest, standing: ExistingRows): WritePlan {
-  const { row, flag } = standing
+export function planWrite(request: WriteRequest, existing: ExistingRows): WritePlan {
+  const { row, flag } = existing
   const problems = findRequestProblems(request)
   if (problems.length > 0) return { ok: false, problems }
   if (row?.broken !== undefined || flag?.broken !== undefined) return refuse('row_broken')
   const rows = { before: row?.row ?? null, known: flag?.row ?? null }
-  return planSound(request, { ...rows, hasOverrides: standing.has_overrides })
+  return planSound(request, { ...rows, hasOverrides: existing.has_overrides })
 }
 
 interface ValidatedWrite {
@@ -73,14 +73,14 @@ function planSound(
   request: WriteRequest,
   { before, known, hasOverrides }: ValidatedWrite,
 ): WritePlan {
-  if (!meetsExpectation(request.expected, live(before))) return refuse('revision_conflict')
+  if (!meetsExpectation(request.expected, findLive(before))) return refuse('revision_conflict')
   if (request.action === 'delete') return planDelete(request, before)
   return request.table === 'flag_registry'
     ? planFlagPut(request, known, hasOverrides)
     : planOverridePut(request, known, before as AnyOverrideRow | null)
 }
 
-const live = (row: AnyRow | null): AnyRow | null =>
+const findLive = (row: AnyRow | null): AnyRow | null =>
   row !== null && 'deleted_at' in row && row.deleted_at !== undefined ? null : row
 
 function meetsExpectation(expected: WriteRequest['expected'], row: AnyRow | null): boolean {
@@ -91,17 +91,17 @@ function meetsExpectation(expected: WriteRequest['expected'], row: AnyRow | null
 
 function planDelete(request: WriteRequest, before: AnyRow | null): WritePlan {
   const { actor, occurred_at } = request
-  const standing = live(before)
-  if (standing === null)
+  const existing = findLive(before)
+  if (existing === null)
     return refuse(request.table === 'flag_registry' ? 'flag_unknown' : 'override_unknown')
-  const revision = revisionAfter(standing)
+  const revision = computeNextRevision(existing)
   if (revision > MAX_REVISION) return refuse('form_wrong', '/revision')
-  if ('state' in standing) {
-    if (standing.state === 'archived') return refuse('flag_archived')
-    const after: FlagRow = { ...standing, state: 'archived', revision, updated_at: occurred_at }
+  if ('state' in existing) {
+    if (existing.state === 'archived') return refuse('flag_archived')
+    const after: FlagRow = { ...existing, state: 'archived', revision, updated_at: occurred_at }
     return accept('flag.archive', before, after)
   }
-  const { value: _, approval_ref: __, note: ___, expires_at: ____, ...kept } = standing
+  const { value: _, approval_ref: __, note: ___, expires_at: ____, ...kept } = existing
   const after = {
     ...kept,
     revision,
@@ -118,7 +118,7 @@ function planFlagPut(
   hasOverrides: boolean,
 ): WritePlan {
   const decoded = decodeBody(request, {
-    revision: revisionAfter(before),
+    revision: computeNextRevision(before),
     created_at: before?.created_at ?? request.occurred_at,
     updated_at: request.occurred_at,
   })
@@ -147,7 +147,7 @@ function planFlagChange(
   if (before.value_type !== after.value_type && hasOverrides)
     return refuse('type_in_use', '/value_type')
   if (!needsApproval(before, after)) return accept('flag.put', before, after)
-  const refusal = approvalRefusal(request)
+  const refusal = findApprovalRefusal(request)
   return refusal === null
     ? accept('audit.boundary', before, after)
     : refuse(refusal, '/approval_ref')
@@ -158,14 +158,14 @@ function planOverridePut(
   flag: FlagRow | null,
   before: AnyOverrideRow | null,
 ): WritePlan {
-  const standing = live(before) as AnyOverrideRow | null
+  const existing = findLive(before) as AnyOverrideRow | null
   const { actor, occurred_at } = request
   const decoded = decodeBody(request, {
-    created_by: standing?.created_by ?? actor,
+    created_by: existing?.created_by ?? actor,
     updated_by: actor,
     // The revision continues from a tombstone: two rows under one key never share a revision.
-    revision: revisionAfter(before),
-    created_at: standing?.created_at ?? occurred_at,
+    revision: computeNextRevision(before),
+    created_at: existing?.created_at ?? occurred_at,
     updated_at: occurred_at,
   })
   if (decoded.broken !== undefined) return { ok: false, problems: decoded.broken }
@@ -179,7 +179,7 @@ function planOverridePut(
   return accept('override.put', before, after)
 }
 
-const revisionAfter = (before: AnyRow | null): number => (before?.revision ?? 0) + 1
+const computeNextRevision = (before: AnyRow | null): number => (before?.revision ?? 0) + 1
 
 /** Combines the caller's members with those of the store, and validates the whole row. */
 function decodeBody(
@@ -215,7 +215,7 @@ function needsApproval(before: FlagRow, after: FlagRow): boolean {
   )
 }
 
-function approvalRefusal({ approval, occurred_at }: WriteRequest): ProblemCode | null {
+function findApprovalRefusal({ approval, occurred_at }: WriteRequest): ProblemCode | null {
   if (approval === null) return 'approval_missing'
   if (approval.answer.status === 'unreachable') return 'admin_unreachable'
   return APPROVAL_REFUSALS[computeTtlState(approval.answer, occurred_at)]

@@ -158,4 +158,4 @@ export const toFileKey = (name: SettingName): string =>
   name
     .slice('FF_'.length)
     .toLowerCase()
-    .replaceAll(/_([a-z])/g, (_, reply: string) => reply.toUpperCase())
+    .replaceAll(/_([a-z])/g, (_, letter: string) => letter.toUpperCase())

@@ -65,12 +65,20 @@ export function listRequiredAttestations(
   items: readonly AttestableItem[],
   waivers: readonly string[],
 ): PresentFacts['attestations'] {
-  const of = (role: SignoffRole): readonly string[] =>
-    items.filter(({ attest_role }) => attest_role === role).flatMap((one) => asked(one, waivers))
-  return { 'platform-lead': of('platform-lead'), 'security-lead': of('security-lead') }
+  const listForRole = (role: SignoffRole): readonly string[] =>
+    items
+      .filter(({ attest_role }) => attest_role === role)
+      .flatMap((one) => listAttestations(one, waivers))
+  return {
+    'platform-lead': listForRole('platform-lead'),
+    'security-lead': listForRole('security-lead'),
+  }
 }
 
-function asked({ id, kind, probe }: AttestableItem, waivers: readonly string[]): readonly string[] {
+function listAttestations(
+  { id, kind, probe }: AttestableItem,
+  waivers: readonly string[],
+): readonly string[] {
   if (kind !== 'signature') return [id]
   const named = probe.params['attests']
   if (!Array.isArray(named)) return []

@@ -35,33 +35,33 @@ export interface VerifiedStatement {
  */
 export function judgeSignoff(input: SignoffInput, tools: SignoffDependencies): SignoffOutcome {
   const { trust, envelope } = input
-  if (trust.status === 'refused') return refused(trust.fault)
+  if (trust.status === 'refused') return toRefusal(trust.fault)
   if (envelope === null) return { status: 'missing', roles: ROLES }
-  if (trust.status !== 'trusted') return refused(toTrustFault(trust))
+  if (trust.status !== 'trusted') return toRefusal(toTrustFault(trust))
   const read = parseEnvelope(envelope, tools)
-  if (!read.ok) return refused(read.fault)
+  if (!read.ok) return toRefusal(read.fault)
   if (read.value.signatures.length === 0) return { status: 'missing', roles: ROLES }
   const verified = verifyEnvelope(read.value, { ...input, trust }, tools)
-  if (!verified.ok) return refused(verified.fault)
+  if (!verified.ok) return toRefusal(verified.fault)
   const { statement, signed } = verified.value
   const uncovered = findCoverageFault(signed, trust.trust.required_roles)
   if (uncovered?.code === 'role_missing')
-    return { status: 'missing', roles: missingRoles(trust.trust, signed) }
-  if (uncovered !== null) return refused(uncovered)
+    return { status: 'missing', roles: findMissingRoles(trust.trust, signed) }
+  if (uncovered !== null) return toRefusal(uncovered)
   return {
     status: 'verified',
     signatures: signed,
     accepted: statement.predicate.accepted,
     evidence_head: statement.predicate.seen.head,
-    valid_until: earliest(trust.trust, verified.value),
+    valid_until: findEarliestEnd(trust.trust, verified.value),
   }
 }
 
-function refused({ code, detail }: SignoffFault): SignoffOutcome {
+function toRefusal({ code, detail }: SignoffFault): SignoffOutcome {
   return { status: SIGNOFF_REFUSALS[code] === 'stale' ? 'stale' : 'refused', code, detail }
 }
 
-const missingRoles = ({ required_roles }: TrustFile, signed: readonly VerifiedSignature[]) =>
+const findMissingRoles = ({ required_roles }: TrustFile, signed: readonly VerifiedSignature[]) =>
   required_roles.filter((role) => !signed.some((one) => one.role === role))
 
 /** Verifies everything except that all required roles signed; also used before a person signs. */
@@ -114,7 +114,7 @@ function checkSignatures(
 }
 
 /** The earliest end of the statement, the trust file and the signers' keys. */
-function earliest(
+function findEarliestEnd(
   { signers, expires }: TrustFile,
   { statement, signed }: VerifiedStatement,
 ): Instant {

@@ -25,20 +25,20 @@ export function checkNodeShape<K extends keyof SignedDocuments>(
   const [problem] = findJsonProblems(node)
   if (problem !== undefined) return { ok: false, detail: `${problem.code} at ${problem.pointer}` }
   const value = nodeToValue(node)
-  const strange = noInstant(value)
-  return strange === null
+  const invalidTime = findInvalidTime(value)
+  return invalidTime === null
     ? shape(kind, value)
-    : { ok: false, detail: `${strange} is not a valid date and time` }
+    : { ok: false, detail: `${invalidTime} is not a valid date and time` }
 }
 
 const LOOKS_LIKE_TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$/
 /** The first text with the form of a time that does not exist, such as 30 February, which a pattern cannot detect. */
-function noInstant(value: unknown): string | null {
+function findInvalidTime(value: unknown): string | null {
   if (typeof value === 'string')
     return LOOKS_LIKE_TIME.test(value) && parseInstant(value) === undefined ? value : null
   if (typeof value !== 'object' || value === null) return null
   for (const one of Object.values(value)) {
-    const found = noInstant(one)
+    const found = findInvalidTime(one)
     if (found !== null) return found
   }
   return null
@@ -47,7 +47,7 @@ function noInstant(value: unknown): string | null {
 /** RFC 8785 form of a value that this program built. @throws Error where it is not I-JSON, which is a bug */
 export function canonicalizeObject(value: object): string {
   const read = parseLosslessJson(JSON.stringify(value))
-  const made = read.ok ? canonicalize(read.node) : null
-  if (made?.ok !== true) throw new Error('a document that this program built is not I-JSON')
-  return made.text
+  const canonical = read.ok ? canonicalize(read.node) : null
+  if (canonical?.ok !== true) throw new Error('a document that this program built is not I-JSON')
+  return canonical.text
 }

@@ -45,8 +45,8 @@ export function verifySignature(
   const { kid, ff } = read.value
   const signer = context.trust.signers.find((one) => one.kid === kid)
   if (signer === undefined) return refuseStep('key_unknown', `${ff.person}, ${kid}`)
-  const broken = bytesFault(signature, context.payload, { signer, tools })
-  const claim = broken ?? claimFault({ header: read.value, signer, context })
+  const broken = findBytesFault(signature, context.payload, { signer, tools })
+  const claim = broken ?? findSignerFault({ header: read.value, signer, context })
   if (claim !== null) return { ok: false, fault: claim }
   const { role, person, signed_at, attests } = ff
   return { ok: true, value: { role, person, kid, signed_at: signed_at as Instant, attests } }
@@ -58,7 +58,7 @@ const KEY_MEMBERS = ['jwk', 'jku', 'x5u', 'x5c', 'x5t', 'x5t#S256']
 type Members = ReadonlyMap<string, JsonNode>
 /** In order of precedence. */
 const HEADER_CHECKS: readonly ((members: Members, typ: HeaderType) => SignoffFault | null)[] = [
-  (members) => algFault(members.get('alg')),
+  (members) => findAlgFault(members.get('alg')),
   (members) => {
     const found = KEY_MEMBERS.find((name) => members.has(name))
     return found === undefined ? null : makeFault('header_key_embedded', found)
@@ -67,7 +67,7 @@ const HEADER_CHECKS: readonly ((members: Members, typ: HeaderType) => SignoffFau
     members.get('typ') === typ ? null : makeFault('typ_wrong', JSON.stringify(members.get('typ'))),
 ]
 
-function algFault(alg: JsonNode | undefined): SignoffFault | null {
+function findAlgFault(alg: JsonNode | undefined): SignoffFault | null {
   if (alg === 'Ed25519') return null
   const text = typeof alg === 'string' ? alg : ''
   if (/^none$/i.test(text)) return makeFault('alg_none', text)
@@ -98,17 +98,17 @@ function readHeader(
 }
 
 const ED25519_BYTES = 64
-function bytesFault(
+function findBytesFault(
   { protected: header, signature }: JwsSignature,
   payload: string,
   { signer, tools }: { readonly signer: Signer; readonly tools: SignoffDependencies },
 ): SignoffFault | null {
-  const who = `${signer.person}, ${signer.kid}`
+  const signerText = `${signer.person}, ${signer.kid}`
   if (tools.decode(signature)?.length !== ED25519_BYTES)
-    return makeFault('signature_malformed', who)
+    return makeFault('signature_malformed', signerText)
   return tools.holds(signer.jwk, `${header}.${payload}`, signature)
     ? null
-    : makeFault('signature_invalid', who)
+    : makeFault('signature_invalid', signerText)
 }
 
 interface Claim {
@@ -147,7 +147,7 @@ const CLAIM_CHECKS: readonly ((claim: Claim) => SignoffFault | null)[] = [
   },
 ]
 
-function claimFault(claim: Claim): SignoffFault | null {
+function findSignerFault(claim: Claim): SignoffFault | null {
   for (const check of CLAIM_CHECKS) {
     const found = check(claim)
     if (found !== null) return found
@@ -160,13 +160,13 @@ export function findCoverageFault(
   signed: readonly VerifiedSignature[],
   required: TrustFile['required_roles'],
 ): SignoffFault | null {
-  const key = repeated(signed.map(({ kid }) => kid))
+  const key = findRepeated(signed.map(({ kid }) => kid))
   if (key !== null) return makeFault('key_repeated', key)
-  const person = repeated(signed.map((one) => one.person))
+  const person = findRepeated(signed.map((one) => one.person))
   if (person !== null) return makeFault('person_repeated', person)
   const missing = required.filter((role) => !signed.some((one) => one.role === role))
   return missing.length === 0 ? null : makeFault('role_missing', missing.join(', '))
 }
 
-const repeated = (names: readonly string[]): string | null =>
+const findRepeated = (names: readonly string[]): string | null =>
   names.find((name, at) => names.indexOf(name) !== at) ?? null

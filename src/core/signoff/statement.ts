@@ -106,14 +106,14 @@ const CHECKS: readonly Check[] = [
     trust.file.revoked.statements.some((one) => one.sha256 === sha256)
       ? makeFault('statement_revoked', sha256)
       : null,
-  trustFault,
-  targetFault,
-  attemptFault,
-  subjectFault,
+  findTrustFileFault,
+  findTargetFault,
+  findAttemptFault,
+  findSubjectFault,
   ({ statement: { predicate }, now }) =>
     predicate.not_after > now ? null : makeFault('signoff_expired', predicate.not_after),
-  evidenceFault,
-  attestationFault,
+  findEvidenceFault,
+  findAttestationFault,
   // Last, so that a person who is about to sign a no-go sees every other fault first.
   ({ statement: { predicate } }) =>
     predicate.decision === 'go'
@@ -122,7 +122,7 @@ const CHECKS: readonly Check[] = [
 ]
 
 /** A trust file older than the signed one would undo changes, for example a revocation. */
-function trustFault({ statement, trust }: StatementContext): SignoffFault | null {
+function findTrustFileFault({ statement, trust }: StatementContext): SignoffFault | null {
   const { version, sha256 } = statement.predicate.trust
   if (version > trust.file.version)
     return makeFault(
@@ -134,7 +134,7 @@ function trustFault({ statement, trust }: StatementContext): SignoffFault | null
     : null
 }
 
-function targetFault({ statement, present }: StatementContext): SignoffFault | null {
+function findTargetFault({ statement, present }: StatementContext): SignoffFault | null {
   const { identity } = statement.predicate
   const found = TARGET.find(([member]) => identity[member] !== present.identity[member])
   if (found === undefined) return null
@@ -146,7 +146,7 @@ function targetFault({ statement, present }: StatementContext): SignoffFault | n
 }
 
 /** A rollback raises the attempt, which ends the signatures of the previous attempt. */
-function attemptFault({ statement, present }: StatementContext): SignoffFault | null {
+function findAttemptFault({ statement, present }: StatementContext): SignoffFault | null {
   const signed = statement.predicate.identity.attempt
   const { attempt } = present.identity
   if (signed === attempt) return null
@@ -156,7 +156,7 @@ function attemptFault({ statement, present }: StatementContext): SignoffFault | 
   )
 }
 
-function subjectFault({ statement, present }: StatementContext): SignoffFault | null {
+function findSubjectFault({ statement, present }: StatementContext): SignoffFault | null {
   for (const name of BOUND_SUBJECTS) {
     const named = statement.subject.filter((one) => one.name === name)
     if (named.length !== 1)
@@ -168,7 +168,7 @@ function subjectFault({ statement, present }: StatementContext): SignoffFault | 
 }
 
 /** A record that ended after the signature cannot have been reviewed by the signer. */
-function evidenceFault({ statement, signed }: StatementContext): SignoffFault | null {
+function findEvidenceFault({ statement, signed }: StatementContext): SignoffFault | null {
   for (const { person, signed_at } of signed) {
     const later = statement.predicate.seen.records.find(({ ended_at }) => ended_at > signed_at)
     if (later !== undefined)
@@ -177,7 +177,7 @@ function evidenceFault({ statement, signed }: StatementContext): SignoffFault | 
   return null
 }
 
-function attestationFault({ signed, present }: StatementContext): SignoffFault | null {
+function findAttestationFault({ signed, present }: StatementContext): SignoffFault | null {
   for (const { person, role, attests } of signed) {
     const missing = present.attestations[role].filter((one) => !attests.includes(one))
     if (missing.length > 0)

@@ -49,7 +49,7 @@ export function checkTrust(
   const read = parseTrust(text, tools)
   if (!read.ok) return { status: 'refused', fault: read.fault }
   const trust = read.value
-  const broken = pinFault({ ...input, text, pin }, { trust, now, tools })
+  const broken = findPinFault({ ...input, text, pin }, { trust, now, tools })
   if (broken !== null) return { status: 'refused', fault: broken }
   if (trust.expires <= now)
     return { status: 'refused', fault: makeFault('trust_expired', trust.expires) }
@@ -103,7 +103,7 @@ interface TrustContext {
   readonly tools: SignoffDependencies
 }
 /** Whether the pin names this file, or an earlier version from which signatures lead to it. */
-function pinFault(
+function findPinFault(
   {
     text,
     chain,
@@ -147,7 +147,7 @@ function readChain(
       return refuseStep('trust_chain_broken', 'a link is not base64url of UTF-8')
     const read = parseTrust(version, tools)
     if (!read.ok) return read
-    const broken = linkFault(link, { before, after: read.value }, { now, tools })
+    const broken = findLinkFault(link, { before, after: read.value }, { now, tools })
     if (broken !== null) return { ok: false, fault: broken }
     texts.push(version)
     before = read.value
@@ -155,7 +155,7 @@ function readChain(
   return { ok: true, value: texts }
 }
 
-function linkFault(
+function findLinkFault(
   link: Envelope,
   { before, after }: { readonly before: TrustFile | null; readonly after: TrustFile },
   { now, tools }: { readonly now: Instant; readonly tools: SignoffDependencies },
