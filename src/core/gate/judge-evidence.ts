@@ -103,14 +103,14 @@ const checkWhere: Check = ({ item, entry: { record } }) =>
         [
           'inconclusive',
           'measured_elsewhere',
-          `measured on ${record.where}, wanted on ${item.where}`,
+          `measured on ${record.where}, required on ${item.where}`,
         ],
       ]
 
 /** With a record in the future the clock cannot be trusted, so no age is known. */
 const checkClock: Check = ({ context: { entries, now } }) =>
   entries.some(({ record }) => record.ended_at > now)
-    ? [['inconclusive', 'clock_set_back', 'the log holds a record from after now']]
+    ? [['inconclusive', 'clock_set_back', 'the log holds a record from the future']]
     : []
 
 function checkIdentity({
