@@ -81,7 +81,7 @@ export const flagRow = (more: Partial<FlagRow> = {}): FlagRow => ({
   updated_at: LONG_AGO,
   ...more,
 })
-const made = {
+const metadata = {
   created_by: 'ops.alice',
   updated_by: 'ops.alice',
   created_at: LONG_AGO,
@@ -92,7 +92,7 @@ export const tenantRow = (more: Partial<TenantOverrideRow> = {}): TenantOverride
   flag_key: FLAG,
   value: json('"tenant"'),
   revision: 7,
-  ...made,
+  ...metadata,
   ...more,
 })
 export const userRow = (more: Partial<UserOverrideRow> = {}): UserOverrideRow => ({
@@ -100,7 +100,7 @@ export const userRow = (more: Partial<UserOverrideRow> = {}): UserOverrideRow =>
   flag_key: FLAG,
   value: json('"user"'),
   revision: 5,
-  ...made,
+  ...metadata,
   ...more,
 })
 export const userTombstone = (): UserOverrideRow => {

@@ -12,7 +12,7 @@ const QUESTION = { approval_ref: REF, flag_key: FLAG, tenant_id: TENANT, user_id
 const ANONYMOUS = { ...QUESTION, tenant_id: null, user_id: null }
 const schemas = contractSchemas()
 const fitsRequest = schemas('admin-check-request.schema.json')
-const answered = schemas('admin-check-response.schema.json')
+const fitsAnswer = schemas('admin-check-response.schema.json')
 const VALID = formatCheckAnswer(QUESTION, known(), 'valid')
 const UNKNOWN = formatCheckAnswer(QUESTION, { status: 'unknown' }, 'unknown')
 
@@ -31,12 +31,12 @@ describe('an answer', () => {
   test.each(TTL_STATES.filter((state) => state !== 'unknown'))('%s, with its times', (stated) => {
     const answer = known({ revoked: stated === 'revoked', stated })
     const text = formatCheckAnswer(QUESTION, answer, stated)
-    expect(answered(JSON.parse(text))).toBe(true)
+    expect(fitsAnswer(JSON.parse(text))).toBe(true)
     expect(parseCheckAnswer(text, QUESTION)).toEqual(answer)
   })
 
   test('unknown, with nothing more', () => {
-    expect(answered(JSON.parse(UNKNOWN))).toBe(true)
+    expect(fitsAnswer(JSON.parse(UNKNOWN))).toBe(true)
     expect(parseCheckAnswer(UNKNOWN, QUESTION)).toEqual({ status: 'unknown' })
   })
 
@@ -106,9 +106,9 @@ describe('the schemas and the core agree', () => {
     const verdicts = new Set<boolean>()
     for (const body of bodies) {
       const plain = JSON.parse(body) as typeof QUESTION
-      const taken = parseCheckAnswer(body, plain) !== null
-      expect([body, taken]).toEqual([body, answered(plain)])
-      verdicts.add(taken)
+      const isAccepted = parseCheckAnswer(body, plain) !== null
+      expect([body, isAccepted]).toEqual([body, fitsAnswer(plain)])
+      verdicts.add(isAccepted)
     }
     expect(verdicts.size).toBe(2)
   })
@@ -117,9 +117,9 @@ describe('the schemas and the core agree', () => {
     const bodies = [formatCheckRequest(QUESTION), formatCheckRequest(ANONYMOUS)].flatMap(changes)
     const verdicts = new Set<boolean>()
     for (const body of bodies) {
-      const taken = parseCheckRequest(body) !== null
-      expect([body, taken]).toEqual([body, fitsRequest(JSON.parse(body))])
-      verdicts.add(taken)
+      const isAccepted = parseCheckRequest(body) !== null
+      expect([body, isAccepted]).toEqual([body, fitsRequest(JSON.parse(body))])
+      verdicts.add(isAccepted)
     }
     expect(verdicts.size).toBe(2)
   })

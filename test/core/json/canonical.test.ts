@@ -81,8 +81,8 @@ describe('canonicalizeNumber', () => {
       fc.property(lexemes, (lexeme) => {
         const form = String(Number(lexeme))
         const plain = /^-?[0-9]+(\.[0-9]+)?$/.test(form)
-        const taken = plain && sameDecimal(lexeme, form)
-        expect(canonicalizeNumber(lexeme)).toBe(taken ? form : undefined)
+        const isAccepted = plain && sameDecimal(lexeme, form)
+        expect(canonicalizeNumber(lexeme)).toBe(isAccepted ? form : undefined)
       }),
       examples(5000),
     )

@@ -15,7 +15,8 @@ import {
 
 const PASSED = 'registered:pass,kill_switch:pass,authentication:pass,'
 const PLAIN = `${PASSED}sensitive_overlay:not_sensitive`
-const said = (decision: Decision): unknown => JSON.parse(toOfrepAnswer(decision).text ?? 'null')
+const parseAnswer = (decision: Decision): unknown =>
+  JSON.parse(toOfrepAnswer(decision).text ?? 'null')
 
 describe('a decision as an OFREP answer', () => {
   test.each([
@@ -85,7 +86,7 @@ describe('a decision as an OFREP answer', () => {
       { reason: 'approval_missing', chain: `${PASSED}sensitive_overlay:denied` },
     ],
   ])('%s', (_what, given, reason, value, metadata) => {
-    expect(said(decide(given))).toStrictEqual({
+    expect(parseAnswer(decide(given))).toStrictEqual({
       key: 'ff.checkout.new-flow',
       reason,
       value,
@@ -95,7 +96,7 @@ describe('a decision as an OFREP answer', () => {
 
   test('joins several warnings to one text', () => {
     const by = anonymous({ warnings: ['auth_not_verified', 'dev_headers'] })
-    expect(said(decide(facts({ by, ref: REF })))).toMatchObject({
+    expect(parseAnswer(decide(facts({ by, ref: REF })))).toMatchObject({
       metadata: { warnings: 'auth_not_verified,dev_headers' },
     })
   })
@@ -120,12 +121,12 @@ describe('a decision as an OFREP answer', () => {
       safe_value: json(text),
       state: 'killed',
     })
-    expect(said(decide(facts({ flag })))).toHaveProperty('value', JSON.parse(text))
+    expect(parseAnswer(decide(facts({ flag })))).toHaveProperty('value', JSON.parse(text))
   })
 
   test('has flat metadata: no null, no list, no object', () => {
     for (const given of [facts(), facts({ by: anonymous() }), facts({ user: userRow() })]) {
-      const { metadata } = said(decide(given)) as { metadata: object }
+      const { metadata } = parseAnswer(decide(given)) as { metadata: object }
       expect(Object.values(metadata).map((held) => typeof held)).not.toContain('object')
     }
   })
@@ -138,6 +139,6 @@ describe('a decision as an OFREP answer', () => {
   test('omits a missing revision from the metadata', () => {
     const decision = decide(facts())
     const meta = { ...decision.meta, flag_revision: null }
-    expect(said({ ...decision, meta })).not.toHaveProperty('metadata.flag_revision')
+    expect(parseAnswer({ ...decision, meta })).not.toHaveProperty('metadata.flag_revision')
   })
 })

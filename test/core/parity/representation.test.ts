@@ -64,8 +64,8 @@ describe('the cause of a difference between stored rows', () => {
   })
 
   test('every cause of the table is detectable', () => {
-    const told = new Set(CASES.map(([, , , code]) => code))
-    expect(Object.keys(REPRESENTATIONS).filter((code) => !told.has(code))).toStrictEqual([])
+    const detected = new Set(CASES.map(([, , , code]) => code))
+    expect(Object.keys(REPRESENTATIONS).filter((code) => !detected.has(code))).toStrictEqual([])
   })
 
   test('a difference below a place that one side lacks is reported at its own place', () => {

@@ -70,14 +70,14 @@ describe('the request of a write', () => {
   test('has Admin’s answer for this flag, tenant and user', () => {
     const { approval_ref, tenant_id, user_id } = known
     const approval = { approval_ref, tenant_id, user_id }
-    const asked = (more: object, flag_key = 'ff.a') =>
+    const requestApproval = (more: object, flag_key = 'ff.a') =>
       buildWriteRequest(write({ approval, key: { ...key, flag_key } }), { ...given, ...more }, null)
         .approval?.answer.status
-    expect([asked({}), asked({}, 'ff.b'), asked({ admin: 'unreachable' })]).toEqual([
-      'known',
-      'unknown',
-      'unreachable',
-    ])
+    expect([
+      requestApproval({}),
+      requestApproval({}, 'ff.b'),
+      requestApproval({ admin: 'unreachable' }),
+    ]).toEqual(['known', 'unknown', 'unreachable'])
   })
 })
 

@@ -104,8 +104,8 @@ describe('parseTarget', () => {
   ])(
     'no part of a password with %s reaches the name, or passes as an option',
     (_situation, url) => {
-      const held = parseTarget('env:URL', { URL: url })
-      const name = held.ok && held.spec.kind === 'postgres' ? held.spec.name : ''
+      const target = parseTarget('env:URL', { URL: url })
+      const name = target.ok && target.spec.kind === 'postgres' ? target.spec.name : ''
       expect(name).not.toMatch(/hu|sh/)
       expect(parse(url).ok).toBe(false)
     },

@@ -111,7 +111,7 @@ describe('a line in plain form', () => {
       '0000-01-01',
       '2026-13-01',
     ]
-    const made = fc.record({
+    const rows = fc.record({
       value: mostly('true', ...values, ...objects),
       created_at: mostly(
         '2026-01-31T00:00:00.000Z',
@@ -125,7 +125,7 @@ describe('a line in plain form', () => {
     })
     let plain = 0
     fc.assert(
-      fc.property(made, (more) => {
+      fc.property(rows, (more) => {
         const text = tenant(more)
         if (parsePlainRow('tenant_override', text) === null) return
         plain += 1

@@ -221,10 +221,10 @@ describe('the schema and the core agree about rows', () => {
     expect(changes.length).toBeGreaterThan(1000)
     const verdicts = new Set<boolean>()
     for (const [table, text] of changes) {
-      const taken = decodeRow(table, node(text)).broken === undefined
+      const isAccepted = decodeRow(table, node(text)).broken === undefined
       const validate = schemas(`${SCHEMA_OF[table]}.schema.json`)
-      expect([text, validate(JSON.parse(text))]).toEqual([text, taken])
-      verdicts.add(taken)
+      expect([text, validate(JSON.parse(text))]).toEqual([text, isAccepted])
+      verdicts.add(isAccepted)
     }
     expect(verdicts.size).toBe(2)
   })
