@@ -58,7 +58,7 @@ export const plan = defineProbe<Plan>({
 export function requirePlan({ plan: found }: Pick<ProbeContext, 'plan'>): Plan {
   if (found !== null) return found
   throw new FfError('target_missing', 'The probe needs checklists/plan.json, and there is none.', {
-    hint: 'Copy checklists/templates/plan.json to checklists/plan.json, and fill it in with the Admin team.',
+    hint: 'Run cp checklists/templates/plan.json checklists/plan.json (ff init writes the template), and fill it in with the Admin team.',
   })
 }
 

@@ -51,7 +51,7 @@ function getReplicas({ plan }: ProbeContext): number {
     'target_missing',
     'The probe needs the number of replicas from checklists/plan.json, and there is none.',
     {
-      hint: 'Copy checklists/templates/plan.json to checklists/plan.json, and set replicas.',
+      hint: 'Run cp checklists/templates/plan.json checklists/plan.json (ff init writes the template), and set replicas.',
     },
   )
 }
