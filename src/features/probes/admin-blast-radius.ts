@@ -113,7 +113,7 @@ const makeNoCallError = (): FfError =>
     'proof_inconclusive',
     'The load caused no successful or no failed call to Admin, so its outage was not measured.',
     {
-      hint: 'This is a bug of the probe: report it with the output of ff version.',
+      hint: 'This is a bug of the probe: report it with the output of ff --version.',
     },
   )
 
