@@ -185,7 +185,7 @@ describe.each(SUPPORTED)('the chain of a database on PostgreSQL %s', (version) =
       'the head is behind',
       'UPDATE ff.audit_head SET (seq, hash) = (SELECT seq, hash FROM kept WHERE seq = 11)',
       { store_head: ['audit_head_differs'] },
-      'says 11 records, and 12',
+      'counts 11 records, and it holds 12',
     ],
   ])('is broken: %s', async (_what, text, codes, detail) => {
     await tamper(sql, text)
@@ -279,7 +279,7 @@ describe('the chain of a file store', () => {
     expect(outcome(run)).toEqual([0, {}])
     expect(getCheck(run).items.map(({ title }) => title)).toEqual([
       expect.stringContaining('10 records'),
-      'where the snapshot stands: 5 records',
+      'the record of the snapshot: 5 records',
     ])
     await inStore(folder, async () => expect((await verify()).status).toBe(0))
   })
