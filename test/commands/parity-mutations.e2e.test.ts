@@ -65,7 +65,6 @@ beforeAll(async () => {
 })
 afterAll(() => database.drop())
 
-
 interface Copy {
   readonly root: string
   readonly inCopy: (path: string) => string
