@@ -10,7 +10,7 @@ const sources = (folder: string): string[] =>
     .filter((name) => name.endsWith('.ts') || name.endsWith('.mjs'))
     .map((name) => `${folder}/${name}`)
 
-test('the import rules were held against every source file, and hold', async () => {
+test('every source file follows the import rules', async () => {
   const args = [
     '--config',
     '.dependency-cruiser.mjs',
@@ -36,7 +36,7 @@ test('the import rules were held against every source file, and hold', async () 
   expect(summary.violations).toEqual([])
 })
 
-test('a seam is imported from its own file: no port hands on another', () => {
+test('no port re-exports another port', () => {
   const ports = sources('src').filter((name) => name.startsWith('src/ports'))
   expect(ports).toContain('src/ports/store.ts')
   const handing = ports.filter((name) =>
