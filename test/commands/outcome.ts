@@ -1,5 +1,6 @@
 import { readFile, readdir, readlink, writeFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { expect } from 'vitest'
 import type { Run, RunOptions } from '../support/run-ff.ts'
 
 interface ItemJson {
@@ -158,5 +159,25 @@ export async function until(
   while (!(await holds())) {
     if (performance.now() > deadline) throw new Error(`never came: ${what}`)
     await sleep(5)
+  }
+}
+
+export const SIGNAL_STATUS = { SIGINT: 130, SIGTERM: 143 } as const
+export const SIGNAL_NAME = { SIGINT: 'interrupted', SIGTERM: 'terminated' } as const
+
+/** A run that was asked to end: cancelled, or over before it heard, or ended by the signal before it listened. */
+export function expectEndedBy(signal: keyof typeof SIGNAL_STATUS, done: Run): void {
+  if (done.signal !== null) {
+    // Before anybody listened for it, or after the report was out and the run was over.
+    expect(done.signal).toBe(signal)
+    if (done.stdout !== '') expect(getParity(done).vectors).toHaveLength(17)
+    return
+  }
+  expect([0, SIGNAL_STATUS[signal]], done.stderr).toContain(done.status)
+  const said = JSON.parse(done.stdout) as { exitName?: string; error?: { exitName: string } }
+  const name = said.exitName ?? said.error?.exitName
+  expect(name).toBe(done.status === 0 ? 'ok' : SIGNAL_NAME[signal])
+  if (done.status !== 0 && said.error === undefined) {
+    expect(getParity(done)).toMatchObject({ verdict: 'cancelled', exitCode: SIGNAL_STATUS[signal] })
   }
 }

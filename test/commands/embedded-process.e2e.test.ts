@@ -1,0 +1,100 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdtemp, readdir, realpath, rm, utimes } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { copyPackage, finished, ROOT, spawnFf } from '../support/run-ff.ts'
+import { editJson, expectEndedBy, getProcesses, until } from './outcome.ts'
+
+interface Matrix {
+  readonly vectors: { readonly then: { decision: string } }[]
+}
+
+const FF = join(ROOT, 'dist/bin/ff.js')
+let folder = ''
+beforeAll(async () => {
+  folder = await realpath(await mkdtemp(join(tmpdir(), 'ff-process-')))
+})
+afterAll(() => rm(folder, { recursive: true, force: true }))
+
+describe.concurrent('on the embedded default', () => {
+  /** In a process group of its own, as a shell starts it, with a temporary folder of its own. */
+  function startGroup(home: string): ChildProcess {
+    return spawn(process.execPath, [FF, 'parity', 'exhaustive', '--format', 'json'], {
+      detached: true,
+      env: { PATH: process.env['PATH'], TMPDIR: home },
+    })
+  }
+  const getHome = (): Promise<string> => mkdtemp(join(folder, 'home-'))
+
+  test.each([100, 300, 500, 700, 1_000])(
+    'Ctrl-C on the terminal after %s ms leaves no server and no folder',
+    async (momentMs) => {
+      const home = await getHome()
+      const child = startGroup(home)
+      const end = finished(child)
+      await sleep(momentMs)
+      process.kill(-(child.pid ?? Number.NaN), 'SIGINT')
+      expectEndedBy('SIGINT', await end)
+      expect(await getProcesses(home)).toEqual([])
+      expect(await readdir(home)).toEqual([])
+    },
+  )
+
+  /** A folder that has no name yet is given a minute by its sweeper. */
+  const ageUnnamed = async (home: string): Promise<void> => {
+    const unnamed = (await readdir(home)).filter((name) => name.startsWith('.making-'))
+    const then = Date.now() / 1000 - 120
+    await Promise.all(unnamed.map((name) => utimes(join(home, name), then, then)))
+  }
+  const SIGNS = ['its folder', 'its process', 'its socket'] as const
+  const sign = (what: (typeof SIGNS)[number], home: string): Promise<void> =>
+    until(what, async () => {
+      if (what === 'its folder') return (await readdir(home)).length > 0
+      if (what === 'its process') return (await getProcesses(home)).length > 0
+      const names = await readdir(home, { recursive: true }).catch(() => [])
+      return names.some((name) => name.endsWith('.s.PGSQL.5432'))
+    })
+
+  test.each(SIGNS)('Ctrl-C on the terminal at the first sign of %s is heard', async (what) => {
+    const home = await getHome()
+    const child = startGroup(home)
+    const end = finished(child)
+    await sign(what, home)
+    process.kill(-(child.pid ?? Number.NaN), 'SIGINT')
+    const done = await end
+    expect(done.signal).toBeNull()
+    expect(done.status, done.stderr).toBe(130)
+    expect(await getProcesses(home)).toEqual([])
+    expect(await readdir(home)).toEqual([])
+  })
+
+  test.each(SIGNS)(
+    'after kill -9 at the first sign of %s no server lives on, and the next run sweeps',
+    async (what) => {
+      const home = await getHome()
+      const child = startGroup(home)
+      const end = finished(child)
+      await sign(what, home)
+      child.kill('SIGKILL')
+      expect((await end).signal).toBe('SIGKILL')
+      await until('the end of the server', async () => (await getProcesses(home)).length === 0)
+      expect(await readdir(home)).not.toEqual([])
+      await ageUnnamed(home)
+      const next = await spawnFf(['parity', 'run'], { env: { TMPDIR: home } })
+      expect(next.status).toBe(0)
+      expect(await readdir(home)).toEqual([])
+    },
+  )
+
+  test('a no-go stays a no-go after the server is gone', async () => {
+    const copy = await copyPackage()
+    await editJson<Matrix>(join(copy.root, 'vectors/parity_test_matrix.json'), ({ vectors }) => {
+      for (const { then } of vectors) then.decision = 'deny'
+    })
+    const done = await spawnFf(['parity', 'run'], { root: copy.root })
+    await copy.remove()
+    expect(done.status).toBe(20)
+  })
+})

@@ -1,0 +1,163 @@
+import type { ChildProcess } from 'node:child_process'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type pg from 'pg'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { FaultProxy } from '../faults/tcp-proxy.ts'
+import { connect, createDatabase, type TestDatabase } from '../support/database.ts'
+import { finished, spawnFf, startFf } from '../support/run-ff.ts'
+import { expectEndedBy, getParity, SIGNAL_NAME, SIGNAL_STATUS, toError, until } from './outcome.ts'
+
+let database: TestDatabase
+let watcher: pg.Client
+beforeAll(async () => {
+  database = await createDatabase('18')
+  watcher = await connect('18', database.database)
+  await watcher.query(
+    "CREATE SCHEMA ff; CREATE TABLE ff.flag_registry (flag_key text); INSERT INTO ff.flag_registry VALUES ('ff.kept')",
+  )
+})
+afterAll(async () => {
+  await watcher.end()
+  await database.drop()
+})
+
+const isAlive = ({ exitCode, signalCode }: ChildProcess): boolean =>
+  exitCode === null && signalCode === null
+const scratchSchemas = async (client = watcher): Promise<readonly string[]> => {
+  const text = "SELECT nspname AS name FROM pg_namespace WHERE nspname ~ '^ff_'"
+  return (await client.query<{ name: string }>(text)).rows.map(({ name }) => name)
+}
+const startOnServer = (url = database.url): ChildProcess =>
+  startFf(['parity', 'exhaustive', '--candidate', url, '--format', 'json'])
+
+async function expectNothingTouched(): Promise<void> {
+  expect(await scratchSchemas()).toEqual([])
+  const { rows } = await watcher.query('SELECT * FROM ff.flag_registry')
+  expect(rows).toEqual([{ flag_key: 'ff.kept' }])
+  const { rows: tables } = await watcher.query<{ tablename: string }>(
+    "SELECT tablename FROM pg_tables WHERE schemaname = 'ff'",
+  )
+  expect(tables).toEqual([{ tablename: 'flag_registry' }])
+}
+
+describe.each(['SIGINT', 'SIGTERM'] as const)('%s', (signal) => {
+  test('at any moment leaves no schema and touches nothing of ff', async () => {
+    const start = (): ChildProcess =>
+      startFf(['parity', 'run', '--candidate', database.url, '--format', 'json'])
+    const began = performance.now()
+    expect((await finished(start())).status).toBe(0)
+    const wholeMs = performance.now() - began
+    const ended: (number | null)[] = []
+    for (let tenth = 0; tenth < 10; tenth += 1) {
+      const child = start()
+      const end = finished(child)
+      await sleep((wholeMs * tenth) / 10)
+      child.kill(signal)
+      const done = await end
+      expectEndedBy(signal, done)
+      ended.push(done.status)
+      await expectNothingTouched()
+    }
+    expect(ended.filter((status) => status === SIGNAL_STATUS[signal]).length).toBeGreaterThan(1)
+  })
+
+  test('among the questions ends it with what it has', async () => {
+    const child = startOnServer()
+    const end = finished(child)
+    await until('rows', async () => {
+      const [schema] = await scratchSchemas()
+      if (schema === undefined) return false
+      const text = `SELECT FROM pg_stat_activity WHERE datname = $1 AND query LIKE 'SELECT%' || $2 || '%'`
+      return (await watcher.query(text, [database.database, schema])).rowCount !== 0
+    })
+    child.kill(signal)
+    const done = await end
+    expect(done).toMatchObject({ status: SIGNAL_STATUS[signal], signal: null })
+    const report = getParity(done)
+    expect(report).toMatchObject({ verdict: 'cancelled', exitName: SIGNAL_NAME[signal] })
+    expect(report.counts.compared + report.counts.neverReached).toBe(360)
+    expect(report.counts.neverReached).toBeGreaterThan(0)
+    await expectNothingTouched()
+  })
+
+  test('during a check of files ends with its own status', async () => {
+    const child = startFf(['doctor', '--format', 'json'], {
+      env: { FF_DATABASE_URL: database.url },
+    })
+    const end = finished(child)
+    await until('the scratch schema', async () => (await scratchSchemas()).length === 1)
+    child.kill(signal)
+    const done = await end
+    expect(done).toMatchObject({ status: SIGNAL_STATUS[signal], signal: null })
+    expect(toError(done).exitName).toBe(SIGNAL_NAME[signal])
+    await expectNothingTouched()
+  })
+})
+
+test('SIGINT while the server is silent still ends with its own status', async () => {
+  const own = await createDatabase('18')
+  const client = await connect('18', own.database)
+  const proxy = await FaultProxy.to({ path: `${own.config.host ?? ''}/.s.PGSQL.5432` })
+  const child = startOnServer(`postgres://postgres@127.0.0.1:${proxy.port}/${own.database}`)
+  const end = finished(child)
+  await until('the scratch schema', async () => (await scratchSchemas(client)).length === 1)
+  await proxy.set({ kind: 'blackhole', direction: 'both' })
+  child.kill('SIGINT')
+  const done = await end
+  await proxy.close()
+  await client.end()
+  await own.drop()
+  expect(done.signal).toBeNull()
+  expect(done.status, done.stderr).toBe(130)
+})
+
+test('a second SIGINT ends it at once, and the next run sweeps', async () => {
+  const proxy = await FaultProxy.to({ path: `${database.config.host ?? ''}/.s.PGSQL.5432` })
+  const child = startOnServer(`postgres://postgres@127.0.0.1:${proxy.port}/${database.database}`)
+  const end = finished(child)
+  await until('the scratch schema', async () => (await scratchSchemas()).length === 1)
+  await proxy.set({ kind: 'blackhole', direction: 'both' })
+  child.kill('SIGINT')
+  await sleep(500)
+  expect(isAlive(child)).toBe(true)
+  const started = performance.now()
+  child.kill('SIGINT')
+  const done = await end
+  expect(performance.now() - started).toBeLessThan(1_000)
+  expect(done.status === 130 || done.signal === 'SIGINT').toBe(true)
+  await proxy.close()
+  expect(await scratchSchemas()).toHaveLength(1)
+  await until('the end of its session', async () => {
+    const text = 'SELECT FROM pg_stat_activity WHERE datname = $1 AND pid <> pg_backend_pid()'
+    return (await watcher.query(text, [database.database])).rowCount === 0
+  })
+  expect((await spawnFf(['parity', 'run', '--candidate', database.url])).status).toBe(0)
+  await expectNothingTouched()
+})
+
+test('after kill -9 the next run sweeps, but not a run that is alive', async () => {
+  const child = startOnServer()
+  const end = finished(child)
+  await until('the scratch schema', async () => (await scratchSchemas()).length === 1)
+  child.kill('SIGKILL')
+  expect((await end).signal).toBe('SIGKILL')
+  const left = await scratchSchemas()
+  expect(left).toHaveLength(1)
+
+  const alive = startOnServer()
+  const aliveEnd = finished(alive)
+  await until('another scratch schema', async () =>
+    (await scratchSchemas()).some((name) => !left.includes(name)),
+  )
+  const beside = await spawnFf(['parity', 'run', '--candidate', database.url])
+  expect([beside.status, (await aliveEnd).status]).toEqual([0, 0])
+  await expectNothingTouched()
+})
+
+test('four runs at once against one database all end 0', async () => {
+  const runs = await Promise.all(
+    [0, 1, 2, 3].map(() => spawnFf(['parity', 'run', '--candidate', database.url])),
+  )
+  expect(runs.map(({ status }) => status)).toEqual([0, 0, 0, 0])
+  await expectNothingTouched()
+})
