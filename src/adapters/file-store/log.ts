@@ -22,6 +22,7 @@ export interface LogEntry {
   readonly record: AuditRecord
 }
 
+/** Formats a sealed line; its number is the number of the audit record. */
 export function formatLogLine({ epoch, op_id, changes, record }: LogEntry): string {
   const rows = changes.map(
     ({ table, row }) =>

@@ -102,7 +102,7 @@ const step: fc.Arbitrary<RawStep> = fc.oneof(
   { weight: 1, arbitrary: rawWrite.map((one) => ({ raw: one })) },
 )
 
-/** Scenes of up to four flags, each of which may go when a scene is made smaller, with as many steps as make loading them worth while. */
+/** Scenes of up to four flags (shrinking removes flags) and up to 90 steps, so that loading the rows pays off. */
 export const scenes: fc.Arbitrary<Scene> = fc
   .record({
     flags: fc.tuple(

@@ -42,6 +42,7 @@ const number = fc.oneof(
   fc.constantFrom(0, 1, 0.1, 0.30000000000000004, 9_007_199_254_740_991),
 )
 const leaf = fc.oneof(fc.boolean(), fc.constant(null), number, text)
+/** Canonical JSON texts of each type. */
 export const VALUES: Readonly<Record<ValueType, fc.Arbitrary<CanonicalJson>>> = {
   boolean: canonicalTexts(fc.boolean()),
   string: canonicalTexts(text),

@@ -92,7 +92,7 @@ interface BodyParts {
   }
 }
 export interface RawWrite extends Pick<SceneWrite, 'table' | 'key' | 'action' | 'expected'> {
-  /** A body as it stands, or the parts of one. */
+  /** The text of a hostile body, or the parts from which `fitWrite` builds one. */
   readonly body: string | BodyParts
   /** Index, modulo their count, of the scene's approval that the caller names; null for none. */
   readonly approval: number | null
@@ -119,6 +119,7 @@ const parts: fc.Arbitrary<BodyParts> = fc.record({
   ),
 })
 
+/** A write whose body does not depend on the rows of the scene yet. */
 export const rawWrite: fc.Arbitrary<RawWrite> = fc
   .record({
     target,

@@ -36,6 +36,7 @@ const SESSION = {
 /** Milliseconds for a migration: it may rewrite a table. The limit of its waits for locks stays. */
 export const MIGRATION_BOUNDS = { query_timeout: 1_810_000, statement_timeout: 1_800_000 } as const
 
+/** Adds timeouts, session settings and text results to a database's configuration; `bounds` replaces timeouts (ms). */
 export const buildClientConfig = (
   database: DatabaseConfig,
   bounds: object = {},

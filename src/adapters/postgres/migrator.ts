@@ -17,6 +17,7 @@ export interface LockWaits {
   /** Pause before the second attempt, times the number of failed attempts, with 50 % jitter. */
   readonly retryAfterMs: number
 }
+/** Waits of a real migration. */
 export const LOCK_WAITS: LockWaits = {
   migrationMs: 10_000,
   tableMs: 2_000,

@@ -8,6 +8,7 @@ import { type Statements, buildStatements } from './statements.ts'
 
 /** A row of `rowMode: array`: in an object, columns of a join with the same name would replace each other. */
 export type RowOfTexts = readonly (string | null)[]
+/** Sends a query over some connection. */
 export type SendQuery = (query: pg.QueryArrayConfig) => Promise<pg.QueryArrayResult<string[]>>
 
 /** Reads rows for evaluations from one schema. Each method sends one statement: one snapshot, one round trip. */
