@@ -5,7 +5,7 @@ import { canonicalizeObject } from '../signoff/read-document.ts'
  * here.
  */
 export const ADMIN_CONTRACT_SHA256 =
-  '8175ccb54281b67eeeb3796aceb296b72695c70a9e450cbbedf07f5064fca77c'
+  '1d0577fe0e5536ba0064c7574d3ce4c36aca15f9345618b4c779419c436f97d1'
 
 /** Definitions of the common schema that both messages use. */
 const FORMS = ['approval_ref', 'flag_key', 'scope_id', 'instant', 'ttl_state']
