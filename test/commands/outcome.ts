@@ -168,7 +168,7 @@ export const SIGNAL_NAME = { SIGINT: 'interrupted', SIGTERM: 'terminated' } as c
 /** A run that was asked to end: cancelled, or over before it heard, or ended by the signal before it listened. */
 export function expectEndedBy(signal: keyof typeof SIGNAL_STATUS, done: Run): void {
   if (done.signal !== null) {
-    // Before anybody listened for it, or after the report was out and the run was over.
+    // Before the run listened for it, or after the report was out and the run was over.
     expect(done.signal).toBe(signal)
     if (done.stdout !== '') expect(getParity(done).vectors).toHaveLength(17)
     return

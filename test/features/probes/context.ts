@@ -57,7 +57,7 @@ export const TERMS: ProbeRecordTerms = {
 
 export const HOUR_MS = 3_600_000
 export const RUNBOOK = 'turn the key'
-/** A plan that somebody could go by; the runbook that it names lies beside it. */
+/** A plan that passes J1, with the runbook that it names. */
 export function planAhead(change: object = {}): NonNullable<ProbeContext['plan']> {
   const at = (hours: number): string => new Date(Date.now() + hours * HOUR_MS).toISOString()
   return {
