@@ -86,7 +86,11 @@ function parseSetting(name: SettingName, text: string): unknown {
   throw settingError(parsed.fault, { name, text })
 }
 
-/** Parses the URL of a key server by the rules of FF_JWKS_URL. @throws FfError as that setting does */
+/**
+ * The URL of a key server, given to `ff jwks fetch`: https, or http on this machine.
+ *
+ * @throws FfError `secret_in_option` if it holds a user or password, else `setting_invalid`
+ */
 export function parseKeyServerUrl(text: string): URL {
   const parsed = SETTINGS.FF_JWKS_URL.parse(text)
   if (parsed.ok) return parsed.value

@@ -8,7 +8,9 @@ export const getErrorCode = (error: unknown): string | null =>
 export const isMissing = (error: unknown): boolean =>
   ['ENOENT', 'ENOTDIR'].includes(getErrorCode(error) ?? '')
 
-/** The result of a call; null where it fails because its path does not exist. */
+/**
+ * The result of a promise; null where it rejects with `ENOENT` or `ENOTDIR`. @throws its other errors
+ */
 export async function nullIfMissing<T>(call: Promise<T>): Promise<T | null> {
   try {
     return await call

@@ -3,7 +3,10 @@ import type { Scene } from '../../core/parity/scene.ts'
 import type { SearchScenes } from '../../ports/fuzz.ts'
 import { scenes } from './scenes.ts'
 
-/** Searches random scenes for one that fails, and shrinks it to the smallest scene that still fails. */
+/**
+ * Runs random scenes until one fails, then shrinks it. Returns how many ran and the smallest failing scene that
+ * was found, null if none failed. A stopped search returns what it has. @throws what `fails` throws
+ */
 export const searchScenes: SearchScenes = async (fails, { runs, seed, timeMs, stopped }) => {
   let smallest: Scene | null = null
   let fault: { readonly error: unknown } | null = null

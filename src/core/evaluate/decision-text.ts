@@ -1,8 +1,8 @@
 import type { ChainEntry, Decision } from './types.ts'
 
 /**
- * The decision as JSON. The stored value is inserted as text: a JavaScript object would reorder integer-like member
- * names.
+ * The decision as one compact JSON object, its members in a fixed order; `value` is `null` where there is no safe
+ * value. The stored value is inserted as text: a JavaScript object would reorder integer-like member names.
  */
 export function serializeDecision(decision: Decision): string {
   const { flag_key, decision: verdict, value, reason, matched_scope, warnings, meta } = decision

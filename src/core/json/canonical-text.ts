@@ -2,9 +2,10 @@
 const MAX_DEPTH = 56
 
 /**
- * Whether an object's text is certainly canonical JSON (RFC 8785) that a row may hold. `JSON.parse` loses repeated
- * members, digits and exponents, so a text that survives parsing and rewriting with sorted members contains none of
- * them. False decides nothing: the lossless parser then decides.
+ * Whether a text is certainly canonical JSON (RFC 8785) without exponents, `\u` escapes or more than 56 levels.
+ * False means "not sure": the lossless parser then decides. `JSON.parse` loses repeated members and digits, so a
+ * text that survives parsing and rewriting with sorted members contains none of them. Checks neither the size nor
+ * that the text is an object.
  */
 export function isCanonicalText(text: string): boolean {
   // JSON.stringify writes these unchanged, but rows refuse them: U+0000, lone surrogates, exponents.

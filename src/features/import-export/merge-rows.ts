@@ -24,10 +24,12 @@ export interface MergeVisitor {
 }
 
 /**
- * Merges two sides by key, in one pass and with one batch of each side in memory. Compares equal rows as
- * bytes, many at a time, without parsing them.
+ * Merges two sides that are sorted by key, with one batch of each in memory, and reports to the visitor: runs of
+ * equal rows, pairs that differ, and rows of one side. Returns early when a visitor method returns false. Compares
+ * equal bytes many rows at a time, without parsing each row. A repeated key is marked, not refused.
  *
- * @throws FfError `store_corrupt` if a side is not sorted or has a row without a key
+ * @throws FfError `store_corrupt` for a row out of order or without a key; inside a run of equal rows only the
+ * last row is checked
  */
 export async function mergeRows(
   baseline: Pick<RowSource, 'lines'>,

@@ -28,10 +28,11 @@ export function toOfrepRefusal(
 }
 
 /**
- * The OFREP form of a refusal that the server makes outside a route. An unknown path below the flags is `flag_unknown`,
- * because stock clients do not percent-encode a key.
+ * The OFREP response for a refusal by the server; null unless the path starts with `/ofrep/`. Below the flags the
+ * rest of the path is the key, and `route_unknown` becomes `flag_unknown`: stock clients do not encode a `/` in a
+ * key, so no route matches.
  *
- * @returns null where the path is not of OFREP
+ * @param path not decoded, without the query
  */
 export function toOfrepRefusalAt(path: string, code: ServiceCode): RouteResponse | null {
   if (!path.startsWith(PREFIX)) return null

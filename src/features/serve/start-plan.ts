@@ -10,10 +10,11 @@ const STORE_HINT =
 export const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1)$/
 
 /**
- * The store to serve, after checking that the settings agree.
+ * The store to serve; opens nothing. `FF_DATABASE_URL` counts only with `FF_BACKING=db`.
  *
- * @returns null where no store is named: the service then serves a sample from a temporary folder
- * @throws FfError `setting_invalid`, `target_invalid`
+ * @returns null for the sample: no `FF_STORE_DIR`, `FF_BACKING` or `FF_ENV`, and on loopback only
+ * @throws FfError `setting_invalid` for `FF_ENV` or `FF_BACKING` without a store, for the sample or dev headers
+ * off loopback, or for a store in production without a digest key; `target_invalid` for `db` without a URL
  */
 export function planServe(settings: SettingValues, environment: Environment): TargetSpec | null {
   const store = requireStore(settings)

@@ -67,7 +67,13 @@ export interface PresentItems {
   readonly identity: CutoverIdentity
   readonly items: readonly AttestableItem[]
 }
-/** The current facts that a statement has to match. @throws FfError `artefact_invalid` for a bad waivers file */
+/**
+ * What a sign-off statement is checked against: the identity of the cutover, the SHA-256 of checklist, waivers,
+ * plan and rollback triggers (a missing file counts as empty), and the ids that each role has to attest. Reads no
+ * file.
+ *
+ * @throws FfError `artefact_invalid` for an invalid waivers file
+ */
 export function buildPresentFacts(
   { texts, tools }: Pick<SignoffContext, 'texts' | 'tools'>,
   { identity, items }: PresentItems,

@@ -10,7 +10,11 @@ export interface GateFolder {
   readonly checklist: string | null
 }
 
-/** The place of the named checklist, else of that in the team folder, else of that in the package. */
+/**
+ * Path and shown name of the checklist: the named one, else the team folder's if it is there, else the package's.
+ * Only the team's file is looked for. One that cannot be accessed counts as there, so that reading it reports why.
+ * A named path is returned as given.
+ */
 export async function locateChecklist({
   root,
   cwd,
