@@ -250,7 +250,10 @@ describe('an import', () => {
   test('into a database without tables names the command to run', async () => {
     await client.query('DROP SCHEMA ff CASCADE')
     const run = await ff('import', await store(few))
-    expect([run.status, toError(run).hint]).toStrictEqual([22, 'Run `ff migrate up` first.'])
+    expect([run.status, toError(run).hint]).toStrictEqual([
+      22,
+      'Create the schema and its tables: ff migrate up',
+    ])
   })
 })
 

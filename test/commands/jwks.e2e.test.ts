@@ -300,7 +300,7 @@ describe('ff jwks check', () => {
       'an HTML page counts as no answer',
       replace(fetchJwks, (real) => async (...given) => {
         const fetched = await real(...given)
-        if (fetched.ok || fetched.detail !== 'the answer is no JWK set') return fetched
+        if (fetched.ok || fetched.detail !== 'the response is not a JWK set') return fetched
         return { ...fetched, kind: 'unreachable' }
       }),
       'M-06',
@@ -368,7 +368,7 @@ describe('ff jwks check', () => {
         detail?: string
       }
       expect(finding.code).toBe('outcome_differs')
-      expect(finding.detail).toMatch(/^JWT-EX-\d+ in (dev\+H|dev-H|prod): .+ expected .+, came .+/)
+      expect(finding.detail).toMatch(/^JWT-EX-\d+ in (dev\+H|dev-H|prod): .+ expected .+, got .+/)
     }),
   )
 
