@@ -36,7 +36,7 @@ async function flock(fd: number): Promise<number> {
     throw new FfError(
       'backing_unavailable',
       `Cannot lock a file: the command flock did not start: ${quoteError(cause)}.`,
-      { hint: 'Install util-linux, which contains flock: apt-get install util-linux', cause },
+      { hint: 'Install util-linux, which contains flock: `apt-get install util-linux`.', cause },
     )
   }
 }

@@ -6,7 +6,7 @@ type Row = readonly [code: ErrorCode, what: string, hint: string]
 const UNREACHABLE: Row = [
   'target_unreachable',
   'cannot be reached',
-  'Check that the server runs, and host, port and database of the URL: pg_isready -d "$FF_DATABASE_URL"',
+  'Check that the server runs, and host, port and database of the URL: `pg_isready -d "$FF_DATABASE_URL"`.',
 ]
 const LOST: Row = [
   'backing_unavailable',
@@ -16,20 +16,20 @@ const LOST: Row = [
 const LOGIN_REFUSED: Row = [
   'rights_missing',
   'refuses the login',
-  'Check the user, and the password in FF_DATABASE_URL or PGPASSFILE: psql "$FF_DATABASE_URL" -c "SELECT 1"',
+  'Check the user, and the password in FF_DATABASE_URL or PGPASSFILE: `psql "$FF_DATABASE_URL" -c "SELECT 1"`.',
 ]
 const NO_RIGHTS: Row = [
   'rights_missing',
   'denies this role a privilege',
-  'Use a role that may read every row. A parity run also creates a schema: GRANT CREATE ON DATABASE "name" TO "role"',
+  'Use a role that may read every row. A parity run also creates a schema: `GRANT CREATE ON DATABASE "name" TO "role"`.',
 ]
 /** A column is missing, or the unique constraint that ON CONFLICT names. */
 const ALTERED: Row = [
   'target_unreachable',
   'has tables that differ from the contract',
-  'List the differences: ff migrate verify',
+  'Run `ff migrate verify`.',
 ]
-const NOT_MIGRATED = 'Create the schema and its tables: ff migrate up'
+const NOT_MIGRATED = 'Run `ff migrate up` first.'
 const REFUSED: Row = [
   'row_refused',
   'refuses a row that breaks its schema',
@@ -70,7 +70,7 @@ const BY_CODE: Readonly<Record<string, Row>> = {
   '55000': [
     'target_unreachable',
     'accepts no connections',
-    'Have its owner run: ALTER DATABASE "name" ALLOW_CONNECTIONS true',
+    'Have its owner run `ALTER DATABASE "name" ALLOW_CONNECTIONS true`.',
   ],
   '53300': [
     'target_unreachable',
@@ -92,7 +92,7 @@ const BY_CODE: Readonly<Record<string, Row>> = {
   '57P03': [
     'target_unreachable',
     'is starting up or shutting down',
-    'Wait until it accepts connections: pg_isready -d "$FF_DATABASE_URL"',
+    'Wait until it accepts connections: `pg_isready -d "$FF_DATABASE_URL"`.',
   ],
   // Raised by triggers of the contract's migrations.
   FFA01: ['rights_missing', 'keeps its audit table append-only', 'Do not change audit records.'],

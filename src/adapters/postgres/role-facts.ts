@@ -80,7 +80,7 @@ export function readRoleFacts(
 
 const wrongRoleError = (role: string): FfError =>
   new FfError('rights_missing', `The role ${role} cannot read flags, so it is not the service's.`, {
-    hint: `Connect as the role of the service. If it is this one: GRANT ff_app TO "${role}"`,
+    hint: `Connect as the role of the service. If it is this one, run GRANT ff_app TO "${role}".`,
   })
 
 async function readPrivileges(client: pg.Client, schema: string): Promise<RoleFacts['forbidden']> {

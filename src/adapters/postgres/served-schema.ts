@@ -64,7 +64,7 @@ async function checkRole(client: pg.Client): Promise<void> {
       'owner_refused',
       `The role ${found.role} owns the schema ${SCHEMA}; the service must not.`,
       {
-        hint: 'Serve with a role of its own: CREATE ROLE ff_service LOGIN IN ROLE ff_app',
+        hint: 'Serve with a role of its own: `CREATE ROLE ff_service LOGIN IN ROLE ff_app`.',
       },
     )
 }
