@@ -250,10 +250,7 @@ describe('an import', () => {
   test('into a database without tables names the command to run', async () => {
     await client.query('DROP SCHEMA ff CASCADE')
     const run = await ff('import', await store(few))
-    expect([run.status, toError(run).hint]).toStrictEqual([
-      22,
-      'Create the schema and its tables: ff migrate up',
-    ])
+    expect([run.status, toError(run).hint]).toStrictEqual([22, 'Run `ff migrate up` first.'])
   })
 })
 

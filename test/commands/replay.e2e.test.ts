@@ -218,7 +218,7 @@ describe('ff parity replay', () => {
     expect(done.status).toBe(2)
     const { code, details, message } = toError(done)
     expect(code).toBe('artefact_invalid')
-    expect(message).toContain(`${lines.length} lines`)
+    expect(message).toContain(`${lines.length} invalid lines`)
     for (const [at, [, problem]] of lines.entries())
       expect(details).toContain(`line ${at + 3} ${problem}`)
     expect(done.stdout + done.stderr).not.toMatch(STACK)

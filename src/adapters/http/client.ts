@@ -51,7 +51,7 @@ function toCallError(error: unknown, origin: string): FfError {
     'target_unreachable',
     `${origin} sent no whole response (${NAMES[code] ?? code}).`,
     {
-      hint: `Check that the service is up and reachable: curl -i ${origin}/health/live`,
+      hint: `Check that the service answers: run \`curl -i ${origin}/health/live\`.`,
       cause: error,
     },
   )
