@@ -241,7 +241,7 @@ describe('ff parity replay, of two services', () => {
         'line 6 /credential/token_env variable_unset',
       ]),
     )
-    expect(toError(done).message).toContain('6 lines')
+    expect(toError(done).message).toContain('6 invalid lines')
     expect(done.stdout).not.toContain('hush')
   })
 

@@ -41,10 +41,9 @@ export async function readGateInputs(
   const { folder, trust_pin } = request
   const at = request.now().toISOString() as Instant
   // In parallel: locking the evidence takes as long as reading all other files.
-  const [{ own, files }, evidence] = await Promise.all([
-    readTeamFiles(folder),
-    readEvidence(request.evidence),
-  ])
+  const reads = [readTeamFiles(folder), readEvidence(request.evidence)] as const
+  await Promise.allSettled(reads) // Also after a failure the lock is free when this function ends.
+  const [{ own, files }, evidence] = await Promise.all(reads)
   const texts = { ...own, evidence }
   return { texts, files, identity: buildIdentity(request, files), trust_pin, at }
 }

@@ -95,9 +95,9 @@ describe('Admin', () => {
   })
 
   test.each<[string, Texts, string]>([
-    ['http on another machine', { FF_ADMIN_URL: 'http://admin.example' }, 'not https'],
-    ['a text that is not a URL', { FF_ADMIN_URL: 'admin' }, 'not https'],
-    ['a query', { FF_ADMIN_URL: 'https://admin.example?a' }, 'not https'],
+    ['http on another machine', { FF_ADMIN_URL: 'http://admin.example' }, 'must be https'],
+    ['a text that is not a URL', { FF_ADMIN_URL: 'admin' }, 'must be https'],
+    ['a query', { FF_ADMIN_URL: 'https://admin.example?a' }, 'must be https'],
     ['no credential', { FF_ADMIN_URL: url }, 'no credential'],
     [
       'a certificate without its key',
