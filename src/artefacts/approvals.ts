@@ -4,7 +4,10 @@ import { type LoadResult, parseShaped, type ArtefactPlace } from './load.ts'
 import type { ArtefactProblem } from './problem.ts'
 import { readTextFile } from './read-text.ts'
 
-/** Reads a file of approvals, at most one for each ref, flag, tenant and user. */
+/**
+ * Reads a file of approvals: the approvals, or its problems by file, UTF-8, JSON, schema, then `time_not_canonical` and
+ * `row_repeated` for a second one of the same ref, flag, tenant and user. Never rejects for a bad file.
+ */
 export async function loadApprovals({
   path,
   shown,

@@ -1,7 +1,10 @@
 import type { ArtefactProblem } from './problem.ts'
 import { FfError } from '../errors.ts'
 
-/** One FfError `artefact_invalid` for all problems of the artefacts of a run, one detail line each. */
+/**
+ * Makes, without throwing it, one FfError `artefact_invalid` for all problems of the artefacts of a run, with one
+ * detail line each: `file#pointer: code (detail)`.
+ */
 export function toArtefactError(problems: readonly ArtefactProblem[]): FfError {
   const lines = problems.map(
     ({ file, pointer, code, detail }) =>

@@ -17,7 +17,12 @@ const DOCUMENTS = {
 export type DocumentKind = keyof typeof DOCUMENTS
 type DocumentTypes = Pick<ArtefactByKind, DocumentKind>
 
-/** Validates a value by the schema of its kind; reports the first problem only. */
+/**
+ * Validates a value by the schema of its kind: the same value, typed, or the code and pointer of its first problem as
+ * text.
+ *
+ * @throws FfError `artefact_invalid` if the compiled schema cannot be loaded
+ */
 export const checkDocumentShape: SignoffDependencies['shape'] = (kind, value) => {
   const [problem] = validateSchema(DOCUMENTS[kind], value, '')
   return problem === undefined

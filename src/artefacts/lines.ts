@@ -18,9 +18,12 @@ export interface RegularFile {
 }
 
 /**
- * Yields the lines of a file; holds at most one chunk and one line in memory.
+ * Yields the lines of a file, without line feeds and numbered from 1, up to its size when it was opened. A bad line has
+ * a code in place of its text: `line_too_long`, `utf8_invalid`, or `byte_order_mark` at its start. Holds one chunk and
+ * one line in memory; does not close the file.
  *
- * @param maxBytes limit of a line; a longer one has the code `line_too_long`
+ * @param maxBytes limit of a line
+ * @throws the system's error of a read
  */
 export async function* readTextLines(
   { handle, size }: RegularFile,
@@ -51,9 +54,10 @@ function toText({ bytes, tooLong }: ByteLine, line: number): TextLine {
 }
 
 /**
- * Opens a regular file, which can be read twice, unlike a pipe.
+ * Opens a regular file, which can be read twice, unlike a pipe; the caller closes it.
  *
- * @returns null for anything else @throws the system error of the path
+ * @returns null for a path of another kind
+ * @throws the system's error, also for a missing path
  */
 export async function openRegularFile(path: string): Promise<RegularFile | null> {
   const handle = await openToRead(path)

@@ -64,13 +64,21 @@ export interface ArtefactPlace {
   readonly path: string
   readonly shown: string
 }
-/** The place of the packaged file of a kind. */
+/**
+ * The place of the packaged file of a kind: its path below the package folder `root`, and its name in reports. Reads
+ * nothing.
+ */
 export const packagedArtefact = (root: string, kind: ArtefactKind): ArtefactPlace => ({
   path: join(root, ARTEFACTS[kind].file),
   shown: ARTEFACTS[kind].file,
 })
 
-/** Reads one artefact and checks UTF-8, JSON, I-JSON (RFC 7493) and its schema, but no rules beyond the schema. */
+/**
+ * Reads one artefact: its value and lossless nodes, or its problems by the first check that fails: file of at most 4
+ * MiB, UTF-8, JSON, I-JSON (RFC 7493), schema. Checks no rules beyond the schema. Rejects for no bad file.
+ *
+ * @throws FfError `artefact_invalid` if the compiled schema cannot be loaded
+ */
 export async function loadArtefact<K extends ArtefactKind>(
   kind: K,
   place: ArtefactPlace,
@@ -80,7 +88,10 @@ export async function loadArtefact<K extends ArtefactKind>(
   return parseArtefact(kind, { text: read.text, shown: place.shown })
 }
 
-/** Like `loadArtefact`, of a text. */
+/**
+ * As `loadArtefact`, of a text that is read already: checks JSON, I-JSON (RFC 7493) and the schema of the kind. `shown`
+ * names the text in problems.
+ */
 export function parseArtefact<K extends ArtefactKind>(
   kind: K,
   text: ShownText,
@@ -95,7 +106,12 @@ interface ShownText {
   readonly text: string
   readonly shown: string
 }
-/** Parses a text as I-JSON and validates it by a schema: as a plain value, and as lossless nodes. */
+/**
+ * Parses a text as I-JSON (RFC 7493) and validates it by a named schema: a plain value and lossless nodes, or the
+ * problems of the first check that fails.
+ *
+ * @throws FfError `artefact_invalid` if the compiled schema cannot be loaded
+ */
 export function parseShaped(
   schema: string,
   { text, shown: file }: ShownText,

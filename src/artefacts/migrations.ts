@@ -10,7 +10,13 @@ export const MIGRATIONS_FOLDER = 'contracts/migrations'
 const NAME = /^(\d{4})_[a-z0-9_]+$/
 const PARTS = /^(?:(?!-- ff:).*\n)*-- ff:up\n([\s\S]*?)^-- ff:down\n([\s\S]*)$/m
 
-/** Reads the `NNNN_name.sql` files, numbered from 1 without a gap, each with an up and a down part. */
+/**
+ * Reads the `NNNN_name.sql` files of `contracts/migrations`, numbered from 1 without a gap: version, name, SHA-256 of
+ * the text with normal line ends, and the SQL of both parts. A bad name, an unreadable file and a missing part are
+ * problems; a missing folder is an empty list.
+ *
+ * @throws the system's other errors of the folder
+ */
 export async function loadMigrations(root: string): Promise<LoadResult<readonly Migration[]>> {
   // A missing folder has no migrations; the rules of the contract then report each missing one.
   const names = (await listOrEmpty(join(root, MIGRATIONS_FOLDER)))

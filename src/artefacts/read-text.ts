@@ -10,7 +10,12 @@ export type TextRead =
   | { readonly ok: true; readonly text: string }
   | { readonly ok: false; readonly problem: ArtefactProblem }
 
-/** Reads a file of at most `maxBytes` as UTF-8; an invalid byte is a problem, never replaced by U+FFFD. */
+/**
+ * Reads a file of at most `maxBytes` as UTF-8: its text, or the problem `file_missing`, `file_unreadable`,
+ * `file_too_large` or `utf8_invalid`; an invalid byte is never replaced by U+FFFD. Rejects for no system error.
+ *
+ * @param shown the name of the file in problems
+ */
 export async function readTextFile(
   path: string,
   shown: string,

@@ -41,7 +41,12 @@ export interface ReplayInputs {
   readonly env: Readonly<Record<string, string | undefined>>
 }
 
-/** Yields each line of a file of recorded requests, parsed or with its problems; skips blank lines. */
+/**
+ * Yields each line of a file of recorded requests, parsed or with its problems; a bad line does not stop it. Skips
+ * blank lines, which still count in line numbers. Takes live tokens from `env`.
+ *
+ * @throws the system's error of a read
+ */
 export async function* readRecordedRequests(
   file: RegularFile,
   terms: ReplayInputs,

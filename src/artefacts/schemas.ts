@@ -7,7 +7,12 @@ import type { ArtefactProblem } from './problem.ts'
 type Validator = ((value: unknown) => boolean) & { readonly errors?: readonly ErrorObject[] | null }
 const require = createRequire(import.meta.url)
 
-/** Validates a value by a schema. @returns every violation; empty for a valid value */
+/**
+ * Validates a value by a compiled schema.
+ *
+ * @returns every violation as `schema_<keyword>` with a JSON Pointer; empty for a valid value
+ * @throws FfError `artefact_invalid` if the schema cannot be loaded
+ */
 export function validateSchema(
   schemaName: string,
   value: unknown,

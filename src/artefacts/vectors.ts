@@ -39,7 +39,10 @@ export interface BuiltVectors {
   readonly problems: readonly ArtefactProblem[]
 }
 
-/** Turns a valid matrix into runnable vectors, and reports violations of the rules beyond the schema. */
+/**
+ * Turns a matrix that fits its schema into runnable vectors, all of them, and reports violations of the rules beyond
+ * the schema: rows, times, fixtures, coverage, repeated ids. Run the vectors only where `problems` is empty.
+ */
 export function buildVectors(
   matrix: LoadedArtefact<'parity_test_matrix'>,
   fixtures: readonly Fixture[],

@@ -1,4 +1,9 @@
-/** Maps a list with at most `atOnce` calls in flight. @returns the results in list order @throws the first error */
+/**
+ * Maps a list with at most `atOnce` calls in flight.
+ *
+ * @returns the results in list order
+ * @throws the first error, without waiting for the calls in flight, which go on to take further items
+ */
 export async function mapConcurrently<T, R>(
   list: readonly T[],
   atOnce: number,

@@ -14,10 +14,11 @@ export interface KeepOpen {
 }
 
 /**
- * Opens several resources, in sequence or in parallel, that stay open until `close` is called.
+ * Opens several resources, in sequence or in parallel, and returns the result of `open` and a `close` for all: last
+ * registered first, one after the other, as `closeAll`. If `open` fails, it closes every registered resource, also one
+ * that is still being opened; one registered after that is closed as soon as it is open.
  *
- * When `open` fails, `openAll` closes every registered resource, also one that is still being opened, and throws the
- * error of `open`. A resource that is registered later, by work still in flight, is closed as soon as it is open.
+ * @throws the error of `open`
  */
 export async function openAll<T>(
   open: (keep: KeepOpen) => Promise<T>,
@@ -46,7 +47,11 @@ export async function openAll<T>(
   }
 }
 
-/** Runs `use`, then closes every resource that it registered. @throws the first error of `use` or a close */
+/**
+ * The result of `use`, after closing every resource that it registered, also if it fails.
+ *
+ * @throws the error of `use`, else the first error of a close
+ */
 export async function closeAfter<T>(use: (keep: KeepOpen) => Promise<T>): Promise<T> {
   const { value, close } = await openAll(use)
   await close()
@@ -54,7 +59,8 @@ export async function closeAfter<T>(use: (keep: KeepOpen) => Promise<T>): Promis
 }
 
 /**
- * Opens all resources in parallel, runs `use` on them and closes them.
+ * Opens all resources in parallel, runs `use` on them, closes them and returns the result of `use`, which does not run
+ * if an opening fails.
  *
  * @throws the first error; of several failed openings, that of the first in the list
  */

@@ -28,7 +28,7 @@ export class LineSplitter {
     this.offset = offset
   }
 
-  /** Yields the lines that end in this chunk, and the current one once it is too long. */
+  /** Yields the lines that end in this chunk, and the current one, with `ended` false, once it is too long. */
   *push(chunk: Buffer): Generator<ByteLine> {
     let data = this.rest.length === 0 ? chunk : Buffer.concat([this.rest, chunk])
     for (let end = data.indexOf(NEWLINE); end >= 0; end = data.indexOf(NEWLINE)) {
@@ -45,7 +45,10 @@ export class LineSplitter {
     this.rest = this.skipping ? Buffer.alloc(0) : data
   }
 
-  /** Yields the rest of the input, if it does not end with a line feed. */
+  /**
+   * Yields the rest of the input, with `ended` false; nothing if the input ends with a line feed or the rest was
+   * skipped.
+   */
   *end(): Generator<ByteLine> {
     if (this.rest.length > 0) yield this.line(this.rest, false)
     this.rest = Buffer.alloc(0)

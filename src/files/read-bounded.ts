@@ -6,11 +6,21 @@ export type BoundedRead =
   | { readonly ok: true; readonly bytes: Buffer; readonly mode: number }
   | { readonly ok: false; readonly fault: 'not_a_file' | 'too_large' }
 
-/** Opens a path for reading. Non-blocking, because opening a pipe without a writer would wait for ever. */
+/**
+ * Opens a path of any kind for reading; the caller closes it. Non-blocking, because opening a pipe without a writer
+ * would wait for ever.
+ *
+ * @throws the system's error
+ */
 export const openToRead = (path: string): Promise<FileHandle> =>
   open(path, constants.O_RDONLY | constants.O_NONBLOCK)
 
-/** Reads a regular file of at most `maxBytes`. @throws the system's error */
+/**
+ * Reads a regular file whose size, when opened, is at most `maxBytes`, with its mode as in `stat`; `not_a_file` for a
+ * folder, pipe or device, `too_large` for a larger file, which is not read.
+ *
+ * @throws the system's error, such as `ENOENT`
+ */
 export async function readBounded(path: string, maxBytes: number): Promise<BoundedRead> {
   const file = await openToRead(path)
   try {

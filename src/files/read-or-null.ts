@@ -1,6 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises'
 
-/** The code of an error, such as `ENOENT`; null for a value without one. */
+/** The `code` of an error as text, such as `ENOENT`; null for an error without one and for any other value. */
 export const getErrorCode = (error: unknown): string | null =>
   error instanceof Error && 'code' in error ? String(error.code) : null
 
@@ -20,10 +20,18 @@ export async function nullIfMissing<T>(call: Promise<T>): Promise<T | null> {
   }
 }
 
-/** The bytes of a file; null where it does not exist. @throws the system's other errors */
+/**
+ * The bytes of a file; null where it or a parent does not exist (`ENOENT`, `ENOTDIR`).
+ *
+ * @throws the system's other errors
+ */
 export const readOrNull = (path: string): Promise<Buffer | null> => nullIfMissing(readFile(path))
 
-/** The names in a folder, in the order of the system; empty where it does not exist. @throws `ENOTDIR` for a file */
+/**
+ * The names in a folder, in the order of the system; empty where it does not exist.
+ *
+ * @throws the system's other errors, such as `ENOTDIR` for a file
+ */
 export async function listOrEmpty(folder: string): Promise<readonly string[]> {
   try {
     return await readdir(folder)

@@ -21,10 +21,11 @@ interface ReplaceOptions extends NewFileOptions {
 }
 
 /**
- * Replaces a file atomically: writes a temporary file, syncs it, renames it, and syncs the folder; without that, a power
- * cut could undo the rename. A reader sees the old content or the new, never a part.
+ * Creates or replaces a file atomically: writes a temporary file, syncs it, renames it, and syncs the folder; without
+ * that, a power cut could undo the rename. A reader sees the old content or the new, never a part.
  *
- * @throws the system's error, or the error of `content`; the path then keeps its old content
+ * @throws the system's error, or the error of `content`; the path then keeps its old content, unless only the sync of
+ * the folder failed
  */
 export async function replaceFile(
   path: string,
@@ -43,7 +44,12 @@ export async function replaceFile(
   if (options.durable !== false) await syncFolder(dirname(path))
 }
 
-/** Creates a file and syncs it and its folder. Never overwrites. @throws the system's `EEXIST` */
+/**
+ * Creates a file and syncs it and its folder, unless `durable` is false. Never overwrites; removes the file again if
+ * writing it fails.
+ *
+ * @throws the system's errors, such as `EEXIST`, and the error of `content`
+ */
 export async function createFile(
   path: string,
   content: Content,
@@ -53,7 +59,7 @@ export async function createFile(
   if (options.durable !== false) await syncFolder(dirname(path))
 }
 
-/** As `createFile`, without the sync of the folder: the caller calls `syncFolder`. */
+/** As `createFile`, without the sync of the folder: the caller calls `syncFolder`. @throws as `createFile` */
 export async function writeNewFile(
   path: string,
   content: Content,
@@ -72,7 +78,12 @@ export async function writeNewFile(
   }
 }
 
-/** Syncs a folder, so that the names of its files survive a power cut. */
+/**
+ * Syncs a folder, so that the names of its files survive a power cut. Does nothing on a file system that cannot sync
+ * one (`EINVAL`).
+ *
+ * @throws the system's other errors
+ */
 export async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder)
   try {

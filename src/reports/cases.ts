@@ -21,13 +21,19 @@ export interface ReportCase {
   readonly next: string | null
 }
 
-/** Lists every item and control of a report. An item that was not measured did not pass. */
+/**
+ * Lists every item and, of a report with two sides, every control, in the order of the report. A waived gate item
+ * passed; an item that was not measured did not. `lines` has the reasons also of a passed case.
+ */
 export function listCases(report: Report): readonly ReportCase[] {
   if (report.kind === 'gate') return gateCases(report)
   return 'controls' in report ? parityCases(report) : checkCases(report)
 }
 
-/** The file that declares the items of a report, for formats that need a location. */
+/**
+ * The file that declares the items of a report, relative to the package, for formats that need a location: the vectors
+ * for a report with controls, else the checklist, also for reports about neither.
+ */
 export const getReportSource = (report: Report): string =>
   'controls' in report
     ? 'vectors/parity_test_matrix.json'

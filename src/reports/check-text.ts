@@ -1,7 +1,10 @@
 import type { CheckFinding, CheckItem, CheckReport } from '../core/report/types.ts'
 import { foldLine, formatColumns, formatState, type Style } from './paint.ts'
 
-/** Text of a report without sides: every item, then the details of those that need attention, then the verdict. */
+/**
+ * The text of a report without sides: every item, then the findings and next steps of those that need attention, the
+ * SQL and the counterexample if there are any, then the verdict with the exit. Ends with a line feed; escapes nothing.
+ */
 export function formatCheckReport(report: CheckReport, style: Style): string {
   const { kind, items, sql, verdict, exitCode, exitName } = report
   const rows = items.map((item) => [

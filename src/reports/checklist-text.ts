@@ -29,7 +29,10 @@ const KINDS = {
   command: 'measured by a command of the team',
 } as const
 
-/** Formats everything about one item. */
+/**
+ * Everything about one item as text: its reason, limits, age, identity, waiver, owner and fix, and the command that
+ * measures it.
+ */
 export function formatChecklistItem(item: ChecklistItem): string {
   const rows: readonly (readonly [string, string])[] = [
     [
@@ -60,7 +63,10 @@ export function formatChecklistItem(item: ChecklistItem): string {
   return `${parts.join('\n\n')}\n`
 }
 
-/** One line an item: its probe and where it measures, or what it needs before it can be measured. */
+/**
+ * The probes as text, one line an item: its probe and place of measurement, or what it needs before it can be measured;
+ * then the number of items that need nothing.
+ */
 export function formatProbeList(rows: readonly ProbeRow[]): string {
   const lines = rows.map(({ id, probe, where, effect, needs }) => [
     id,
@@ -78,6 +84,8 @@ interface Row {
   readonly from: string | null
 }
 
-/** Formats the settings, one line each. */
+/**
+ * The settings as text, one line each, escaped for a terminal; with a column for the origin where `from` is not null.
+ */
 export const formatSettingsTable = (rows: readonly Row[]): string =>
   `${formatColumns(escapeForTerminal(rows).map(({ name, shown, from }) => [name, ...(from === null ? [] : [from]), shown]))}\n`

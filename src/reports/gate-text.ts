@@ -9,7 +9,10 @@ import {
 } from './gate-words.ts'
 import { colorWord, foldLine, formatColumns, formatState, type Style } from './paint.ts'
 
-/** Sections in order: groups, unmeasured items, waived items, measured blockers, then the verdict with the next command. */
+/**
+ * The text of a gate report, in order: groups, unmeasured items one line each, waived items, measured blockers at
+ * length, findings about the gate, then the verdict with the next command. Ends with a line feed; escapes nothing.
+ */
 export function formatGateReport(report: GateReport, style: Style): string {
   const { items } = report
   const blockers = items.filter(isMeasuredBlocker)

@@ -1,6 +1,6 @@
 import type { GateItem, GateReport } from '../core/report/types.ts'
 
-/** One line for each limit that was measured and does not hold. */
+/** One line for each limit that was measured and does not hold; none for a limit without a measured value. */
 export const measuredLines = ({ measured }: Pick<GateItem, 'measured'>): readonly string[] =>
   measured
     .filter(({ held, value }) => !held && value !== null)
@@ -8,6 +8,7 @@ export const measuredLines = ({ measured }: Pick<GateItem, 'measured'>): readonl
       ({ measure, value, required }) => `measured ${measure} ${value ?? ''}; required ${required}`,
     )
 
+/** Whether an item counts as accepted: its state is `pass` or `waived`. */
 export const isAccepted = ({ state }: Pick<GateItem, 'state'>): boolean =>
   state === 'pass' || state === 'waived'
 
@@ -21,6 +22,7 @@ const WORDS: Readonly<Record<GateReport['verdict'], string>> = {
   inconclusive: 'INCONCLUSIVE',
   untrusted: 'UNTRUSTED',
 }
+/** The verdict in capitals, such as `NO-GO`; a go with waived items is `GO with 2 waivers`. */
 export const formatVerdictWord = ({ verdict, counts: { states } }: GateReport): string => {
   const waivers = states.waived === 1 ? 'waiver' : 'waivers'
   return verdict === 'go' && states.waived > 0
@@ -42,7 +44,7 @@ export const formatVerdictRest = ({
 export const formatVerdict = (report: GateReport): string =>
   `${formatVerdictWord(report)}, ${formatVerdictRest(report)}`
 
-/** `3 pass, 2 pending`: the states with a count above 0. */
+/** The states with a count above 0, as in `3 pass, 2 pending`; empty where all counts are 0. */
 export const formatStates = (states: GateReport['counts']['states']): string =>
   Object.entries(states)
     .filter(([, count]) => count > 0)

@@ -6,7 +6,10 @@ import { formatHeadline } from './words.ts'
 /** GitHub shows ten annotations of each kind a step and drops the rest silently. */
 const MOST = 9
 
-/** Workflow commands of GitHub Actions: an annotation for each of the worst cases, and the number of the others. */
+/**
+ * Workflow commands of GitHub Actions: an annotation for each of the first nine cases that did not pass, failed ones
+ * first, the number of the others, and the headline. Ends with a line feed.
+ */
 export function formatGithubReport(report: Report): string {
   const wanting = listCases(escapeForTerminal(report)).filter(({ passed }) => !passed)
   const worst = [...wanting].sort((a, b) => rank(a) - rank(b))

@@ -32,7 +32,10 @@ function markup(
 const escape = (text: string): string =>
   text.replaceAll(/[&<>"']/g, (one) => `&#${one.charCodeAt(0)};`)
 
-/** A self-contained HTML file without network requests and scripts: it can be mailed, opened from disk and printed. */
+/**
+ * The report as one HTML file without scripts and network requests, under a policy that forbids both: it can be mailed,
+ * opened from disk and printed. Escapes every text.
+ */
 export function formatHtmlReport(report: Report): string {
   const shown = escapeForTerminal(report)
   const title = formatHeadline(shown)

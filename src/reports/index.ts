@@ -24,7 +24,10 @@ export const REPORTERS = {
 
 export type Format = keyof typeof REPORTERS
 
-/** Escapes every text of the report for a terminal, then formats it by its kind. */
+/**
+ * The report as text with a final line feed: escapes every text for a terminal, then formats it by its kind (gate, two
+ * sides, or checks).
+ */
 export function formatTextReport(report: Report, style: Style): string {
   const shown = escapeForTerminal(report)
   if (shown.kind === 'gate') return formatGateReport(shown, style)

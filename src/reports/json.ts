@@ -31,7 +31,10 @@ const LIST: Readonly<Record<Report['kind'], string>> = {
   waiver_list: 'items',
 }
 
-/** The report as indented JSON; times stand last, so that two reports can be compared without them. */
+/**
+ * The report as indented JSON with a line feed. The items follow the other members, under `vectors`, `cells`,
+ * `requests` or `items` by kind; times stand last, so that two reports can be compared without them.
+ */
 export function formatJsonReport(report: Report): string {
   const { items, ...rest } = report
   const { timing, ...facts } = 'timing' in rest ? rest : { ...rest, timing: undefined }

@@ -2,7 +2,10 @@ import type { Report } from '../core/report/types.ts'
 import { escapeUnits } from '../core/text/terminal.ts'
 import { type ReportCase, listCases } from './cases.ts'
 
-/** JUnit XML, one case for each item and control. An item that was not measured is a failure, never a skip. */
+/**
+ * The report as JUnit XML, one suite a group and one case for each item and control. An item that was not measured is a
+ * failure, never a skip. Escapes characters that XML 1.0 forbids.
+ */
 export function formatJunitReport(report: Report): string {
   const cases = listCases(report)
   const suites = [...new Set(cases.map(({ suite }) => suite))]

@@ -4,7 +4,10 @@ import { type ReportCase, listCases } from './cases.ts'
 import { formatStates } from './gate-words.ts'
 import { formatHeadline } from './words.ts'
 
-/** Markdown for a job summary or a pull request: verdict, groups, and the cases that did not pass. */
+/**
+ * Markdown for a job summary or a pull request: the headline, groups or counts, a table of the cases that did not pass,
+ * and the next command of a gate. Escapes every text; ends with a line feed.
+ */
 export function formatMarkdownReport(report: Report): string {
   const shown = escapeForTerminal(report)
   const wanting = listCases(shown).filter(({ passed }) => !passed)

@@ -18,11 +18,14 @@ const COLORS: Readonly<Record<string, 'green' | 'red' | 'yellow'>> = {
   skipped: 'yellow',
 }
 
+/** A state as a word in capitals with blanks for underscores, such as `NO GO`, in its colour where `color` is set. */
 export function formatState(state: string, { color }: Style): string {
   return colorWord(state.replaceAll('_', ' ').toUpperCase(), state, { color })
 }
 
-/** Paints any word in the colour of a state. */
+/**
+ * A word in the colour of a state, yellow for an unknown one, as ANSI escapes; the plain word where `color` is false.
+ */
 export const colorWord = (word: string, state: string, { color }: Style): string =>
   new Chalk({ level: color ? 1 : 0 })[COLORS[state] ?? 'yellow'](word)
 
@@ -30,7 +33,10 @@ export const colorWord = (word: string, state: string, { color }: Style): string
 const WIDTH = 80
 const getWidth = (cell: string): number => stripVTControlCharacters(cell).length
 
-/** Folds a line at blanks and indents the following ones. A single word may exceed the width. */
+/**
+ * Folds a line at blanks to 80 characters, joined by line feeds, and indents the following ones; keeps the indentation
+ * of the first. A single word may exceed the width.
+ */
 export function foldLine(line: string, indent: string): string {
   const [first = '', ...words] = line.trimStart().split(' ')
   const lines = [line.slice(0, line.length - line.trimStart().length) + first]
@@ -42,7 +48,10 @@ export function foldLine(line: string, indent: string): string {
   return lines.join('\n')
 }
 
-/** Formats rows as columns without rules, indented and separated by two blanks; folds the last column to the width. */
+/**
+ * Formats rows as columns without rules, indented by two blanks and separated by two; folds the last column to 80
+ * characters where more than 20 are left for it, never within a word. No final line feed; empty for no rows.
+ */
 export function formatColumns(rows: readonly (readonly string[])[]): string {
   const first = rows[0] ?? []
   const before = first

@@ -19,7 +19,11 @@ const NOUN: Readonly<Record<ParityReport['kind'], string>> = {
   parity_replay: 'requests',
 }
 
-/** Text of a comparison of two sides: sides, items, differences, counts, controls and the verdict. */
+/**
+ * The text of a comparison of two sides: sides, items, differences of at most 20 items, counts, controls and the
+ * verdict with the exit. Lists every vector, but of cells and requests only those that do not pass. Ends with a line
+ * feed; escapes nothing.
+ */
 export function formatParityReport(report: ParityReport, style: Style): string {
   const parts = [
     `ff ${report.kind.replace('_', ' ')}`,

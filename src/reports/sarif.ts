@@ -1,7 +1,10 @@
 import type { Report } from '../core/report/types.ts'
 import { type ReportCase, listCases, getReportSource } from './cases.ts'
 
-/** SARIF 2.1.0: a rule for each item and control, and a result for each that did not pass. */
+/**
+ * The report as indented SARIF 2.1.0 JSON: a rule for each item and control, and a result for each that did not pass,
+ * with level `error` for state `fail` and `none` (kind `open`) for others.
+ */
 export function formatSarifReport(report: Report): string {
   const cases = listCases(report)
   const uri = getReportSource(report)

@@ -1,7 +1,10 @@
 import type { Finding, Report } from '../core/report/types.ts'
 import { formatVerdict } from './gate-words.ts'
 
-/** A report in one line: command, verdict, exit. */
+/**
+ * A report in one line without line feed: command, verdict, exit code and name, as in `ff parity run: PASS (exit 0,
+ * ok)`.
+ */
 export function formatHeadline(report: Report): string {
   const { kind, exitCode, exitName } = report
   const verdict = report.kind === 'gate' ? formatVerdict(report) : report.verdict.toUpperCase()
@@ -16,7 +19,10 @@ const SIDES: Readonly<Record<string, string>> = {
   candidate: 'candidate',
 }
 
-/** One finding in one line. */
+/**
+ * One finding in one line: the sides, the pointer with its rule, and both values, each cut to 120 characters and
+ * `absent` for null; a sentence of its own for `comparer_fault`, `nothing_decided` and `unanswered`.
+ */
 export function formatFinding({ code, sides, pointer, rule, left, right }: Finding): string {
   const side = SIDES[sides ?? ''] ?? ''
   if (code === 'comparer_fault') return 'the comparer judged a pair with a known answer wrongly'

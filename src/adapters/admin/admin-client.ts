@@ -13,7 +13,11 @@ const UNREACHABLE: ApprovalAnswer = { status: 'unreachable' }
 /** Monotonic, so that setting the wall clock moves no deadline. */
 const now = (): number => performance.now()
 
-/** Checks approvals with Admin, within the limits. Coalesces identical questions in flight; caches no answer. */
+/**
+ * Checks approvals with Admin by HTTP. All checks of one `begin()` share one deadline, `timeout_ms` from the first
+ * check. Every failure, a late response, an open circuit breaker and a closed client answer `unreachable`; a check
+ * never rejects. Coalesces identical questions in flight; caches no answer.
+ */
 export class AdminClient implements ApprovalService {
   private readonly connection: AdminConnection
   private readonly limits: AdminLimits

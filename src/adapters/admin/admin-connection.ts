@@ -22,7 +22,10 @@ const IDLE_MS = 3_000
 /** Fifty times the size of an answer. */
 const MAX_BODY_BYTES = 16_384
 
-/** Opens the connection pool of the plan; connects on the first call. */
+/**
+ * Creates the connection pool to the Admin of the plan, with its credentials; sends nothing and connects on the first
+ * `post`. Always verifies the certificate of an https URL.
+ */
 export async function openAdminConnection({
   url,
   credential: { token, client, ca },

@@ -24,11 +24,19 @@ export class Breaker {
     this.now = now
   }
 
+  /**
+   * The current state. An open breaker stays `open` until the first call after its time, which makes it `half_open`.
+   */
   get state(): State['name'] {
     return this.current.name
   }
 
-  /** Runs `work` unless the breaker is open. @returns null for a refused call @throws the error of `work`, a failure */
+  /**
+   * Runs `work` unless the breaker is open or a trial call is in flight.
+   *
+   * @returns the result of `work`; null for a refused call, for which `work` does not run
+   * @throws the error of `work`, which counts as a failure
+   */
   async run<T>(work: () => Promise<T>): Promise<T | null> {
     const { current } = this
     if (current.name === 'half_open') return null

@@ -3,7 +3,10 @@ import type { CheckApproval, ApprovalService, ApprovalsPlan } from '../../ports/
 import { AdminClient } from './admin-client.ts'
 import { openAdminConnection } from './admin-connection.ts'
 
-/** Opens the approval service of a plan: Admin over HTTP, a given list, or none. */
+/**
+ * Opens the approval service of a plan: Admin over HTTP, a given list, or none, for which every check answers
+ * `unreachable`. Only Admin has counts, a breaker and sockets. Connects on the first check.
+ */
 export async function openApprovals(plan: ApprovalsPlan): Promise<ApprovalService> {
   if (plan.kind === 'admin') return new AdminClient(await openAdminConnection(plan), plan.limits)
   if (plan.kind === 'none')

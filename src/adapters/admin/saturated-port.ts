@@ -32,6 +32,12 @@ export class SaturatedPort {
     })
   }
 
+  /**
+   * Listens on the port in a worker thread and fills its backlog with connections; resolves once one is not accepted
+   * within 100 ms, or after 8.
+   *
+   * @throws the system's error where the port is taken
+   */
   static async open(port: number, host: string): Promise<SaturatedPort> {
     const opened = new SaturatedPort(port, host)
     await once(opened.worker, 'message')
@@ -44,6 +50,7 @@ export class SaturatedPort {
     return opened
   }
 
+  /** Closes the connections, ends the worker and frees the port. */
   async close(): Promise<void> {
     for (const filler of this.fillers) filler.destroy()
     Atomics.store(this.gate, 0, 1)

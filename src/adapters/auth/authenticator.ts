@@ -9,7 +9,12 @@ import { fixedKeySource, type KeySource, NO_KEYS } from './key-source.ts'
 import { TokenCache } from './token-cache.ts'
 import { JwksVerifier } from './token-verifier.ts'
 
-/** Builds an authenticator that verifies tokens with these keys. */
+/**
+ * Builds an authenticator that verifies tokens with these keys, with a token cache of its own. Its metrics count from
+ * now on; their `keys` is null for a source without an endpoint.
+ *
+ * @throws the error of `buildModeMatrix` for an unusable mode matrix
+ */
 export function createAuthenticator(
   keys: KeySource,
   { contract, issuer, audience, leeway_s, algorithms, dev_scopes }: AuthSettings,
@@ -36,7 +41,10 @@ export function createAuthenticator(
   }
 }
 
-/** Opens an authenticator over an endpoint, given keys, or no keys. Closing it ends the background refresh. */
+/**
+ * Opens an authenticator over an endpoint, given keys, or no keys (null), with which each token is `keys_unconfigured`.
+ * Fetches nothing before the first token. `close` ends the background refresh of an endpoint, else does nothing.
+ */
 export async function openAuthenticator(
   from: KeySourceSpec,
   settings: AuthSettings,
@@ -50,7 +58,10 @@ export async function openAuthenticator(
   return { ...createAuthenticator(keys, settings), close: () => Promise.resolve() }
 }
 
-/** Creates the client of a JWKS endpoint; it fetches on first use. Closing it ends the background refresh. */
+/**
+ * Creates the client of a JWKS endpoint by the times and limits of the contract; it fetches on first use. Its `close`
+ * ends the background refresh.
+ */
 export const openJwksClient = (
   url: URL,
   { client, keys }: AuthSettings['contract'],

@@ -29,10 +29,12 @@ export interface CellCredentials {
 }
 
 /**
- * Signs a credential per mode for the user and tenant of the parity cells, with the fixtures' key, and opens its
- * authenticator: over a key server that is up, one that refuses connections, or none.
+ * Makes one credential per auth mode for the user and tenant of the parity cells, each with its authenticator.
+ * `verified` and `decode-only` share one token, valid for an hour after `now` and signed with the fixtures' key; their
+ * key servers are up and refusing. `dev-headers` and `none` have no token and no keys.
  *
  * @param root folder of the package, which holds `vectors/jwt/keys.json`
+ * @throws the system's error for that file
  */
 export async function openCellCredentials(
   root: string,

@@ -3,7 +3,13 @@ import { generateSigningKey, signClaims } from '../jose/compact.ts'
 import type { DevIssuer } from '../../ports/auth.ts'
 import { LoopbackJwks } from './loopback-jwks.ts'
 
-/** Starts an issuer for local development: a new key that is never stored, and its key server on loopback. */
+/**
+ * Starts an issuer for local development: generates an Ed25519 key that is never stored, serves it on a free port of
+ * 127.0.0.1, and signs the claims with it. `iss` is the server's origin unless the claims set it. `close` stops the
+ * server.
+ *
+ * @throws the system's error if it cannot listen
+ */
 export async function openDevIssuer(claims: Readonly<Record<string, unknown>>): Promise<DevIssuer> {
   const key = await generateSigningKey()
   const server = await LoopbackJwks.start({ behaviour: 'up', keys: [toPublicJwk(key)] })

@@ -77,7 +77,7 @@ export class JwksClient implements KeySource {
     return { status: this.outcome === 'ok' ? 'unreachable' : this.outcome }
   }
 
-  /** Counts since the start; `age_ms` is null while no set is loaded. */
+  /** Counts of fetches and failed fetches since the start, and the age of the usable set in ms, null without one. */
   metrics(): {
     readonly fetches: number
     readonly failures: number
@@ -92,12 +92,12 @@ export class JwksClient implements KeySource {
     }
   }
 
-  /** Resolves once no fetch is in flight. */
+  /** Waits for the fetch that is in flight now, if there is one. */
   async idle(): Promise<void> {
     await this.running
   }
 
-  /** Ends the background refresh. */
+  /** Cancels the background refresh; a fetch in flight goes on, and a request for a missing key can still fetch. */
   close(): void {
     this.closed = true
     this.cancel()
@@ -176,7 +176,11 @@ const toHeldKeySet = (
   age_ms: now - at,
 })
 
-/** Seconds that a set may be cached: `max-age` less `Age` (RFC 9111, 4.2), within the limits. */
+/**
+ * Seconds that a key set may be cached: `max-age` less `Age` (RFC 9111, 4.2), within `cache_min_s` and `cache_max_s`.
+ * The least for `no-store`, `no-cache` and an unreadable `max-age`; `cache_default_s` without a `max-age`, ignoring
+ * `Expires`.
+ */
 export function computeCacheSeconds(headers: IncomingHttpHeaders, times: CacheTimes): number {
   const { 'cache-control': control = '', age = '0' } = headers
   const { cache_min_s, cache_max_s, cache_default_s } = times

@@ -43,7 +43,11 @@ class Fault extends Error {
   }
 }
 
-/** Fetches a key set once, within the limits. A failure of the endpoint is a result, never an exception. */
+/**
+ * Fetches a key set once: its bytes, unjudged keys and headers. Follows redirects within the origin only. A timeout, a
+ * 5xx and most network errors are `unreachable`; other statuses, a foreign redirect, an oversized body, a body that is
+ * no JWK set and an invalid certificate are `misconfigured`. Rejects for no failure of the endpoint.
+ */
 export async function fetchJwks(
   url: URL,
   limits: FetchLimits,
@@ -117,7 +121,8 @@ function isKeySet({ status, headers }: ResponseHead, maxBytes: number): boolean 
 }
 
 /**
- * The keys of a JWK set (RFC 7517, 5); null for bytes that are no such set, also if a member of `keys` is no object.
+ * The keys of a JWK set (RFC 7517, 5), unchecked; may be empty. Null for bytes that are not a JSON object in UTF-8
+ * without repeated members, or whose `keys` is not an array of objects.
  */
 export function readJwks(bytes: Buffer): readonly UntrustedJwk[] | null {
   const keys: unknown = parseJsonObject(bytes)?.['keys']

@@ -54,13 +54,19 @@ const isKnown = (alg: unknown): alg is keyof typeof KEY_OF =>
 /** The key's type or curve, as `KEY_OF` names it. */
 const getKeyFamily = ({ kty, crv }: UntrustedJwk): unknown => (kty === 'RSA' ? kty : crv)
 
-/** Whether a key without a fault may verify tokens of this algorithm. */
+/**
+ * Whether the type or curve of a key fits a known JWS algorithm, and its `alg`, if present, names that algorithm.
+ * Checks nothing else: `findKeyFault` judges the key.
+ */
 export const isKeyUsableFor = (jwk: UntrustedJwk, alg: string): boolean =>
   isKnown(alg) &&
   KEY_OF[alg] === getKeyFamily(jwk) &&
   (jwk['alg'] === undefined || jwk['alg'] === alg)
 
-/** The first fault of a key; null for a usable one. */
+/**
+ * The first fault that makes a key unusable for every algorithm: its type, private members, `use`, `key_ops`, `alg`,
+ * then the size and form of its numbers. Null for a sound key. Does not check that an EC point is on its curve.
+ */
 export const findKeyFault = (jwk: UntrustedJwk, limits: KeyLimits): KeyFault | null =>
   RULES.find(([, breaks]) => breaks(jwk))?.[0] ??
   (jwk['kty'] === 'RSA' ? findRsaFault(jwk, limits) : findPointFault(jwk))
@@ -80,7 +86,10 @@ const RULES: readonly (readonly [KeyFault, (jwk: UntrustedJwk) => boolean])[] = 
   ['alg_not_of_key', (jwk) => isKnown(jwk['alg']) && !isKeyUsableFor(jwk, jwk['alg'])],
 ]
 
-/** Bit length of a base64url modulus, without leading zeros; null for a value that is no base64url. */
+/**
+ * Bit length of a base64url modulus, without leading zeros. 0 for a modulus of zeros; null for a value that is not
+ * canonical base64url, and for an empty text.
+ */
 export function countModulusBits(n: unknown): number | null {
   const bytes = toBytes(n)
   const first = bytes?.findIndex((byte) => byte !== 0) ?? -1
@@ -141,6 +150,9 @@ const POWERS = PRIMES.map((prime) => {
   return [BigInt(prime), powers] as const
 })
 
-/** Whether a modulus has the ROCA fingerprint (CVE-2017-15361). */
+/**
+ * Whether a modulus has the fingerprint of CVE-2017-15361 ("ROCA"): modulo each of 38 small primes it is a power of
+ * 65537. A sound modulus has it with a probability of 2^-27.
+ */
 export const isRoca = (modulus: bigint): boolean =>
   POWERS.every(([prime, powers]) => powers.has(Number(modulus % prime)))

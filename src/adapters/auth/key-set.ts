@@ -38,14 +38,17 @@ export class KeySet {
     }
   }
 
+  /** Whether any key of the set has this `kid`, sound or not. */
   has(kid: string): boolean {
     return this.byKid.has(kid)
   }
 
   /**
-   * Selects the key of a token.
+   * Selects the key that verifies a token of this algorithm. `kid_absent`: no key has the kid. `kid_ambiguous`: the
+   * token has no kid and the set several sound keys. `key_not_usable`: not exactly one sound key fits the algorithm, or
+   * its import fails.
    *
-   * @param kid null for a token without one: the set must then have exactly one sound key
+   * @param kid null for a token without one
    */
   async select(kid: string | null, alg: string): Promise<KeySelection> {
     const named = kid === null ? this.entries : this.byKid.get(kid)

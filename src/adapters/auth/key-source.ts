@@ -32,7 +32,10 @@ export interface KeySource {
   metrics?(): NonNullable<AuthenticatorMetrics['keys']>
 }
 
-/** A source over given keys, which never change. */
+/**
+ * A source over given keys that never change: always available, with age 0, generation 0, never stale and never
+ * fetched.
+ */
 export function fixedKeySource(set: KeySet): KeySource {
   const held: HeldKeySet = { set, generation: 0, stale: false, age_ms: 0 }
   return {

@@ -39,7 +39,12 @@ export class LoopbackJwks {
     this.server = createServer({ keepAlive: false }, (_, response) => this.answer(response))
   }
 
-  /** @param host a loopback address; an address of its own keeps other processes off its port while it is closed */
+  /**
+   * Starts a server on a free port; with behaviour `refused` it takes a port and stops listening.
+   *
+   * @param host a loopback address; an address of its own keeps other processes off its port while it is closed
+   * @throws the system's error if it cannot listen
+   */
   static async start(stage: KeyServerStage, host = '127.0.0.1'): Promise<LoopbackJwks> {
     const started = new LoopbackJwks(stage, host)
     await started.listen()
@@ -75,6 +80,10 @@ export class LoopbackJwks {
     while (this.stallCount <= since) await new Promise<void>((resolve) => this.waiting.add(resolve))
   }
 
+  /**
+   * Stops listening and cuts all connections; does nothing while it does not listen. Its port is kept for
+   * `setBehaviour`.
+   */
   async close(): Promise<void> {
     if (!this.server.listening) return
     this.server.close()

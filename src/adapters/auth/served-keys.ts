@@ -10,7 +10,11 @@ import { KeySet } from './key-set.ts'
 
 const CACHING = ['cache-control', 'age', 'date', 'expires', 'etag', 'last-modified'] as const
 
-/** Fetches a key set once and judges each of its keys against the limits and the allowed algorithms. */
+/**
+ * Fetches a key set once and judges each key: `fault` is null where a token of an allowed algorithm can select it, else
+ * the code of the first reason. Texts are cut to 80 characters and escaped. A failed fetch is returned as `unreachable`
+ * or `misconfigured`, never thrown.
+ */
 export async function fetchKeys(
   url: URL,
   contract: AuthContract,

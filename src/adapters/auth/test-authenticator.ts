@@ -15,7 +15,8 @@ import type { JwksClient } from './jwks-client.ts'
 import { LoopbackJwks } from './loopback-jwks.ts'
 
 /**
- * Opens an authenticator whose loopback key server follows the script. Time is virtual, so no timeout is waited out.
+ * Opens an authenticator over a loopback key server that follows the script: first `before`, if given, with one fetch
+ * and its `elapsed_s`, then the last behaviour. Time is virtual, so no timeout is waited out. `close` stops the server.
  */
 export async function openScriptedAuthenticator(
   script: KeyServerScript,
@@ -51,11 +52,18 @@ function createTestAuthenticator(setup: TestSetup, settings: AuthSettings): Auth
   return { ...authenticator, verifier: createVirtualTimeVerifier(setup, authenticator.verifier) }
 }
 
-/** Starts a loopback key server whose behaviour the caller sets. */
+/**
+ * Starts a key server on a random loopback address (127.0.0.0/8) and a free port; its behaviour can be changed later.
+ *
+ * @throws the system's error if it cannot listen
+ */
 export const openKeyServer = (stage: KeyServerStage): Promise<KeyServer> =>
   LoopbackJwks.start(stage, pickLoopbackAddress())
 
-/** Opens an authenticator over a loopback key server, with a clock that the caller moves. */
+/**
+ * Opens an authenticator over a loopback key server, both returned, with virtual time: `advance` moves the clock by
+ * seconds and runs the fetches that fall due. A stalled fetch times out at once. `close` stops client and server.
+ */
 export async function openTestAuthenticator(
   stage: KeyServerStage,
   settings: AuthSettings,
@@ -69,7 +77,10 @@ export async function openTestAuthenticator(
   }
 }
 
-/** Opens an authenticator over a loopback key server of fixed behaviour, in real time. */
+/**
+ * Opens an authenticator over a loopback key server of fixed behaviour, in real time: a stalled fetch waits out its
+ * timeout. `close` ends the background refresh and stops the server.
+ */
 export async function openFixtureAuthenticator(
   stage: KeyServerStage,
   settings: AuthSettings,

@@ -31,6 +31,7 @@ export class TokenCache {
     this.clock = clock
   }
 
+  /** The cached token; null where it is absent or older than `max_age_s`. Another generation clears the cache first. */
   get(digest: string, generation: number): VerifiedToken | null {
     this.startGeneration(generation)
     const found = this.entries.get(digest)
@@ -40,6 +41,9 @@ export class TokenCache {
     return fresh ? found : null
   }
 
+  /**
+   * Caches a verified token, evicting the oldest entry of a full cache. Does nothing for an older generation of keys.
+   */
   put(digest: string, generation: number, proven: VerifiedToken): void {
     // The keys changed during the verification.
     if (generation < this.generation) return
@@ -54,6 +58,7 @@ export class TokenCache {
     })
   }
 
+  /** Hits and misses since the start, and entries now, expired ones included. */
   metrics(): { readonly hits: number; readonly misses: number; readonly entries: number } {
     return { hits: this.hits, misses: this.misses, entries: this.entries.size }
   }

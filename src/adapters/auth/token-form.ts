@@ -10,8 +10,9 @@ export interface CompactForm {
 }
 
 /**
- * Parses a compact JWS strictly: three segments of canonical base64url, and a header that is a JSON object without
- * repeated members, whose `kid`, if present, is a string. Null for any other text.
+ * Parses a compact JWS strictly (RFC 7515, 7.1): at most `maxBytes`, three segments of canonical base64url, and a
+ * header that is a JSON object without repeated members, whose `kid`, if present, is a string. Null for any other text.
+ * Checks neither the payload's content nor the signature.
  */
 export function parseCompactJws(token: string, maxBytes: number): CompactForm | null {
   // Segments are ASCII, so a text with more bytes than characters fails below.
@@ -26,15 +27,18 @@ export function parseCompactJws(token: string, maxBytes: number): CompactForm | 
     : null
 }
 
-/** The claims set of a payload (RFC 7519, 7.2) with finite times; null for any other payload. */
+/**
+ * The claims set of a payload (RFC 7519, 7.2); null where it is not a JSON object in UTF-8 without repeated members, or
+ * has a time that is not finite. Checks no claim against a clock or an issuer.
+ */
 export function parseClaims(payload: Buffer): Claims | null {
   const claims = parseJsonObject(payload)
   return claims !== null && hasFiniteTimes(claims) ? claims : null
 }
 
 /**
- * Whether a text is canonical base64url (RFC 4648, 5): no padding, and zeros in the unused bits of the last
- * character.
+ * Whether a text is canonical base64url (RFC 4648, 5), also where empty: no padding, and zeros in the unused bits of
+ * the last character.
  */
 export const isBase64url = (text: string): boolean =>
   /^(?:[\w-]{4})*(?:[\w-][AQgw]|[\w-]{2}[AEIMQUYcgkosw048])?$/.test(text)

@@ -17,17 +17,21 @@ interface HeadFile {
   readonly signature: string
 }
 
-/** Loads a runner's key file to sign audit heads with. @throws FfError `runner_key_invalid` */
+/**
+ * Loads a runner's key file: its public key, and a function that signs bytes of ASCII with it.
+ *
+ * @throws FfError `runner_key_invalid`
+ */
 export async function openAuditSigner(path: string): Promise<AuditSigner> {
   const { jwk, sign } = await readRunnerKey(path)
   return { jwk, sign: (bytes) => Promise.resolve(sign(Buffer.from(bytes).toString('latin1'))) }
 }
 
 /**
- * Signs a head.
+ * Signs a head with detached content (RFC 7515, appendix F) and verifies the signature with the signer's public key.
  *
- * @returns the text of its file
- * @throws FfError `signature_not_accepted` where the signature does not verify
+ * @returns the text of the head's file: one line of RFC 8785 JSON with its line feed
+ * @throws FfError `signature_not_accepted` where it does not verify, and the error of the signer
  */
 export async function signHead(head: SignedHead, { jwk, sign }: AuditSigner): Promise<string> {
   const signed = {
@@ -50,7 +54,9 @@ export async function signHead(head: SignedHead, { jwk, sign }: AuditSigner): Pr
 }
 
 /**
- * Reads the text of a signed head, which must be byte for byte as written, and verifies its signature.
+ * Reads the text of a signed head and verifies its signature: the head and the thumbprint of its key, or
+ * `head_malformed` for a text not byte for byte as written, or `head_signature_invalid`. Does not check that the key is
+ * trusted.
  *
  * @param fits whether a value matches the file's schema
  */

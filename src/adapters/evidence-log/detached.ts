@@ -15,7 +15,10 @@ const base64url = (text: string): string => Buffer.from(text).toString('base64ur
 const toHeader = ({ typ, kid }: DetachedInput): string =>
   base64url(canonicalizeValue({ alg: 'Ed25519', kid, typ }))
 
-/** The signing input of a compact JWS with detached content (RFC 7515, 5.1 and appendix F). */
+/**
+ * The ASCII text to sign for a JWS with detached content (RFC 7515, 5.1 and appendix F): header and content in
+ * base64url, joined by a dot.
+ */
 export const buildSigningInput = (signed: DetachedInput): string =>
   `${toHeader(signed)}.${base64url(signed.content)}`
 
@@ -23,7 +26,10 @@ export const buildSigningInput = (signed: DetachedInput): string =>
 export const formatDetachedJws = (signed: DetachedInput, signature: Uint8Array): string =>
   `${toHeader(signed)}..${Buffer.from(signature).toString('base64url')}`
 
-/** Whether a detached JWS is a valid signature of this key with exactly the expected header. */
+/**
+ * Whether a detached JWS has exactly the expected header and a valid Ed25519 signature of the content, in canonical
+ * base64url. Ignores its middle segment, which is empty as written: the content comes from `signed`.
+ */
 export function verifyDetachedJws(jws: string, signed: DetachedInput, key: KeyObject): boolean {
   const [header = '', , bytes = ''] = jws.split('.')
   const raw = Buffer.from(bytes, 'base64url')

@@ -23,7 +23,11 @@ export type LineRead =
 const hashRecord = (text: string): string => createHash('sha256').update(text).digest('hex')
 const TYP = 'ff-evidence+jws'
 
-/** Signs a record. @returns its line without line feed, and its entry */
+/**
+ * Signs a record.
+ *
+ * @returns its line as RFC 8785 JSON without line feed, and its entry: record, hash, and key thumbprint
+ */
 export function writeLine(
   record: EvidenceRecord,
   runner: SigningRunner,
@@ -45,7 +49,10 @@ export class LineReader {
     this.fits = fits
   }
 
-  /** Verifies one line. Any text but the RFC 8785 form of the values is `edited`. */
+  /**
+   * Verifies one line: its entry; `edited` for a text that is not RFC 8785 JSON of the schema or whose hash does not
+   * match its record; `recomputed` where the hash matches and the signature does not. Checks no order and no trust.
+   */
   read(text: string): LineRead {
     const line = this.parse(text)
     if (line === null) return { ok: false, fault: 'edited' }

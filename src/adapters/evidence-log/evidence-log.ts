@@ -19,10 +19,11 @@ const LOCK = 'lock'
 export type Fits = (value: unknown) => boolean
 
 /**
- * Reads the whole lines and the head of a folder's log, under its lock. A missing folder holds no evidence, which is no
- * fault.
+ * Reads the whole lines and the head of a folder's log, unverified; null for a missing file. Holds the folder's lock,
+ * except where the folder is missing or this user cannot write to it.
  *
- * @throws FfError `evidence_locked` while another run reads or writes there, `evidence_unreadable`
+ * @throws FfError `evidence_locked` while another run holds the lock, `evidence_unreadable`, `backing_unavailable`
+ * without the command `flock`
  */
 export async function readEvidence(folder: string): Promise<EvidenceTexts> {
   const lock = await lockOrNull(folder)
@@ -33,7 +34,11 @@ export async function readEvidence(folder: string): Promise<EvidenceTexts> {
   }
 }
 
-/** Verifies the lines and the head of a log: trusted, or `untrusted` with the first fault. */
+/**
+ * Verifies the lines and the head of a log: trusted with its entries and head, or `untrusted` with the code of the
+ * first fault: `evidence_edited`, `evidence_recomputed`, `evidence_missing` for one missing file, or one of
+ * `judgeChain`. Without both files the log is empty and trusted. Does not check that a runner's key is trusted.
+ */
 export function judgeTexts({ log, head }: EvidenceTexts, fits: Fits): EvidenceLog {
   // A rest without line feed is an append that its writer did not finish. Had it been acknowledged, the head would name
   // it.
@@ -46,10 +51,11 @@ export function judgeTexts({ log, head }: EvidenceTexts, fits: Fits): EvidenceLo
 }
 
 /**
- * Opens a log for appending, creating the folder if it is missing, and holds its lock until it is closed. Truncates the
- * unacknowledged rest that a killed process left.
+ * Opens a log for appending, creating the folder if it is missing, and holds its lock until it is closed. Verifies the
+ * whole log first, and truncates the rest without line feed that a killed process left.
  *
- * @throws FfError `evidence_locked`, `evidence_unreadable`, `evidence_untrusted`: no record is added to a damaged log
+ * @throws FfError `evidence_locked`, `evidence_unreadable`, `evidence_untrusted` for a damaged log,
+ * `backing_unavailable`; the system's error where the folder is not writable
  */
 export async function openEvidence(
   folder: string,

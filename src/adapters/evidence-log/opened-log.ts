@@ -4,9 +4,10 @@ import { type Fits, openEvidence } from './evidence-log.ts'
 import { makeRunnerKey, readRunnerKey, type SigningRunner } from './runner-key.ts'
 
 /**
- * Opens the log of a folder for appending with the runner's key, which `make` creates if its file is missing.
+ * Opens the log of a folder for appending with the runner's key, which is created first if its file is missing and
+ * `make` is set. `runner.made` tells whether it was. The log stays locked until `writer.close`.
  *
- * @throws FfError as `openEvidence` and `readRunnerKey`
+ * @throws FfError as `openEvidence`, and `runner_key_invalid` as `readRunnerKey`
  */
 export async function openEvidenceLog(
   folder: string,

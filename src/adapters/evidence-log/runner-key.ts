@@ -24,7 +24,7 @@ export interface SigningRunner {
 /**
  * Reads a runner's key: an Ed25519 key as PKCS#8 in PEM, without a passphrase, because a runner is not interactive.
  *
- * @throws FfError `runner_key_invalid`
+ * @throws FfError `runner_key_invalid` for a missing, unreadable, encrypted or other key
  */
 export async function readRunnerKey(path: string): Promise<SigningRunner> {
   try {
@@ -42,10 +42,10 @@ export async function readRunnerKey(path: string): Promise<SigningRunner> {
 }
 
 /**
- * Creates a runner's key file with mode 600, which no trust file names yet. Its folder first gets a
- * `.gitignore`, unless it has one: evidence may be committed, the key may not.
+ * Creates an Ed25519 key file with mode 600, and its folder if missing, and returns the runner; no trust file names it
+ * yet. The folder first gets a `.gitignore`, unless it has one: evidence may be committed, the key may not.
  *
- * @throws the system's `EEXIST`: a file is never overwritten
+ * @throws the system's errors, such as `EEXIST`: a file is never overwritten
  */
 export async function makeRunnerKey(path: string): Promise<SigningRunner> {
   const { privateKey } = generateKeyPairSync('ed25519')

@@ -40,10 +40,12 @@ export class ResponseTooLarge extends Error {
 export class UnexpectedUpgrade extends Error {}
 
 /**
- * Sends one request and reads the whole response, within a deadline and a size limit. Follows no redirect, uses no
- * proxy of the environment, and verifies certificates whatever NODE_TLS_REJECT_UNAUTHORIZED says.
+ * Sends one request and reads the whole response of any status, within a deadline and a size limit. Follows no
+ * redirect, uses no proxy of the environment, and verifies certificates whatever NODE_TLS_REJECT_UNAUTHORIZED says.
+ * Where `wantsBody` is false the body is empty and the connection is closed.
  *
- * @throws the system's error, ResponseTooLarge, UnexpectedUpgrade, or the error of `wantsBody`
+ * @throws the system's error, the abort error of the signal, ResponseTooLarge, UnexpectedUpgrade for a 101, or the
+ * error of `wantsBody`
  */
 export async function exchange(
   url: URL,

@@ -5,8 +5,9 @@ import type { Credential, DevHeaders } from '../../core/auth/types.ts'
 const NO_TOKEN = ''
 
 /**
- * Reads the bearer token (RFC 6750, 2.1) and the dev headers of a request. An unreadable token is '', which is
- * refused.
+ * Reads the bearer token (RFC 6750, 2.1) and the dev headers of a request. The token is null without an Authorization
+ * header, and '', which the verifier refuses, for another scheme or a repeated header. The dev headers are null where
+ * none of the three is present; scopes are split at white space and commas.
  */
 export function readCredential(request: IncomingMessage): Credential {
   const { authorization } = request.headers

@@ -7,7 +7,10 @@ import { PROBLEM_TYPE, sendRefusal } from './reply.ts'
 
 const METHODS = ['GET', 'PUT', 'POST', 'DELETE', 'PATCH'] as const
 
-/** Answers errors of routes, reporting each bug to the observer, and requests without a route. */
+/**
+ * Sets the handlers for errors and unknown routes: a fault of the client gets its code of the contract, a missing route
+ * `route_unknown`, and any other error `internal`, which is also reported to the observer as a bug.
+ */
 export function refuseFailures(server: FastifyInstance, httpObserver: HttpObserver): void {
   server.setErrorHandler((error, request, reply) => {
     // A client that disconnected within its request caused the error; it is no bug.
@@ -30,7 +33,10 @@ const CODES: Readonly<Record<string, RequestCode>> = {
 const getErrorCode = (error: unknown): RequestCode | null =>
   error instanceof Error && 'code' in error ? (CODES[String(error.code)] ?? null) : null
 
-/** Answers 405 with `Allow` for other methods of a served path (RFC 9110, 15.5.6). */
+/**
+ * Adds to each served path the methods that it lacks, of GET, PUT, POST, DELETE and PATCH: they answer
+ * `method_not_allowed` (405) with `Allow` (RFC 9110, 15.5.6).
+ */
 export function refuseOtherMethods(server: FastifyInstance, routes: readonly Route[]): void {
   for (const path of new Set(routes.map((route) => route.path))) {
     const taken = routes.filter((route) => route.path === path).map(({ method }) => method)
@@ -49,7 +55,10 @@ const SOCKET_CODES: Readonly<Record<string, RequestCode>> = {
   ERR_HTTP_REQUEST_TIMEOUT: 'request_timeout',
 }
 
-/** Reports a refusal that fastify's hooks do not see, because it reached no route. */
+/**
+ * Reports a refusal that fastify's hooks do not see, because it reached no route: route null, 0 seconds, the status of
+ * its code. Sends no response.
+ */
 export const reportUnrouted = (
   httpObserver: HttpObserver,
   code: RequestCode,
@@ -63,7 +72,11 @@ export const reportUnrouted = (
     code,
   })
 
-/** Answers a request that Node could not parse with a problem detail, and closes the connection. */
+/**
+ * Answers a request that Node could not parse with a problem detail, reports it, and closes the connection:
+ * `headers_too_large`, `request_timeout`, else `request_malformed`. Destroys the socket without a report where the
+ * client is gone.
+ */
 export function refuseSocket(
   error: NodeJS.ErrnoException,
   socket: Socket,

@@ -11,6 +11,7 @@ interface PendingReply {
 export class ReplyBatcher {
   private replies: PendingReply[] = []
 
+  /** Queues a response, to be sent at the end of this turn; `failed` receives the error that `send` throws. */
   put(send: PendingReply['send'], failed: PendingReply['failed']): void {
     if (this.replies.push({ send, failed }) === 1) setImmediate(() => this.flush())
   }

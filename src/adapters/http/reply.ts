@@ -29,7 +29,10 @@ declare module 'fastify' {
 
 const getPath = (url: string): string => url.split('?', 1)[0] as string
 
-/** Sends the response of a route. */
+/**
+ * Sends the response of a route and notes its error code for the observer. A 304 gets no body; a draining server also
+ * sends `connection: close`.
+ */
 export function sendReply(
   request: FastifyRequest,
   reply: FastifyReply,
@@ -49,7 +52,10 @@ function endIfDraining(reply: FastifyReply): void {
   if (reply.server.serverState.draining) reply.header('connection', 'close')
 }
 
-/** Sends a refusal of the server: as the routes' owner words it, else as a problem detail. */
+/**
+ * Sends a refusal by the server and notes its code: as the `refusalAt` of the server words it for this path, else as a
+ * problem detail (RFC 9457), uncached and with `retry-after: 1` for a 503.
+ */
 export function sendRefusal(reply: FastifyReply, code: ServerCode): FastifyReply {
   const { request } = reply
   const worded = reply.server.refusalAt(getPath(request.url), code)

@@ -37,9 +37,10 @@ export interface ServerOptions {
 }
 
 /**
- * Serves routes over HTTP/1.1, within the limits; resolves once it listens.
+ * Serves routes over HTTP/1.1, within the limits; resolves once it listens. `drain` closes connections after their
+ * response, stops listening after `settle_ms`, cuts what is left `drain_ms` later, and resolves when all is closed.
  *
- * @throws FfError `listen_failed`
+ * @throws FfError `listen_failed` for any error of listening
  */
 export async function openServer(
   routes: readonly Route[],
@@ -177,7 +178,10 @@ function acceptJsonBodies(server: FastifyInstance): void {
 const getOrigin = ({ address, family, port }: AddressInfo): string =>
   `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`
 
-/** The request as its route receives it; the query is parsed on access. */
+/**
+ * The request as its route receives it: dev headers and token read but not verified, the query parsed on each access, a
+ * missing header null, and '' for a body that is missing or was not parsed as text.
+ */
 export const toRouteRequest = (request: FastifyRequest): RouteRequest => ({
   request_id: request.id,
   params: request.params as RouteRequest['params'],
@@ -194,7 +198,10 @@ export const toRouteRequest = (request: FastifyRequest): RouteRequest => ({
   body: typeof request.body === 'string' ? request.body : '',
 })
 
-/** The `listen_failed` error of an address. */
+/**
+ * Makes, without throwing it, the FfError `listen_failed` for an address; its message holds the system's code, and the
+ * hint names another port for `EADDRINUSE`.
+ */
 export function toListenError(error: unknown, { host, port }: ListenAt): FfError {
   const code = error instanceof Error && 'code' in error ? String(error.code) : ''
   return new FfError('listen_failed', `Cannot listen on ${host}:${port} (${code}).`, {

@@ -16,7 +16,10 @@ export interface VerificationKey {
   readonly signatureBytes: number | null
 }
 
-/** Imports a JWK for an algorithm; null for an invalid key, such as a point that is not on its curve. */
+/**
+ * Imports a public JWK for an algorithm; null for a symmetric key and for every key that jose refuses, such as a point
+ * that is not on its curve. Never rejects.
+ */
 export async function importKey(jwk: object, alg: string): Promise<VerificationKey | null> {
   try {
     const key = await importJWK({ ...jwk, alg, key_ops: ['verify'] } as JWK, alg)
@@ -71,14 +74,21 @@ export function verifySignatureBytes(
   return verify(hash, input, { key: object, ...scheme }, signature)
 }
 
-/** Generates a private Ed25519 JWK whose `kid` is its thumbprint (RFC 7638). */
+/**
+ * Generates an Ed25519 key pair as a private JWK with `alg` EdDSA, `use` sig, and its thumbprint (RFC 7638) as `kid`.
+ */
 export async function generateSigningKey(): Promise<JWK> {
   const { privateKey } = await generateKeyPair('EdDSA', { crv: 'Ed25519', extractable: true })
   const jwk = await exportJWK(privateKey)
   return { ...jwk, kid: await calculateJwkThumbprint(jwk), alg: 'EdDSA', use: 'sig' }
 }
 
-/** Signs claims as a compact JWS, for test and development credentials. `alg` defaults to RS256. */
+/**
+ * Signs claims as a compact JWS of type `at+jwt`, for test and development credentials. Header `alg` and `kid` are
+ * those of the JWK, else RS256 and ''. Adds no claim.
+ *
+ * @throws the error of jose for an unusable key
+ */
 export async function signClaims(claims: object, jwk: JWK): Promise<string> {
   const { alg = 'RS256', kid = '' } = jwk
   const payload = new TextEncoder().encode(JSON.stringify(claims))

@@ -10,7 +10,7 @@ import {
 import type { PublicJwk } from '../../core/signoff/types.ts'
 import { thumbprintInput } from '../../core/text/jwk.ts'
 
-/** The JWK thumbprint (RFC 7638): SHA-256 in base64url. */
+/** The thumbprint of a public JWK (RFC 7638): SHA-256 in base64url, 43 characters. Does not check the key. */
 export const computeThumbprint = (jwk: PublicJwk): string =>
   createHash('sha256').update(thumbprintInput(jwk)).digest('base64url')
 
@@ -28,7 +28,10 @@ export function verifyEd25519(jwk: PublicJwk, input: string, signature: string):
 export const isSoundKey = (jwk: PublicJwk): boolean =>
   importPublicKey(jwk) !== null && !isSmallOrderPoint(Buffer.from(jwk.x, 'base64url'))
 
-/** Imports a public Ed25519 key; null for an invalid one. */
+/**
+ * Imports a public Ed25519 JWK; null for one that node:crypto refuses. Does not refuse a key of small order: see
+ * `isSoundKey`.
+ */
 export function importPublicKey(jwk: PublicJwk): KeyObject | null {
   try {
     return createPublicKey({ key: { ...jwk }, format: 'jwk' })
@@ -47,7 +50,12 @@ export function makeKeyPair(): { readonly jwk: PublicJwk; readonly pkcs8: Buffer
   }
 }
 
-/** Signs bytes with a private key (PKCS#8 DER). @returns 64 bytes */
+/**
+ * Signs bytes with a private Ed25519 key (PKCS#8 DER).
+ *
+ * @returns 64 bytes
+ * @throws the error of node:crypto for a malformed key
+ */
 export const signBytes = (pkcs8: Buffer, bytes: Uint8Array): Uint8Array =>
   sign(null, bytes, createPrivateKey({ key: pkcs8, format: 'der', type: 'pkcs8' }))
 

@@ -1,7 +1,10 @@
 import { flattenedVerify, importJWK } from 'jose'
 import type { JwsSignature, PublicJwk } from '../../core/signoff/types.ts'
 
-/** Verifies a sign-off signature with jose, independently of the code that made it, before it is stored. */
+/**
+ * Whether jose accepts a sign-off signature (flattened JWS, Ed25519, `ff` as the only known `crit` member): a check
+ * before it is stored, independent of the code that made it. False for every failure; never rejects.
+ */
 export async function isAcceptedByJose(
   jwk: PublicJwk,
   payload: string,

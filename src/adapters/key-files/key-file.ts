@@ -18,7 +18,10 @@ const MAX_BYTES = 65_536
 
 type Head = Omit<KeyFile, 'sealed'>
 
-/** Creates an Ed25519 key, encrypted under a passphrase (scrypt, AES-256-GCM). */
+/**
+ * Generates an Ed25519 key and returns the content of its file, with the private key encrypted under the passphrase
+ * (scrypt, AES-256-GCM; the rest is authenticated too). Writes no file and does not judge the passphrase.
+ */
 export async function makeKeyFile(
   owner: { readonly person: string; readonly name: string },
   passphrase: string,
@@ -41,8 +44,9 @@ export async function makeKeyFile(
 }
 
 /**
- * Decrypts a key to sign with.
+ * Decrypts a key file's private key, which takes about half a second.
  *
+ * @returns a function that signs bytes to 64 bytes
  * @throws FfError `passphrase_wrong`, also for an altered file: the head is authenticated too
  */
 export async function unsealKey(file: KeyFile, passphrase: string): Promise<ByteSigner> {
@@ -86,7 +90,11 @@ function deriveKey({ kdf: { n, r, p, salt } }: Head, passphrase: string): Promis
   })
 }
 
-/** Writes a key file with mode 600. Never overwrites. @throws FfError `file_exists`, `output_failed` */
+/**
+ * Writes a key file as indented JSON with mode 600, synced to disk. Never overwrites.
+ *
+ * @throws FfError `file_exists`; `output_failed` for any other error
+ */
 export async function writeKeyFile(path: string, file: KeyFile): Promise<void> {
   try {
     await createFile(path, `${JSON.stringify(file, null, 2)}\n`, { mode: 0o600 })
@@ -107,9 +115,10 @@ export async function writeKeyFile(path: string, file: KeyFile): Promise<void> {
 }
 
 /**
- * Reads the text of a key file that only its owner may read.
+ * Reads the text of a key file of at most 64 KiB that only its owner may access; does not parse it.
  *
- * @throws FfError `key_file_malformed`, `key_file_loose`, `key_file_missing`, `key_file_unreadable`
+ * @throws FfError `key_file_malformed` for no regular file or a larger one, `key_file_loose` for any mode bit of group
+ * or others, `key_file_missing`, `key_file_unreadable` for the system's other errors
  */
 export async function readKeyFile(path: string): Promise<string> {
   try {

@@ -6,10 +6,12 @@ import { splitCommandLine, runSignerProgram } from '../process/run-program.ts'
 const LIMITS = { limitMs: 120_000, maxBytes: 4_096 }
 
 /**
- * Creates a signer that runs a program of the user, which may use a key management service or a smart card: the bytes
- * to sign go to its stdin, the 64 bytes of the signature come from its stdout.
+ * Creates a signer that runs a program of the user at each call, such as one for a smart card: the bytes to sign go to
+ * its stdin, and its stdout is returned as the signature, its length not checked. Waits at most 120 s.
  *
  * @param line program and arguments, split at spaces; there is no shell
+ * @throws FfError at a call: `option_invalid` for an empty line; `signer_failed` if it fails, is late or writes over 4
+ * KiB
  */
 export const signerCommand =
   (line: string): ByteSigner =>

@@ -2,7 +2,10 @@ import { read } from 'read'
 import { FfError } from '../../errors.ts'
 import type { Terminal } from '../../ports/signoff.ts'
 
-/** Creates the terminal on a pair of TTY streams. `secret` does not echo. */
+/**
+ * Creates the terminal on a pair of TTY streams: `show` prints, `ask` and `secret` resolve with the typed line, and
+ * `secret` does not echo. Both reject with FfError `interrupted` where no line comes, as for Ctrl-C and Ctrl-D.
+ */
 export function terminalOn(input: NodeJS.ReadStream, output: NodeJS.WriteStream): Terminal {
   const prompt = (text: string, silent: boolean): Promise<string> =>
     new Promise((resolve, reject) => {

@@ -7,7 +7,12 @@ const REDACTED = ['token', 'authorization', 'password', 'url', 'value', 'body', 
   (name) => [name, `*.${name}`],
 )
 
-/** Opens a log of JSON lines. @param write receives one whole line with its line feed */
+/**
+ * Opens a log of JSON lines with level and ISO time. Members named as secrets or values, such as `token` or `body`,
+ * become `***` at the top level and one below.
+ *
+ * @param write receives one whole line with its line feed
+ */
 export const openServiceLog = (write: (line: string) => void): ServiceLog =>
   pino(
     {
@@ -19,7 +24,10 @@ export const openServiceLog = (write: (line: string) => void): ServiceLog =>
     { write },
   ) as ServiceLog
 
-/** Logs refused and failed requests, and bugs. Successful requests appear in the metrics only. */
+/**
+ * Makes an observer that logs responses from 500 as errors and from 400 as infos, with the duration in ms, and bugs as
+ * errors with name and stack frames, without the message. Successful requests appear in the metrics only.
+ */
 export const createLoggingObserver = (log: ServiceLog): HttpObserver => ({
   replied: ({ route, status, seconds, request_id, code }) => {
     if (status < 400) return
@@ -43,7 +51,12 @@ const MINUTE_MS = 60_000
 /** Callers logged per minute; further ones are only counted in the metrics. */
 const MOST_NAMES = 100
 
-/** Logs each caller with an unverified token at most once a minute. @param now monotonic, in milliseconds */
+/**
+ * Makes a function that logs a caller with an unverified token as a warning, at most once a minute each and for at most
+ * 100 callers a minute; further ones are dropped.
+ *
+ * @param now monotonic, in milliseconds
+ */
 export function createUnverifiedLog(log: ServiceLog, now = performance.now.bind(performance)) {
   const named = new Set<string>()
   let since = Number.NEGATIVE_INFINITY

@@ -20,8 +20,8 @@ export interface Metrics {
 }
 
 /**
- * Creates the metrics of one service in a registry of its own. Label values are few and fixed: never an id, key or
- * tenant.
+ * Creates the metrics of one service in a registry of its own. `text` also takes the current readings, and appends the
+ * metrics of the process; it rejects where a reading does. Label values are few and fixed: never an id, key or tenant.
  */
 export function createMetrics(readings: MetricReadings): Metrics {
   const registry = new Registry()
@@ -101,6 +101,7 @@ export class CounterBatch {
     this.counter = counter
   }
 
+  /** Counts one event in memory for these label values, in the order of the counter's labels. */
   add(...labels: readonly [string] | readonly [string, string]): void {
     const name = labels.length === 1 ? labels[0] : `${labels[0]} ${labels[1]}`
     const held = this.counts.get(name)
@@ -108,6 +109,7 @@ export class CounterBatch {
     else held.value += 1
   }
 
+  /** Adds the counts since the last call to the counter and sets them to 0. */
   flush(): void {
     for (const held of this.counts.values()) {
       this.counter.labels(...held.labels).inc(held.value)
@@ -121,7 +123,10 @@ const MISNAMED = ['handles', 'requests', 'resources'].map((one) => `nodejs_activ
 
 let processRegistry: Registry | null = null
 
-/** The registry of the process metrics: one for all services, because its collectors run as long as the process. */
+/**
+ * The registry of the process metrics: created on the first call, then always the same one, because its collectors run
+ * as long as the process.
+ */
 export function collectProcessMetrics(): Registry {
   if (processRegistry === null) {
     processRegistry = new Registry()

@@ -11,7 +11,11 @@ interface MetricFactory {
 /** Sets metrics to the current readings. */
 type Setter = () => void | Promise<void>
 
-/** Registers the metrics that other components count. @returns sets them to the current readings, at each scrape */
+/**
+ * Registers the metrics that other components count: requests in flight, store, keys, tokens, Admin.
+ *
+ * @returns a function that sets them to the current readings, to call at each scrape; it rejects where a reading does
+ */
 export function registerReadings(
   registers: Registry[],
   readings: MetricReadings,

@@ -9,7 +9,11 @@ type Fixtures = LoadedArtefact<'jwt_fixtures'>
 type Fixture = Fixtures['value']['fixtures'][number]
 type Expected = Fixture['expected']['prod']
 
-/** Applies the rules beyond the schemas: a complete mode matrix that admits no unverified caller outside dev, and matching fixtures. */
+/**
+ * Finds violations of the rules beyond the schemas: a mode matrix that is complete and admits no unverified caller
+ * outside dev, ordered limits, the refusal codes and statuses of the program, and fixtures that expect what their mode
+ * rows say. Empty where there are none.
+ */
 export const findAuthProblems = (
   contract: Contract,
   fixtures: Fixtures,

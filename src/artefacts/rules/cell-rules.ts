@@ -5,8 +5,9 @@ import type { LoadedArtefact } from '../load.ts'
 import type { ArtefactProblem } from '../problem.ts'
 
 /**
- * Checks the number of cells by the contract, the coverage of each cell by its inputs, and that the oracle predicts
- * exactly these cells.
+ * Checks the number of cells by the contract (`cell_count_differs`), the coverage of each cell by its inputs
+ * (`covers_differs`), and that the oracle predicts exactly these cells (`vector_missing`, `vector_unexpected`). Empty
+ * where all hold; each problem points to `/cells`.
  */
 export function findCellProblems(
   { file, value }: LoadedArtefact<'oracle_cells'>,

@@ -11,7 +11,10 @@ type Contract = LoadedArtefact<'readiness_gate'>
 type Item = Checklist['value']['items'][number]
 type Floor = Contract['value']['items'][number]
 
-/** The contract must list as many items and groups as its counts say. */
+/**
+ * Finds where the gate contract has another number of items or groups than its counts say (`item_count_differs`,
+ * `group_count_differs`), and repeated item ids (`id_repeated`). Empty where there are none.
+ */
 export function findGateContractProblems({ file, value }: Contract): readonly ArtefactProblem[] {
   const { counts, items, groups } = value
   return [
@@ -25,7 +28,11 @@ export function findGateContractProblems({ file, value }: Contract): readonly Ar
   ]
 }
 
-/** A checklist must have exactly the contract's items, and no limit of one may be looser. */
+/**
+ * Finds where a checklist breaks the gate contract: missing, unknown or repeated items and groups, an item with a
+ * looser age, waiver, role, place or attestation than the contract's, an identity without a required field, and an
+ * ordered limit that is no number. Does not compare the values of limits. Empty where there are none.
+ */
 export function findChecklistProblems(
   { file, value }: Checklist,
   contract: Contract,
@@ -136,7 +143,10 @@ function findItemFaults(
   ]
 }
 
-/** Finds waivers that can never apply: unknown or unwaivable items, terms too long, or only the requester's approval. */
+/**
+ * Finds repeated ids, times that are not canonical, and waivers that can never apply: unknown or unwaivable items,
+ * terms too long, or only the requester's approval. Verifies no signature. Empty where there are none.
+ */
 export function findWaiverProblems(
   { file, value }: LoadedArtefact<'waivers'>,
   checklist: Checklist,
@@ -169,7 +179,10 @@ export function findWaiverProblems(
   ]
 }
 
-/** The window and the freeze must end after they begin, and the window must lie within the freeze. */
+/**
+ * Finds times that are not canonical, and spans that break the order (`span_invalid`): the window and the freeze must
+ * end after they begin, and the window must lie within the freeze. Empty where there are none.
+ */
 export function findPlanProblems({
   file,
   value,
@@ -210,7 +223,7 @@ const findTimeProblems = (
       detail,
     }))
 
-/** Finds repeated ids of rollback triggers. */
+/** Finds repeated ids of rollback triggers (`id_repeated`, at the second one). Empty where there are none. */
 export const findTriggerProblems = ({
   file,
   value,

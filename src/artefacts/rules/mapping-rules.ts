@@ -8,7 +8,10 @@ import type { ArtefactProblem } from '../problem.ts'
 const LISTS = ['flags', 'tenant_overrides', 'user_overrides'] as const
 type FoundProblem = Omit<ArtefactProblem, 'file'>
 
-/** A key must refer to an existing wildcard, and a value may stand once in a map. */
+/**
+ * Finds keys that refer to a wildcard which the pointer lacks (`wildcard_missing`), and values that stand twice in a
+ * map (`value_repeated`, compared in RFC 8785 form). Empty where there are none.
+ */
 export function findMappingProblems({
   file,
   value,

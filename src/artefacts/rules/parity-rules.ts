@@ -9,7 +9,11 @@ import type { ArtefactProblem } from '../problem.ts'
 type Matrix = LoadedArtefact<'parity_test_matrix'>
 type Contract = LoadedArtefact<'cutover_parity_matrix'>
 
-/** The packaged matrix must hold exactly the contract's vectors and cover every value of every dimension. */
+/**
+ * Finds where the packaged matrix lacks a vector of the contract or has another (`vector_missing`,
+ * `vector_unexpected`), and each value of a dimension or TTL state of a verified answer that no vector covers
+ * (`coverage_missing`). Empty where there are none.
+ */
 export function findGateMatrixProblems(
   { file, value }: Matrix,
   contract: Contract,
@@ -47,7 +51,10 @@ export function findGateMatrixProblems(
   ]
 }
 
-/** Each field of the stored rows must have exactly one line in the contract. */
+/**
+ * Finds pointers that the contract lists twice (`pointer_repeated`), and members of the stored rows that it does not
+ * list (`field_unnamed`). Empty where there are none.
+ */
 export function findContractProblems({ file, value }: Contract): readonly ArtefactProblem[] {
   const lists = { decision: value.decision, ...value.rows }
   const repeated = Object.entries(lists).flatMap(([name, fields]) => {

@@ -7,7 +7,11 @@ import type { ArtefactProblem } from '../problem.ts'
 
 type Schema = LoadedArtefact<'persistence_schema'>
 
-/** The contract must name exactly the existing migrations and row members, and grant rights only to its roles. */
+/**
+ * Finds migrations that the contract does not name or has in another order (`migration_not_in_contract`,
+ * `migration_missing`), row members without a column (`field_unnamed`), and grants to an undeclared role
+ * (`role_unknown`). Connects to no database. Empty where there are none.
+ */
 export function findPersistenceProblems(
   schema: Schema,
   migrations: readonly Migration[],
