@@ -3,5 +3,6 @@ import type { Invocation } from './context.ts'
 import type { REPORT } from './declarations/options.ts'
 import { runReportCommand } from './run-report.ts'
 
+/** `ff artefacts validate`: prints a report on the named files, or on those of the package, and sets its exit. */
 export const runArtefactsValidate = (invocation: Invocation<typeof REPORT>): Promise<void> =>
   runReportCommand(invocation, () => validateArtefacts(invocation.context.root, invocation.words))

@@ -20,7 +20,11 @@ import { createProgressLine } from './progress.ts'
 import { runReportCommand } from './run-report.ts'
 import { loadSettings } from './settings.ts'
 
-/** `ff audit verify` */
+/**
+ * `ff audit verify`: prints a report on an exported trail, or on the trail of a store or database, and sets its exit.
+ *
+ * @throws FfError `option_invalid` for two trails, and the errors of the verification
+ */
 export const runAuditVerify = (invocation: Invocation<typeof AUDIT_VERIFY>): Promise<void> =>
   runReportCommand(invocation, async (signal) => {
     const { options } = invocation
@@ -38,7 +42,10 @@ export const runAuditVerify = (invocation: Invocation<typeof AUDIT_VERIFY>): Pro
     })
   })
 
-/** `ff audit export` */
+/**
+ * `ff audit export`: writes the trail and its signed head into the folder of `--out`, and prints a report. The key is
+ * that of `--key`, else FF_RUNNER_KEY_FILE, else `.ff/runner.pem`.
+ */
 export const runAuditExport = (invocation: Invocation<typeof AUDIT_EXPORT>): Promise<void> =>
   runReportCommand(invocation, async (signal) => {
     const { context, options } = invocation
@@ -59,7 +66,12 @@ export const runAuditExport = (invocation: Invocation<typeof AUDIT_EXPORT>): Pro
     })
   })
 
-/** `ff audit tail` */
+/**
+ * `ff audit tail`: prints the last records, one line each, and with `--follow` new ones until a signal. Ends `ok`, also
+ * by SIGTERM; `interrupted` by Ctrl-C.
+ *
+ * @throws FfError `option_invalid` for `--store` with `--database`
+ */
 export async function runAuditTail(invocation: Invocation<typeof AUDIT_TAIL>): Promise<void> {
   const { context, options } = invocation
   const { adapters, io, root, onSignal } = context

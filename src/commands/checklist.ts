@@ -11,7 +11,9 @@ import { printDocument } from './document.ts'
 import { runReportCommand } from './run-report.ts'
 import { findNearestWord } from './settings.ts'
 
-/** `ff checklist validate [FILE]` */
+/**
+ * `ff checklist validate [FILE]`: prints a report on the file, or on the checklist of this folder, and sets its exit.
+ */
 export const runChecklistValidate = (invocation: Invocation<typeof REPORT>): Promise<void> =>
   runReportCommand(invocation, async () => {
     const { root, cwd } = invocation.context
@@ -19,7 +21,7 @@ export const runChecklistValidate = (invocation: Invocation<typeof REPORT>): Pro
     return validateArtefacts(root, [relative(cwd, place.path)])
   })
 
-/** `ff checklist show` */
+/** `ff checklist show`: prints the checklist by group, or the artefact as JSON. Rejects for an invalid checklist. */
 export async function runChecklistShow(
   invocation: Invocation<typeof CHECKLIST_DOCUMENT>,
 ): Promise<void> {
@@ -27,7 +29,11 @@ export async function runChecklistShow(
   await printDocument(invocation, { json: value, text: formatChecklist(value) })
 }
 
-/** `ff checklist explain ID` */
+/**
+ * `ff checklist explain ID`: prints everything about one item, or the item as JSON.
+ *
+ * @throws FfError `option_invalid` for an unknown id, naming the nearest one
+ */
 export async function runChecklistExplain(
   invocation: Invocation<typeof CHECKLIST_DOCUMENT>,
 ): Promise<void> {

@@ -4,7 +4,12 @@ import type { CONFIG_SHOW } from './declarations/options.ts'
 import { printDocument } from './document.ts'
 import { formatSetting, listSettings, loadSettings } from './settings.ts'
 
-/** `ff config show` */
+/**
+ * `ff config show`: prints each setting as given, with its origin for `--origin`; a secret shows only whether it is
+ * set. Parses no value.
+ *
+ * @throws FfError `setting_invalid` for a bad configuration file
+ */
 export async function runConfigShow(invocation: Invocation<typeof CONFIG_SHOW>): Promise<void> {
   const { context, options } = invocation
   const settings = listSettings(await loadSettings(context.env, context.cwd))

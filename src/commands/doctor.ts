@@ -9,6 +9,7 @@ import {
   formatSettings,
 } from './settings.ts'
 
+/** `ff doctor`: prints a report on whether a run can work with these settings, and sets its exit. */
 export const runDoctor = (invocation: Invocation<typeof REPORT>): Promise<void> =>
   runReportCommand(invocation, async () => {
     const { env, cwd, root, adapters, nodeVersion } = invocation.context

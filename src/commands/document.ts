@@ -6,7 +6,7 @@ interface Document {
   readonly json: object
   readonly text: string
 }
-/** Prints a document as text, or as the JSON of the artefact itself. */
+/** Prints a document on stdout as text, or as indented JSON for `--format json`, and sets the exit `ok`. */
 export async function printDocument(
   { context, options }: Invocation<typeof DOCUMENT>,
   { json, text }: Document,

@@ -5,6 +5,10 @@ import { toParityRequest } from './parity.ts'
 import { createProgressLine } from './progress.ts'
 import { runReportCommand } from './run-report.ts'
 
+/**
+ * `ff parity fuzz`: compares both sides on random scenes and prints a report. Without `--seed` the seed comes from the
+ * clock; `--time` is in seconds.
+ */
 export const runParityFuzz = (invocation: Invocation<typeof PARITY_FUZZ>): Promise<void> =>
   runReportCommand(invocation, async (signal) => {
     const { context, options } = invocation

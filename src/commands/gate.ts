@@ -12,7 +12,12 @@ import { runReportCommand } from './run-report.ts'
 import { behaviouralSettings, loadSettings } from './settings.ts'
 import { readVersion } from './version.ts'
 
-/** `ff gate`: the verdict on this folder, or with `--offline` on a decision file. */
+/**
+ * `ff gate`: prints the verdict on this folder, or with `--offline` on a decision file, and sets its exit. `--decision`
+ * also writes the verdict with all its inputs to that file.
+ *
+ * @throws FfError `option_invalid` for an input option with `--offline`
+ */
 export const runGate = (invocation: Invocation<typeof GATE_DECISION>): Promise<void> =>
   runReportCommand(invocation, async () => {
     const { offline, decision } = invocation.options
@@ -64,7 +69,13 @@ function refuseOtherInputs(options: Invocation<typeof GATE_DECISION>['options'])
   })
 }
 
-/** The request for a verdict on the folder `cwd`, with the settings that apply there. */
+/**
+ * The request for a verdict on the folder `cwd`, with the settings that apply there. The code version is
+ * FF_CODE_VERSION, else from git, null if unknown; the evidence folder is `.ff/evidence` unless given. Reads settings,
+ * git and migrations, but no evidence.
+ *
+ * @throws FfError `setting_invalid`
+ */
 export async function buildGateRequest(
   { root, cwd, env, adapters, now }: Pick<Context, 'root' | 'cwd' | 'env' | 'adapters' | 'now'>,
   { checklist = null, evidence = null }: Partial<Invocation<typeof GATE>['options']>,

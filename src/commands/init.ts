@@ -7,7 +7,7 @@ const NEXT = [
   'ff gate          # decide go or no-go; ends 22 until something is measured',
 ] as const
 
-/** `ff init` */
+/** `ff init`: writes the files of a new team folder, prints their names and the next commands, and ends `ok`. */
 export async function runInit({ context }: Invocation): Promise<void> {
   const { root, cwd, adapters, io } = context
   const names = await initFolder({ root, cwd }, adapters)

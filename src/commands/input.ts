@@ -6,7 +6,10 @@ export interface InputLine {
   readonly whole: boolean
 }
 
-/** Splits chunks into lines. A line over `maxBytes` is yielded cut, as soon as it passes the limit, and its rest is skipped. */
+/**
+ * Splits chunks into lines without line feeds; invalid UTF-8 becomes U+FFFD. A line over `maxBytes` bytes is yielded
+ * cut, with `whole` false, as soon as it passes the limit, and its rest is skipped.
+ */
 export async function* readInputLines(
   chunks: AsyncIterable<Uint8Array>,
   maxBytes: number,

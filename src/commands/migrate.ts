@@ -15,16 +15,26 @@ import type { DATABASE, STEPS } from './declarations/options.ts'
 import { runReportCommand } from './run-report.ts'
 import { loadSettings } from './settings.ts'
 
+/**
+ * `ff migrate up`: applies the pending migrations, up to `--to`, or with `--dry-run` prints their SQL only; prints a
+ * report.
+ */
 export const runMigrateUp = (invocation: Invocation<typeof STEPS>): Promise<void> =>
   runReportCommand(invocation, async (signal) => migrateUp(await toSteps(invocation, signal)))
+/**
+ * `ff migrate down`: undoes the newest migration, or all after `--to`; `--dry-run` prints the SQL only. Prints a
+ * report.
+ */
 export const runMigrateDown = (invocation: Invocation<typeof STEPS>): Promise<void> =>
   runReportCommand(invocation, async (signal) => migrateDown(await toSteps(invocation, signal)))
+/** `ff migrate status`: prints a report on the applied and the pending migrations, and sets its exit. */
 export const runMigrateStatus = (invocation: Invocation<typeof DATABASE>): Promise<void> =>
   runReportCommand(invocation, async (signal) => migrateStatus(await toRequest(invocation, signal)))
+/** `ff migrate verify`: compares the live catalogue with the contract, prints a report and sets its exit. */
 export const runMigrateVerify = (invocation: Invocation<typeof DATABASE>): Promise<void> =>
   runReportCommand(invocation, async (signal) => migrateVerify(await toRequest(invocation, signal)))
 
-/** `ff migrate new NAME` */
+/** `ff migrate new NAME`: creates an empty migration file, prints its path and ends `ok`. */
 export async function runMigrateNew({ context, words }: Invocation): Promise<void> {
   await context.io.stdout(`${await newMigration(context.root, words[0] ?? '')}\n`)
   context.exit = 'ok'
@@ -46,7 +56,12 @@ async function toRequest(
   return { root, database: await resolveDatabaseTarget(invocation), signal, adapters }
 }
 
-/** The target of `--database`, else of FF_DATABASE_URL. @throws FfError `target_invalid` without either */
+/**
+ * The target of `--database`, else of FF_DATABASE_URL; connects to nothing.
+ *
+ * @throws FfError `target_invalid` without either or for a bad text, `secret_in_option` for a password in the option,
+ * `setting_invalid` for a bad configuration file
+ */
 export async function resolveDatabaseTarget({
   context,
   options,

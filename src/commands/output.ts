@@ -5,7 +5,12 @@ import { replaceFile } from '../files/replace-file.ts'
 import type { Format } from '../reports/index.ts'
 import type { Output } from './declarations/option.ts'
 
-/** Removes the reports of an earlier run, so that a failed run leaves no old report at its paths. */
+/**
+ * Removes the reports of an earlier run, so that a failed run leaves no old report at its paths. Leaves pipes and
+ * devices alone; a missing file is no error.
+ *
+ * @throws FfError `output_failed`
+ */
 export async function clearOutputs(outputs: readonly Pick<Output, 'path'>[]): Promise<void> {
   for (const { path } of outputs) {
     await orFail(path, async () => {
@@ -14,7 +19,12 @@ export async function clearOutputs(outputs: readonly Pick<Output, 'path'>[]): Pr
   }
 }
 
-/** Writes each file under a temporary name and renames it: a reader never sees half a report. */
+/**
+ * Writes each report in turn under a temporary name and renames it, so that a reader never sees half a report; stops at
+ * the first failure.
+ *
+ * @throws FfError `output_failed`
+ */
 export async function writeOutputs(
   outputs: readonly Output[],
   write: (format: Format) => string,
@@ -22,14 +32,18 @@ export async function writeOutputs(
   for (const { format, path } of outputs) await writeOutput(path, write(format))
 }
 
-/** Writes one file whole. @throws FfError `output_failed` */
+/**
+ * Writes one file whole, replacing it by a rename; a pipe or device is written in place.
+ *
+ * @throws FfError `output_failed`
+ */
 export const writeOutput = (path: string, text: string): Promise<void> =>
   orFail(path, async () => {
     if (await isDevice(path)) await writeFile(path, text)
     else await replaceFile(path, text)
   })
 
-/** Appends to a file that another program owns. */
+/** Appends to a file that another program owns, creating it if missing. @throws FfError `output_failed` */
 export const appendOutput = (path: string, text: string): Promise<void> =>
   orFail(path, () => appendFile(path, text))
 

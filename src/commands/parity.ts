@@ -5,12 +5,17 @@ import type { PARITY_EXHAUSTIVE, PARITY_RUN, SIDES } from './declarations/option
 import { runReportCommand } from './run-report.ts'
 import { getDefaultBaseline, getDefaultCandidate, loadSettings } from './settings.ts'
 
+/** `ff parity run`: compares the vectors on both sides, prints a report and sets its exit. */
 export const runParityRun = (invocation: Invocation<typeof PARITY_RUN>): Promise<void> =>
   runReportCommand(invocation, async (signal) => {
     const { vectors: more, vector: only } = invocation.options
     return parityRun({ ...(await toParityRequest(invocation, signal)), more, only })
   })
 
+/**
+ * `ff parity exhaustive`: compares all cells, or the one of `--cell`, with the oracle; prints a report and sets its
+ * exit.
+ */
 export const runParityExhaustive = (
   invocation: Invocation<typeof PARITY_EXHAUSTIVE>,
 ): Promise<void> =>
@@ -21,7 +26,12 @@ export const runParityExhaustive = (
     }),
   )
 
-/** The request that every parity command shares: both sides from options or settings. @throws FfError `target_invalid` */
+/**
+ * The request that the parity commands share: both sides from options, else from settings (FF_STORE_DIR,
+ * FF_DATABASE_URL), else a temporary folder and the embedded server. Opens neither side.
+ *
+ * @throws FfError `target_invalid`, `secret_in_option`, `setting_invalid`
+ */
 export async function toParityRequest(
   { context, options }: Invocation<typeof SIDES>,
   signal: AbortSignal,

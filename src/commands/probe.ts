@@ -19,7 +19,7 @@ import { runReportCommand } from './run-report.ts'
 import { behaviouralSettings, getDefaultBaseline, loadSettings } from './settings.ts'
 import { readVersion } from './version.ts'
 
-/** `ff probe list` */
+/** `ff probe list`: prints each item with its probe, or what it needs before it can be measured; measures nothing. */
 export async function runProbeList(
   invocation: Invocation<typeof CHECKLIST_DOCUMENT>,
 ): Promise<void> {
@@ -28,6 +28,12 @@ export async function runProbeList(
   await printDocument(invocation, { json: rows, text: formatProbeList(rows) })
 }
 
+/**
+ * `ff probe run [ID...]`: measures items, adds signed records to the evidence log and prints a report. Makes a runner
+ * key if FF_RUNNER_KEY_FILE is not set and there is none.
+ *
+ * @throws FfError `target_invalid` for a `--scratch` that is no PostgreSQL on this machine
+ */
 export const runProbeRun = (invocation: Invocation<typeof PROBE_RUN>): Promise<void> =>
   runReportCommand(invocation, async (signal) =>
     probeRun({
@@ -36,6 +42,7 @@ export const runProbeRun = (invocation: Invocation<typeof PROBE_RUN>): Promise<v
     }),
   )
 
+/** `ff probe selftest`: checks that the probes notice planted faults, prints a report and sets its exit. */
 export const runProbeSelftest = (invocation: Invocation<typeof PROBE>): Promise<void> =>
   runReportCommand(invocation, async (signal) => probeSelftest(await toRequest(invocation, signal)))
 

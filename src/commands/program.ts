@@ -5,7 +5,12 @@ import { COMMANDS } from './declarations/index.ts'
 import type { CommandDeclaration } from './declarations/row.ts'
 import { readVersion } from './version.ts'
 
-/** Parses the command line, runs one command and sets `context.exit`. Never rejects: errors are reported. */
+/**
+ * Parses the command line, runs one command and sets `context.exit`; prints help and the version with exit `ok`.
+ * Reports an error of the command on stderr; rejects only if that report cannot be written.
+ *
+ * @param argv as `process.argv`: the first two words are skipped
+ */
 export async function runCli(argv: readonly string[], context: Context): Promise<void> {
   const output: string[] = []
   try {

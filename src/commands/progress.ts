@@ -3,7 +3,12 @@ import type { Context } from './context.ts'
 
 const LINE_MS = 60_000
 
-/** Reports progress on stderr: one line that is rewritten on a terminal, elsewhere a line a minute. */
+/**
+ * Makes a function that reports progress on stderr, with the seconds left: on a terminal one line that each call
+ * rewrites and the last clears, elsewhere at most a line a minute.
+ *
+ * @param what the plural noun of the counted things
+ */
 export function createProgressLine(
   { context }: { readonly context: Context },
   what: string,
@@ -21,7 +26,10 @@ export function createProgressLine(
   }
 }
 
-/** Reports on stderr how many items of each group are done and the share of each running item, as often as the other. */
+/**
+ * Makes a function that reports on stderr how many items of each group are done and the percentage of each running
+ * item: on a terminal one line rewritten at each change, elsewhere at most a line a minute.
+ */
 export function createGroupProgress({
   context,
 }: {

@@ -5,6 +5,7 @@ import { toParityRequest } from './parity.ts'
 import { createProgressLine } from './progress.ts'
 import { runReportCommand } from './run-report.ts'
 
+/** `ff parity replay FILE`: replays recorded requests on both sides, prints a report and sets its exit. */
 export const runParityReplay = (invocation: Invocation<typeof PARITY_REPLAY>): Promise<void> =>
   runReportCommand(invocation, async (signal) =>
     parityReplay({

@@ -6,7 +6,13 @@ import type { Context } from './context.ts'
 /** The most details that are printed; the JSON form has all of them. */
 const MOST_DETAILS = 20
 
-/** Prints an error on stderr, and with `--format json` on stdout too: message, hint, code; and sets the exit. */
+/**
+ * Prints an error on stderr (message, at most 20 details, hint, code) and sets the exit; with `--format json` prints
+ * all of it on stdout too, with `--debug` also the stack. An unknown error is `internal`, one of commander
+ * `option_invalid` or `command_unknown`, a failed write `output_failed`. Hides passwords of URLs.
+ *
+ * @throws the error of writing stdout
+ */
 export async function reportError(
   error: unknown,
   argv: readonly string[],

@@ -13,6 +13,7 @@ import { toParityRequest } from './parity.ts'
 import { createProgressLine } from './progress.ts'
 import { runReportCommand } from './run-report.ts'
 
+/** `ff parity diff`: compares every stored row of both sides, or a sample; prints a report and sets its exit. */
 export const runParityDiff = (invocation: Invocation<typeof PARITY_DIFF>): Promise<void> =>
   runReportCommand(invocation, async (signal) => {
     const { maxDiffs, sample } = invocation.options
@@ -24,6 +25,12 @@ export const runParityDiff = (invocation: Invocation<typeof PARITY_DIFF>): Promi
     })
   })
 
+/**
+ * `ff import SOURCE`: copies the rows of a file store, or with `--mapping` of a service's own file, into the database
+ * or `--into`; `--dry-run` writes none. Prints a report.
+ *
+ * @throws FfError `option_invalid` for `--into` without `--mapping` or with `--database`, and for an empty source
+ */
 export const runImport = (invocation: Invocation<typeof IMPORT>): Promise<void> =>
   runReportCommand(invocation, (signal) =>
     invocation.options.mapping === null
@@ -72,6 +79,7 @@ async function importFile(
   })
 }
 
+/** `ff export FOLDER`: copies every row of the database into a file store in a new folder, and prints a report. */
 export const runExport = (invocation: Invocation<typeof DATABASE>): Promise<void> =>
   runReportCommand(invocation, async (signal) =>
     exportRows({

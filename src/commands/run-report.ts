@@ -8,8 +8,11 @@ import type { REPORT } from './declarations/options.ts'
 import { appendOutput, clearOutputs, writeOutputs } from './output.ts'
 
 /**
- * Runs a measurement under the signals and the time limit, writes its report and sets the exit. Work that prints
- * its own answers returns its exit in place of a report.
+ * Removes old outputs, runs `work` under the signals and the time limit, writes its report to files and stdout, and
+ * sets the exit. Work that prints its own answers returns its exit in place of a report.
+ *
+ * @throws FfError `interrupted`, `terminated` or `timeout` for an ended run, which has 30 s to return a cancelled
+ * report; `output_failed`; else the error of `work`
  */
 export async function runReportCommand(
   { context, options, color: chosen }: Invocation<typeof REPORT>,
@@ -87,7 +90,10 @@ async function untilEnded(
   }
 }
 
-/** The error of a run that a signal or the time limit ended; its code is the reason of the signal. */
+/**
+ * Makes, without throwing it, the error of a run that a signal or the time limit ended; its code is the reason of the
+ * aborted signal: `interrupted`, `terminated` or `timeout`.
+ */
 export const toEndedError = (signal: AbortSignal, cause?: unknown): FfError =>
   new FfError(signal.reason as Ending, 'The command was ended before it was done.', {
     hint: 'Its finished steps remain. Run the same command again for the rest.',

@@ -5,6 +5,7 @@ import { toParityRequest } from './parity.ts'
 import { createProgressLine } from './progress.ts'
 import { runReportCommand } from './run-report.ts'
 
+/** `ff parity selftest`: plants every fault of the catalogue and prints a report on which a proof catches. */
 export const runParitySelftest = (invocation: Invocation<typeof SIDES>): Promise<void> =>
   runReportCommand(invocation, async (signal) => {
     const request = await toParityRequest(invocation, signal)

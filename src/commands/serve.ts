@@ -6,7 +6,12 @@ import type { Invocation } from './context.ts'
 import type { SERVING } from './declarations/options.ts'
 import { loadSettings } from './settings.ts'
 
-/** `ff serve`: runs until SIGTERM or Ctrl-C, then drains open requests. */
+/**
+ * `ff serve`: prints its addresses, serves until SIGTERM (`ok`) or Ctrl-C (`interrupted`), then drains open requests.
+ * Logs to stderr.
+ *
+ * @throws the errors of the start
+ */
 export async function runServe({ context, options }: Invocation<typeof SERVING>): Promise<void> {
   const { env, cwd, root, adapters, io, now } = context
   const { values: settings } = await loadSettings(env, cwd)

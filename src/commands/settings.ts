@@ -39,9 +39,11 @@ export interface Settings {
 const CONFIG_FILE = 'ff.config.json'
 
 /**
- * Loads settings from the environment, else from the nearest `ff.config.json` at or above `folder`.
+ * Loads settings from the environment, else from the nearest `ff.config.json` at or above `folder`; an empty variable
+ * counts as not set. A value is parsed on its first read, so reading can throw: see `createLazySettings`.
  *
- * @throws FfError `setting_invalid` for an unknown key or a secret in the file
+ * @throws FfError `setting_invalid` for a file that is unreadable, no JSON object, or has an unknown key, a secret or a
+ * value that is no string
  */
 export async function loadSettings(env: Env, folder: string): Promise<Settings> {
   const { path, entries: fromFiles } = await findConfig(folder)
@@ -61,7 +63,10 @@ export async function loadSettings(env: Env, folder: string): Promise<Settings> 
   return { values: createLazySettings((name) => given[name].value), given }
 }
 
-/** Reading a value throws FfError `setting_invalid`, `secret_in_option` or `target_invalid` where its text is not valid. */
+/**
+ * Settings that are parsed on first read and then kept; null of `toText` keeps the default. Throws nothing itself:
+ * reading a value throws FfError `setting_invalid`, `secret_in_option` or `target_invalid` where its text is not valid.
+ */
 export function createLazySettings(toText: (name: SettingName) => string | null): SettingValues {
   const values = { ...DEFAULT_SETTINGS }
   for (const name of SETTING_NAMES) {
@@ -215,7 +220,7 @@ function parse(text: string): object {
   throw invalid(`${CONFIG_FILE} is not a JSON object.`, 'Write {"storeDir": "store"}, for example.')
 }
 
-/** The known word with the smallest edit distance; empty for an empty list. */
+/** The known word with the smallest edit distance, the first of several; empty for an empty list. */
 export const findNearestWord = (word: string, known: readonly string[]): string =>
   [...known].sort((a, b) => leven(word, a) - leven(word, b))[0] ?? ''
 
@@ -227,11 +232,17 @@ export const getDefaultBaseline = ({ FF_STORE_DIR }: SettingValues): TargetSpec 
   kind: 'file',
   folder: FF_STORE_DIR,
 })
-/** The candidate without `--candidate`: FF_DATABASE_URL, else embedded. @throws FfError `target_invalid` */
+/**
+ * The candidate without `--candidate`: FF_DATABASE_URL, else the embedded server.
+ *
+ * @throws FfError `target_invalid`, `secret_in_option` for a bad FF_DATABASE_URL
+ */
 export const getDefaultCandidate = ({ FF_DATABASE_URL }: SettingValues): TargetSpec =>
   FF_DATABASE_URL ?? { kind: 'embedded' }
 
-/** The settings that the configuration digest of evidence covers, unparsed; null where not set. */
+/**
+ * The settings that the configuration digest of evidence covers, by name, as given and unparsed; null where not set.
+ */
 export const behaviouralSettings = ({ given }: Settings): Readonly<Record<string, string | null>> =>
   Object.fromEntries(
     SETTING_NAMES.filter((name) => getSettingRow(name).behavioural === true).map((name) => [
@@ -251,6 +262,10 @@ export interface ShownSetting extends SettingSource {
   readonly set: boolean
   readonly what: string
 }
+/**
+ * Every setting for display, unparsed: value, origin and description. The value is null where it is secret or not set,
+ * as `set` tells; a user or password in a URL becomes `***`.
+ */
 export const listSettings = ({ given }: Settings): readonly ShownSetting[] =>
   SETTING_NAMES.map((name) => {
     const { value, ...from } = given[name]
@@ -264,6 +279,6 @@ export const listSettings = ({ given }: Settings): readonly ShownSetting[] =>
 export const formatSetting = ({ value, set }: ShownSetting): string =>
   value ?? (set ? 'set' : 'not set')
 
-/** Each setting by name, with its value and origin. */
+/** Pairs of each setting's name and its value with the origin, as in `not set (default)`; secrets are hidden. */
 export const formatSettings = (settings: Settings): readonly (readonly [string, string])[] =>
   listSettings(settings).map((one) => [one.name, `${formatSetting(one)} (${one.origin})`])

@@ -26,7 +26,7 @@ import type {
 import { runReportCommand } from './run-report.ts'
 import { loadSettings } from './settings.ts'
 
-/** `ff key new` */
+/** `ff key new`: makes a key file at `--out`, encrypted under a passphrase asked on the terminal, and prints its id. */
 export const runKeyNew = ({ context, options }: Invocation<typeof KEY_NEW>): Promise<void> =>
   printLines(context, async (signoffContext) => {
     const { out: path, person, name } = options
@@ -36,14 +36,17 @@ export const runKeyNew = ({ context, options }: Invocation<typeof KEY_NEW>): Pro
       `Print its public half with: ff key show ${path}`,
     ]
   })
-/** `ff key show FILE` */
+/** `ff key show FILE`: prints the public half of a key file as JSON. */
 export const runKeyShow = ({ context, words }: Invocation): Promise<void> =>
   printLines(context, async (signoffContext) => [
     JSON.stringify(await showKey(signoffContext, words[0] ?? ''), null, 2),
   ])
 
 const TRUST_DAYS = 180
-/** `ff trust init` */
+/**
+ * `ff trust init`: writes the first trust file, valid until `--until` or for 180 days, and prints its SHA-256 as the
+ * pin.
+ */
 export const runTrustInit = ({ context, options }: Invocation<typeof TRUST_INIT>): Promise<void> =>
   printLines(context, async (signoffContext) => {
     const until = instantFromMs(instantToMs(signoffContext.now) + TRUST_DAYS * 86_400_000)
@@ -60,13 +63,16 @@ export const runTrustInit = ({ context, options }: Invocation<typeof TRUST_INIT>
       `FF_TRUST_SHA256=${sha256}`,
     ]
   })
-/** `ff trust show` */
+/** `ff trust show`: prints a report on the trust file and sets its exit. */
 export const runTrustShow = (invocation: Invocation<typeof REPORT>): Promise<void> =>
   runReportCommand(invocation, async () => showTrust(await loadContext(invocation.context)))
-/** `ff trust pin` */
+/** `ff trust pin`: prints the pin of the trust file. */
 export const runTrustPin = ({ context }: Invocation): Promise<void> =>
   printLines(context, (signoffContext) => Promise.resolve([formatPin(signoffContext)]))
-/** `ff trust rotate [FILE]` */
+/**
+ * `ff trust rotate [FILE]`: signs the next version of the trust file and prints its pin, or the signature still
+ * missing.
+ */
 export const runTrustRotate = ({
   context,
   words,
@@ -86,7 +92,7 @@ export const runTrustRotate = ({
       : [`Still to sign, with ff trust rotate: ${missing}`]
   })
 
-/** `ff signoff request` */
+/** `ff signoff request`: prepares the statement that both leads sign, and prints its decision and SHA-256. */
 export const runSignoffRequest = ({ context }: Invocation): Promise<void> =>
   printLines(context, async (signoffContext) => {
     const { decision, sha256, accepted, of } = await requestSignoff(signoffContext)
@@ -95,7 +101,7 @@ export const runSignoffRequest = ({ context }: Invocation): Promise<void> =>
       'Both leads sign it with: ff signoff sign --key FILE',
     ]
   })
-/** `ff signoff sign` */
+/** `ff signoff sign`: signs the prepared statement with one key, and prints the result in a line. */
 export const runSignoffSign = ({
   context,
   options,
@@ -103,15 +109,15 @@ export const runSignoffSign = ({
   printLines(context, async (signoffContext) => [
     `${await signSignoff(signoffContext, signingKeyChoice(options))}.`,
   ])
-/** `ff signoff add FILE` */
+/** `ff signoff add FILE`: adds the signatures of another copy to the sign-off, and prints how many. */
 export const runSignoffAdd = ({ context, words }: Invocation): Promise<void> =>
   printLines(context, async (signoffContext) => [
     `Signatures added: ${await addSignatures(signoffContext, words[0] ?? '')}.`,
   ])
-/** `ff signoff verify` */
+/** `ff signoff verify`: verifies the sign-off, prints a report and sets its exit. */
 export const runSignoffVerify = (invocation: Invocation<typeof REPORT>): Promise<void> =>
   runReportCommand(invocation, async () => verifySignoff(await loadContext(invocation.context)))
-/** `ff signoff revoke` */
+/** `ff signoff revoke`: writes `checklists/trust-next.json`, which revokes the statement once both roles sign it. */
 export const runSignoffRevoke = ({
   context,
   options,
@@ -124,7 +130,7 @@ export const runSignoffRevoke = ({
     ]
   })
 
-/** `ff waiver new ITEM` */
+/** `ff waiver new ITEM`: writes a waiver without an approval and prints its id. */
 export const runWaiverNew = ({
   context,
   words,
@@ -140,7 +146,7 @@ export const runWaiverNew = ({
     })
     return [`Wrote ${id}, without an approval. Approve it with: ff waiver sign ${id} --key FILE`]
   })
-/** `ff waiver sign ID` */
+/** `ff waiver sign ID`: approves a waiver with one key, and prints the result in a line. */
 export const runWaiverSign = ({
   context,
   words,
@@ -149,10 +155,10 @@ export const runWaiverSign = ({
   printLines(context, async (signoffContext) => [
     `${await signWaiver(signoffContext, words[0] ?? '', signingKeyChoice(options))}.`,
   ])
-/** `ff waiver lint` */
+/** `ff waiver lint`: prints a report on waivers that cannot apply, and sets its exit. */
 export const runWaiverLint = (invocation: Invocation<typeof REPORT>): Promise<void> =>
   runReportCommand(invocation, async () => lintWaivers(await loadContext(invocation.context)))
-/** `ff waiver list` */
+/** `ff waiver list`: prints a report on all waivers, and sets its exit. */
 export const runWaiverList = (invocation: Invocation<typeof REPORT>): Promise<void> =>
   runReportCommand(invocation, async () => listWaivers(await loadContext(invocation.context)))
 

@@ -28,7 +28,13 @@ interface TokenContext {
   readonly options: VerifyOptions
 }
 
-/** `ff token verify`: verifies one token, or one JSON object a line where the first line is an object. */
+/**
+ * `ff token verify`: reads stdin and prints a report on its one token, or, where the first line is a JSON object, an
+ * answer for each line as JSON, with the worst exit.
+ *
+ * @throws FfError `nothing_to_check` for empty input, `option_invalid` for `--format` or `--output` with JSON lines,
+ * and the code of a signal or time limit
+ */
 export const runTokenVerify = (invocation: Invocation<typeof TOKEN_VERIFY>): Promise<void> =>
   runReportCommand(invocation, (signal) =>
     withTokenContext(invocation, async (input) => {
@@ -127,7 +133,11 @@ async function withTokenContext<T>(
 
 const getNow = ({ now }: Context): Instant => instantFromMs(now().getTime())
 
-/** `ff token mint --dev`: prints a token and serves its key until a signal. */
+/**
+ * `ff token mint --dev`: prints a token and serves its key until SIGTERM (`ok`) or Ctrl-C (`interrupted`).
+ *
+ * @throws FfError `option_invalid` without `--dev`, and the errors of `mintToken`
+ */
 export async function runTokenMint({
   context,
   options,

@@ -4,7 +4,7 @@ import { foldLine, formatColumns } from './paint.ts'
 import type { ProbeRow } from '../core/report/types.ts'
 import { escapeForTerminal } from '../core/text/terminal.ts'
 
-/** Lists the items by group, one line each. */
+/** The items of a checklist as text, one line each below their group, then their number. */
 export function formatChecklist({ groups, items }: Checklist): string {
   const parts = groups.map(({ id, title }) => {
     const own = items.filter(({ group }) => group === id)

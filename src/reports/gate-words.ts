@@ -40,7 +40,7 @@ export const formatVerdictRest = ({
     ? `valid until ${valid_until ?? ''}`
     : `not ready to go: ${states.pass + states.waived} of ${expected} items are accepted`
 
-/** The verdict in one line. */
+/** The verdict in one line: its word, a comma, and the expiry or the number of accepted items. */
 export const formatVerdict = (report: GateReport): string =>
   `${formatVerdictWord(report)}, ${formatVerdictRest(report)}`
 

@@ -11,9 +11,7 @@ import { JwksVerifier } from './token-verifier.ts'
 
 /**
  * Builds an authenticator that verifies tokens with these keys, with a token cache of its own. Its metrics count from
- * now on; their `keys` is null for a source without an endpoint.
- *
- * @throws the error of `buildModeMatrix` for an unusable mode matrix
+ * now on; their `keys` is null for a source without an endpoint. The modes of the contract must be without faults.
  */
 export function createAuthenticator(
   keys: KeySource,

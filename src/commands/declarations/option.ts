@@ -36,7 +36,7 @@ export type OptionsOf<Declared extends readonly OptionDeclaration[]> = {
   readonly [One in Declared[number] as OptionName<One['flags']>]: ReturnType<One['read']>
 }
 
-/** Declares a switch: true when given. */
+/** Declares a switch: reads true when given, else false. */
 export const toggle = <const Flags extends Flag>(
   flags: Flags,
   what: string,
@@ -47,7 +47,7 @@ export const toggle = <const Flags extends Flag>(
   read: (given) => given === true,
 })
 
-/** Declares an option that is null when not given. */
+/** Declares an option with one value, parsed by `parse`, whose errors it throws; reads null when not given. */
 export const option = <const Flags extends Flag, Value>(
   flags: Flags,
   what: string,
@@ -59,7 +59,7 @@ export const option = <const Flags extends Flag, Value>(
   read: (given) => (typeof given === 'string' ? parse(given, toFlag(flags)) : null),
 })
 
-/** Declares an option with a default. */
+/** Declares an option with one value, parsed by `parse`; reads `otherwise` when not given. */
 export const optionOr = <const Flags extends Flag, Value>(
   flags: Flags,
   what: string,
@@ -71,7 +71,10 @@ export const optionOr = <const Flags extends Flag, Value>(
   read: (given) => (typeof given === 'string' ? parse(given, toFlag(flags)) : otherwise),
 })
 
-/** Declares an option that is refused with `option_invalid` when missing or empty. */
+/**
+ * Declares an option with one value, parsed by `parse`. Reading throws FfError `option_invalid` when it is missing or
+ * empty.
+ */
 export const required = <const Flags extends Flag, Value>(
   flags: Flags,
   what: string,
@@ -103,9 +106,13 @@ export const list = <const Flags extends Flag, Value>(
 
 const toFlag = (flags: string): string => flags.split(' ', 1)[0] ?? flags
 
+/** Takes any text as it is, also an empty one. */
 export const parseText: ParseOption<string> = (given) => given
 
-/** Makes a parser of whole numbers from `least` to `most`, both included. */
+/**
+ * Makes a parser of whole numbers from `least` (default 1) to `most`, both included, of digits only. The parser throws
+ * FfError `option_invalid` for any other text.
+ */
 export const wholeNumber =
   ({ least = 1, most }: { readonly least?: number; readonly most: number }): ParseOption<number> =>
   (given, flag) => {
@@ -117,7 +124,7 @@ export const wholeNumber =
     )
   }
 
-/** Seconds, with or without a fraction: more than 0, at most a day. */
+/** Parses a number of seconds, with or without a fraction: above 0, at most 86400. @throws FfError `option_invalid` */
 export const parseSeconds: ParseOption<number> = (given, flag) => {
   const number = Number(given)
   if (number > 0 && number <= 86_400) return number
@@ -127,7 +134,7 @@ export const parseSeconds: ParseOption<number> = (given, flag) => {
   )
 }
 
-/** A share above 0 and below 1, written as a decimal. */
+/** Parses a share above 0 and below 1, written as a decimal such as 0.01 or .5. @throws FfError `option_invalid` */
 export const parseShare: ParseOption<number> = (given, flag) => {
   const number = Number(given)
   if (/^0?\.\d+$/.test(given) && number > 0) return number
@@ -137,7 +144,7 @@ export const parseShare: ParseOption<number> = (given, flag) => {
   )
 }
 
-/** An instant in UTC with milliseconds: `2026-01-15T09:00:00.000Z`. */
+/** Parses an existing instant in UTC with milliseconds: `2026-01-15T09:00:00.000Z`. @throws FfError `option_invalid` */
 export const parseInstantOption: ParseOption<Instant> = (given, flag) => {
   const time = parseInstant(given)
   if (time !== undefined) return time
@@ -147,7 +154,11 @@ export const parseInstantOption: ParseOption<Instant> = (given, flag) => {
   )
 }
 
-/** The version of a migration: one to four digits. */
+/**
+ * Parses the version of a migration, one to four digits, to a number; 0 is allowed.
+ *
+ * @throws FfError `option_invalid`
+ */
 export const parseVersion: ParseOption<number> = (given, flag) => {
   if (/^[0-9]{1,4}$/.test(given)) return Number(given)
   throw invalid(
@@ -156,7 +167,9 @@ export const parseVersion: ParseOption<number> = (given, flag) => {
   )
 }
 
-/** Makes a parser of one of the formats that a command has. */
+/**
+ * Makes a parser of one of these names, in exact case. The parser throws FfError `option_invalid`, listing the names.
+ */
 export const parseChoice =
   <const Name extends string>(names: readonly Name[]): ParseOption<Name> =>
   (given, flag) => {
@@ -186,6 +199,11 @@ export interface Output {
   readonly format: Format
   readonly path: string
 }
+/**
+ * Parses `FORMAT=PATH`, split at the first `=`.
+ *
+ * @throws FfError `option_invalid` without a path or for an unknown format
+ */
 export const parseOutput: ParseOption<Output> = (given, flag) => {
   const [format = '', ...rest] = given.split('=')
   const path = rest.join('=')
