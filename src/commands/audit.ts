@@ -70,7 +70,8 @@ export const runAuditExport = (invocation: Invocation<typeof AUDIT_EXPORT>): Pro
  * `ff audit tail`: prints the last records, one line each, and with `--follow` new ones until a signal. Ends `ok`, also
  * by SIGTERM; `interrupted` by Ctrl-C.
  *
- * @throws FfError `option_invalid` for `--store` with `--database`
+ * @throws FfError `option_invalid` for `--store` with `--database`, `audit_altered` at an entry that is no record, and
+ * the errors of the store
  */
 export async function runAuditTail(invocation: Invocation<typeof AUDIT_TAIL>): Promise<void> {
   const { context, options } = invocation

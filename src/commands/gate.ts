@@ -13,10 +13,11 @@ import { behaviouralSettings, loadSettings } from './settings.ts'
 import { readVersion } from './version.ts'
 
 /**
- * `ff gate`: prints the verdict on this folder, or with `--offline` on a decision file, and sets its exit. `--decision`
- * also writes the verdict with all its inputs to that file.
+ * `ff gate`: prints the verdict on this folder, or with `--offline` on a decision file as of now, and sets its exit.
+ * `--decision` also writes the verdict with all its inputs to that file.
  *
- * @throws FfError `option_invalid` for an input option with `--offline`
+ * @throws FfError `option_invalid` for an input option with `--offline`, `decision_altered` for an altered file, and
+ * the errors of the inputs
  */
 export const runGate = (invocation: Invocation<typeof GATE_DECISION>): Promise<void> =>
   runReportCommand(invocation, async () => {

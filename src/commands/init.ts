@@ -7,7 +7,11 @@ const NEXT = [
   'ff gate          # decide go or no-go; ends 22 until something is measured',
 ] as const
 
-/** `ff init`: writes the files of a new team folder, prints their names and the next commands, and ends `ok`. */
+/**
+ * `ff init`: writes the starter files of a team, prints their names and the next commands, and ends `ok`.
+ *
+ * @throws FfError `file_exists` where one of them exists: then none is written; `output_failed` after removing all
+ */
 export async function runInit({ context }: Invocation): Promise<void> {
   const { root, cwd, adapters, io } = context
   const names = await initFolder({ root, cwd }, adapters)

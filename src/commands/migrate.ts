@@ -34,7 +34,12 @@ export const runMigrateStatus = (invocation: Invocation<typeof DATABASE>): Promi
 export const runMigrateVerify = (invocation: Invocation<typeof DATABASE>): Promise<void> =>
   runReportCommand(invocation, async (signal) => migrateVerify(await toRequest(invocation, signal)))
 
-/** `ff migrate new NAME`: creates an empty migration file, prints its path and ends `ok`. */
+/**
+ * `ff migrate new NAME`: writes an empty migration after the last one, prints its path and the next step, and ends
+ * `ok`.
+ *
+ * @throws FfError `migration_invalid` for a name not of at most 60 lower-case letters, digits and underscores
+ */
 export async function runMigrateNew({ context, words }: Invocation): Promise<void> {
   await context.io.stdout(`${await newMigration(context.root, words[0] ?? '')}\n`)
   context.exit = 'ok'

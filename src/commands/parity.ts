@@ -13,8 +13,9 @@ export const runParityRun = (invocation: Invocation<typeof PARITY_RUN>): Promise
   })
 
 /**
- * `ff parity exhaustive`: compares all cells, or the one of `--cell`, with the oracle; prints a report and sets its
- * exit.
+ * `ff parity exhaustive`: compares all cells, or those of `--cell`, with the oracle; prints a report and sets its exit.
+ *
+ * @throws FfError `nothing_to_check` for an unknown cell
  */
 export const runParityExhaustive = (
   invocation: Invocation<typeof PARITY_EXHAUSTIVE>,

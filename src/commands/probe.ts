@@ -42,7 +42,10 @@ export const runProbeRun = (invocation: Invocation<typeof PROBE_RUN>): Promise<v
     }),
   )
 
-/** `ff probe selftest`: checks that the probes notice planted faults, prints a report and sets its exit. */
+/**
+ * `ff probe selftest`: runs the controls of the probes alone, recording the expensive ones; prints a report and sets
+ * its exit.
+ */
 export const runProbeSelftest = (invocation: Invocation<typeof PROBE>): Promise<void> =>
   runReportCommand(invocation, async (signal) => probeSelftest(await toRequest(invocation, signal)))
 

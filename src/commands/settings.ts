@@ -275,7 +275,7 @@ export const listSettings = ({ given }: Settings): readonly ShownSetting[] =>
     return { name, key, value: shown, set: value !== null, ...from, what }
   })
 
-/** The value, or `set` or `not set` where it is hidden or absent. */
+/** The value of a setting; `set` where it is hidden, `not set` where it has none. */
 export const formatSetting = ({ value, set }: ShownSetting): string =>
   value ?? (set ? 'set' : 'not set')
 

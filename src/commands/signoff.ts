@@ -66,7 +66,11 @@ export const runTrustInit = ({ context, options }: Invocation<typeof TRUST_INIT>
 /** `ff trust show`: prints a report on the trust file and sets its exit. */
 export const runTrustShow = (invocation: Invocation<typeof REPORT>): Promise<void> =>
   runReportCommand(invocation, async () => showTrust(await loadContext(invocation.context)))
-/** `ff trust pin`: prints the pin of the trust file. */
+/**
+ * `ff trust pin`: prints `FF_TRUST_SHA256=` with the SHA-256 of the trust file.
+ *
+ * @throws FfError `trust_refused` where that file is not valid
+ */
 export const runTrustPin = ({ context }: Invocation): Promise<void> =>
   printLines(context, (signoffContext) => Promise.resolve([formatPin(signoffContext)]))
 /**
@@ -101,7 +105,12 @@ export const runSignoffRequest = ({ context }: Invocation): Promise<void> =>
       'Both leads sign it with: ff signoff sign --key FILE',
     ]
   })
-/** `ff signoff sign`: signs the prepared statement with one key, and prints the result in a line. */
+/**
+ * `ff signoff sign`: shows the statement, asks for each attestation, signs, and prints the signer and the role.
+ *
+ * @throws FfError `terminal_missing`, `trust_refused`, `signoff_refused`, `signoff_stale`, `signed_already`,
+ * `clock_set_back`, `not_attested`, and the errors of the key
+ */
 export const runSignoffSign = ({
   context,
   options,
@@ -109,7 +118,12 @@ export const runSignoffSign = ({
   printLines(context, async (signoffContext) => [
     `${await signSignoff(signoffContext, signingKeyChoice(options))}.`,
   ])
-/** `ff signoff add FILE`: adds the signatures of another copy to the sign-off, and prints how many. */
+/**
+ * `ff signoff add FILE`: adds the signatures of another copy of the same statement, if all verify, and prints how many
+ * were new.
+ *
+ * @throws FfError `trust_refused`, `nothing_to_check`, `signoff_refused`, `signoff_stale`, `artefact_invalid`
+ */
 export const runSignoffAdd = ({ context, words }: Invocation): Promise<void> =>
   printLines(context, async (signoffContext) => [
     `Signatures added: ${await addSignatures(signoffContext, words[0] ?? '')}.`,
@@ -117,7 +131,11 @@ export const runSignoffAdd = ({ context, words }: Invocation): Promise<void> =>
 /** `ff signoff verify`: verifies the sign-off, prints a report and sets its exit. */
 export const runSignoffVerify = (invocation: Invocation<typeof REPORT>): Promise<void> =>
   runReportCommand(invocation, async () => verifySignoff(await loadContext(invocation.context)))
-/** `ff signoff revoke`: writes `checklists/trust-next.json`, which revokes the statement once both roles sign it. */
+/**
+ * `ff signoff revoke`: writes `checklists/trust-next.json`, which revokes the statement once both roles sign it.
+ *
+ * @throws FfError `trust_refused`, `nothing_to_check` without a readable sign-off, `output_failed`
+ */
 export const runSignoffRevoke = ({
   context,
   options,
@@ -146,7 +164,11 @@ export const runWaiverNew = ({
     })
     return [`Wrote ${id}, without an approval. Approve it with: ff waiver sign ${id} --key FILE`]
   })
-/** `ff waiver sign ID`: approves a waiver with one key, and prints the result in a line. */
+/**
+ * `ff waiver sign ID`: adds the approval of one person, and prints the person and the waiver.
+ *
+ * @throws FfError `terminal_missing`, `trust_refused`, `option_invalid`, `not_attested`, and the errors of the key
+ */
 export const runWaiverSign = ({
   context,
   words,
@@ -155,7 +177,11 @@ export const runWaiverSign = ({
   printLines(context, async (signoffContext) => [
     `${await signWaiver(signoffContext, words[0] ?? '', signingKeyChoice(options))}.`,
   ])
-/** `ff waiver lint`: prints a report on waivers that cannot apply, and sets its exit. */
+/**
+ * `ff waiver lint`: checks every rule and approval of the waivers, prints a report and sets its exit.
+ *
+ * @throws FfError `artefact_invalid` for a file that cannot be parsed
+ */
 export const runWaiverLint = (invocation: Invocation<typeof REPORT>): Promise<void> =>
   runReportCommand(invocation, async () => lintWaivers(await loadContext(invocation.context)))
 /** `ff waiver list`: prints a report on all waivers, and sets its exit. */

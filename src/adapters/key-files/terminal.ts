@@ -4,7 +4,7 @@ import type { Terminal } from '../../ports/signoff.ts'
 
 /**
  * Creates the terminal on a pair of TTY streams: `show` prints, `ask` and `secret` resolve with the typed line, and
- * `secret` does not echo. Both reject with FfError `interrupted` where no line comes, as for Ctrl-C and Ctrl-D.
+ * `secret` does not echo. Both reject with FfError `interrupted` for Ctrl-C, Ctrl-D and every other end without a line.
  */
 export function terminalOn(input: NodeJS.ReadStream, output: NodeJS.WriteStream): Terminal {
   const prompt = (text: string, silent: boolean): Promise<string> =>

@@ -144,8 +144,9 @@ function findItemFaults(
 }
 
 /**
- * Finds repeated ids, times that are not canonical, and waivers that can never apply: unknown or unwaivable items,
- * terms too long, or only the requester's approval. Verifies no signature. Empty where there are none.
+ * Finds repeated ids, times that are not canonical, a second waiver for one item, and waivers that can never apply:
+ * unknown or unwaivable items, terms too long, or only the requester's approval. Verifies no signature. Empty where
+ * there are none.
  */
 export function findWaiverProblems(
   { file, value }: LoadedArtefact<'waivers'>,
