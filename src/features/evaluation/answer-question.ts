@@ -46,11 +46,21 @@ export type EvaluateQuestion = (
 /** The decision function: `evaluate` of the core, or a copy with a planted fault. */
 export type Evaluate = typeof evaluate
 
-/** Authenticates the caller, reads the rows and decides; asks Admin for an approval only if rule 4 needs it. */
+/**
+ * Authenticates the caller, reads the rows and decides; asks Admin for an approval only if rule 4 needs it. The answer
+ * is `decided` with the decision as JSON text, `refused` with the code and HTTP status of the authenticator, or
+ * `unanswered` with the code of an FfError of the store or Admin. `rows` is null unless it is `decided`.
+ *
+ * @throws errors of the authenticator, and any other error than FfError
+ */
 export const evaluateQuestion: EvaluateQuestion = (dependencies, question) =>
   evaluateQuestionWith(evaluate, dependencies, question)
 
-/** As `evaluateQuestion`, with other decision rules. */
+/**
+ * As `evaluateQuestion`, with the given decision rules instead of those of the core. Writes nothing.
+ *
+ * @throws errors of the authenticator, and any other error than FfError
+ */
 export async function evaluateQuestionWith(
   rules: Evaluate,
   dependencies: EvaluationDependencies,
@@ -81,7 +91,11 @@ export async function evaluateQuestionWith(
   }
 }
 
-/** Runs the rules, and runs them again with the answer of Admin if they ask for an approval. */
+/**
+ * Runs the rules, and once more with the answer of Admin if they ask for an approval. Returns the decision.
+ *
+ * @throws Error if the second run asks again; also errors of Admin
+ */
 export async function decideWithApproval(
   rules: Evaluate,
   approvals: CheckApproval,
@@ -93,7 +107,10 @@ export async function decideWithApproval(
   throw new Error('the rules asked twice for the same approval')
 }
 
-/** A fake Admin that answers with the approvals of a vector or a cell. */
+/**
+ * A fake Admin that answers each query from the approvals of a vector or a cell; it answers `unreachable` to every
+ * query if `admin` is `unreachable`. Never rejects.
+ */
 export const toApprovalCheck =
   ({ admin, approvals }: Pick<VectorInput, 'admin' | 'approvals'>): CheckApproval =>
   (question) =>
@@ -101,7 +118,12 @@ export const toApprovalCheck =
       admin === 'unreachable' ? { status: 'unreachable' } : answerApproval(approvals, question),
     )
 
-/** Authenticates one credential. A token, valid or not, takes precedence over dev headers. */
+/**
+ * Authenticates one credential. Returns the principal, or a refusal with its code and HTTP status. A token, valid or
+ * not, takes precedence over dev headers; only a credential without a token is judged by the environment alone.
+ *
+ * @throws errors of the verifier
+ */
 export async function authenticate(
   { rules, verifier }: Authenticator,
   credential: Credential,

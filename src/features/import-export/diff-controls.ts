@@ -30,8 +30,9 @@ const CASES: readonly (readonly [Lines, Lines, number])[] = [
 ]
 
 /**
- * Checks the comparer and the merge before a diff relies on them: the comparer on pairs with a known answer,
- * the merge on a side with itself and on sides that differ by one row, at each position.
+ * Checks the comparer and the merge before a diff relies on them: the comparer on pairs with a known answer, the merge
+ * on small sides that are equal or differ by one row, at each position. Returns two items, `control.comparer` and
+ * `control.walk`: `pass`, or `inconclusive` with a finding `control_not_held` for each fault. Reads no store.
  */
 export async function runDiffControls(compare: JsonComparer): Promise<readonly CheckResult[]> {
   const comparer = findComparerFaults(compare)

@@ -49,7 +49,14 @@ export interface DiffResult {
   readonly complete: boolean
 }
 
-/** Compares the rows of two sides and rereads each differing row before it reports a difference. */
+/**
+ * Compares the rows of two sides, or a share of them. Each row is validated where the source did not do so, and an
+ * invalid row is a finding at once. Each key that differs is read again up to three times, `pauseMs` apart: equal by
+ * then counts as `settled`, unchanged is a finding, always changing is `inFlight`. Returns one entry for each table.
+ * Ends at `maxDiffs` differences (`complete` is false) or when stopped (`complete` stays true).
+ *
+ * @throws FfError `store_corrupt` as `mergeRows` does; not with `sample`
+ */
 export async function diffSources(
   sides: Readonly<Record<SideName, RowSource>>,
   options: DiffOptions,

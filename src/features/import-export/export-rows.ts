@@ -22,8 +22,13 @@ export interface ExportRequest {
 }
 
 /**
- * `ff export`: writes every row of a database into a new file store, whose audit chain continues the chain of
- * the database. Writes no store if a row is invalid.
+ * `ff export`: writes every row of a database into a new file store, whose audit chain continues the chain of the
+ * database. Returns one item for each table with its number of rows, and `store` with the SHA-256 of the snapshot. If
+ * a row is invalid, writes no store, and the item of its table fails with about 1,000 findings at most.
+ *
+ * @throws FfError `target_invalid` for a source that is no database, `row_refused` if its tables differ from the
+ *   contract, `artefact_invalid` for a bad contract, the code of the ending if the run is aborted; also errors of the
+ *   database and of the new store
  */
 export async function exportRows(request: ExportRequest): Promise<CheckReport> {
   const { adapters, database, folder, now } = request

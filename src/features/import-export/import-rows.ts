@@ -30,14 +30,27 @@ export interface ImportRequest {
 }
 
 /**
- * `ff import`: writes every row of a store into a database. Validates all rows before it writes the first one.
- * Leaves rows that are equal or newer in the database, so an import can stop anywhere and run again.
+ * `ff import`: writes every row of a store into a database, as `importInto` does, with the persistence contract of the
+ * package.
+ *
+ * @throws FfError `artefact_invalid` for a bad contract or migration; also those of `importInto`
  */
 export async function importRows(request: ImportRequest): Promise<CheckReport> {
   return importInto(request, await loadPersistence(request.root))
 }
 
-/** As `importRows`, with a contract that is already loaded. @param before items for the start of the report */
+/**
+ * Reads the source twice: first validates all rows and writes nothing; then, unless a row is refused or it is a dry
+ * run, writes those that are absent or older in the database, and records the import in the audit trail. Equal and
+ * newer rows of the database stay, so an import can stop anywhere and run again. Returns `source` with its SHA-256 and
+ * one item of counts for each table; a refused row, such as one of the same revision with other fields, fails its
+ * table. A source without rows is inconclusive; a dry run with rows left to write exits with `not_ready`.
+ *
+ * @param before items for the start of the report
+ * @throws FfError `backing_unavailable` if the source changed between the two reads (rows may be written by then),
+ *   `store_corrupt` for a side that is not sorted, the code of the ending if the run is aborted; also errors of both
+ *   stores
+ */
 export async function importInto(
   request: ImportRequest,
   inputs: DdlContract,

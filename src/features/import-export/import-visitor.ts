@@ -52,7 +52,11 @@ interface ImportOptions {
   readonly progress: (rows: number) => void
 }
 
-/** Decides for each row of the source: write, keep or refuse. The source is the baseline of the merge. */
+/**
+ * Decides for each row of the source: write, keep or refuse. The source is the baseline of the merge. `refused` counts
+ * all findings; `tables` holds the counts of each table and its first 1,000 findings. Without a sink nothing is sent,
+ * and only `writes` counts the rows to write.
+ */
 export class ImportVisitor implements MergeVisitor {
   readonly tables: Readonly<Record<TableName, TableImport>> = {
     flag_registry: makeEmptyResult(),
@@ -75,11 +79,15 @@ export class ImportVisitor implements MergeVisitor {
     this.options = options
   }
 
+  /** Rows of all tables that are sent, or in a dry run would be. */
   get writes(): number {
     return Object.values(this.tables).reduce((all, { writes }) => all + writes, 0)
   }
 
-  /** Passes the rows of the database on and notes its flags: an override may name a flag that only it has. */
+  /**
+   * The lines of the database, unchanged; while they are read, notes the value type of each flag, because an override
+   * may name a flag that only the database has.
+   */
   seeFlags(held: RowSource): Pick<RowSource, 'lines'> {
     const note = (line: string): void =>
       this.noteFlag(parseImportRow('flag_registry', line), 'flag_registry')
@@ -94,6 +102,10 @@ export class ImportVisitor implements MergeVisitor {
     }
   }
 
+  /**
+   * Counts rows that are the same bytes on both sides, and refuses each `uncertain` line that is invalid, repeated or
+   * out of order. @returns false once the run is stopped
+   */
   same(table: TableName, count: number, uncertain: readonly string[]): boolean {
     const counts = this.tables[table]
     counts.same += count
@@ -102,6 +114,11 @@ export class ImportVisitor implements MergeVisitor {
     return this.shouldContinue()
   }
 
+  /**
+   * Queues the row for writing if its revision is higher than that in the database, and keeps the stored row if it is
+   * lower. Refuses an invalid row, and one of the same revision with other fields (`revision_conflict`). @returns
+   * false once the run is stopped
+   */
   pair(source: MergedLine, held: MergedLine): boolean {
     const { table, key } = source
     const counts = this.tables[table]
@@ -127,6 +144,10 @@ export class ImportVisitor implements MergeVisitor {
     return this.shouldContinue()
   }
 
+  /**
+   * Queues a row that only the source has, unless it is invalid; counts one that only the database has as `extra`, and
+   * refuses it if the import would change the type of its flag (`type_in_use`). @returns false once the run is stopped
+   */
   only(side: SideName, held: MergedLine): boolean {
     const { table } = held
     if (side === 'candidate') {
@@ -140,13 +161,19 @@ export class ImportVisitor implements MergeVisitor {
     return this.shouldContinue()
   }
 
-  /** Sends a chunk that is full, or that a chunk of another table follows, before the merge continues. */
+  /**
+   * Sends the queued rows if there are 5,000 of one table, or rows of two tables. @returns undefined if there is
+   * nothing to send yet
+   */
   pending(): Promise<void> | undefined {
     const full = this.chunks.length > 1 || (this.chunks[0]?.rows.length ?? 0) >= CHUNK_ROWS
     return full ? this.finish() : undefined
   }
 
-  /** Sends all waiting rows. */
+  /**
+   * Sends all queued rows, one merge for each table, and adds the inserted, updated and newer rows to its counts; in a
+   * dry run only drops the queue. @throws errors of the sink
+   */
   async finish(): Promise<void> {
     const { chunks, sink } = this
     this.chunks = []

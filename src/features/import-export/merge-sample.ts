@@ -8,8 +8,12 @@ const CHUNK_ROWS = 100_000
 const WHOLE = 2 ** 32
 
 /**
- * Merges a share of the baseline's rows and looks up only those in the candidate. A hash of the key selects a
- * row, so each run takes the same rows. Does not see rows that only the candidate has.
+ * Takes a share (0 to 1) of the baseline's rows, looks up only those in the candidate, and reports each to the visitor
+ * as `same`, `pair` or `only` of the baseline. A hash of the key selects a row, so each run takes the same rows. Ends
+ * when a visitor method returns false. Does not see rows that only the candidate has, skips lines without a key, and
+ * never awaits `pending`.
+ *
+ * @throws errors of the sources
  */
 export async function mergeSample(
   sides: Readonly<Record<SideName, RowSource>>,

@@ -17,9 +17,11 @@ interface Document {
 }
 
 /**
- * Reads the flag file of another service without loss: numbers and repeated members stay as they are written.
+ * Reads the flag file of another service without loss: numbers and repeated members stay as they are written. `faults`
+ * lists a byte order mark, which is removed, and the reason where `node` is null: bytes that are not UTF-8, or a
+ * document that is nested too deep.
  *
- * @throws FfError `artefact_invalid` if the file cannot be read or is not a JSON document
+ * @throws FfError `artefact_invalid` if the file cannot be read, exceeds 64 MiB or is not a JSON document
  */
 export async function readImportDocument(path: string): Promise<Document> {
   const read = await readTextFile(path, path, MAX_BYTES)

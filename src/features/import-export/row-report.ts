@@ -18,7 +18,10 @@ const MAX_SHOWN = 120
 const truncate = (text: string): string =>
   text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}... (${text.length} characters)` : text
 
-/** The key of a row as a JSON pointer: `/SCOPE/FLAG`, or `/FLAG` for a flag; long parts are cut. */
+/**
+ * The key of a row as a JSON pointer: `/SCOPE/FLAG`, or `/FLAG` for a flag. A part above 120 characters is cut, and
+ * its length appended.
+ */
 export const formatRowPointer = ({ scope_id, flag_key }: RowKey): string =>
   [...(scope_id === null ? [] : [scope_id]), flag_key].reduce(
     (path, one) => appendPointer(path, truncate(one)),
@@ -28,7 +31,10 @@ export const formatRowPointer = ({ scope_id, flag_key }: RowKey): string =>
 /** Number of fields of a row of the table, optional fields included. */
 export const countFields = (table: TableName): number => Object.keys(ROW_MEMBERS[table]).length
 
-/** The rules of a row that a stored line breaks; empty for a valid line. @param side named in the findings */
+/**
+ * The rules of a stored row that a line breaks, one finding each; empty for a valid line. A line that cannot be parsed
+ * as a row is one finding `form_wrong`. @param side named in the findings; null names none
+ */
 export function findLineProblems(
   table: TableName,
   line: string,
@@ -38,10 +44,14 @@ export function findLineProblems(
   return makeBrokenFindings(row?.key ?? NO_KEY, problems, side)
 }
 
-/** Validates consecutive lines: each line alone, and its key against the key before it. */
+/** Validates consecutive lines: each line alone, and its key against the key of the last line that had one. */
 export class LineSequence {
   private before: RowLine | null = null
 
+  /**
+   * The rules that the line breaks; then `row_repeated` if its key is that of the line before, or `row_unsorted` if it
+   * sorts before it. Empty for a valid line in order. Remembers the key for the next call.
+   */
   findings(table: TableName, line: string): readonly RowFinding[] {
     const { row, problems } = parseLine(table, line)
     const found = makeBrokenFindings(row?.key ?? NO_KEY, problems, null)
@@ -53,7 +63,7 @@ export class LineSequence {
   }
 }
 
-/** The finding for a key with more than one row. */
+/** The finding `row_repeated` for a key with more than one row. */
 export const makeRepeatedFinding = (key: RowKey): RowFinding => ({
   code: 'row_repeated',
   pointer: formatRowPointer(key),
@@ -80,7 +90,10 @@ function parseLine(table: TableName, line: string): ExaminedRow {
   return { row: read, problems: decodeRow(table, read.node, 'stored').broken ?? [] }
 }
 
-/** One finding for each problem of a row. @param side the side of the row; null for both */
+/**
+ * One finding for each problem: its code, and the pointer of the row followed by that of the field. @param side the
+ * side that the detail names; null names none
+ */
 export const makeBrokenFindings = (
   key: RowKey,
   problems: readonly Problem[],
@@ -92,7 +105,10 @@ export const makeBrokenFindings = (
     detail: `invalid row${side === null ? '' : ` in the ${side}`}`,
   }))
 
-/** Every field in which two lines of one key differ; empty if only their spelling differs. */
+/**
+ * Every field in which two lines of one key differ, as findings whose code is the kind of the difference and whose
+ * detail shows both values; empty if only their spelling differs. @throws Error for a line that cannot be parsed
+ */
 export function findPairDifferences(
   key: RowKey,
   [left, right]: readonly [string, string],

@@ -12,13 +12,21 @@ export interface DdlContract {
   readonly migrations: readonly Migration[]
 }
 
-/** Name of the last migration; null if there is none or they cannot be read. */
+/**
+ * Name of the last migration in the package folder; null if there is none, or if any of them is invalid or cannot be
+ * read.
+ */
 export async function findNewestMigration(root: string): Promise<string | null> {
   const migrations = await loadMigrations(root)
   return (migrations.ok ? migrations.loaded.at(-1)?.name : null) ?? null
 }
 
-/** @throws FfError `artefact_invalid` with every problem of the contract and the migrations */
+/**
+ * Reads the persistence contract and all migrations of the package, and checks each against the other. Returns the
+ * contract, its range of PostgreSQL versions, the names of its roles, and the migrations in order.
+ *
+ * @throws FfError `artefact_invalid` with every problem of the contract and the migrations
+ */
 export async function loadPersistence(root: string): Promise<DdlContract> {
   const [schema, migrations] = await Promise.all([
     loadArtefact('persistence_schema', packagedArtefact(root, 'persistence_schema')),

@@ -30,7 +30,13 @@ export interface StepRequest extends MigrateRequest {
   readonly dryRun: boolean
 }
 
-/** `ff migrate up`: applies the pending migrations. Reports SQL for a role admin if roles are missing. */
+/**
+ * `ff migrate up`: applies the pending migrations up to `to`, then grants the roles. Returns one item for each applied
+ * migration, or `head` if none is pending, and in `sql` the statements for a role admin if roles are missing. A dry
+ * run only lists the steps and their SQL. An aborted run stops between two steps and returns those it did.
+ *
+ * @throws FfError `migration_edited`, `migration_unknown` or `artefact_invalid`; also errors of the database
+ */
 export async function migrateUp(request: StepRequest): Promise<CheckReport> {
   return withSession(request, !request.dryRun, async (session, { migrations }) => {
     const steps = requireSteps(planUp(await session.applied(), migrations, request.to))
@@ -51,7 +57,13 @@ export async function migrateUp(request: StepRequest): Promise<CheckReport> {
   })
 }
 
-/** `ff migrate down`: reverts migrations, newest first. */
+/**
+ * `ff migrate down`: reverts migrations, newest first, down to `to` or one step. Returns one item for each reverted
+ * migration, or `base` if there is none. A dry run only lists the steps and their SQL. An aborted run stops between
+ * two steps and returns those it did.
+ *
+ * @throws FfError `migration_edited`, `migration_unknown` or `artefact_invalid`; also errors of the database
+ */
 export async function migrateDown(request: StepRequest): Promise<CheckReport> {
   return withSession(request, !request.dryRun, async (session, { migrations }) => {
     const steps = requireSteps(planDown(await session.applied(), migrations, request.to))
@@ -65,7 +77,12 @@ export async function migrateDown(request: StepRequest): Promise<CheckReport> {
   })
 }
 
-/** `ff migrate status`: each migration, applied or pending; exits 21 if one is pending. */
+/**
+ * `ff migrate status`: one item for each migration of the package, applied with its time, or pending; exits 21 if one
+ * is pending. Changes nothing.
+ *
+ * @throws FfError `migration_edited`, `migration_unknown` or `artefact_invalid`; also errors of the database
+ */
 export async function migrateStatus(request: MigrateRequest): Promise<CheckReport> {
   return withSession(request, false, async (session, { migrations }) => {
     const applied = await session.applied()
@@ -87,7 +104,12 @@ export async function migrateStatus(request: MigrateRequest): Promise<CheckRepor
   })
 }
 
-/** `ff migrate verify`: compares the live catalogue with the contract; exits 20 and names each drift. */
+/**
+ * `ff migrate verify`: compares the live catalogue and roles with the contract. Returns the one item `catalogue` if
+ * both agree; else a failed item for each missing role and each object that differs, and exits 20. Changes nothing.
+ *
+ * @throws FfError `migration_edited`, `migration_unknown` or `artefact_invalid`; also errors of the database
+ */
 export async function migrateVerify(request: MigrateRequest): Promise<CheckReport> {
   return withSession(request, false, async (session, { contract, migrations }) => {
     throwIfRefused(findHistoryFault(await session.applied(), migrations))

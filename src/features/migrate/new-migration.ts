@@ -12,7 +12,13 @@ const TEMPLATE = `-- What this changes, and why.
 -- Where rows would be lost: RAISE EXCEPTION ... USING ERRCODE = 'FFM01'.
 `
 
-/** `ff migrate new`: writes an empty migration after the last one. @returns its path and the next step, for the user */
+/**
+ * `ff migrate new`: writes an empty migration, numbered after the last one, into the package folder. Returns its path
+ * and the next step, as two lines for the user. Never overwrites a file.
+ *
+ * @throws FfError `migration_invalid` for a bad name, `artefact_invalid` if a present migration is invalid; also
+ *   errors of the write
+ */
 export async function newMigration(root: string, name: string): Promise<string> {
   if (!/^[a-z][a-z0-9_]{0,59}$/.test(name)) {
     throw new FfError(
