@@ -49,7 +49,12 @@ const ROWS: Readonly<Record<CallerName, Row>> = {
   'for-another': ['JWT-EX-10', 'prod', 'none'],
 }
 
-/** Opens the callers; callers with the same key server share one authenticator. */
+/**
+ * Opens an authenticator for each caller of the scenes and registers it with `keep`; callers with the same key server
+ * share one. Returns the callers by name.
+ *
+ * @throws FfError `artefact_invalid` if a fixture of a caller is missing; also errors of an opening
+ */
 export async function openCallers(
   { adapters, settings, fixtures }: CallerInputs,
   keep: KeepOpen,
@@ -98,7 +103,10 @@ function findFixture(fixtures: readonly Fixture[], id: string): Fixture {
   })
 }
 
-/** The credential of a question: the token of its caller, or dev headers with its tenant and user. */
+/**
+ * The credential of a question: the token of its caller, null without one, and dev headers with the question's tenant
+ * and user only for the caller `dev-headers`.
+ */
 export const toCredential = (
   { caller, tenant_id, user_id }: SceneQuestion,
   callers: FuzzCallers,
@@ -106,7 +114,10 @@ export const toCredential = (
   token: callers[caller].token,
   dev_headers: caller === 'dev-headers' ? { tenant_id, user_id, scopes: [] } : null,
 })
-/** The request of a question. Names tenant and user only for a caller that may; tokens and headers name their own. */
+/**
+ * The request of a question, with the request id `fuzz`. Tenant and user are null unless the caller may name them:
+ * tokens and headers name their own.
+ */
 export const toQuestion = (
   { caller, flag_key, tenant_id, user_id, approval_ref }: SceneQuestion,
   callers: FuzzCallers,

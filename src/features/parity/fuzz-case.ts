@@ -17,7 +17,10 @@ export interface EvaluatedCase {
   readonly baseline: SideAnswer
 }
 
-/** A test matrix of one vector, whose expectation is the answer of the baseline. */
+/**
+ * A test matrix, as an object for JSON, with the one vector `PF-01`: its rows, credential and request. Its expectation
+ * `then` is the answer of the baseline without `meta.backing_state`, and is absent unless the baseline decided.
+ */
 export function toVectorFile(
   { ask, state, given, baseline }: EvaluatedCase,
   callers: FuzzCallers,
@@ -59,7 +62,10 @@ export function toVectorFile(
   }
 }
 
-/** A scene that no vector can hold, such as one with a write: the rows at its start, and each step. */
+/**
+ * A scene that no vector can hold, such as one with a write, as an object for JSON: the rows at its start, and each
+ * step. The body of a write stays the text that was sent.
+ */
 export const toSceneFile = ({ given, steps }: Scene): object => ({
   kind: 'parity_fuzz_scene',
   given: {

@@ -90,7 +90,14 @@ export class ScenePlayer {
     this.rules = rules
   }
 
-  /** @returns the first divergence of the sides or of the twin with unrelated rows; null if there is none */
+  /**
+   * Loads the rows of a scene into both stores, puts each question and write to both, and then plays it on the
+   * candidate again among unrelated rows. Adds to the counts. Returns the first divergence, with the rows and the
+   * writes before it; null if there is none.
+   *
+   * @throws FfError `backing_unavailable` if a side gives no answer; also errors of a store, except a write refused
+   *   with `row_refused`
+   */
   async play(scene: Scene): Promise<FuzzMiss | null> {
     const { baseline, candidate } = this.context.sides
     const { state } = scene.given

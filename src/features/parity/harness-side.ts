@@ -16,9 +16,11 @@ import { readProblemCode, evaluateOverHttp } from './service-client.ts'
 type Service = Extract<TargetSpec, { kind: 'http' }>
 
 /**
- * Opens `ff serve --harness` as a side: loads rows and scenes into it and evaluates over HTTP.
+ * Opens `ff serve --harness` as a side: loads rows and scenes into it and evaluates over HTTP. Reads only its facts
+ * while it opens. A question that cannot be sent is the answer `unanswered`; `rows` is always null.
  *
- * @throws FfError `target_invalid` if the target is not a harness; writes nothing to it then
+ * @throws FfError `target_invalid` if the service is not on this machine, not a harness, or of another protocol; also
+ *   errors of the client. `load` throws `backing_unavailable` if the harness refuses the rows
  */
 export async function openHarnessSide(
   spec: Service,

@@ -35,10 +35,14 @@ export interface DiffRequest {
 }
 
 /**
- * `ff parity diff`: compares every field of every stored row of two live stores, and writes to neither.
- * For an `embedded` candidate, starts a private server and imports the baseline into it first.
+ * `ff parity diff`: compares every field of every stored row of two live stores, and writes to neither. For an
+ * `embedded` candidate, starts a private server and imports the baseline into it first; an import that fails is the
+ * report. Returns one item for each table, for each side and for each control. Inconclusive for a sample, for rows
+ * that change at each reread, for an early end at `maxDiffs` without a finding in that table, and if neither side
+ * holds a row.
  *
- * @throws FfError `target_invalid` if a side is not a store, or both sides are the same store
+ * @throws FfError `target_invalid` if a side is not a store, or both sides are the same store; `artefact_invalid` for
+ *   a bad contract; also errors of the stores
  */
 export async function parityDiff(request: DiffRequest): Promise<CheckReport> {
   const { baseline, candidate, adapters, root } = request

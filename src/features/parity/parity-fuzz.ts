@@ -21,7 +21,12 @@ export interface FuzzRequest extends ParityRequest {
   /** Receives the number of finished scenes. */
   readonly progress: (done: number, of: number) => void
 }
-/** `ff parity fuzz`: plays random scenes on both sides and shrinks the first divergence. */
+/**
+ * `ff parity fuzz`: opens both sides with scratch state of their own, plays random scenes on them and shrinks the
+ * first divergence. Returns the report of `runFuzz`, and closes all it opened.
+ *
+ * @throws FfError `artefact_invalid` for a bad artefact of the package; also errors of an opening and of `runFuzz`
+ */
 export async function parityFuzz(request: FuzzRequest): Promise<CheckReport> {
   const { adapters, root } = request
   const inputs = await requireParityInputs(root, [])
@@ -35,7 +40,14 @@ export async function parityFuzz(request: FuzzRequest): Promise<CheckReport> {
   })
 }
 
-/** The fuzz run on sides that are open. Inconclusive if it compared nothing or a control failed. */
+/**
+ * The fuzz run on sides that are open. Returns items for decisions, writes and the metamorphic twins, and two
+ * controls. At a divergence, returns only the failed item and the controls, and adds the smallest failing scene as
+ * `counterexample`. Inconclusive if an item compared nothing or a control failed.
+ *
+ * @throws FfError the code of the ending if the run is aborted, `backing_unavailable` if a side gives no answer; also
+ *   errors of a store
+ */
 export async function runFuzz(
   { adapters, runs, seed, timeMs, signal, now, progress }: FuzzRequest,
   inputs: Pick<ParityInputs, 'contract'>,

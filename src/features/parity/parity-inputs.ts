@@ -25,11 +25,12 @@ export interface ParityInputs {
 }
 
 /**
- * Loads the artefacts of the package and any further matrices.
+ * Reads the contracts, fixtures, migrations and gate matrix of the package and any further matrices, and checks each
+ * by its schema and by the others. A vector id that two matrices share is a problem.
  *
  * @param root the package folder
  * @param more paths of matrices to run beside that of the gate
- * @returns the inputs, or every problem of every file
+ * @returns the inputs, or every problem found; the rules between files are checked only once each file is valid alone
  */
 export async function loadParityInputs(
   root: string,

@@ -32,7 +32,13 @@ export interface ParityRequest {
   readonly adapters: Adapters
 }
 
-/** `ff parity run`: the vectors on both sides. @param more further matrices @param only id of the one vector to run */
+/**
+ * `ff parity run`: the vectors on both sides, each a store with scratch state or a harness. Returns the report of
+ * `runParity`, and closes all it opened. @param more paths of further matrices @param only id of the one vector to run
+ *
+ * @throws FfError `artefact_invalid` for a bad artefact, `nothing_to_check` for an unknown `only`, `target_invalid`
+ *   for the same service on both sides or a service that is no harness
+ */
 export async function parityRun(
   request: ParityRequest & { readonly more: readonly string[]; readonly only: string | null },
 ): Promise<ParityReport> {
@@ -54,7 +60,13 @@ export async function parityRun(
   )
 }
 
-/** `ff parity exhaustive`: every cell at every boundary, against the oracle. @param only one `MODE/SCOPE/PATH/TTL` */
+/**
+ * `ff parity exhaustive`: every cell at every boundary on both sides, against the oracle. Returns the report of
+ * `runExhaustive`, and closes all it opened. @param only one `MODE/SCOPE/PATH/TTL`
+ *
+ * @throws FfError `artefact_invalid` for a bad artefact, `nothing_to_check` for an unknown `only` or a cell without a
+ *   prediction, `target_invalid` for the same service on both sides or a service that is no harness
+ */
 export async function parityExhaustive(
   request: ParityRequest & { readonly only: string | null },
 ): Promise<ParityReport> {
@@ -80,7 +92,12 @@ export async function parityExhaustive(
   )
 }
 
-/** The cells, the predictions of the oracle, and the time of evaluation. @throws FfError `artefact_invalid` */
+/**
+ * Reads the predictions of the oracle from the package. Returns every cell at every boundary, the predictions, and the
+ * time of evaluation.
+ *
+ * @throws FfError `artefact_invalid` with every problem of the file or with the parity contract
+ */
 export async function loadCells(
   root: string,
   inputs: ParityInputs,
@@ -102,7 +119,12 @@ interface CredentialInputs {
   readonly adapters: Adapters
   readonly time: Instant
 }
-/** Opens a credential for each auth mode, and closes their key servers at the end. */
+/**
+ * Opens a credential and its key server for each auth mode, and closes the servers after `use`, also after an error.
+ * Returns the result of `use`.
+ *
+ * @throws errors of an opening and of `use`
+ */
 export function withCredentials<T>(
   root: string,
   { inputs, adapters, time }: CredentialInputs,
@@ -114,7 +136,12 @@ export function withCredentials<T>(
   )
 }
 
-/** Opens both sides, each with its own scratch state, and closes them at the end, also after an error. */
+/**
+ * Opens both sides as stores, each with its own scratch state, and closes them after `use`, also after an error.
+ * Returns the result of `use`.
+ *
+ * @throws FfError `target_invalid` for a service; also errors of an opening and of `use`
+ */
 export function withSides<T>(
   { baseline, candidate, adapters }: ParityRequest,
   { migrations, persistence }: ParityInputs,
@@ -148,7 +175,13 @@ function withParitySides<T>(
   return withAll([open(baseline), open(candidate)], (b, c) => use({ baseline: b, candidate: c }))
 }
 
-/** Opens an authenticator for each fixture of the vectors, and one for vectors without; closes all at the end. */
+/**
+ * Opens an authenticator for each fixture of the vectors, and one for vectors without; closes all after `use`, also
+ * after an error. `use` gets a function from the credential of a vector to its authenticator and key-server script.
+ * Returns its result.
+ *
+ * @throws errors of an opening and of `use`
+ */
 export function withAuthenticators<T>(
   { fixtures, auth, vectors }: ParityInputs,
   adapters: Adapters,
@@ -168,7 +201,7 @@ export function withAuthenticators<T>(
   )
 }
 
-/** As `loadParityInputs`. @throws FfError `artefact_invalid` with every problem of every file */
+/** The inputs as `loadParityInputs` reads them. @throws FfError `artefact_invalid` with every problem it found */
 export async function requireParityInputs(
   root: string,
   more: readonly string[],

@@ -14,10 +14,12 @@ import { readImportDocument } from '../import-export/read-document.ts'
 const MAX_FINDINGS = 100
 
 /**
- * `ff parity preflight FILE`: lists each value of a flag file that PostgreSQL, its driver or JSON parsing would
- * change or refuse.
+ * `ff parity preflight FILE`: lists each value of a flag file that PostgreSQL, its driver or JSON parsing would change
+ * or refuse. Returns one item for each hazard, with at most 100 findings; a hazard that was not found is inconclusive
+ * where the document is too deep or not UTF-8.
  *
- * @throws FfError `artefact_invalid` if the file cannot be read or is not a JSON document
+ * @throws FfError `artefact_invalid` if the file cannot be read or is not a JSON document; `nothing_to_check` if it
+ *   holds no value, such as `{}`
  */
 export async function preflight(path: string): Promise<CheckReport> {
   const { hits, values } = await findFileHazards(path)

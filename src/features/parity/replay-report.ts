@@ -16,7 +16,10 @@ interface EndedReplay {
 /** Pairs of answers per request: each side answers it twice. */
 const ASKED_EACH = 2
 
-/** The report of a replay that is over, complete or not. */
+/**
+ * The report of a replay that is over, complete or not: counts, differing requests, controls, verdict and exit; the
+ * exit as `deriveParityEnd`. Coverage is empty; `pairs_per_second` counts both answers to each compared request.
+ */
 export function buildReplayReport(
   runningSummary: RunningSummary,
   expected: number,

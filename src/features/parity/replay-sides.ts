@@ -34,7 +34,7 @@ export interface ReplaySides {
 type Services = Readonly<Record<'baseline' | 'candidate', Extract<TargetSpec, { kind: 'http' }>>>
 
 /**
- * Both sides as services; null if both are stores.
+ * Both sides as services; null if both are stores. Opens nothing.
  *
  * @throws FfError `target_invalid` for one service and one store, or for the same service twice
  */
@@ -63,7 +63,13 @@ const SERVICE_RULES: readonly FieldRule[] = [
   },
 ]
 
-/** Opens an HTTP client for each service, and closes both at the end. */
+/**
+ * Opens an HTTP client for each service, and closes both after `use`. A service that answers 200 without an envelope
+ * gives `unanswered` with `no_envelope`. The sides bring the field rule that `/meta/evaluated_at` may differ. Returns
+ * the result of `use`.
+ *
+ * @throws errors of an opening and of `use`
+ */
 export function withServices<T>(
   { baseline, candidate }: Services,
   { adapters }: Pick<ParityRequest, 'adapters'>,
@@ -105,9 +111,10 @@ class ServiceSide implements ReplaySide {
 }
 
 /**
- * Opens both live stores, the baseline first: an `embedded` candidate gets a copy of its rows. Closes both at the end.
+ * Opens both live stores, the baseline first: an `embedded` candidate gets a copy of its rows. Closes both, and the
+ * authenticators of the fixtures, after `use`. The sides bring no further field rule. Returns the result of `use`.
  *
- * @throws FfError `target_invalid` if both sides are the same store
+ * @throws FfError `target_invalid` if both sides are the same store; also errors of an opening and of `use`
  */
 export function withStores<T>(
   { baseline, candidate, adapters }: ParityRequest,

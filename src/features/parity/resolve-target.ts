@@ -36,7 +36,12 @@ const REFUSALS: Readonly<
   ],
 }
 
-/** @throws FfError `target_invalid`, `secret_in_option` */
+/**
+ * Parses a target of the command line, such as `file:DIR`, `embedded`, a URL or `env:NAME`, which reads that variable
+ * of `env`. Opens nothing.
+ *
+ * @throws FfError `secret_in_option` for a URL with a password, else `target_invalid`
+ */
 export function parseTargetOrThrow(
   text: string,
   env: Readonly<Record<string, string | undefined>>,
@@ -46,7 +51,10 @@ export function parseTargetOrThrow(
   throw makeTargetError(text, parsed.refusal)
 }
 
-/** @param text shown in the message only if it cannot hold a secret */
+/**
+ * The error for a refused target: `secret_in_option` for a password in an option, else `target_invalid`. Returns it,
+ * and does not throw. @param text shown in the message only if it is a plain word or path of at most 80 characters
+ */
 export function makeTargetError(text: string, refusal: TargetRefusal): FfError {
   const [code, what, hint] = REFUSALS[refusal]
   // A text that is not plainly a word or a path may hold a secret.
@@ -55,7 +63,9 @@ export function makeTargetError(text: string, refusal: TargetRefusal): FfError {
   return new FfError(code, `${shown} ${what}.`, { hint })
 }
 
-/** The error for a side compared with itself, which would always pass. */
+/**
+ * The error `target_invalid` for a side compared with itself, which would always pass. Returns it, and does not throw.
+ */
 export const makeSameSidesError = (what: 'store' | 'service'): FfError =>
   new FfError('target_invalid', `Both sides are the same ${what}.`, {
     hint: `Name another ${what} with --baseline or --candidate.`,

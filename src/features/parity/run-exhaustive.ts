@@ -31,7 +31,13 @@ export interface ExhaustiveOptions {
   readonly around: Pick<RunDependencies, 'signal' | 'now' | 'compare'>
 }
 
-/** Evaluates every cell on both sides. Loads the rows of all cells once: no two cells share a flag. */
+/**
+ * Evaluates every cell twice on both sides, 16 cells at once, and compares the answers with each other and with the
+ * oracle. Loads the rows of all cells once: no two cells share a flag. Cells outside `only` count as skipped; after an
+ * unanswered cell or an abort, the rest as never reached. Returns the report `parity_exhaustive`.
+ *
+ * @throws FfError `nothing_to_check` for a cell without a prediction; also errors of loading the rows
+ */
 export async function runExhaustive(
   cells: readonly Cell[],
   sides: ParitySides,
@@ -114,7 +120,7 @@ function findPrediction({ outcomes, cells }: Oracle, { key }: Cell): JsonObject 
   })
 }
 
-/** The cell as `MODE/SCOPE/PATH/TTL`, the argument of `--cell`. */
+/** The cell as `MODE/SCOPE/PATH/TTL`, the argument of `--cell`; its boundaries share one text. */
 export const formatCellGroup = ({ covers }: Cell): string =>
   [covers.auth_mode, covers.scope, covers.sensitive_path, covers.ttl_state].join('/')
 const toSubject = (cell: Cell) => ({

@@ -43,7 +43,13 @@ export interface RunOptions {
   readonly only: string | null
 }
 
-/** Runs the vectors one after the other on both sides. Ends at the first vector that a side does not answer. */
+/**
+ * Runs the vectors one after the other: loads the rows of each into both sides and evaluates it twice on each. A side
+ * that fails to load or answer with an FfError makes the vector unanswered; the vectors after it, or after an abort,
+ * count as never reached, and those outside `only` as skipped. Returns the report `parity_run`.
+ *
+ * @throws any other error than FfError of a side
+ */
 export async function runParity(
   vectors: readonly Runnable[],
   sides: ParitySides,
@@ -90,7 +96,11 @@ interface ReportInputs {
   readonly askedMs: number
 }
 
-/** Builds the report of every kind of parity run: counts, controls, verdict and exit. */
+/**
+ * Builds the report of a run over vectors or cells: counts, coverage of the answered cases, controls, findings,
+ * verdict and exit; the exit as `deriveParityEnd`. Checks the comparer on pairs with a known answer.
+ * `pairs_per_second` counts two pairs of answers for each case.
+ */
 export function buildReport(
   { kind, cases, expected, covers, askedMs }: ReportInputs,
   { baseline, candidate }: ParitySides,
@@ -126,7 +136,10 @@ export function buildReport(
 /** Evaluations per side: one for the answer, one for the A/A control. */
 const ASKED_EACH = 2
 
-/** Verdict and exit of a run, or its ending if a signal or a deadline stopped it first. */
+/**
+ * The exit of a run, from its verdict and, if a signal or a deadline aborted it, from that ending; the one that takes
+ * precedence counts.
+ */
 export const deriveParityEnd = (verdict: Summary['verdict'], signal: AbortSignal): RunEnding =>
   deriveRunEnd(EXIT_BY_STATE[verdict], ...[getEnding(signal)].filter((ending) => ending !== null))
 
@@ -181,7 +194,10 @@ interface CaseDetails {
   readonly command: string
 }
 
-/** A case with its verdict; has details for reproduction unless it passes without noise. */
+/**
+ * A case with its verdict. `detail` is null if it passes without noise; else it holds the reason chains, the rows that
+ * were read as JSON text (null for an absent row) and the command that reproduces it.
+ */
 export function toJudgedCase(
   subject: Subject,
   verdict: VectorVerdict,
@@ -193,7 +209,7 @@ export function toJudgedCase(
   return { ...subject, state: verdict.status, detail, verdict }
 }
 
-/** A case that was not evaluated. */
+/** A case that was not evaluated, in the given state; its detail and verdict are null. */
 export const toSkippedCase = (subject: Subject, state: ItemState): JudgedCase => ({
   ...subject,
   state,

@@ -13,7 +13,13 @@ export interface ServiceQuestion {
   readonly headers?: Readonly<Record<string, string>>
 }
 
-/** Sends `POST /v1/flags/evaluate`, which writes nothing. A failure is the answer `unanswered`, not an error. */
+/**
+ * Sends `POST /v1/flags/evaluate`, which writes nothing. Members of the request that are null are left out. Status 200
+ * is `decided` with the body as text, unchecked; a problem with an auth code is `refused`; any other response or an
+ * FfError of the client is `unanswered` with its code, or `http_STATUS`.
+ *
+ * @throws any other error than FfError
+ */
 export async function evaluateOverHttp(
   client: HttpClient,
   { credential, request, headers = {} }: ServiceQuestion,
@@ -34,7 +40,10 @@ export async function evaluateOverHttp(
   }
 }
 
-/** A credential as request headers: `authorization: Bearer` for a token, `x-ff-*` for dev headers. */
+/**
+ * A credential as request headers: `authorization: Bearer` for a token, `x-ff-user`, `x-ff-tenant` and `x-ff-scopes`
+ * (joined by spaces) for dev headers; parts that are absent or null get no header.
+ */
 export function toCredentialHeaders({
   token,
   dev_headers,
@@ -60,9 +69,15 @@ function toAnswer({ status, text }: HttpResponse): SideAnswer {
   return { status: 'unanswered', code: code ?? `http_${status}` }
 }
 
-/** The `code` of a problem detail (RFC 9457); null if there is none. */
+/**
+ * The `code` of a problem detail (RFC 9457); null if the text is no JSON object, or if its code is not 1 to 64 letters
+ * and underscores.
+ */
 export const readProblemCode = (text: string): string | null => readWord(text, 'code')
-/** The one word of a response: the code of a problem detail, else of OFREP, else the reason of a decision; or null. */
+/**
+ * The one word of a response: the `code` of a problem detail, else the `errorCode` of OFREP, else the `reason` of a
+ * decision. Null if none of them is 1 to 64 letters and underscores, or the text is no JSON object.
+ */
 export const readAnswerWord = (text: string): string | null =>
   readProblemCode(text) ?? readWord(text, 'errorCode') ?? readWord(text, 'reason')
 

@@ -23,7 +23,10 @@ export interface ParitySide {
 }
 export type ParitySides = Readonly<Record<'baseline' | 'candidate', ParitySide>>
 
-/** A side from a store that this process opened. */
+/**
+ * A side from a store that this process opened: `load` replaces its rows, and `ask` evaluates with the authenticator
+ * of the question and a fake Admin. It does not close the store.
+ */
 export const createStoreSide = (
   { facts, store }: OpenScratchStore,
   ask: EvaluateQuestion,
@@ -33,7 +36,7 @@ export const createStoreSide = (
   ask: ({ question, given, authenticator }) =>
     ask({ store, authenticator, approvals: toApprovalCheck(given) }, question),
 })
-/** Both sides from stores that this process opened. @param ask the evaluation of each side */
+/** Both sides as `createStoreSide` makes them. @param ask the evaluation of each side */
 export const createStoreSides = (
   { baseline, candidate }: Readonly<Record<'baseline' | 'candidate', OpenScratchStore>>,
   ask: Readonly<Record<'baseline' | 'candidate', EvaluateQuestion>>,

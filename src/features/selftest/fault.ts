@@ -59,7 +59,7 @@ const mapSides = <T>(
   candidate: sides.includes('candidate') ? change(held.candidate) : held.candidate,
 })
 
-/** The stores of `sides` load changed rows. */
+/** A fault: the stores of `sides` load changed rows; all else stays. Returns the function that plants it. */
 export const inStore =
   (sides: readonly FaultSide[], change: (state: RowsByTable) => RowsByTable) =>
   (context: SelftestContext): SelftestContext => ({
@@ -72,7 +72,10 @@ export const inStore =
     ),
   })
 
-/** The stores of `sides` read rows in a changed way. @param make called once per store, so that a fault can keep state */
+/**
+ * A fault: the methods that `make` returns replace those of the stores of `sides`, mostly `read`. Returns the function
+ * that plants it. @param make called once per store each time the fault is planted, so that it can keep state
+ */
 export const inReading =
   (sides: readonly FaultSide[], make: (store: ScratchStore) => Partial<ScratchStore>) =>
   (context: SelftestContext): SelftestContext => ({
@@ -82,18 +85,24 @@ export const inReading =
     ),
   })
 
-/** Both sides decide by changed rules. They still agree, so only the expectation can find it. */
+/**
+ * A fault: both sides decide by changed rules. They still agree, so only the expectation can find it. Returns the
+ * function that plants it.
+ */
 export const inRules = (
   change: (rules: readonly Rule[]) => readonly Rule[],
 ): PlantedFault['plant'] => {
   const rules = change(RULES)
   return withRules((input, answer) => evaluate(input, answer, rules))
 }
-/** Both sides evaluate changed inputs. */
+/** A fault: both sides evaluate changed inputs by the sound rules. Returns the function that plants it. */
 export const inFacts = (
   change: (input: EvaluationInput) => EvaluationInput,
 ): PlantedFault['plant'] => withRules((input, answer) => evaluate(change(input), answer))
-/** Both sides return a changed decision. */
+/**
+ * A fault: both sides return a changed decision; a walk that asks for an approval stays. Returns the function that
+ * plants it.
+ */
 export const inDecision = (change: (decision: Decision) => Decision): PlantedFault['plant'] =>
   withRules((input, answer) => {
     const walk = evaluate(input, answer)
@@ -108,7 +117,7 @@ const withRules =
       () => (target, question) => evaluateQuestionWith(rules, target, question),
     )(context)
 
-/** The sides evaluate with a changed authenticator, Admin or store. */
+/** A fault: the sides evaluate with a changed authenticator, Admin or store. Returns the function that plants it. */
 export const inDependencies =
   (
     sides: readonly FaultSide[],
@@ -117,7 +126,10 @@ export const inDependencies =
   (context) =>
     withEvaluation(sides, (ask) => (target, question) => ask(change(target), question))(context)
 
-/** The candidate returns a changed text of its decision. */
+/**
+ * A fault: the candidate returns a changed text of each decision; other answers stay. Returns the function that plants
+ * it.
+ */
 export const inAnswer =
   (change: (text: string) => string): PlantedFault['plant'] =>
   (context) =>
@@ -139,7 +151,7 @@ const withEvaluation =
     dependencies: { ...dependencies, ask: mapSides(sides, dependencies.ask, change) },
   })
 
-/** The proof compares with a changed comparer. */
+/** A fault: the proof compares with a changed comparer. Returns the function that plants it. */
 export const inComparer =
   (change: (compare: JsonComparer) => JsonComparer): PlantedFault['plant'] =>
   ({ dependencies, ...context }) => ({
@@ -147,7 +159,10 @@ export const inComparer =
     dependencies: { ...dependencies, compare: change(dependencies.compare) },
   })
 
-/** The candidate of a diff holds changed lines, some of which change no decision. */
+/**
+ * A fault: the candidate of a diff holds changed lines, some of which change no decision. Returns the function that
+ * plants it.
+ */
 export const inLines =
   (change: (lines: readonly StoredLine[]) => readonly StoredLine[]): PlantedFault['plant'] =>
   ({ lines, ...context }) => ({
@@ -155,7 +170,10 @@ export const inLines =
     lines: { ...lines, candidate: change(lines.candidate) },
   })
 
-/** The services of `sides` have changed handlers. @param make called once per service, so that a fault can keep state */
+/**
+ * A fault: the services of `sides` have changed handlers. Returns the function that plants it. @param make called once
+ * per service each time the fault is planted, so that it can keep state
+ */
 export const inService =
   (sides: readonly FaultSide[], make: () => WrapRoute): PlantedFault['plant'] =>
   ({ served, ...context }) => ({ ...context, served: mapSides(sides, served, make) })

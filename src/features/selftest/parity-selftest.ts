@@ -18,9 +18,11 @@ import { withServed } from './served-sides.ts'
 import { STORED_ROWS } from './stored-rows.ts'
 
 /**
- * `ff parity selftest`: plants each fault of the catalogue and checks that its proof catches it.
+ * `ff parity selftest`: opens a scratch store and a service for each side, plants each fault of the catalogue and
+ * checks that its proof catches it. Returns the report of `runSelftest`, and closes all it opened.
  *
  * @param catalogue the faults; a test passes others, such as one without effect
+ * @throws FfError `artefact_invalid` for a bad artefact of the package; also errors of an opening and of `runSelftest`
  */
 export async function paritySelftest(
   request: ParityRequest & { readonly progress: (done: number, of: number) => void },

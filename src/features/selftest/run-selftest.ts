@@ -29,7 +29,13 @@ type SeenBy = NonNullable<CheckItem['seen_by']>
 
 /**
  * Plants each fault of the catalogue, one after the other, and runs the proof that has to catch it. Runs each proof
- * without a fault first and last: a false alarm there would discredit every catch.
+ * without a fault first and last: a false alarm there would discredit every catch. Returns one item for each fault,
+ * failed with `fault_not_caught` if its proof found nothing, and two controls for each proof, inconclusive at a false
+ * alarm; the timing has the milliseconds of each fault. A store that refuses a row or finds itself damaged counts as a
+ * catch.
+ *
+ * @throws FfError `backing_unavailable` if a side gave no answer, the code of the ending if the run is aborted; also
+ *   other errors of a proof
  */
 export async function runSelftest(
   catalogue: readonly PlantedFault[],

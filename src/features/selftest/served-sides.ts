@@ -21,7 +21,13 @@ const AS_THEY_ARE: WrapRoute = ({ handle }) => handle
 /** Both services with their own handlers. */
 export const UNCHANGED_SERVICES: WrappedSides = { baseline: AS_THEY_ARE, candidate: AS_THEY_ARE }
 
-/** Starts a service on each scratch store for the duration of `use`; the stores stay open. */
+/**
+ * Starts a harness service on each scratch store, on a free loopback port, for the duration of `use`, and closes both
+ * services after it; the stores stay open. Handlers begin unchanged until `serve` replaces them. Returns the result of
+ * `use`.
+ *
+ * @throws errors of an opening and of `use`
+ */
 export const withServed = <T>(
   request: Pick<ParityRequest, 'root' | 'adapters' | 'now'>,
   sides: Scratches,

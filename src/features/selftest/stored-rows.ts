@@ -45,7 +45,10 @@ export const STORED_ROWS: readonly StoredLine[] = [
   ...VALUES.map(([key, , value]) => makeOverrideLine('user_override', [key, '', value])),
 ]
 
-/** Diffs the stored rows of the context. @returns the first finding; null if there is none */
+/**
+ * Diffs the stored rows of the context in memory, with its comparer. Returns the first finding; null if there is none.
+ * Rows that the diff cannot read (`store_corrupt`) are a finding without a pointer. @throws other errors of the diff
+ */
 export async function findInRows({
   lines,
   dependencies,

@@ -4,7 +4,11 @@ import type { Environment } from '../../core/auth/types.ts'
 import type { SettingValues } from '../../core/settings/settings.ts'
 import { FfError } from '../../errors.ts'
 
-/** The environment of FF_ENV; commands check it before they serve or verify. @throws FfError `setting_invalid` */
+/**
+ * The environment of the settings: `prod`, or with FF_ENV=dev `dev+H` if dev headers are allowed, else `dev-H`.
+ *
+ * @throws FfError `setting_invalid` if FF_ALLOW_DEV_HEADERS is true and FF_ENV is not dev
+ */
 export function checkEnvironment(
   settings: Pick<SettingValues, 'FF_ENV' | 'FF_ALLOW_DEV_HEADERS'>,
 ): Environment {
@@ -18,10 +22,11 @@ export function checkEnvironment(
 }
 
 /**
- * The auth settings: each FF_JWT_* setting, or the value of the contract if it is not set.
+ * The auth settings: each FF_JWT_* setting, or the value of the contract if it is not set. The leeway is in seconds.
  *
  * @param issuer default for FF_JWT_ISSUER; null if that setting is required
- * @throws FfError `setting_invalid`
+ * @throws FfError `setting_invalid` for a missing issuer, an algorithm that the contract forbids, an empty list of
+ *   them, or a leeway above its maximum
  */
 export function checkAuth(
   contract: AuthContract,
@@ -50,7 +55,10 @@ function throwMissingIssuer(): never {
   })
 }
 
-/** Requires at least one name, each allowable by the contract. @throws FfError `setting_invalid` */
+/**
+ * Returns the names unchanged. @throws FfError `setting_invalid` if there is none, or one is not allowable by the
+ * contract
+ */
 export function checkAlgorithms(
   { algorithms: { allowable } }: AuthContract,
   names: readonly string[],

@@ -21,7 +21,12 @@ export class FixtureAuthenticators {
     this.keep = keep
   }
 
-  /** @param fixture null for a caller without a token */
+  /**
+   * The authenticator of the fixture, opened at the first call and registered to be closed with the others; later
+   * calls return the same promise, also one that failed. @param fixture null for a caller without a token
+   *
+   * @throws errors of the opening
+   */
   open(fixture: Fixture | null): Promise<Authenticator> {
     const id = fixture?.id ?? null
     const opened =

@@ -37,7 +37,11 @@ type Outcome = { readonly one: Case; readonly actual: AuthResult | null }
 
 /**
  * `ff jwks check`: authenticates every fixture in every environment, each with its own authenticator and a real key
- * server. Reports one item for each row of the mode matrix, and one for the control of the comparison.
+ * server on loopback, 16 at once. Returns one item for each row of the mode matrix, failed with `outcome_differs` for
+ * each wrong outcome and inconclusive without a case, and one for the control of the comparison.
+ *
+ * @throws FfError `artefact_invalid` for bad fixtures or contract, the code of the ending if the run is aborted; also
+ *   errors of an authenticator
  */
 export async function jwksCheck({
   root,
@@ -65,7 +69,11 @@ export async function jwksCheck({
   return buildCheckReport('jwks_check', [...rows, buildControlItem(outcomes)])
 }
 
-/** The auth contract and the fixtures of the package. @throws FfError `artefact_invalid` with every problem */
+/**
+ * Reads the auth contract and the token fixtures of the package, and checks each by its schema and by the other.
+ *
+ * @throws FfError `artefact_invalid` with every problem
+ */
 export async function loadAuth(
   root: string,
 ): Promise<{ readonly notes: JwksIntegrationNotes; readonly fixtures: JwtFixtures }> {

@@ -14,7 +14,13 @@ export interface JwksFetchRequest {
   readonly adapters: Adapters
 }
 
-/** `ff jwks fetch`: fetches a key set and reports each key: usable, for another purpose, or faulty and why. */
+/**
+ * `ff jwks fetch`: fetches a key set once. Returns `endpoint` with how long it is kept, `usable`, failed if no key is,
+ * and one item for each key: usable, for another purpose (a pass), or faulty and why. If the fetch fails, returns
+ * `endpoint` alone: inconclusive if unreachable, else failed.
+ *
+ * @throws FfError `setting_invalid` for bad FF_JWT_* settings, `artefact_invalid` for a bad contract or fixtures
+ */
 export async function jwksFetch(request: JwksFetchRequest): Promise<CheckReport> {
   const { root, adapters, settings, url } = request
   const { notes } = await loadAuth(root)

@@ -29,7 +29,10 @@ export interface LineAnswer {
   readonly checks?: readonly VerificationStep[]
 }
 
-/** Whether the input is lines of JSON; any other text is verified as a single token. */
+/**
+ * Whether the input is lines of JSON, judged by one line: a JSON object without a repeated member that has `token` or
+ * `id`. Any other text is verified as a single token.
+ */
 export function isTokenLine(text: string): boolean {
   const { token, id } = toObject(text) ?? {}
   return token !== undefined || id !== undefined
@@ -53,6 +56,14 @@ export class TokenLines {
     this.options = more.options
   }
 
+  /**
+   * Verifies the token of one line. Returns the line of output, with its checks if `explain` is set, and its exit. A
+   * line of wrong form gives the verdict `error` with `line_invalid`, a forbidden algorithm one with
+   * `algorithm_not_allowable`; both exit with `usage`. A line with its own keys gets an authenticator that is closed
+   * afterwards; a line never makes ff fetch a URL.
+   *
+   * @throws errors of an authenticator
+   */
   async answer(text: string): Promise<{ readonly answer: LineAnswer; readonly exit: ExitName }> {
     const line = parseTokenLine(text)
     if (line === null)

@@ -22,11 +22,12 @@ export interface MintRequest {
 }
 
 /**
- * Mints a token for one developer, with the settings of a service that accepts it. Its key server runs on loopback
- * until `close`.
+ * Mints a token for one developer, valid for one hour, with the settings of a service that accepts it. Its key server
+ * runs on loopback until `close`.
  *
- * @returns `NAME=value` lines
- * @throws FfError `setting_invalid` unless FF_ENV is dev: any local user can mint such a token
+ * @returns five `NAME=value` lines: four settings and `TOKEN`
+ * @throws FfError `setting_invalid` unless FF_ENV is dev (any local user can mint such a token), `option_invalid` for
+ *   a bad user or tenant id, `artefact_invalid` for a bad contract or fixtures; also errors of the key server
  */
 export async function mintToken(
   request: MintRequest,

@@ -28,7 +28,13 @@ export interface TokenVerdict {
   readonly claims: Claims | null
 }
 
-/** Verifies one token. With `signatureOnly`, judges the signature as in production and skips the claims. */
+/**
+ * Verifies one token. Returns `verified` with a null code, `decode-only` with `auth_not_verified`, or `refused` with
+ * the code of the refusal, and the conditions that the verifier met. With `signatureOnly`, judges the signature as in
+ * production and skips the claims, which are null then.
+ *
+ * @throws errors of the verifier
+ */
 export async function judgeToken(
   { verifier, rules }: Authenticator,
   token: string,
@@ -56,7 +62,10 @@ export async function judgeToken(
 const lacksKeys = ({ conditions }: TokenVerdict): boolean =>
   conditions.some((one) => one.startsWith('keys_') || one.startsWith('refresh_'))
 
-/** `inconclusive` for a token that could not be verified for want of keys; it is neither a pass nor a NO-GO. */
+/**
+ * The exit of one token: `ok` if it is verified, `inconclusive` if it could not be verified for want of keys, which is
+ * neither a pass nor a NO-GO, else `no_go` (also for `decode-only`).
+ */
 export const toTokenExit = (verdict: TokenVerdict): ExitName =>
   verdict.verdict === 'verified' ? 'ok' : lacksKeys(verdict) ? 'inconclusive' : 'no_go'
 
@@ -91,7 +100,11 @@ export const TOKEN_CHECKS: readonly (readonly [
   ['ids', ['context_invalid'], 'sub'],
 ]
 
-/** The state of each check; checks after the one that failed are `pending`. */
+/**
+ * The state of each check of `TOKEN_CHECKS` in order, or of those before `claims` with `signatureOnly`. The check that
+ * ends the verification is `fail`, or `inconclusive` for want of keys; those before it `pass`, those after it are
+ * `pending`. For `decode-only`, the one that ended it and `signature` are `inconclusive`, all others `pass`.
+ */
 export function listChecks(
   judged: TokenVerdict,
   signatureOnly: boolean,
@@ -114,7 +127,11 @@ export interface VerificationStep {
   readonly state: CheckResult['state']
 }
 
-/** The report of one token. */
+/**
+ * The report of one token: the item `token`, and before it, with `explain`, one for each check, titled with the claim
+ * that it read and the value it was held against. A token that is not verified is a finding with its code; the exit is
+ * that of `toTokenExit`.
+ */
 export function buildTokenReport(
   verdict: TokenVerdict,
   { explain, signatureOnly, now }: VerifyOptions,
