@@ -3,7 +3,7 @@ import { findRule } from '../../src/core/parity/field-rules.ts'
 import { judgeVector } from '../../src/core/parity/judge-vector.ts'
 import { type Fault, replace, withFault } from '../support/faults.ts'
 import { finished, startFf } from '../support/run-ff.ts'
-import { FAULTS, getSelftest } from '../support/planted-faults.ts'
+import { FAULTS, ONE_OF_EACH_PROOF, runSelftestHere } from '../support/planted-faults.ts'
 import { shared } from '../support/shared.ts'
 import { getCheck, toError } from './outcome.ts'
 
@@ -35,7 +35,8 @@ describe('ff parity selftest', LONG, () => {
 
   test('two runs report the same except for the time', async () => {
     const untimed = async (): Promise<object> => {
-      const { timing, ...facts } = await getSelftest({ kind: 'file', folder: null })
+      const target = { kind: 'file', folder: null } as const
+      const { timing, ...facts } = await runSelftestHere(target, ONE_OF_EACH_PROOF)
       expect(timing).toHaveProperty('duration_ms')
       return facts
     }
@@ -64,7 +65,7 @@ describe('ff parity selftest', LONG, () => {
   ]
   test.each(BLIND)('does not pass with %s gone blind', (_eye, fault) =>
     withFault(fault, async () => {
-      const { exitName } = await getSelftest({ kind: 'file', folder: null })
+      const { exitName } = await runSelftestHere({ kind: 'file', folder: null })
       expect(['no_go', 'inconclusive']).toContain(exitName)
     }),
   )

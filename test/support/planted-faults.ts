@@ -9,8 +9,14 @@ import { adapters } from '../../src/composition.ts'
 /** The faults that a test run plants: all in a full run, else one for each proof and place. */
 export const FAULTS = oneOfEach(FAULT_CATALOGUE, ({ id, proof }) => `${proof} ${id.split('.')[0]}`)
 
+/** One fault for each proof, where the faults themselves are not the subject; all in a full run. */
+export const ONE_OF_EACH_PROOF = oneOfEach(FAULT_CATALOGUE, ({ proof }) => proof)
+
 /** Runs `ff parity selftest` over these faults in this process. */
-export const getSelftest = (candidate: TargetSpec): Promise<CheckReport> =>
+export const runSelftestHere = (
+  candidate: TargetSpec,
+  faults: typeof FAULTS = FAULTS,
+): Promise<CheckReport> =>
   paritySelftest(
     {
       root: ROOT,
@@ -21,5 +27,5 @@ export const getSelftest = (candidate: TargetSpec): Promise<CheckReport> =>
       adapters,
       progress: () => undefined,
     },
-    FAULTS,
+    faults,
   )

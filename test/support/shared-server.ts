@@ -82,8 +82,8 @@ class SharedServer {
 async function selftest(): Promise<Run> {
   const candidate = 'embedded'
   if (FULL) return spawnFf(['parity', 'selftest', '--candidate', candidate, '--format', 'json'])
-  const { getSelftest } = await import('./planted-faults.ts')
-  const report = await getSelftest({ kind: candidate })
+  const { runSelftestHere } = await import('./planted-faults.ts')
+  const report = await runSelftestHere({ kind: candidate })
   const status = EXIT_STATUSES[report.exitName as ExitName][0]
   return { status, signal: null, stdout: formatJsonReport(report), stderr: '' }
 }
