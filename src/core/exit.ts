@@ -29,7 +29,11 @@ const PRECEDENCE: Readonly<Record<ExitName, number>> = {
   ok: 11,
 }
 
-/** The outcome that decides. At least one is required: the absence of outcomes is not a pass. */
+/**
+ * The outcome that decides among several, by the precedence `internal`, `untrusted`, `timeout`, `interrupted`,
+ * `terminated`, `usage`, `busy`, `no_go`, `inconclusive`, `not_ready`, `ok`. At least one is required: the absence of
+ * outcomes is not a pass.
+ */
 export const decideExit = <N extends ExitName>(first: N, ...others: readonly N[]): N =>
   others.reduce(
     (decides, other) => (PRECEDENCE[other] < PRECEDENCE[decides] ? other : decides),

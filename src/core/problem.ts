@@ -40,4 +40,5 @@ export interface Problem {
   readonly pointer: string
 }
 
+/** A problem from its code and its JSON pointer (RFC 6901) from the root of the input. */
 export const makeProblem = (code: ProblemCode, at: string): Problem => ({ code, pointer: at })

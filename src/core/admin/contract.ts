@@ -10,7 +10,12 @@ export const ADMIN_CONTRACT_SHA256 =
 /** Definitions of the common schema that both messages use. */
 const FORMS = ['approval_ref', 'flag_key', 'scope_id', 'instant', 'ttl_state']
 
-/** The contract as one text in RFC 8785 form: both schemas, and the definitions that they use. */
+/**
+ * The contract as one text in RFC 8785 form: `{forms, request, response}`, with both schemas as given and, in
+ * `forms`, the five definitions of the common schema that they use; a missing definition is null.
+ *
+ * @throws Error where a schema is not I-JSON
+ */
 export function formatAdminContract(schemas: {
   readonly request: object
   readonly response: object

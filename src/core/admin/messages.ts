@@ -13,7 +13,10 @@ export type CheckAnswer = Exclude<ApprovalAnswer, { status: 'unreachable' }>
 
 const CHECK = 'sensitive.check.2b'
 
-/** The body of a check request: `contracts/schemas/admin-check-request.schema.json`. */
+/**
+ * The JSON body of a check request (`contracts/schemas/admin-check-request.schema.json`): the check's name, the
+ * approval ref, the flag key, and tenant and user, null where the caller has none. Validates nothing.
+ */
 export const formatCheckRequest = ({
   approval_ref,
   flag_key,
@@ -22,7 +25,11 @@ export const formatCheckRequest = ({
 }: ApprovalQuery): string =>
   JSON.stringify({ check: CHECK, approval_ref, flag_key, tenant_id, user_id })
 
-/** Parses the body of a check request; null where it breaks the schema. */
+/**
+ * Parses the body of a check request into its approval ref, flag key, tenant and user (each null for none). Null for
+ * text that is not JSON, or that breaks `contracts/schemas/admin-check-request.schema.json`, also by a repeated or
+ * unknown member.
+ */
 export function parseCheckRequest(text: string): ApprovalQuery | null {
   const members = findMembers(text, { check: (node) => node === CHECK, ...ECHO })
   if (members === null) return null
@@ -35,8 +42,9 @@ export function parseCheckRequest(text: string): ApprovalQuery | null {
 }
 
 /**
- * Parses the answer to a question. Null where the body breaks `contracts/schemas/admin-check-response.schema.json`,
- * has an impossible date, or echoes another question.
+ * Parses Admin's answer to a question: `unknown`, or `known` with revocation, times and the TTL state that Admin
+ * states. Null where the body is not JSON, breaks `contracts/schemas/admin-check-response.schema.json`, repeats a
+ * member, has an impossible date, or echoes another question.
  */
 export function parseCheckAnswer(text: string, question: ApprovalQuery): CheckAnswer | null {
   const unknown = findMembers(text, UNKNOWN)
@@ -53,7 +61,10 @@ export function parseCheckAnswer(text: string, question: ApprovalQuery): CheckAn
   }
 }
 
-/** The body of an answer, as Admin writes it. */
+/**
+ * The JSON body of an answer, as Admin writes it: the echoed question, the given TTL state, times and revocation. An
+ * unknown approval has null times and `revoked: false`.
+ */
 export function formatCheckAnswer(
   { approval_ref, flag_key, tenant_id, user_id }: ApprovalQuery,
   answer: CheckAnswer,

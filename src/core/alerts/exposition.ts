@@ -26,7 +26,11 @@ const LABELS = /^(?:[a-zA-Z_][a-zA-Z0-9_]*="(?:[^"\\]|\\[\\"n])*"(?:,|$))*$/
 const LABEL = /([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\]|\\[\\"n])*)"/g
 const SUFFIX = /_(?:bucket|sum|count)$/
 
-/** Parses Prometheus' text format 0.0.4 strictly: the type of a metric precedes its samples, and no series repeats. */
+/**
+ * Parses Prometheus' text format 0.0.4 into families by name and samples in order. Strict: the type of a metric
+ * precedes its samples, neither repeats, and the text ends with a line feed; a time stamp is refused. The first fault
+ * is returned as its code and line, counted from 1.
+ */
 export function parseExposition(text: string): Exposition {
   const reading = new ExpositionReader()
   const lines = text.split('\n')

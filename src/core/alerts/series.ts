@@ -1,6 +1,9 @@
 import type { Sample, Scrape, Selector } from './types.ts'
 
-/** The samples of a scrape that match a selector. */
+/**
+ * The samples of a scrape with the selector's metric name and, for each label that it names, one of the listed
+ * values. A missing label counts as the empty text.
+ */
 export const selectSamples = (
   { samples }: Scrape,
   { metric, labels }: Selector,
@@ -20,8 +23,10 @@ export interface SeriesRise {
 }
 
 /**
- * The rate of increase of each series over the scrapes of a window. A series with one sample has no rate; a counter that
- * decreases was reset to 0.
+ * The increase per second of each selected series, from its first to its last sample in the scrapes. A series with
+ * one sample is left out; a counter that decreases was reset to 0.
+ *
+ * @param scrapes oldest first
  */
 export function computeRises(scrapes: readonly Scrape[], of: Selector): readonly SeriesRise[] {
   const series = new Map<
@@ -52,7 +57,9 @@ function computePerSecond(seen: readonly SamplePoint[]): number {
 
 /**
  * Estimates a quantile from the rates of a histogram's buckets like Prometheus' `histogram_quantile`: linear within a
- * bucket, and the last finite bound beyond it. Null without observations.
+ * bucket, the last finite bound beyond it. Sums series of one `le`; null without buckets or where the rate is 0.
+ *
+ * @param quantile from 0 to 1
  */
 export function estimateQuantile(buckets: readonly SeriesRise[], quantile: number): number | null {
   const sums = new Map<number, number>()

@@ -37,8 +37,9 @@ const FORMS: Readonly<Record<keyof AuditRecord, Form>> = {
 }
 
 /**
- * Parses a stored record without loss: every member once, the sink members left out, numbers in stored form. Null for
- * any other JSON, which this program cannot have written.
+ * Converts a stored record without loss: `before` and `after` become canonical JSON texts. Null unless it is an
+ * object with every record member exactly once, no other member (so sink members must be removed before), and each in
+ * its stored form, with integers of at most 15 digits. Checks neither hashes nor the values of enumerations.
  */
 export function parseAuditRecord(node: JsonNode): AuditRecord | null {
   if (typeof node !== 'object' || node === null || !isJsonObject(node)) return null

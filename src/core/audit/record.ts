@@ -38,7 +38,10 @@ export interface AuditRecord extends AuditEvent {
 /** Hex SHA-256 of a text in UTF-8. */
 export type Sha256 = (text: string) => string
 
-/** Links an event to the end of a chain. */
+/**
+ * The record that links an event to the end of a chain: the next number, the head's hash as `prev_hash`, and its own
+ * hash. Stores nothing.
+ */
 export function appendToChain(
   event: AuditEvent,
   head: AuditChainHead,
@@ -49,15 +52,17 @@ export function appendToChain(
 }
 
 /**
- * SHA-256 over `prev_hash`, which has a fixed length so that the two parts stay separate, and the RFC 8785 form of the
- * record without its hashes and sink members.
+ * The hash of a record, as `sha256` returns it, over `prev_hash` followed by the RFC 8785 form of the other members
+ * without `hash`. `prev_hash` has a fixed length, so the two parts stay separate.
+ *
+ * @param record without sink members, which would be hashed too
  */
 export function hashRecord(record: Omit<AuditRecord, 'hash'>, sha256: Sha256): string {
   const { prev_hash, ...hashed } = record
   return sha256(prev_hash + serializeMembers(hashed))
 }
 
-/** The record as canonical JSON, as in a log line. */
+/** The record as one canonical JSON object, as in a log line; `before` and `after` are nested JSON or null. */
 export const serializeRecord = (record: AuditRecord): CanonicalJson => serializeMembers(record)
 
 const RAW: ReadonlySet<string> = new Set(['before', 'after'])
@@ -77,7 +82,13 @@ export interface AuditContext {
   readonly digest: (value: CanonicalJson) => string
 }
 
-/** The event of an accepted change. @param sensitive whether the flag is or was sensitive */
+/**
+ * The event of an accepted change, outcome `applied`, with the row before and after. For a sensitive change the flag
+ * values appear only as `{"hmac_sha256": …}`. The approval ref is the request's, else that of the row afterwards,
+ * else null.
+ *
+ * @param change.sensitive whether the flag is or was sensitive
+ */
 export function buildChangeEvent(
   request: WriteRequest,
   change: RowChange & { readonly sensitive: boolean },
@@ -112,7 +123,10 @@ const REQUESTED_ACTIONS: Readonly<
   user_override: { put: 'override.put', delete: 'override.delete' },
 }
 
-/** The event of a refused change: the row, the action and the reason, but nothing else of the request's content. */
+/**
+ * The event of a refused change, outcome `refused`: target, action, caller and approval ref of the request, with
+ * `before` null and `after` `{"refused": code}`. Nothing else of the request's content appears.
+ */
 export function buildRefusalEvent(
   { request, code }: { readonly request: WriteRequest; readonly code: string },
   context: Omit<AuditContext, 'digest'>,
@@ -142,7 +156,12 @@ const TARGETS: Readonly<Record<TableName, string>> = {
 const formatTarget = (table: TableName, scopeId: string | null, flagKey: string): string =>
   [TARGETS[table], ...(scopeId === null ? [] : [scopeId]), flagKey].join('/')
 
-/** Whether a change involves values that must not appear in clear. */
+/**
+ * Whether a change involves values that must not appear in clear: the changed row was or becomes a sensitive flag, or
+ * its flag is sensitive.
+ *
+ * @param flag the flag of a changed override; null without one
+ */
 export function isSensitiveChange(change: RowChange, flag: FlagRow | null): boolean {
   const was = change.before !== null && 'sensitive' in change.before && change.before.sensitive
   const is = 'sensitive' in change.after && change.after.sensitive

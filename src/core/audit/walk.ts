@@ -16,8 +16,8 @@ export interface ChainFault {
 export type ChainPosition = 'held' | 'differs' | 'cut'
 
 /**
- * Verifies a chain record by record in stored order and recomputes each hash. After the first fault it only looks for
- * the expected record, to distinguish a moved record from a missing one.
+ * Verifies a chain record by record in stored order and recomputes each hash; reads nothing itself. After the first
+ * fault it only looks for the expected record, to distinguish a moved record from a missing one.
  */
 export class ChainWalk {
   private readonly sha256: Sha256
@@ -38,15 +38,25 @@ export class ChainWalk {
     this.passed.set(from.seq, from.hash)
   }
 
-  /** The last record of the valid part. */
+  /** Number and hash of the last valid record; the head to start after where no record was valid. */
   get head(): AuditChainHead {
     return this.reached
   }
+  /**
+   * The first fault; null while the chain is valid. A missing or changed record turns into `audit_reordered` where a
+   * later `take` finds it.
+   */
   get fault(): ChainFault | null {
     return this.found
   }
 
-  /** @param record null for an unreadable record @returns whether the chain is valid so far */
+  /**
+   * Takes the next record in stored order.
+   *
+   * @param record null for an unreadable record, which is a fault
+   *
+   * @returns whether the chain is valid so far; once false, always false
+   */
   take(record: AuditRecord | null): boolean {
     if (this.found === null && record !== null && this.follows(record)) {
       this.reached = { seq: record.seq, hash: record.hash }
@@ -58,7 +68,11 @@ export class ChainWalk {
     return false
   }
 
-  /** Whether the chain contains a mark; to be called after the last record. */
+  /**
+   * Whether the valid part contains a head: `held` with the same hash, `differs` with another one, `cut` where it was
+   * not reached. To be called after the last record, for the start, a head given as `marks`, or one of the same
+   * number.
+   */
   findPlace({ seq, hash }: AuditChainHead): ChainPosition {
     const there = this.passed.get(seq)
     if (there === undefined) return 'cut'

@@ -16,7 +16,11 @@ export interface CallerRules {
   readonly dev_scopes: readonly string[]
 }
 
-/** The principal of a caller without a token. Dev headers count only where the matrix accepts them. */
+/**
+ * The principal of a caller without a token, or the refusal that the mode matrix names. Dev headers count only where
+ * the matrix accepts them, with only the scopes in `dev_scopes`; in mode `none` tenant and user are null and there
+ * are no scopes. Refused as `context_invalid` for a malformed id in accepted dev headers.
+ */
 export function authenticateWithoutToken(
   { dev_headers }: Credential,
   environment: Environment,
@@ -42,8 +46,9 @@ export function authenticateWithoutToken(
 export const EVALUATE_ANY = 'ff:evaluate:any'
 
 /**
- * The identity that a decision is made for: the credential's own. Mode `none` takes the tenant and user that the
- * request names, and so does a verified caller with `EVALUATE_ANY`. Refused as `context_mismatch` otherwise.
+ * The identity that a decision is made for: the credential's own, a refusal unchanged. In mode `none`, or for a
+ * verified caller with `EVALUATE_ANY`, each named tenant or user replaces its own. Any other caller that names a
+ * different one is refused as `context_mismatch`.
  */
 export function resolveNamedContext(result: AuthResult, named: NamedContext): AuthResult {
   if (isAuthRefusal(result)) return result

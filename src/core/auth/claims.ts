@@ -57,7 +57,7 @@ const CHECKS: readonly (readonly [ClaimCondition, Check])[] = [
 ]
 const isId = (claim: unknown): boolean => typeof claim === 'string' && isScopeId(claim)
 
-/** Whether `exp` and `nbf`, where present, are finite numbers; `1e400` is not. */
+/** Whether `exp` and `nbf`, each where present, are finite numbers; a text or `1e400` is not. */
 export const hasFiniteTimes = (claims: Claims): boolean =>
   ['exp', 'nbf'].every(
     (name) =>
@@ -65,7 +65,12 @@ export const hasFiniteTimes = (claims: Claims): boolean =>
       (typeof claims[name] === 'number' && Number.isFinite(claims[name])),
   )
 
-/** The identity that the claims state, verified or not; `scope` is space-separated (RFC 8693, 4.2). */
+/**
+ * The identity that the claims state, without any check: `sub` as user, `tid` as tenant, null where absent, and the
+ * scopes of `scope`, space-separated (RFC 8693, 4.2); none where `scope` is not a text.
+ *
+ * @param claims without faults (`findClaimFault`)
+ */
 export const readIdentity = (
   claims: Claims,
 ): {

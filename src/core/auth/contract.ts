@@ -40,7 +40,7 @@ export interface AuthSettings {
   readonly algorithms: readonly string[]
   readonly dev_scopes: readonly string[]
 }
-/** Settings with every other value at the contract's default. */
+/** Settings with issuer, audience and dev scopes as given, and leeway and algorithms at the contract's default. */
 export const settingsFromContract = (
   contract: AuthContract,
   { issuer, audience, dev_scopes }: Pick<AuthSettings, 'issuer' | 'audience' | 'dev_scopes'>,

@@ -1,6 +1,9 @@
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/
 
-/** Parses the URL of a key set: https, or http on loopback, without user or password; null for any other text. */
+/**
+ * Parses the URL of a key set: https, or http on loopback (`isLoopbackUrl`), without user or password; null for any
+ * other text.
+ */
 export function parseJwksUrl(text: string): URL | null {
   if (!URL.canParse(text)) return null
   const url = new URL(text)
@@ -9,8 +12,11 @@ export function parseJwksUrl(text: string): URL | null {
   return safe ? url : null
 }
 
-/** Whether requests to this URL stay on this machine. */
+/** Whether the host name of a URL is `localhost`, `127.x.x.x` or `[::1]`. Looks up no name. */
 export const isLoopbackUrl = ({ hostname }: URL): boolean => LOOPBACK.test(hostname)
 
-/** Whether a URL contains a user or password, even one that `URL` cannot parse. */
+/**
+ * Whether a text has an `@` between a scheme of letters with `://` and the next `/`, so that it contains a user or
+ * password, even where `URL` cannot parse it.
+ */
 export const hasUserPart = (text: string): boolean => /^[a-z]+:\/\/[^/]*@/i.test(text)

@@ -58,7 +58,12 @@ export interface ModeRow {
 /** The outcome for a condition in an environment. */
 export type ModeMatrix = (condition: Condition, environment: Environment) => ModeOutcome
 
-/** @param rows without faults (`findModeFaults`), so every combination has an outcome */
+/**
+ * Builds the lookup from condition and environment to the outcome: a grant with its warnings sorted, or a refusal
+ * with its HTTP status.
+ *
+ * @param rows without faults (`findModeFaults`), so every combination has an outcome; else it can be undefined
+ */
 export function buildModeMatrix(rows: readonly ModeRow[]): ModeMatrix {
   const places = new Map<string, ModeOutcome>()
   for (const { when, outcome: said } of rows) {
@@ -83,7 +88,11 @@ export interface ModeFault {
   readonly detail: string
 }
 
-/** Every row that breaks a rule of the mode matrix, and every combination without a unique outcome (docs/reference/auth.md). */
+/**
+ * Every combination of condition and environment without an outcome (`place_empty`) or with different ones
+ * (`rows_contradict`), then every row that breaks a rule of the mode matrix (docs/reference/auth.md); empty where the
+ * matrix is valid. Each has the index of its row and, as detail, the combination or the row's id.
+ */
 export const findModeFaults = (rows: readonly ModeRow[]): readonly ModeFault[] => [
   ...findPlaceFaults(rows),
   ...rows.flatMap((row, at) =>

@@ -33,12 +33,14 @@ export interface AuthRefusal {
   readonly refused: AuthRefusalCode
   readonly http: number
 }
+/** The refusal of a credential with the HTTP status that `AUTH_REFUSALS` gives its code. */
 export const makeAuthRefusal = (code: AuthRefusalCode): AuthRefusal => ({
   refused: code,
   http: AUTH_REFUSALS[code],
 })
 
 export type AuthResult = Principal | AuthRefusal
+/** Whether an authentication result is a refusal, not a principal. */
 export const isAuthRefusal = (result: AuthResult): result is AuthRefusal => 'refused' in result
 
 /** The credentials of one request. */

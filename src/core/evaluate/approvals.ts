@@ -12,7 +12,10 @@ export interface Approval {
   readonly revoked: boolean
 }
 
-/** Answers as Admin would from a list: `unknown` unless one approval matches ref, flag, tenant and user. */
+/**
+ * Answers as Admin would from a list: `unknown` unless an approval matches ref, flag, tenant and user; else `known`
+ * with revocation and times of the first match, and no stated TTL state. Compares no times with the clock.
+ */
 export function answerApproval(
   approvals: readonly Approval[],
   question: ApprovalQuery,

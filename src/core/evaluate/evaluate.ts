@@ -15,9 +15,12 @@ export type EvaluationResult =
   | { readonly ask: ApprovalQuery; readonly decision?: never }
 
 /**
- * Decides one flag for one principal: the first rule that does not continue decides (docs/reference/decisions.md).
+ * Decides one flag for one principal: the first rule that does not continue decides (docs/reference/decisions.md). A
+ * deny has the flag's safe value, or null without a valid one; where no rule decides, the fail-safe denies as
+ * `rules_exhausted`.
  *
  * @param answer Admin's answer to the question that an earlier call with the same facts returned
+ *
  * @returns the decision, or the approval question that Admin must answer first
  */
 export function evaluate(

@@ -12,7 +12,11 @@ export type OverrideLayer =
 
 const ABSENT: OverrideLayer = { outcome: 'absent' }
 
-/** Absent also where the principal lacks the id of the layer, and for a tombstone. */
+/**
+ * The state of one override layer: `matched` or `expired` (from `expires_at` on) with its row; `unreadable` for a
+ * broken row (`row_broken`) or one of another owner or flag (`row_foreign`); else `absent`: no row, a principal
+ * without the id of the layer, or a tombstone.
+ */
 export function readOverrideLayer(facts: EvaluationInput, scope: OverrideScope): OverrideLayer {
   const { principal, rows, request, now } = facts
   const id = scope === 'user' ? principal.user_id : principal.tenant_id

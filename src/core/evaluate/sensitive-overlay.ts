@@ -27,8 +27,10 @@ export const APPROVAL_REFUSALS = {
 } as const satisfies Record<ApprovalTtlState, DenyReason | null>
 
 /**
- * Rule 4: a sensitive flag requires verified authentication and a valid approval. Authentication is checked first, so
- * an unverified caller learns nothing about approvals, and causes no call to Admin.
+ * Rule 4: a sensitive flag requires verified authentication by a fresh key set and a valid approval. Continues,
+ * denies (`auth_not_verified`, `approval_…`, `admin_unreachable`, `fail_safe` for an unreadable override), or returns
+ * the question for Admin where an approval is named and `answer` is undefined. Authentication is checked first, so an
+ * unverified caller learns nothing about approvals, and causes no call to Admin.
  */
 export function evaluateApprovalRule(
   facts: EvaluationInput,

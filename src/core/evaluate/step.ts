@@ -38,9 +38,13 @@ export type RuleResult =
 
 export type Rule = (facts: EvaluationInput, answer: ApprovalAnswer | undefined) => RuleResult
 
+/** The result of a rule that does not decide: its chain entry and, where Admin was asked, the approval consulted. */
 export const continueWith = (entry: ChainEntry, consulted?: ApprovalLookup): RuleResult =>
   consulted === undefined ? { kind: 'go', entry } : { kind: 'go', entry, consulted }
 
+/**
+ * The result of a rule that denies: its chain entry, the reason and, where Admin was asked, the approval consulted.
+ */
 export const denyWith = (
   entry: ChainEntry,
   reason: DenyReason,
@@ -50,12 +54,17 @@ export const denyWith = (
     ? { kind: 'deny', entry, reason }
     : { kind: 'deny', entry, reason, consulted }
 
+/** The result of a rule that allows: its chain entry and the value served. */
 export const allowWith = (entry: ChainEntry, served: ServedValue): RuleResult => ({
   kind: 'allow',
   entry,
   served,
 })
 
-/** Rule 8: deny rather than guess. @param at number of the rule that could not decide */
+/**
+ * The result of rule 8, deny rather than guess: a deny with reason `fail_safe` and the cause.
+ *
+ * @param at number of the rule that could not decide
+ */
 export const failSafeAt = (at: number, cause: FailSafeCause): RuleResult =>
   denyWith({ prec: 8, rule: 'fail_safe', outcome: 'engaged', cause, at }, 'fail_safe')

@@ -4,8 +4,9 @@ import { type ApprovalAnswer, TTL_STATES, type ApprovalTtlState } from './types.
 const SOON_MS = 24 * 60 * 60 * 1000
 
 /**
- * The TTL state of an approval at `now`. Where Admin states another one, the earlier of the two in `TTL_STATES`
- * counts, so that a state that denies wins.
+ * The TTL state of an approval at `now`: `unknown`, `revoked`, `not_yet_valid`, `expired` from `expires_at` on,
+ * `expiring_soon` in the 24 hours before, or `valid`. Where Admin states another one, the earlier of the two in
+ * `TTL_STATES` counts, so that a state that denies wins.
  */
 export function computeTtlState(
   answer: Exclude<ApprovalAnswer, { status: 'unreachable' }>,
