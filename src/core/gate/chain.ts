@@ -3,8 +3,10 @@ import type { ChainHead, EvidenceEntry, EvidenceLog } from './types.ts'
 export const EMPTY_CHAIN: ChainHead = { seq: 0, hash: '0'.repeat(64) }
 
 /**
- * Whether entries that are valid one by one form the whole log: in order, without gaps, each linked to its
- * predecessor, and extending the head that is stored beside the log.
+ * Judges whether entries that are valid one by one form the whole log: in order, without gaps, each linked to its
+ * predecessor, and extending the head that is stored beside the log. Returns `whole` with the entries and their head
+ * (`EMPTY_CHAIN` for none), else `untrusted` with the first of `evidence_reordered`, `evidence_missing`,
+ * `evidence_recomputed` and `evidence_cut` and its record.
  */
 export function judgeChain(entries: readonly EvidenceEntry[], storedHead: ChainHead): EvidenceLog {
   const places = entries.map(({ record }) => record.seq)

@@ -5,7 +5,10 @@ const FORM = /^P(?:T(\d+)H|(\d+)D)$/
 const HOUR_MS = 3_600_000
 const LATEST_MS = Date.parse('9999-12-31T23:59:59.999Z')
 
-/** Milliseconds; 0 for a malformed duration, so that no evidence counts as fresh by it. */
+/**
+ * Milliseconds of whole hours (`PT24H`) or days (`P7D`); 0 for any other text, so that no evidence counts as fresh by
+ * it.
+ */
 export function parseDurationMs(text: Duration): number {
   const [, hours = 0, days = 0] = FORM.exec(text) ?? []
   return (Number(hours) + Number(days) * 24) * HOUR_MS

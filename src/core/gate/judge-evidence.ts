@@ -26,7 +26,12 @@ export interface EvidenceContext {
 
 type Finding = readonly [state: GateItemState, code: string, detail: string]
 
-/** Judges the records of one item, before waivers and attestations. */
+/**
+ * Judges the records of one item, before waivers and attestations: the last measurement in the chain counts, and the
+ * first check that fails gives the state. Codes and detail are those of all failed checks with that state. Without a
+ * measurement the item is `pending`, or `inconclusive` where its probe cannot run yet. `valid_until` is null unless
+ * the item passes or fails.
+ */
 export function judgeEvidence(item: ChecklistItem, context: EvidenceContext): ItemResult {
   const own = context.entries.filter(({ record }) => record.item === item.id)
   // The last measurement in the chain counts, whatever its time stamp.

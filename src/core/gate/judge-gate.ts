@@ -18,8 +18,10 @@ export interface GateInput extends Omit<ItemsInput, 'signed_head'> {
 }
 
 /**
- * The verdict: each item of the checklist in one of seven states, and the exit of highest precedence among them.
- * A GO needs every item passed or waived. The checklist, not the evidence, says which items exist.
+ * The verdict of the gate: each item of the checklist in one of seven states, and the exit of highest precedence
+ * among them. A GO needs at least one item, every item passed or waived, a trusted log, a verified sign-off, and a
+ * plan whose window is not over; `valid_until` is null for any other verdict. The checklist, not the evidence, says
+ * which items exist.
  */
 export function judgeGate(input: GateInput): GateJudgement {
   const { signoff } = input
@@ -36,6 +38,7 @@ export function judgeGate(input: GateInput): GateJudgement {
   return summarizeItems(listSignedItems(items, input), { faults, trusted }, input)
 }
 
+/** The head of the evidence log at signing time; null without a verified sign-off. */
 export const getSignedHead = (signoff: SignoffOutcome): ChainHead | null =>
   signoff.status === 'verified' ? signoff.evidence_head : null
 
@@ -44,7 +47,13 @@ export interface SignedItemsInput {
   readonly signoff: SignoffOutcome
   readonly now: ItemsInput['now']
 }
-/** The second step: the sign-off changes the states of the items. */
+/**
+ * The second step of the gate: the items after the sign-off, in the order of the checklist. A signature item takes
+ * the state of its role's signature where that does not pass; an accepted item that lacks its attestation becomes
+ * `pending` with `attestation_missing`; others stay unchanged.
+ *
+ * @param states one for each item of the checklist, in its order
+ */
 export function listSignedItems(
   states: readonly ItemResult[],
   { checklist, signoff, now }: SignedItemsInput,
@@ -86,6 +95,7 @@ const STATES: readonly GateItemState[] = [
   'stale',
   'pending',
 ]
+/** The number of items in each of the seven states, 0 included. */
 export const countStates = (items: readonly ItemResult[]): GateJudgement['counts'] =>
   Object.fromEntries(
     STATES.map((state) => [state, items.filter((one) => one.state === state).length]),

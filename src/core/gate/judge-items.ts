@@ -31,7 +31,11 @@ export interface ItemStates {
   readonly waiver_faults: GateJudgement['faults']
 }
 
-/** The first step of the gate: states by measurements and waivers, before signatures. */
+/**
+ * The first step of the gate: states by measurements and waivers, before signatures, in the order of the checklist.
+ * Where the log is untrusted, or does not extend the signed head, every item is `error`. Above the limit of active
+ * waivers none counts, and `waivers_too_many` is among the faults.
+ */
 export function judgeItems(input: ItemsInput): ItemStates {
   const { checklist, now } = input
   const log = checkLog(input)

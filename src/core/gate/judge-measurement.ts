@@ -15,7 +15,11 @@ export type MeasurementResult = Pick<EvidenceDraft, 'result' | 'codes'> & {
   readonly detail: string
 }
 
-/** Compares a measurement with the limits of its checklist item; the probe itself decides nothing. */
+/**
+ * Compares a measurement with the limits of its checklist item; the probe itself decides nothing. The result is
+ * `fail` (`limit_broken`), else `inconclusive` (`measure_missing`, then `too_few_samples`), else `pass` without codes
+ * and with an empty detail.
+ */
 export function judgeMeasurement(
   { limits, min_sample }: Pick<ChecklistItem, 'limits' | 'min_sample'>,
   { measured, sample_size, example }: Measurement,

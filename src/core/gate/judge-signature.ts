@@ -17,7 +17,12 @@ export interface SignatureItemContext {
 }
 type SignatureResult = Pick<ItemResult, 'state' | 'codes' | 'detail' | 'valid_until'>
 
-/** Judges the signature of one role: present, young enough, covering all accepted items, and attesting what it must. */
+/**
+ * Judges the signature of one role: present, young enough, covering all accepted items, and attesting what it must.
+ * The state is `pass`; `pending` (`signature_missing`, `attestation_missing`); `stale` (`signature_old`,
+ * `accepted_since_signing`, a stale sign-off); or `fail` for a refused sign-off. While the sign-off is incomplete, a
+ * role that did sign passes. `valid_until` is set only for a pass of a verified sign-off.
+ */
 export function judgeSignature(
   item: ChecklistItem,
   { signoff, others, now }: SignatureItemContext,
@@ -98,7 +103,7 @@ function listRequiredIds(
   )
 }
 
-/** Whether the role of a measured item has attested it. */
+/** Whether a signature of the item's role attests the item's id; false without a verified sign-off. */
 export function isAttested({ id, attest_role }: ChecklistItem, signoff: SignoffOutcome): boolean {
   if (signoff.status !== 'verified') return false
   return signoff.signatures.some(

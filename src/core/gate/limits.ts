@@ -2,7 +2,10 @@ import type { ItemResult, Limit, Scalar } from './types.ts'
 
 type Measured = Readonly<Record<string, Scalar>>
 
-/** Compares measured values with each limit. A missing value, or one of another type, does not hold the limit. */
+/**
+ * Compares measured values with each limit, in the order of the limits; each result has the limit, the value, null
+ * where it is missing, and whether the limit holds. A missing value, or one of another type, does not hold the limit.
+ */
 export const judgeLimits = (limits: readonly Limit[], measured: Measured): ItemResult['measured'] =>
   limits.map((limit) => {
     const value = getValue(measured, limit.measure)
@@ -37,7 +40,10 @@ function computeScaledBound(
 
 const WORDS = { at_most: 'at most', at_least: 'at least', equals: 'is' } as const
 
-/** A limit as text: `p99_ms at most 2000 ms`. */
+/**
+ * A limit as text: `p99_ms at most 2000 ms`, and the looser alternative where it has one. A unit follows only a
+ * number.
+ */
 export function formatLimit({ measure, op, value, unit, or_times }: Limit): string {
   const looser =
     or_times === undefined

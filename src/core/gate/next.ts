@@ -17,7 +17,11 @@ const COMMANDS: Readonly<Record<string, (id: string) => string>> = {
   evidence_missing: ANEW,
 }
 
-/** The command that leaves the state of an item; null for an accepted item. */
+/**
+ * The shell command that comes next for an item, by its codes: sign, request or verify the sign-off, run a selftest,
+ * move the evidence away and measure anew, or else `ff probe run` with its id. Null for an item that is passed or
+ * waived.
+ */
 export function findNextCommand(
   { id, kind, control }: ChecklistItem,
   { state, codes }: Pick<ItemResult, 'state' | 'codes'>,
@@ -44,7 +48,10 @@ const MEASURED: ReadonlySet<string> = new Set([
   'limit_broken',
 ])
 
-/** One command that measures again every stale or never measured item; null where there is none. */
+/**
+ * One `ff probe run` command with the ids of all items that were never measured, or whose evidence is old or has
+ * another identity or probe; null where there is none.
+ */
 export function buildRemeasureCommand({ items }: Pick<GateJudgement, 'items'>): string | null {
   const ids = items.filter(({ codes }) => codes.some((code) => AGAIN.has(code))).map(({ id }) => id)
   return ids.length === 0 ? null : `ff probe run ${ids.join(' ')}`

@@ -41,7 +41,10 @@ export interface WaiverRules {
   readonly policy: WaiverPolicy
 }
 
-/** The rules that each waiver of a list breaks (docs/reference/gate.md). */
+/**
+ * The rules that each waiver of a list breaks (docs/reference/gate.md), each with the waiver, its index and the code;
+ * empty where all are valid. Never returns `waivers_too_many`, which depends on the time.
+ */
 export function findWaiverFaults<W extends WaiverForm>(
   waivers: readonly W[],
   { items, policy }: WaiverRules,
@@ -74,7 +77,7 @@ function findSpanFaults(
 const isSelfApproved = ({ approvals, requester }: WaiverForm): boolean =>
   approvals.length > 0 && approvals.every(({ person }) => person === requester)
 
-/** Waivers that have not expired, whatever they cover. */
+/** The waivers with `expires_at` after `now`, in their order, whatever they cover, also those not yet requested. */
 export const activeWaivers = <W extends WaiverForm>(
   waivers: readonly W[],
   now: Instant,
@@ -85,7 +88,11 @@ const APPROVERS: Readonly<Record<Exclude<Waivable, 'no'>, readonly SignoffRole[]
   two: ['platform-lead', 'security-lead'],
 }
 
-/** Why a waiver does not turn this state into `waived`; null where it does. */
+/**
+ * Why a waiver does not turn the state of its item into `waived`; null where it does. Checked in this order: expired,
+ * not yet requested, not approved, another state; then for a failure that each broken limit is within the waiver's
+ * bounds, for an inconclusive result that every code is the covered one.
+ */
 export function findWaiverMismatch(
   waiver: Waiver,
   item: ChecklistItem,
@@ -108,7 +115,10 @@ export function findWaiverMismatch(
       : 'waiver_covers_another_reason'
 }
 
-/** Whether every required role approved, by as many people as roles, at least one of them not the requester. */
+/**
+ * Whether every required role approved, by as many people as roles, and at least one approval is not by the
+ * requester. False for `no`; `one` requires the platform lead, `two` also the security lead.
+ */
 export function isApproved({ approvals, requester }: Waiver, waivable: Waivable): boolean {
   if (waivable === 'no') return false
   const roles = APPROVERS[waivable]

@@ -10,7 +10,10 @@ export interface ScopeRequirement {
 }
 export const ANY_TENANT = 'ff:tenant:any'
 
-/** Why an authenticated caller may not use a route; null where it may. */
+/**
+ * Why a caller may not use a route: `token_missing` in mode `none`, `scope_missing` without every required scope,
+ * `tenant_foreign` for another tenant's data without `ff:tenant:any`, in this order. Null where it may.
+ */
 export function findAccessRefusal(
   { mode, scopes, tenant_id }: Principal,
   need: ScopeRequirement,

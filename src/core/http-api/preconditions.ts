@@ -4,8 +4,9 @@ import type { WriteRequest } from '../rows/write-request.ts'
 const NEVER = 0
 
 /**
- * The state of the row that a write requires (RFC 9110, 13.1.1 and 13.1.2): a revision, `present`, `absent`, or null
- * for any. Undefined where the headers are malformed or contradict each other.
+ * The state of the row that a write requires (RFC 9110, 13.1.1 and 13.1.2): a revision, `present` for If-Match `*`,
+ * `absent` for If-None-Match `*`, or null for any, without headers. A weak tag, or one that is no revision, becomes
+ * 0, which no row has. Undefined where a header is malformed or both are there.
  */
 export function parseExpectation(
   ifMatch: string | null,

@@ -135,7 +135,7 @@ export const SERVICE_PROBLEMS: Readonly<
   ].sort(([a], [b]) => (a < b ? -1 : 1)),
 ) as unknown as Record<ServiceCode, readonly [number, string]>
 
-/** Whether the service may send an error code of its store to a caller as it is. */
+/** Whether a code is in `SERVICE_PROBLEMS`, so that the service may send it to a caller as it is. */
 export const isServiceCode = (code: string): code is ServiceCode =>
   Object.hasOwn(SERVICE_PROBLEMS, code)
 
@@ -152,7 +152,10 @@ const shortenPointer = ({ code, pointer }: Problem): Problem => ({
       : pointer.slice(0, pointer.lastIndexOf('/', MAX_POINTER)),
 })
 
-/** A problem document (RFC 9457) as JSON. @param places the problems found; the first 100 are listed */
+/**
+ * A problem document (RFC 9457) as JSON: type, title, status, code and request id. `errors` lists the first 100
+ * places, each pointer of more than 1,024 characters cut to an ancestor's; it is left out without places.
+ */
 export function formatProblem(
   code: ServiceCode,
   request_id: string,

@@ -3,7 +3,11 @@ import { isJsonArray, isJsonNumber, type JsonNode } from '../json/read.ts'
 import { instantFromMs, type Instant, parseInstant } from '../rows/instant.ts'
 import type { Conversion } from './types.ts'
 
-/** Converts a foreign form to ours. @returns undefined for another form, or where rounding would be needed */
+/**
+ * Converts a foreign form of a time to an instant; `type` gives the JSON type of the node instead (`null`, `boolean`,
+ * `string`, `number`, `array`, `object`). Undefined for another form, an impossible date, a time beyond the years 1
+ * to 9999, or where rounding to milliseconds would be needed.
+ */
 export function convert(as: Conversion, node: JsonNode): string | undefined {
   return CONVERSIONS[as](node)
 }

@@ -16,22 +16,31 @@ interface Child {
   readonly node: JsonNode
 }
 
-/** Members by name, elements by index; empty for any other value. */
+/**
+ * Members by name, elements by index from 0, in the order of the text, repeated members included; empty for any other
+ * value.
+ */
 export function listChildren(node: JsonNode): readonly Child[] {
   if (typeof node !== 'object' || node === null || isJsonNumber(node)) return []
   if (isJsonArray(node)) return node.map((one, index) => ({ name: index, node: one }))
   return node.members.map(([name, one]) => ({ name, node: one }))
 }
 
-/** Every place below `from` that matches a pattern, in the order of the file; lazily, as there may be many. */
+/**
+ * Every place below `from` that matches a pattern, in the order of the file; lazily, as there may be many. An empty
+ * pattern matches `from` itself.
+ *
+ * @param pattern JSON pointer from that place; the token `*` stands for each member or element
+ */
 export function* findEntries(from: MappingEntry, pattern: string): Generator<MappingEntry> {
   yield* walkPattern(from, parsePointer(pattern))
 }
 
-/** The first match; undefined without one. */
+/** The first match of a pattern (`findEntries`) in the order of the file; undefined without one. */
 export const findFirstEntry = (from: MappingEntry, pattern: string): MappingEntry | undefined =>
   findEntries(from, pattern).next().value ?? undefined
 
+/** The entry of the whole file: an empty pointer, and no matched names. */
 export const createRootEntry = (node: JsonNode): MappingEntry => ({ node, at: '', names: [] })
 
 function* walkPattern(

@@ -31,7 +31,11 @@ export interface MappedDocument {
   readonly ignored: number
 }
 
-/** Converts a document by its mapping. Deterministic: the same texts always give the same rows. */
+/**
+ * Converts a document by its mapping: rows in the order of a snapshot, refusals, changed values, and the number of
+ * ignored places. The rows are unusable where there is any refusal. Deterministic: the same document and mapping
+ * always give the same rows.
+ */
 export function mapDocument(root: JsonNode, mapping: ImportMapping): MappedDocument {
   const { refusals, ignored } = surveyDocument(root, mapping)
   const maker = new RowMaker(refusals)

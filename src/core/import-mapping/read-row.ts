@@ -19,7 +19,10 @@ export interface RowRead {
   readonly refusal: (code: MappingRefusal['code'], member: string) => MappingRefusal
 }
 
-/** Builds and validates the row of an entry; every pointer leads into the file. */
+/**
+ * Builds and validates the row of an entry. The row is null where a member cannot be converted or the row is invalid.
+ * Returns the refusals and changes too, with pointers into the file; breaches of I-JSON are left to `surveyDocument`.
+ */
 export function readRow(table: TableName, { members }: EntryRule, entry: MappingEntry): RowRead {
   const reads = new Map(
     Object.entries(members).map(([name, rule]) => [name, readMember(rule, entry)]),

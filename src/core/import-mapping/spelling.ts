@@ -4,7 +4,12 @@ import { isJsonNumber, isJsonObject, type JsonNode } from '../json/read.ts'
 import { listChildren } from './entries.ts'
 import type { MappingChange } from './types.ts'
 
-/** The differences between a flag value as written and its RFC 8785 form. */
+/**
+ * The differences between a flag value as written and its RFC 8785 form, at any depth: `number_respelled` and
+ * `members_sorted`, with both forms as JSON. A number without such a form is no difference.
+ *
+ * @param at JSON pointer of the value, which each pointer starts with
+ */
 export function findSpellingChanges(node: JsonNode, at: string): readonly MappingChange[] {
   if (typeof node !== 'object' || node === null) return []
   if (isJsonNumber(node)) {

@@ -11,8 +11,9 @@ export interface Survey {
 }
 
 /**
- * Visits the whole document. Refuses each place that the mapping neither reads nor ignores, each name that no row holds,
- * and each breach of I-JSON in a place that is read. Other content of ignored places is not checked.
+ * Visits the whole document; returns the refusals and the number of ignored places. Refuses each place that the
+ * mapping neither reads nor ignores, each name that no row holds, and each breach of I-JSON in a place that is read.
+ * Other content of ignored places is not checked.
  */
 export function surveyDocument(root: JsonNode, mapping: ImportMapping): Survey {
   const found: Survey = { refusals: new BoundedList(), ignored: 0 }
@@ -130,11 +131,12 @@ function checkStrictly(node: JsonNode, at: string, { refusals }: Survey): void {
 /** Enough for a reader of a document that does not fit at all. */
 const MOST_KEPT = 1_000
 
-/** Counts all items, and keeps the first 1,000. */
+/** Counts all items in `count`, and keeps the first 1,000 in `kept`. */
 export class BoundedList<T> {
   count = 0
   readonly kept: T[] = []
 
+  /** Counts all of the items; keeps them while fewer than 1,000 are kept. */
   add(more: readonly T[]): void {
     this.count += more.length
     this.kept.push(...more.slice(0, MOST_KEPT - this.kept.length))

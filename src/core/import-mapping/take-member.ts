@@ -24,7 +24,11 @@ export interface MemberRead {
   readonly untouched: boolean
 }
 
-/** Reads one member by its rule. */
+/**
+ * Reads one member by its rule: the constant, or the value after map, conversion and prefix with the changes made.
+ * Steps stop at a fault (`time_not_convertible`) or a value left out. `node` is undefined where the file has none, or
+ * the map leaves it out, and the rule has no default.
+ */
 export function readMember(rule: MemberRule, entry: MappingEntry): MemberRead {
   if ('const' in rule)
     return {

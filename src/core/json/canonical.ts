@@ -29,7 +29,11 @@ export function canonicalize(node: JsonNode, place: JsonPlace = ROOT): Canonical
     : { ok: true, text: write(node) as CanonicalJson }
 }
 
-/** Every breach of I-JSON (RFC 7493) and of the number rule of `canonicalizeNumber`, each with its JSON pointer. */
+/**
+ * Every breach of I-JSON (RFC 7493) and of the number rule of `canonicalizeNumber`, each with its JSON pointer:
+ * `duplicate_member`, `lone_surrogate`, `nul_character`, `number_not_canonical`; one for each text. Empty where there
+ * is none. A number of a stored text must also be spelled canonically.
+ */
 export function findJsonProblems(node: JsonNode, place: JsonPlace = ROOT): readonly Problem[] {
   const found: Problem[] = []
   inspect(node, place, found)
@@ -76,8 +80,8 @@ function inspectString(text: string, at: string, found: Problem[]): void {
 }
 
 /**
- * The RFC 8785 form of a number. Undefined where that form denotes another decimal or needs an exponent: a double
- * or `jsonb` would then change the number.
+ * The RFC 8785 form of a number. Undefined where that form denotes another decimal or needs an exponent: a double or
+ * `jsonb` would then change the number. Also undefined for text that is no number.
  */
 export function canonicalizeNumber(lexeme: string): string | undefined {
   const form = String(Number(lexeme))
@@ -86,7 +90,12 @@ export function canonicalizeNumber(lexeme: string): string | undefined {
   return normalizeDecimal(lexeme) === normalizeDecimal(form) ? form : undefined
 }
 
-/** One spelling for each decimal: digits without outer zeros, `e`, and the power of ten of the last digit. */
+/**
+ * One spelling for each decimal, to compare JSON numbers exactly: a sign if negative, digits without outer zeros,
+ * `e`, and the power of ten of the last digit (`-1.50` becomes `-15e-1`). Every zero becomes `0`.
+ *
+ * @param lexeme a JSON number
+ */
 export function normalizeDecimal(lexeme: string): string {
   const [mantissa, exponent = '0'] = lexeme.toLowerCase().split('e') as [string, string?]
   const [whole, fraction = ''] = mantissa.replace('-', '').split('.') as [string, string?]

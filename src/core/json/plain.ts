@@ -1,6 +1,9 @@
 import { isJsonArray, isJsonNumber, type JsonNode } from './read.ts'
 
-/** Converts a node to JavaScript values. Lossless, but for the order of members, only where `findJsonProblems` finds nothing. */
+/**
+ * Converts a node to JavaScript values: numbers to doubles, the last of repeated members wins, `__proto__` is a plain
+ * member. Lossless, but for the order of members, only where `findJsonProblems` finds nothing.
+ */
 export function nodeToValue(node: JsonNode): unknown {
   if (typeof node !== 'object' || node === null) return node
   if (isJsonNumber(node)) return Number(node.lexeme)
@@ -21,7 +24,10 @@ export function nodeToValue(node: JsonNode): unknown {
   return plain
 }
 
-/** Converts JavaScript values to a node: the inverse of `nodeToValue`. */
+/**
+ * Converts JavaScript values of JSON types to a node: the inverse of `nodeToValue`. Numbers are spelled as ECMAScript
+ * writes them. Does not check for values that JSON lacks, such as NaN or undefined.
+ */
 export function valueToNode(value: unknown): JsonNode {
   if (typeof value === 'number') return { lexeme: String(value) }
   if (typeof value !== 'object' || value === null) return value as null | boolean | string

@@ -26,13 +26,20 @@ export type JsonRead =
 /** Levels of nesting: more than any artefact or stored value uses, and far below any stack limit. */
 export const MAX_DEPTH = 64
 
+/** Whether a node is a number, which is an object with its lexeme. */
 export const isJsonNumber = (node: JsonNode): node is JsonNumber =>
   typeof node === 'object' && node !== null && 'lexeme' in node
+/** Whether a node is an object with members; false for an array. */
 export const isJsonObject = (node: JsonNode): node is JsonObject =>
   typeof node === 'object' && node !== null && 'members' in node
+/** Whether a node is an array. */
 export const isJsonArray = (node: JsonNode): node is readonly JsonNode[] => Array.isArray(node)
 
-/** Parses one JSON text (RFC 8259). A byte order mark is refused as malformed. */
+/**
+ * Parses one JSON text (RFC 8259) into a node. Otherwise returns `json_empty` (nothing but space), `json_malformed`
+ * (also for a byte order mark) or `json_too_deep` (more than 64 levels) with line and column from 1; never throws for
+ * a text. Repeated members and lone surrogates are kept.
+ */
 export function parseLosslessJson(text: string): JsonRead {
   const reader = new Reader(text)
   try {
@@ -188,7 +195,7 @@ function findPosition(text: string, offset: number): { line: number; column: num
   return { line, column: offset - before.lastIndexOf('\n') }
 }
 
-/** Whether any object has two members of one name, which parsers resolve differently (RFC 8259, 4). */
+/** Whether any object, at any depth, has two members of one name, which parsers resolve differently (RFC 8259, 4). */
 export function hasRepeatedMember(node: JsonNode): boolean {
   if (typeof node !== 'object' || node === null || isJsonNumber(node)) return false
   if (isJsonArray(node)) return node.some(hasRepeatedMember)

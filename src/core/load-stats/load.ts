@@ -26,7 +26,11 @@ const MOST_PER_S = 5_000
 /** Timers run late at times; the headroom keeps the promised rate reachable. */
 const HEADROOM = 1.1
 
-/** The pace that reaches at least both the rate and the number of requests. */
+/**
+ * The pace of a load of so many seconds: 10 % above the least rate, or the rate that the number of requests needs
+ * where that is higher, but at most 5,000 a second. The number of requests is rounded up; at that cap it, or the
+ * rate, can be below what was asked for.
+ */
 export function planPace({
   least_per_s,
   requests,
@@ -40,13 +44,21 @@ export function planPace({
   return { per_s, requests: Math.ceil(per_s * seconds) }
 }
 
-/** The percentile of a share (0 to 1) by nearest rank; Infinity for an empty list, so that no limit holds. */
+/**
+ * The percentile of a share (0 to 1) by nearest rank, of values in any order; Infinity for an empty list, so that no
+ * `at_most` limit holds.
+ */
 export function percentile(values: readonly number[], share: number): number {
   const sorted = values.toSorted((a, b) => a - b)
   return sorted[Math.max(Math.ceil(sorted.length * share) - 1, 0)] ?? Infinity
 }
 
-/** @param bursts parts of the load, each with its own start, all at one pace */
+/**
+ * The statistics of a load over all its bursts. Latency counts from the due time; `p99_ms` is rounded to hundredths.
+ * The achieved rate never exceeds the scheduled pace. Without requests: failed share 1, `p99_ms` Infinity, rate 0.
+ *
+ * @param bursts parts of the load, each with its own start, all at one pace
+ */
 export function summarizeLoad(
   bursts: readonly (readonly LoadArrival[])[],
   { per_s }: Pick<LoadPace, 'per_s'>,
@@ -68,6 +80,7 @@ export function summarizeLoad(
 const computeSpan = (burst: readonly LoadArrival[], every_ms: number): number =>
   burst.reduce((span, { sent_ms }) => Math.max(span, sent_ms + every_ms), burst.length * every_ms)
 
+/** Rounds a number to two decimals, a half upwards. */
 export const roundToHundredths = (value: number): number => Math.round(value * 100) / 100
 
 /** Statistics of the same load before and during an event. */
@@ -75,7 +88,11 @@ export interface BeforeAndDuring {
   readonly before: LoadSummary
   readonly during: LoadSummary
 }
-/** The worst case over all runs: the largest change of p99 and the smallest p99 before. A limit on both holds for each run. */
+/**
+ * The worst case over all runs in milliseconds: the largest change of p99, during minus before, rounded to
+ * hundredths, and the smallest p99 before. A limit on both holds for each run. Without runs they are -Infinity and
+ * Infinity.
+ */
 export const findWidestChange = (
   runs: readonly BeforeAndDuring[],
 ): { readonly p99_before_ms: number; readonly p99_change_ms: number } => ({
