@@ -2,9 +2,9 @@ import { estimateQuantile, computeRises, selectSamples } from './series.ts'
 import type { AlertMeasure, AlertRule, AlertState, Scrape, Selector } from './types.ts'
 
 /**
- * The state of a rule at the last scrape: `firing` where its condition held at each scrape of the last `for_s`
- * seconds or longer, `pending` where it holds now but not yet so long, else `clear`, also without scrapes. A measure
- * without data does not fire: `absent` is a measure of its own.
+ * The state of a rule at the last scrape: `firing` where its condition holds at each scrape back to one that is at
+ * least `for_s` seconds older, `pending` where it holds only since later, else `clear`, also without scrapes. A
+ * measure without data does not fire: `absent` is a measure of its own.
  *
  * @param scrapes oldest first
  */

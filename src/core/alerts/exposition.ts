@@ -28,8 +28,8 @@ const SUFFIX = /_(?:bucket|sum|count)$/
 
 /**
  * Parses Prometheus' text format 0.0.4 into families by name and samples in order. Strict: the type of a metric
- * precedes its samples, neither repeats, and the text ends with a line feed; a time stamp is refused. The first fault
- * is returned as its code and line, counted from 1.
+ * precedes its samples, neither repeats, and the text ends with a line feed; a time stamp, or a comment other than
+ * HELP and TYPE, is refused. The first fault is returned as its code and line, counted from 1.
  */
 export function parseExposition(text: string): Exposition {
   const reading = new ExpositionReader()

@@ -23,8 +23,9 @@ export type ClaimCondition = Extract<
 >
 
 /**
- * The first fault of the claims, checked in this order: required claims, iss, aud, nbf, exp, ids. Null where they
- * hold. Mode decode-only skips the signature but none of these checks.
+ * The first fault of the claims, checked in this order: required claims, iss, aud, nbf, exp (RFC 7519, 4.1), ids.
+ * Null where they hold. The leeway widens nbf and exp; a missing nbf holds, a missing exp counts as expired. Mode
+ * decode-only skips the signature but none of these checks.
  *
  * @param claims of a token that `hasFiniteTimes`
  */

@@ -81,7 +81,9 @@ function buildDecision(
   }
 }
 
-/** The flag's row; undefined where the store returned none, or one of another flag, which gives no safe value either. */
+/**
+ * The flag's row; undefined where the store returned none, or one of another flag, which gives no safe value either.
+ */
 const findOwnFlag = ({ rows, request }: EvaluationInput): FlagRow | undefined =>
   rows.flag?.row?.flag_key === request.flag_key ? rows.flag.row : undefined
 

@@ -90,8 +90,8 @@ const APPROVERS: Readonly<Record<Exclude<Waivable, 'no'>, readonly SignoffRole[]
 
 /**
  * Why a waiver does not turn the state of its item into `waived`; null where it does. Checked in this order: expired,
- * not yet requested, not approved, another state; then for a failure that each broken limit is within the waiver's
- * bounds, for an inconclusive result that every code is the covered one.
+ * not yet requested, not approved, another state. Then a failure needs a broken limit, and each within the waiver's
+ * bounds; an inconclusive result may have no code but the covered one.
  */
 export function findWaiverMismatch(
   waiver: Waiver,

@@ -139,7 +139,10 @@ export const SERVICE_PROBLEMS: Readonly<
 export const isServiceCode = (code: string): code is ServiceCode =>
   Object.hasOwn(SERVICE_PROBLEMS, code)
 
-/** Limits of one problem document: a body can break a rule at tens of thousands of places, with pointers as long as itself. */
+/**
+ * Limits of one problem document: a body can break a rule at tens of thousands of places, with pointers as long as
+ * itself.
+ */
 const MOST_PLACES = 100
 const MAX_POINTER = 1_024
 

@@ -55,7 +55,9 @@ const toMembers = ([name, { node, fault }]: readonly [
   MemberRead,
 ]): readonly JsonMember[] => (node === undefined || fault !== null ? [] : [[name, node]])
 
-/** Whether the fault is new: the survey already reported breaches of I-JSON, and a faulty member is not also missing. */
+/**
+ * Whether the fault is new: the survey already reported breaches of I-JSON, and a faulty member is not also missing.
+ */
 function isOwn({ code, pointer: at }: Problem, reads: ReadonlyMap<string, MemberRead>): boolean {
   return !IN_THE_FILE.has(code) && (reads.get(findMember(at))?.fault ?? null) === null
 }

@@ -21,7 +21,11 @@ export interface JsonPlace {
 }
 const ROOT: JsonPlace = { at: '', origin: 'submitted' }
 
-/** Writes a node in RFC 8785 form, or returns every breach that `findJsonProblems` finds. */
+/**
+ * Writes a node in RFC 8785 form (`ok`, `text`), or returns every breach that `findJsonProblems` finds (`problems`).
+ *
+ * @param place pointer and origin of the node; by default the root of a submitted text
+ */
 export function canonicalize(node: JsonNode, place: JsonPlace = ROOT): CanonicalResult {
   const problems = findJsonProblems(node, place)
   return problems.length > 0
@@ -31,8 +35,9 @@ export function canonicalize(node: JsonNode, place: JsonPlace = ROOT): Canonical
 
 /**
  * Every breach of I-JSON (RFC 7493) and of the number rule of `canonicalizeNumber`, each with its JSON pointer:
- * `duplicate_member`, `lone_surrogate`, `nul_character`, `number_not_canonical`; one for each text. Empty where there
- * is none. A number of a stored text must also be spelled canonically.
+ * `duplicate_member`, `lone_surrogate`, `nul_character` (which `jsonb` refuses) and `number_not_canonical`. Only the
+ * first bad character of a text is reported. A number of a stored text must also be spelled canonically. Empty where
+ * there is no breach.
  */
 export function findJsonProblems(node: JsonNode, place: JsonPlace = ROOT): readonly Problem[] {
   const found: Problem[] = []
@@ -81,7 +86,9 @@ function inspectString(text: string, at: string, found: Problem[]): void {
 
 /**
  * The RFC 8785 form of a number. Undefined where that form denotes another decimal or needs an exponent: a double or
- * `jsonb` would then change the number. Also undefined for text that is no number.
+ * `jsonb` would then change the number.
+ *
+ * @param lexeme a JSON number; other text is not refused reliably
  */
 export function canonicalizeNumber(lexeme: string): string | undefined {
   const form = String(Number(lexeme))

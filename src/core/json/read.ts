@@ -37,8 +37,8 @@ export const isJsonArray = (node: JsonNode): node is readonly JsonNode[] => Arra
 
 /**
  * Parses one JSON text (RFC 8259) into a node. Otherwise returns `json_empty` (nothing but space), `json_malformed`
- * (also for a byte order mark) or `json_too_deep` (more than 64 levels) with line and column from 1; never throws for
- * a text. Repeated members and lone surrogates are kept.
+ * (also for a byte order mark) or `json_too_deep` (a value within more than 64 objects and arrays) with line and
+ * column from 1. Never throws; keeps repeated members and lone surrogates.
  */
 export function parseLosslessJson(text: string): JsonRead {
   const reader = new Reader(text)

@@ -28,8 +28,8 @@ const HEADROOM = 1.1
 
 /**
  * The pace of a load of so many seconds: 10 % above the least rate, or the rate that the number of requests needs
- * where that is higher, but at most 5,000 a second. The number of requests is rounded up; at that cap it, or the
- * rate, can be below what was asked for.
+ * where that is higher, but at most 5,000 a second, even where that misses either. The number of requests is rate
+ * times seconds, rounded up.
  */
 export function planPace({
   least_per_s,
