@@ -5,9 +5,9 @@ import { quoteError } from '../../core/text/quote-error.ts'
 import { FfError } from '../../errors.ts'
 
 /**
- * Takes an exclusive `flock` on a file, which it creates if missing; null while another process holds the lock.
- * The lock belongs to the open file description, which the short-lived `flock` command shares with this process.
- * Closing the handle releases the lock; the kernel releases it when the process dies, kill -9 included.
+ * Takes an exclusive `flock` on a file, which it creates (mode 0600) if missing; returns the open handle, or null if
+ * another holds the lock. Closing the handle releases the lock; the kernel releases it when the process dies, kill -9
+ * included.
  *
  * @throws FfError `backing_unavailable` if the command `flock` does not start; the system's error for the file
  */

@@ -28,18 +28,30 @@ export class FileTrail implements AuditTrail {
     this.folder = folder
   }
 
-  /** @throws FfError `target_unreachable`, `store_corrupt`, or another of `toStoreError` */
+  /**
+   * Opens the trail of a folder; reads the header of its snapshot only, takes no lock.
+   *
+   * @throws FfError `target_unreachable` for a missing folder, `store_corrupt` for a bad header, or another of
+   *   `toStoreError`
+   */
   static async open(folder: string): Promise<FileTrail> {
     await readChainHead(folder)
     return new FileTrail(folder)
   }
 
+  /**
+   * Runs `use` on the records after a number and returns its result. `said` is the head in the snapshot, which the
+   * chain passes. A damaged line yields null, also one before `after` in the segment where the read starts.
+   *
+   * @throws FfError of `toStoreError`, for the snapshot at once and for the log during the iteration
+   */
   async read<T>(after: number, use: (reading: AuditReading) => Promise<T>): Promise<T> {
     // Before the log: by then the log contains every record that the snapshot includes.
     const head = await readChainHead(this.folder)
     return use({ said: { head, as: 'passed' }, records: this.readRecords(after) })
   }
 
+  /** Does nothing: no file stays open between reads. */
   close(): Promise<void> {
     return Promise.resolve()
   }

@@ -23,7 +23,12 @@ export class FileReader implements FlagReader {
     this.identity = identity
   }
 
-  /** @throws FfError `target_unreachable`, `store_corrupt`, or another of `toStoreError` */
+  /**
+   * Reads snapshot and log into memory.
+   *
+   * @throws FfError `target_unreachable` for a missing folder, `store_corrupt` for damage, or another of
+   *   `toStoreError`
+   */
   static async open(folder: string): Promise<FileReader> {
     try {
       const { snapshot } = await replayStore(folder)
@@ -33,11 +38,19 @@ export class FileReader implements FlagReader {
     }
   }
 
+  /**
+   * The rows of one flag as of `open`: null for a missing row or an id of null, `broken` for one that breaks its
+   * schema.
+   */
   read(query: Parameters<FlagReader['read']>[0]): ReturnType<FlagReader['read']> {
     return Promise.resolve(this.index.read(query))
   }
 
-  /** Every row. @throws FfError `row_refused` if a row breaks its schema */
+  /**
+   * Every row by table, sorted by scope id and flag key.
+   *
+   * @throws FfError `row_refused`, at the call itself, if a row breaks its schema
+   */
   state(): Promise<RowsByTable> {
     const rows = TABLE_NAMES.map((table) => [
       table,

@@ -67,9 +67,11 @@ export class FileStore implements ScratchStore, ServiceStore {
   }
 
   /**
-   * Locks the folder, replays the log, and compacts it if it is long.
+   * Locks the folder, replays the log, and compacts it if it is longer than 4 MiB and than the snapshot. Holds the
+   * lock until `close`.
    *
-   * @throws FfError `store_locked`, `store_corrupt`, `target_unreachable`, or another of `toStoreError`
+   * @throws FfError `store_locked` while another process has it open, `store_corrupt` for damage, `target_unreachable`
+   *   for a missing folder, or another of `toStoreError`
    */
   static async open(
     folder: string,
@@ -90,36 +92,68 @@ export class FileStore implements ScratchStore, ServiceStore {
     }
   }
 
+  /**
+   * The acknowledged rows of one flag, from memory: null for a missing row or an id of null, `broken` for an invalid
+   * one.
+   */
   read(query: RowQuery): Promise<RowsOfFlag> {
     return Promise.resolve(this.snapshot.index.read(query))
   }
 
+  /** As `read`, for several flags in the order of `flag_keys`. */
   readMany({ flag_keys, ...ids }: BulkQuery): Promise<readonly RowsOfFlag[]> {
     const { index } = this.snapshot
     return Promise.resolve(flag_keys.map((flag_key) => index.read({ flag_key, ...ids })))
   }
 
+  /**
+   * Lists at most `limit` flags with a key after `after` (null: from the first), in byte order; invalid rows included.
+   */
   page({ after, limit }: Parameters<ServiceStore['page']>[0]): Promise<readonly FlagEntry[]> {
     return Promise.resolve(this.snapshot.index.page(after, limit))
   }
 
+  /**
+   * Queues a change; one write to the disk serves the whole queue. Resolves once it is on the disk (in a scratch
+   * store: written) to the new row and audit head, or to the problems of a refused request, of which nothing is
+   * written.
+   *
+   * @throws FfError `backing_unavailable` after `close`, `disk_full`, or another of `toStoreError`; then no write of
+   *   the queue is acknowledged
+   */
   write(request: WriteRequest): Promise<WriteResult> {
     return this.enqueue((stage) => stageWrite(request, stage))
   }
 
+  /**
+   * Queues the audit record of a refused write. Resolves to the new audit head, or to the problems of a request that
+   * fits no record.
+   *
+   * @throws FfError as `write`
+   */
   refuse(refused: RefusedWrite): Promise<RefusalResult> {
     return this.enqueue((stage) => stageRefusal(refused, stage))
   }
 
+  /** The number and hash of the last acknowledged audit record. */
   auditHead(): Promise<AuditChainHead> {
     return Promise.resolve(this.head)
   }
 
-  /** Writes a new snapshot. Keeps the segments of the log, because they contain the audit records. */
+  /**
+   * Writes a new snapshot. Keeps the segments of the log, because they contain the audit records.
+   *
+   * @throws FfError `store_corrupt` if a row breaks its schema, `disk_full`, or another of `toStoreError`
+   */
   compact(): Promise<void> {
     return this.runExclusively(() => this.replaceSnapshot(this.snapshot.index))
   }
 
+  /**
+   * Replaces all rows by a new snapshot; writes no audit record and leaves the audit head as it is.
+   *
+   * @throws FfError of `toStoreError`
+   */
   load(state: RowsByTable): Promise<void> {
     return this.runExclusively(async () => {
       await this.replaceSnapshot(RowIndex.fromRows(state))
@@ -128,6 +162,7 @@ export class FileStore implements ScratchStore, ServiceStore {
     })
   }
 
+  /** Waits for queued writes, then closes the log and releases the lock. @throws FfError of `toStoreError` */
   close(): Promise<void> {
     this.closed = true
     return this.runExclusively(async () => {
@@ -203,7 +238,11 @@ interface OpenedFolder {
 const readSnapshotSize = async (folder: string): Promise<number> =>
   (await stat(join(folder, SNAPSHOT))).size
 
-/** Reads a folder: the rows of its snapshot with the changes of the log applied, and the end of the log. @throws StoreDamage, LineTooLong */
+/**
+ * Reads a folder without a lock: the rows of its snapshot with the changes of the log applied, and the end of the log.
+ *
+ * @throws StoreDamage or LineTooLong for damage; the system's error for a file
+ */
 export async function replayStore(folder: string): Promise<OpenedFolder> {
   const snapshot = await readSnapshot(folder)
   let tail: LogTail = { head: snapshot.head, segment: null, size: 0 }
@@ -217,7 +256,12 @@ export async function replayStore(folder: string): Promise<OpenedFolder> {
   return { snapshot, tail }
 }
 
-/** Locks a store's folder for writing; closing the handle unlocks it. @throws FfError `store_locked`, or of `toStoreError` */
+/**
+ * Locks a store's folder for writing through its file `.lock`; closing the returned handle unlocks it. Does not wait.
+ *
+ * @throws FfError `store_locked` if it is locked, `target_unreachable` for a missing folder, or another of
+ *   `toStoreError`
+ */
 export async function takeLock(folder: string): Promise<FileHandle> {
   try {
     const lock = await tryLock(join(folder, '.lock'))
@@ -234,7 +278,12 @@ export async function takeLock(folder: string): Promise<FileHandle> {
   )
 }
 
-/** Creates the folder if missing, and writes an empty snapshot into it. */
+/**
+ * Creates the folder (mode 0700) if missing, and writes an empty snapshot into it, over an existing one. Takes no
+ * lock.
+ *
+ * @throws the system's error
+ */
 export async function createStore(folder: string): Promise<void> {
   await mkdir(folder, { recursive: true, mode: 0o700 })
   await writeSnapshot(folder, { index: new RowIndex(), epoch: 0, head: EMPTY_HEAD })

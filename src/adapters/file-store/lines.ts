@@ -7,10 +7,15 @@ const CHUNK_BYTES = 262_144
 /** More than any line that this store writes: a value, the value twice in its audit record, and room. */
 const MAX_LINE_BYTES = 1_048_576
 
-/** A line is longer than any that this store writes. */
+/** Damage: a line is longer than any that this store writes. `toStoreError` maps it to `store_corrupt`. */
 export class LineTooLong extends Error {}
 
-/** Yields the lines of a file from a byte offset on. @throws LineTooLong, the system's error */
+/**
+ * Yields the lines of a file from a byte offset on, each without its newline and with its offset in the file; a last
+ * line without a newline has `ended` false.
+ *
+ * @throws LineTooLong for a line over 1 MiB; the system's error
+ */
 export async function* readFileLines(path: string, start = 0): AsyncGenerator<ByteLine> {
   const lines = new LineSplitter(MAX_LINE_BYTES, start)
   const chunks = createReadStream(path, { start, highWaterMark: CHUNK_BYTES })
@@ -31,7 +36,10 @@ export function sealLogLine(json: string): string {
   return `${checksum(Buffer.from(json, 'utf8'))} ${json}\n`
 }
 
-/** Returns the JSON of a log line that comes without its newline; null if the checksum does not match. */
+/**
+ * Returns the JSON text of a log line that comes without its newline; null if the checksum does not match or there is
+ * none. Does not parse the JSON.
+ */
 export function unsealLogLine(bytes: Buffer): string | null {
   const json = bytes.subarray(9)
   const held =

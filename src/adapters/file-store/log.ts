@@ -11,6 +11,7 @@ import { parseNumber, StoreDamage } from './snapshot.ts'
 
 const { O_CREAT, O_RDWR } = constants
 const SEGMENT = /^log-(\d{20})\.ndjson$/
+/** The file name of the segment that starts with this record: `log-`, 20 digits, `.ndjson`. */
 export const formatSegmentName = (firstSeq: number): string =>
   `log-${String(firstSeq).padStart(20, '0')}.ndjson`
 
@@ -22,7 +23,7 @@ export interface LogEntry {
   readonly record: AuditRecord
 }
 
-/** Formats a sealed line; its number is the number of the audit record. */
+/** Formats a change and its audit record as a sealed line with newline; the line has the number of the record. */
 export function formatLogLine({ epoch, op_id, changes, record }: LogEntry): string {
   const rows = changes.map(
     ({ table, row }) =>
@@ -50,11 +51,12 @@ export interface ReplayedLine {
 }
 
 /**
- * Yields every line after a record of the audit chain, of the segments that exist at the start. Leaves out a torn
- * last line: its write was never acknowledged.
+ * Yields the lines of every segment that starts after the record `from`, each with its changed rows and the end of the
+ * log behind it; before each segment an entry without changes. Leaves out a torn last line: its write was never
+ * acknowledged.
  *
  * @throws StoreDamage at a line that is not as it was written, a gap in the numbers, or a break of the audit chain;
- *   LineTooLong
+ *   LineTooLong; the system's error
  */
 export async function* replayLog(
   folder: string,
@@ -84,7 +86,11 @@ export async function* replayLog(
 export const isWholeExceptNewline = (bytes: Buffer): boolean =>
   unsealLogLine(bytes.subarray(0, -1)) !== null
 
-/** Lists the segments of the log, oldest first, each with the number of its first line. */
+/**
+ * Lists the segments of the log, oldest first, each with the number of its first line; empty if there is none.
+ *
+ * @throws the system's error for the folder
+ */
 export async function listSegments(
   folder: string,
 ): Promise<readonly { readonly name: string; readonly first: number }[]> {
@@ -136,9 +142,11 @@ export class LogWriter {
   }
 
   /**
+   * Writes lines behind the last acknowledged one, and creates the segment if there is none.
+   *
    * @param firstSeq number of the first line, which names a new segment
-   * @throws the system's error, after cutting the segment back to the acknowledged lines. If that fails too, the
-   *   next `open` finds a torn last line, which was not acknowledged either.
+   * @throws the system's error (`ENOSPC` for a short write), after cutting the segment back to the acknowledged lines;
+   *   if that fails too, that error, and the next replay finds a torn last line
    */
   async append(text: string, firstSeq: number): Promise<void> {
     const file = (this.file ??= await this.openSegment(firstSeq))
@@ -162,6 +170,7 @@ export class LogWriter {
     this.size = 0
   }
 
+  /** Closes the segment if it is open; a later `append` opens it again. @throws the system's error */
   async close(): Promise<void> {
     const { file } = this
     this.file = null

@@ -6,11 +6,13 @@ import { replaceSnapshot, SNAPSHOT } from './snapshot.ts'
 import { toStoreError } from './store-error.ts'
 
 /**
- * Writes the rows of another store as a new store, into a folder without one: whole, or not at all.
+ * Writes the rows of another store as a new store, into a folder without one, which it creates if missing: the whole
+ * store, or no snapshot. Does not compare `batches` with `counts`.
  *
  * @param batches row lines, sorted by table, scope id and flag key, as many as `counts` says
- * @returns SHA-256 of the snapshot in hexadecimal
- * @throws FfError `option_invalid` if the folder contains a store, `store_locked`, or another of `toStoreError`
+ * @returns SHA-256 of header and rows in hexadecimal, as in the footer
+ * @throws FfError `option_invalid` if the folder contains a store, `store_locked`, or another of `toStoreError`; what
+ *   `batches` throws
  */
 export async function writeNewStore(
   folder: string,

@@ -33,10 +33,12 @@ export class RowIndex {
     this.base = base
   }
 
+  /** The row under a key, from this index or else from its base; null if neither has it. */
   get(table: TableName, key: RowKey): RowOrBroken<AnyRow> | null {
     return this.rows[table].get(formatRowKey(key))?.held ?? this.base?.get(table, key) ?? null
   }
 
+  /** Adds or replaces a row in this index; the base stays as it is. */
   set(table: TableName, key: RowKey, held: RowOrBroken<AnyRow>): void {
     const step = countLive(table, held) - countLive(table, this.get(table, key))
     if (step !== 0) this.live.set(key.flag_key, (this.live.get(key.flag_key) ?? 0) + step)
@@ -44,17 +46,19 @@ export class RowIndex {
     this.rows[table].set(formatRowKey(key), { key, held })
   }
 
-  /** Counts the live overrides of a flag, without tombstones. */
+  /** Counts the overrides of a flag in both tables, broken ones included, without tombstones. */
   countLiveOverrides(flagKey: string): number {
     return (this.live.get(flagKey) ?? 0) + (this.base?.countLiveOverrides(flagKey) ?? 0)
   }
 
+  /** Writes every row of this index into its base; without a base it does nothing. */
   mergeDown(): void {
     for (const table of TABLE_NAMES) {
       for (const { key, held } of this.rows[table].values()) this.base?.set(table, key, held)
     }
   }
 
+  /** The rows of one flag: null for a missing row, and for an id of null. */
   read({ flag_key, tenant_id, user_id }: RowQuery): RowsOfFlag {
     const find = (table: TableName, scope_id: string | null): RowOrBroken<AnyRow> | null =>
       this.get(table, { scope_id, flag_key })
@@ -65,7 +69,10 @@ export class RowIndex {
     } as RowsOfFlag
   }
 
-  /** Lists at most `limit` flags with a key after `after`, in byte order; the base is not searched. */
+  /**
+   * Lists at most `limit` flags with a key after `after` (null: from the first), in byte order; the base is not
+   * searched.
+   */
   page(after: string | null, limit: number): readonly FlagEntry[] {
     const keys = (this.flagKeys ??= [...this.rows.flag_registry.values()]
       .map(({ key }) => key.flag_key)
@@ -77,16 +84,21 @@ export class RowIndex {
     })
   }
 
+  /** Number of rows of a table, tombstones included; the base is not counted. */
   size(table: TableName): number {
     return this.rows[table].size
   }
 
-  /** Rows of one table by scope id, then flag key, in byte order: ids are ASCII, so UTF-16 order is the same. */
+  /**
+   * Rows of one table by scope id, then flag key, in byte order: ids are ASCII, so UTF-16 order is the same. Without
+   * rows of the base.
+   */
   sorted(table: TableName): readonly RowOrBroken<AnyRow>[] {
     const entries = [...this.rows[table].entries()].sort(([a], [b]) => (a < b ? -1 : 1))
     return entries.map(([, { held }]) => held)
   }
 
+  /** An index of these rows without a base; of rows with the same key, the last one. */
   static fromRows(rows: Readonly<Record<TableName, readonly AnyRow[]>>): RowIndex {
     const index = new RowIndex()
     for (const table of TABLE_NAMES) {

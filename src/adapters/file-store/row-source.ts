@@ -31,10 +31,11 @@ interface LaterRow extends RowLine {
 }
 
 /**
- * Opens the rows of a file store as bytes: the current snapshot with the changes of the log behind it. Takes no
- * lock and writes nothing; a service may write meanwhile, because segments are never deleted.
+ * Opens the rows of a file store as bytes: the current snapshot, with the rows of the log in memory, until `close`.
+ * Takes no lock and writes nothing; a service may write meanwhile. `counts` are those of the snapshot's header, `head`
+ * is the end of the log.
  *
- * @throws FfError `target_unreachable`, `store_corrupt`, or another of `toStoreError`
+ * @throws FfError `target_unreachable` for a missing folder, `store_corrupt`, or another of `toStoreError`
  */
 export async function openFileRows(folder: string): Promise<RowSource> {
   try {

@@ -9,11 +9,11 @@ import { toStoreError } from './store-error.ts'
 const PREFIX = 'ff-scratch-'
 
 /**
- * Opens an empty file store in a new folder below `parent`. `close` deletes the folder; after a kill -9 the next run
- * does. Nothing else in `parent` changes.
+ * Opens an empty file store in a new folder below `parent`, whose writes do not wait for the disk. `close` deletes the
+ * folder; after a kill -9 the next run does.
  *
  * @param parent a folder on the file system to use; null for the system's temporary folder
- * @throws FfError of `toStoreError`
+ * @throws FfError `target_unreachable` for a missing `parent`, or another of `toStoreError`
  */
 export async function openScratchFolder(
   parent: string | null,
@@ -34,7 +34,12 @@ export async function openScratchFolder(
   }
 }
 
-/** Runs `use` with the path of an empty private folder in the system's temporary folder, then deletes it. */
+/**
+ * Runs `use` with the path of a new private folder in the system's temporary folder, deletes it, and returns the
+ * result. The folder contains a lock file only.
+ *
+ * @throws what `use` throws, after the deletion; the system's error; FfError `backing_unavailable` without `flock`
+ */
 export async function withFolder<T>(use: (folder: string) => Promise<T>): Promise<T> {
   const within = await realpath(tmpdir())
   return closeAfter(async (keep) => {

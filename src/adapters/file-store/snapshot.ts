@@ -42,7 +42,11 @@ interface SnapshotWritten extends SnapshotHead {
 /** Damage in the files of a store; the message is a clause that says where. `toStoreError` maps it to `store_corrupt`. */
 export class StoreDamage extends Error {}
 
-/** Writes a new snapshot to a temporary file, flushes it to the disk, and renames it over the old one. */
+/**
+ * Writes a new snapshot to a temporary file, flushes it to the disk if `durable`, and renames it over the old one.
+ *
+ * @throws StoreDamage if a row breaks its schema, or the system's error; the old snapshot then stays
+ */
 export async function writeSnapshot(
   folder: string,
   snapshot: Snapshot,
@@ -63,7 +67,7 @@ function* listBatches(index: RowIndex): Generator<string> {
 }
 
 /**
- * Writes a new snapshot from sorted row lines, and renames it over the old one.
+ * Writes a new snapshot from sorted row lines, and renames it over the old one. Checks neither order nor counts.
  *
  * @returns SHA-256 of header and rows in hexadecimal, as in the footer
  * @throws the error of `batches` or of the system; the old snapshot then stays
@@ -98,7 +102,13 @@ function formatStoredRow(table: TableName, { row }: RowOrBroken<AnyRow>): string
   return `${formatRowLine(table, serializeRow(row))}\n`
 }
 
-/** Reads a whole snapshot and verifies its digest. @throws StoreDamage, LineTooLong, the system's error */
+/**
+ * Reads a whole snapshot into memory and verifies its digest; compares neither counts nor order. A row that breaks its
+ * schema is kept as `broken`.
+ *
+ * @throws StoreDamage if it is empty, cut off, not in the format or not as the digest says; LineTooLong; the system's
+ *   error
+ */
 export async function readSnapshot(folder: string): Promise<Snapshot> {
   const path = join(folder, SNAPSHOT)
   const hash = createHash('sha256')
@@ -149,7 +159,11 @@ function addRow(index: RowIndex, text: string): void {
   index.set(table, key, held)
 }
 
-/** Parses a row of a snapshot or log line; a row that breaks its schema is `broken`. @throws StoreDamage without a table or key */
+/**
+ * Parses a row of a snapshot or log line into table, key and row; a row that breaks its schema is `broken`.
+ *
+ * @throws StoreDamage without a table or key
+ */
 export function parseStoredRow(node: JsonNode): {
   readonly table: TableName
   readonly key: RowKey

@@ -20,7 +20,10 @@ export interface StagedResult<Result> {
   readonly line: string
 }
 
-/** Plans a change, applies it to `stage.staged`, and formats its log line. */
+/**
+ * Plans a change, applies it to `stage.staged`, and returns the new row and audit head with the log line. A refused
+ * request changes nothing and returns its problems with an empty line.
+ */
 export function stageWrite(request: WriteRequest, stage: StagedState): StagedResult<WriteResult> {
   const { staged, head, tools } = stage
   const { table, key } = request
@@ -39,7 +42,10 @@ export function stageWrite(request: WriteRequest, stage: StagedState): StagedRes
   return { result: { ok: true, row: change.after, head: toHead(record) }, line }
 }
 
-/** Formats the log line of a refusal; no row changes. */
+/**
+ * Returns the new audit head and the log line of a refusal; no row changes. A request that fits no audit record
+ * returns its problems with an empty line.
+ */
 export function stageRefusal(
   refused: RefusedWrite,
   stage: StagedState,

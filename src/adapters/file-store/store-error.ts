@@ -55,7 +55,11 @@ const OTHER: Row = [
   'Run again with --debug, which prints the stack of the error.',
 ]
 
-/** Maps damage and the system's errors to the FfError of a file store; returns every other error as it is. */
+/**
+ * Returns the FfError of a file store for damage (`store_corrupt`) and for the system's errors: `target_unreachable`,
+ * `rights_missing`, `target_read_only`, `disk_full`, or `backing_unavailable` for any other. Returns every other
+ * error, such as an FfError, as it is; throws nothing.
+ */
 export function toStoreError(error: unknown, folder: string): unknown {
   if (error instanceof StoreDamage || error instanceof LineTooLong) {
     return new FfError('store_corrupt', `The file store ${folder} is damaged: ${error.message}.`, {
