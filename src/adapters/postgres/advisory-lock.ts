@@ -12,10 +12,11 @@ export interface AdvisoryLock {
 }
 
 /**
- * Holds the session-level advisory lock of a name while `work` runs. Polls for the lock instead of waiting inside
- * the server, where a waiting session would block CREATE INDEX CONCURRENTLY.
+ * Holds the session-level advisory lock of a name while `work` runs, and returns its result. Polls every 100 ms
+ * instead of waiting inside the server, where a waiting session would block CREATE INDEX CONCURRENTLY.
  *
- * @throws FfError with the lock's code (exit 24) after `waitMs`, with the session that holds the lock
+ * @throws FfError with the lock's code after `waitMs`, naming the session that holds the lock; what `work` throws,
+ *   after the unlock; the driver's error, unmapped
  */
 export async function withAdvisoryLock<T>(
   client: pg.Client,
@@ -34,7 +35,12 @@ export async function withAdvisoryLock<T>(
   }
 }
 
-/** Takes the session-level advisory lock of a name; false while another session holds it. */
+/**
+ * Takes the session-level advisory lock of a name without waiting, until an unlock or the end of the session. True
+ * also if this session holds it already; false while another does.
+ *
+ * @throws the driver's error, unmapped
+ */
 export async function tryAdvisoryLock(client: pg.ClientBase, name: string): Promise<boolean> {
   const { rows } = await client.query<{ taken: string }>(
     'SELECT pg_try_advisory_lock(hashtextextended($1, 0))::text AS taken',

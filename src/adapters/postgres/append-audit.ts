@@ -2,7 +2,7 @@ import type pg from 'pg'
 import type { AuditChainHead, AuditRecord } from '../../core/audit/record.ts'
 import type { Statements } from './statements.ts'
 
-/** A query that each connection prepares once, under this name. */
+/** The driver's configuration of a query that each connection prepares once, under this name; sends nothing. */
 export const preparedStatement = (
   name: string,
   text: string,
@@ -13,7 +13,11 @@ export const preparedStatement = (
   values: [...values],
 })
 
-/** Appends a record to the audit chain. The caller's transaction holds the row lock on the head. */
+/**
+ * Moves the audit head to a record and inserts the record. The caller's transaction holds the row lock on the head.
+ *
+ * @throws Error if the head is not the record before this one; the driver's error, unmapped
+ */
 export async function appendAudit(
   client: pg.ClientBase,
   statements: Statements,
@@ -49,7 +53,7 @@ interface HeadRow {
   readonly seq: string
   readonly hash: string
 }
-/** Parses the row of `audit_head`. @throws Error if the table is empty */
+/** Parses the row of `audit_head` into number and hash of the last record. @throws Error if the table is empty */
 export function parseAuditHead({ rows }: pg.QueryResult<HeadRow>): AuditChainHead {
   const [row] = rows
   if (row === undefined) throw new Error('the audit head is missing')

@@ -50,7 +50,11 @@ export class PostgresTrail implements AuditTrail {
     this.facts = facts
   }
 
-  /** @throws FfError `server_version_unsupported`, or another of `mapPgError` */
+  /**
+   * Connects to a database for reading its audit trail; the connection stays open until `close`.
+   *
+   * @throws FfError `server_version_unsupported`, `target_unreachable`, or another of `mapPgError`
+   */
   static open(
     database: DatabaseConfig,
     schema: string,
@@ -70,6 +74,12 @@ export class PostgresTrail implements AuditTrail {
     })
   }
 
+  /**
+   * Runs `use` on the records after a number, in batches of 100 of one snapshot, and returns its result; `said` is the
+   * end of the chain. After 0 it also returns records numbered below 1; an invalid record yields null.
+   *
+   * @throws FfError of `mapPgError`, also during the iteration, such as for rows that a policy hides
+   */
   async read<T>(after: number, use: (reading: AuditReading) => Promise<T>): Promise<T> {
     const head = await this.withMappedErrors(async () => {
       await this.client.query(BEGIN)
@@ -83,6 +93,7 @@ export class PostgresTrail implements AuditTrail {
     }
   }
 
+  /** Closes the connection. */
   async close(): Promise<void> {
     await this.client.end()
   }

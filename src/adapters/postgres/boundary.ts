@@ -12,7 +12,12 @@ import {
 } from './connect.ts'
 import { buildStatements } from './statements.ts'
 
-/** Appends a boundary record to a schema's audit chain, in the caller's transaction. */
+/**
+ * Appends a boundary record to a schema's audit chain, in the caller's transaction, and locks the head until its end.
+ * The time is the server's; the actor is the session's role, or `ff` if its name is no scope id.
+ *
+ * @throws Error if the audit head is missing; the driver's error, unmapped
+ */
 export async function appendBoundary(
   client: pg.ClientBase,
   schema: string,
@@ -42,7 +47,13 @@ export async function appendBoundary(
   await appendAudit(client, statements, record)
 }
 
-/** Lists the digests of completely imported sources, oldest first, from the boundary records of `ff import`. */
+/**
+ * Lists the digests of completely imported sources, oldest first, from the boundary records of `ff import`; empty if
+ * there is none. Read-only.
+ *
+ * @throws FfError `server_version_unsupported`, `target_unreachable` if the audit table is missing, or another of
+ *   `mapPgError`
+ */
 export async function listImportedDigests(
   database: DatabaseConfig,
   schema: string,

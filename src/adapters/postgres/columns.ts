@@ -65,7 +65,10 @@ export function formatRowColumn(table: TableName, alias: string): string {
   return `CASE WHEN ${alias}.flag_key IS NOT NULL THEN json_build_array(${columns.join(', ')}) END`
 }
 
-/** Parses the text of `formatRowColumn`; null for null, `broken` for a row that breaks its schema. */
+/**
+ * Parses the text of `formatRowColumn`: a row, null for null, or `broken` with its problems for a text that is no JSON
+ * list or a row that breaks its schema. Throws nothing.
+ */
 export function parseRow<T extends TableName>(
   table: T,
   text: string | null,
@@ -86,7 +89,10 @@ export function parseRow<T extends TableName>(
 }
 
 const ISO = /^(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2})(?:\.(\d{1,6}))?$/
-/** Pads an ISO time to milliseconds and adds `Z`. Further digits stay, so that the row is recognised as broken. */
+/**
+ * Pads an ISO time without zone to milliseconds and adds `Z`. Digits beyond milliseconds stay, so that the row is
+ * recognised as broken; any other text, such as `infinity`, is returned unchanged.
+ */
 export function padToMilliseconds(text: string): string {
   const match = ISO.exec(text)
   return match === null ? text : `${match[1]}.${(match[2] ?? '').padEnd(3, '0')}Z`

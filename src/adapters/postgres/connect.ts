@@ -36,7 +36,11 @@ const SESSION = {
 /** Milliseconds for a migration: it may rewrite a table. The limit of its waits for locks stays. */
 export const MIGRATION_BOUNDS = { query_timeout: 1_810_000, statement_timeout: 1_800_000 } as const
 
-/** Adds timeouts, session settings and text results to a database's configuration; `bounds` replaces timeouts (ms). */
+/**
+ * Adds timeouts, session settings and text results (every value arrives as a string or null) to a database's
+ * configuration. Timeouts are in milliseconds: `bounds` replaces those of the database, which replace the defaults.
+ * Opens no connection.
+ */
 export const buildClientConfig = (
   database: DatabaseConfig,
   bounds: object = {},
@@ -49,7 +53,10 @@ export const buildClientConfig = (
   types: AS_TEXT,
 })
 
-/** Opens a pool of at most this many connections, which connect when needed and stay open. */
+/**
+ * Returns a pool of at most this many connections, which connect at the first query that needs them and then stay
+ * open. A broken connection rejects its query with the driver's error, unmapped.
+ */
 export function openPool(database: DatabaseConfig, connections: number): pg.Pool {
   const pool = new pg.Pool({
     ...buildClientConfig(database),
@@ -67,7 +74,12 @@ export function openPool(database: DatabaseConfig, connections: number): pg.Pool
   return pool
 }
 
-/** Runs `use` with a new connection and closes it afterwards. @throws FfError of `mapPgError` */
+/**
+ * Connects, runs `use`, closes the connection, and returns the result.
+ *
+ * @throws FfError of `mapPgError` for the connection and for what `use` throws; an error that it does not map is
+ *   thrown as it is
+ */
 export async function withClient<T>(
   database: DatabaseConfig,
   use: (client: pg.Client) => Promise<T>,
@@ -88,7 +100,8 @@ export async function withClient<T>(
 /**
  * Returns the server's version, such as `18.4`.
  *
- * @throws FfError `server_version_unsupported` (exit 2): a verdict from another version would not hold for this one
+ * @throws FfError `server_version_unsupported` (exit 2) if the major version is out of range, because a verdict from
+ *   another version would not hold for this one; the driver's error, unmapped
  */
 export async function requireSupportedVersion(
   client: pg.Client,

@@ -2,11 +2,12 @@ import { mkdir, readdir, readFile, symlink } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 
 /**
- * Creates the symbolic links of the package's install script (such as `libicuuc.so.60`) in a folder below `home`,
- * so that the binaries run after an install with `--ignore-scripts`.
+ * Creates the symbolic links of the package's install script (such as `libicuuc.so.60`) in a new folder `home/lib`, so
+ * that the binaries run after an install with `--ignore-scripts`. Leaves out names that the package's own `lib` has.
  *
- * @returns the value of LD_LIBRARY_PATH: that folder, then the package's own `lib`, because a library found through
- *   a link searches the folder of the link for its dependencies
+ * @returns the value of LD_LIBRARY_PATH: that folder, then the package's own `lib`, because a library found through a
+ *   link searches the folder of the link for its dependencies
+ * @throws the system's error, also if `home/lib` exists
  */
 export async function linkServerLibraries(native: string, home: string): Promise<string> {
   const folder = join(home, 'lib')

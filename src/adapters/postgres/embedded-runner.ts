@@ -16,7 +16,12 @@ const DIES_WITH_US = ['setpriv', '--pdeathsig', 'INT', '--']
 // A user namespace that maps this user to user 1000: needs no account, and the files keep their owner.
 const AS_ANY_OTHER = ['unshare', '--user', '--map-user=1000', '--map-group=1000', '--']
 
-/** Lists the ways to try, in order. An ordinary user needs no change of user, so there is only one. */
+/**
+ * Lists the ways to start the server, in the order to try. For an ordinary user it is one, as that user; for root a
+ * user namespace, then the account `postgres`, else `nobody`, else id 65534, with copied binaries.
+ *
+ * @throws the system's error if root cannot read /etc/passwd
+ */
 export function findLaunchers(): readonly ServerLauncher[] {
   if (process.getuid?.() !== 0)
     return [{ name: 'user', wrap: DIES_WITH_US, owner: null, copies: false }]

@@ -25,10 +25,12 @@ const START_TIMEOUT_MS = 30_000
 const PORT = 5432
 
 /**
- * Creates a database cluster in a new folder and starts a server on it.
+ * Creates a database cluster in a new temporary folder, starts a server on it and waits until it accepts connections,
+ * at most 30 s for each launcher. `stop` shuts it down and deletes the folder.
  *
  * @param packageName the installed npm package with the binaries
- * @throws FfError `embedded_unavailable` with the last lines of the server's output
+ * @throws FfError `embedded_unavailable` without the package, or with the last lines of output of the last launcher;
+ *   `backing_unavailable` without `flock`; the system's error for the temporary folder
  */
 export async function startEmbedded(packageName = EMBEDDED_PACKAGE): Promise<EmbeddedServer> {
   const native = findNative(packageName)

@@ -4,7 +4,10 @@ import { introspect } from './introspect.ts'
 
 /**
  * Hashes the rows of each table of a schema, independent of their order on disk, and its catalogue under `schema`.
- * SHA-256 in hexadecimal, `empty` for a table without rows; an empty map if the schema has no tables.
+ * SHA-256 in hexadecimal, `empty` for a table without rows; an empty map if the schema is missing or has no tables.
+ * Read-only, in one snapshot.
+ *
+ * @throws FfError of `mapPgError`
  */
 export async function fingerprintSchema(
   database: DatabaseConfig,

@@ -71,8 +71,11 @@ const GRANTS = `SELECT r.relname, COALESCE(g.rolname, 'PUBLIC'), string_agg(x.pr
   GROUP BY 1, 2`
 
 /**
- * Reads the catalogue of a schema in the form of the contract: object to definition, a function's as SHA-256. The
- * caller has a transaction open with `search_path` set to the schema.
+ * Reads the catalogue of a schema in the form of the contract: object to definition, a function's as SHA-256. Leaves
+ * out the owner's privileges and NOT NULL constraints. The caller has a transaction open with `search_path` set to the
+ * schema.
+ *
+ * @throws the driver's error, unmapped, also if the schema is missing
  */
 export async function introspect(client: pg.ClientBase, schema: string): Promise<Catalogue> {
   const select = async (text: string): Promise<readonly string[][]> =>

@@ -19,9 +19,11 @@ import { readStoreIdentity } from './store-identity.ts'
 const READERS = 2
 
 /**
- * Opens the live schema of a database for reading, over read-only connections.
+ * Opens the live schema `ff` of a database for reading, over two read-only connections until `close`. `state` reads
+ * all rows, each table in a snapshot of its own, and throws FfError `row_refused` if a row breaks its schema.
  *
- * @throws FfError of `mapPgError`; `target_unreachable` if the schema or a table is missing
+ * @throws FfError `server_version_unsupported`, `target_unreachable` if the schema or a table is missing, or another
+ *   of `mapPgError`
  */
 export async function openLiveSchema(
   database: DatabaseConfig,

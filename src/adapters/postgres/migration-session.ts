@@ -25,10 +25,11 @@ export interface SessionOptions {
 }
 
 /**
- * Runs `use` with a migration session on the schema `ff`.
+ * Runs `use` with a migration session on the schema `ff` and returns its result. With `locked` it waits up to 10 s for
+ * the migration lock and may write; without, every transaction is read-only.
  *
- * @param locked true takes the migration lock and allows writes; false makes every transaction read-only
- * @throws FfError `migration_locked`, or another of `mapPgError`
+ * @throws FfError `server_version_unsupported`, `migration_locked` while another session holds the lock, or another of
+ *   `mapPgError`
  */
 export function withMigrationSession<T>(
   database: DatabaseConfig,

@@ -61,7 +61,11 @@ export class Migrator {
     this.waits = options.waits ?? LOCK_WAITS
   }
 
-  /** The ledger, oldest first; empty if the schema or the ledger does not exist. */
+  /**
+   * The rows of the ledger by version; empty if the schema or the ledger does not exist.
+   *
+   * @throws the driver's error, unmapped
+   */
   async applied(): Promise<readonly AppliedMigration[]> {
     const ledger = `"${this.schema}".migration_ledger`
     const { rows: tables } = await this.client.query<{ found: string | null }>(
@@ -76,7 +80,7 @@ export class Migrator {
     return rows.map((row) => ({ ...row, version: Number(row.version) }))
   }
 
-  /** Creates the ledger if missing; the schema exists. */
+  /** Creates the ledger if missing; the schema exists. @throws the driver's error, unmapped */
   prepare(): Promise<void> {
     return this.inSchema(async () => {
       await this.client.query(LEDGER)
@@ -84,9 +88,11 @@ export class Migrator {
   }
 
   /**
-   * Runs one migration, its ledger row and its boundary record in one transaction.
+   * Runs one migration up or down, its ledger row and its boundary record in one transaction. Retries after a lock
+   * timeout or a deadlock, up to `waits.attempts`.
    *
-   * @throws FfError `lock_timeout` if no attempt got its table locks, `rows_would_be_lost`, or another of `mapPgError`
+   * @throws FfError `lock_timeout` if the last attempt got no table lock, `rows_would_be_lost`, or another of
+   *   `mapPgError`; the server's error after a deadlock
    */
   async apply(migration: Migration, direction: MigrationDirection): Promise<void> {
     const { attempts, retryAfterMs } = this.waits
@@ -130,7 +136,12 @@ export class Migrator {
     })
   }
 
-  /** Runs `work` in one transaction, with `search_path` set to the schema, as the schema's owner. */
+  /**
+   * Runs `work` in one transaction, with `search_path` set to the schema, as the owner that was given or the session's
+   * role.
+   *
+   * @throws what `work` throws, and the driver's error, both unmapped, after a rollback
+   */
   async inSchema(work: () => Promise<void>): Promise<void> {
     const { client, schema, owner, waits } = this
     await client.query('BEGIN ISOLATION LEVEL READ COMMITTED')

@@ -125,7 +125,10 @@ const BY_MESSAGE: readonly (readonly [RegExp, Row])[] = [
 ]
 
 /**
- * Maps an error of the driver or the server to an FfError that quotes it; returns every other error as it is.
+ * Returns the FfError for an error of the driver or the server that its tables know: `target_unreachable`,
+ * `backing_unavailable`, `rights_missing`, `row_refused`, `lock_timeout`, `disk_full`, `target_read_only` or
+ * `rows_would_be_lost`. The message quotes it; of class 22 only the SQLSTATE, because a text may contain a sensitive
+ * value. Returns an FfError and every unknown error as it is; throws nothing.
  *
  * @param target the database's name in messages, without password
  */
@@ -143,7 +146,7 @@ export function mapPgError(error: unknown, target: string): unknown {
   return new FfError(known, `The database ${target} ${what}: ${reason}.`, { hint, cause: error })
 }
 
-/** Runs `work` and rejects with its error mapped by `mapPgError`. */
+/** Runs `work` and returns its result. @throws its error, mapped by `mapPgError` */
 export async function mapPgErrors<T>(target: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work()
