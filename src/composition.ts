@@ -96,7 +96,10 @@ export const adapters: Adapters = {
   openClient: async (origin) => (await import('./adapters/http/client.ts')).openClient(origin),
 }
 
-/** The folder of the package: the nearest one above this file with a package.json. */
+/**
+ * The absolute path of the package: the nearest folder above this file with a package.json; the root of the file
+ * system if there is none.
+ */
 export function findPackageRoot(): string {
   let here = dirname(fileURLToPath(import.meta.url))
   while (!existsSync(join(here, 'package.json')) && dirname(here) !== here) here = dirname(here)

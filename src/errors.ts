@@ -75,7 +75,10 @@ interface ErrorOptions {
   readonly cause?: unknown
 }
 
-/** The only error this program throws on purpose. Branch on `code`, never on `message`. */
+/**
+ * A failure that this program reports to its user, with the code that decides the exit and a next step. Branch on
+ * `code`, never on `message`. Other errors are internal, or an adapter maps them to this one.
+ */
 export class FfError extends Error {
   override readonly name = 'FfError'
   readonly code: ErrorCode
@@ -91,6 +94,7 @@ export class FfError extends Error {
     this.details = options.details ?? []
   }
 
+  /** The name of the exit that `EXIT_BY_CODE` gives for the code. */
   get exitName(): ExitName {
     return EXIT_BY_CODE[this.code]
   }

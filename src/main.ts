@@ -4,9 +4,11 @@ import { runCli } from './commands/program.ts'
 import { EXIT_STATUSES } from './core/exit.ts'
 
 /**
- * Runs the program: the only reader of arguments, environment, streams, signals and the clock of this process.
+ * Runs the program on the arguments, environment, streams, signals and clock of this process, and does not end the
+ * process.
  *
  * @param given replacements for parts of the context, for a test
+ * @param argv as `process.argv`: the first two are not arguments
  * @returns the exit status
  */
 export async function main(given: Partial<Context> = {}, argv = process.argv): Promise<number> {

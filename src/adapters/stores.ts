@@ -109,18 +109,21 @@ const noLiveStoreError = (kind: string): FfError =>
   })
 
 /**
- * Opens the live store of a target for reading, or a private server with a copy of the baseline's rows.
+ * Opens the live store of a target for reading, until `close`: a file store in memory, a database, or for `embedded` a
+ * private server with a copy of the rows of `needs.copied`.
  *
- * @throws FfError `target_invalid`, or the error of the store
+ * @throws FfError `target_invalid` for a service, `file` without a folder, and `embedded` without `copied`; or the
+ *   error of the store
  */
 export function openLive(spec: TargetSpec, needs: LiveStoreOptions): Promise<LiveStore> {
   return (READERS[spec.kind] as LiveOpener<TargetSpec['kind']>)(spec as never, needs)
 }
 
 /**
- * Opens an empty store that is deleted on `close`: in a folder, in a schema of its own, or on a private server.
+ * Opens an empty store that is deleted on `close`: in a folder, in a schema of its own, or on a private server. Its
+ * writes do not wait for the disk.
  *
- * @throws FfError `target_invalid` for a service, or the error of the store
+ * @throws FfError `target_invalid` for a service, `embedded_unavailable`, or the error of the store
  */
 export function openScratch(
   spec: TargetSpec,
@@ -130,9 +133,9 @@ export function openScratch(
 }
 
 /**
- * Opens all rows of a store as one snapshot.
+ * Opens all rows of a store as one snapshot for reading, until `close`.
  *
- * @throws FfError `target_invalid` for a target that each run creates empty, and for a service
+ * @throws FfError `target_invalid` for `embedded`, `file` without a folder, and a service; or the error of the store
  */
 export async function openRows(spec: TargetSpec, needs: RowSourceOptions): Promise<RowSource> {
   if (spec.kind === 'file' && spec.folder !== null) return openFileRows(spec.folder)
@@ -143,9 +146,9 @@ export async function openRows(spec: TargetSpec, needs: RowSourceOptions): Promi
 }
 
 /**
- * Opens the audit trail of a store for reading.
+ * Opens the audit trail of a store for reading, until `close`.
  *
- * @throws FfError `target_invalid` for a target that each run creates empty, and for a service
+ * @throws FfError `target_invalid` for `embedded`, `file` without a folder, and a service; or the error of the store
  */
 export async function openTrail(
   spec: TargetSpec,
@@ -159,9 +162,10 @@ export async function openTrail(
 }
 
 /**
- * Runs `use` with the one import sink of the schema `ff`.
+ * Runs `use` with the one import sink of the schema `ff` and returns its result.
  *
- * @throws FfError `target_invalid` unless the target is a PostgreSQL database; `import_locked`
+ * @throws FfError `target_invalid` unless the target is a PostgreSQL database, `import_locked` while another import
+ *   runs, or another error of the database
  */
 export async function withSink<T>(
   spec: TargetSpec,
@@ -175,7 +179,11 @@ export async function withSink<T>(
   )
 }
 
-/** Runs `use` with an empty database on a private server, which is deleted afterwards. */
+/**
+ * Runs `use` with the target of an empty database on a new private server, deletes the server, and returns the result.
+ *
+ * @throws FfError `embedded_unavailable` if the server does not start; what `use` throws
+ */
 export const withPrivateDatabase = <T>(use: (spec: TargetSpec) => Promise<T>): Promise<T> =>
   closeAfter(async (keep) => {
     const server = await keep(startEmbedded(), (one) => one.stop())
@@ -185,9 +193,11 @@ export const withPrivateDatabase = <T>(use: (spec: TargetSpec) => Promise<T>): P
   })
 
 /**
- * Runs `use` with a migration session; with `locked` it holds the migration lock and may write.
+ * Runs `use` with a migration session and returns its result; with `locked` it holds the migration lock and may write,
+ * otherwise it only reads.
  *
- * @throws FfError `target_invalid` unless the target is a PostgreSQL database; `migration_locked`
+ * @throws FfError `target_invalid` unless the target is a PostgreSQL database, `migration_locked` while another
+ *   session holds the lock, or another error of the database
  */
 export async function withMigrations<T>(
   spec: TargetSpec,
@@ -198,9 +208,9 @@ export async function withMigrations<T>(
 }
 
 /**
- * Identifies a database as `system_identifier/oid/schema`.
+ * Identifies a database as `system_identifier/oid/schema`, the same for every URL to it and after a restart.
  *
- * @throws FfError `target_invalid` unless the target is a PostgreSQL database
+ * @throws FfError `target_invalid` unless the target is a PostgreSQL database, or the error of the database
  */
 export const identifyDatabase = async (
   spec: TargetSpec,
@@ -209,9 +219,11 @@ export const identifyDatabase = async (
   readDatabaseIdentity(requireDatabase(spec, 'has an identity'), SCHEMA, versions)
 
 /**
- * Runs `use` with an empty database on the target's server, which is dropped afterwards.
+ * Runs `use` with an empty database on the target's server (for `embedded` a private one), which is dropped
+ * afterwards, and returns its result. It has no schema `ff` yet.
  *
- * @throws FfError `target_invalid` for a file store and for a service
+ * @throws FfError `target_invalid` for a file store and for a service, `rights_missing` if the role may not create
+ *   databases, or another error of the database
  */
 export async function withScratchDatabase<T>(
   spec: TargetSpec,
@@ -240,8 +252,8 @@ export interface ServedStoreOptions extends ScratchStoreOptions {
 /**
  * Opens a store for the service that writes to it; `file` without a folder is a store that is deleted on `close`.
  *
- * @throws FfError `target_invalid` for a private server and for a service; `store_locked`, `store_corrupt`, or the
- *   error of the database
+ * @throws FfError `target_invalid` for `embedded` and for a service; `store_locked` or `store_corrupt` of a folder;
+ *   `owner_refused`, `schema_drift` or `store_empty` of a database; or another error of the store
  */
 export async function openServed(
   spec: TargetSpec,
@@ -255,7 +267,11 @@ export async function openServed(
   return { facts, store, close: () => store.close() }
 }
 
-/** Opens a file store with the rows of a sample; `close` deletes it. */
+/**
+ * Opens a file store in a new temporary folder with the rows of a sample; `close` deletes it.
+ *
+ * @throws the error of the store
+ */
 export async function openSample(
   sample: RowsByTable,
   tools: AuditOptions,
@@ -268,12 +284,15 @@ export async function openSample(
   return value
 }
 
+/** Runs `use` with the path of a new private folder, deletes it, and returns the result, as `withFolder`. */
 export const withScratchFolder = withFolder
 
 /**
- * Reads which constraints, indexes, triggers and queries of the schema `ff` work.
+ * Reads which constraints, indexes and triggers of the schema `ff` are in force, and what its queries read completely;
+ * changes nothing.
  *
- * @throws FfError `target_invalid` unless the target is a PostgreSQL database
+ * @throws FfError `target_invalid` unless the target is a PostgreSQL database, `target_unreachable` if the schema is
+ *   missing, or another error of the database
  */
 export const inspectSchema = async (
   spec: TargetSpec,
@@ -281,9 +300,10 @@ export const inspectSchema = async (
 ): Promise<SchemaFacts> => readSchemaFacts(requireDatabase(spec, 'has a schema'), SCHEMA, versions)
 
 /**
- * Reads what the session's role may do, and its timeouts.
+ * Reads what the session's role may do, its timeouts and its limit of connections; changes nothing.
  *
- * @throws FfError `target_invalid` unless the target is a PostgreSQL database; `rights_missing`
+ * @throws FfError `target_invalid` unless the target is a PostgreSQL database, `rights_missing` if the role cannot
+ *   read flags, or another error of the database
  */
 export const inspectRole = async (
   spec: TargetSpec,
@@ -291,9 +311,9 @@ export const inspectRole = async (
 ): Promise<RoleFacts> => readRoleFacts(requireDatabase(spec, 'has roles'), SCHEMA, versions)
 
 /**
- * Lists the digests of the sources that `ff import` has imported whole, oldest first.
+ * Lists the digests of the sources that `ff import` has imported whole, oldest first; empty if there is none.
  *
- * @throws FfError `target_invalid` unless the target is a PostgreSQL database
+ * @throws FfError `target_invalid` unless the target is a PostgreSQL database, or the error of the database
  */
 export const importedDigests = async (
   spec: TargetSpec,

@@ -13,7 +13,7 @@ export const REFS = ['APP-1-a', 'APP-1-b', 'APP-2-a'] as const
 export const CREATED = '2025-09-01T00:00:00.000Z' as Instant
 const DAY = 86_400_000
 
-/** A time around `SCENE_TIME`: often on, or one millisecond beside, a boundary. */
+/** Generates instants around `SCENE_TIME`, within ten days: often on, or one millisecond beside, a boundary. */
 export const moment = fc
   .oneof(
     { weight: 3, arbitrary: fc.constantFrom(0, 1, -1, DAY, DAY + 1, -DAY) },
@@ -42,7 +42,7 @@ const number = fc.oneof(
   fc.constantFrom(0, 1, 0.1, 0.30000000000000004, 9_007_199_254_740_991),
 )
 const leaf = fc.oneof(fc.boolean(), fc.constant(null), number, text)
-/** Canonical JSON texts of each type. */
+/** Generators of canonical JSON texts (RFC 8785), by value type; objects are shallow. */
 export const VALUES: Readonly<Record<ValueType, fc.Arbitrary<CanonicalJson>>> = {
   boolean: canonicalTexts(fc.boolean()),
   string: canonicalTexts(text),

@@ -119,7 +119,7 @@ const parts: fc.Arbitrary<BodyParts> = fc.record({
   ),
 })
 
-/** A write whose body does not depend on the rows of the scene yet. */
+/** Generates writes whose body does not depend on the rows of the scene yet; `fitWrite` completes them. */
 export const rawWrite: fc.Arbitrary<RawWrite> = fc
   .record({
     target,
@@ -133,7 +133,11 @@ export const rawWrite: fc.Arbitrary<RawWrite> = fc
   })
   .map(({ target: { table, key: at }, ...rest }) => ({ table, key: at, ...rest }))
 
-/** Fits a write to its flag: a value of a random type would be refused nearly always. */
+/**
+ * Completes a write: picks a value of its flag's type (boolean for an unknown flag), because one of a random type
+ * would be refused nearly always. A hostile body stays as it is. The body is null for a delete; the approval is null
+ * if none was drawn or the scene has none, and preferably one of this flag.
+ */
 export function fitWrite(
   { table, key: at, action, expected, body, approval }: RawWrite,
   flags: readonly FlagRow[],

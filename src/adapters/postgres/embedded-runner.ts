@@ -18,7 +18,7 @@ const AS_ANY_OTHER = ['unshare', '--user', '--map-user=1000', '--map-group=1000'
 
 /**
  * Lists the ways to start the server, in the order to try. For an ordinary user it is one, as that user; for root a
- * user namespace, then the account `postgres`, else `nobody`, else id 65534, with copied binaries.
+ * user namespace, then an account without rights (`postgres` if it exists), with copied binaries.
  *
  * @throws the system's error if root cannot read /etc/passwd
  */

@@ -65,22 +65,46 @@ export class PostgresStore implements ScratchStore, ServiceStore {
     )
   }
 
+  /**
+   * The rows of one flag in one snapshot: null for a missing row or an id of null, `broken` for an invalid one.
+   *
+   * @throws FfError of `mapPgError`
+   */
   read(query: RowQuery): Promise<RowsOfFlag> {
     return this.reader.read(query)
   }
 
+  /**
+   * Applies one change with its audit record in one transaction, after waiting for the row lock on the audit head.
+   * Returns the new row and head, or the problems of a refused request, of which nothing is written;
+   * `revision_conflict` also if another session changed the row meanwhile.
+   *
+   * @throws FfError `lock_timeout`, `disk_full`, or another of `mapPgError`
+   */
   write(request: WriteRequest): Promise<WriteResult> {
     return mapPgErrors(this.name, () => this.transaction((client) => this.apply(client, request)))
   }
 
+  /** As `read`, for several flags in the order of `flag_keys`, in one snapshot. */
   readMany(query: BulkQuery): Promise<readonly RowsOfFlag[]> {
     return this.reader.readMany(query)
   }
 
+  /**
+   * Lists at most `limit` flags with a key after `after` (null: from the first), in byte order; invalid rows included.
+   *
+   * @throws FfError of `mapPgError`
+   */
   page(query: Parameters<ServiceStore['page']>[0]): Promise<readonly FlagEntry[]> {
     return this.reader.page(query)
   }
 
+  /**
+   * Appends the audit record of a refused write. Returns the new head, or the problems of a request that fits no
+   * record.
+   *
+   * @throws FfError as `write`
+   */
   async refuse(refused: RefusedWrite): Promise<RefusalResult> {
     const problems = findRequestProblems(refused.request)
     if (problems.length > 0) return { ok: false, problems }
@@ -96,12 +120,18 @@ export class PostgresStore implements ScratchStore, ServiceStore {
     )
   }
 
+  /** The number and hash of the last audit record. @throws FfError of `mapPgError`; Error if the table is empty */
   auditHead(): Promise<AuditChainHead> {
     return mapPgErrors(this.name, async () =>
       parseAuditHead(await this.pool.query(this.statements.head)),
     )
   }
 
+  /**
+   * Replaces all rows of the three tables in one transaction; writes no audit record.
+   *
+   * @throws FfError `row_refused` if the database rejects a row, or another of `mapPgError`
+   */
   load(state: RowsByTable): Promise<void> {
     const { clear, insert } = this.statements
     const filled = TABLE_NAMES.filter((table) => state[table].length > 0)
@@ -130,6 +160,7 @@ export class PostgresStore implements ScratchStore, ServiceStore {
     })
   }
 
+  /** Closes the connections of writers and readers. */
   async close(): Promise<void> {
     await Promise.all([this.pool.end(), this.readers?.end()])
   }

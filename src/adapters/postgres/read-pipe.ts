@@ -22,6 +22,12 @@ export class ReadPipe {
     this.connections = connections
   }
 
+  /**
+   * Sends a read over the next connection in turn, which connects if it is not open, and returns each row as a list of
+   * texts.
+   *
+   * @throws the driver's error, unmapped
+   */
   async query(query: pg.QueryArrayConfig): Promise<pg.QueryArrayResult<string[]>> {
     this.turn = (this.turn + 1) % this.connections
     const at = this.turn
@@ -35,6 +41,7 @@ export class ReadPipe {
     }
   }
 
+  /** Closes every connection; a query in flight may fail. No read is retried afterwards. */
   async end(): Promise<void> {
     this.ended = true
     const connections = await Promise.allSettled(this.clients.values())

@@ -9,8 +9,10 @@ import {
 } from './connect.ts'
 
 /**
- * Lists statements that the service's role must not be able to run. They are tried with EXPLAIN, for which the server
- * checks privileges as for a real run but changes nothing.
+ * Lists SQL statements that the service's role must not be able to run, as texts; runs none. They are for EXPLAIN, for
+ * which the server checks privileges as for a real run but changes nothing.
+ *
+ * @param schema inserted without quotes
  */
 export const listForbiddenWrites = (schema: string): readonly string[] => [
   `UPDATE ${schema}.audit SET actor = actor`,
@@ -45,9 +47,11 @@ const MAX_CONNECTIONS = `SELECT least(current_setting('max_connections')::int, N
 const REFUSED = '42501'
 
 /**
- * Reads what the session's role may do and its timeouts, in one read-only transaction.
+ * Reads the session's role, whether it may do each forbidden action, its timeouts (as settings, `0` for none) and its
+ * limit of connections, in one read-only transaction.
  *
- * @throws FfError `rights_missing` if the role cannot read flags, so that it is not the service's
+ * @throws FfError `rights_missing` if the role cannot read flags, so that it is not the service's;
+ *   `server_version_unsupported`, `target_unreachable` if the schema is missing, or another of `mapPgError`
  */
 export function readRoleFacts(
   database: DatabaseConfig,

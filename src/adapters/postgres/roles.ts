@@ -12,7 +12,13 @@ export interface EnsuredRoles {
   readonly ownerUsable: boolean
 }
 
-/** Creates missing roles if the session may, and returns the SQL for those that it may not create. */
+/**
+ * Creates the absent ones of these roles if the session may create roles, otherwise returns the SQL for them in
+ * `missing`; `existing` is as of the end. A session that creates the owner's role and is no superuser also becomes its
+ * member.
+ *
+ * @throws the driver's error, unmapped
+ */
 export async function ensureRoles(
   client: pg.Client,
   names: readonly string[],
@@ -50,7 +56,7 @@ async function createRole(client: pg.Client, name: string): Promise<void> {
   }
 }
 
-/** Returns those of the roles that exist on the server. */
+/** Returns the names of those of the roles that exist on the server. @throws the driver's error, unmapped */
 export async function listExistingRoles(
   client: pg.Client,
   names: readonly string[],
@@ -72,7 +78,10 @@ async function mayActAs(client: pg.Client, role: string, version = '0'): Promise
   return rows[0]?.may === 'true'
 }
 
-/** Builds the contract's grants as SQL, for those of its roles and tables that exist. */
+/**
+ * Builds the contract's grants as one GRANT a role and object, for those of its roles and tables that exist; runs
+ * none.
+ */
 export function buildGrantStatements(
   schema: string,
   contract: SchemaContract,

@@ -24,17 +24,28 @@ export class RowReader {
     this.statements = buildStatements(schema)
   }
 
+  /**
+   * The rows of one flag: null for a missing row, an id of null, and a key or id that breaks the grammar.
+   *
+   * @throws FfError of `mapPgError`
+   */
   async read({ flag_key, tenant_id, user_id }: RowQuery): Promise<RowsOfFlag> {
     const values = [keyOrNull(flag_key), idOrNull(tenant_id), idOrNull(user_id)]
     const [texts] = await this.sendQuery('ff_read', this.statements.read, values)
     return toRowSet(texts as RowOfTexts)
   }
 
+  /** As `read`, for several flags in the order of `flag_keys`. */
   async readMany({ flag_keys, tenant_id, user_id }: BulkQuery): Promise<readonly RowsOfFlag[]> {
     const values = [flag_keys.map(keyOrNull), idOrNull(tenant_id), idOrNull(user_id)]
     return (await this.sendQuery('ff_read_many', this.statements.readMany, values)).map(toRowSet)
   }
 
+  /**
+   * Lists at most `limit` flags with a key after `after` (null: from the first), in byte order; invalid rows included.
+   *
+   * @throws FfError of `mapPgError`
+   */
   async page({ after, limit }: Parameters<ServiceStore['page']>[0]): Promise<readonly FlagEntry[]> {
     const rows = await this.sendQuery('ff_page', this.statements.page, [
       toSortKey(after ?? ''),
@@ -66,7 +77,10 @@ const idOrNull = (id: string | null): string | null => (id !== null && isScopeId
 const toSortKey = (after: string): string =>
   after.replace(/[^ -~].*$/su, (rest) => (rest < ' ' ? '' : '~'))
 
-/** Parses the texts of one joined row: flag, tenant override, user override. */
+/**
+ * Parses the texts of one joined row: flag, tenant override, user override. Null for a null text, `broken` for a row
+ * that breaks its schema.
+ */
 export function toRowSet([flag = null, tenant = null, user = null]: RowOfTexts): RowsOfFlag {
   return {
     flag: parseRow('flag_registry', flag),

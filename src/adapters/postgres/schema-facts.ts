@@ -32,7 +32,14 @@ const TRIGGERS = `SELECT r.relname || '.' || g.tgname, (g.tgenabled IN ('O', 'A'
   FROM pg_trigger g JOIN pg_class r ON r.oid = g.tgrelid
   WHERE r.relnamespace = $1::regnamespace AND NOT g.tgisinternal`
 
-/** Reads which constraints, indexes, triggers and queries of a schema work, in one read-only transaction. */
+/**
+ * Reads which constraints, indexes and triggers of a schema are in force, and what the plans of the store's queries
+ * read completely, in one read-only transaction. A table under 10,000 rows counts only if it is read completely with
+ * sequential scans off, too.
+ *
+ * @throws FfError `server_version_unsupported`, `target_unreachable` if the schema or a table is missing, or another
+ *   of `mapPgError`
+ */
 export function readSchemaFacts(
   database: DatabaseConfig,
   schema: string,
@@ -122,8 +129,8 @@ export interface PlanNode {
 export type LeadingColumns = ReadonlyMap<string, string>
 
 /**
- * Lists the tables and indexes that a plan reads completely. An index is read completely unless the condition is on
- * its first column.
+ * Lists the names of tables and indexes that a plan and its subplans read completely; empty if there is none. An index
+ * is read completely unless the condition is on its first column.
  */
 export function findFullReads(node: PlanNode, leading: LeadingColumns): readonly string[] {
   const below = (node.Plans ?? []).flatMap((one) => findFullReads(one, leading))

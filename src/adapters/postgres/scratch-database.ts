@@ -19,9 +19,12 @@ import { PostgresStore } from './postgres-store.ts'
 const CONNECTIONS = 8
 
 /**
- * Runs `use` with an empty database on the same server, and drops it afterwards. The next run drops the databases of
- * killed runs: their advisory locks are free. Advisory locks belong to one database, so the name of the scratch
- * database contains the oid of the database that holds its lock.
+ * Drops the databases of killed runs (their advisory locks are free), creates an empty one on the same server, runs
+ * `use` with its name and the server's version, drops it, and returns the result. Advisory locks belong to one
+ * database, so the name contains the oid of the database that holds its lock.
+ *
+ * @throws FfError `server_version_unsupported`, `rights_missing` if the role may not create databases, or another of
+ *   `mapPgError`; what `use` throws
  */
 export function withTemporaryDatabase<T>(
   database: DatabaseConfig,
@@ -69,7 +72,10 @@ async function dropDeadDatabases(client: pg.Client, prefix: string): Promise<voi
   }
 }
 
-/** Builds the operations on a scratch database; each opens connections of its own. */
+/**
+ * Builds the operations on a scratch database; connects to nothing itself. Each operation opens connections of its own
+ * and rejects with an FfError of `mapPgError`.
+ */
 export function openScratchDatabase(
   database: DatabaseConfig,
   { schema, tools }: { readonly schema: string; readonly tools: AuditOptions },

@@ -28,10 +28,12 @@ export interface ScratchOptions {
 }
 
 /**
- * Opens a store in a new schema, created by the migrations of the live schema and dropped on `close`. Drops the
- * schemas of killed runs first: their advisory locks are free. Writes nothing outside of such schemas.
+ * Opens a store in a new schema, created by the migrations of the live schema and dropped on `close`; its commits do
+ * not wait for the disk. Drops the schemas of killed runs first: their advisory locks are free. Writes nothing outside
+ * of such schemas.
  *
- * @throws FfError `server_version_unsupported`, or another of `mapPgError`
+ * @throws FfError `server_version_unsupported`, `rights_missing` if the role may not create schemas, or another of
+ *   `mapPgError`; `close` throws them too
  */
 export async function openScratchSchema(
   database: DatabaseConfig,

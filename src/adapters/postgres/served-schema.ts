@@ -24,10 +24,12 @@ export interface ServedSchemaOptions {
 }
 
 /**
- * Opens the live schema for the service, after checking its role, its migrations and its rows.
+ * Opens the live schema `ff` for the service, after checking its role, its migrations and its rows. Writes nothing;
+ * `close` closes every connection.
  *
- * @throws FfError `owner_refused` for the owner's role, `schema_drift` for other migrations than this version's,
- *   `store_empty` if rows were imported and no flag is left, or another of `mapPgError`
+ * @throws FfError `owner_refused` for a superuser, the owner's role or a member of it; `schema_drift` if the schema is
+ *   missing or has other migrations than this version's; `store_empty` if rows were imported and no flag is left;
+ *   `server_version_unsupported`, or another of `mapPgError`
  */
 export async function openServedSchema(
   database: DatabaseConfig,

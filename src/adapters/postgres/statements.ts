@@ -22,7 +22,11 @@ export interface Statements {
   readonly merge: Readonly<Record<TableName, (staged: string) => string>>
 }
 
-/** @param schema letters, digits and underscores only: it is quoted but not escaped */
+/**
+ * Builds the SQL texts of the store for one schema; runs none.
+ *
+ * @param schema letters, digits and underscores only: it is quoted but not escaped
+ */
 export function buildStatements(schema: string): Statements {
   const at = (table: string): string => `"${schema}".${table}`
   // One statement is one snapshot, and one round trip.

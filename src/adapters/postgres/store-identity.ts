@@ -8,8 +8,11 @@ import {
 } from './connect.ts'
 
 /**
- * Identifies a schema of a running server as `server start time/database oid/schema`, the same for every URL to it. A
- * physical copy has the same system identifier, but another start time.
+ * Identifies a schema of a running server as `server start time/database oid/schema`, the start in seconds since 1970:
+ * the same for every URL to it, another one after a restart. A physical copy has the same system identifier, but
+ * another start time. Does not check that the schema exists.
+ *
+ * @throws the driver's error, unmapped
  */
 export async function readStoreIdentity(client: pg.ClientBase, schema: string): Promise<string> {
   const { rows } = await client.query<{ identity: string }>(
@@ -20,7 +23,13 @@ export async function readStoreIdentity(client: pg.ClientBase, schema: string): 
   return rows[0]?.identity ?? ''
 }
 
-/** Identifies a database as `system_identifier/oid/schema`, the same for every URL to it and after a restart. */
+/**
+ * Identifies a database as `system_identifier/oid/schema`, the same for every URL to it and after a restart. Does not
+ * check that the schema exists.
+ *
+ * @throws FfError `server_version_unsupported`, `backing_unavailable` if the server returns no system identifier, or
+ *   another of `mapPgError`
+ */
 export async function readDatabaseIdentity(
   database: DatabaseConfig,
   schema: string,

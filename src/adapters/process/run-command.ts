@@ -5,8 +5,10 @@ import type { CommandLimits, CommandOutcome } from '../../ports/process.ts'
 const GRACE_MS = 2_000
 
 /**
- * Runs a program without a shell, its standard input closed. Never rejects for what the program does: a signal,
- * a failed start and a timeout give `unanswered`, because the exit status is then not the program's own.
+ * Runs a program without a shell, its standard input closed, and waits for its end. Returns its exit status and the
+ * last line of stdout and stderr together (at most 300 characters, empty without output); a signal, a failed start, a
+ * timeout and an abort give `unanswered` with the reason. A timeout or abort sends SIGTERM, after 2 s SIGKILL. Rejects
+ * for nothing that the program does.
  */
 export async function runCommand(
   [file = '', ...args]: readonly string[],

@@ -5,12 +5,16 @@ export type ProgramRun =
   /** `why` is a clause for an error message; it never contains output of the program. */
   | { readonly ok: false; readonly why: string }
 
-/** Splits a command line at spaces; a backslash escapes a space. No shell, no quotes, no variables. */
+/**
+ * Splits a command line at spaces into program and arguments; a backslash escapes a space. No shell, no quotes, no
+ * variables. Empty for an empty line.
+ */
 export const splitCommandLine = (line: string): readonly string[] => parseCommandString(line)
 
 /**
- * Runs a program without a shell: `input` goes to its stdin, its stdout is returned. It inherits stderr, so that it
- * can ask for a card or a PIN.
+ * Runs a program without a shell: `input` goes to its stdin, and the bytes of its stdout are returned unchanged if it
+ * exits with 0, otherwise the reason, also for a failed start. It inherits the environment, and stderr, so that it can
+ * ask for a card or a PIN.
  *
  * @param limits the program is killed after `limitMs`, or when it writes more than `maxBytes`
  */

@@ -7,8 +7,9 @@ const DIES_WITH_US = ['setpriv', '--pdeathsig', 'KILL', '--']
 const KEPT_CHARACTERS = 4_096
 
 /**
- * Starts a program without a shell, its standard input closed. Its environment is `env` and the PATH of this
- * process, nothing else.
+ * Starts a program without a shell, its standard input closed, and returns at once, also if the start fails: `says`
+ * then returns `ok` false. Its environment is PATH of this process and `env`, nothing else. SIGKILL ends it after
+ * `timeoutMs`, on an abort and when this process dies; `says` searches the last 4,096 characters of stdout and stderr.
  */
 export function startProgram(
   argv: readonly string[],

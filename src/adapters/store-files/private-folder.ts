@@ -18,10 +18,11 @@ export interface PrivateFolder {
 }
 
 /**
- * Makes a locked folder (mode 0700) below `parent`, and removes the folders that dead processes left there.
- * A folder gets its final name once it is locked, so that no other process sweeps it while it is being made.
+ * Makes a locked folder (mode 0700) below `parent`, named `prefix` and six random characters, and removes the folders
+ * that dead processes of this user left there. A folder gets its final name once it is locked, so that no other
+ * process sweeps it while it is being made. `remove` deletes it and releases the lock.
  *
- * @throws the system's error for `parent`
+ * @throws the system's error for `parent`; FfError `backing_unavailable` without the command `flock`
  */
 export async function makePrivateFolder(parent: string, prefix: string): Promise<PrivateFolder> {
   await removeDeadFolders(parent, prefix)

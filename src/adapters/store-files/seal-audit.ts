@@ -14,9 +14,13 @@ import type { RowChange, ExistingRows } from '../../core/rows/plan-write.ts'
 import type { WriteRequest } from '../../core/rows/write-request.ts'
 import type { AuditOptions, RefusedWrite } from '../../ports/store.ts'
 
+/** SHA-256 of a text as UTF-8, in lowercase hexadecimal. */
 export const hashSha256: Sha256 = (text) => createHash('sha256').update(text, 'utf8').digest('hex')
 
-/** Builds the audit record of one planned change, chained to `head`; values of a sensitive flag become HMAC digests. */
+/**
+ * Builds the audit record of one planned change, chained to `head`: its number is one more. Values of a sensitive flag
+ * become HMAC-SHA-256 digests under `tools.digestKey`. Stores nothing.
+ */
 export function sealChange(
   tools: AuditOptions,
   planned: {
@@ -38,7 +42,7 @@ export function sealChange(
   )
 }
 
-/** Builds the audit record of a refused change, chained to `head`. */
+/** Builds the audit record of a refused change, chained to `head`: its number is one more. Stores nothing. */
 export const sealRefusal = (
   { phase }: AuditOptions,
   refused: RefusedWrite,
@@ -46,7 +50,10 @@ export const sealRefusal = (
 ): AuditRecord =>
   appendToChain(buildRefusalEvent(refused, { audit_id: uuidv7(), phase }), head, hashSha256)
 
-/** Builds a boundary record, chained to `head`: an event that belongs to no row, such as a migration or an import. */
+/**
+ * Builds a boundary record, chained to `head`: an event that belongs to no row, such as a migration or an import. Adds
+ * a new `audit_id`; stores nothing.
+ */
 export const sealBoundary = (
   event: Omit<AuditEvent, 'audit_id'>,
   head: AuditChainHead,

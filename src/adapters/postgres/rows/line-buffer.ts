@@ -21,10 +21,12 @@ export class LineBuffer {
     this.bytes = larger
   }
 
+  /** Appends one byte, without a check for room. */
   writeByte(byte: number): void {
     this.bytes[this.at++] = byte
   }
 
+  /** Appends the bytes of `from` in this range, the end excluded, without a check for room. */
   copy(from: Buffer, start: number, end: number): void {
     const { bytes } = this
     let { at } = this
@@ -33,7 +35,7 @@ export class LineBuffer {
     this.at = at
   }
 
-  /** Writes a text as UTF-8. */
+  /** Appends a text as UTF-8, and makes room for it. */
   writeText(text: string): void {
     this.reserve(text.length * 3)
     this.at += this.bytes.write(text, this.at)

@@ -40,7 +40,10 @@ export class RowLines {
     this.tail = Buffer.from(`},"table":"${table}"}\n`)
   }
 
-  /** Returns the lines of all rows that are complete; keeps the rest for the next chunk. */
+  /**
+   * Returns the lines of all rows that are complete, without bytes if none is; keeps the rest for the next chunk.
+   * `unsure` lists the byte offsets of the lines that need a check.
+   */
   push(chunk: Buffer): RowBatch {
     const data = this.rest.length === 0 ? chunk : Buffer.concat([this.rest, chunk])
     this.out = new LineBuffer(data.length * 3)

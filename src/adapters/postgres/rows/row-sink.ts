@@ -22,7 +22,13 @@ const BOUNDS = { query_timeout: 610_000, statement_timeout: 600_000 } as const
 const LOCK_WAIT_MS = 500
 const PIECE_ROWS = 500
 
-/** Runs `use` with the one import sink of a schema. @throws FfError `import_locked` (exit 24) while another import runs */
+/**
+ * Runs `use` with the one import sink of a schema, over one connection with temporary staging tables, and returns its
+ * result.
+ *
+ * @throws FfError `import_locked` (exit 24) while another import runs, after 500 ms; `server_version_unsupported`, or
+ *   another of `mapPgError`
+ */
 export function withRowSink<T>(
   database: DatabaseConfig,
   { schema, versions }: { readonly schema: string; readonly versions: SupportedVersions },

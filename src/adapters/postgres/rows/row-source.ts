@@ -35,9 +35,12 @@ export interface RowSourceOptions {
 }
 
 /**
- * Opens the rows of one schema, in a read-only transaction of one snapshot.
+ * Opens the rows of one schema, in a read-only transaction of one snapshot over a connection that stays open until
+ * `close`. A missing or unknown column becomes a fault; if tables or domains differ from the contract, no line counts
+ * as checked.
  *
- * @throws FfError `server_version_unsupported`, or another of `mapPgError`
+ * @throws FfError `server_version_unsupported`, `target_unreachable` if the schema or a table is missing, or another
+ *   of `mapPgError`
  */
 export async function openRowSource(
   database: DatabaseConfig,

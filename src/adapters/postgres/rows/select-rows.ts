@@ -35,9 +35,9 @@ export interface RowSelection {
 }
 
 /**
- * Builds a lossless query for all rows of a table: texts that do not depend on DateStyle, TimeZone or
- * extra_float_digits, and times as microseconds. A column with another type than the contract's is selected with
- * `to_json`.
+ * Builds a lossless query for all rows of a table, ordered by scope id and flag key as bytes: texts that do not depend
+ * on DateStyle, TimeZone or extra_float_digits, and times as `timestamptz`. Leaves out columns that the database
+ * lacks; selects a column with another type than the contract's with `to_json`.
  *
  * @param at the table's qualified and quoted name
  */

@@ -20,6 +20,8 @@ export class InstantWriter {
   private day: Buffer = Buffer.alloc(0)
 
   /**
+   * Writes one time with its quotes; infinite ones as `"infinity"` and `"-infinity"`.
+   *
    * @param high the upper half of the 64 bits, signed
    * @param low the lower half, unsigned
    * @returns whether the row schemas allow the time: finite, whole milliseconds, years 1 to 9999
