@@ -31,7 +31,7 @@ export async function* readFileLines(path: string, start = 0): AsyncGenerator<By
 
 const checksum = (bytes: Buffer): string => (crc32c.buf(bytes) >>> 0).toString(16).padStart(8, '0')
 
-/** Formats a log line: CRC-32C of the JSON in hexadecimal, a space, the JSON, a newline. */
+/** Formats a log line: CRC-32C of the JSON as UTF-8 in eight hexadecimal digits, a space, the JSON, a newline. */
 export function sealLogLine(json: string): string {
   return `${checksum(Buffer.from(json, 'utf8'))} ${json}\n`
 }

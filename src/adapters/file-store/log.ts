@@ -163,7 +163,7 @@ export class LogWriter {
     this.size += bytes.length
   }
 
-  /** Closes the segment, after a compaction; the next line starts a new one. */
+  /** Closes the segment, after a compaction; the next `append` starts a new one. @throws the system's error */
   async rotate(): Promise<void> {
     await this.close()
     this.segment = null

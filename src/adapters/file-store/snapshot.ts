@@ -17,6 +17,7 @@ import { replaceFile } from '../../files/replace-file.ts'
 import { readFileLines } from './lines.ts'
 import { RowIndex } from './row-index.ts'
 
+/** The file name of the snapshot in a store's folder. */
 export const SNAPSHOT = 'snapshot.ndjson'
 const FORMAT = 1
 const BATCH_ROWS = 1_000
@@ -136,7 +137,12 @@ export async function readSnapshot(folder: string): Promise<Snapshot> {
 const HEAD =
   /^\{"v":(\d+),"epoch":(\d+),"seq":(\d+),"head":"([0-9a-f]{64})","counts":\{"flag_registry":(\d+),"tenant_override":(\d+),"user_override":(\d+)\}\}$/
 
-/** Parses the first line of a snapshot. @throws StoreDamage if it is not a header, or has another format number */
+/**
+ * Parses the first line of a snapshot, without its newline: epoch, the audit head that its rows include, and the
+ * number of rows by table.
+ *
+ * @throws StoreDamage if it is not a header, or has another format number
+ */
 export function readSnapshotHead(text: string): SnapshotHead & { readonly counts: RowCounts } {
   const match = HEAD.exec(text)
   if (match === null) throw new StoreDamage(`the first line of ${SNAPSHOT} is not a header`)

@@ -102,7 +102,10 @@ const step: fc.Arbitrary<RawStep> = fc.oneof(
   { weight: 1, arbitrary: rawWrite.map((one) => ({ raw: one })) },
 )
 
-/** Scenes of up to four flags (shrinking removes flags) and up to 90 steps, so that loading the rows pays off. */
+/**
+ * Generates scenes of up to four flags (shrinking removes flags) with their overrides and up to four approvals, and of
+ * 1 to 90 steps, so that loading the rows pays off. A step is a question, one time in ten a write.
+ */
 export const scenes: fc.Arbitrary<Scene> = fc
   .record({
     flags: fc.tuple(

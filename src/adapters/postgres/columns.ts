@@ -45,10 +45,13 @@ const KINDS: Readonly<Record<TableName, readonly (readonly [string, ColumnKind])
   tenant_override: Object.entries(COLUMNS.tenant_override),
   user_override: Object.entries(COLUMNS.user_override),
 }
-/** Lists the columns of a table in the order of `COLUMNS`. */
+/** Lists the column names of a table in the order of `COLUMNS`. */
 export const listColumnNames = (table: TableName): readonly string[] =>
   KINDS[table].map(([name]) => name)
-/** Formats `name type, name type` for `jsonb_to_recordset(...) AS r(...)` and CREATE TABLE. */
+/**
+ * Formats `name type, name type` of a table, in the order of `COLUMNS`, for `jsonb_to_recordset(...) AS r(...)` and
+ * CREATE TABLE.
+ */
 export const formatColumnTypes = (table: TableName): string =>
   KINDS[table].map(([name, kind]) => `${name} ${kind}`).join(', ')
 

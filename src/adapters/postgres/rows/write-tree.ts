@@ -9,10 +9,11 @@ const SAFE_DIGITS = 15
 const MAX_DEPTH = 16
 
 /**
- * Writes the text of a `jsonb` object or list in RFC 8785 form, if removing blanks is enough: member names are ASCII
- * and sorted at every level (so they do not repeat), and every number is a short integer.
+ * Writes the text of a `jsonb` object or list in RFC 8785 form, if removing blanks is enough: member names and strings
+ * are ASCII without a backslash, names are sorted at every level (so they do not repeat), every number is an integer
+ * of at most 15 characters, and the depth is at most 16. The caller has reserved room.
  *
- * @returns false if it is not enough; then nothing is written, and the caller parses the text
+ * @returns true once written; false if it is not enough, then nothing is written, and the caller parses the text
  */
 export function writeTree(out: LineBuffer, data: Buffer, span: readonly [number, number]): boolean {
   const start = out.at
