@@ -10,7 +10,12 @@ export interface BatchNames {
   readonly records: string
   readonly head: string
 }
-/** @param first sequence number of the first record @param last that of the last */
+/**
+ * The names `audit-FIRST-LAST.ndjson` and `.head.json` of a batch, each number padded to 20 digits.
+ *
+ * @param first sequence number of the first record
+ * @param last that of the last
+ */
 export function makeBatchNames(first: number, last: number): BatchNames {
   const name = `audit-${[first, last].map((seq) => String(seq).padStart(20, '0')).join('-')}`
   return { records: `${name}.ndjson`, head: `${name}.head.json` }
@@ -18,9 +23,9 @@ export function makeBatchNames(first: number, last: number): BatchNames {
 const HEAD = /^audit-(\d{20})-(\d{20})\.head\.json$/
 
 /**
- * The names of the signed heads in a folder, sorted by first record; none for a missing folder.
+ * The names of the signed heads in a folder, sorted by first record; empty for a missing folder. Reads only names.
  *
- * @throws FfError `output_failed`
+ * @throws FfError `output_failed` where the folder cannot be read
  */
 export async function listHeads(folder: string): Promise<readonly string[]> {
   try {
@@ -29,12 +34,16 @@ export async function listHeads(folder: string): Promise<readonly string[]> {
     throw toFolderError(folder, error)
   }
 }
-/** The name of the head with the highest last record; null for none. */
+/** The name of the head with the highest last record, from names as `listHeads` gives them; null for none. */
 export const findFurthestHead = (heads: readonly string[]): string | null =>
   heads.toSorted((a, b) => getEnd(a) - getEnd(b)).at(-1) ?? null
 const getEnd = (name: string): number => Number(HEAD.exec(name)?.[2])
 
-/** Creates the folder of a batch with mode 0700. @throws FfError `output_failed`, `disk_full` */
+/**
+ * Creates the folder of a batch and its parents with mode 0700; a folder that is there keeps its mode.
+ *
+ * @throws FfError `output_failed`, `disk_full`
+ */
 export async function createBatchFolder(folder: string): Promise<void> {
   try {
     await mkdir(folder, { recursive: true, mode: 0o700 })
@@ -59,9 +68,9 @@ export class NewBatchFile {
   }
 
   /**
-   * Writes `pieces` and fsyncs them; replaces the temporary file of a killed run.
+   * Writes `pieces` to the temporary file with mode 0600 and fsyncs it; replaces the temporary file of a killed run.
    *
-   * @throws FfError `output_failed`, `disk_full`
+   * @throws FfError `output_failed`, `disk_full`, and the errors of `pieces`
    */
   async write(pieces: AsyncIterable<string> | Iterable<string>): Promise<void> {
     await this.withFolderErrors(async () => {
@@ -70,7 +79,12 @@ export class NewBatchFile {
     })
   }
 
-  /** Links the file to its final name. @returns false where that name is taken: no file is ever overwritten */
+  /**
+   * Links the temporary file to its final name, removes the temporary name and fsyncs the folder.
+   *
+   * @returns false where the final name is taken: no file is ever overwritten, and the temporary file is removed
+   * @throws FfError `output_failed`, `disk_full`
+   */
   async place(name: string): Promise<boolean> {
     return this.withFolderErrors(async () => {
       const isPlaced = await link(this.temporary, join(this.folder, name)).then(
@@ -86,6 +100,7 @@ export class NewBatchFile {
     })
   }
 
+  /** Removes the temporary file; does nothing where it is missing. @throws the system's error */
   async drop(): Promise<void> {
     await rm(this.temporary, { force: true })
   }

@@ -15,7 +15,12 @@ export interface BatchLines {
   digest(): Promise<string>
 }
 
-/** Opens a batch file for the duration of `use`; null where the file is missing or unreadable. */
+/**
+ * Opens a batch file, returns the result of `use`, and closes the file after it. `use` receives null where the system
+ * refuses to open the file, such as for a missing one.
+ *
+ * @throws errors of opening that are not of the system, and the errors of `use`
+ */
 export async function withBatch<T>(
   path: string,
   use: (lines: BatchLines | null) => Promise<T>,

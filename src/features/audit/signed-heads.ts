@@ -29,9 +29,12 @@ export type HeadResult =
   | { readonly ok: false; readonly code: string; readonly detail: string }
 
 /**
- * Loads the keys whose heads count. Without a trusted trust file and without named keys, none counts.
+ * Reads the keys whose heads count, and returns the test. Named keys count at any time, an unsound one never; a
+ * runner of the trust file counts within its window unless its key is revoked. Without named keys and without a
+ * trusted trust file, none counts.
  *
- * @throws FfError `artefact_invalid` where a file is not a public key, `setting_invalid` for a malformed pin
+ * @throws FfError `artefact_invalid` where a file is unreadable or not a public key, `setting_invalid` for a
+ *   malformed pin
  */
 export async function loadKnownSigners(trust: HeadTrust): Promise<IsKnownSigner> {
   const tools = createSignoffDependencies(await trust.adapters.signoffCrypto())
@@ -56,9 +59,10 @@ export async function loadKnownSigners(trust: HeadTrust): Promise<IsKnownSigner>
 }
 
 /**
- * Reads a signed head and verifies its signature and signer.
+ * Reads a signed head and verifies its signature and signer. A bad one is returned as a fault: the code of the reader
+ * with the path as detail, or `head_signer_unknown`.
  *
- * @throws FfError `artefact_invalid` where the file is missing
+ * @throws FfError `artefact_invalid` where the file is missing or unreadable
  */
 export async function judgeHead(
   path: string,
@@ -79,14 +83,21 @@ export async function judgeHead(
 export const HEAD_NEXT =
   'Name the public key of the runner with --runner, or list the runner in checklists/trust.json; take the head from its protected copy.'
 
-/** Reads a signed head; its signer may be unknown. @throws FfError `artefact_invalid` where the file is missing */
+/**
+ * Reads a signed head: the head with the thumbprint of its key, which may be unknown, or the code of its fault.
+ *
+ * @throws FfError `artefact_invalid` where the file is missing or unreadable
+ */
 export const readHeadFile = async (path: string, adapters: Adapters): Promise<AuditHeadRead> =>
   adapters.readHead(
     await readNamedText(path),
     (value) => validateSchema('audit-head', value, '').length === 0,
   )
 
-/** @throws FfError `timeout`, `interrupted` or `terminated` once the signal is aborted */
+/**
+ * Does nothing until the signal is aborted. @throws FfError `timeout`, `interrupted` or `terminated` with `hint`
+ * after it
+ */
 export function endIfAborted(signal: AbortSignal, hint: string): void {
   const message = 'The run ended before the end of the audit trail.'
   throwIfEnded(signal, (ending) => new FfError(ending, message, { hint }))

@@ -13,7 +13,13 @@ export interface SignerChoice {
   readonly runner: string | null
 }
 
-/** Opens the signer of heads. @throws FfError `runner_key_invalid`, `option_invalid`, `artefact_invalid` */
+/**
+ * The signer of heads, with its public key: the key file, or with `command` the command and the key in the file
+ * `runner`. The command is not run yet.
+ *
+ * @throws FfError `option_invalid` for a command without `runner`, `artefact_invalid` where that file is not a public
+ *   key, `runner_key_invalid` for the key file
+ */
 export async function openSigner(
   { key, command, runner }: SignerChoice,
   adapters: Adapters,

@@ -8,7 +8,9 @@ const POLL_MS = 1_000
 const MOST_AT_ONCE = 1_000
 
 /**
- * Yields the last `lines` records of a trail, then with `follow` new records until the signal.
+ * Yields the last `lines` records of a trail as one list, which may be empty. With `follow` it then reads each
+ * second, and yields lists of up to 1000 new records until the signal; after an empty first list it starts at the
+ * first record.
  *
  * @throws FfError `audit_altered` at an entry that is not a record, and the errors of the store
  */

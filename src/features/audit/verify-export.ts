@@ -34,10 +34,12 @@ const getStart = ({ first_seq, prev_hash }: SignedHead): AuditChainHead => ({
 const getEnd = ({ count, hash }: SignedHead): AuditChainHead => ({ seq: count, hash })
 
 /**
- * `ff audit verify --export`: verifies exported batches by their signed heads, without a store.
+ * `ff audit verify --export`: verifies exported batches by their signed heads, without a store. A path that is not a
+ * folder names one batch.
  *
- * @returns exit `untrusted` for any fault; `inconclusive` without batches
- * @throws FfError `artefact_invalid`, `setting_invalid`, `interrupted` and the like
+ * @returns an item for each head, and `continuity` where all of several pass; exit `untrusted` for any fault; one
+ *   inconclusive item (`audit_empty`) for a folder without heads
+ * @throws FfError `artefact_invalid`, `setting_invalid`, `output_failed`, `timeout`, `interrupted`, `terminated`
  */
 export async function verifyExport(request: VerifyExportRequest): Promise<CheckReport> {
   const { path, adapters, signal } = request

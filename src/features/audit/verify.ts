@@ -28,10 +28,13 @@ export const hashAuditText: Sha256 = (text) =>
   createHash('sha256').update(text, 'utf8').digest('hex')
 
 /**
- * `ff audit verify`: walks the whole hash chain of a store, and compares it with the head that the store keeps and with
- * an exported one.
+ * `ff audit verify`: walks the whole hash chain of a store, and compares it with the head that the store keeps and
+ * with an exported one.
  *
- * @throws FfError `artefact_invalid`, `setting_invalid`, `interrupted` and the like, and the errors of the store
+ * @returns items `chain`, `store_head` and, with an exported head, `signed_head`; exit `untrusted` where one fails;
+ *   `chain` is inconclusive (`audit_empty`) without records
+ * @throws FfError `artefact_invalid`, `setting_invalid`, `timeout`, `interrupted`, `terminated`, and the errors of
+ *   the store
  */
 export async function verifyAudit(request: VerifyRequest): Promise<CheckReport> {
   const { root, adapters, target, head } = request
@@ -69,7 +72,12 @@ function walkTrail(
   })
 }
 
-/** Walks all records. @returns how many entries were read, broken ones included */
+/**
+ * Feeds all records to the walk, past a fault too, and calls `each` with the count so far after every entry.
+ *
+ * @returns how many entries were read, broken ones included
+ * @throws what the records or `each` throw
+ */
 export async function walkRecords(
   walk: ChainWalk,
   { records }: Pick<AuditReading, 'records'>,

@@ -16,7 +16,10 @@ import { judgeInputs, type JudgedGate, toReport } from './gate.ts'
 /** Room for the longest evidence log as a JSON string, and for the other files. */
 const MAX_DECISION_BYTES = 268_435_456
 
-/** The text of decision.json: the report, and every file that it was decided from. */
+/**
+ * The text of decision.json, in canonical form (RFC 8785) with a line feed: the report, the identity, and the text of
+ * every file that the verdict was decided from. Writes nothing.
+ */
 export function formatDecisionFile(
   { texts, identity, at }: JudgedGate,
   { report, tool_version }: { readonly report: GateReport; readonly tool_version: string },
@@ -40,10 +43,12 @@ export interface OfflineRequest {
 }
 
 /**
- * `ff gate --offline FILE`: judges the files in decision.json anew, as of now, by the rules of this version.
+ * `ff gate --offline FILE`: judges the files in decision.json anew, as of now, by the rules of this version; returns
+ * that report. Takes code, schema head and settings digest from the file, and compares the file's own verdict and
+ * identity only where the new verdict is GO.
  *
- * @throws FfError `artefact_invalid`, `waiver_invalid`, and `decision_altered` where the verdict or identity
- *   in the file differs from the one that its files give
+ * @throws FfError `artefact_invalid`, `waiver_invalid`, `setting_invalid` for a malformed pin, `decision_altered` for
+ *   a GO that the file does not claim or for another identity
  */
 export async function gateOffline(
   { root, path, trust_pin, now }: OfflineRequest,

@@ -17,29 +17,39 @@ export interface JudgedGate extends GateInputs {
 }
 
 /**
- * `ff gate`: judges the checklist, evidence, waivers and signatures on disk. Measures nothing.
+ * `ff gate`: judges the checklist, evidence, waivers and signatures on disk, and returns the report. Measures and
+ * writes nothing. A NO-GO is a report, not an error.
  *
- * @throws FfError `artefact_invalid`, `waiver_invalid`, `evidence_locked`
+ * @throws FfError `artefact_invalid`, `waiver_invalid`, `setting_invalid`, `evidence_locked`, `evidence_unreadable`
  */
 export const runGateCheck = async (
   request: GateRequest,
   adapters: GateAdapters,
 ): Promise<GateReport> => toReport(await judgeFolder(request, adapters), request.now)
 
-/** Formats a judgement as a report, timed from `judged.at` to now. */
+/** Builds the report of a judgement; its duration is from `judged.at` to `now()`, in milliseconds. */
 export function toReport(judged: JudgedGate, now: () => Date): GateReport {
   const { judgement, at } = judged
   const duration_ms = now().getTime() - Date.parse(at)
   return buildGateReport(judgement, { ...judged, timing: { started_at: at, duration_ms } })
 }
 
-/** The judgement with its inputs, which a decision file needs. @throws FfError as `runGateCheck` does */
+/**
+ * Reads and judges a team folder; returns the judgement with all its inputs, which a decision file needs.
+ *
+ * @throws FfError as `runGateCheck` does
+ */
 export const judgeFolder = async (
   request: GateRequest,
   adapters: GateAdapters,
 ): Promise<JudgedGate> => judgeInputs(await readGateInputs(request, adapters), adapters)
 
-/** Judges texts, read from a folder or from decision.json. @throws FfError `waiver_invalid`, `setting_invalid` */
+/**
+ * Judges texts, read from a folder or from decision.json; returns the judgement with evidence and sign-off. Reads no
+ * file.
+ *
+ * @throws FfError `waiver_invalid` where a waiver breaks a rule, `setting_invalid` for a malformed pin
+ */
 export async function judgeInputs(
   inputs: GateInputs,
   adapters: Pick<GateAdapters, 'judgeEvidence' | 'signoffCrypto'>,

@@ -25,7 +25,11 @@ interface ReportFacts {
 const MOST_HISTORY = 5
 const MOST_ENDS = 3
 
-/** Builds the report: the judgement with titles, owners, remediation, evidence and next commands. */
+/**
+ * Builds the report: each item of the checklist with its state, title, owner, remediation, evidence, at most 5 older
+ * records and next command; counts by state and group; at most 3 expiries. Evidence is empty where the log is not
+ * whole, and signatures where the sign-off is not verified.
+ */
 export function buildGateReport(
   judgement: GateJudgement,
   { files, evidence, identity, signoff, timing }: ReportFacts,

@@ -30,7 +30,8 @@ export interface GateInputs {
 }
 
 /**
- * Reads the team folder and the evidence log once.
+ * Reads the team folder and the evidence log once; returns the texts, their parsed form, the identity and the time
+ * before the first read. No signature is verified.
  *
  * @throws FfError `artefact_invalid`, `evidence_locked`, `evidence_unreadable`
  */

@@ -22,7 +22,9 @@ export interface ItemFacts {
 }
 
 /**
- * Judges the evidence log, and verifies the trust file and the approvals of the waivers.
+ * Judges the evidence log, and verifies the trust file and the approvals of the waivers. Reads no file; an untrusted
+ * trust file is an outcome, with no runners and no valid approvals. The waiver policy is the stricter of contract and
+ * trust file.
  *
  * @throws FfError `setting_invalid` where the pin is not a SHA-256
  */
@@ -85,7 +87,12 @@ const pickStricter = (contract: WaiverPolicy, trust: WaiverPolicy | null): Waive
   max_days: Math.min(contract.max_days, trust?.max_days ?? contract.max_days),
 })
 
-/** Stops the gate where a waiver breaks a rule: no verdict is made. @throws FfError `waiver_invalid` */
+/**
+ * Stops the gate where the code of a fault begins with `waiver`, with each such fault as a detail; ignores other
+ * faults.
+ *
+ * @throws FfError `waiver_invalid`
+ */
 export function refuseWaivers(faults: GateJudgement['faults']): void {
   const own = faults.filter(({ code }) => code.startsWith('waiver'))
   if (own.length === 0) return

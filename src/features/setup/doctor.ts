@@ -22,8 +22,11 @@ export interface DoctorRequest {
 }
 
 /**
- * `ff doctor`: performs the first steps of a run, and reports each as an item. A failed step does not stop the
- * others.
+ * `ff doctor`: performs the first steps of a run, and reports each as an item. Opens and closes each target; does not
+ * call Admin. A step that throws an FfError fails if it exits as `usage`, is inconclusive otherwise, and does not
+ * stop the others.
+ *
+ * @throws errors that are not an FfError
  */
 export async function checkSetup(request: DoctorRequest): Promise<CheckReport> {
   const { root, adapters, targets } = request

@@ -33,10 +33,12 @@ const CONFIG = {
 }
 
 /**
- * `ff init`: creates the starter files of a team in its own folder.
+ * `ff init`: creates the starter files of a team and the key of its runner in `cwd`; templates come from the package.
  *
  * @returns the names of the files that were written, relative to the folder
- * @throws FfError `file_exists` where one of them exists: then none is written; `output_failed` after removing all
+ * @throws FfError `file_exists` where one of them exists, with those names as details: then none is written;
+ *   `output_failed` after removing the written files, created folders excepted
+ * @throws the system's error where a template of the package cannot be read
  */
 export async function initFolder(
   { root, cwd }: { readonly root: string; readonly cwd: string },

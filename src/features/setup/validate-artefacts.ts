@@ -34,8 +34,11 @@ import { type CheckResult, buildCheckReport, passResult } from '../../core/repor
 type AnyLoaded = { readonly [K in ArtefactKind]?: LoadedArtefact<K> }
 
 /**
- * `ff artefacts validate`: checks the artefacts of the package, or the named files, by their schemas and rules. Reports
- * every problem of every file. A problem exits as `usage`, since nothing may be measured with a bad artefact.
+ * `ff artefacts validate`: checks the named files, or for an empty list the artefacts of the package, by their
+ * schemas and rules. Returns an item for each file with all its problems, unreadable files included; exit `usage`
+ * where one has a problem, since nothing may be measured with a bad artefact.
+ *
+ * @throws the system's error where the schema folder of the package cannot be read
  */
 export async function validateArtefacts(
   root: string,

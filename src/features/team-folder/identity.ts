@@ -14,8 +14,9 @@ export interface RunningVersion {
 }
 
 /**
- * The identity that evidence and signatures must match: environment, cutover and database from the plan, the rest
- * from the running version.
+ * The identity that evidence and signatures must match: environment, cutover, attempt and database from the plan,
+ * each null without a plan; the digest of the checklist; code and schema head from the running version, with the
+ * SHA-256 of its settings in canonical form (RFC 8785).
  */
 export function buildIdentity(
   { code, settings, schema_head }: RunningVersion,

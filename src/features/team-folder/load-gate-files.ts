@@ -41,9 +41,10 @@ export interface GateFiles {
 }
 
 /**
- * Loads the named checklist, else that of the team folder, else that of the package.
+ * Loads the named checklist, else that of the team folder, else that of the package; returns it with its digest, and
+ * the gate contract of the package.
  *
- * @throws FfError `artefact_invalid` where it breaks its schema or loosens the gate contract
+ * @throws FfError `artefact_invalid` where it is missing, breaks its schema or loosens the gate contract
  */
 export async function loadChecklist(
   folder: GateFolder,
@@ -56,16 +57,21 @@ export async function loadChecklist(
   return { checklist: toLoadedChecklist(requireLoaded(loaded), contract), contract: contract.value }
 }
 
-/** Reads and parses the files of a team folder. @throws FfError `artefact_invalid` with every problem of every file */
+/**
+ * Reads and parses the files of a team folder; a missing plan, triggers or waivers file is null, or no waivers.
+ *
+ * @throws FfError `artefact_invalid` for the first file that does not parse, else with every broken rule of plan,
+ *   triggers and waivers
+ */
 export async function loadGateFiles(folder: GateFolder): Promise<GateFiles> {
   return toGateFiles(folder.root, await readSignoffFiles(folder))
 }
 
 /**
- * Parses the texts of a team folder or of a decision file. The gate contract, which a checklist may not loosen, always
- * comes from the package.
+ * Parses the texts of a team folder or of a decision file; a missing checklist counts as empty text. The gate
+ * contract, which a checklist may not loosen, always comes from the package.
  *
- * @throws FfError `artefact_invalid`
+ * @throws FfError `artefact_invalid` as `loadGateFiles` does
  */
 export async function toGateFiles(root: string, texts: SignoffTexts): Promise<GateFiles> {
   const contract = await loadContract(root)
@@ -104,7 +110,10 @@ function toLoadedChecklist(
   return { ...loaded, digest: digestArtefact(loaded) }
 }
 
-/** The digest that signatures name: SHA-256 of the canonical form (RFC 8785), so layout does not matter. */
+/**
+ * The digest that signatures name: SHA-256 of the canonical form (RFC 8785) in hexadecimal, so layout does not
+ * matter.
+ */
 export function digestArtefact({ node }: Pick<LoadedArtefact<ArtefactKind>, 'node'>): string {
   const form = canonicalize(node)
   // A loaded artefact always has a canonical form: the loader checks it.

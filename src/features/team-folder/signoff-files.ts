@@ -23,7 +23,11 @@ export const TRUST_NEXT = 'checklists/trust-next.json'
 export const TRUST_ROTATION = 'checklists/trust-rotation.json'
 export const PAST_SIGNOFFS = 'checklists/signoffs'
 
-/** Reads all signed files; null for each missing one. @throws FfError `artefact_invalid` where a file is unreadable */
+/**
+ * Reads the checklist and all signed files by subject; null for each missing one. Parses and verifies nothing.
+ *
+ * @throws FfError `artefact_invalid` where a file is unreadable
+ */
 export async function readSignoffFiles(where: GateFolder): Promise<SignoffTexts> {
   const checklist = await locateChecklist(where)
   const names = Object.keys(SIGNOFF_FILES) as (keyof typeof SIGNOFF_FILES)[]
@@ -37,7 +41,11 @@ export async function readSignoffFiles(where: GateFolder): Promise<SignoffTexts>
   return Object.fromEntries(entries) as SignoffTexts
 }
 
-/** The text of a file; null where it is missing. @throws FfError `artefact_invalid` where it is unreadable */
+/**
+ * The text of a file; null where it is missing. `shown` is its name in an error.
+ *
+ * @throws FfError `artefact_invalid` where it is unreadable
+ */
 export async function readFileIfPresent(path: string, shown: string): Promise<string | null> {
   const read = await readTextFile(path, shown)
   if (read.ok) return read.text
@@ -52,7 +60,7 @@ export async function readNamedText(path: string): Promise<string> {
   throw toArtefactError([read.problem])
 }
 
-/** Replaces a file below the team folder atomically. @throws FfError `output_failed` */
+/** Replaces a file below the team folder atomically, and creates its folders. @throws FfError `output_failed` */
 export async function writeBelow(cwd: string, shown: string, text: string): Promise<void> {
   const path = join(cwd, shown)
   const folder = quoteForShell(dirname(path))
@@ -71,7 +79,11 @@ export async function writeBelow(cwd: string, shown: string, text: string): Prom
   }
 }
 
-/** The texts of the archived sign-offs, in no order. */
+/**
+ * The texts of the archived sign-offs, in no order; empty where their folder is missing.
+ *
+ * @throws FfError `artefact_invalid` where a file is unreadable, and the system's error for the folder
+ */
 export async function readPastSignoffs(cwd: string): Promise<readonly string[]> {
   const names = await listOrEmpty(join(cwd, PAST_SIGNOFFS))
   return Promise.all(names.map((name) => readNamedText(join(cwd, PAST_SIGNOFFS, name))))
