@@ -16,10 +16,10 @@ export interface BatchLines {
 }
 
 /**
- * Opens a batch file, returns the result of `use`, and closes the file after it. `use` receives null where the system
- * refuses to open the file, such as for a missing one.
+ * Opens a batch file, returns the result of `use`, and closes the file after it. `use` receives null for a path that
+ * is not a regular file, or that the system refuses to open, such as a missing one.
  *
- * @throws errors of opening that are not of the system, and the errors of `use`
+ * @throws the errors of `use`
  */
 export async function withBatch<T>(
   path: string,

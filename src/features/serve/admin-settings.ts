@@ -23,10 +23,11 @@ export type ApprovalSettings = Pick<
 >
 
 /**
- * Chooses the source of approvals: Admin, else an approvals file (FF_ENV=dev only), else none. Reads every named file
- * once.
+ * Chooses the source of approvals: Admin where its URL is set, else an approvals file (FF_ENV=dev only), else `none`.
+ * Reads every named file of that source once; sends no request.
  *
- * @throws FfError `setting_invalid`, `secret_in_option`, `artefact_invalid` where the approvals file breaks its schema
+ * @throws FfError `setting_invalid` for an unusable or missing credential, or an approvals file in production;
+ *   `artefact_invalid` where the approvals file is unreadable or breaks a rule
  */
 export async function resolveApprovalsPlan(
   settings: ApprovalSettings,

@@ -8,7 +8,12 @@ import { authenticate } from '../evaluation/answer-question.ts'
 import type { ServiceDependencies } from './dependencies.ts'
 import { HttpRefusal } from './reply.ts'
 
-/** Authenticates the caller of a request. @throws HttpRefusal with the code of the authenticator */
+/**
+ * Authenticates the caller of a request as of `now`. A caller whose token was only decoded is returned too, and
+ * reported to the observer.
+ *
+ * @throws HttpRefusal with the code of the authenticator
+ */
 export async function authenticateCaller(
   { authenticator, environment, observer }: ServiceDependencies,
   { credential }: RouteRequest,
@@ -21,7 +26,7 @@ export async function authenticateCaller(
 }
 
 /**
- * The tenant and user that a decision is for: those named in the request, else those of the caller.
+ * The caller with the tenant and user that a decision is for: those named in the request, else the caller's own.
  *
  * @throws HttpRefusal `context_mismatch` where the caller may not speak for them
  */
@@ -32,7 +37,11 @@ export function resolvePrincipal(caller: Principal, named: Partial<NamedContext>
   return principal
 }
 
-/** @throws HttpRefusal where the caller lacks a scope, or the row belongs to another tenant */
+/**
+ * Does nothing where the caller has every needed scope and may access the tenant of the row.
+ *
+ * @throws HttpRefusal with the code of `findAccessRefusal` otherwise
+ */
 export function requireScopes(caller: Principal, need: ScopeRequirement): void {
   const refusal = findAccessRefusal(caller, need)
   if (refusal !== null) throw new HttpRefusal(refusal)

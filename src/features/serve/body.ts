@@ -13,7 +13,8 @@ import { HttpRefusal } from './reply.ts'
 /**
  * Parses a body as an I-JSON object (RFC 7493), numbers and member order kept.
  *
- * @throws HttpRefusal with each place that breaks it
+ * @throws HttpRefusal with the code of the first fault: the one place where it does not parse, every place that
+ *   breaks I-JSON, or `type_wrong` for a value that is not an object
  */
 export function parseJsonBody(body: string): JsonObject {
   const read = parseLosslessJson(body)
@@ -33,7 +34,12 @@ const CODES: Readonly<Record<string, ProblemCode>> = {
   schema_type: 'type_wrong',
 }
 
-/** The plain value of a JSON node that is valid by a schema. @throws HttpRefusal with each place that is not */
+/**
+ * The plain value of a JSON node that is valid by the named schema.
+ *
+ * @throws HttpRefusal with each place that is not: `member_missing`, `member_unknown`, `type_wrong`, else
+ *   `form_wrong`; the first gives the code
+ */
 export function requireSchema<T>(schema: string, node: JsonNode): T {
   const value = nodeToValue(node)
   const breaches = validateSchema(schema, value, '')

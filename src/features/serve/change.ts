@@ -23,8 +23,11 @@ export interface ChangedRow {
 }
 
 /**
- * The handler of a route that changes a row. A refused change of an authenticated user is recorded in the audit
- * trail.
+ * The handler of a route that changes a row: returns the row, with status 201 for a put that created it, else 200.
+ * Records a refused change of an authenticated user in the audit trail, and reports every outcome after
+ * authentication to the observer.
+ *
+ * @throws HttpRefusal for a refused change, and the errors of the store
  */
 export const createChangeRoute =
   (parts: GetServiceDependencies, changed: ChangedRow) =>
@@ -70,7 +73,7 @@ async function applyChange(
 
 const WRITING_MODES: ReadonlySet<Principal['mode']> = new Set(['verified', 'dev-headers'])
 
-/** The current row, with its revision as ETag. */
+/** The row as JSON, with its revision as ETag. Reads no store. */
 export const toRowResponse = (row: AnyRow, status = 200): RouteResponse =>
   toJsonResponse(serializeRow(row), { status, headers: { etag: formatEntityTag(row.revision) } })
 

@@ -31,7 +31,12 @@ export interface EvaluationTerms {
   readonly now: Instant
 }
 
-/** `POST /v1/flags/evaluate`: one flag, several, or all. */
+/**
+ * `POST /v1/flags/evaluate`: returns one decision, or a list for a body with `flag_keys` or else `all`, by the
+ * presence of the member. A deny is a 200.
+ *
+ * @throws HttpRefusal for caller, body, named context, or more flags than the limit; and the errors of the store
+ */
 export const createEvaluateRoute =
   (parts: GetServiceDependencies) =>
   async (call: RouteRequest): Promise<RouteResponse> => {
@@ -105,7 +110,12 @@ const FORMS: readonly (readonly [member: string, answer: Answer])[] = [
 const formatDecisions = (decisions: readonly Decision[]): string =>
   `{"decisions":[${decisions.map(serializeDecision).join(',')}]}`
 
-/** Decides one flag, and reports the decision to the observer. */
+/**
+ * Reads the rows of one flag, decides it, and reports the decision to the observer. May ask the source of approvals.
+ * An unknown flag gives a decision too.
+ *
+ * @throws the errors of the store
+ */
 export async function decideOne(
   { store, approvals, observer }: ServiceDependencies,
   flag_key: string,
@@ -120,7 +130,12 @@ export async function decideOne(
   return decision
 }
 
-/** Decisions in the order of `flag_keys`, from one snapshot of the store, with one Admin deadline for all of them. */
+/**
+ * Decisions in the order of `flag_keys`, from one snapshot of the store, with one Admin deadline for all of them;
+ * each is reported to the observer once all are made.
+ *
+ * @throws the errors of the store
+ */
 export async function decideMany(
   { store, approvals, observer }: ServiceDependencies,
   flag_keys: readonly string[],
@@ -141,9 +156,10 @@ export async function decideMany(
 }
 
 /**
- * Keys of the flags whose required_auth the caller satisfies.
+ * Keys of the flags whose required_auth the caller satisfies, in the order of the store's pages. A flag with a broken
+ * row is included.
  *
- * @throws HttpRefusal `too_many_flags` above MAX_ALL flags
+ * @throws HttpRefusal `too_many_flags` where the store holds more than MAX_ALL flags, and the errors of the store
  */
 export async function listReachableFlags(
   { store }: ServiceDependencies,

@@ -4,10 +4,11 @@ import { quoteValue } from '../../core/text/quote.ts'
 import { makeSettingError, LOOPBACK } from './start-plan.ts'
 
 /**
- * The target of the scratch state of a harness. A harness trusts every caller and creates schemas, so it listens on a
- * loopback address and uses a named store or database only with FF_ENV=dev. With nothing set it creates its own.
+ * The target of the scratch state of a harness; opens nothing. A harness trusts every caller and creates schemas, so
+ * it listens on a loopback address and uses a named store or database only with FF_ENV=dev. With nothing set it is a
+ * file store without a folder, or an embedded database with FF_BACKING=db: the harness creates its own.
  *
- * @throws FfError `setting_invalid`, `target_invalid`
+ * @throws FfError `setting_invalid`, also for FF_ENV=prod and for FF_ADMIN_LISTEN
  */
 export function planHarness(settings: SettingValues): TargetSpec {
   const { FF_BACKING, FF_ENV, FF_STORE_DIR } = settings

@@ -56,6 +56,9 @@ export class Harness {
     this.context = context
   }
 
+  /**
+   * The routes that set rows and scenes, and those of a service, which answer `scene_unknown` without a known scene.
+   */
   routes(): readonly Route[] {
     const inScenes = this.context.routes(refuseUnknownScene).map((route) => ({
       ...route,
@@ -85,6 +88,7 @@ export class Harness {
     ]
   }
 
+  /** Drops all scenes and closes their authenticators, not the scratch store. @throws the errors of closing */
   async close(): Promise<void> {
     this.scenes.clear()
     const authenticators = [...this.authenticators.values()]

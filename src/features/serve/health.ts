@@ -11,7 +11,12 @@ interface Dependency {
   readonly detail?: string
 }
 
-/** Liveness, and readiness with the state of each dependency. @param draining whether the service is shutting down */
+/**
+ * The routes of liveness, always 200, and of readiness with the state of each dependency: 200 where the store is up
+ * and the service is not draining, else 503. Keys and Admin are reported and do not count.
+ *
+ * @param draining whether the service is shutting down
+ */
 export const createHealthRoutes = (
   parts: GetServiceDependencies,
   draining: () => boolean,
@@ -58,7 +63,7 @@ const adminState = (breaker: 'closed' | 'open' | 'half_open' | null): Dependency
 /** The route without its handler. */
 export const METRICS_ROUTE = { id: 'metrics', method: 'GET', path: '/metrics' } as const
 
-/** `GET /metrics`, for Prometheus to scrape. */
+/** The route `GET /metrics`: the metrics as text for Prometheus to scrape, with `no-store`. */
 export const createMetricsRoute = ({ metrics }: Telemetry): Route => ({
   ...METRICS_ROUTE,
   handle: async () => ({ status: 200, ...(await metrics()), headers: NO_STORE, code: null }),
@@ -72,7 +77,10 @@ export type StoreProbe =
   | { readonly head: AuditChainHead; readonly fault: null }
   | { readonly head: null; readonly fault: string }
 
-/** Checks a store by reading the head of its audit chain. Never throws; gives up after a second. */
+/**
+ * Checks a store by reading the head of its audit chain: returns the head, or as fault the error's code, `internal`
+ * for an error without one, or `timeout` after a second. Never rejects; a late read goes on.
+ */
 export async function probeStore(store: Pick<ServiceStore, 'auditHead'>): Promise<StoreProbe> {
   let timer: NodeJS.Timeout | undefined
   const timeout = new Promise<StoreProbe>((resolve) => {

@@ -7,7 +7,7 @@ import { toJsonResponse, buildRefusalHeaders } from './reply.ts'
 const PREFIX = '/ofrep/'
 const FLAGS = `${PREFIX}v1/evaluate/flags/`
 
-/** The response depends on the caller, hence `vary: Authorization`. */
+/** A JSON response with `no-store`, and `vary: Authorization` because it depends on the caller. */
 export const toOfrepResponse = (
   text: string,
   status: number,

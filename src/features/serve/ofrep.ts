@@ -13,7 +13,10 @@ import { HttpRefusal, toHttpRefusal } from './reply.ts'
 
 type Answer = (service: ServiceDependencies, call: RouteRequest) => Promise<RouteResponse>
 
-/** The routes of the OpenFeature Remote Evaluation Protocol. They take a bearer token and ignore `X-API-Key`. */
+/**
+ * The two POST routes of the OpenFeature Remote Evaluation Protocol, for one flag and for all. They take a bearer
+ * token and ignore `X-API-Key`. A refusal becomes an OFREP error; a bug is thrown on to the server.
+ */
 export const createOfrepRoutes = (parts: GetServiceDependencies): readonly Route[] => [
   {
     id: 'ofrep.evaluate',

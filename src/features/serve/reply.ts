@@ -14,7 +14,7 @@ const RETRY_AFTER = '1'
 /** A response is valid for one caller and one moment, so no cache may keep it. */
 export const NO_STORE = { 'cache-control': 'no-store' } as const
 
-/** A JSON response with status 200 and `no-store`, unless given otherwise. */
+/** A JSON response of serialized text, with status 200 and `no-store` unless given otherwise. */
 export const toJsonResponse = (
   text: string,
   { status = 200, headers = {} }: Partial<Pick<RouteResponse, 'status' | 'headers'>> = {},
@@ -37,7 +37,10 @@ export class HttpRefusal extends Error {
   }
 }
 
-/** The problem detail of a refusal (RFC 9457), with its status by the table of codes. */
+/**
+ * The problem detail of a refusal (RFC 9457): status by the table of codes, `no-store`, and the headers of a 401 or
+ * 503.
+ */
 export function toProblemResponse(
   code: ServiceCode,
   request_id: string,
@@ -53,13 +56,19 @@ export function toProblemResponse(
   }
 }
 
-/** Headers of a refusal: the scheme of a 401 (RFC 6750, section 3) and the wait of a 503. */
+/**
+ * Headers of a refusal: `www-authenticate` for a 401 (RFC 6750, section 3), `retry-after` of one second for a 503;
+ * else none.
+ */
 export const buildRefusalHeaders = (status: number): RouteResponse['headers'] => ({
   ...(status === 401 ? { 'www-authenticate': 'Bearer' } : {}),
   ...(status === 503 ? { 'retry-after': RETRY_AFTER } : {}),
 })
 
-/** The refusal that an error maps to; undefined for a bug. */
+/**
+ * An HttpRefusal itself, or a refusal without places for an FfError whose code is a code of the service; undefined
+ * for any other error, which is a bug.
+ */
 export function toHttpRefusal(error: unknown): HttpRefusal | undefined {
   if (error instanceof HttpRefusal) return error
   if (error instanceof FfError && isServiceCode(error.code)) return new HttpRefusal(error.code)

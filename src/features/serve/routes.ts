@@ -61,7 +61,10 @@ const ROUTES: readonly Row[] = [
   ['user_overrides.delete', 'DELETE', USER_PATH, (parts) => remove(parts, USER_OVERRIDE)],
 ]
 
-/** The routes under `/v1` and those of OFREP. A new `/v1` route is a row of ROUTES. */
+/**
+ * The routes under `/v1` and those of OFREP, with refusals turned into responses; `parts` is called at each request.
+ * A new `/v1` route is a row of ROUTES.
+ */
 export const buildServiceRoutes = (parts: GetServiceDependencies): readonly Route[] => [
   ...ROUTES.map(([id, method, path, make]) => ({
     id,
@@ -72,7 +75,10 @@ export const buildServiceRoutes = (parts: GetServiceDependencies): readonly Rout
   ...createOfrepRoutes(parts),
 ]
 
-/** Turns a refusal into a problem detail (RFC 9457); a bug is thrown on to the server. */
+/**
+ * Wraps a handler: a refusal, or an FfError with a code of the service, becomes a problem detail (RFC 9457). @throws
+ * other errors on to the server
+ */
 export const withRefusals =
   (handle: Route['handle']): Route['handle'] =>
   async (call) => {

@@ -18,7 +18,13 @@ import { HttpRefusal, toJsonResponse } from './reply.ts'
 /** The scope to read flags, of any tenant. */
 export const READ_REGISTRY: ScopeRequirement = { scopes: ['ff:registry:read'], tenant: null }
 
-/** `GET /v1/flags`: one page by key. `next` is the `after` of the following page, null on the last page. */
+/**
+ * The handler of `GET /v1/flags`: one page by key, as `flags` and `next`, the `after` of the following page or null
+ * on the last.
+ *
+ * @throws HttpRefusal for caller or scope, `query_invalid`, `row_broken` for a broken row on the page; and the errors
+ *   of the store
+ */
 export const createListRoute =
   (parts: GetServiceDependencies) =>
   async (call: RouteRequest): Promise<RouteResponse> => {
@@ -50,7 +56,12 @@ function parsePageQuery(query: URLSearchParams): {
 const makeQueryRefusal = (name: string): HttpRefusal =>
   new HttpRefusal('query_invalid', [makeProblem('form_wrong', `/${name}`)])
 
-/** `GET` of one row. A deleted override is `override_unknown`. */
+/**
+ * The handler of `GET` of one row, with its revision as ETag. An archived flag is served.
+ *
+ * @throws HttpRefusal for caller or scope, `form_wrong` for a malformed key, `row_broken`, `flag_unknown`,
+ *   `override_unknown` for a missing or deleted override; and the errors of the store
+ */
 export const createRowRoute =
   (
     parts: GetServiceDependencies,

@@ -13,7 +13,11 @@ export interface NamedFile {
   readonly secret: boolean
 }
 
-/** The text of a file that a setting names, as UTF-8. @throws FfError `setting_invalid`, as `readNamedBytes` does */
+/**
+ * The text of a file that a setting names, as UTF-8; bytes that are not UTF-8 are replaced.
+ *
+ * @throws FfError `setting_invalid`, as `readNamedBytes` does
+ */
 export const readNamedFile = async (file: NamedFile): Promise<string> =>
   (await readNamedBytes(file)).toString('utf8')
 
@@ -54,10 +58,10 @@ const SETTING = 'FF_AUDIT_DIGEST_KEY_FILE'
 const MIN_BYTES = 32
 
 /**
- * The key of the digests that replace sensitive values in audit records; a random key for this run where no file is
- * named.
+ * The key of the digests that replace sensitive values in audit records, all bytes of its file; 32 random bytes for
+ * this run where no file is named.
  *
- * @throws FfError `setting_invalid`
+ * @throws FfError `setting_invalid` for a file that `readNamedBytes` refuses, or with fewer than 32 bytes
  */
 export async function readDigestKey(path: string | null): Promise<Uint8Array> {
   if (path === null) return randomBytes(MIN_BYTES)

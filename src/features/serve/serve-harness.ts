@@ -11,9 +11,10 @@ import { NULL_APPROVALS } from './dependencies.ts'
 import { buildServiceRoutes } from './routes.ts'
 
 /**
- * `ff serve --harness`: a service over scratch state, which is deleted at the end.
+ * `ff serve --harness`: opens scratch state and listens; returns once it does. `close` ends the server and deletes
+ * the state. A failed start closes what it opened.
  *
- * @throws FfError with the reason why it does not start
+ * @throws FfError `setting_invalid`, `artefact_invalid`, and the errors of the store and of listening
  */
 export async function startHarness(request: ServeRequest): Promise<Service> {
   const { adapters, root, log, settings } = request

@@ -51,9 +51,11 @@ export const LIMITS = {
 }
 
 /**
- * `ff serve`: checks settings, contracts and store, then listens.
+ * `ff serve`: checks settings, contracts and store, then listens, and returns the addresses and `close`. A failed
+ * start closes what it opened.
  *
- * @throws FfError with the reason why it does not start
+ * @throws FfError `setting_invalid`, `target_invalid`, `artefact_invalid`, and the errors of the store, telemetry and
+ *   listening
  */
 export async function startService(request: ServeRequest): Promise<Service> {
   const { adapters, root, settings } = request

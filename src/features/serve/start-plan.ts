@@ -57,5 +57,6 @@ function requireDatabase({ FF_DATABASE_URL }: SettingValues): TargetSpec {
   })
 }
 
+/** An FfError `setting_invalid` to throw. */
 export const makeSettingError = (message: string, hint: string): FfError =>
   new FfError('setting_invalid', message, { hint })

@@ -7,9 +7,11 @@ import { type Json, rewriteRefs } from './schema-refs.ts'
 type DescribedRoute = Pick<Route, 'id' | 'method' | 'path'>
 
 /**
- * The interface as an OpenAPI 3.1 document, from the served routes and the schemas that validate their bodies.
+ * The interface as an OpenAPI 3.1 document, from the served routes and the schemas that validate their bodies. A
+ * route that OPERATIONS does not describe appears as a path without that method.
  *
  * @param schemas by name: every schema that the operations name, and every schema that those refer to
+ * @param limits shown as `x-limits`, with the limits of flags
  */
 export function buildOpenapiDocument(
   routes: readonly DescribedRoute[],

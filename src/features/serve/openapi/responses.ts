@@ -5,7 +5,10 @@ import { type Json, makeSchemaRef } from './schema-refs.ts'
 
 type Response = readonly [status: string, response: Json]
 
-/** The responses of a route by status: its answers, and its refusals with the codes of each status. */
+/**
+ * The responses of a route by status: its answers, and its refusals with the codes of each status, as OFREP errors
+ * below `/ofrep/`, else as problem details. An answer and a refusal of one status are merged.
+ */
 export function buildResponses(path: string, { answers, refusals }: ApiOperation): Json {
   const found = new Map<string, Json>()
   const responses: readonly Response[] = [
@@ -37,7 +40,7 @@ function toAnswer({ what, schemas, type, etag }: ApiAnswer): Json {
   }
 }
 
-/** The `content` of a JSON body that is valid by one of the named schemas. */
+/** The `content` of a JSON body that is valid by the named schema, or by one of several (`oneOf`). */
 export const buildJsonContent = (names: readonly string[]): Json => {
   const schemas = names.map(makeSchemaRef)
   return { 'application/json': { schema: schemas.length === 1 ? schemas[0] : { oneOf: schemas } } }

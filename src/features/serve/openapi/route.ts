@@ -12,10 +12,11 @@ const ALWAYS = ['common', 'problem', 'ofrep-failure']
 export const OPENAPI_ROUTE = { id: 'openapi', method: 'GET', path: '/openapi.json' } as const
 
 /**
- * `GET /openapi.json`: describes all served routes, itself included. The document is built once, at the start.
+ * The route `GET /openapi.json`: describes the given routes, itself included. Reads the schemas and builds the
+ * document once, here.
  *
  * @param root the package folder
- * @throws FfError `artefact_invalid` where a schema of the package is missing
+ * @throws FfError `artefact_invalid` where a schema of the package is missing or unreadable
  */
 export async function createOpenapiRoute(
   root: string,
@@ -27,7 +28,11 @@ export async function createOpenapiRoute(
   return { ...OPENAPI_ROUTE, handle: () => Promise.resolve(reply) }
 }
 
-/** The schemas that operations name and the schemas that those refer to, by name, sorted. */
+/**
+ * Reads the schemas that operations name and those that they refer to, by name, sorted.
+ *
+ * @throws FfError `artefact_invalid` where one is missing or unreadable, SyntaxError where one is not JSON
+ */
 export async function readSchemas(root: string): Promise<Readonly<Record<string, Json>>> {
   const names = Object.values(OPERATIONS).flatMap(({ body = [], answers }) => [
     ...body,

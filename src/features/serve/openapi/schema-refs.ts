@@ -9,7 +9,10 @@ const COMPONENTS = '#/components/schemas/'
 /** A `$ref` to the component of a schema, by the name of its file without `.schema.json`. */
 export const makeSchemaRef = (name: string): Json => ({ $ref: `${COMPONENTS}${name}` })
 
-/** A schema as an OpenAPI component: a `$ref` to another schema file becomes a `$ref` to its component. */
+/**
+ * A copy of a schema as an OpenAPI component: without its own `$schema` and `$id`, and a `$ref` to another schema
+ * file becomes a `$ref` to its component. Other references stay.
+ */
 export function rewriteRefs(schema: Json): Json {
   const { $schema: _, $id: __, ...kept } = schema
   return rewriteValue(kept) as Json
@@ -28,7 +31,10 @@ function rewriteValue(value: unknown): unknown {
 const toComponentRef = (_: string, name: string, within = ''): string =>
   `${COMPONENTS}${name}${within.replace(/^#/, '')}`
 
-/** The names of the schema files that a value refers to by `$ref`, in order of appearance, with repeats. */
+/**
+ * The names of the schema files, without `.schema.json`, that a value refers to by `$ref` at any depth, in order of
+ * appearance, with repeats; references within the file are left out.
+ */
 export function listReferences(value: unknown): readonly string[] {
   if (Array.isArray(value)) return value.flatMap(listReferences)
   if (typeof value !== 'object' || value === null) return []
