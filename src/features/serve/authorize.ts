@@ -40,7 +40,7 @@ export function resolvePrincipal(caller: Principal, named: Partial<NamedContext>
 /**
  * Does nothing where the caller has every needed scope and may access the tenant of the row.
  *
- * @throws HttpRefusal with the code of `findAccessRefusal` otherwise
+ * @throws HttpRefusal `token_missing` for a caller without a token, `scope_missing`, `tenant_foreign`
  */
 export function requireScopes(caller: Principal, need: ScopeRequirement): void {
   const refusal = findAccessRefusal(caller, need)

@@ -8,7 +8,7 @@ import { makeSettingError, LOOPBACK } from './start-plan.ts'
  * it listens on a loopback address and uses a named store or database only with FF_ENV=dev. With nothing set it is a
  * file store without a folder, or an embedded database with FF_BACKING=db: the harness creates its own.
  *
- * @throws FfError `setting_invalid`, also for FF_ENV=prod and for FF_ADMIN_LISTEN
+ * @throws FfError `setting_invalid`, also for another FF_ENV than dev and for FF_ADMIN_LISTEN
  */
 export function planHarness(settings: SettingValues): TargetSpec {
   const { FF_BACKING, FF_ENV, FF_STORE_DIR } = settings

@@ -14,7 +14,7 @@ export const toOfrepResponse = (
   headers: RouteResponse['headers'] = {},
 ): RouteResponse => toJsonResponse(text, { status, headers: { vary: 'Authorization', ...headers } })
 
-/** The OFREP error of a refusal; `key` is null for a bulk evaluation. */
+/** The OFREP error of a refusal, with the status that OFREP has for the code; `key` is null for a bulk evaluation. */
 export function toOfrepRefusal(
   code: ServiceCode,
   key: string | null,

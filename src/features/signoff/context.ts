@@ -40,7 +40,12 @@ export interface SignoffContext extends SignoffContextInput {
   readonly trust: TrustOutcome
 }
 
-/** @throws FfError `setting_invalid` where the pin is not a SHA-256, `artefact_invalid` where a file cannot be read */
+/**
+ * Reads the texts of the team folder and checks the trust file against pin and chain as of `now`. A trust file that
+ * is missing or not trusted is an outcome, not an error.
+ *
+ * @throws FfError `setting_invalid` where the pin is not a SHA-256, `artefact_invalid` where a file cannot be read
+ */
 export async function loadSignoffContext(needs: SignoffContextInput): Promise<SignoffContext> {
   const { root, cwd, now } = needs
   const pin = checkPin(needs.pin)
@@ -50,7 +55,11 @@ export async function loadSignoffContext(needs: SignoffContextInput): Promise<Si
   return { ...needs, pin, tools, texts, trust }
 }
 
-/** The trust file, if it matches the pin or follows from it. @throws FfError `trust_refused` */
+/**
+ * The trust file, if it matches the pin or follows from it.
+ *
+ * @throws FfError `trust_refused` otherwise, also for a missing or expired one or without a pin
+ */
 export function requireTrusted({
   trust,
 }: SignoffContext): Extract<TrustOutcome, { status: 'trusted' }> {
@@ -88,7 +97,12 @@ export function buildPresentFacts(
   }
 }
 
-/** Judges the sign-off of a folder as of `context.now`, for the verdict and for `ff signoff verify`. */
+/**
+ * Judges the sign-off of a folder as of `context.now`, for the verdict and for `ff signoff verify`: verified,
+ * missing, stale or refused. Reads no file.
+ *
+ * @throws FfError `artefact_invalid` for an invalid waivers file
+ */
 export const judgeSignoffNow = (
   context: Pick<SignoffContext, 'texts' | 'tools' | 'trust' | 'now'>,
   state: PresentItems,
@@ -104,7 +118,7 @@ export const judgeSignoffNow = (
   )
 
 /**
- * The waivers file, approvals not verified; no waivers where the file is missing.
+ * The waivers of the text in the context, approvals not verified; an empty list where the file is missing.
  *
  * @throws FfError `artefact_invalid`
  */

@@ -12,7 +12,8 @@ const MIN_PASSPHRASE = 12
  * `ff key new`: asks twice for a passphrase and writes a key that is encrypted under it.
  *
  * @returns the public half
- * @throws FfError `option_invalid`, `terminal_missing`, `passphrase_weak`, `passphrase_wrong`, `file_exists`
+ * @throws FfError `option_invalid`, `terminal_missing`, `passphrase_weak` below 12 characters, `passphrase_wrong`
+ *   where the two differ, `file_exists`, `output_failed`; no key is written then
  */
 export async function newKey(
   context: Pick<SignoffContext, 'terminal' | 'keys'>,
@@ -44,7 +45,11 @@ export async function newKey(
   return toPublicKey(file)
 }
 
-/** `ff key show`: the public half of a key, as a trust file takes it. @throws FfError as `readKey` does */
+/**
+ * `ff key show`: the public half of a key file, as a trust file takes it. Asks for no passphrase and prints nothing.
+ *
+ * @throws FfError as `readKey` does
+ */
 export const showKey = async (
   context: Pick<SignoffContext, 'keys' | 'tools'>,
   path: string,

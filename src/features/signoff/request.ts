@@ -19,10 +19,12 @@ export interface SignoffRequestResult {
 }
 
 /**
- * `ff signoff request`: writes a statement of the current state for two people to sign. A signed statement that it
- * replaces is archived.
+ * `ff signoff request`: writes an unsigned statement of the current state, valid for 72 hours, for two people to
+ * sign. A signed statement that it replaces is archived; an unsigned one is lost. The decision is go where every item
+ * that is not a signature is accepted.
  *
- * @throws FfError `trust_refused`, `identity_incomplete`, `output_failed`, and the errors of `readGate`
+ * @throws FfError `trust_refused`, `identity_incomplete`, `artefact_invalid`, `output_failed`, and the errors of
+ *   `readGate`
  */
 export async function requestSignoff(context: SignoffContext): Promise<SignoffRequestResult> {
   const { trust, sha256 } = requireTrusted(context)

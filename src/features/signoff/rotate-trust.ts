@@ -24,13 +24,15 @@ import {
 import { formatTrustFile, requireWholeTrust } from './trust.ts'
 
 /**
- * `ff trust rotate [FILE]`: signs the next version of the trust file. Once both roles of the current version have
- * signed, the next version replaces it. The signers of an expired trust file can still sign its successor.
+ * `ff trust rotate [FILE]`: shows the next version of the trust file, asks for approval and adds a signature. Once
+ * both roles of the current version have signed, the next version replaces it. The signers of an expired trust file
+ * can still sign its successor.
  *
- * @param path the next version; null to sign the rotation that is in progress
- * @returns the roles that still have to sign, null once the next version is installed; the SHA-256 of the next version
+ * @param path the next version; null to sign the rotation that is in progress; a changed version drops its signatures
+ * @returns the roles that still have to sign, null once the next version is installed; the SHA-256 of the next
+ *   version
  * @throws FfError `terminal_missing`, `trust_refused`, `artefact_invalid`, `nothing_to_check`, `not_attested`,
- * `signed_already`, `signoff_refused`, and the errors of the key and its signer
+ *   `signed_already`, `signoff_refused`, `output_failed`, and the errors of the key and its signer
  */
 export async function rotateTrust(
   context: SignoffContext,
@@ -173,11 +175,12 @@ async function installTrust(
 }
 
 /**
- * `ff signoff revoke`: writes a next trust file in which the current statement is revoked. It takes effect when both
- * roles have signed it with `ff trust rotate`.
+ * `ff signoff revoke`: writes a next trust file in which the current statement is revoked; an earlier next trust file
+ * is replaced. It takes effect when both roles have signed it with `ff trust rotate`.
  *
  * @returns the SHA-256 of the revoked statement
- * @throws FfError `trust_refused`, `nothing_to_check` without a readable sign-off, `output_failed`
+ * @throws FfError `trust_refused`, `nothing_to_check` without a readable sign-off, `artefact_invalid`,
+ *   `output_failed`
  */
 export async function revokeSignoff(context: SignoffContext, reason: string): Promise<string> {
   const before = requireCurrentTrust(context)

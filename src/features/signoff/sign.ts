@@ -20,11 +20,13 @@ import {
 } from './signing-key.ts'
 
 /**
- * `ff signoff sign`: verifies the statement, shows it, asks for each attestation, and only then for the passphrase.
+ * `ff signoff sign`: verifies the statement, shows it, asks for each attestation, and only then for the passphrase;
+ * writes the envelope with the new signature. A no-go statement can be signed too.
  *
  * @returns a line that names the signer and the role
- * @throws FfError `terminal_missing`, `trust_refused`, `signoff_refused`, `signoff_stale`, `signed_already`,
- * `clock_set_back`, `not_attested`, and the errors of the key and its signer
+ * @throws FfError `terminal_missing`, `trust_refused`, `nothing_to_check` without a sign-off, `signoff_refused`,
+ *   `signoff_stale`, `signed_already` for a key, `clock_set_back`, `not_attested`, `artefact_invalid`,
+ *   `output_failed`, and the errors of `readGate`, the key and its signer
  */
 export async function signSignoff(
   context: SignoffContext,
@@ -57,10 +59,12 @@ export async function signSignoff(
 }
 
 /**
- * `ff signoff add FILE`: adds the signatures of another copy of the same statement, if all of them verify.
+ * `ff signoff add FILE`: adds the signatures of another copy of the same statement, if all of them verify, and writes
+ * the envelope. A signature whose protected header is there already is skipped.
  *
  * @returns how many were added; zero where all were there already
- * @throws FfError `trust_refused`, `nothing_to_check`, `signoff_refused`, `signoff_stale`, `artefact_invalid`
+ * @throws FfError `trust_refused`, `nothing_to_check`, `signoff_refused`, `signoff_stale`, `artefact_invalid`,
+ *   `output_failed`, and the errors of `readGate`
  */
 export async function addSignatures(context: SignoffContext, path: string): Promise<number> {
   requireTrusted(context)

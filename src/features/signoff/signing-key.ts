@@ -25,7 +25,7 @@ export interface SigningKey {
   readonly unlock: () => Promise<ByteSigner>
 }
 
-/** @throws FfError `terminal_missing`: every signature needs an answer of a person */
+/** The terminal: every signature needs an answer of a person. @throws FfError `terminal_missing` without one */
 export function requireTerminal({ terminal }: Pick<SignoffContext, 'terminal'>): Terminal {
   if (terminal !== null) return terminal
   throw new FfError(
@@ -38,9 +38,10 @@ export function requireTerminal({ terminal }: Pick<SignoffContext, 'terminal'>):
 }
 
 /**
- * Finds the signer of the trust file that a chosen key belongs to.
+ * Finds the signer of the trust file that a chosen key belongs to: by the id in the key file, or with a command by
+ * the person, who then needs exactly one key within its window. Asks for no passphrase.
  *
- * @throws FfError `signer_unknown`, `option_invalid`, and the errors of `readKey`
+ * @throws FfError `signer_unknown`, `option_invalid` for neither or both ways, and the errors of `readKey`
  */
 export async function resolveSigningKey(
   context: SignoffContext,
@@ -80,7 +81,11 @@ const makeUnknownSigner = (fault: string): FfError =>
     hint: 'Run `ff trust show` to see the keys whose signatures count.',
   })
 
-/** @throws FfError `key_file_malformed`, `key_file_missing`, `key_file_unreadable`, `key_file_loose` */
+/**
+ * Reads and parses a key file; it stays encrypted.
+ *
+ * @throws FfError `key_file_malformed`, `key_file_missing`, `key_file_unreadable`, `key_file_loose`
+ */
 export async function readKey(
   { keys, tools }: Pick<SignoffContext, 'keys' | 'tools'>,
   path: string,
@@ -107,9 +112,10 @@ export interface SigningInput {
 }
 
 /**
- * Signs a payload, and returns the signature only if the verifier of the gate and jose both accept it.
+ * Unlocks the key, signs a payload as of `context.now`, and returns the signature only if the verifier of the gate
+ * and jose both accept it. Writes nothing.
  *
- * @throws FfError `signature_not_accepted`, and the errors of unlocking the key
+ * @throws FfError `signature_not_accepted`, and the errors of unlocking and of the signer
  */
 export async function signAndVerify(
   context: SignoffContext,

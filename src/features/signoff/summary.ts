@@ -20,7 +20,9 @@ export interface SigningSummaryInput {
 
 /**
  * The text that a signer reads before the questions: decision, target, counts, waivers, and the changes since their
- * last signature.
+ * last archived signature. Lines are escaped for a terminal, and an empty line ends it. Reads the archived sign-offs.
+ *
+ * @throws FfError `artefact_invalid` where one is unreadable
  */
 export async function formatSigningSummary(
   context: SignoffContext,
@@ -82,7 +84,11 @@ async function findLastSigned(
   return found.sort((a, b) => (a.at < b.at ? 1 : -1))[0]?.statement ?? null
 }
 
-/** Asks for each attestation. @throws FfError `not_attested` at the first answer other than yes */
+/**
+ * Asks for each attestation in turn; returns once each answer is exactly `yes`.
+ *
+ * @throws FfError `not_attested` at the first other answer
+ */
 export async function askAttestations(
   terminal: Terminal,
   attests: readonly string[],

@@ -26,10 +26,11 @@ export interface TrustMembers {
 const KEYS_LONGER_MS = 90 * 86_400_000
 
 /**
- * `ff trust init`: writes version 1, which has no signatures: the pin authenticates it.
+ * `ff trust init`: writes version 1, which has no signatures: the pin authenticates it. Its keys are valid from now
+ * until 90 days after the file expires.
  *
- * @returns its SHA-256, the pin
- * @throws FfError `file_exists`, `artefact_invalid`, `output_failed`
+ * @returns its SHA-256 in hexadecimal, the pin
+ * @throws FfError `file_exists`, `artefact_invalid` for a bad key file or a broken rule, `output_failed`
  */
 export async function initTrust(context: SignoffContext, members: TrustMembers): Promise<string> {
   if (context.texts.trust !== null)
@@ -66,7 +67,11 @@ export async function initTrust(context: SignoffContext, members: TrustMembers):
   return context.tools.sha256(text)
 }
 
-/** @throws FfError `artefact_invalid` where the file is missing or not a public key */
+/**
+ * Reads a public key file, as `ff key show` prints it; checks its form alone.
+ *
+ * @throws FfError `artefact_invalid` where the file is missing, unreadable or not a public key
+ */
 export async function readPublicKey(
   { tools }: Pick<SignoffContext, 'tools'>,
   path: string,
@@ -79,10 +84,14 @@ export async function readPublicKey(
   })
 }
 
-/** The text of a trust file; its SHA-256 is the pin. */
+/** The text of a trust file, as indented JSON with a line feed; its SHA-256 is the pin. */
 export const formatTrustFile = (trust: TrustFile): string => `${JSON.stringify(trust, null, 2)}\n`
 
-/** Parses a trust file and checks its rules; neither pin nor expiry. @throws FfError `artefact_invalid` */
+/**
+ * Parses the text of a trust file and checks its rules; neither pin, signatures nor expiry.
+ *
+ * @throws FfError `artefact_invalid`
+ */
 export function requireWholeTrust({ tools }: SignoffContext, text: string): TrustFile {
   const read = parseTrust(text, tools)
   if (read.ok) return read.value
@@ -92,7 +101,13 @@ export function requireWholeTrust({ tools }: SignoffContext, text: string): Trus
   })
 }
 
-/** `ff trust pin`: the assignment of FF_TRUST_SHA256 for a protected CI variable. @throws FfError `trust_refused` */
+/**
+ * `ff trust pin`: the assignment `FF_TRUST_SHA256=` with the SHA-256 of the trust file, for a protected CI variable.
+ * Ignores the pin that is set.
+ *
+ * @throws FfError `trust_refused` where the file is missing, breaks a rule or is otherwise not trusted under its own
+ *   pin, such as an expired one
+ */
 export function formatPin(context: SignoffContext): string {
   const { texts, tools, now } = context
   const sha256 = tools.sha256(texts.trust ?? '')
@@ -106,7 +121,11 @@ export function formatPin(context: SignoffContext): string {
   })
 }
 
-/** `ff trust show`: whether the trust file is trusted, and which keys count until when. */
+/**
+ * `ff trust show`: the item `trust`, which fails with its fault and exit `untrusted` where the file is not trusted;
+ * then, for a file that parses, its version, each key with its window, and each revoked statement. A revoked key or
+ * one outside its window is pending.
+ */
 export function showTrust(context: SignoffContext): CheckReport {
   const { trust, texts, tools, now } = context
   const fault = trust.status === 'trusted' ? null : toTrustFault(trust)

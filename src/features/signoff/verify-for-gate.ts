@@ -8,7 +8,12 @@ import { type ItemFacts, loadItemFacts, refuseWaivers } from '../item-states/ite
 import type { Adapters } from '../../ports/adapters.ts'
 import { judgeSignoffNow } from './context.ts'
 
-/** The outcome of the sign-off in a folder or in decision.json, as the gate counts it. */
+/**
+ * The outcome of the sign-off in a folder or in decision.json, as the gate counts it: a forged approval of a waiver
+ * refuses the whole sign-off. Reads no file.
+ *
+ * @throws FfError `artefact_invalid` for an invalid waivers file
+ */
 export function verifySignoffForGate(
   { texts, identity }: Pick<GateInputs, 'texts' | 'identity'>,
   { judged, trust, forged, tools }: ItemFacts,
@@ -23,10 +28,11 @@ export function verifySignoffForGate(
 }
 
 /**
- * The current state of the gate, which a statement is made from.
+ * Reads and judges the team folder and the evidence log; returns the current state of the gate, which a statement is
+ * made from. Measures nothing.
  *
- * @throws FfError `artefact_invalid`, `waiver_invalid`, `evidence_locked`, and `evidence_untrusted` where the log is
- *   not whole: a statement never covers such a log
+ * @throws FfError `artefact_invalid`, `setting_invalid`, `waiver_invalid`, `evidence_locked`, `evidence_unreadable`,
+ *   and `evidence_untrusted` where the log is not whole: a statement never covers such a log
  */
 export async function readGateState(
   request: GateRequest,

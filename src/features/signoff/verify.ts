@@ -12,7 +12,12 @@ const EXIT_BY_STATUS: Readonly<Record<SignoffOutcome['status'], ExitName>> = {
   refused: 'untrusted',
 }
 
-/** `ff signoff verify`: one item for each role, as of `context.now`. @throws the errors of `readGate` */
+/**
+ * `ff signoff verify`: one item for each role, as of `context.now`. Exit `not_ready` for a missing signature or a
+ * stale sign-off, `untrusted` for a refused one, whose code every role then has.
+ *
+ * @throws FfError `artefact_invalid` for an invalid waivers file, and the errors of `readGate`
+ */
 export async function verifySignoff(context: SignoffContext): Promise<CheckReport> {
   const outcome = judgeSignoffNow(context, await context.readGate())
   return buildCheckReport(

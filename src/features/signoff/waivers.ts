@@ -26,10 +26,10 @@ import {
 export type WaiverRequest = Omit<WaiverEntry, 'id' | 'requested_at' | 'approvals'>
 
 /**
- * `ff waiver new`: adds a waiver without approvals.
+ * `ff waiver new`: adds a waiver without approvals to the waivers file.
  *
- * @returns its id
- * @throws FfError `artefact_invalid` where it breaks a rule
+ * @returns its id, `WV-` and the next number
+ * @throws FfError `artefact_invalid` where it breaks a rule or a file of the folder is invalid, `output_failed`
  */
 export async function newWaiver(context: SignoffContext, request: WaiverRequest): Promise<string> {
   const before = parseWaivers(context)
@@ -57,10 +57,12 @@ export async function newWaiver(context: SignoffContext, request: WaiverRequest)
 }
 
 /**
- * `ff waiver sign ID`: adds the approval of one person. A later change of the waiver invalidates it.
+ * `ff waiver sign ID`: shows the waiver, asks, and writes the approval of one person; it replaces an approval by the
+ * same key. A later change of the waiver invalidates it.
  *
  * @returns a line that names the person and the waiver
- * @throws FfError `terminal_missing`, `trust_refused`, `option_invalid`, `not_attested`, and the errors of the key
+ * @throws FfError `terminal_missing`, `trust_refused`, `artefact_invalid`, `option_invalid` for an unknown id,
+ *   `not_attested`, `output_failed`, and the errors of the key and its signer
  */
 export async function signWaiver(
   context: SignoffContext,
@@ -107,9 +109,10 @@ interface WaiverProblem {
 }
 
 /**
- * `ff waiver lint`: checks every rule and every approval.
+ * `ff waiver lint`: checks every rule and every approval; an item for each waiver, or one that passes without
+ * waivers. Exit `untrusted` for a bad approval, else `usage` for a broken rule.
  *
- * @throws FfError `artefact_invalid` for a file that cannot be parsed
+ * @throws FfError `artefact_invalid` for a waivers file that cannot be parsed or an invalid checklist
  */
 export async function lintWaivers(context: SignoffContext): Promise<CheckReport> {
   const written = parseWaivers(context)
@@ -136,7 +139,12 @@ const toFailedResult = (id: string, title: string, own: readonly WaiverProblem[]
   next: null,
 })
 
-/** `ff waiver list`: approvals and expiry of each waiver. A waiver in force passes; any other is pending. */
+/**
+ * `ff waiver list`: valid approvals and expiry of each waiver. A waiver in force passes; one that is expired or not
+ * approved is pending. One item that passes without waivers.
+ *
+ * @throws FfError `artefact_invalid` for a waivers file that cannot be parsed or an invalid checklist
+ */
 export async function listWaivers(context: SignoffContext): Promise<CheckReport> {
   const { waivers } = verifyWaiverApprovals(context, parseWaivers(context))
   const rules = await loadRules(context)
@@ -161,7 +169,10 @@ function toWaiverResult(
   return { id, title, state: 'pending', findings: [{ code, pointer: null, detail: item }], next }
 }
 
-/** The waivers with their valid approvals only; without a trusted trust file no approval is valid. */
+/**
+ * The waivers with their valid approvals only, and the fault of every other approval; without a trusted trust file no
+ * approval is valid.
+ */
 export const verifyWaiverApprovals = ({ trust, now, tools }: SignoffContext, waivers: Waivers) =>
   verifyWaivers(waivers, { trust: trust.status === 'trusted' ? trust.trust : null, now }, tools)
 
@@ -201,9 +212,9 @@ async function loadRules({ root, cwd, trust }: SignoffContext): Promise<WaiverRu
 
 const BOUND = /^([a-z][a-z0-9_]{0,63})(<=|>=)(-?\d+(?:\.\d+)?)$/
 /**
- * Parses the cover of a waiver: bounds such as `p99_ms<=80` for a fail, or a reason code for an inconclusive.
+ * Parses the cover of a waiver: bounds such as `p99_ms<=80` cover a fail, a reason code covers an inconclusive.
  *
- * @throws FfError `option_invalid`
+ * @throws FfError `option_invalid` for both, for neither, or for a bound of another form
  */
 export function parseWaiverCover(bounds: readonly string[], code: string | null): WaiverCover {
   const read = bounds.map((text) => BOUND.exec(text))
