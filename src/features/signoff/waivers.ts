@@ -110,7 +110,8 @@ interface WaiverProblem {
 
 /**
  * `ff waiver lint`: checks every rule and every approval; an item for each waiver, or one that passes without
- * waivers. Exit `untrusted` for a bad approval, else `usage` for a broken rule.
+ * waivers. A bad approval counts for exit `untrusted`, and any problem for `usage`; the report takes one by
+ * precedence.
  *
  * @throws FfError `artefact_invalid` for a waivers file that cannot be parsed or an invalid checklist
  */
