@@ -11,7 +11,10 @@ export interface Drift {
   readonly found: string | null
 }
 
-/** Every difference between the contract and a live database, sorted by object name. */
+/**
+ * Lists the objects whose definition is missing, unexpected or different in a live database, sorted by object name;
+ * empty where the two catalogues agree.
+ */
 export function findDrift(expected: Catalogue, found: Catalogue): readonly Drift[] {
   const objects = [...new Set([...expected.keys(), ...found.keys()])].sort()
   return objects.flatMap((object): Drift[] => {
@@ -45,7 +48,12 @@ export interface TableContract {
   readonly grants: Grants
 }
 
-/** The contract in catalogue form. @param roles the roles of the server; grants to other roles are left out */
+/**
+ * Converts the contract to catalogue form: one entry for each domain, check, function (by its source's SHA-256), table,
+ * column, constraint, index and trigger, and for the grants on the schema and on each table.
+ *
+ * @param roles the roles of the server; grants to other roles are left out
+ */
 export function buildCatalogue(contract: SchemaContract, roles: ReadonlySet<string>): Catalogue {
   const lines: [string, string][] = [...buildGrantLines('schema', contract.schema.grants, roles)]
   for (const [name, { type, checks }] of Object.entries(contract.domains)) {
@@ -84,6 +92,11 @@ function buildTableLines(
 
 const SINGULAR = { constraints: 'constraint', indexes: 'index', triggers: 'trigger' } as const
 
+/**
+ * The catalogue's definition of a column, such as `bigint NOT NULL DEFAULT 0`.
+ *
+ * @param value the default's SQL; null for none
+ */
 export const formatColumn = (type: string, nullable: boolean, value: string | null): string =>
   [type, ...(nullable ? [] : ['NOT NULL']), ...(value === null ? [] : [`DEFAULT ${value}`])].join(
     ' ',

@@ -25,7 +25,11 @@ export type MigrationPlan =
   | { readonly ok: true; readonly steps: readonly Migration[] }
   | { readonly ok: false; readonly refusal: MigrationRefusal }
 
-/** The migrations to apply, in order, to reach version `to`; null stands for the newest. */
+/**
+ * Lists the available migrations to apply, in order, to reach version `to`; null stands for the newest. No step is left
+ * where all are applied. Refuses with the fault of `findHistoryFault`, or `migration_unknown` for a version that no
+ * file has.
+ */
 export function planUp(
   applied: readonly AppliedMigration[],
   available: readonly Migration[],
@@ -40,7 +44,11 @@ export function planUp(
   }
 }
 
-/** The migrations to revert, newest first, to reach version `to` (0 reverts all); null stands for one step. */
+/**
+ * Lists the applied migrations to revert, newest first, to reach version `to` (0 reverts all); null stands for one
+ * step. Refuses with the fault of `findHistoryFault`, or `migration_unknown` for a version other than 0 that no file
+ * has.
+ */
 export function planDown(
   applied: readonly AppliedMigration[],
   available: readonly Migration[],
@@ -58,7 +66,11 @@ export function planDown(
   }
 }
 
-/** The applied migrations must be the first available ones, unchanged; null where they are. */
+/**
+ * Checks that the applied migrations are the first available ones, unchanged. Null where they are; else the fault of
+ * the first that is not, by version: `migration_unknown` for another name at its place, `migration_edited` for another
+ * checksum.
+ */
 export function findHistoryFault(
   applied: readonly AppliedMigration[],
   available: readonly Migration[],

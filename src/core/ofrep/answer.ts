@@ -13,10 +13,12 @@ const REASONS: Readonly<Record<Scope, string>> = {
 }
 
 /**
- * Converts a decision to an OFREP success. A deny serves the safe value: without a value the client's own default would
- * apply and keep a killed feature on. The value is sent as stored; `variant` is omitted, as flags have none.
+ * Converts a decision to the JSON text of an OFREP success. A deny serves the safe value with reason DISABLED: without
+ * a value the client's own default would apply and keep a killed feature on. The value is sent as stored; `variant` is
+ * omitted, as flags have none.
  *
- * @returns `row_broken` where there is no safe value, that is, for an invalid flag row
+ * @returns the failure `flag_unknown` for an unknown flag, `row_broken` where there is no safe value, that is, for an
+ *   invalid flag row
  */
 export function toOfrepAnswer(decision: Decision): OfrepAnswer {
   const { flag_key, value, matched_scope } = decision

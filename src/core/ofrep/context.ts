@@ -21,8 +21,10 @@ const ATTRIBUTES: { readonly [K in keyof OfrepContext]: Attribute } = {
 }
 
 /**
- * Parses the body of an OFREP request. Ignored attributes may hold numbers and texts that a row could not; a repeated
- * member among those that are used is refused, as parsers disagree about which one counts.
+ * Parses the body of an OFREP request and returns the used attributes of its `context`, null where absent, or the first
+ * problem: a fault of the JSON, `type_wrong` for no object or text, `member_missing` without a context, `form_wrong`
+ * for a malformed attribute. A repeated member among those that are used is `duplicate_member`, as parsers disagree
+ * about which one counts; other attributes are ignored.
  */
 export function parseOfrepRequest(body: string): OfrepRequest {
   const read = parseLosslessJson(body)

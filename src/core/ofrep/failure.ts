@@ -24,16 +24,22 @@ const ELSEWHERE: ReadonlySet<ServiceCode> = new Set([
   'too_many_requests_in_flight',
 ])
 
-/** The HTTP status in OFREP: a failure of the store becomes 500, the only server error that OFREP clients handle. */
+/**
+ * The HTTP status in OFREP: that of the service, but 500 for its 5xx codes, the only server error that OFREP clients
+ * handle. `jwks_unreachable` and `too_many_requests_in_flight` keep theirs, as a retry or another token may help.
+ */
 export function toOfrepStatus(code: ServiceCode): number {
   const [status] = SERVICE_PROBLEMS[code]
   return status >= 500 && !ELSEWHERE.has(code) ? 500 : status
 }
 
 /**
- * The body of an OFREP failure; without `key` and `errorCode` clients report an unexpected answer.
+ * The JSON text of an OFREP failure: `errorCode` (GENERAL where OFREP has no closer one), `errorDetails` with the
+ * code's title and the first place that is not the root, and the service code in `metadata`. Without `key` and
+ * `errorCode` clients report an unexpected answer.
  *
- * @param key null for a request that is not about one flag
+ * @param key null for a request that is not about one flag: the member is then left out
+ *
  * @param places faults of the request
  */
 export function formatOfrepFailure(

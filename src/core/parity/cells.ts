@@ -64,7 +64,11 @@ interface ApprovalShape extends Omit<Approval, 'not_before' | 'expires_at'> {
   readonly ends: number
 }
 
-/** Every cell: 360 combinations of the dimensions, times the boundaries of each TTL state and `required_auth`. */
+/**
+ * Builds every cell in a fixed order: the 360 combinations of the dimensions, times the boundaries of each TTL state
+ * and each `required_auth`. Each cell has a flag key of its own, and its times lie around `now`; SP-4 names no ref, so
+ * it lacks the boundary of another ref.
+ */
 export function buildCells(now: Instant): readonly Cell[] {
   const cells: Cell[] = []
   for (const covers of listCovers()) cells.push(...buildCellsFor(covers, now, cells.length))

@@ -25,7 +25,8 @@ export type JsonComparer = (left: JsonNode, right: JsonNode) => Comparison
 
 /**
  * Compares two values without loss: JSON type, number lexeme, code points, repeated members, array order and presence
- * count; the order of members does not.
+ * count; the order of members does not. Returns each differing place and the number of places compared; values of
+ * different types, or a value that one side lacks, are one place.
  */
 export function compareJson(left: JsonNode, right: JsonNode): Comparison {
   const differences: Difference[] = []

@@ -33,7 +33,11 @@ export const EQUAL: readonly (readonly [why: string, left: string, right: string
   ['an escape', '"\\u0061"', '"a"'],
 ]
 
-/** @returns the reasons of the pairs that the comparer judges wrongly; empty for a correct comparer */
+/**
+ * Runs a comparer, `compareJson` by default, on all pairs of `UNEQUAL` and `EQUAL`.
+ *
+ * @returns the reasons of the pairs that it judges wrongly; empty for a correct comparer
+ */
 export function findComparerFaults(compare: JsonComparer = compareJson): readonly string[] {
   const differ = ([, left, right]: readonly [string, string, string]): boolean => {
     const [a, b] = [parseLosslessJson(left), parseLosslessJson(right)]

@@ -27,7 +27,10 @@ export interface CoverageLine {
   readonly vectors: number
 }
 
-/** One line for each value of each dimension; a value without vectors has the count 0. */
+/**
+ * Counts the vectors for each value of each dimension, in the order of `DIMENSIONS`; a value without vectors has the
+ * count 0. A null `ttl_state` counts nowhere.
+ */
 export function countCoverage(covers: readonly VectorCoverage[]): readonly CoverageLine[] {
   return (Object.keys(DIMENSIONS) as Dimension[]).flatMap((dimension) =>
     DIMENSIONS[dimension].map((value) => ({
@@ -38,7 +41,10 @@ export function countCoverage(covers: readonly VectorCoverage[]): readonly Cover
   )
 }
 
-/** The coverage of a vector by its inputs alone; the coverage that the vector states must equal it. */
+/**
+ * Derives the coverage of a vector from its inputs alone; the coverage that the vector states must equal it.
+ * `ttl_state` is null where neither the request nor an override names an approval and Admin holds none.
+ */
 export function deriveCoverage(
   given: VectorInput,
   author: VectorCaller,

@@ -3,9 +3,9 @@ import type { VectorQuestion } from './vector.ts'
 import { isJsonObject, type JsonNode, parseLosslessJson } from '../json/read.ts'
 
 /**
- * The backing that the answer of a service names.
+ * The backing that a service's answer names in `meta.backing_state`.
  *
- * @returns null where the text is not a decision on this flag and request
+ * @returns null where the text is not JSON, is not about this flag key and request id, or names neither `file` nor `db`
  */
 export function readBacking(
   text: string,

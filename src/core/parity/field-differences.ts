@@ -13,8 +13,9 @@ export interface FieldDifference {
 }
 
 /**
- * The causes of the differences between two rows. A list in another order, or an object that lost a repeated member, is
- * reported once at its own place instead of element by element.
+ * Classifies the differences between two rows by cause, one entry for each pointer. A list below the root in another
+ * order, or an object below the root of which only one side repeats a member, is reported once at its own place instead
+ * of element by element.
  */
 export function classifyDifferences(
   left: JsonNode,

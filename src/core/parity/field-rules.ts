@@ -7,8 +7,8 @@ export interface FieldRule {
 }
 
 /**
- * The rule for a field: that of the longest matching pointer. A field without a matching pointer is MUST_MATCH, so a
- * new field cannot escape the matrix.
+ * The rule for a field: that of the longest pointer that names the field or a place above it, the first of several
+ * such. A field without a matching pointer is MUST_MATCH, so a new field cannot escape the matrix.
  */
 export function findRule(rules: readonly FieldRule[], at: string): ParityRule {
   const tokens = at.split('/')

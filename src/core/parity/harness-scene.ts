@@ -31,7 +31,9 @@ export interface HarnessScene {
   readonly keys: KeyServerScript | null
 }
 
-/** All rows as JSON text, without loss. */
+/**
+ * All rows as one JSON text without loss: an object with the lists `flags`, `tenant_overrides` and `user_overrides`.
+ */
 export function serializeRows(state: RowsByTable): string {
   const toList = (table: TableName): string => {
     const rows: readonly AnyRow[] = state[table]

@@ -43,8 +43,10 @@ export interface VectorVerdict {
 }
 
 /**
- * Judges one vector: both sides must equal each other field by field, and each must equal the expectation. A missing
- * answer of one side makes it `unanswered`, whatever the other side answered.
+ * Judges one vector: both sides must equal each other field by field, and each must equal the expectation. `fail` means
+ * that a difference breaks a rule; only such differences are listed. A missing first or second answer of one side makes
+ * it `unanswered`, with no field counted, whatever the other side answered. Noise is reported and does not change the
+ * status.
  *
  * @param expected the envelope without `meta.backing_state`, which depends on each side's kind; null where no
  *   expectation is known, so that only the sides are compared with each other
@@ -139,7 +141,7 @@ const toParty = ({ kind, answer }: Pick<SideAnswers, 'kind' | 'answer'>): Compar
   kind,
 })
 
-/** The expectation of one side: the vector's, plus the backing state of the side's kind. */
+/** The expectation of one side: the vector's envelope with `backing_state` of the side's kind at the end of `meta`. */
 export function withBackingKind(expected: JsonObject, kind: BackingKind): JsonObject {
   return {
     members: expected.members.map(([name, value]) =>

@@ -54,7 +54,11 @@ export interface ComparisonTerms extends ComparisonRules {
   readonly sides: ComparedPair
 }
 
-/** Compares two answers by the parity matrix. */
+/**
+ * Compares two answers by the parity matrix. Returns every difference with its class, the number of places compared,
+ * and the first split of the reason chains, null where they agree. A MUST_DIFFER field that is equal, or missing, on
+ * both sides of different kinds is a blocker too, except where both answers are refusals.
+ */
 export function compareParties(
   left: ComparedParty,
   right: ComparedParty,
@@ -82,7 +86,10 @@ export function compareParties(
   return { divergences: [...classed, ...missed], fields, chain }
 }
 
-/** A refusal becomes an object without any member of an envelope, so it never equals a decision. */
+/**
+ * Converts an answer to JSON: a decision to its parsed text, a refusal to an object of `refused` and `http`, which no
+ * decision equals. A text that is not JSON becomes a JSON string.
+ */
 export function answerToNode(answer: Exclude<SideAnswer, { status: 'unanswered' }>): JsonNode {
   if (answer.status === 'refused') {
     return {

@@ -8,9 +8,11 @@ export interface ComparerCheck {
 type SideName = 'baseline' | 'candidate'
 
 /**
- * The controls of a run. A control without any comparison does not hold.
+ * Judges the controls of a run: `comparer` holds where at least one pair was judged and none wrongly, `a_a_baseline`
+ * and `a_a_candidate` where something was compared and that side's two answers never differ.
  *
  * @param compared comparisons with an answer of both sides
+ *
  * @param noise differences between two answers of one side, by side
  */
 export function judgeParityControls(
@@ -40,8 +42,9 @@ export interface ParityTotals {
 }
 
 /**
- * A parity run passes where its controls hold, no answer differs, and everything expected was compared, with at least
- * one decision and one field. A control that does not hold makes even a difference inconclusive.
+ * Derives the verdict of a parity run: `inconclusive` where a control does not hold, even with a difference; else
+ * `fail` where an answer differs; else `pass` where all that was expected was compared, with at least one decision and
+ * one field; else `inconclusive`.
  */
 export function deriveParityVerdict(
   controls: readonly ReportControl[],

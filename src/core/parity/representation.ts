@@ -47,7 +47,10 @@ export type Representation = keyof typeof REPRESENTATIONS
 type Side = JsonNode | undefined
 type Rule = readonly [Representation, (a: Side, b: Side) => boolean]
 
-/** The cause of a difference: the first rule that applies in either direction. */
+/**
+ * The cause of a difference: the first rule in the order of `RULES` that applies in either direction, `type_differs`
+ * where none does. Two numbers at `/revision` are always `revision_behind`.
+ */
 export function classifyRepresentation({ pointer, left, right }: Difference): Representation {
   if (pointer === '/revision' && numeric(left) && numeric(right)) return 'revision_behind'
   const found = RULES.find(([, holds]) => holds(left, right) || holds(right, left))

@@ -16,7 +16,8 @@ export type SummaryLine = JudgedCase & {
 }
 
 /**
- * Summarizes a run with too many requests to keep: it counts them all, and keeps the first ones that are not a pass.
+ * Summarizes a run with too many requests to keep: it counts them all, and keeps the first ones that fail, are
+ * unanswered or have noise.
  */
 export class RunningSummary {
   private readonly mostListed: number
@@ -34,6 +35,7 @@ export class RunningSummary {
     this.mostListed = mostListed
   }
 
+  /** Counts one request, and keeps it with its findings where it is not a clean pass and the list is not full. */
   add(judged: SummaryLine): void {
     const { verdict, decided, id, title, state, detail } = judged
     const { status, fields, noise } = verdict
@@ -50,6 +52,10 @@ export class RunningSummary {
     this.findings.push(...listFindings(judged))
   }
 
+  /**
+   * The summary of the requests so far, callable at any time. Findings are the comparer's faults, `nothing_decided`
+   * where every compared request was refused, then those of the kept requests; items are the kept requests only.
+   */
   summary({ expected, comparer }: RunningSummaryEnd): Summary {
     const { compared, decided, differing, allowed, items } = this
     const controls = judgeParityControls(comparer, compared, this.noise)

@@ -6,7 +6,13 @@ import type { WriteRequest } from '../rows/write-request.ts'
 import type { Problem } from '../problem.ts'
 import { type Scene, SCENE_TIME, type SceneWrite } from './scene.ts'
 
-/** The store's request for a write of a scene. @param standing the row under its key at that time */
+/**
+ * Builds the store's request for a write of a scene: the precondition becomes a revision of `existing`, the approval
+ * gets the answer that the scene's Admin would give, and a body that is not JSON becomes a JSON string. Actor and
+ * request id are `fuzz`.
+ *
+ * @param existing the row under its key at that time, a tombstone too; null for none
+ */
 export function buildWriteRequest(
   { table, key, action, body, expected, approval }: SceneWrite,
   given: Scene['given'],
@@ -61,7 +67,10 @@ export type WriteOutcome =
   | { readonly ok: false; readonly problems: readonly Problem[] }
   | { readonly failed: string }
 
-/** Converts a result to JSON, so that two results can be compared without loss. */
+/**
+ * Converts a result to JSON with one member, `row`, `problems` or `failed`, so that two results can be compared without
+ * loss.
+ */
 export function outcomeToNode(outcome: WriteOutcome): JsonNode {
   if ('failed' in outcome) return { members: [['failed', outcome.failed]] }
   return outcome.ok
@@ -69,7 +78,10 @@ export function outcomeToNode(outcome: WriteOutcome): JsonNode {
     : { members: [['problems', outcome.problems.map(problemToNode)]] }
 }
 
-/** Converts a stored row to JSON; null without a row. */
+/**
+ * Converts a stored row to JSON: the row itself, an object of its `broken` problems where it is invalid, null without a
+ * row.
+ */
 export function storedToNode(stored: RowOrBroken<AnyRow> | null): JsonNode {
   if (stored === null) return null
   return stored.row === undefined

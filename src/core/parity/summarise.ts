@@ -31,9 +31,12 @@ export interface Summary {
 }
 
 /**
- * Summarizes the judged cases of a run.
+ * Summarizes the judged cases of a run: the verdict of `deriveParityVerdict`, the counts, the controls, and the
+ * findings. Each group becomes one item, with the worst state of its cases and the detail of the first case in that
+ * state.
  *
  * @param expected number of vectors or cells; comparing fewer is never a pass
+ *
  * @param comparer the comparer's results on pairs with a known answer
  */
 export function summarizeCases(
@@ -110,6 +113,7 @@ function countAll(
   }
 }
 
+/** The members of a finding that concerns no field, all null. */
 export const EMPTY_FINDING = {
   sides: null,
   pointer: null,
@@ -118,6 +122,10 @@ export const EMPTY_FINDING = {
   right: null,
 } as const
 
+/**
+ * The findings of one case, in this order: unanswered sides, noise, divergences. Empty for a clean pass, and for a case
+ * that was skipped or never reached.
+ */
 export function listFindings({ id, verdict }: JudgedCase): readonly Finding[] {
   if (verdict === null) return []
   const silent = verdict.unanswered.map(({ side, code }): Finding => ({

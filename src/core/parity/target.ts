@@ -20,7 +20,10 @@ export type ParsedTarget =
 
 /**
  * Parses a target option: `file`, `file:DIR`, `embedded`, `http://...` or `https://...`, `postgres://...` without a
- * password, or `env:NAME` for a variable that holds one of these, with a password if need be.
+ * password, or `env:NAME` for a variable of `env` that holds one of these, with a password if need be. Refuses with
+ * `variable_unset` for an absent or empty variable, `secret_in_option` for a password in the option or any `@` in a
+ * service's URL, `service_not_https` for http to another machine, `service_url_malformed` or `target_url_malformed`,
+ * and `target_unknown` for any other text. The `name` of a database is its URL without credentials and query.
  */
 export function parseTarget(
   text: string,
@@ -94,7 +97,11 @@ function parseOptionNames(query: string): readonly string[] | null {
 }
 
 type DatabaseSpec = Extract<TargetSpec, { kind: 'postgres' }>
-/** The target of another database on the same server. @param database letters, digits and underscores */
+/**
+ * The target of another database on the same server, with the same credentials and options.
+ *
+ * @param database letters, digits and underscores
+ */
 export const withDatabaseName = ({ url, name }: DatabaseSpec, database: string): DatabaseSpec => ({
   kind: 'postgres',
   url: url.replace(/^(\w+:\/\/[^/?]*)(?:\/[^?]*)?/, `$1/${database}`),
@@ -102,8 +109,9 @@ export const withDatabaseName = ({ url, name }: DatabaseSpec, database: string):
 })
 
 /**
- * Whether a target is on this machine: a folder, an embedded server, or a service or database whose hosts are all
- * loopback addresses or sockets. False for a URL without a host, as the environment then chooses it.
+ * Whether a target is on this machine, by its text alone: a folder, an embedded server, or a service or database whose
+ * hosts are all loopback addresses, `localhost` or sockets; `host` options of a database take precedence. False for a
+ * URL without a host, as the environment then chooses it.
  */
 export function isLoopback(spec: TargetSpec): boolean {
   if (spec.kind === 'http') return LOOPBACK.test(spec.origin.replace(/^\w+:\/\//, ''))
@@ -115,6 +123,11 @@ export function isLoopback(spec: TargetSpec): boolean {
 }
 const LOOPBACK = /^(\/.*|(localhost|127(\.\d{1,3}){3}|\[::1\]|::1)(:\d+)?)$/
 
-/** Whether both targets are services of the same origin (RFC 6454, section 4), however it is spelled. */
+/**
+ * Whether both targets are services of the same origin (RFC 6454, section 4), however it is spelled; false where one is
+ * no service.
+ *
+ * @throws TypeError for an origin that `URL` cannot parse
+ */
 export const isSameService = (a: TargetSpec, b: TargetSpec): boolean =>
   a.kind === 'http' && b.kind === 'http' && new URL(a.origin).origin === new URL(b.origin).origin

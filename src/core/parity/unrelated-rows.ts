@@ -1,7 +1,11 @@
 import type { FlagRow, RowsByTable } from '../rows/rows.ts'
 import type { Scene } from './scene.ts'
 
-/** The rows of a scene with rows that concern none of its callers, and with every list reversed. */
+/**
+ * The rows of a scene with rows that concern none of its callers, and with every list reversed. Adds a flag
+ * `ff.stranger` where the scene has any flag, and overrides of another tenant and user for each flag that no step of
+ * the scene writes.
+ */
 export function withUnrelatedRows({ given: { state }, steps }: Scene): RowsByTable {
   // A flag's type cannot change while it has overrides, so an unrelated override would affect a write of the flag.
   const written = new Set(

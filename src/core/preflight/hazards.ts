@@ -49,7 +49,11 @@ const MAX_NAME_BYTES = 2_704
 const MAX_DEPTH = 56
 const MAX_SHOWN = 60
 
-/** Every hazard of a document, in the order of the document. */
+/**
+ * Finds every value of a document that a store would change or refuse, in the order of the document, with code, JSON
+ * pointer and excerpt; empty for none. A number has at most one hazard. The two hazards of bytes, `byte_order_mark` and
+ * `utf8_invalid`, cannot show in a parsed document.
+ */
 export function findHazards(node: JsonNode): readonly HazardHit[] {
   const hits: HazardHit[] = []
   visit(node, { at: '', depth: 0 }, hits)

@@ -12,7 +12,11 @@ export interface CheckResult {
   readonly seen_by?: CheckItem['seen_by']
 }
 
-/** Builds a report whose exit follows from its items by precedence; a report without items is inconclusive. */
+/**
+ * Builds a report whose verdict and exit follow by precedence from the states of its items and from `more.exits`; a
+ * report without items is at best inconclusive. `compared` counts the items that pass or fail; each finding gets its
+ * item's id as subject.
+ */
 export function buildCheckReport(
   kind: CheckReport['kind'],
   checked: readonly CheckResult[],
@@ -50,6 +54,7 @@ export function buildCheckReport(
   }
 }
 
+/** The result of an item that passes: no findings, no next step. */
 export const passResult = (id: string, title: string): CheckResult => ({
   id,
   title,

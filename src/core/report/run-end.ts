@@ -22,7 +22,11 @@ const VERDICT: Readonly<Record<ExitName, ReportVerdict>> = {
   terminated: 'cancelled',
 }
 
-/** Derives the end of a run from its outcomes: one outcome decides both the verdict and the exit status. */
+/**
+ * Derives the end of a run from its outcomes: the outcome of highest precedence (`decideExit`) decides both the verdict
+ * and the exit status. `ok` is a pass; `no_go`, `usage` and `untrusted` fail; a timeout or signal is cancelled; every
+ * other outcome is inconclusive.
+ */
 export function deriveRunEnd(first: ExitName, ...others: readonly ExitName[]): RunEnding {
   const exitName = decideExit(first, ...others)
   return { verdict: VERDICT[exitName], exitName, exitCode: EXIT_STATUSES[exitName][0] }

@@ -21,7 +21,11 @@ const NAMES: Readonly<Record<TableName, readonly string[]>> = {
   user_override: Object.keys(ROW_MEMBERS.user_override),
 }
 
-/** Parses a stored line into column texts, or returns every rule of a row that it breaks. */
+/**
+ * Parses a stored line into column texts, null for an absent member, or returns every rule of a row that it breaks. A
+ * line that is not JSON, or lacks a table or key, is `form_wrong` at the root. The row is decoded as one of `table`,
+ * whatever table the line names.
+ */
 export function parseImportRow(table: TableName, line: string): ImportRead {
   const plain = parsePlainRow(table, line)
   if (plain !== null) {

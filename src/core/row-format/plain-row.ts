@@ -53,8 +53,8 @@ const LINES = {
 } as const
 
 /**
- * A fast path for most lines of a snapshot: overrides whose every member matches a plain form. Null decides nothing:
- * `decodeRow` then decides, as it always does for flags.
+ * A fast path for most lines of a snapshot: overrides of `table` whose every member matches a plain form. Null for
+ * flags, lines over 8,192 UTF-16 units and all other lines; it decides nothing: `decodeRow` then decides.
  */
 export function parsePlainRow(table: TableName, line: string): PlainRow | null {
   if (table === 'flag_registry' || line.length > MAX_PLAIN) return null

@@ -13,11 +13,14 @@ export interface ParsedRowLine extends RowLine {
   readonly node: JsonNode
 }
 
-/** The line of a row. @param row JSON text */
+/** The line of a row in a snapshot, without a line feed. @param row JSON text, used unchanged */
 export const formatRowLine = (table: TableName, row: string): string =>
   `{"row":${row},"table":"${table}"}`
 
-/** Parses a line for `decodeRow` or a comparison; null where it has no table or no key. */
+/**
+ * Parses a line for `decodeRow` or a comparison; does not validate its row. Null where the line is not JSON, names no
+ * known table, or its row lacks a text as flag key or, in an override, as scope id.
+ */
 export function parseRowLine(line: string): ParsedRowLine | null {
   const read = parseLosslessJson(line)
   return read.ok ? toRowLine(read.node) : null
@@ -36,19 +39,26 @@ export function toRowLine(node: JsonNode): ParsedRowLine | null {
   return { table, key: { scope_id, flag_key }, node: row }
 }
 
-/** Table and key of a line, by the fast path where it applies. */
+/**
+ * Table and key of a line, by the fast path where it applies; null as in `parseRowLine`.
+ *
+ * @param table selects the fast path only: the table of the result is the one that the line names
+ */
 export function readLineKey(table: TableName, line: string): RowLine | null {
   const plain = parsePlainRow(table, line)
   return plain === null ? parseRowLine(line) : { table, key: plain.key }
 }
 
-/** The first member of that name; undefined where there is none. */
+/** The value of the first member of that name; undefined where there is none, or where the node is not an object. */
 export function getMember(node: JsonNode, name: string): JsonNode | undefined {
   if (node === null || typeof node !== 'object' || !isJsonObject(node)) return undefined
   return node.members.find(([held]) => held === name)?.[1]
 }
 
-/** Orders by table, scope id and flag key in the byte order of UTF-8: the order of a snapshot and of collation C. */
+/**
+ * Compares for sorting: below, equal to or above 0. Orders by table, scope id and flag key in the byte order of UTF-8:
+ * the order of a snapshot and of collation C.
+ */
 export function compareRowLines(a: RowLine, b: RowLine): number {
   return (
     TABLE_NAMES.indexOf(a.table) - TABLE_NAMES.indexOf(b.table) ||

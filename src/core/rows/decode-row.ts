@@ -107,8 +107,8 @@ const REQUIRED: Readonly<Record<TableName, readonly string[]>> = {
 }
 
 /**
- * Validates one row (contracts/persistence_schema.json). Does not check that a value fits its flag's `value_type`, which
- * requires the flag.
+ * Validates one row (contracts/persistence_schema.json): the row with its values in canonical form, or every fault with
+ * code and JSON pointer. Does not check that a value fits its flag's `value_type`, which requires the flag.
  *
  * @param origin a store holds only canonical rows, so a stored `1.0` is a fault
  */
@@ -172,7 +172,7 @@ class Draft {
   }
 }
 
-/** Levels of nested objects and arrays; 0 for a value that is neither. */
+/** Counts the levels of nested objects and arrays; 0 for a value that is neither, 1 for an empty one. */
 export function measureDepth(node: JsonNode): number {
   if (typeof node !== 'object' || node === null || isJsonNumber(node)) return 0
   const inner = isJsonArray(node) ? node : node.members.map(([, value]) => value)

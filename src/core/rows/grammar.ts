@@ -3,9 +3,17 @@ const FLAG_KEY = /^ff\.[a-z0-9]+([._-][a-z0-9]+)*$/
 const SCOPE_ID = /^[A-Za-z0-9][A-Za-z0-9._@-]{0,127}$/
 const APPROVAL_REF = /^APP-[0-9]+-[A-Za-z0-9]+$/
 
+/**
+ * Whether a text is a flag key: `ff.` and lower-case letters or digits, in words joined by one `.`, `_` or `-`; at most
+ * 128 characters.
+ */
 export const isFlagKey = (text: string): boolean => text.length <= 128 && FLAG_KEY.test(text)
-/** Tenant ids, user ids, and the actors of changes. */
+/**
+ * Whether a text is a tenant id, a user id or the actor of a change: 1 to 128 ASCII letters, digits and, except in
+ * front, `.`, `_`, `@`, `-`.
+ */
 export const isScopeId = (text: string): boolean => SCOPE_ID.test(text)
+/** Whether a text is an approval ref: `APP-`, digits, `-`, then ASCII letters or digits; at most 128 characters. */
 export const isApprovalRef = (text: string): boolean =>
   text.length <= 128 && APPROVAL_REF.test(text)
 
@@ -17,7 +25,10 @@ export const MAX_TEXT_BYTES = 2_048
 /** Above it, doubles skip integers. */
 export const MAX_REVISION = Number.MAX_SAFE_INTEGER
 
-/** Length in UTF-8 bytes; `length` counts UTF-16 units and PostgreSQL's `char_length` counts code points. */
+/**
+ * Length in UTF-8 bytes, three for a lone surrogate; `length` counts UTF-16 units and PostgreSQL's `char_length` counts
+ * code points.
+ */
 export function utf8Bytes(text: string): number {
   let bytes = 0
   for (const character of text) {

@@ -7,7 +7,10 @@ export type Instant = string & { readonly [instant]: true }
 
 const FORM = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$/
 
-/** Undefined for any other form, for a date or time that does not exist, and for year 0, which PostgreSQL lacks. */
+/**
+ * Returns the text itself where it is an instant. Undefined for any other form, for a date or time that does not exist,
+ * and for year 0, which PostgreSQL lacks.
+ */
 export function parseInstant(text: string): Instant | undefined {
   if (!FORM.test(text) || text.startsWith('0000')) return undefined
   const milliseconds = Date.parse(text)
@@ -16,9 +19,13 @@ export function parseInstant(text: string): Instant | undefined {
   return text as Instant
 }
 
-/** Milliseconds since 1970, for differences only. */
+/** Milliseconds since 1970, for differences only; negative before. */
 export const instantToMs = (time: Instant): number => Date.parse(time)
 
-/** @param milliseconds since 1970, within the years 1 to 9999 */
+/**
+ * The instant of a number of milliseconds since 1970. Only the years 1 to 9999 give a valid instant.
+ *
+ * @throws RangeError for a number that `Date` cannot hold
+ */
 export const instantFromMs = (milliseconds: number): Instant =>
   new Date(milliseconds).toISOString() as Instant

@@ -53,7 +53,12 @@ const BODY: Readonly<Record<TableName, readonly string[]>> = {
   user_override: ['value', 'approval_ref', 'note', 'expires_at'],
 }
 
-/** Decides one write. Both backings call it, so that they accept and refuse alike. */
+/**
+ * Decides one write from the stored rows, without side effects: the row before and after with its audit action, or the
+ * problems. Checks in this order: the request, `row_broken`, `revision_conflict`, then the rules of the action.
+ * Deleting a flag archives it, deleting an override leaves a tombstone, and a flag change that loosens a protection
+ * needs a valid approval. Both backings call it, so that they accept and refuse alike.
+ */
 export function planWrite(request: WriteRequest, existing: ExistingRows): WritePlan {
   const { row, flag } = existing
   const problems = findRequestProblems(request)

@@ -83,21 +83,26 @@ export interface RowsByTable {
   readonly user_override: readonly UserOverrideRow[]
 }
 
+/** The member of each table that holds the scope id; null for the registry. */
 export const SCOPE_MEMBER = {
   flag_registry: null,
   tenant_override: 'tenant_id',
   user_override: 'user_id',
 } as const satisfies Record<TableName, string | null>
 
+/** The key of a row; its scope id is null for a flag. */
 export function getRowKey(row: AnyRow): RowKey {
   const scope_id = 'tenant_id' in row ? row.tenant_id : 'user_id' in row ? row.user_id : null
   return { scope_id, flag_key: row.flag_key }
 }
 
-/** Ids and flag keys contain no space, so the text is unambiguous. */
+/**
+ * A key as text, for maps: scope id, space, flag key; nothing before the space for a flag. Ids and flag keys contain no
+ * space, so the text is unambiguous.
+ */
 export const formatRowKey = (key: RowKey): string => `${key.scope_id ?? ''} ${key.flag_key}`
 
-/** The JSON type of a canonical text; null for null and lists, which no flag may hold. */
+/** The JSON type of a canonical text, by its first character; null for null and lists, which no flag may hold. */
 export function detectValueType(value: CanonicalJson): ValueType | null {
   const first = value.charAt(0)
   if (first === 't' || first === 'f') return 'boolean'
@@ -108,7 +113,11 @@ export function detectValueType(value: CanonicalJson): ValueType | null {
 
 const VALUE_MEMBERS: ReadonlySet<string> = new Set(['value', 'default_value', 'safe_value'])
 
-/** A row as canonical JSON (RFC 8785). @param seal replaces each flag value */
+/**
+ * A row as canonical JSON (RFC 8785), its flag values inserted as they are stored.
+ *
+ * @param seal replaces each flag value by another JSON text
+ */
 export function serializeRow(
   row: AnyRow,
   seal: (value: CanonicalJson) => string = (value) => value,

@@ -27,8 +27,9 @@ export interface WriteRequest {
 const MAX_REQUEST_ID = 128
 
 /**
- * The faults of a write that need no stored row: its key, its actor, and the members of its audit record. A store calls
- * this before it queries its database, which would reject some of these values.
+ * Finds the faults of a write that need no stored row, each `form_wrong`: its key, its actor, its request id and its
+ * approval ref; empty for none. Does not check the body. A store calls this before it queries its database, which would
+ * reject some of these values.
  */
 export function findRequestProblems(request: WriteRequest): readonly Problem[] {
   const { table, key, actor, request_id, approval } = request
@@ -45,5 +46,6 @@ export function findRequestProblems(request: WriteRequest): readonly Problem[] {
   return checks.filter(([holds]) => !holds).map(([, at]) => makeProblem('form_wrong', at))
 }
 
+/** Whether a text is a request id: 1 to 128 UTF-16 units without U+0000 or a lone surrogate. */
 export const isRequestId = (text: string): boolean =>
   text.length > 0 && text.length <= MAX_REQUEST_ID && findJsonProblems(text).length === 0

@@ -26,9 +26,12 @@ export interface ListenAddress {
 const accept = <Value>(parsed: Value): ParsedSetting<Value> => ({ ok: true, value: parsed })
 const refuse = (code: SettingFault): ParsedSetting<never> => ({ ok: false, fault: code })
 
+/** Accepts every text unchanged, the empty one too. */
 export const parseTextSetting = (given: string): ParsedSetting<string> => accept(given)
 
-/** Splits a list at its commas; blanks and empty words are dropped. */
+/**
+ * Splits a list at its commas; blanks around words and empty words are dropped. Never refuses: the list may be empty.
+ */
 export const parseWords = (given: string): ParsedSetting<readonly string[]> =>
   accept(
     given
@@ -37,27 +40,35 @@ export const parseWords = (given: string): ParsedSetting<readonly string[]> =>
       .filter((one) => one !== ''),
   )
 
+/** Accepts exactly `file` or `db`; refuses `managed` with `backing_managed`, any other text with `backing_unknown`. */
 export const parseBacking = (given: string): ParsedSetting<'file' | 'db'> => {
   if (given === 'file' || given === 'db') return accept(given)
   return refuse(given === 'managed' ? 'backing_managed' : 'backing_unknown')
 }
 
-/** Exactly `dev`; every other name counts as prod. */
+/** Exactly `dev` is dev; every other text counts as prod. Never refuses. */
 export const parseEnvironmentName = (given: string): ParsedSetting<'dev' | 'prod'> =>
   accept(given === 'dev' ? 'dev' : 'prod')
 
+/** Accepts exactly `true` or `false`; refuses any other text with `switch_unreadable`. */
 export const parseTrueOrFalse = (given: string): ParsedSetting<boolean> =>
   given === 'true' || given === 'false' ? accept(given === 'true') : refuse('switch_unreadable')
 
 /** In seconds: the upper limit of every contract (`contracts/schemas/jwks-integration-notes.schema.json`). */
 export const MAX_LEEWAY_S = 60
 
+/**
+ * Parses whole seconds from 0 to `MAX_LEEWAY_S`, one to three digits; refuses any other text with `leeway_unreadable`.
+ */
 export const parseLeewaySeconds = (given: string): ParsedSetting<number> =>
   /^\d{1,3}$/.test(given) && Number(given) <= MAX_LEEWAY_S
     ? accept(Number(given))
     : refuse('leeway_unreadable')
 
-/** Parses `HOST:PORT`, with an IPv6 host in brackets. */
+/**
+ * Parses `HOST:PORT`, with an IPv6 host in brackets, which the result lacks; port 0 to 65535. Refuses any other text
+ * with `listen_unreadable`; does not resolve the host.
+ */
 export function parseListenAddress(given: string): ParsedSetting<ListenAddress> {
   const [, ipv6, name = '', digits] =
     /^(?:\[([0-9a-fA-F:]+)\]|([\w.-]+)):(\d{1,5})$/.exec(given) ?? []
@@ -65,19 +76,30 @@ export function parseListenAddress(given: string): ParsedSetting<ListenAddress> 
   return port <= 65_535 ? accept({ host: ipv6 ?? name, port }) : refuse('listen_unreadable')
 }
 
+/**
+ * Parses the URL of a key set as `parseJwksUrl` does. Refuses a user or password with `key_server_with_user`, any other
+ * text that is not https or http on loopback with `key_server_not_https`.
+ */
 export function parseKeyServerSetting(given: string): ParsedSetting<URL> {
   if (hasUserPart(given)) return refuse('key_server_with_user')
   const url = parseJwksUrl(given)
   return url === null ? refuse('key_server_not_https') : accept(url)
 }
 
+/**
+ * Parses the base URL of Admin as `parseAdminUrl` does. Refuses a user or password with `admin_with_user`, any other
+ * invalid text with `admin_not_https`, a query or fragment too.
+ */
 export function parseAdminSetting(given: string): ParsedSetting<URL> {
   if (hasUserPart(given)) return refuse('admin_with_user')
   const url = parseAdminUrl(given)
   return url === null ? refuse('admin_not_https') : accept(url)
 }
 
-/** Parsed like a variable that an option names, so it may contain a password. */
+/**
+ * Parses a target like a variable that an option names, so it may contain a password; refuses with the codes of
+ * `parseTarget`, `variable_unset` for the empty text. Accepts every kind of target, not only PostgreSQL.
+ */
 export function parseDatabase(given: string): ParsedSetting<TargetSpec> {
   const parsed = parseTarget('env:FF_DATABASE_URL', { FF_DATABASE_URL: given })
   return parsed.ok ? accept(parsed.spec) : { ok: false, fault: parsed.refusal }

@@ -141,6 +141,7 @@ export type SettingValues = {
   readonly [Name in SettingName]: ValueOf<(typeof SETTINGS)[Name]>
 }
 
+/** The declaration of a setting. */
 export const getSettingRow = (name: SettingName): SettingDeclaration => SETTINGS[name]
 
 /** The values of settings that are not given. */
@@ -154,6 +155,9 @@ export const FILE_SETTINGS = SETTING_NAMES.filter((name) => {
   return secret !== true && environmentOnly !== true
 })
 
+/**
+ * The key of a setting in `ff.config.json`: its name without `FF_`, in camelCase, such as `jwksUrl` for FF_JWKS_URL.
+ */
 export const toFileKey = (name: SettingName): string =>
   name
     .slice('FF_'.length)

@@ -7,7 +7,11 @@ export interface StatementChange {
   readonly after: string | null
 }
 
-/** The differences between two statements, for a signer of the first who must sign the second. */
+/**
+ * Lists the differences between two statements in decision, identity, bound files, accepted items and trust version,
+ * for a signer of the first who must sign the second; empty for none. Evidence, times and the trust file's digest are
+ * not compared.
+ */
 export function diffStatements(
   before: SignedStatement,
   after: SignedStatement,

@@ -3,10 +3,18 @@ import { canonicalizeObject, checkNodeShape } from './read-document.ts'
 import { refuseStep, type SignatureStep } from './refusals.ts'
 import type { Envelope, SignoffDependencies } from './types.ts'
 
-/** The text of an envelope file: RFC 8785 form and a line feed, so that every byte is determined. */
+/**
+ * The text of an envelope file: RFC 8785 form and a line feed, so that every byte is determined.
+ *
+ * @throws Error where it is not I-JSON, which is a bug
+ */
 export const formatEnvelope = (envelope: Envelope): string => `${canonicalizeObject(envelope)}\n`
 
-/** Parses an envelope; checks its form, not its payload or signatures. */
+/**
+ * Parses an envelope; checks its form, not its payload or signatures. Refuses with `envelope_malformed`,
+ * `unprotected_header` for a member `header` (RFC 7515, 7.2.1), or `envelope_not_canonical` for any other bytes than
+ * `formatEnvelope` writes.
+ */
 export function parseEnvelope(
   text: string,
   { shape }: SignoffDependencies,

@@ -19,7 +19,11 @@ export interface GateState {
   readonly seen: SeenEvidence
 }
 
-/** Selects the part of the items' states that a statement holds: none of it depends on signatures. */
+/**
+ * Selects the part of the items' states that a statement holds: the items that pass or are waived and the evidence of
+ * all items, both without signature items. Its `seen.bundle` is null; `counts` is taken over unchanged, signatures
+ * included.
+ */
 export function toGateState(
   states: readonly ItemResult[],
   {

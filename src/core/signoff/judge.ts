@@ -31,7 +31,9 @@ export interface VerifiedStatement {
 
 /**
  * Judges the sign-off in this order: trust file, envelope, each signature, then the payload with its target, subjects
- * and times, and last both roles by two persons with two keys (docs/reference/gate.md).
+ * and times, and last both roles by two persons with two keys (docs/reference/gate.md). `verified` states the earliest
+ * end of statement, trust file and keys; `missing` names the roles without a signature, all where there is no file;
+ * `refused` and `stale` carry the first fault.
  */
 export function judgeSignoff(input: SignoffInput, tools: SignoffDependencies): SignoffOutcome {
   const { trust, envelope } = input
@@ -64,7 +66,11 @@ function toRefusal({ code, detail }: SignoffFault): SignoffOutcome {
 const findMissingRoles = ({ required_roles }: TrustFile, signed: readonly VerifiedSignature[]) =>
   required_roles.filter((role) => !signed.some((one) => one.role === role))
 
-/** Verifies everything except that all required roles signed; also used before a person signs. */
+/**
+ * Verifies everything except that all required roles signed; also used before a person signs. Returns the statement
+ * with its signatures, which may be none, or the first fault: of a signature, of the payload's form, of its content.
+ * Several signatures of which none is valid are `payload_altered`.
+ */
 export function verifyEnvelope(
   envelope: Envelope,
   {

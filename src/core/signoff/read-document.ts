@@ -4,7 +4,10 @@ import { type JsonNode, parseLosslessJson } from '../json/read.ts'
 import { parseInstant } from '../rows/instant.ts'
 import type { SignedDocuments, ShapeResult, SignoffDependencies } from './types.ts'
 
-/** Parses a JSON text and checks it against its schema and its times; on failure returns the first fault. */
+/**
+ * Parses a JSON text and checks it against I-JSON, its times and its schema, in this order; on failure returns the
+ * first fault as text. The times are checked to exist, not compared with now.
+ */
 export function parseSignedDocument<K extends keyof SignedDocuments>(
   kind: K,
   text: string,

@@ -34,7 +34,11 @@ export interface SignatureContext {
   readonly now: Instant
 }
 
-/** Verifies one signature but not its payload: header, key, signature, and the signer's claims. */
+/**
+ * Verifies one signature but not its payload: header, key, signature, and the signer's claims against the trust file,
+ * in this order. Returns the signer's claims, or the first fault, such as `key_unknown`, `signature_invalid`,
+ * `key_revoked` or `key_outside_window`. Does not check that the trust file itself is trusted.
+ */
 export function verifySignature(
   signature: JwsSignature,
   context: SignatureContext,

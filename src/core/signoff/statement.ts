@@ -27,7 +27,11 @@ export interface StatementInput extends Omit<SignedStatement['predicate'], 'trus
   readonly trust: SignedStatement['predicate']['trust']
 }
 
-/** The bytes that people sign: an in-toto Statement v1 in RFC 8785 form. */
+/**
+ * The text that people sign: an in-toto Statement v1 in RFC 8785 form, without a line feed.
+ *
+ * @throws Error where it is not I-JSON, which is a bug
+ */
 export function formatStatement({ subjects, ...predicate }: StatementInput): string {
   const statement: SignedStatement = {
     _type: 'https://in-toto.io/Statement/v1',
@@ -44,7 +48,11 @@ export interface ParsedStatement {
   readonly sha256: string
 }
 
-/** Parses the payload of verified signatures: RFC 8785 form, no repeated or unknown members. */
+/**
+ * Parses the base64url payload of signatures into the statement and its SHA-256; does not verify them. Refuses with
+ * `statement_malformed` for no JSON or a breach of the schema, `duplicate_member`, or `payload_not_canonical` where it
+ * is not in RFC 8785 form.
+ */
 export function parseStatement(
   payload: string,
   tools: SignoffDependencies,
@@ -72,7 +80,11 @@ export interface StatementContext extends ParsedStatement {
 }
 type Check = (context: StatementContext) => SignoffFault | null
 
-/** The first reason that a statement does not count here and now (docs/reference/gate.md), or null. */
+/**
+ * The first reason that a statement does not count here and now (docs/reference/gate.md), or null: revocation, trust
+ * version, target, attempt, bound files, end, evidence after a signature, missing attestations, and last a no-go
+ * decision.
+ */
 export function findStatementFault(context: StatementContext): SignoffFault | null {
   for (const check of CHECKS) {
     const found = check(context)

@@ -13,7 +13,10 @@ export type TrustOutcome =
   | { readonly status: 'refused'; readonly fault: SignoffFault }
   | { readonly status: 'trusted'; readonly trust: TrustFile; readonly sha256: string }
 
-/** The fault of a trust file that is not trusted. */
+/**
+ * The fault of a trust file that is not trusted: its own where refused, `trust_missing` where absent,
+ * `trust_pin_missing` where unpinned.
+ */
 export function toTrustFault(outcome: Exclude<TrustOutcome, { status: 'trusted' }>): SignoffFault {
   if (outcome.status === 'refused') return outcome.fault
   return outcome.status === 'absent'
@@ -30,7 +33,11 @@ export interface TrustInput {
   readonly pin: string | null
 }
 
-/** Checks the trust file: pin, schema, rules, the chain of its versions, its expiry. */
+/**
+ * Checks the trust file: pin, schema, rules, the chain of its versions, its expiry; returns it with its SHA-256 where
+ * trusted, else the first fault. Without a pin nothing is parsed: `unpinned`, or `absent` without a file. A pin without
+ * a file is refused with `trust_missing`.
+ */
 export function checkTrust(
   input: TrustInput,
   now: Instant,
@@ -56,7 +63,10 @@ export function checkTrust(
   return { status: 'trusted', trust, sha256 }
 }
 
-/** Parses a trust file by its schema and rules; does not check that it is trusted. */
+/**
+ * Parses a trust file by its schema and rules; does not check that it is trusted. The first fault is `trust_malformed`,
+ * `trust_kid_differs`, `trust_key_weak`, `trust_key_shared` or `trust_role_unfilled`.
+ */
 export function parseTrust(text: string, tools: SignoffDependencies): SignatureStep<TrustFile> {
   const shaped = parseSignedDocument('trust', text, tools)
   if (!shaped.ok) return refuseStep('trust_malformed', shaped.detail)
@@ -174,7 +184,12 @@ function findLinkFault(
     : makeFault('trust_unsigned', `version ${after.version}: ${uncovered.code} ${uncovered.detail}`)
 }
 
-/** Verifies the signatures of a new version of the trust file by the signers of the version before. */
+/**
+ * Verifies the signatures of a new version of the trust file by the signers of the version before. Returns them all,
+ * none for an envelope without signatures, or the first fault; does not check that the required roles signed.
+ *
+ * @param trust the version before
+ */
 export function checkApprovals(
   { payload, signatures }: Envelope,
   { trust, now }: { readonly trust: TrustFile; readonly now: Instant },
@@ -189,7 +204,9 @@ export function checkApprovals(
   return { ok: true, value: signed }
 }
 
-/** The next version of the trust file, which revokes a statement; both roles must sign it. */
+/**
+ * The next version of the trust file, which adds a revoked statement and changes nothing else; both roles must sign it.
+ */
 export const withRevokedStatement = (
   trust: TrustFile,
   statement: TrustFile['revoked']['statements'][number],

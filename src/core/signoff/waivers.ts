@@ -11,7 +11,11 @@ import type {
   Waivers,
 } from './types.ts'
 
-/** The text that approvers of a waiver sign: its RFC 8785 form without the approvals. */
+/**
+ * The text that approvers of a waiver sign: its RFC 8785 form without the approvals.
+ *
+ * @throws Error where it is not I-JSON, which is a bug
+ */
 export const formatWaiver = (entry: WaiverEntry): string =>
   canonicalizeObject(
     Object.fromEntries(Object.entries(entry).filter(([name]) => name !== 'approvals')),
@@ -23,7 +27,11 @@ export interface WaiverApprovalContext {
   readonly now: Instant
 }
 
-/** The waivers with only their verified approvals, and the fault of every other approval. */
+/**
+ * Verifies the approvals of every waiver. Returns all waivers with only their verified approvals, and the fault of
+ * every other approval with its waiver's id: `waiver_altered`, `person_not_of_signer`, or that of `verifySignature`.
+ * Without a trusted trust file both are empty of approvals: none counts, and none is a fault.
+ */
 export function verifyWaivers(
   { waivers }: Waivers,
   context: WaiverApprovalContext,

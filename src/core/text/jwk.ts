@@ -7,7 +7,10 @@ export const thumbprintInput = ({ crv, kty, x }: PublicJwk): string =>
 /** Members of RFC 7517, 4, RFC 7518, 6.2 and 6.3, and RFC 8037, 2 that are public; any other may be private. */
 const PUBLIC_MEMBERS = ['kty', 'kid', 'alg', 'use', 'n', 'e', 'crv', 'x', 'y']
 
-/** The public members of a key. */
+/**
+ * A copy of a key with its public members only, without undefined ones (RFC 7517, 4; RFC 7518, 6.2 and 6.3; RFC 8037,
+ * 2).
+ */
 export const toPublicJwk = <Jwk extends object>(jwk: Jwk): Jwk =>
   Object.fromEntries(
     Object.entries(jwk).filter(

@@ -1,6 +1,9 @@
 import { escapeLine } from './terminal.ts'
 
-/** Quotes an error for the end of a message: on one line, escaped, at most 120 characters, without a final full stop. */
+/**
+ * Quotes an error, or any thrown value, for the end of a message: on one line, escaped, at most 120 characters with `…`
+ * where cut, without a final full stop. An AggregateError without a message is quoted by its first error.
+ */
 export const quoteError = (error: unknown): string =>
   escapeLine(findText(error).replace(/\.$/, '')).replace(/^(.{119}).{2,}$/u, '$1…')
 

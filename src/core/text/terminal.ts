@@ -6,7 +6,10 @@
 const UNSEEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu
 const UNSEEN_BUT_LINE_FEED = /(?!\n)[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu
 
-/** Escapes such characters in every text of a value as JSON does, except line feeds. */
+/**
+ * Returns a copy of a value with such characters escaped as `\uXXXX` in every text of it, except line feeds. Names of
+ * members are kept as they are; an object keeps its own enumerable members only.
+ */
 export function escapeForTerminal<T>(value: T): T
 export function escapeForTerminal(value: unknown): unknown {
   if (typeof value === 'string') return value.replaceAll(UNSEEN_BUT_LINE_FEED, escapeUnits)
@@ -17,10 +20,10 @@ export function escapeForTerminal(value: unknown): unknown {
   )
 }
 
-/** Escapes one text including its line feeds, so that it stays on one line. */
+/** Escapes one text as `\uXXXX`, its line feeds too, so that it stays on one line. */
 export const escapeLine = (text: string): string => text.replaceAll(UNSEEN, escapeUnits)
 
-/** `\uXXXX` for each UTF-16 code unit. */
+/** Writes every UTF-16 code unit of a text as `\uXXXX`, harmless ones too. */
 export const escapeUnits = (text: string): string =>
   text
     .split('')
