@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { copyArtefacts, finished, ROOT, type Run, runFf, startFf } from '../support/run-ff.ts'
 import { getCheck, edit, ERROR_FORM, toError, STACK } from './outcome.ts'
 
-const WITHIN_MS = 3_000
+const WITHIN_MS = 6_000
 const MOST_MEMORY_KB = 400_000
 
 let folder = ''
