@@ -32,7 +32,13 @@ const WARM_REQUESTS = 100
 /** Sensitive requests for each ordinary one: one decision in three. */
 const SENSITIVE_SHARE = 0.5
 
-/** F5: p99 and errors of decisions without Admin while sensitive decisions call an Admin that fails. */
+/**
+ * F5: p99 and errors of decisions that need no Admin, before and while Admin fails under concurrent sensitive
+ * decisions, in `runs` runs over a service in this process on a file store. The control makes store reads and Admin
+ * calls queue for one connection.
+ *
+ * Inconclusive (`proof_inconclusive`) where a run caused no successful or no failed call to Admin.
+ */
 export const adminBlastRadius = defineProbe<ConnectDependencies>({
   version: 1,
   site: 'scratch',

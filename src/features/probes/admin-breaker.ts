@@ -12,7 +12,10 @@ const HALF_OPEN_DELAY_MS = 200
 /** A timer can fire slightly early. */
 const MARGIN_MS = 50
 
-/** F4: the circuit breaker opens, half-opens and closes as declared. The waits are real. */
+/**
+ * F4: whether the circuit breaker of the Admin client opens, half-opens and closes as declared, against an Admin on
+ * loopback, and the latency of answers while it is open. The waits are real. The control has no breaker.
+ */
 export const adminBreaker = defineProbe<AdminLimits>({
   version: 1,
   site: 'scratch',

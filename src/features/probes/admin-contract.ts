@@ -22,7 +22,11 @@ import {
 } from './testbed/test-admin.ts'
 import { defineProbe, fromValue, type ProbeContext } from './framework/probe.ts'
 
-/** F1: the messages between FF and Admin follow the contract; Admin authenticates callers and scopes approvals. */
+/**
+ * F1: the messages between the Admin client and an Admin on loopback, by their schemas and the pinned digest of the
+ * contract; also counts calls without a known token that it answered, and approvals that it reported for another flag,
+ * tenant or user. The control pins another digest.
+ */
 export const adminContract = defineProbe<string>({
   version: 1,
   site: 'scratch',

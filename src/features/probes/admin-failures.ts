@@ -42,7 +42,10 @@ const FAILURES: readonly Failure[] = [
 /** Wraps the approval check of a decision; the control plants its fault there. */
 type DecorateCheck = (check: CheckApproval) => CheckApproval
 
-/** F3: a sensitive flag is denied with reason `admin_unreachable` in every failure mode of Admin. */
+/**
+ * F3: in `modes` failure modes of an Admin on loopback, whether a sensitive flag, allowed before, is denied with reason
+ * `admin_unreachable`. The control takes an unreachable Admin for a valid approval.
+ */
 export const adminFailures = defineProbe<DecorateCheck>({
   version: 1,
   site: 'scratch',

@@ -19,7 +19,10 @@ const CASES: readonly Case[] = [
 /** Time for an aborted socket to close on both sides. */
 const SETTLING_MS = 200
 
-/** F2: the time that one decision waits for an Admin that is slow, in each way of being slow. */
+/**
+ * F2: the time that one decision waits for an Admin on loopback in `cases` ways of being slow, whether it is then
+ * denied, and the sockets left. The waits are real. The control has a timeout of five seconds.
+ */
 export const adminTimeout = defineProbe<AdminLimits>({
   version: 1,
   site: 'scratch',

@@ -14,7 +14,11 @@ const KEPT_SCRAPES = 120
 /** The planted fault: the contract lacks this rule. */
 const REMOVED = 'store_down'
 
-/** H2: each alert rule of the contract fires on its fault in a real, scraped service, and clears after it. */
+/**
+ * H2: whether each alert rule of the contract fires on its fault and clears after it, evaluated on scrapes of a real
+ * service in this process on a file store; the time between scrapes is virtual. A rule without a drill counts as
+ * silent, also a drill without a rule. The control lacks the rule `store_down`.
+ */
 export const alerts = defineProbe<(rules: readonly AlertRule[]) => readonly AlertRule[]>({
   version: 1,
   site: 'scratch',

@@ -36,7 +36,11 @@ import {
 /** Wraps the store of the service on a database; the control plants its fault there. */
 type DecorateStore = (store: ServiceStore) => ServiceStore
 
-/** E4: a service on a file and one on a database answer the contract suite of the management API alike. */
+/**
+ * E4: the answers (status, headers, body) of two services on loopback, on a file and on a database, to the contract
+ * suite of the management API; a status other than that of the suite is a difference, too. The control lists the flags
+ * of the database in reverse order.
+ */
 export const apiParity = defineProbe<DecorateStore>({
   version: 1,
   site: 'scratch',

@@ -38,7 +38,12 @@ async function* alterOneRecord(records: AuditReading['records']): AuditReading['
   }
 }
 
-/** G2: the service's role cannot change the audit trail, and its hash chain is whole. */
+/**
+ * G2: on the database that is cut over, the ways in which the service's role can change the audit trail, and the breaks
+ * of its hash chain. The control alters one record as it is read; it changes nothing in the database.
+ *
+ * Inconclusive (`target_missing`) where no database is named or the trail is empty.
+ */
 export const auditAppendOnly = defineProbe<AuditTrail>({
   version: 1,
   site: 'database',

@@ -38,7 +38,11 @@ const withAudit =
   (context, use) =>
     withCrashTargets(context, late, (targets) => use({ targets, share }))
 
-/** G1: the trail holds every change of an authenticated caller exactly once, also when the service is killed. */
+/**
+ * G1: whether the trail holds each change of an authenticated caller exactly once, after `operations` requests and
+ * `kills` kills of an `ff serve` process during writes, on a scratch file and a scratch database. The control writes
+ * audit records outside the transactions of their changes, with a tenth of the operations.
+ */
 export const auditOnce = defineProbe<AuditInput>({
   version: 1,
   site: 'scratch',

@@ -22,7 +22,10 @@ const DELETED = `WITH from_users AS (
     AND NOT EXISTS (SELECT FROM ff.tenant_override)
     AND flag_key = (SELECT flag_key FROM ff.flag_registry LIMIT 1)`
 
-/** C1: the database holds every row of the store, and no other. */
+/**
+ * C1: rows of the named store that the named database lacks, rows that it has in excess, and whether the store changed
+ * since its import. Reads both, writes to neither. The control deletes one row of a copy in a scratch database.
+ */
 export const backfillComplete = defineProbe<StorePair>({
   version: 1,
   site: 'database',

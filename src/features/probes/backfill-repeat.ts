@@ -37,7 +37,10 @@ const withBackfill =
       }),
     )
 
-/** C4: a repeated import changes nothing, and an import during writes loses none of them. */
+/**
+ * C4: rows that a repeated import into a scratch database changes, and concurrent writes that an import loses. The
+ * control merges tenant overrides by an upsert without a revision check.
+ */
 export const backfillRepeat = defineProbe<Backfill>({
   version: 1,
   site: 'scratch',

@@ -26,8 +26,11 @@ const TURNS = 24
 const WARM_REQUESTS = 200
 
 /**
- * E5: p99 and errors of a service on a file and of one on a database under the same load: the plan's peak times
- * `peak_factor`. One instance takes all of it, whatever the plan's number of replicas.
+ * E5: p99 and errors of a service on a scratch file and of one on a scratch database, both in this process, under the
+ * same load of ordinary evaluations: the plan's peak times `peak_factor`. One instance takes all of it, whatever the
+ * plan's number of replicas. The control delays each read of the database by 100 ms.
+ *
+ * Inconclusive without a plan (`target_missing`), or where fewer requests a second were sent (`proof_inconclusive`).
  */
 export const capacity = defineProbe<DecorateStore>({
   version: 1,

@@ -5,7 +5,13 @@ import { fromValue, readNumberParam, defineProbe, type ProbeContext } from './fr
 /** The exit status of a command that could not measure: the same as of `ff` (inconclusive). */
 const INCONCLUSIVE_STATUS = 22
 
-/** A command of the team as a probe: it measures the exit status. */
+/**
+ * Items of kind `command`: runs the team's command `argv` in its folder, without a shell, and measures the exit status.
+ * The control runs `control_argv`, which has to fail.
+ *
+ * Inconclusive (`command_unanswered`) where the command does not start, is killed, exceeds `timeout_s` or exits with
+ * 22.
+ */
 export const commandProbe = defineProbe<readonly string[]>({
   version: 1,
   site: 'declared',

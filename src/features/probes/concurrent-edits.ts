@@ -35,7 +35,11 @@ const withBothStores =
     )
   }
 
-/** C5: of concurrent edits of one flag, each is accepted or reported as a conflict, and both stores end alike. */
+/**
+ * C5: concurrent edits of one flag on a scratch file store and a scratch database: the edits that are neither accepted
+ * on the revision that was read nor reported as a conflict, gaps of the revision, and whether both stores end alike.
+ * The control writes without an expected revision.
+ */
 export const concurrentEdits = defineProbe<EditInput>({
   version: 1,
   site: 'scratch',

@@ -16,7 +16,10 @@ const FLIPPED = `UPDATE ff.flag_registry
 /** Rows on one side only: C1 measures them. */
 const ABSENT: ReadonlySet<string> = new Set(['row_missing', 'row_extra'])
 
-/** C2: rows that are on both sides are equal, field by field. */
+/**
+ * C2: rows on both sides, the named store and the named database, that differ in a field; rows on one side only belong
+ * to C1. Reads both, writes to neither. The control flips one bit of a revision in a copy in a scratch database.
+ */
 export const contentEqual = defineProbe<StorePair>({
   version: 1,
   site: 'database',

@@ -79,7 +79,11 @@ export type ProbeLookup =
       readonly needs: string
     }
 
-/** Finds the probe of an item. An item that cannot be waived takes no command of the team. */
+/**
+ * Finds the probe of an item by its name; never throws. Not ok with code `command_refused` where a command of the team
+ * stands in an item that cannot be waived, else `not_measured_yet` where no such probe exists or where name and kind do
+ * not both say `command`; `needs` then names the missing part.
+ */
 export function findProbe(item: ChecklistItem): ProbeLookup {
   const { name } = item.probe
   if (item.kind === 'command' && item.waivable === 'no')

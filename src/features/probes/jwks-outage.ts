@@ -13,8 +13,9 @@ import {
 } from './testbed/test-tokens.ts'
 
 /**
- * A4: known keys stay valid while the key server is down for nearly `last_known_good_s`. Unknown kids then cause at most
- * one fetch in each cooldown.
+ * A4: tokens of a known key that the authenticator refuses while its key server is down for nearly `last_known_good_s`,
+ * and the fetches that `unknown_kids` tokens cause in each cooldown after it. Time is virtual. The control opens a new
+ * authenticator for each token.
  */
 export const jwksOutage = defineAuthenticatorProbe({
   version: 1,

@@ -14,8 +14,9 @@ import {
 } from './testbed/test-tokens.ts'
 
 /**
- * A3: a served endpoint accepts a new key and refuses a retired one in time, without a restart. Time is virtual; the key
- * server and the sockets are real.
+ * A3: seconds until a served endpoint accepts a new key, and whether it refuses a retired one in time, without a
+ * restart. Time is virtual; the key server and the sockets are real. The control has a fixed key set, which it never
+ * fetches. Inconclusive (`proof_inconclusive`) on a status other than 200 and 401.
  */
 export const keyRotation = defineAuthenticatorProbe({
   version: 2,

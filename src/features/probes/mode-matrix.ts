@@ -24,8 +24,9 @@ type Routes = (parts: GetServiceDependencies) => readonly Route[]
 const CONCURRENCY = 16
 
 /**
- * A5: every row of the mode matrix holds, and a service on a file and one on a database answer every credential at
- * every endpoint with the same status and code.
+ * A5: rows of the mode matrix that do not hold for the authenticator, and the credentials that two harness services, on
+ * a file and on a database, answer with a different status or code at an endpoint. The control has a route `flags.list`
+ * on the database that accepts every caller.
  */
 export const modeMatrixProbe = defineProbe<Routes>({
   version: 2,

@@ -11,7 +11,11 @@ import {
   describeSides,
 } from './testbed/parity-proofs.ts'
 
-/** E2: both sides decide alike in every cell at every boundary, and in `cases` random cases. */
+/**
+ * E2: the decisions of a temporary file store and scratch state in a database, in every cell at every boundary, and in
+ * at least `cases` random questions; random search ends at the first difference. The control drops user overrides on
+ * load into the database. Inconclusive (`proof_inconclusive`) where a proof is.
+ */
 export const parityBreadth = defineParityProbe(async (adapters, context) => {
   const wanted = readNumberParam(context, 'cases')
   const request = { ...buildProofRequest(context, adapters), only: null }

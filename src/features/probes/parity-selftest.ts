@@ -23,7 +23,11 @@ const replaceWithIdle = (catalogue: readonly PlantedFault[]): readonly PlantedFa
   }),
 ]
 
-/** E3: the parity proofs catch every fault of the catalogue. */
+/**
+ * E3: the faults of the catalogue that the parity proofs catch, between a temporary file store and scratch state in a
+ * database. The control puts faults that change nothing, one for each proof, into a catalogue of the same size.
+ * Inconclusive (`proof_inconclusive`) where a proof fails without a fault.
+ */
 export const selftestCatches = defineProbe<readonly PlantedFault[]>({
   version: 1,
   site: 'scratch',

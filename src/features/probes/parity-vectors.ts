@@ -7,7 +7,11 @@ import {
   describeSides,
 } from './testbed/parity-proofs.ts'
 
-/** E1: a file store and a database answer the vectors of the gate alike. */
+/**
+ * E1: the decisions of a temporary file store and scratch state in a database on the vectors of the gate, and the parts
+ * of the coverage without a vector. The control drops user overrides on load into the database. Inconclusive
+ * (`proof_inconclusive`) where the proof is.
+ */
 export const parityVectors = defineParityProbe(async (adapters, context) => {
   const request = { ...buildProofRequest(context, adapters), more: [], only: null }
   const report = requireMeasured(await parityRun(request))

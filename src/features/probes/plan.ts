@@ -15,7 +15,13 @@ const RUNBOOK = 'checklists/runbook.md'
 const BLANKS: ReadonlySet<string> = new Set(['to be named', ''])
 const HOUR_MS = 3_600_000
 
-/** J1: the cutover plan is complete and its window is ahead. Loading has already validated its form. */
+/**
+ * J1: faults of the loaded cutover plan, such as a window that is not ahead, an unnamed person on call, an Admin
+ * without its GO, or a runbook in the team's folder with another digest. Loading has already validated its form. The
+ * control moves the window into the past.
+ *
+ * Inconclusive (`target_missing`) without a plan or a readable runbook.
+ */
 export const plan = defineProbe<Plan>({
   version: 1,
   site: 'scratch',
@@ -54,7 +60,10 @@ export const plan = defineProbe<Plan>({
   },
 })
 
-/** The cutover plan of the team's folder. @throws FfError `target_missing` where there is none */
+/**
+ * The cutover plan of the team's folder, as loaded with the context; reads no file. @throws FfError `target_missing`
+ * where there is none
+ */
 export function requirePlan({ plan: found }: Pick<ProbeContext, 'plan'>): Plan {
   if (found !== null) return found
   throw new FfError('target_missing', 'The probe needs checklists/plan.json, and there is none.', {

@@ -11,8 +11,9 @@ import {
 import { withMigratedDatabase } from './testbed/scratch-database.ts'
 
 /**
- * B4: the service's role has no forbidden privilege, has its timeouts set, and its connections fit the server's
- * limit.
+ * B4: on the database that is cut over, forbidden actions that the service's role may do, its timeouts that are not
+ * set, and the connections that the plan's replicas need, next to the server's limit. The control inspects a scratch
+ * database as its owner. Inconclusive (`target_missing`) without a database or a plan.
  */
 export const privileges = defineProbe<TargetSpec>({
   version: 1,

@@ -22,7 +22,13 @@ const faulty: WithResource<Backup> = (context, use) =>
     damage: async (dump) => truncate(dump, Math.floor((await stat(dump)).size / 2)),
   })
 
-/** I3: a restored dump equals its database, and the store's snapshot is readable and matches its digest. */
+/**
+ * I3: whether the named store's snapshot can be read and matches its digest, and whether a copy of it in a scratch
+ * database equals its pg_dump restored by pg_restore into another one. The control cuts the dump to half its size.
+ *
+ * Inconclusive without a store or a pg_dump of the server's major version (`target_missing`), or where pg_dump fails
+ * (`command_unanswered`).
+ */
 export const restore = defineProbe<Backup>({
   version: 1,
   site: 'scratch',

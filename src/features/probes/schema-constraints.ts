@@ -5,7 +5,9 @@ import { requireDatabase, fromValue, defineProbe } from './framework/probe.ts'
 import { withMigratedDatabase } from './testbed/scratch-database.ts'
 
 /**
- * B2: constraints are validated, indexes are usable, foreign keys follow the contract, and hot queries use an index.
+ * B2: on the database that is cut over, constraints that are not validated, unusable indexes, foreign keys that differ
+ * from the contract, and hot queries whose plan scans a table. The control has a foreign key that is not validated, in
+ * a scratch database.
  */
 export const schemaConstraints = defineProbe<TargetSpec>({
   version: 1,

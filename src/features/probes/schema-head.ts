@@ -4,7 +4,11 @@ import { loadPersistence } from '../migrate/load-persistence.ts'
 import { requireDatabase, fromValue, defineProbe } from './framework/probe.ts'
 import { withMigratedDatabase } from './testbed/scratch-database.ts'
 
-/** B1: the schema is at the head of this version's migrations, without drift. */
+/**
+ * B1: whether the database that is cut over is at the head of this version's migrations with their checksums, and its
+ * drift from the contract, missing roles included. Changes nothing. The control adds a column by hand in a scratch
+ * database.
+ */
 export const schemaHead = defineProbe<TargetSpec>({
   version: 1,
   site: 'database',

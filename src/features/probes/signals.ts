@@ -9,7 +9,11 @@ import { type AdaptersDecorator, TestService } from './testbed/test-service.ts'
 const WITHIN_S = 60
 const EVERY_MS = 50
 
-/** H1: each metric of the contract exists, and changes when its event is triggered. */
+/**
+ * H1: metrics of the contract that a service in this process on a file store does not expose, or that do not change
+ * within 60 s of their event; waits are real. A metric whose event the probe does not know counts as still. The control
+ * renames one metric.
+ */
 export const signals = defineProbe<AdaptersDecorator>({
   version: 2,
   site: 'scratch',

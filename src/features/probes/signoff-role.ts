@@ -15,8 +15,9 @@ const withCrypto =
     use(change(createSignoffDependencies(await context.adapters.signoffCrypto())))
 
 /**
- * J2 and J3: the gate's verifier accepts a valid signature of the role, and refuses spoiled ones. The real signatures
- * are verified by the gate at each verdict, not here.
+ * J2 and J3, by role: whether the gate's verifier accepts a generated valid sign-off of the role, and how many spoiled
+ * ones it accepts. The real signatures are verified by the gate at each verdict, not here. The control takes every
+ * signature for valid.
  */
 export const defineSignoffProbe = (role: SignoffRole): Probe =>
   defineProbe<SignoffDependencies>({

@@ -26,7 +26,11 @@ interface Case {
   readonly tenant_id?: string
 }
 
-/** A2: each wrong claim has its own refusal code, and `exp` and `nbf` hold to the second. */
+/**
+ * A2: tokens with one wrong claim that the authenticator does not refuse with their own code, and the outcomes within
+ * `edge_s` of `nbf` and `exp`, at both leeways of the contract. The control verifies every token at the time of the
+ * first one.
+ */
 export const tokenClaims = defineAuthenticatorProbe({
   version: 1,
   faulty: (adapters) => async (keyServer, settings) => {

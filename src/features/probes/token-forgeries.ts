@@ -18,7 +18,11 @@ import {
 const UNAUTHORISED = 401
 const ACCEPTED = 200
 
-/** A1: the authenticator and a served endpoint refuse forged tokens and accept good ones, in every environment. */
+/**
+ * A1: forged tokens that the authenticator or a served endpoint accepts or does not refuse with 401, in every
+ * environment, requests to the attacker's key server, and good tokens that both accept. The control is a verifier
+ * without an allow-list.
+ */
 export const tokenForgeries = defineAuthenticatorProbe({
   version: 2,
   faulty: (adapters) => async (keyServer, settings) => {

@@ -8,8 +8,10 @@ import { type TestJwk, toPublicPem } from '../testbed/test-tokens.ts'
 type Header = Readonly<Record<string, unknown>>
 
 /**
- * The planted fault of A1: a verifier without an allow-list. It uses the algorithm that the token's header names, and
- * the key that the header holds or links. It protects nothing; the probe of forged tokens has to detect it.
+ * The planted fault of A1: a verifier without an allow-list, which protects nothing. It uses the algorithm that the
+ * token's header names, and the key that the header holds or links (fetched from `jku` or `x5u`), else one of `keys`;
+ * `none` needs no signature, and no claim is checked. A signature that does not fit is refused with
+ * `signature_invalid`; a segment that is not JSON rejects with SyntaxError, unlike a real verifier.
  */
 export const createInsecureVerifier = (
   keys: readonly TestJwk[],

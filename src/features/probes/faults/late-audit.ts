@@ -21,6 +21,9 @@ END $$;
 CREATE TRIGGER audit_comes_late BEFORE INSERT ON ff.audit
   FOR EACH ROW EXECUTE FUNCTION ff.audit_comes_late();`
 
-/** The same fault on a file store, where one line holds a change and its record: the trail without its last record. */
+/**
+ * The same fault on a file store, where one line holds a change and its record: the records without the last one; empty
+ * for none.
+ */
 export const withLateRecords = (records: readonly AuditRecord[]): readonly AuditRecord[] =>
   records.slice(0, -1)

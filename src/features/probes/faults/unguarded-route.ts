@@ -16,7 +16,10 @@ const ANY_CALLER: AuthResult = {
   key_set_stale: false,
 }
 
-/** The planted fault of A5: a service whose route `flags.list` accepts every caller. */
+/**
+ * The planted fault of A5: the routes of the service, of which `flags.list` accepts every caller, also without a token
+ * or with a bad one.
+ */
 export const createUnguardedRoutes = (parts: GetServiceDependencies): readonly Route[] => {
   const unguarded = buildServiceRoutes(() => {
     const { authenticator, ...rest } = parts()
@@ -31,7 +34,10 @@ export const createUnguardedRoutes = (parts: GetServiceDependencies): readonly R
   )
 }
 
-/** The planted fault of the parity probes: scratch databases drop user overrides on load. */
+/**
+ * The planted fault of the parity probes: adapters whose scratch databases drop user overrides on load. Scratch file
+ * stores are unchanged.
+ */
 export const withoutUserOverrides = (adapters: Adapters): Adapters => ({
   ...adapters,
   openScratch: async (spec, needs) => {
@@ -50,6 +56,6 @@ export const withoutUserOverrides = (adapters: Adapters): Adapters => ({
   },
 })
 
-/** The planted fault of E4: a store that lists in reverse order. */
+/** The planted fault of E4: a store that lists each page in reverse order; all else is unchanged. */
 export const createReversedListing = (store: ServiceStore): ServiceStore =>
   overrideMethods(store, () => ({ page: async (query) => (await store.page(query)).toReversed() }))

@@ -10,7 +10,11 @@ interface AuthenticatorProbeSpec extends Pick<
   readonly faulty: (adapters: Adapters) => OpenTestAuthenticator
 }
 
-/** Defines a probe of the authenticator, with a key server on loopback. */
+/**
+ * Defines a probe of the authenticator on site `scratch`, next to others (`parallel`). The subject is the function that
+ * opens an authenticator with its key server on loopback: the real one for the measurement, that of `faulty` for the
+ * control. `measure` opens and closes it.
+ */
 export const defineAuthenticatorProbe = ({
   version,
   faulty,

@@ -61,7 +61,10 @@ export interface Probe extends Pick<ProbeSpec<unknown>, 'version' | 'site' | 'is
   readonly measure: (context: ProbeContext) => Promise<Measurement>
   readonly control: (context: ProbeContext) => Promise<Measurement>
 }
-/** Builds the probe of a declaration. */
+/**
+ * Builds the probe of a declaration: `measure` runs the measuring code on the sound subject, `control` runs the same
+ * code on the faulty one. Each rejects with the errors of opening, measuring or closing.
+ */
 export const defineProbe = <S>({
   version,
   site,
@@ -77,13 +80,16 @@ export const defineProbe = <S>({
   control: (context) => faulty(context, (subject) => measure(subject, context)),
 })
 
-/** Lends a value that needs no closing. */
+/** Turns a function of the context into a `WithResource`: makes the value, passes it to `use`, and closes nothing. */
 export const fromValue =
   <S>(make: (context: ProbeContext) => S): WithResource<S> =>
   (context, use) =>
     use(make(context))
 
-/** Reads a parameter of the item. @throws FfError `option_invalid` where it is not a finite number */
+/**
+ * Reads a parameter of the item, of any sign, whole or not. @throws FfError `option_invalid` where it is absent or no
+ * finite number
+ */
 export function readNumberParam({ params }: Pick<ProbeContext, 'params'>, name: string): number {
   const value = params[name]
   if (typeof value === 'number' && Number.isFinite(value)) return value
@@ -92,7 +98,10 @@ export function readNumberParam({ params }: Pick<ProbeContext, 'params'>, name: 
   })
 }
 
-/** The database that is cut over. @throws FfError `target_missing` */
+/**
+ * The database that is to be cut over; opens nothing. @throws FfError `target_missing` where no option or setting names
+ * one
+ */
 export function requireDatabase({ targets }: Pick<ProbeContext, 'targets'>): TargetSpec {
   if (targets.database !== null) return targets.database
   throw new FfError(

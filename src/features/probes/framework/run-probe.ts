@@ -37,7 +37,19 @@ interface Attempt extends MeasurementResult {
 }
 const NOTHING: Measurement = { measured: {}, met: {}, sample_size: 0, example: null }
 
-/** Measures one item, with its control where the item runs it `with_probe`. */
+/**
+ * Measures one item `terms.repeat` times and returns the unsigned record; writes nothing itself. Where the result is
+ * pass or fail and the item runs its control `with_probe`, runs the control once: unless that fails, the result becomes
+ * inconclusive (`control_not_detected`, or `control_not_run` where it threw). `control` is null where none ran to its
+ * end.
+ *
+ * An error of the probe, also of finding its place, ends in the record: an FfError as `inconclusive` with its code, an
+ * error of a system call as `inconclusive` with `system_refused`, any other (and code `internal`) as `error` with
+ * `probe_broke`. Repeats with different results are `inconclusive` (`flaky`). A probe that writes or disrupts is
+ * refused on the server of production (`production_refused`).
+ *
+ * @throws only FfError `interrupted`, `terminated` or `timeout`, where the probe or the control throws one
+ */
 export async function runProbe(
   item: ChecklistItem,
   probe: Probe,
@@ -72,7 +84,13 @@ export async function runProbe(
   }
 }
 
-/** Runs the control of one item alone, for `ff probe selftest`. */
+/**
+ * Runs the control of one item once, without its measurement, whatever `control.run` of the item says, and returns the
+ * unsigned record of kind `control`, place `scratch`. The result is `pass` where the planted fault breaks a limit, else
+ * `inconclusive`: `control_not_detected`, or `control_not_run` with `control` null where the control threw.
+ *
+ * @throws only FfError `interrupted`, `terminated` or `timeout`, where the control throws one
+ */
 export async function runControl(
   item: ChecklistItem,
   probe: Probe,

@@ -53,15 +53,29 @@ type Work = (
   around: { readonly context: ProbeContext; readonly terms: ProbeRecordTerms },
 ) => Promise<EvidenceDraft>
 
-/** `ff probe run`: measures items, with their `with_probe` controls, and appends a signed record for each. */
+/**
+ * `ff probe run`: measures the items of `ids`, with their `with_probe` controls, and appends a signed record for each
+ * to the evidence log. Without ids, measures each item that has a probe. Parallel probes run first, three at once, then
+ * the exclusive ones one at a time. The report holds one result for each item: `inconclusive` for a named item without
+ * a probe, `pending` for one that an ended run did not finish, of which nothing is recorded.
+ *
+ * @throws FfError `artefact_invalid`, `option_invalid` for an id that is not in the checklist, `evidence_locked`,
+ *   `evidence_untrusted`, `evidence_unreadable` or `runner_key_invalid`; the error of an append
+ */
 export const probeRun = (request: ProbeRequest): Promise<CheckReport> =>
   runAll('probe_run', request, runProbe)
 
-/** `ff probe selftest`: runs the controls alone, which records the expensive ones. */
+/**
+ * `ff probe selftest`: as `probeRun`, but runs each item's control alone, without its measurement, and appends a signed
+ * record of kind `control`. An item passes where its probe detects the planted fault.
+ */
 export const probeSelftest = (request: ProbeRequest): Promise<CheckReport> =>
   runAll('probe_selftest', request, runControl)
 
-/** `ff probe list`: each item with its probe, or with the missing part that it needs. */
+/**
+ * `ff probe list`: one row for each item of the checklist, in its order. `needs` is null where `findProbe` finds a
+ * probe, else the missing part. Measures nothing. @throws FfError `artefact_invalid`
+ */
 export async function probeList(folder: GateFolder): Promise<readonly ProbeRow[]> {
   const { checklist } = await loadChecklist(folder)
   return checklist.value.items.map((item) => {

@@ -63,7 +63,10 @@ const holdRequests =
  */
 const [LOST_S, STALE_S, COOLDOWN_S] = [3_700, 660, 31]
 
-/** The drill of each alert rule, by its id in the contract. */
+/**
+ * By id of a rule in `contracts/alert_rules.json`: how to inject the fault that fires it, and the requests to send with
+ * and without the fault.
+ */
 export const ALERT_DRILLS: Readonly<Record<string, AlertDrill>> = {
   error_rate: drill(store('down')),
   latency_p99: drill(store('slow'), { usual: manyRequests, meanwhile: manyRequests }),

@@ -19,7 +19,7 @@ const REFUSED = { ...PUT, due: 'refused' } as const
 const UNKNOWN = { ...PUT, due: 'none' } as const
 const DELETE = { method: 'DELETE', author: 'writer', due: 'applied' } as const
 
-/** The path of a tenant's override of the generated flag. */
+/** The path of a tenant's override of the generated flag in the management API; the tenant is put in unencoded. */
 export const toOverridePath = (tenant: string): string =>
   `/v1/flags/override/tenant/${tenant}/${GENERATED_FLAG}`
 
@@ -41,7 +41,10 @@ const buildRound = (tenant: string): readonly AuditedOperation[] => {
   ]
 }
 
-/** Rounds that hold `count` operations in all. The operations of one round run in order. */
+/**
+ * Rounds that hold `count` operations in all: ten each, the last one the rest; empty for 0. Each round has a tenant of
+ * its own (`T0`, `T1`); its operations have to run in order, while rounds may run at once.
+ */
 export function buildRounds(count: number): readonly (readonly AuditedOperation[])[] {
   const all: (readonly AuditedOperation[])[] = []
   for (let left = count; left > 0; left -= all.at(-1)?.length ?? left)
@@ -49,7 +52,7 @@ export function buildRounds(count: number): readonly (readonly AuditedOperation[
   return all
 }
 
-/** Whether the status fits the expected record; another status makes the measurement inconclusive. */
+/** Whether a status fits the expected record: 2xx for `applied`, 4xx except 401 for `refused`, 401 for `none`. */
 export const isExpectedAnswer = (status: number, due: AuditedOperation['due']): boolean =>
   ({
     applied: status >= 200 && status < 300,
@@ -58,9 +61,11 @@ export const isExpectedAnswer = (status: number, due: AuditedOperation['due']): 
   })[due]
 
 /**
- * Compares the records with the expected ones.
+ * Compares records with the expected ones, by request id. `either` allows one `applied` record or none.
  *
- * @returns ids of requests without their record, and with one too many
+ * @returns the ids due `applied` or `refused` without a record of that outcome (`missing`), and the ids with more than
+ *   one record, with one of another outcome, or with one where none is expected, unknown ids included (`tooMany`); one
+ *   id can be in both
  */
 export function compareRecords(
   due: ReadonlyMap<string, ExpectedRecord>,

@@ -32,9 +32,11 @@ export interface CrashTarget {
 }
 
 /**
- * Lends a file store and a database with the same rows.
+ * Lends a file store and a migrated database, both scratch, with the same flag and no override; removes them
+ * afterwards. The tuple is file, then database. Starts no service.
  *
- * @param late plants the fault: records outside the transactions of their changes
+ * @param late plants the fault: records outside the transactions of their changes @throws FfError `production_refused`,
+ *   `row_refused`, or the errors of creating, migrating and importing
  */
 export const withCrashTargets = <T>(
   context: ProbeContext,
@@ -94,10 +96,11 @@ const LIFE_MS = 300_000
 const SERVICE_ROLE_OPTION = 'options=-c%20role%3Dff_app'
 
 /**
- * Lends `ff serve` on a target, with the settings of production; kills it afterwards.
+ * Lends `ff serve` on a target, as a child process on a loopback port with a new audit digest key, and a client of it;
+ * kills it afterwards. It lives for five minutes at most.
  *
- * @param keys settings of the key set that the service verifies tokens with
- * @throws FfError `command_unanswered` where the service does not start
+ * @param keys settings of the key set that the service verifies tokens with @throws FfError `command_unanswered` where
+ *   the process ends before it listens
  */
 export const withRunningService = <T>(
   { adapters, signal }: ProbeContext,
@@ -136,7 +139,11 @@ function getSettings(store: Store): Readonly<Record<string, string>> {
   return { FF_BACKING: 'db', FF_DATABASE_URL: `${url}${joint}${SERVICE_ROLE_OPTION}` }
 }
 
-/** All audit records of changes that count as written. */
+/**
+ * Reads the whole trail of a target, oldest first: the records that `selectWritten` counts as written, without
+ * `audit.boundary` records and without places that hold no readable record (null). @throws the errors of opening and
+ * reading the trail
+ */
 export async function readAuditRecords(
   { adapters, root }: ProbeContext,
   { store, selectWritten }: CrashTarget,
@@ -151,7 +158,11 @@ export async function readAuditRecords(
   )
 }
 
-/** Row lines of these overrides: as stored, and as the last audit record of each says. */
+/**
+ * Row lines of these tenant overrides: `stored` as the store holds them, `recorded` as the last audit record of each
+ * says. A set lacks a key whose row does not exist there: none stored, no record, or a last record that deletes.
+ * @throws the errors of opening and reading rows and trail
+ */
 export async function readStoredLines(
   context: ProbeContext,
   crashTarget: CrashTarget,

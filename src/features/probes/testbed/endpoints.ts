@@ -6,12 +6,14 @@ import { HttpRefusal } from '../../serve/reply.ts'
 /** A route without its handler; `path` holds `:name` parameters. */
 export type Endpoint = Pick<Route, 'id' | 'method' | 'path'>
 
-/** Every route of the service, from its own route table: a new route is included. */
+/** Id, method and path of every route of the service, from its own route table: a new route is included. */
 export const ENDPOINTS: readonly Endpoint[] = buildServiceRoutes(() => {
   throw new HttpRefusal('internal')
 })
 
-/** The body of a PUT of a flag, as JSON text. */
+/**
+ * The body of a PUT of a string flag, as JSON text. Members of `more` replace the defaults or are added, valid or not.
+ */
 export const buildFlagBody = (more: object = {}): string =>
   JSON.stringify({
     value_type: 'string',
@@ -34,7 +36,11 @@ const BODIES: Readonly<Record<string, (flag_key: string) => string>> = {
   'user_overrides.put': () => OVERRIDE,
 }
 
-/** A request that the route accepts from an authorized caller. */
+/**
+ * A well-formed request to a route: path parameters filled in and encoded (`flag` and `key` with `flag_key`, tenant and
+ * user with those of the test, others with their own name), and a JSON body for PUT and POST, `{}` where the route has
+ * none of its own; null for other methods. Without headers, so the caller adds the credential.
+ */
 export function buildEndpointRequest(
   { id, method, path }: Endpoint,
   flag_key: string,

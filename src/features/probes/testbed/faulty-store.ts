@@ -49,11 +49,18 @@ const FAULTS: Readonly<
   unaudited: () => ({ auditHead: () => Promise.resolve(FROZEN_HEAD) }),
 }
 
-/** A store with the current fault of `fault`. */
+/**
+ * Wraps a store in the fault that `fault.store` names at the time of each call. `down` rejects every method but `close`
+ * with FfError `backing_unavailable`, `full` rejects `write` with `disk_full`, `slow` delays `read` by 80 ms, `stuck`
+ * holds `read` until `fault.released`, `unaudited` reports one fixed audit head, `none` changes nothing.
+ */
 export const createFaultyStore = (store: ServiceStore, fault: StoreFault): ServiceStore =>
   overrideMethods(store, () => FAULTS[fault.store](store, fault))
 
-/** A store with some methods replaced; `getOverrides` runs at each call. */
+/**
+ * Wraps a store so that the methods which `getOverrides` returns replace its own; it runs anew at each call. `close`
+ * always closes the store itself.
+ */
 export function overrideMethods(store: ServiceStore, getOverrides: () => Overrides): ServiceStore {
   return {
     kind: store.kind,
@@ -76,7 +83,11 @@ export interface AdminFault {
 
 const COUNTED_AS = { none: 'answered', failing: 'failed', open: 'refused' } as const
 
-/** An approval service that knows no approval, and behaves as `fault` says. */
+/**
+ * An approval service without a network. Each check follows `fault.admin` at that time: `unknown` for `none`,
+ * `unreachable` for `failing` and `open`; no approval is ever known. Its metrics count the checks as answered, failed
+ * or refused, and show the breaker open for `open`.
+ */
 export function createControllableAdmin(fault: AdminFault): ApprovalService {
   const calls = { answered: 0, failed: 0, refused: 0 }
   return {

@@ -20,7 +20,13 @@ const zeroSignature: SignInput = () => Buffer.alloc(64)
 
 type ForgeryRow = readonly [what: string, header: object, sign: SignInput]
 
-/** Tokens that every verifier has to refuse. @param attackerUrl URL of the attacker's key set */
+/**
+ * Tokens that every verifier has to refuse: without a signature, signed with a shared secret, another algorithm or the
+ * attacker's key, of broken form (RFC 8725, 2.1), or changed after signing. The claims are valid, so that only the
+ * forgery can be the reason.
+ *
+ * @param attackerUrl URL of the attacker's key set, for `jku` and `x5u`
+ */
 export function buildForgedTokens(testKeys: TestKeys, attackerUrl: string): readonly ForgedToken[] {
   const { keys } = testKeys
   const claims = testKeys.claims({ scope: 'ff:operator' })

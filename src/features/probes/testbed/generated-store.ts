@@ -11,11 +11,14 @@ import type { ProbeContext } from '../framework/probe.ts'
 export const GENERATED_FLAG = 'ff.probe'
 const CREATED_AT = '2026-01-01T00:00:00.000Z' as Instant
 
-/** Ids of tenants, in byte order. */
+/** Ids of tenants, `T000000` and up; in byte order for up to a million. Empty for 0. */
 export const generateTenants = (count: number): readonly string[] =>
   Array.from({ length: count }, (_, at) => `T${String(at).padStart(6, '0')}`)
 
-/** Lends a file store with one number flag and one override for each tenant, all at `revision`. */
+/**
+ * Lends a new file store with the flag `GENERATED_FLAG` of type number and one override for each tenant, whose value is
+ * `revision`, all at that revision; no audit records. Removes it afterwards. `tenants` have to be in byte order.
+ */
 export const withGeneratedStore = <T>(
   { adapters }: Pick<ProbeContext, 'adapters'>,
   { tenants, revision }: { readonly tenants: readonly string[]; readonly revision: number },

@@ -14,9 +14,11 @@ export interface Issuer {
 const HOUR_S = 3_600
 
 /**
- * Starts the key server, and signs one token for each kind of caller.
+ * Starts a key server on loopback, which the caller closes, and signs one token for each kind of caller, valid for an
+ * hour from `context.now`. `toHeaders` returns the `authorization` header of a caller, none for `anonymous`; the
+ * forger's token has the attacker's signature under the good kid.
  *
- * @throws FfError `artefact_invalid` where the test keys are missing
+ * @throws FfError `artefact_invalid`, and the system's error where `vectors/jwt/keys.json` cannot be read
  */
 export async function openIssuer(context: ProbeContext): Promise<Issuer> {
   const { keys, settings, claims } = await loadTestKeys(context)

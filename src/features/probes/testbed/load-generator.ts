@@ -10,8 +10,12 @@ import type { LoadArrival, LoadPace } from '../../../core/load-stats/load.ts'
 export type SendRequest = (at: number) => Promise<boolean>
 
 /**
- * Runs an open-loop load: requests go out when they are due, however long earlier ones take. An overdue request goes out
- * at once, and its latency still counts from its due time.
+ * Runs an open-loop load of `requests` at `per_s`: a request goes out when it is due, however long earlier ones take.
+ * An overdue request goes out at once, and its latency still counts from its due time.
+ *
+ * @returns one arrival for each request sent, in order, with times in ms since the start, after all are answered; fewer
+ *   than `requests`, or none, where `signal` is aborted, which stops the sending but does not reject @throws what
+ *   `send` rejects with, which it should not
  */
 export async function runLoad(
   send: SendRequest,

@@ -62,7 +62,10 @@ const buildUserRow = (user: number, at: number): UserOverrideRow => ({
   user_id: `U-load-${user * 2}`,
 })
 
-/** Rows of the load, with the rows of the test service. */
+/**
+ * Rows of the load: 20 flags of all value types, two of them killed, with overrides for 25 tenants and 5 users, and the
+ * rows of the test service.
+ */
 export const LOAD_ROWS: RowsByTable = {
   flag_registry: [...TEST_ROWS.flag_registry, ...buildRows(FLAGS, buildFlag)],
   tenant_override: buildRows(TENANTS / 2, (one) =>
@@ -73,7 +76,10 @@ export const LOAD_ROWS: RowsByTable = {
   ).flat(),
 }
 
-/** Evaluations without Admin: flags, tenants and users in turn, one flag of them unknown. */
+/**
+ * Sends evaluations with dev headers that do not call Admin: 21 flags, 50 tenants and 10 users in turn; one of the
+ * flags does not exist. Resolves to whether the answer was a decision (status 200), false where the client failed.
+ */
 export const createOrdinaryLoad =
   (client: HttpClient): SendRequest =>
   (at) => {
@@ -86,7 +92,11 @@ export const createOrdinaryLoad =
       { flag_key: toFlagKey(at % (FLAGS + 1)) },
     )
   }
-/** Evaluations that call Admin, each with an approval of its own. */
+/**
+ * Sends evaluations of the sensitive flag with a bearer token, which call Admin; the request `at` names the approval
+ * `APP-AT-load`, so that no two share a call. Resolves to whether the answer was a decision (status 200), also a
+ * denial.
+ */
 export const createSensitiveLoad =
   (client: HttpClient, token: string): SendRequest =>
   (at) => {

@@ -11,7 +11,11 @@ export interface LoadServiceInput {
   readonly deps?: Partial<Adapters>
 }
 
-/** Lends a test service with the production limits, and a client with keep-alive connections. */
+/**
+ * Lends a test service with the production limits on `store`, and a client with keep-alive connections; stops both
+ * afterwards, but leaves the store open. Unless `deps` replaces it, Admin is the controllable one of the test service.
+ * @throws FfError `artefact_invalid`, `listen_failed`
+ */
 export const withLoadService = <T>(
   context: ProbeContext,
   { store, deps = {} }: LoadServiceInput,

@@ -6,7 +6,10 @@ import type { ParityRequest } from '../../parity/parity.ts'
 import { withoutUserOverrides } from '../faults/unguarded-route.ts'
 import { type Probe, defineProbe, type ProbeSpec, type ProbeContext } from '../framework/probe.ts'
 
-/** Defines a probe of a parity proof; its control drops user overrides. */
+/**
+ * Defines a probe of a parity proof on site `scratch`, next to others. The subject are the adapters that the proof
+ * opens its stores with; in the control, scratch databases drop user overrides on load.
+ */
 export const defineParityProbe = (measure: ProbeSpec<Adapters>['measure']): Probe =>
   defineProbe<Adapters>({
     version: 1,
@@ -17,7 +20,10 @@ export const defineParityProbe = (measure: ProbeSpec<Adapters>['measure']): Prob
     measure,
   })
 
-/** The request of a parity proof between a temporary file store and scratch state in a database. */
+/**
+ * The request of a parity proof: the baseline is a temporary file store, the candidate `targets.scratch`. Opens
+ * nothing.
+ */
 export const buildProofRequest = (
   { root, targets, signal, now }: ProbeContext,
   adapters: Adapters,
@@ -30,7 +36,10 @@ export const buildProofRequest = (
   adapters,
 })
 
-/** Returns a report whose verdict is pass or fail. @throws FfError `proof_inconclusive` on any other verdict */
+/**
+ * Returns the same report where its verdict is pass or fail. @throws FfError `proof_inconclusive`, which names the
+ * first finding, on any other verdict
+ */
 export function requireMeasured<R extends ParityReport | CheckReport>(report: R): R {
   if (report.verdict === 'pass' || report.verdict === 'fail') return report
   const [first] = report.findings
@@ -40,13 +49,16 @@ export function requireMeasured<R extends ParityReport | CheckReport>(report: R)
   })
 }
 
-/** The sides of a parity report, without credentials. */
+/**
+ * The targets of a parity report without credentials, and `PostgreSQL` with the candidate's version, or `PostgreSQL
+ * none` for a file.
+ */
 export const describeSides = ({ sides }: ParityReport): Readonly<Record<string, Scalar>> => ({
   baseline: sides.baseline.target,
   candidate: sides.candidate.target,
   server: `PostgreSQL ${sides.candidate.server ?? 'none'}`,
 })
-/** The first finding of a report; null where there is none. */
+/** The first finding of a report as `CODE at SUBJECT POINTER`; null where it has none. */
 export const formatExample = ({ findings }: ParityReport | CheckReport): string | null => {
   const [first] = findings
   if (first === undefined) return null

@@ -3,14 +3,20 @@ import { FfError } from '../../../errors.ts'
 import { loadPersistence } from '../../migrate/load-persistence.ts'
 import type { ProbeContext } from '../framework/probe.ts'
 
-/** Identifies a database as `system_identifier/oid/schema`. @throws FfError where the database cannot be queried */
+/**
+ * Connects to a database and returns its identity, `system_identifier/oid/schema`. @throws FfError `target_invalid` for
+ * another kind of target, `artefact_invalid`, or the error of the connection
+ */
 export const identifyTarget = async (
   spec: TargetSpec,
   { adapters, root }: ProbeContext,
 ): Promise<string> => adapters.identifyDatabase(spec, (await loadPersistence(root)).versions)
 
 /**
- * @throws FfError `production_refused` where the plan's environment is production and the database is on its server
+ * Refuses a database on the server (system identifier) that the plan names, where the plan's environment is production.
+ * Does nothing for null, without a plan, or in another environment.
+ *
+ * @param database as `identifyTarget` returns it @throws FfError `production_refused`
  */
 export function refuseProduction(
   database: string | null,
@@ -20,7 +26,10 @@ export function refuseProduction(
   if (getCluster(database) === getCluster(plan.database)) throw makeProductionError()
 }
 
-/** The error of a probe that writes or disrupts, pointed at production. */
+/**
+ * Makes, but does not throw, the FfError `production_refused` of a probe that writes or disrupts, pointed at
+ * production.
+ */
 export const makeProductionError = (): FfError =>
   new FfError(
     'production_refused',

@@ -7,7 +7,13 @@ import { loadPersistence, type DdlContract } from '../../migrate/load-persistenc
 import { identifyTarget, refuseProduction } from './production-guard.ts'
 import type { ProbeContext } from '../framework/probe.ts'
 
-/** Lends a new database on the scratch server, at the head of the migrations. @throws FfError `production_refused` */
+/**
+ * Creates a database on the scratch server, or on a private one where none is named, applies all migrations, lends it
+ * with the persistence contract, and drops it afterwards.
+ *
+ * @throws FfError `production_refused` where the scratch server is that of production, `target_invalid`,
+ *   `artefact_invalid`, or the error of the connection or of a migration
+ */
 export async function withMigratedDatabase<T>(
   context: ProbeContext,
   use: (scratch: ScratchDatabase, inputs: DdlContract) => Promise<T>,
@@ -23,7 +29,10 @@ export async function withMigratedDatabase<T>(
   })
 }
 
-/** The store that the database takes over from. @throws FfError `target_missing` */
+/**
+ * The store that the database takes over from; opens nothing. @throws FfError `target_missing` where no option or
+ * setting names one
+ */
 export function requireStore({ targets }: Pick<ProbeContext, 'targets'>): TargetSpec {
   if (targets.store !== null) return targets.store
   throw new FfError(
@@ -35,7 +44,10 @@ export function requireStore({ targets }: Pick<ProbeContext, 'targets'>): Target
   )
 }
 
-/** Imports a store into a scratch database. @throws FfError `row_refused` where a row was refused */
+/**
+ * Imports all rows of a store into a migrated database, with the adapters of `way` where it names some. @throws FfError
+ * `row_refused` with the findings as details where the import did not end with `ok`, or the error of the import
+ */
 export async function importStore(
   { root, signal, now, adapters }: ProbeContext,
   inputs: DdlContract,

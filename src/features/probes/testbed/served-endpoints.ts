@@ -15,7 +15,10 @@ import { toCredentialHeaders } from '../../parity/service-client.ts'
 import type { ProbeContext } from '../framework/probe.ts'
 import { TEST_NOW } from './test-tokens.ts'
 
-/** Serves routes on a loopback port, and lends a client of it. */
+/**
+ * Serves routes on a free loopback port with the production limits, and lends a client of it; drains the server and
+ * closes the client afterwards. @throws FfError `listen_failed`
+ */
 export function withRoutes<T>(
   { adapters }: Pick<ProbeContext, 'adapters'>,
   routes: readonly Route[],
@@ -31,7 +34,10 @@ export function withRoutes<T>(
 /** Records nothing: a failure of the service shows in its answers, which are measured. */
 const ANONYMOUS: HttpObserver = { replied: () => undefined, failed: () => undefined }
 
-/** Lends a scratch store for a service. */
+/**
+ * Lends an empty scratch store for a service, a temporary folder or scratch state in the database of `spec`; closes and
+ * removes it afterwards. @throws FfError `artefact_invalid`, or the error of opening
+ */
 export async function withScratchService<T>(
   { adapters, root }: Pick<ProbeContext, 'adapters' | 'root'>,
   spec: TargetSpec,
@@ -44,7 +50,11 @@ export async function withScratchService<T>(
 /** Sends a token to `POST /v1/flags/evaluate`; one call at a time. @returns the status of the answer */
 export type SendToken = (token: string, environment: Environment) => Promise<number>
 
-/** Lends a served endpoint behind an authenticator. */
+/**
+ * Serves the service on a temporary file store with the sample rows, behind the given authenticator and without Admin,
+ * at the time `TEST_NOW`; lends a function that sends a token to `POST /v1/flags/evaluate`. The environment of the
+ * service is that of the last call.
+ */
 export const withEndpoint = <T>(
   context: ProbeContext,
   authenticator: Authenticator,
@@ -89,7 +99,11 @@ export interface ServicePairInput<R> {
   readonly routes: { readonly file: R; readonly db: R }
 }
 
-/** Lends clients of two harness services, on a file and on a database. */
+/**
+ * Lends clients of two harness services on loopback, one on a temporary file store, one on `targets.scratch`, each with
+ * its own routes; stops and removes all afterwards. Their rows and scenes are set over HTTP. @throws FfError
+ * `artefact_invalid`, `listen_failed`, or the error of opening
+ */
 export const withHarnessPair = <T>(
   context: ProbeContext,
   { settings, routes }: ServicePairInput<HarnessDependencies['routes']>,
@@ -107,7 +121,10 @@ export const withHarnessPair = <T>(
   )
 }
 
-/** Lends scratch stores: a file store and a database. */
+/**
+ * Lends two empty scratch stores: `file` in a temporary folder, `db` on `targets.scratch`; removes both afterwards.
+ * @throws FfError `artefact_invalid`, or the error of opening
+ */
 export const withScratchPair = <T>(
   context: ProbeContext,
   use: (two: {

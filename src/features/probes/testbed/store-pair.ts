@@ -14,11 +14,18 @@ export interface StorePair {
   readonly database: TargetSpec
 }
 
-/** Lends the named store and the named database. */
+/**
+ * Lends the named store and the named database; opens neither. @throws FfError `target_missing` where one is not named
+ */
 export const withLiveStores: WithResource<StorePair> = (context, use) =>
   use({ store: requireStore(context), database: requireDatabase(context) })
 
-/** Lends the named store and a copy of it in a scratch database. @param fault SQL that corrupts the copy */
+/**
+ * Lends the named store, unchanged, and a copy of it in a scratch database, corrupted by the SQL of `fault`; drops the
+ * copy afterwards. Needs no named database.
+ *
+ * @throws FfError `target_missing` without a store, `production_refused`, `row_refused`, or the error of the copy
+ */
 export const withCorruptedCopy =
   (fault: string): WithResource<StorePair> =>
   (context, use) =>
@@ -33,10 +40,12 @@ export const withCorruptedCopy =
 const MAX_DIFFERENCES = 1_000
 
 /**
- * Compares every row of the store with every row of the database.
+ * Compares every row of the store (baseline) with every row of the database (candidate), read only; a differing row is
+ * read again up to three times. Ends early after 1,000 differences (`complete` is false), and where the run is aborted
+ * (`complete` stays true). Returns the differences of each table, and the persistence contract as `inputs`.
  *
- * @throws FfError `store_corrupt` where a side does not match its own digest or counts, `backing_unavailable` where rows
- *   changed at each read
+ * @throws FfError `store_corrupt` where a side does not match its own digest or counts or is out of order,
+ *   `backing_unavailable` where rows changed at each read, `artefact_invalid`, or the error of opening a side
  */
 export async function compareStores(
   { store, database }: StorePair,
@@ -85,10 +94,10 @@ export async function compareStores(
 export interface TableFinding extends RowFinding {
   readonly table: string
 }
-/** The findings of all tables, in the order of the tables. */
+/** The findings of all tables in one list, in the order of the tables, each with the name of its table. */
 export const listTableFindings = ({ tables }: DiffResult): readonly TableFinding[] =>
   tables.flatMap(({ table, findings }) => findings.map((one) => ({ ...one, table })))
 
-/** The number of keys on either side. */
+/** The number of keys compared in all tables; a key on both sides counts once. */
 export const countRows = ({ tables }: DiffResult): number =>
   tables.reduce((all, { rows }) => all + rows, 0)

@@ -24,14 +24,14 @@ const CREATED_AT = '2026-01-01T00:00:00.000Z' as Instant
 
 /** References of approvals that differ in nothing else; queries for two of them share no call. */
 const formatRef = (at: number): string => `APP-${at}-probe`
-/** The query for the approval number `at`. */
+/** The query for the approval number `at`, with the flag, tenant and user for which `buildApproval` makes it. */
 export const buildApprovalQuery = (at: number): ApprovalQuery => ({
   approval_ref: formatRef(at),
   flag_key: FLAG_KEY,
   tenant_id: PRINCIPAL.tenant_id,
   user_id: PRINCIPAL.user_id,
 })
-/** The approval number `at`, valid from a day ago for 30 days from now. */
+/** The approval number `at`, not revoked, valid from a day before to 30 days after `context.now`. */
 export const buildApproval = (at: number, { now }: ProbeContext): Approval => ({
   approval_ref: formatRef(at),
   flag_key: FLAG_KEY,
@@ -52,7 +52,10 @@ export interface TestAdmin {
   }) => Promise<ApprovalService>
 }
 
-/** Lends an Admin that holds these approvals; closes it and its clients afterwards. */
+/**
+ * Lends an Admin on loopback that holds these approvals and answers honestly at first, and a function that opens
+ * clients of it with `limits`. Closes the server and all clients afterwards.
+ */
 export function withAdmin<T>(
   { adapters }: ProbeContext,
   { approvals, limits }: { readonly approvals: readonly Approval[]; readonly limits: AdminLimits },
@@ -70,7 +73,10 @@ export function withAdmin<T>(
   })
 }
 
-/** Decides a sensitive flag for a request that names the approval number `at`. */
+/**
+ * Decides a sensitive boolean flag for a verified caller that names the approval number `at`, through `check`, in this
+ * process. Allows where the approval is valid; a failed check gives a denial, not an error.
+ */
 export const decideSensitiveFlag = (
   check: CheckApproval,
   at: number,
@@ -99,6 +105,6 @@ const SENSITIVE = {
   updated_at: CREATED_AT,
 } as const
 
-/** Whether a decision is the one that every failure of Admin has to end in. */
+/** Whether a decision is a denial with reason `admin_unreachable`, in which every failure of Admin has to end. */
 export const isFailSafe = ({ decision, reason }: Decision): boolean =>
   decision === 'deny' && reason === 'admin_unreachable'

@@ -40,8 +40,10 @@ const SETTINGS: SettingValues = {
 export type AdaptersDecorator = (adapters: Adapters) => Adapters
 
 /**
- * The real service in this process, on loopback, over a scratch file store. Its store, Admin and key server can be made to
- * fail. Only the clock of its authenticator is virtual.
+ * The real service in this process, on loopback, over a scratch file store with `TEST_ROWS`. Its store, Admin (`fault`)
+ * and key server can be made to fail. The time of its decisions is `TEST_NOW`; the clock of its authenticator is
+ * virtual and moves by `advance` only. Every request returns the HTTP status and rejects with a plain Error while the
+ * service is stopped.
  */
 export class TestService {
   readonly fault: StoreFault & AdminFault = {
@@ -68,9 +70,10 @@ export class TestService {
   }
 
   /**
-   * Starts a test service, passes it to `use`, and stops it.
+   * Starts a test service, passes it to `use`, and stops it, also where `use` fails.
    *
-   * @throws FfError `artefact_invalid` where the test keys are missing
+   * @param deps changes the adapters that it starts with @throws FfError `artefact_invalid`, `listen_failed`, and the
+   *   system's error where `vectors/jwt/keys.json` cannot be read
    */
   static async withRunning<T>(
     context: ProbeContext,
@@ -86,6 +89,7 @@ export class TestService {
     }
   }
 
+  /** Starts the service with a new store and new ports; faults stay as they are. @throws FfError `listen_failed` */
   async start(): Promise<void> {
     const { issuer, audience } = this.testKeys.settings
     this.service = await startService({
@@ -103,6 +107,7 @@ export class TestService {
     }
   }
 
+  /** Stops the service and closes its clients; does nothing where it is stopped. */
   async stop(): Promise<void> {
     await this.service?.close()
     this.service = null
@@ -116,12 +121,13 @@ export class TestService {
     return this.service?.origin ?? ''
   }
 
-  /** Advances the clock of the authenticator. */
+  /** Advances the clock of the authenticator, which runs the fetches that fall due, and `elapsed_s`. */
   async advance(seconds: number): Promise<void> {
     this.elapsed_s += seconds
     await this.authenticator?.advance(seconds)
   }
 
+  /** Makes the key server serve the key set, or refuse connections, from now on. */
   async keyServer(behaviour: 'up' | 'refused'): Promise<void> {
     await this.authenticator?.server.setBehaviour({
       behaviour,
@@ -129,14 +135,17 @@ export class TestService {
     })
   }
 
-  /** Reads the metrics of the service; null while it is stopped. */
+  /**
+   * Reads and parses `/metrics`; the result is not `ok` where the text does not parse. Null while the service is
+   * stopped.
+   */
   async scrape(): Promise<Exposition | null> {
     if (this.clients === null) return null
     const { text } = await this.clients.admin.send({ method: 'GET', path: '/metrics' })
     return parseExposition(text)
   }
 
-  /** Evaluates a flag. @returns the status of the answer, as the other requests do */
+  /** Evaluates `PLAIN_FLAG`, without a token unless one is given. @param change members of the body to replace */
   evaluate(change: object = {}, token: string | null = null): Promise<number> {
     return this.call('POST', '/v1/flags/evaluate', {
       token,
@@ -147,7 +156,7 @@ export class TestService {
   evaluateSensitive(): Promise<number> {
     return this.evaluate({ flag_key: SENSITIVE_FLAG, approval_ref: 'APP-1-drill' }, this.token())
   }
-  /** Writes an override. */
+  /** Writes an override of `PLAIN_FLAG` for the test tenant. */
   change(): Promise<number> {
     const path = `/v1/flags/override/tenant/${TEST_TENANT}/${PLAIN_FLAG}`
     return this.call('PUT', path, { token: this.token(), body: { value: true } })
@@ -156,14 +165,15 @@ export class TestService {
   evaluateUnverified(): Promise<number> {
     return this.evaluate({}, this.token('an-unknown-kid'))
   }
+  /** Requests a path that has no route. */
   requestUnknownPath(): Promise<number> {
     return this.call('GET', '/nothing', {})
   }
 
   /**
-   * Sends requests that wait for the store.
+   * Makes the store `stuck` and sends `count` requests that wait for it; does not wait until they arrive.
    *
-   * @returns a function that releases them, and resolves when all are answered
+   * @returns a function that removes the fault, releases the requests, and resolves when all are answered
    */
   hold(count: number): () => Promise<void> {
     let release = (): void => undefined
@@ -176,12 +186,15 @@ export class TestService {
       await Promise.all(pending)
     }
   }
-  /** Later requests carry a new token. */
+  /** Makes later requests carry a new token; sends nothing. */
   renewToken(): void {
     this.tokens += 1
   }
 
-  /** A token with every scope of the drills. Signed once for each `kid` and reused. */
+  /**
+   * A compact token with every scope of the drills, signed with the good key under `kid`; the same text until
+   * `renewToken`.
+   */
   token(kid = String(this.testKeys.keys.rsa['kid'])): string {
     const jti = `drill-${this.tokens}`
     const name = `${kid} ${jti}`

@@ -21,7 +21,10 @@ import type { ProbeContext } from '../framework/probe.ts'
 /** Opens an authenticator with a key server on loopback. */
 export type OpenTestAuthenticator = Adapters['openTestAuthenticator']
 
-/** Lends an authenticator whose key server serves the public parts of the keys. */
+/**
+ * Opens an authenticator whose key server serves the public parts of `keys`, lends it, and closes it afterwards.
+ * @throws what `openAuthenticator` throws
+ */
 export function withAuthenticator<T>(
   openAuthenticator: OpenTestAuthenticator,
   { keys, settings }: { readonly keys: readonly TestJwk[]; readonly settings: AuthSettings },
@@ -56,9 +59,12 @@ const KIDS = {
 } as const
 
 /**
- * Loads the test keys of `vectors/jwt`.
+ * Loads the auth contract, the token fixtures and the private test keys of `vectors/jwt/keys.json`. Returns the keys by
+ * role, the settings of an authenticator that accepts their tokens, and `claims`, which builds claims that are valid at
+ * `TEST_NOW` and for an hour.
  *
- * @throws FfError `artefact_invalid` where the contract, the fixtures or a key are missing
+ * @throws FfError `artefact_invalid` where the contract or the fixtures are invalid or a key is absent; the system's
+ *   error where the key file cannot be read, SyntaxError where it is not JSON
  */
 export async function loadTestKeys({ root }: ProbeContext): Promise<TestKeys> {
   const { notes, fixtures } = await loadAuth(root)
@@ -88,7 +94,7 @@ export async function loadTestKeys({ root }: ProbeContext): Promise<TestKeys> {
   }
 }
 
-/** The public key as SPKI PEM. */
+/** The public key of a JWK, private or public, as SPKI PEM text. */
 export const toPublicPem = (jwk: TestJwk): string =>
   createPublicKey({ key: toPublicJwk(jwk), format: 'jwk' })
     .export({ type: 'spki', format: 'pem' })
@@ -96,7 +102,13 @@ export const toPublicPem = (jwk: TestJwk): string =>
 
 /** Computes the signature bytes over the first two segments of a token. */
 export type SignInput = (input: string) => Buffer
-/** Signs with `alg` (RFC 7518, 3.1), whatever the header of the token names. */
+/**
+ * A function that signs with the private key by `alg` (RFC 7518, 3.1), whatever the header of the token names: RS, PS
+ * and ES of any SHA-2 size, or EdDSA; signatures of ES are in the raw form of JWS.
+ *
+ * @param alg by default that of the key @throws the error of node:crypto where the JWK is not a private key; signing
+ *   throws where `alg` is none of these
+ */
 export function createSigner(jwk: TestJwk, alg = jwk['alg'] ?? ''): SignInput {
   const key = createPrivateKey({ key: jwk, format: 'jwk' })
   const padding = alg.startsWith('PS')
@@ -106,7 +118,10 @@ export function createSigner(jwk: TestJwk, alg = jwk['alg'] ?? ''): SignInput {
   return (input) =>
     signBytes(hash, Buffer.from(input), { key, dsaEncoding: 'ieee-p1363', ...padding })
 }
-/** Signs with HMAC-SHA. @param bits `256`, `384` or `512` */
+/**
+ * A function that computes an HMAC with SHA-2 over the input, as `HS256` and the like do. @param bits `256`, `384` or
+ * `512`
+ */
 export const signHmac =
   (bits: string, secret: string | Buffer): SignInput =>
   (input) =>
@@ -114,11 +129,17 @@ export const signHmac =
 
 const encodeSegment = (value: object): string =>
   Buffer.from(JSON.stringify(value)).toString('base64url')
-/** A compact JWS with exactly this header and these claims. */
+/**
+ * A compact JWS (RFC 7515, 3.1) with exactly this header and these claims, valid or not; `sign` gets the first two
+ * segments with their dot.
+ */
 export function formatToken(header: object, claims: object, sign: SignInput): string {
   const input = `${encodeSegment(header)}.${encodeSegment(claims)}`
   return `${input}.${sign(input).toString('base64url')}`
 }
-/** Signs claims as an issuer does: `alg` and `kid` of the key, `typ` at+jwt. */
+/**
+ * Signs claims as an issuer does: `alg` and `kid` of the key in the header, and `typ` `at+jwt` (RFC 9068). Checks no
+ * claim. Returns the compact token.
+ */
 export const signTestToken = (key: TestJwk, claims: object): string =>
   formatToken({ alg: key['alg'], kid: key['kid'], typ: 'at+jwt' }, claims, createSigner(key))
