@@ -20,8 +20,9 @@ const CASES: readonly Case[] = [
 const SETTLING_MS = 200
 
 /**
- * F2: the time that one decision waits for an Admin on loopback in `cases` ways of being slow, whether it is then
- * denied, and the sockets left. The waits are real. The control has a timeout of five seconds.
+ * F2: how long one decision waits, in ms, in the first `cases` of five cases of a slow Admin on loopback; the late
+ * answers that do not end in a fail-safe denial, the answer in time that does, and the sockets left. The waits are
+ * real; a sample is a case. The control has a timeout of five seconds.
  */
 export const adminTimeout = defineProbe<AdminLimits>({
   version: 1,

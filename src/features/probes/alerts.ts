@@ -15,9 +15,10 @@ const KEPT_SCRAPES = 120
 const REMOVED = 'store_down'
 
 /**
- * H2: whether each alert rule of the contract fires on its fault and clears after it, evaluated on scrapes of a real
- * service in this process on a file store; the time between scrapes is virtual. A rule without a drill counts as
- * silent, also a drill without a rule. The control lacks the rule `store_down`.
+ * H2: alert rules of the contract that do not fire on their fault (silent), and rules that fire without it or do not
+ * clear after it (stuck), evaluated on scrapes of a real service in this process on a file store; the time between
+ * scrapes is virtual. A rule without a drill is silent, also a drill without a rule. The control lacks the rule
+ * `store_down`.
  */
 export const alerts = defineProbe<(rules: readonly AlertRule[]) => readonly AlertRule[]>({
   version: 1,

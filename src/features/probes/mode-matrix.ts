@@ -24,9 +24,12 @@ type Routes = (parts: GetServiceDependencies) => readonly Route[]
 const CONCURRENCY = 16
 
 /**
- * A5: rows of the mode matrix that do not hold for the authenticator, and the credentials that two harness services, on
- * a file and on a database, answer with a different status or code at an endpoint. The control has a route `flags.list`
- * on the database that accepts every caller.
+ * A5: rows of the mode matrix that do not hold for the authenticator, and the pairs of credential and endpoint that two
+ * harness services, on a file and on a database, answer with a different status or code. Sends every fixture in its own
+ * environment, then in others up to `pairs`; a credential that no header can carry is counted and skipped. The control
+ * has a route `flags.list` on the database that accepts every caller.
+ *
+ * Inconclusive (`proof_inconclusive`) where a service refuses the rows or a scene.
  */
 export const modeMatrixProbe = defineProbe<Routes>({
   version: 2,

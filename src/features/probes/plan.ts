@@ -16,9 +16,9 @@ const BLANKS: ReadonlySet<string> = new Set(['to be named', ''])
 const HOUR_MS = 3_600_000
 
 /**
- * J1: faults of the loaded cutover plan, such as a window that is not ahead, an unnamed person on call, an Admin
- * without its GO, or a runbook in the team's folder with another digest. Loading has already validated its form. The
- * control moves the window into the past.
+ * J1: faults of the loaded cutover plan (a window that is not ahead, an unnamed person on call, an Admin without its
+ * GO, a runbook in the team's folder with another digest, and the like), the hours until the window, and the number of
+ * persons on call. Loading has already validated its form. The control moves the window into the past.
  *
  * Inconclusive (`target_missing`) without a plan or a readable runbook.
  */

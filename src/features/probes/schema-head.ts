@@ -5,9 +5,9 @@ import { requireDatabase, fromValue, defineProbe } from './framework/probe.ts'
 import { withMigratedDatabase } from './testbed/scratch-database.ts'
 
 /**
- * B1: whether the database that is cut over is at the head of this version's migrations with their checksums, and its
- * drift from the contract, missing roles included. Changes nothing. The control adds a column by hand in a scratch
- * database.
+ * B1: whether the last migration of the database that is cut over is the last of this version, its migrations that are
+ * unknown or have another checksum, those not applied, and its drift from the contract, missing roles included. Changes
+ * nothing. The control adds a column by hand in a scratch database.
  */
 export const schemaHead = defineProbe<TargetSpec>({
   version: 1,

@@ -10,9 +10,9 @@ const WITHIN_S = 60
 const EVERY_MS = 50
 
 /**
- * H1: metrics of the contract that a service in this process on a file store does not expose, or that do not change
- * within 60 s of their event; waits are real. A metric whose event the probe does not know counts as still. The control
- * renames one metric.
+ * H1: metrics of the contract that a service in this process on a file store does not expose, and, of those that the
+ * contract says move, the ones that do not change within 60 s of their event, or whose event the probe does not know.
+ * Waits are real; a sample is a metric. The control renames one metric.
  */
 export const signals = defineProbe<AdaptersDecorator>({
   version: 2,

@@ -27,9 +27,9 @@ interface Case {
 }
 
 /**
- * A2: tokens with one wrong claim that the authenticator does not refuse with their own code, and the outcomes within
- * `edge_s` of `nbf` and `exp`, at both leeways of the contract. The control verifies every token at the time of the
- * first one.
+ * A2: tokens with one wrong claim that the authenticator does not refuse with the code expected, good tokens that it
+ * refuses, both also at `edge_s` before and after `nbf` and `exp`, at both leeways of the contract; and codes shared by
+ * different faults. A sample is a token. The control verifies every token at the time of the first one.
  */
 export const tokenClaims = defineAuthenticatorProbe({
   version: 1,

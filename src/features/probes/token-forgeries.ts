@@ -19,9 +19,9 @@ const UNAUTHORISED = 401
 const ACCEPTED = 200
 
 /**
- * A1: forged tokens that the authenticator or a served endpoint accepts or does not refuse with 401, in every
- * environment, requests to the attacker's key server, and good tokens that both accept. The control is a verifier
- * without an allow-list.
+ * A1: in every environment, forged tokens that the authenticator or a served endpoint answers with another status than
+ * 401, good tokens that both accept, and requests to the attacker's key server. A sample is a token, counted once for
+ * all environments. The control is a verifier without an allow-list.
  */
 export const tokenForgeries = defineAuthenticatorProbe({
   version: 2,
