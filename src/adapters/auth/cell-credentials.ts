@@ -31,10 +31,10 @@ export interface CellCredentials {
 /**
  * Makes one credential per auth mode for the user and tenant of the parity cells, each with its authenticator.
  * `verified` and `decode-only` share one token, valid for an hour after `now` and signed with the fixtures' key; their
- * key servers are up and refusing. `dev-headers` and `none` have no token and no keys.
+ * key servers, which run until `close`, are up and refusing. `dev-headers` and `none` have no token and no keys.
  *
- * @param root folder of the package, which holds `vectors/jwt/keys.json`
- * @throws the system's error for that file
+ * @param root folder of the package, which holds `vectors/jwt/keys.json` @throws the system's error for that file or
+ *   for listening; SyntaxError where the file is not JSON
  */
 export async function openCellCredentials(
   root: string,

@@ -16,7 +16,10 @@ import { LoopbackJwks } from './loopback-jwks.ts'
 
 /**
  * Opens an authenticator over a loopback key server that follows the script: first `before`, if given, with one fetch
- * and its `elapsed_s`, then the last behaviour. Time is virtual, so no timeout is waited out. `close` stops the server.
+ * and its `elapsed_s`, then the last behaviour. Time is virtual, so no timeout is waited out. `close` stops client and
+ * server.
+ *
+ * @throws the system's error if the server cannot listen
  */
 export async function openScriptedAuthenticator(
   script: KeyServerScript,
@@ -63,6 +66,8 @@ export const openKeyServer = (stage: KeyServerStage): Promise<KeyServer> =>
 /**
  * Opens an authenticator over a loopback key server, both returned, with virtual time: `advance` moves the clock by
  * seconds and runs the fetches that fall due. A stalled fetch times out at once. `close` stops client and server.
+ *
+ * @throws the system's error if the server cannot listen
  */
 export async function openTestAuthenticator(
   stage: KeyServerStage,
@@ -80,6 +85,8 @@ export async function openTestAuthenticator(
 /**
  * Opens an authenticator over a loopback key server of fixed behaviour, in real time: a stalled fetch waits out its
  * timeout. `close` ends the background refresh and stops the server.
+ *
+ * @throws the system's error if the server cannot listen
  */
 export async function openFixtureAuthenticator(
   stage: KeyServerStage,

@@ -78,8 +78,8 @@ const toSortKey = (after: string): string =>
   after.replace(/[^ -~].*$/su, (rest) => (rest < ' ' ? '' : '~'))
 
 /**
- * Parses the texts of one joined row: flag, tenant override, user override. Null for a null text, `broken` for a row
- * that breaks its schema.
+ * Parses the texts of one joined row, in the order flag, tenant override, user override. A member is null where its
+ * text is null or absent, `broken` where the row breaks its schema.
  */
 export function toRowSet([flag = null, tenant = null, user = null]: RowOfTexts): RowsOfFlag {
   return {

@@ -13,9 +13,10 @@ const REASONS: Readonly<Record<Scope, string>> = {
 }
 
 /**
- * Converts a decision to the JSON text of an OFREP success. A deny serves the safe value with reason DISABLED: without
- * a value the client's own default would apply and keep a killed feature on. The value is sent as stored; `variant` is
- * omitted, as flags have none.
+ * Converts a decision to the JSON text of an OFREP success. The reason of an allow is STATIC for the flag's own value,
+ * TARGETING_MATCH for an override; a deny serves the safe value with reason DISABLED: without a value the client's own
+ * default would apply and keep a killed feature on. The value is sent as stored; `variant` is omitted, as flags have
+ * none.
  *
  * @returns the failure `flag_unknown` for an unknown flag, `row_broken` where there is no safe value, that is, for an
  *   invalid flag row

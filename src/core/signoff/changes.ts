@@ -9,8 +9,8 @@ export interface StatementChange {
 
 /**
  * Lists the differences between two statements in decision, identity, bound files, accepted items and trust version,
- * for a signer of the first who must sign the second; empty for none. Evidence, times and the trust file's digest are
- * not compared.
+ * for a signer of the first who must sign the second; empty for none. A value is null on the side that lacks the
+ * member. Evidence, times and the trust file's digest are not compared.
  */
 export function diffStatements(
   before: SignedStatement,

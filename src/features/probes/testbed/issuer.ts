@@ -18,7 +18,8 @@ const HOUR_S = 3_600
  * hour from `context.now`. `toHeaders` returns the `authorization` header of a caller, none for `anonymous`; the
  * forger's token has the attacker's signature under the good kid.
  *
- * @throws FfError `artefact_invalid`, and the system's error where `vectors/jwt/keys.json` cannot be read
+ * @throws FfError `artefact_invalid`, and the system's error where `vectors/jwt/keys.json` cannot be read or the server
+ *   cannot listen
  */
 export async function openIssuer(context: ProbeContext): Promise<Issuer> {
   const { keys, settings, claims } = await loadTestKeys(context)
