@@ -33,8 +33,8 @@ export interface CellCredentials {
  * `verified` and `decode-only` share one token, valid for an hour after `now` and signed with the fixtures' key; their
  * key servers, which run until `close`, are up and refusing. `dev-headers` and `none` have no token and no keys.
  *
- * @param root folder of the package, which holds `vectors/jwt/keys.json` @throws the system's error for that file or
- *   for listening; SyntaxError where the file is not JSON
+ * @param root folder of the package, which holds `vectors/jwt/keys.json`
+ * @throws the system's error for that file or for listening; SyntaxError where the file is not JSON
  */
 export async function openCellCredentials(
   root: string,

@@ -5,7 +5,9 @@ import { toArtefactError } from '../../artefacts/artefact-error.ts'
 
 /**
  * Loads the metrics and alert rules of `contracts/alert_rules.json` in the package, checked by schema and by their own
- * rules. @throws FfError `artefact_invalid` with every problem of the first check that fails
+ * rules.
+ *
+ * @throws FfError `artefact_invalid` with every problem of the first check that fails
  */
 export async function loadAlerts(root: string): Promise<AlertRules> {
   const result = await loadArtefact('alert_rules', packagedArtefact(root, 'alert_rules'))

@@ -61,8 +61,9 @@ export const plan = defineProbe<Plan>({
 })
 
 /**
- * The cutover plan of the team's folder, as loaded with the context; reads no file. @throws FfError `target_missing`
- * where there is none
+ * The cutover plan of the team's folder, as loaded with the context; reads no file.
+ *
+ * @throws FfError `target_missing` where there is none
  */
 export function requirePlan({ plan: found }: Pick<ProbeContext, 'plan'>): Plan {
   if (found !== null) return found

@@ -87,8 +87,9 @@ export const fromValue =
     use(make(context))
 
 /**
- * Reads a parameter of the item, of any sign, whole or not. @throws FfError `option_invalid` where it is absent or no
- * finite number
+ * Reads a parameter of the item, of any sign, whole or not.
+ *
+ * @throws FfError `option_invalid` where it is absent or no finite number
  */
 export function readNumberParam({ params }: Pick<ProbeContext, 'params'>, name: string): number {
   const value = params[name]
@@ -99,8 +100,9 @@ export function readNumberParam({ params }: Pick<ProbeContext, 'params'>, name: 
 }
 
 /**
- * The database that is to be cut over; opens nothing. @throws FfError `target_missing` where no option or setting names
- * one
+ * The database that is to be cut over; opens nothing.
+ *
+ * @throws FfError `target_missing` where no option or setting names one
  */
 export function requireDatabase({ targets }: Pick<ProbeContext, 'targets'>): TargetSpec {
   if (targets.database !== null) return targets.database

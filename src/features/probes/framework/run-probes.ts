@@ -74,7 +74,9 @@ export const probeSelftest = (request: ProbeRequest): Promise<CheckReport> =>
 
 /**
  * `ff probe list`: one row for each item of the checklist, in its order. `needs` is null where `findProbe` finds a
- * probe, else the missing part. Measures nothing. @throws FfError `artefact_invalid`
+ * probe, else the missing part. Measures nothing.
+ *
+ * @throws FfError `artefact_invalid`
  */
 export async function probeList(folder: GateFolder): Promise<readonly ProbeRow[]> {
   const { checklist } = await loadChecklist(folder)

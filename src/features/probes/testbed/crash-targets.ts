@@ -35,8 +35,8 @@ export interface CrashTarget {
  * Lends a file store and a migrated database, both scratch, with the same flag and no override; removes them
  * afterwards. The tuple is file, then database. Starts no service.
  *
- * @param late plants the fault: records outside the transactions of their changes @throws FfError `production_refused`,
- *   `row_refused`, or the errors of creating, migrating and importing
+ * @param late plants the fault: records outside the transactions of their changes
+ * @throws FfError `production_refused`, `row_refused`, or the errors of creating, migrating and importing
  */
 export const withCrashTargets = <T>(
   context: ProbeContext,
@@ -99,8 +99,8 @@ const SERVICE_ROLE_OPTION = 'options=-c%20role%3Dff_app'
  * Lends `ff serve` on a target, as a child process on a loopback port with a new audit digest key, and a client of it;
  * kills it afterwards. It lives for five minutes at most.
  *
- * @param keys settings of the key set that the service verifies tokens with @throws FfError `command_unanswered` where
- *   the process ends before it listens
+ * @param keys settings of the key set that the service verifies tokens with
+ * @throws FfError `command_unanswered` where the process ends before it listens
  */
 export const withRunningService = <T>(
   { adapters, signal }: ProbeContext,
@@ -141,8 +141,9 @@ function getSettings(store: Store): Readonly<Record<string, string>> {
 
 /**
  * Reads the whole trail of a target, oldest first: the records that `selectWritten` counts as written, without
- * `audit.boundary` records and without places that hold no readable record (null). @throws the errors of opening and
- * reading the trail
+ * `audit.boundary` records and without places that hold no readable record (null).
+ *
+ * @throws the errors of opening and reading the trail
  */
 export async function readAuditRecords(
   { adapters, root }: ProbeContext,

@@ -14,8 +14,8 @@ export type SendRequest = (at: number) => Promise<boolean>
  * An overdue request goes out at once, and its latency still counts from its due time.
  *
  * @returns one arrival for each request sent, in order, with times in ms since the start, after all are answered; fewer
- *   than `requests`, or none, where `signal` is aborted, which stops the sending but does not reject @throws what
- *   `send` rejects with, which it should not
+ *   than `requests`, or none, where `signal` is aborted, which stops the sending but does not reject
+ * @throws what `send` rejects with, which it should not
  */
 export async function runLoad(
   send: SendRequest,

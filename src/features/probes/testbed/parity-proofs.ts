@@ -37,8 +37,9 @@ export const buildProofRequest = (
 })
 
 /**
- * Returns the same report where its verdict is pass or fail. @throws FfError `proof_inconclusive`, which names the
- * first finding, on any other verdict
+ * Returns the same report where its verdict is pass or fail.
+ *
+ * @throws FfError `proof_inconclusive`, which names the first finding, on any other verdict
  */
 export function requireMeasured<R extends ParityReport | CheckReport>(report: R): R {
   if (report.verdict === 'pass' || report.verdict === 'fail') return report

@@ -4,8 +4,9 @@ import { loadPersistence } from '../../migrate/load-persistence.ts'
 import type { ProbeContext } from '../framework/probe.ts'
 
 /**
- * Connects to a database and returns its identity, `system_identifier/oid/schema`. @throws FfError `target_invalid` for
- * another kind of target, `artefact_invalid`, or the error of the connection
+ * Connects to a database and returns its identity, `system_identifier/oid/schema`.
+ *
+ * @throws FfError `target_invalid` for another kind of target, `artefact_invalid`, or the error of the connection
  */
 export const identifyTarget = async (
   spec: TargetSpec,
@@ -16,7 +17,8 @@ export const identifyTarget = async (
  * Refuses a database on the server (system identifier) that the plan names, where the plan's environment is production.
  * Does nothing for null, without a plan, or in another environment.
  *
- * @param database as `identifyTarget` returns it @throws FfError `production_refused`
+ * @param database as `identifyTarget` returns it
+ * @throws FfError `production_refused`
  */
 export function refuseProduction(
   database: string | null,

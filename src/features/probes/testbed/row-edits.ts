@@ -15,7 +15,9 @@ export interface RowEdit extends Pick<WriteRequest, 'expected'> {
 
 /**
  * Converts an edit into the write request of a store: a `put` without approval, with the request id `probe-ACTOR`.
- * Writes nothing. @throws Error (no FfError) where a text of `body` is not JSON
+ * Writes nothing.
+ *
+ * @throws Error (no FfError) where a text of `body` is not JSON
  */
 export function toWriteRequest({ body, actor, ...edit }: RowEdit): WriteRequest {
   const text = Object.entries(body).map(([name, json]) => `${JSON.stringify(name)}:${json}`)

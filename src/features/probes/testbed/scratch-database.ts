@@ -30,8 +30,9 @@ export async function withMigratedDatabase<T>(
 }
 
 /**
- * The store that the database takes over from; opens nothing. @throws FfError `target_missing` where no option or
- * setting names one
+ * The store that the database takes over from; opens nothing.
+ *
+ * @throws FfError `target_missing` where no option or setting names one
  */
 export function requireStore({ targets }: Pick<ProbeContext, 'targets'>): TargetSpec {
   if (targets.store !== null) return targets.store
@@ -45,8 +46,10 @@ export function requireStore({ targets }: Pick<ProbeContext, 'targets'>): Target
 }
 
 /**
- * Imports all rows of a store into a migrated database, with the adapters of `way` where it names some. @throws FfError
- * `row_refused` with the findings as details where the import did not end with `ok`, or the error of the import
+ * Imports all rows of a store into a migrated database, with the adapters of `way` where it names some.
+ *
+ * @throws FfError `row_refused` with the findings as details where the import did not end with `ok`, or the error of
+ *   the import
  */
 export async function importStore(
   { root, signal, now, adapters }: ProbeContext,

@@ -17,7 +17,9 @@ import { TEST_NOW } from './test-tokens.ts'
 
 /**
  * Serves routes on a free loopback port with the production limits, and lends a client of it; drains the server and
- * closes the client afterwards. @throws FfError `listen_failed`
+ * closes the client afterwards.
+ *
+ * @throws FfError `listen_failed`
  */
 export function withRoutes<T>(
   { adapters }: Pick<ProbeContext, 'adapters'>,
@@ -36,7 +38,9 @@ const ANONYMOUS: HttpObserver = { replied: () => undefined, failed: () => undefi
 
 /**
  * Lends an empty scratch store for a service, a temporary folder or scratch state in the database of `spec`; closes and
- * removes it afterwards. @throws FfError `artefact_invalid`, or the error of opening
+ * removes it afterwards.
+ *
+ * @throws FfError `artefact_invalid`, or the error of opening
  */
 export async function withScratchService<T>(
   { adapters, root }: Pick<ProbeContext, 'adapters' | 'root'>,
@@ -101,8 +105,9 @@ export interface ServicePairInput<R> {
 
 /**
  * Lends clients of two harness services on loopback, one on a temporary file store, one on `targets.scratch`, each with
- * its own routes; stops and removes all afterwards. Their rows and scenes are set over HTTP. @throws FfError
- * `artefact_invalid`, `listen_failed`, or the error of opening
+ * its own routes; stops and removes all afterwards. Their rows and scenes are set over HTTP.
+ *
+ * @throws FfError `artefact_invalid`, `listen_failed`, or the error of opening
  */
 export const withHarnessPair = <T>(
   context: ProbeContext,

@@ -38,7 +38,8 @@ const OTHER: Readonly<Record<SignoffRole, SignoffRole>> = {
  * Generates three signers with new Ed25519 keys, and from them a trust file, a sign-off of both roles that is valid at
  * `now`, and envelopes that the verifier has to refuse, each with one fault. Stores nothing.
  *
- * @param role the role whose signature the negatives spoil @param nowMs the time of judging, in ms since 1970
+ * @param role the role whose signature the negatives spoil
+ * @param nowMs the time of judging, in ms since 1970
  */
 export function createSignoffScenario(
   role: SignoffRole,

@@ -15,7 +15,9 @@ export interface StorePair {
 }
 
 /**
- * Lends the named store and the named database; opens neither. @throws FfError `target_missing` where one is not named
+ * Lends the named store and the named database; opens neither.
+ *
+ * @throws FfError `target_missing` where one is not named
  */
 export const withLiveStores: WithResource<StorePair> = (context, use) =>
   use({ store: requireStore(context), database: requireDatabase(context) })

@@ -72,8 +72,9 @@ export class TestService {
   /**
    * Starts a test service, passes it to `use`, and stops it, also where `use` fails.
    *
-   * @param deps changes the adapters that it starts with @throws FfError `artefact_invalid`, `listen_failed`, and the
-   *   system's error where `vectors/jwt/keys.json` cannot be read
+   * @param deps changes the adapters that it starts with
+   * @throws FfError `artefact_invalid`, `listen_failed`, and the system's error where `vectors/jwt/keys.json` cannot be
+   *   read
    */
   static async withRunning<T>(
     context: ProbeContext,

@@ -106,8 +106,8 @@ export type SignInput = (input: string) => Buffer
  * A function that signs with the private key by `alg` (RFC 7518, 3.1), whatever the header of the token names: RS, PS
  * and ES of any SHA-2 size, or EdDSA; signatures of ES are in the raw form of JWS.
  *
- * @param alg by default that of the key @throws the error of node:crypto where the JWK is not a private key; signing
- *   throws where `alg` is none of these
+ * @param alg by default that of the key
+ * @throws the error of node:crypto where the JWK is not a private key; signing throws where `alg` is none of these
  */
 export function createSigner(jwk: TestJwk, alg = jwk['alg'] ?? ''): SignInput {
   const key = createPrivateKey({ key: jwk, format: 'jwk' })
@@ -119,8 +119,9 @@ export function createSigner(jwk: TestJwk, alg = jwk['alg'] ?? ''): SignInput {
     signBytes(hash, Buffer.from(input), { key, dsaEncoding: 'ieee-p1363', ...padding })
 }
 /**
- * A function that computes an HMAC with SHA-2 over the input, as `HS256` and the like do. @param bits `256`, `384` or
- * `512`
+ * A function that computes an HMAC with SHA-2 over the input, as `HS256` and the like do.
+ *
+ * @param bits `256`, `384` or `512`
  */
 export const signHmac =
   (bits: string, secret: string | Buffer): SignInput =>
