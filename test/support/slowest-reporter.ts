@@ -4,8 +4,10 @@ import { ROOT } from './run-ff.ts'
 import { FULL } from './scale.ts'
 
 const SHOWN = 10
-/** Limit of one file on an idle machine. */
-const FILE_BOUND_MS = 40_000
+/** A file should take no longer than this on an idle machine of two cores. */
+const WARN_MS = 40_000
+/** A file over this limit fails a run in CI. */
+const FAIL_MS = 80_000
 
 interface Timed {
   readonly name: string
@@ -13,10 +15,12 @@ interface Timed {
 }
 
 /**
- * Prints the slowest files and cases after a run, and fails a run in CI with a file over the limit.
+ * Prints the slowest files and cases after a run, and the files over 40 s as a warning. In CI (the variable CI is set), a
+ * file over 80 s fails the run.
  *
- * Elsewhere the limit only warns, because other work on the machine can exceed it. CI sets the variable CI and runs one
- * job at a time. A full run holds more rows on purpose and has no limit.
+ * The limits differ because the same file takes up to 1.5 times as long on one CI machine as on another, and a file may
+ * wait for a shared report: a run must fail for what a change made slow, not for its machine. A full run holds more rows
+ * on purpose and has no limit.
  */
 export class SlowestReporter implements Reporter {
   onTestRunEnd(modules: readonly TestModule[]): void {
@@ -33,10 +37,13 @@ export class SlowestReporter implements Reporter {
     if (files.length > 1)
       print(`Slowest files:\n${slowest(files)}\nSlowest cases:\n${slowest(cases)}`)
     print(`Seed of the random examples: FF_TEST_SEED=${process.env['FF_TEST_SEED']}`)
-    const late = files.filter(({ durationMs }) => durationMs > FILE_BOUND_MS)
+    const late = files.filter(({ durationMs }) => durationMs > WARN_MS)
     if (late.length === 0 || FULL) return
-    print(`Longer than the ${FILE_BOUND_MS / 1_000} s that a file may take:\n${slowest(late)}`)
-    if (process.env['CI'] !== undefined) process.exitCode = 1
+    print(`Longer than the ${WARN_MS / 1_000} s that a file should take:\n${slowest(late)}`)
+    const failing = late.filter(({ durationMs }) => durationMs > FAIL_MS)
+    if (failing.length === 0 || process.env['CI'] === undefined) return
+    print(`Longer than the ${FAIL_MS / 1_000} s that a file may take in CI:\n${slowest(failing)}`)
+    process.exitCode = 1
   }
 }
 
