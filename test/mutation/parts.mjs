@@ -1,0 +1,21 @@
+const UNIT = '!(*.int|*.e2e).test.ts'
+
+/** A folder of src, and the unit tests under its name and under other folders. */
+const part = (name, ...others) => ({
+  mutate: [`src/${name}/**/*.ts`],
+  tests: [name, ...others].map((folder) => `test/${folder}/**/${UNIT}`),
+})
+
+/** What is mutated, and the tests that have to notice. */
+export const PARTS = {
+  'core/evaluate': part('core/evaluate', 'oracle'),
+  'core/parity': part('core/parity'),
+  'core/gate': part('core/gate', 'features/gate', 'features/item-states'),
+  'core/signoff': part('core/signoff', 'features/signoff'),
+  'core/auth': part('core/auth', 'adapters/auth'),
+  'core/audit': part('core/audit'),
+  'adapters/evidence-log': {
+    mutate: ['src/adapters/evidence-log/**/*.ts'],
+    tests: ['test/adapters/evidence-log/**/!(*.e2e).test.ts'],
+  },
+}
