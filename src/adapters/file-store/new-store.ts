@@ -12,7 +12,7 @@ import { toStoreError } from './store-error.ts'
  * @param batches row lines, sorted by table, scope id and flag key, as many as `counts` says
  * @returns SHA-256 of header and rows in hexadecimal, as in the footer
  * @throws FfError `option_invalid` if the folder contains a store, `store_locked`, or another of `toStoreError`; what
- *   `batches` throws
+ *   `batches` throws, which should be an FfError, since a system error of it is reported as one of this folder
  */
 export async function writeNewStore(
   folder: string,

@@ -35,7 +35,8 @@ export interface CrashTarget {
  * Lends a file store and a migrated database, both scratch, with the same flag and no override; removes them
  * afterwards. The tuple is file, then database. Starts no service.
  *
- * @param late plants the fault: records outside the transactions of their changes
+ * @param late plants the fault: on the database, triggers write each record with the next change; on the file,
+ *   `selectWritten` leaves out the last record
  * @throws FfError `production_refused`, `row_refused`, or the errors of creating, migrating and importing
  */
 export const withCrashTargets = <T>(
