@@ -18,6 +18,7 @@ import { createDatabase, type TestDatabase } from '../support/database.ts'
 import { type Fault, replace, withFault } from '../support/faults.ts'
 import { copyArtefacts, type Run, runFf as runNow } from '../support/run-ff.ts'
 import { runInProcess } from '../support/run-in-process.ts'
+import { FULL } from '../support/scale.ts'
 import { editJson, ERROR_FORM, toError, getCheck, getParity, inTurns } from './outcome.ts'
 import type { RowQuery } from '../../src/ports/store.ts'
 
@@ -334,18 +335,19 @@ function inDecision(change: (decision: Decision) => Decision): Fault {
   })
 }
 
-/** The oracle also detects these. */
-const SEEN_BY_A_CELL: readonly string[] = [
-  'the tenant precedes the user',
-  'an approval expires too late',
-  'rule 4 admits an unverified caller',
-  'a chain entry is dropped',
-]
+/** The oracle also detects these, in the named cell. */
+const SEEN_BY_A_CELL: Readonly<Record<string, string>> = {
+  'the tenant precedes the user': 'verified/user/SP-1/unknown',
+  'an approval expires too late': 'verified/user/SP-2/expired',
+  'rule 4 admits an unverified caller': 'decode-only/user/SP-2/unknown',
+  'a chain entry is dropped': 'verified/user/SP-1/unknown',
+}
 
-/** The 17 vectors miss these; only the oracle detects them. */
-const SEEN_BY_THE_ORACLE: readonly (readonly [situation: string, fault: Fault])[] = [
+/** The 17 vectors miss these; only the oracle detects them, in the named cell. */
+const SEEN_BY_THE_ORACLE: readonly (readonly [situation: string, cell: string, fault: Fault])[] = [
   [
     'the approval of an expired override is checked',
+    'verified/tenant/SP-3/unknown',
     replace(evaluateApprovalRule, (real) => ({ rows, ...facts }, answer) => {
       const { user, tenant } = rows
       return real(
@@ -356,6 +358,7 @@ const SEEN_BY_THE_ORACLE: readonly (readonly [situation: string, fault: Fault])[
   ],
   [
     'a flag that requires verified accepts any token',
+    'decode-only/user/SP-1/unknown',
     replace(
       satisfiesRequiredAuth,
       (real) => (mode, required) => real(mode, required === 'verified' ? 'any' : required),
@@ -371,6 +374,20 @@ function lasting<T extends AnyOverrideRow>(stored: RowOrBroken<T> | null): RowOr
 /** Runs a command in this process, where a fault can be planted. */
 const parityHere = (command: 'run' | 'exhaustive', candidate = database.url): Promise<Run> =>
   runInProcess(['parity', command, '--candidate', candidate, '--format', 'json'])
+
+/** Runs the one cell, or all cells in a full run. Both sides share the core, so two files suffice. */
+const cellHere = (cell: string): Promise<Run> => {
+  const part = FULL ? [] : ['--cell', cell]
+  return runInProcess(['parity', 'exhaustive', '--candidate', 'file', '--format', 'json', ...part])
+}
+const expectSeenIn = (cell: string, cells: Run): void => {
+  expect(cells.status, cells.stderr).toBe(20)
+  const failing = getParity(cells).cells.filter(({ state }) => state === 'fail')
+  expect(failing.map(({ detail }) => detail?.reproduce)).toContain(
+    `ff parity exhaustive --cell ${cell}`,
+  )
+  expect(getParity(cells).findings.length).toBeGreaterThan(0)
+}
 
 // A fault affects the whole process: one test at a time.
 describe('one changed rule of the core', () => {
@@ -389,18 +406,21 @@ describe('one changed rule of the core', () => {
         expect(findings.map(({ subject }) => subject)).toContain(id)
         expect(detail).not.toBeNull()
       }
-      if (!SEEN_BY_A_CELL.includes(situation)) return
-      // Both sides share the core, so two files suffice.
-      const cells = await parityHere('exhaustive', 'file')
-      expect(cells.status, cells.stderr).toBe(20)
-      expect(getParity(cells).findings.length).toBeGreaterThan(0)
+      const cell = SEEN_BY_A_CELL[situation]
+      if (cell !== undefined) expectSeenIn(cell, await cellHere(cell))
     }),
   )
 
-  test.each(SEEN_BY_THE_ORACLE)('%s: only the oracle sees it', (_situation, fault) =>
+  test('the named cells are those of changed rules', () =>
+    expect(SEEN_BY_A_VECTOR.map(([situation]) => situation)).toEqual(
+      expect.arrayContaining(Object.keys(SEEN_BY_A_CELL)),
+    ))
+
+  test.each(SEEN_BY_THE_ORACLE)('%s: only the oracle sees it', (_situation, cell, fault) =>
     withFault(fault, async () => {
-      const [vectors, cells] = await Promise.all([parityHere('run'), parityHere('exhaustive')])
-      expect([vectors.status, cells.status]).toEqual([0, 20])
+      const [vectors, cells] = await Promise.all([parityHere('run'), cellHere(cell)])
+      expect(vectors.status).toBe(0)
+      expectSeenIn(cell, cells)
     }),
   )
 
@@ -505,7 +525,10 @@ describe('a fault of one side only', () => {
 
   test('a comparer that finds everything equal is detected', () =>
     withFault(ALL_EQUAL, async () => {
-      const [vectors, cells] = await Promise.all([parityHere('run'), parityHere('exhaustive')])
+      const [vectors, cells] = await Promise.all([
+        parityHere('run'),
+        parityHere('exhaustive', 'file'),
+      ])
       expect([vectors.status, cells.status]).toEqual([22, 22])
       expect(getParity(vectors).controls.find(({ id }) => id === 'comparer')?.held).toBe(false)
     }))
