@@ -4,7 +4,8 @@ import type pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { FaultProxy } from '../faults/tcp-proxy.ts'
 import { connect, createDatabase, type TestDatabase } from '../support/database.ts'
-import { finished, spawnFf, startFf } from '../support/run-ff.ts'
+import { finished, runFf, startFf } from '../support/run-ff.ts'
+import { FULL } from '../support/scale.ts'
 import { expectEndedBy, getParity, SIGNAL_NAME, SIGNAL_STATUS, toError, until } from './outcome.ts'
 
 let database: TestDatabase
@@ -30,6 +31,11 @@ const scratchSchemas = async (client = watcher): Promise<readonly string[]> => {
 const startOnServer = (url = database.url): ChildProcess =>
   startFf(['parity', 'exhaustive', '--candidate', url, '--format', 'json'])
 
+const proxyToServer = (): Promise<FaultProxy> =>
+  FaultProxy.to({ path: `${database.config.host ?? ''}/.s.PGSQL.5432` })
+const urlThrough = (proxy: FaultProxy, to = database): string =>
+  `postgres://postgres@127.0.0.1:${proxy.port}/${to.database}`
+
 async function expectNothingTouched(): Promise<void> {
   expect(await scratchSchemas()).toEqual([])
   const { rows } = await watcher.query('SELECT * FROM ff.flag_registry')
@@ -40,6 +46,12 @@ async function expectNothingTouched(): Promise<void> {
   expect(tables).toEqual([{ tablename: 'flag_registry' }])
 }
 
+/** Tenths of a run. Both signals have one handler, so each gets every other moment, or all in a full run. */
+const getMoments = (signal: 'SIGINT' | 'SIGTERM'): readonly number[] =>
+  [0, 1, 2, 3, 4, 5, 6, 7, 8, 9].filter(
+    (tenth) => FULL || tenth % 2 === (signal === 'SIGINT' ? 0 : 1),
+  )
+
 describe.each(['SIGINT', 'SIGTERM'] as const)('%s', (signal) => {
   test('at any moment leaves no schema and touches nothing of ff', async () => {
     const start = (): ChildProcess =>
@@ -48,7 +60,7 @@ describe.each(['SIGINT', 'SIGTERM'] as const)('%s', (signal) => {
     expect((await finished(start())).status).toBe(0)
     const wholeMs = performance.now() - began
     const ended: (number | null)[] = []
-    for (let tenth = 0; tenth < 10; tenth += 1) {
+    for (const tenth of getMoments(signal)) {
       const child = start()
       const end = finished(child)
       await sleep((wholeMs * tenth) / 10)
@@ -81,13 +93,16 @@ describe.each(['SIGINT', 'SIGTERM'] as const)('%s', (signal) => {
   })
 
   test('during a check of files ends with its own status', async () => {
+    const proxy = await proxyToServer()
+    await proxy.set({ kind: 'latency', ms: 20 }) // Otherwise the schema may be gone before it is seen.
     const child = startFf(['doctor', '--format', 'json'], {
-      env: { FF_DATABASE_URL: database.url },
+      env: { FF_DATABASE_URL: urlThrough(proxy) },
     })
     const end = finished(child)
     await until('the scratch schema', async () => (await scratchSchemas()).length === 1)
     child.kill(signal)
     const done = await end
+    await proxy.close()
     expect(done).toMatchObject({ status: SIGNAL_STATUS[signal], signal: null })
     expect(toError(done).exitName).toBe(SIGNAL_NAME[signal])
     await expectNothingTouched()
@@ -97,8 +112,8 @@ describe.each(['SIGINT', 'SIGTERM'] as const)('%s', (signal) => {
 test('SIGINT while the server is silent still ends with its own status', async () => {
   const own = await createDatabase('18')
   const client = await connect('18', own.database)
-  const proxy = await FaultProxy.to({ path: `${own.config.host ?? ''}/.s.PGSQL.5432` })
-  const child = startOnServer(`postgres://postgres@127.0.0.1:${proxy.port}/${own.database}`)
+  const proxy = await proxyToServer()
+  const child = startOnServer(urlThrough(proxy, own))
   const end = finished(child)
   await until('the scratch schema', async () => (await scratchSchemas(client)).length === 1)
   await proxy.set({ kind: 'blackhole', direction: 'both' })
@@ -112,8 +127,8 @@ test('SIGINT while the server is silent still ends with its own status', async (
 })
 
 test('a second SIGINT ends it at once, and the next run sweeps', async () => {
-  const proxy = await FaultProxy.to({ path: `${database.config.host ?? ''}/.s.PGSQL.5432` })
-  const child = startOnServer(`postgres://postgres@127.0.0.1:${proxy.port}/${database.database}`)
+  const proxy = await proxyToServer()
+  const child = startOnServer(urlThrough(proxy))
   const end = finished(child)
   await until('the scratch schema', async () => (await scratchSchemas()).length === 1)
   await proxy.set({ kind: 'blackhole', direction: 'both' })
@@ -131,7 +146,7 @@ test('a second SIGINT ends it at once, and the next run sweeps', async () => {
     const text = 'SELECT FROM pg_stat_activity WHERE datname = $1 AND pid <> pg_backend_pid()'
     return (await watcher.query(text, [database.database])).rowCount === 0
   })
-  expect((await spawnFf(['parity', 'run', '--candidate', database.url])).status).toBe(0)
+  expect((await runFf(['parity', 'run', '--candidate', database.url])).status).toBe(0)
   await expectNothingTouched()
 })
 
@@ -149,14 +164,14 @@ test('after kill -9 the next run sweeps, but not a run that is alive', async () 
   await until('another scratch schema', async () =>
     (await scratchSchemas()).some((name) => !left.includes(name)),
   )
-  const beside = await spawnFf(['parity', 'run', '--candidate', database.url])
+  const beside = await runFf(['parity', 'run', '--candidate', database.url])
   expect([beside.status, (await aliveEnd).status]).toEqual([0, 0])
   await expectNothingTouched()
 })
 
 test('four runs at once against one database all end 0', async () => {
   const runs = await Promise.all(
-    [0, 1, 2, 3].map(() => spawnFf(['parity', 'run', '--candidate', database.url])),
+    [0, 1, 2, 3].map(() => runFf(['parity', 'run', '--candidate', database.url])),
   )
   expect(runs.map(({ status }) => status)).toEqual([0, 0, 0, 0])
   await expectNothingTouched()
