@@ -10,7 +10,7 @@ import {
   type TestDatabase,
   type Version,
 } from '../support/database.ts'
-import { finished, ROOT, runFf as runNow, startFf } from '../support/run-ff.ts'
+import { finished, ROOT, type Run, runFf as runNow, startFf } from '../support/run-ff.ts'
 import { shared } from '../support/shared.ts'
 import { toError, expecting, getParity, getProcesses, until, inTurns } from './outcome.ts'
 
@@ -102,14 +102,15 @@ describe.concurrent('without configuration', () => {
 })
 
 describe.concurrent('the same report', () => {
+  let plainRun: Promise<Run> | undefined
+  const runPlain = (): Promise<Run> => (plainRun ??= run(['--candidate', urlOn('18')]))
   test.each([
     ['in Kathmandu', { TZ: 'Asia/Kathmandu' }],
     ['in Turkish', { LANG: 'tr_TR.UTF-8', LC_ALL: 'tr_TR.UTF-8' }],
     ['in both', { TZ: 'Asia/Kathmandu', LANG: 'tr_TR.UTF-8', LC_ALL: 'tr_TR.UTF-8' }],
     ['on a machine with other libpq settings', { PGTZ: 'America/St_Johns', PGDATESTYLE: 'German' }],
   ] as const)('%s', async (_situation, env) => {
-    const args = ['--candidate', urlOn('18')]
-    const [plain, other] = await Promise.all([run(args), run(args, env)])
+    const [plain, other] = await Promise.all([runPlain(), run(['--candidate', urlOn('18')], env)])
     expect([plain.status, other.status]).toEqual([0, 0])
     expect(untimed(other.stdout)).toBe(untimed(plain.stdout))
   })
@@ -127,10 +128,7 @@ describe.concurrent('the same report', () => {
     ])
       await admin.query(`ALTER DATABASE ${strange.database} SET ${setting}`)
     await admin.end()
-    const [plain, other] = await Promise.all([
-      run(['--candidate', urlOn('18')]),
-      run(['--candidate', strange.url]),
-    ])
+    const [plain, other] = await Promise.all([runPlain(), run(['--candidate', strange.url])])
     await strange.drop()
     expect([plain.status, other.status]).toEqual([0, 0])
     const named = untimed(other.stdout).replaceAll(strange.database, 'NAME')
@@ -291,10 +289,11 @@ describe('a fault while it runs', () => {
     'connections that are killed repeatedly leave parity %s inconclusive',
     async (command) => {
       const admin = await connect('18')
-      const child = startFf(['parity', command, '--candidate', urlOn('18'), '--format', 'json'])
-      const end = finished(child)
+      let isOver = false
+      const end = runFf(['parity', command, '--candidate', urlOn('18'), '--format', 'json'])
+      void end.finally(() => (isOver = true)).catch(() => undefined)
       let ended = 0
-      while (child.exitCode === null && child.signalCode === null) {
+      while (!isOver) {
         const { rowCount } = await admin.query(
           'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1',
           [databases.get('18')?.database],
@@ -315,13 +314,13 @@ describe('a fault while it runs', () => {
     async (momentMs) => {
       const admin = await connect('18')
       const database = databases.get('18')?.database
-      const child = startFf(['parity', 'exhaustive', '--candidate', urlOn('18'), '--debug'])
-      const end = finished(child)
-      await until('a connection', async () => {
-        if (child.exitCode !== null) throw new Error((await end).stderr)
+      const countConnections = async (): Promise<number | null> => {
         const text = 'SELECT FROM pg_stat_activity WHERE datname = $1'
-        return (await admin.query(text, [database])).rowCount !== 0
-      })
+        return (await admin.query(text, [database])).rowCount
+      }
+      await until('the end of earlier ones', async () => (await countConnections()) === 0)
+      const end = runFf(['parity', 'exhaustive', '--candidate', urlOn('18'), '--debug'])
+      await until('a connection', async () => (await countConnections()) !== 0)
       await sleep(momentMs)
       const ended = await admin.query(
         'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1',
