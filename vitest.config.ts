@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config'
+import { FileOrder } from './test/support/file-order.ts'
 import { SlowestReporter } from './test/support/slowest-reporter.ts'
 
 // All processes of a run share one seed, which the reporter prints.
@@ -14,6 +15,7 @@ export default defineConfig({
     maxConcurrency: 10,
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    sequence: { sequencer: FileOrder },
     reporters: ['default', new SlowestReporter()],
     // Of the unit tests alone, for the core can be tested without a service.
     coverage: {
