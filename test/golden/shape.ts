@@ -24,8 +24,8 @@ interface Schema {
   readonly prefixItems?: readonly Schema[]
   readonly properties?: Readonly<Record<string, Schema>>
   readonly additionalProperties?: Schema | boolean
-  readonly getAll?: readonly Schema[]
-  readonly getAny?: readonly Schema[]
+  readonly allOf?: readonly Schema[]
+  readonly anyOf?: readonly Schema[]
   readonly oneOf?: readonly Schema[]
   readonly then?: Schema
   readonly else?: Schema
@@ -113,8 +113,8 @@ const below = (schemas: Known, pick: (schema: Schema) => Schema | undefined): Kn
 
 /** A schema with all its subschemas by reference, allOf, anyOf and oneOf. */
 function withParts({ schema, file }: Placed): readonly Placed[] {
-  const { $ref, getAll = [], getAny = [], oneOf = [] } = schema
-  const parts = [...getAll, ...getAny, ...oneOf, schema.then, schema.else]
+  const { $ref, allOf = [], anyOf = [], oneOf = [] } = schema
+  const parts = [...allOf, ...anyOf, ...oneOf, schema.then, schema.else]
   return [
     { schema, file },
     ...($ref === undefined ? [] : withParts(resolve($ref, file))),
