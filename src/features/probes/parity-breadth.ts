@@ -48,6 +48,8 @@ interface Random {
 }
 /** Most scenes of the first run, which shows how many questions a scene holds. */
 const FIRST_RUNS = 100
+/** Fewest scenes of a run: one in five holds no write, and a run without a write is inconclusive. */
+const FEWEST_RUNS = 20
 /** Estimated questions in a scene, for the first run. */
 const QUESTIONS = 20
 /** Seeds are below this. */
@@ -68,8 +70,9 @@ async function runRandomCases(
   while (totals.cases < wanted) {
     const perScene = totals.cases / Math.max(totals.scenes, 1)
     const remaining = Math.ceil((wanted - totals.cases) / Math.max(perScene, 1))
-    const runs =
+    const estimated =
       totals.scenes === 0 ? Math.min(FIRST_RUNS, Math.ceil(wanted / QUESTIONS)) : remaining
+    const runs = Math.max(estimated, FEWEST_RUNS)
     const seed = (context.now().getTime() + seeds.length) % SEEDS
     seeds.push(seed)
     const progress = (): void => context.progress(Math.min(totals.cases, wanted), wanted)
