@@ -20,6 +20,11 @@ import { type ServicePair, withHarnessPair } from './testbed/served-endpoints.ts
 
 /** Builds the routes of the service on a database; the control plants its fault there. */
 type Routes = (parts: GetServiceDependencies) => readonly Route[]
+/** The routes, and the share (0..1) of the fixtures to send. */
+interface MatrixInput {
+  readonly routes: Routes
+  readonly share: number
+}
 /** Callers at once, each with a key server of its own. */
 const CONCURRENCY = 16
 
@@ -31,13 +36,14 @@ const CONCURRENCY = 16
  *
  * Inconclusive (`proof_inconclusive`) where a service refuses the rows or a scene.
  */
-export const modeMatrixProbe = defineProbe<Routes>({
+export const modeMatrixProbe = defineProbe<MatrixInput>({
   version: 2,
   site: 'scratch',
   isolation: 'parallel',
-  sound: fromValue((): Routes => buildServiceRoutes),
-  faulty: fromValue((): Routes => createUnguardedRoutes),
-  measure: async (routes, context): Promise<Measurement> => {
+  sound: fromValue(() => ({ routes: buildServiceRoutes, share: 1 })),
+  // The fault lets every credential in, so a tenth of the fixtures shows it.
+  faulty: fromValue(() => ({ routes: createUnguardedRoutes, share: 0.1 })),
+  measure: async ({ routes, share }, context): Promise<Measurement> => {
     const { root, adapters, signal } = context
     const matrix = await jwksCheck({ root, adapters, signal })
     const { auth, fixtures } = await requireParityInputs(root, [])
@@ -45,7 +51,7 @@ export const modeMatrixProbe = defineProbe<Routes>({
     const input = { settings, routes: { file: buildServiceRoutes, db: routes } }
     return withHarnessPair(context, input, async (services) => {
       const pairs = new Pairs(services, context)
-      await pairs.run(fixtures.value.fixtures)
+      await pairs.run(takeShare(fixtures.value.fixtures, share))
       const wrong = matrix.items.filter(({ state }) => state !== 'pass')
       return {
         measured: { rows_wrong: wrong.length, differences: pairs.differing.length },
@@ -63,6 +69,10 @@ export const modeMatrixProbe = defineProbe<Routes>({
     })
   },
 })
+
+/** Takes a share of a list, spread evenly over it. */
+const takeShare = <T>(list: readonly T[], share: number): readonly T[] =>
+  list.filter((_, at) => Math.floor((at + 1) * share) > Math.floor(at * share))
 
 interface Caller {
   readonly fixture: Fixture
