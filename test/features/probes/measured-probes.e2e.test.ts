@@ -7,6 +7,7 @@ import type { Probe, ProbeContext } from '../../../src/features/probes/framework
 import { judgeLimits } from '../../../src/core/gate/limits.ts'
 import type { ChecklistItem } from '../../../src/core/gate/types.ts'
 import { createDatabase, type TestDatabase } from '../../support/database.ts'
+import { FULL } from '../../support/scale.ts'
 import { MEASURED, planAhead, RUNBOOK, scratchIn, toContext, toItem } from './context.ts'
 
 /** Small enough for a test; how many is data. */
@@ -15,6 +16,7 @@ const SMALL: Readonly<Record<string, object>> = {
   A5: { pairs: 1 },
   E2: { cells: 360, cases: 60 },
   G1: { operations: 30, kills: 1 },
+  ...(FULL ? {} : { C4: { writes: 80 }, C5: { writers: 20, edits: 5 } }),
 }
 /** Whose control takes as long as the selftest of the harness does: its own test runs a part of it. */
 const SLOW: ReadonlySet<string> = new Set(['E3'])
@@ -42,7 +44,7 @@ afterAll(async () => {
 const here = (item: ChecklistItem): ProbeContext =>
   toContext({ targets: scratchIn(database), cwd, plan: planAhead(), params: getParams(item) })
 
-/** They wait for real time-outs most of their time, and can do so at the same time. */
+/** Exclusive ones that wait for real time-outs most of their time, and can do so at the same time. */
 const WAITING: ReadonlySet<string> = new Set(['F2', 'F4', 'H2'])
 const HOLDS = '%s holds, is no constant, and sees the fault'
 async function holds(_id: string, item: ChecklistItem, probe: Probe): Promise<void> {
@@ -62,13 +64,16 @@ async function holds(_id: string, item: ChecklistItem, probe: Probe): Promise<vo
 describe('put to the real thing, and to the deliberate fault', () => {
   const elsewhere = new Set([...SLOW, ...FILLED, ...PACED])
   const quick = MEASURED.filter(([id]) => !elsewhere.has(id))
-  test.each(quick.filter(([id]) => !WAITING.has(id)))(HOLDS, holds, 120_000)
-  test.concurrent.each(quick.filter(([id]) => WAITING.has(id)))(HOLDS, holds, 120_000)
-  test('E3 finds out an entry that does nothing, for each proof', async () => {
+  const exclusive = quick.filter(([, , { isolation }]) => isolation === 'exclusive')
+  // The command runs these at the same time, too.
+  test.concurrent.each(quick.filter((one) => !exclusive.includes(one)))(HOLDS, holds, 120_000)
+  test.concurrent('E3 finds out an entry that does nothing, for each proof', async () => {
     const probe = PROBES['parity-selftest'] as Probe
     const { measured, example } = await probe.control(here(toItem('E3')))
     expect(measured).toMatchObject({ caught_gap: 5 })
     expect(measured['catalogue']).toBeGreaterThanOrEqual(200)
     expect(example).toContain('fault_not_caught')
   })
+  test.each(exclusive.filter(([id]) => !WAITING.has(id)))(HOLDS, holds, 120_000)
+  test.concurrent.each(exclusive.filter(([id]) => WAITING.has(id)))(HOLDS, holds, 120_000)
 })
