@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import { tmpdir } from 'node:os'
+import { runFf, type RunOptions } from './run-ff.ts'
 
 /** The result of a run on a pseudo-terminal. */
 export interface PtyRun {
@@ -41,4 +42,43 @@ export function onTerminal(
       else resolve({ status, screen })
     })
   })
+}
+
+/**
+ * Runs a command of `ff` in this process, on a terminal that answers its questions from the script. Only a
+ * pseudo-terminal shows what is echoed, and what a key such as Ctrl-C does.
+ */
+export async function onScript(
+  args: readonly string[],
+  script: Script,
+  options: Omit<RunOptions, 'terminal'>,
+): Promise<PtyRun> {
+  let [screen, at] = ['', 0]
+  let from = 0
+  const show = (text: string): void => void (screen += text)
+  /** Passes the steps whose text has appeared, up to one that types. @returns what it types; null where none does */
+  const next = (): string | null => {
+    for (let step = script[at]; step !== undefined; step = script[at]) {
+      const found = screen.indexOf(step[0], from)
+      if (found === -1) return null
+      from = found + step[0].length
+      at += 1
+      if (step[1] !== '') return step[1].replace(/\n$/, '')
+    }
+    return null
+  }
+  const ask = (question: string): Promise<string> => {
+    show(question)
+    const typed = next()
+    return typed === null
+      ? Promise.reject(new Error(`no answer to ${question}`))
+      : Promise.resolve(typed)
+  }
+  const { status, stdout, stderr } = await runFf(args, {
+    ...options,
+    terminal: { show, ask, secret: ask },
+  })
+  screen += stdout + stderr
+  if (at < script.length) throw new Error(`"${script[at]?.[0]}" never appeared:\n${screen}`)
+  return { status, screen }
 }

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pathToFileURL } from 'node:url'
 import type * as Main from '../../src/main.ts'
+import type { Terminal } from '../../src/ports/signoff.ts'
 
 export const ROOT = new URL('../..', import.meta.url).pathname.replace(/\/$/, '')
 
@@ -25,6 +26,8 @@ export interface RunOptions {
   readonly now?: string
   /** Standard input; empty where absent. */
   readonly input?: string
+  /** The terminal, for runFf; there is none where absent. */
+  readonly terminal?: Terminal
 }
 
 /** The only variables of this environment that the program gets in a test. */
@@ -62,27 +65,27 @@ const inProcess = { cwd: '', runs: 0, before: '' }
  * (not `FF_...`), or needs another working directory than the current runs.
  */
 export function runFf(args: readonly string[], options: RunOptions = {}): Promise<Run> {
-  const { root, artefacts, now, env = {}, cwd = tmpdir() } = options
+  const { root, artefacts, now, terminal, env = {}, cwd = tmpdir() } = options
   const needsOwnProcess =
     root !== undefined ||
     Object.keys(env).some((name) => !name.startsWith('FF_')) ||
     (inProcess.runs > 0 && inProcess.cwd !== cwd)
   if (!needsOwnProcess) return runHere(args, options)
-  if (artefacts !== undefined || now !== undefined)
-    throw new Error('only a run in this process takes other artefacts or another time')
+  if ([artefacts, now, terminal].some((given) => given !== undefined))
+    throw new Error('only a run in this process takes other artefacts, another time or a terminal')
   return spawnFf(args, options)
 }
 
 async function runHere(
   args: readonly string[],
-  { artefacts = ROOT, now, env = {}, cwd = tmpdir(), input = '' }: RunOptions,
+  { artefacts = ROOT, now, env = {}, cwd = tmpdir(), input = '', terminal }: RunOptions,
 ): Promise<Run> {
   let [stdout, stderr] = ['', '']
   const io = {
     stdout: async (text: string) => void (stdout += text),
     stderr: (text: string) => void (stderr += text),
     stdin: () => Readable.from(input === '' ? [] : [Buffer.from(input)]),
-    terminal: () => Promise.resolve(null),
+    terminal: () => Promise.resolve(terminal ?? null),
     stdoutIsTerminal: false,
     stderrIsTerminal: false,
   }

@@ -6,7 +6,7 @@ import type { EvidenceDraft } from '../../../src/core/gate/types.ts'
 import { instantFromMs } from '../../../src/core/rows/instant.ts'
 import { makeRunnerKey, type SigningRunner } from '../../../src/adapters/evidence-log/runner-key.ts'
 import { CODE, fullEvidence, gateFolder } from '../../support/gate-folder.ts'
-import { onTerminal, type PtyRun, type Script } from '../../support/pty.ts'
+import { onScript, onTerminal, type PtyRun, type Script } from '../../support/pty.ts'
 import { ROOT, type Run, runFf } from '../../support/run-ff.ts'
 import { digest, tools } from './people.ts'
 
@@ -29,9 +29,12 @@ async function gated(args: readonly string[], now = soon(0)): Promise<PtyRun> {
   const { status, stdout, stderr } = await runFf(args, { ...place(), now })
   return { status, screen: stdout + stderr }
 }
-/** On a terminal, at a time of our choosing. */
-const typed = (args: readonly string[], script: Script, now = soon(0)): Promise<PtyRun> =>
-  onTerminal([...CHILD, now, ...args], script, place())
+/** On a pseudo-terminal. */
+const typed = (args: readonly string[], script: Script): Promise<PtyRun> =>
+  onTerminal([...CHILD, soon(0), ...args], script, place())
+/** With answers of a script, at a time of our choosing. */
+const answered = (args: readonly string[], script: Script, now = soon(0)): Promise<PtyRun> =>
+  onScript(args, script, { ...place(), now })
 const newKey = (who: string, out = `${who}.key.json`): Promise<PtyRun> =>
   ff(
     ['key', 'new', '--person', who, '--name', `${who} Example`, '--out', out],
@@ -144,16 +147,16 @@ describe('the trust file', () => {
 
 const signoff = async () =>
   JSON.parse(await readFile(join(folder, 'checklists/signoff.json'), 'utf8'))
-const sign = (who: string, script: Script) =>
-  typed(['signoff', 'sign', '--key', `${who}.key.json`], script)
+const signing = (who: string) => ['signoff', 'sign', '--key', `${who}.key.json`]
+const sign = (who: string, script: Script) => answered(signing(who), script)
 
 describe('two people sign', () => {
   test('request, sign, sign, verify: from not ready to verified', async () => {
     expect((await gated(['signoff', 'request'])).screen).toContain('GO, with 40 of 40 items')
     expect((await gated(['signoff', 'verify'])).status).toBe(21)
-    const early = await typed(['signoff', 'sign', '--key', 'alice.key.json'], [], soon(-1))
+    const early = await answered(signing('alice'), [], soon(-1))
     expect([early.status, early.screen]).toEqual([23, expect.stringContaining('[clock_set_back,')])
-    const first = await sign('alice', [...yes(2), ...withPassphrase])
+    const first = await typed(signing('alice'), [...yes(2), ...withPassphrase])
     expect([first.status, first.screen]).toEqual([
       0,
       expect.stringContaining('alice signed as platform-lead'),
@@ -203,7 +206,7 @@ describe('two people sign', () => {
   test('a revocation takes effect when both roles have signed the next trust file, also under the old pin', async () => {
     await gated(['signoff', 'revoke', '--reason', 'the image was withdrawn'])
     const rotate = (who: string, file: readonly string[]) =>
-      typed(
+      answered(
         ['trust', 'rotate', ...file, '--key', `${who}.key.json`],
         [...yes(1), ...withPassphrase],
       )
@@ -222,7 +225,7 @@ describe('signing is refused for', () => {
     await gated(['signoff', 'request'])
   })
   test('a wrong passphrase', async () => {
-    const run = await sign('alice', [...yes(2), ['Passphrase of', 'something else\n']])
+    const run = await typed(signing('alice'), [...yes(2), ['Passphrase of', 'something else\n']])
     expect([run.status, run.screen]).toEqual([2, expect.stringContaining('[passphrase_wrong,')])
     expect(run.screen).not.toContain('something else')
   })
@@ -239,7 +242,7 @@ describe('signing is refused for', () => {
     expect((await sign('missing', [])).screen).toContain('[key_file_missing, exit usage]')
     await writeFile(join(folder, 'bad.key.json'), '{}', { mode: 0o600 })
     expect((await sign('bad', [])).screen).toContain('[key_file_malformed, exit usage]')
-    const own = await typed(['signoff', 'sign', '--key', '/proc/self/mem'], [])
+    const own = await answered(['signoff', 'sign', '--key', '/proc/self/mem'], [])
     expect(own.screen).toContain('key_file_')
   })
   test('each altered member of a key file', async () => {
@@ -261,7 +264,7 @@ describe('signing is refused for', () => {
     expect([run.status, run.stderr]).toEqual([2, expect.stringContaining('[terminal_missing,')])
   })
   test('a missing key option', async () => {
-    expect((await typed(['signoff', 'sign'], [])).screen).toContain('[option_invalid,')
+    expect((await answered(['signoff', 'sign'], [])).screen).toContain('[option_invalid,')
   })
   test('an incomplete identity', async () => {
     const plan = join(folder, 'checklists/plan.json')
@@ -285,7 +288,7 @@ describe('signing is refused for', () => {
 
 describe('--signer-cmd', () => {
   const signer = (line: string, script: Script = yes(2)) =>
-    typed(['signoff', 'sign', '--signer-cmd', line, '--person', 'card'], script)
+    answered(['signoff', 'sign', '--signer-cmd', line, '--person', 'card'], script)
   const card = generateKeyPairSync('ed25519')
 
   beforeAll(async () => {
@@ -374,7 +377,7 @@ describe('waivers', () => {
     }
     // The item requires the approval of both leads.
     expect(await list()).toEqual([21, expect.stringContaining('approved by bob (security-lead)')])
-    const second = await typed(
+    const second = await answered(
       ['waiver', 'sign', 'WV-1', '--signer-cmd', 'node sign.mjs card.pem', '--person', 'card'],
       yes(1),
     )
@@ -421,7 +424,7 @@ describe('waivers', () => {
 
 test('an expired trust file is refused, and its signers can sign its successor', async () => {
   const later = soon(181)
-  const at = (args: readonly string[], script: Script) => typed(args, script, later)
+  const at = (args: readonly string[], script: Script) => answered(args, script, later)
   expect((await gated(['trust', 'show'], later)).screen).toContain('trust_expired')
   const trust = JSON.parse(await readFile(join(folder, 'checklists/trust.json'), 'utf8'))
   const next = { ...trust, version: trust.version + 1, expires: soon(200) }
