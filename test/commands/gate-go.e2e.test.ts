@@ -16,7 +16,8 @@ import {
   type SignedFolder,
   signedFolder,
 } from '../support/signed-folder.ts'
-import { type Run, runFf } from '../support/run-ff.ts'
+import { type Run, runFf, type RunOptions } from '../support/run-ff.ts'
+import { FULL } from '../support/scale.ts'
 
 let go: SignedFolder
 let waived: SignedFolder
@@ -28,16 +29,16 @@ afterAll(() =>
   Promise.all([go, waived].map(({ cwd }) => rm(cwd, { recursive: true, force: true }))),
 )
 
-type Env = Readonly<Record<string, string>>
-const gate = (folder: SignedFolder, args: readonly string[] = [], env: Env = {}): Promise<Run> =>
-  runFf(['gate', ...args], { cwd: folder.cwd, env: { ...folder.env, ...env } })
-const told = async (folder: SignedFolder, env: Env = {}): Promise<GateReport> =>
-  JSON.parse((await gate(folder, ['--format', 'json'], env)).stdout) as GateReport
-/** The context of this process with another clock. */
-const shifted = (ms: number): Env => {
-  const clock = `const Real=Date;const by=${ms};globalThis.Date=class extends Real{constructor(...a){a.length?super(...a):super(Real.now()+by)}static now(){return Real.now()+by}}`
-  return { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(clock)}` }
-}
+type Place = Pick<RunOptions, 'env' | 'now'>
+const gate = (
+  folder: SignedFolder,
+  args: readonly string[] = [],
+  { env = {}, ...place }: Place = {},
+): Promise<Run> =>
+  runFf(['gate', ...args], { cwd: folder.cwd, env: { ...folder.env, ...env }, ...place })
+const told = async (folder: SignedFolder, place: Place = {}): Promise<GateReport> =>
+  JSON.parse((await gate(folder, ['--format', 'json'], place)).stdout) as GateReport
+const later = (ms: number): string => new Date(Date.now() + ms).toISOString()
 const HOUR_MS = 3_600_000
 
 describe('42 records of a trusted runner, and two signatures', () => {
@@ -58,16 +59,26 @@ describe('42 records of a trusted runner, and two signatures', () => {
       expect.stringMatching(/\nGO with 1 waiver {2}valid until/),
     ])
   })
-  test.each<readonly [string, () => Env, number, string]>([
-    ['after its end', () => shifted(HOUR_MS + 1_000), 21, 'evidence_old'],
-    ['after the plan', () => shifted(29 * HOUR_MS), 21, 'plan_over'],
-    ['with the clock set back', () => shifted(-HOUR_MS), 23, 'signed_in_future'],
-    ['of another image', () => ({ FF_CODE_VERSION: 'sha256:other' }), 21, 'identity_changed'],
-    ['with other settings', () => ({ FF_JWT_LEEWAY: '5' }), 21, 'identity_changed'],
-    ['without a pin', () => ({ FF_TRUST_SHA256: '' }), 23, 'trust_pin_missing'],
-    ['under another pin', () => ({ FF_TRUST_SHA256: 'a'.repeat(64) }), 23, 'trust_pin_mismatch'],
-  ])('are no GO %s', async (_when, env, exitCode, code) => {
-    const report = await told(go, env())
+  test.each<readonly [string, () => Place, number, string]>([
+    ['after its end', () => ({ now: later(HOUR_MS + 1_000) }), 21, 'evidence_old'],
+    ['after the plan', () => ({ now: later(29 * HOUR_MS) }), 21, 'plan_over'],
+    ['with the clock set back', () => ({ now: later(-HOUR_MS) }), 23, 'signed_in_future'],
+    [
+      'of another image',
+      () => ({ env: { FF_CODE_VERSION: 'sha256:other' } }),
+      21,
+      'identity_changed',
+    ],
+    ['with other settings', () => ({ env: { FF_JWT_LEEWAY: '5' } }), 21, 'identity_changed'],
+    ['without a pin', () => ({ env: { FF_TRUST_SHA256: '' } }), 23, 'trust_pin_missing'],
+    [
+      'under another pin',
+      () => ({ env: { FF_TRUST_SHA256: 'a'.repeat(64) } }),
+      23,
+      'trust_pin_mismatch',
+    ],
+  ])('are no GO %s', async (_when, place, exitCode, code) => {
+    const report = await told(go, place())
     const codes = report.findings.map((one) => one.code)
     expect([report.exitCode, codes]).toEqual([exitCode, expect.arrayContaining([code])])
   })
@@ -87,7 +98,7 @@ describe('42 records of a trusted runner, and two signatures', () => {
 test('a gate loads neither the schema compiler nor the database driver', async () => {
   const watch = `const m=process.getBuiltinModule('node:module');const load=m._load;m._load=function(name,from,main){const path=m._resolveFilename(name,from,main);if(/node_modules.(ajv.dist.(core|2020)|pg.)/.test(path))process.stderr.write(path+'\\n');return load.call(this,name,from,main)}`
   const NODE_OPTIONS = `--import=data:text/javascript,${encodeURIComponent(watch)}`
-  const { status, stderr } = await gate(go, [], { NODE_OPTIONS })
+  const { status, stderr } = await gate(go, [], { env: { NODE_OPTIONS } })
   expect([status, stderr]).toEqual([0, ''])
   // Control: other commands load it.
   const FF_DATABASE_URL = 'postgres://127.0.0.1:1/x'
@@ -134,7 +145,7 @@ async function reading(path: string): Promise<FileHandle> {
 }
 
 /** Number of bytes of each file to flip in turn, besides its first and its last. */
-const FLIPS = { here: 40, spawned: 2 }
+const FLIPS = { here: FULL ? 40 : 16, program: 2 }
 describe('each flipped byte prevents the GO', () => {
   test.each<readonly [string, string, () => SignedFolder]>([
     ['the checklist', 'checklists/cutover_readiness_checklist.json', () => go],
@@ -154,7 +165,7 @@ describe('each flipped byte prevents the GO', () => {
         await writeFile(path, changed)
         if ((await judged(folder())) === 'ok') survived.push(`byte ${at}`)
       }
-      for (const [at, changed] of flipped(bytes, FLIPS.spawned)) {
+      for (const [at, changed] of flipped(bytes, FLIPS.program)) {
         await writeFile(path, changed)
         const { status } = await gate(folder())
         if (status === 0 || status === 1) survived.push(`byte ${at} ends ${status}`)

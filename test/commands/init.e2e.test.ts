@@ -27,6 +27,12 @@ const pasted = (line: string): Promise<Run> =>
     )
     child.stdin?.end()
   })
+/** Runs a pasted line: one `ff` in this process, with the words that a shell makes of it; any other in a shell. */
+async function runExample(line: string): Promise<Run> {
+  if (!/^ff [^<>|&;]*$/.test(line)) return pasted(line)
+  const split = await pasted(`ff() { printf '%s\\0' "$@"; }\n${line}`)
+  return split.status === 0 ? runFf(split.stdout.split('\0').slice(0, -1), { cwd }) : split
+}
 const listed = ({ stdout }: Run): readonly string[] =>
   [...(stdout.split('Next:')[0] ?? '').matchAll(/^ {2}(\S+)$/gm)].map(([, name = '']) => name)
 const next = ({ stdout }: Run): readonly string[] =>
@@ -102,7 +108,7 @@ describe('the first example of each command, as pasted there', () => {
     commands.map(({ name, examples: [line] }) => [`${noun ?? ''} ${name}`, line]),
   ).filter(([, line]) => !LONG.test(line ?? ''))
   test.each(examples)('%s: %s', async (_name, line = '') => {
-    const { status, stderr } = await pasted(line)
+    const { status, stderr } = await runExample(line)
     // Success, or an error with message and hint, also one of the shell.
     if (stderr.startsWith('bash:')) return expect(stderr).toMatch(/No such file or directory/)
     expect(status).not.toBe(1)
