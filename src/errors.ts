@@ -9,6 +9,7 @@ export const EXIT_BY_CODE = {
   setting_invalid: 'usage',
   secret_in_option: 'usage',
   artefact_invalid: 'usage',
+  checklist_loosened: 'usage',
   nothing_to_check: 'usage',
   target_invalid: 'usage',
   listen_failed: 'usage',

@@ -1065,7 +1065,7 @@ export interface OracleCells {
   }
 }
 /**
- * contracts/readiness_gate.json: the number of items, and the members of each that a checklist may not loosen.
+ * contracts/readiness_gate.json: what the gate knows of its checklist besides the checklist itself, which is the floor that a team's may not loosen.
  */
 export interface ReadinessGate {
   kind: 'readiness_gate'
@@ -1098,29 +1098,17 @@ export interface ReadinessGate {
     max_days: number
   }
   /**
-   * @minItems 1
+   * Items whose probe no command of a team may replace, waivable or not.
    */
-  items: {
-    id: string
-    kind: 'probe' | 'probe_and_attestation' | 'signature' | 'command'
-    /**
-     * ISO 8601 duration in whole hours or whole days.
-     */
-    max_age: string
-    /**
-     * no: cannot be waived. one: by the platform lead. two: by both leads.
-     */
-    waivable: 'no' | 'one' | 'two'
-    attest_role: ('platform-lead' | 'security-lead') | null
-    /**
-     * The target of the cutover, its staging, or a scratch target on loopback.
-     */
-    where: 'target' | 'staging' | 'scratch'
-    /**
-     * The attestations of the signer: group letters, and waivers for each waiver.
-     */
-    attests: string[]
-  }[]
+  never_commanded: string[]
+  /**
+   * By probe and parameter, the direction in which a value is stricter; free describes the service of the team. A parameter that is not named is fixed.
+   */
+  parameters: {
+    [k: string]: {
+      [k: string]: 'at_least' | 'at_most' | 'superset' | 'free'
+    }
+  }
 }
 /**
  * checklists/cutover_readiness_checklist.json: the items that must hold before the cutover, and how each is measured.

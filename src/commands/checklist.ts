@@ -1,12 +1,17 @@
 import { relative } from 'node:path'
+import { diffChecklist } from '../features/team-folder/checklist-diff.ts'
 import { locateChecklist } from '../features/team-folder/locate-checklist.ts'
 import { loadChecklist } from '../features/team-folder/load-gate-files.ts'
 import { validateArtefacts } from '../features/setup/validate-artefacts.ts'
 import type { ChecklistItem } from '../core/gate/types.ts'
 import { FfError } from '../errors.ts'
-import { formatChecklist, formatChecklistItem } from '../reports/checklist-text.ts'
+import {
+  formatChecklist,
+  formatChecklistDiff,
+  formatChecklistItem,
+} from '../reports/checklist-text.ts'
 import type { Invocation } from './context.ts'
-import type { CHECKLIST_DOCUMENT, REPORT } from './declarations/options.ts'
+import type { CHECKLIST_DIFF, CHECKLIST_DOCUMENT, REPORT } from './declarations/options.ts'
 import { printDocument } from './document.ts'
 import { runReportCommand } from './run-report.ts'
 import { findNearestWord } from './settings.ts'
@@ -40,6 +45,21 @@ export async function runChecklistExplain(
   const { value } = await readChecklist(invocation)
   const item = findItemOrThrow(value.items, invocation.words[0] ?? '')
   await printDocument(invocation, { json: item, text: formatChecklistItem(item) })
+}
+
+/**
+ * `ff checklist diff`: prints where the checklist departs from the package's, or the list as JSON; with `--take` after
+ * writing the package's value in each looser place. Sets the exit `usage` where something looser stands.
+ */
+export async function runChecklistDiff(
+  invocation: Invocation<typeof CHECKLIST_DIFF>,
+): Promise<void> {
+  const { context, options } = invocation
+  const { root, cwd } = context
+  const { checklist, take } = options
+  const diff = await diffChecklist({ root, cwd, checklist }, { take })
+  await printDocument(invocation, { json: diff, text: formatChecklistDiff(diff) })
+  if (diff.departures.some(({ kind }) => kind === 'looser')) context.exit = 'usage'
 }
 
 const readChecklist = async ({

@@ -1,8 +1,10 @@
 import { formatLimit } from '../core/gate/limits.ts'
 import type { Checklist, ChecklistItem } from '../core/gate/types.ts'
+import type { Departure } from '../core/gate/floor.ts'
+import { formatDepartures } from './gate-words.ts'
 import { foldLine, formatColumns } from './paint.ts'
 import type { ProbeRow } from '../core/report/types.ts'
-import { escapeForTerminal } from '../core/text/terminal.ts'
+import { escapeForTerminal, escapeLine } from '../core/text/terminal.ts'
 
 /** The items of a checklist as text, one line each below their group, then their number. */
 export function formatChecklist({ groups, items }: Checklist): string {
@@ -61,6 +63,44 @@ export function formatChecklistItem(item: ChecklistItem): string {
     `  Measure it: ff probe run ${item.id}`,
   ]
   return `${parts.join('\n\n')}\n`
+}
+
+const DEPARTURE_KINDS = {
+  looser: 'looser, which is refused',
+  stricter: 'stricter',
+  free: "free: it describes the team's service",
+  text: 'text alone',
+} as const
+
+/** The departures of a checklist from the package's as text, by kind, with what was taken; no value can make a line. */
+export function formatChecklistDiff({
+  file,
+  departures,
+  taken,
+}: {
+  readonly file: string
+  readonly departures: readonly Departure[]
+  readonly taken: readonly Departure[]
+}): string {
+  const kinds = Object.keys(DEPARTURE_KINDS) as (keyof typeof DEPARTURE_KINDS)[]
+  const lists: readonly (readonly [string, readonly Departure[]])[] = [
+    ["the package's value was written", taken],
+    ...kinds.map(
+      (kind) => [DEPARTURE_KINDS[kind], departures.filter((one) => one.kind === kind)] as const,
+    ),
+  ]
+  const parts = lists
+    .filter(([, own]) => own.length > 0)
+    .map(([title, own]) => formatDepartures(`${title} (${own.length})`, own))
+  const looser = departures.some(({ kind }) => kind === 'looser')
+  const last =
+    departures.length === 0
+      ? "departs in nothing from the package's checklist."
+      : `departs from the package's checklist in ${departures.length} member${departures.length === 1 ? '' : 's'}.`
+  return `${[
+    ...parts,
+    `${escapeLine(file)} ${last}${looser ? " Take the package's values with ff checklist diff --take." : ''}`,
+  ].join('\n\n')}\n`
 }
 
 /**

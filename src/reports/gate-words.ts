@@ -1,4 +1,12 @@
+import { foldLine } from './paint.ts'
+import { type Departure, formatDeparture } from '../core/gate/floor.ts'
 import type { GateItem, GateReport } from '../core/report/types.ts'
+
+/** Departures of a checklist below a title, one a line, folded to 80 characters. */
+export const formatDepartures = (title: string, departures: readonly Departure[]): string =>
+  [`  ${title}`, ...departures.map((one) => foldLine(`  ${formatDeparture(one)}`, '    '))].join(
+    '\n',
+  )
 
 /** One line for each limit that was measured and does not hold; none for a limit without a measured value. */
 export const measuredLines = ({ measured }: Pick<GateItem, 'measured'>): readonly string[] =>

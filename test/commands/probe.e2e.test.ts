@@ -57,7 +57,7 @@ describe('a command of the team', () => {
     [
       'whose control holds',
       node('process.exit(0)'),
-      node('process.exit(0)'),
+      [...node('process.exit(0)'), 'with a fault'],
       22,
       'inconclusive',
       ['control_not_detected'],
@@ -72,7 +72,7 @@ describe('a command of the team', () => {
   test('is refused for an item that cannot be waived', async () => {
     await replaced('A1', node('process.exit(0)'), FAILS)
     const run = await ff('probe', 'run', 'A1')
-    expect([run.status, run.stderr]).toEqual([2, expect.stringContaining('kind_differs')])
+    expect([run.status, run.stderr]).toEqual([2, expect.stringContaining('[checklist_loosened,')])
   })
 })
 

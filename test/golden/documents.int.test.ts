@@ -77,6 +77,7 @@ const TEAM_RUNS: typeof RUNS = [
   ['checklist validate', 'check-report', 0],
   ['checklist show', 'cutover-readiness-checklist', 0],
   ['checklist explain A1', null, 0],
+  ['checklist diff', null, 0],
   ['probe list', null, 0],
   ['trust show', 'check-report', 0],
   ['signoff verify', 'check-report', 0],

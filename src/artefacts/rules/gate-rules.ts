@@ -1,6 +1,5 @@
 import { appendPointer } from '../../core/json/pointer.ts'
-import { parseDurationMs } from '../../core/gate/duration.ts'
-import type { Waivable } from '../../core/gate/types.ts'
+import { formatDeparture, listDepartures } from '../../core/gate/floor.ts'
 import { findWaiverFaults } from '../../core/gate/waivers.ts'
 import { parseInstant, type Instant } from '../../core/rows/instant.ts'
 import type { LoadedArtefact } from '../load.ts'
@@ -9,36 +8,26 @@ import type { ArtefactCode, ArtefactProblem } from '../problem.ts'
 type Checklist = LoadedArtefact<'cutover_readiness_checklist'>
 type Contract = LoadedArtefact<'readiness_gate'>
 type Item = Checklist['value']['items'][number]
-type Floor = Contract['value']['items'][number]
+
+/** Finds where the gate contract has another number of groups than its counts say (`group_count_differs`). */
+export const findGateContractProblems = ({ file, value }: Contract): readonly ArtefactProblem[] =>
+  findCountProblems(file, value.counts, { ...value.counts, groups: value.groups.length })
 
 /**
- * Finds where the gate contract has another number of items or groups than its counts say (`item_count_differs`,
- * `group_count_differs`), and repeated item ids (`id_repeated`). Empty where there are none.
- */
-export function findGateContractProblems({ file, value }: Contract): readonly ArtefactProblem[] {
-  const { counts, items, groups } = value
-  return [
-    ...findCountProblems(file, counts, { items: items.length, groups: groups.length }),
-    ...findRepeated(items.map(({ id }) => id)).map(([at, detail]): ArtefactProblem => ({
-      file,
-      pointer: appendPointer('/items', at),
-      code: 'id_repeated',
-      detail,
-    })),
-  ]
-}
-
-/**
- * Finds where a checklist breaks the gate contract: missing, unknown or repeated items and groups, an item with a
- * looser age, waiver, role, place or attestation than the contract's, an identity without a required field, and an
- * ordered limit that is no number. Does not compare the values of limits. Empty where there are none.
+ * Finds where a checklist is not of the form of the package's: missing, unknown or repeated items and groups, an
+ * identity without a field on which all evidence must agree, and an ordered limit that is no number. Compares no value
+ * with the package's. Empty where there are none.
+ *
+ * @param floor the package's checklist, which says which items there are
  */
 export function findChecklistProblems(
   { file, value }: Checklist,
   contract: Contract,
+  floor: Checklist,
 ): readonly ArtefactProblem[] {
-  const { counts, groups, items: floors, must_agree } = contract.value
+  const { counts, groups, must_agree } = contract.value
   const named = value.groups.map(({ id }) => id)
+  const known = floor.value.items.map(({ id }) => id)
   const add = (where: string, code: ArtefactCode, detail: string): ArtefactProblem => ({
     file,
     pointer: where,
@@ -52,21 +41,37 @@ export function findChecklistProblems(
     ),
     ...findRepeated(named).map(([at, id]) => add(appendPointer('/groups', at), 'id_repeated', id)),
     ...groups.filter((id) => !named.includes(id)).map((id) => add('/groups', 'group_missing', id)),
-    ...floors
-      .filter(({ id }) => !value.items.some((one) => one.id === id))
-      .map(({ id }) => add('/items', 'item_missing', id)),
+    ...known
+      .filter((id) => !value.items.some((one) => one.id === id))
+      .map((id) => add('/items', 'item_missing', id)),
     ...value.items.flatMap((item, at) => {
-      const floor = floors.find(({ id }) => id === item.id)
-      const faults: readonly Fault[] =
-        floor === undefined
-          ? [['', 'item_unknown', item.id]]
-          : [...findLoosened(item, floor), ...findItemFaults(item, must_agree)]
+      const faults: readonly Fault[] = known.includes(item.id)
+        ? findItemFaults(item, must_agree)
+        : [['', 'item_unknown', item.id]]
       return faults.map(([below, code, detail]) =>
         add(appendPointer('/items', at) + below, code, detail),
       )
     }),
   ]
 }
+
+/**
+ * Finds where a checklist is looser than the package's (`checklist_loosened`); the detail names item, member and both
+ * values. Empty where there are none.
+ */
+export const findLoosenedProblems = (
+  { file, value }: Checklist,
+  contract: Contract,
+  floor: Checklist,
+): readonly ArtefactProblem[] =>
+  listDepartures({ floor: floor.value, team: value, terms: contract.value })
+    .filter(({ kind }) => kind === 'looser')
+    .map((one) => ({
+      file,
+      pointer: one.path.reduce(appendPointer, ''),
+      code: 'checklist_loosened',
+      detail: formatDeparture(one),
+    }))
 
 function findCountProblems(
   file: string,
@@ -91,41 +96,6 @@ const findRepeated = (ids: readonly string[]): readonly (readonly [number, strin
   ids.flatMap((id, at) => (ids.indexOf(id) === at ? [] : [[at, id] as const]))
 
 type Fault = readonly [below: string, code: ArtefactCode, detail: string]
-/** The looser values of each: `one` needs one approval, `two` needs two, and `no` allows no waiver. */
-const LOOSER: Readonly<Record<Waivable, readonly Waivable[]>> = {
-  no: ['one', 'two'],
-  two: ['one'],
-  one: [],
-}
-
-function findLoosened(item: Item, floor: Floor): readonly Fault[] {
-  // A team may replace the probe of a waivable item by a command of its own.
-  const ownCommand = item.kind === 'command' && floor.kind === 'probe' && floor.waivable !== 'no'
-  const rows: readonly (readonly [boolean, Fault])[] = [
-    [item.kind !== floor.kind && !ownCommand, ['/kind', 'kind_differs', floor.kind]],
-    [
-      parseDurationMs(item.max_age) > parseDurationMs(floor.max_age),
-      ['/max_age', 'age_too_long', floor.max_age],
-    ],
-    [
-      LOOSER[floor.waivable].includes(item.waivable),
-      ['/waivable', 'waivable_loosened', floor.waivable],
-    ],
-    [
-      item.attest_role !== floor.attest_role,
-      ['/attest_role', 'attest_role_differs', String(floor.attest_role)],
-    ],
-    [item.where !== floor.where, ['/where', 'where_differs', floor.where]],
-    [item.group !== item.id.charAt(0), ['/group', 'group_differs', item.id.charAt(0)]],
-  ]
-  const named = [item.probe.params['attests'] ?? []].flat()
-  const unnamed = floor.attests.filter((one) => !named.includes(one))
-  return [
-    ...rows.flatMap(([broken, fault]) => (broken ? [fault] : [])),
-    ...unnamed.map((one): Fault => ['/probe/params/attests', 'attests_loosened', one]),
-  ]
-}
-
 function findItemFaults(
   item: Item,
   mustAgree: readonly Item['identity'][number][],

@@ -1,4 +1,5 @@
 import {
+  CHECKLIST_DIFF,
   CHECKLIST_DOCUMENT,
   declareCommand,
   GATE,
@@ -186,7 +187,7 @@ export const DECIDE: readonly CommandGroup[] = [
     commands: [
       declareCommand({
         name: 'validate',
-        what: 'validate a checklist: its schema, and no limit looser than the packaged one',
+        what: 'validate a checklist: its schema, and nothing looser than in the packaged one',
         arguments: '[file]',
         options: REPORT,
         examples: ['ff checklist validate', 'ff checklist validate --format json'],
@@ -206,6 +207,13 @@ export const DECIDE: readonly CommandGroup[] = [
         options: CHECKLIST_DOCUMENT,
         examples: ['ff checklist explain A1', 'ff checklist explain H3 --format json'],
         load: async () => (await import('../checklist.ts')).runChecklistExplain,
+      }),
+      declareCommand({
+        name: 'diff',
+        what: 'list where the checklist departs from the packaged one; ends 2 where it is looser',
+        options: CHECKLIST_DIFF,
+        examples: ['ff checklist diff', 'ff checklist diff --take'],
+        load: async () => (await import('../checklist.ts')).runChecklistDiff,
       }),
     ],
   },

@@ -75,6 +75,11 @@ export const DOCUMENT = [DOCUMENT_FORMAT]
 
 export const CHECKLIST_DOCUMENT = [DOCUMENT_FORMAT, CHECKLIST]
 
+export const CHECKLIST_DIFF = [
+  ...CHECKLIST_DOCUMENT,
+  toggle('--take', "write the package's value in each looser place, and nothing else"),
+]
+
 export const SIDES = [
   ...REPORT,
   option(

@@ -51,5 +51,5 @@ export async function readGateInputs(
 
 async function readTeamFiles(folder: GateFolder): Promise<{ own: SignoffTexts; files: GateFiles }> {
   const own = await readSignoffFiles(folder)
-  return { own, files: await toGateFiles(folder.root, own) }
+  return { own, files: await toGateFiles(folder.root, own, folder.checklist) }
 }

@@ -20,6 +20,7 @@ import { findAuthProblems } from '../../artefacts/rules/auth-rules.ts'
 import {
   findChecklistProblems,
   findGateContractProblems,
+  findLoosenedProblems,
   findPlanProblems,
   findTriggerProblems,
   findWaiverProblems,
@@ -28,6 +29,7 @@ import { findMappingProblems } from '../../artefacts/rules/mapping-rules.ts'
 import { findPersistenceProblems } from '../../artefacts/rules/persistence-rules.ts'
 import { buildVectors } from '../../artefacts/vectors.ts'
 import { isJsonObject, parseLosslessJson } from '../../core/json/read.ts'
+import { quoteForShell } from '../../core/text/quote.ts'
 import type { CheckReport } from '../../core/report/types.ts'
 import { type CheckResult, buildCheckReport, passResult } from '../../core/report/check-report.ts'
 
@@ -63,7 +65,7 @@ async function validatePackage(root: string): Promise<readonly CheckResult[]> {
   const problems: readonly ArtefactProblem[] = [
     ...results.flatMap(({ result }) => (result.ok ? [] : result.problems)),
     ...(migrations.ok ? [] : migrations.problems),
-    ...ruleProblems(whole),
+    ...ruleProblems(whole, whole.cutover_readiness_checklist),
     ...(whole.persistence_schema !== undefined && migrations.ok
       ? findPersistenceProblems(whole.persistence_schema, migrations.loaded)
       : []),
@@ -80,8 +82,11 @@ async function validatePackage(root: string): Promise<readonly CheckResult[]> {
   ]
 }
 
+/** The checklist of the package, which a team's may not loosen; undefined where it did not load. */
+type Floor = AnyLoaded['cutover_readiness_checklist']
+
 /** Problems that a schema cannot express. A rule is skipped where an artefact that it needs did not load. */
-function ruleProblems(whole: AnyLoaded): readonly ArtefactProblem[] {
+function ruleProblems(whole: AnyLoaded, floor: Floor): readonly ArtefactProblem[] {
   const {
     parity_test_matrix: matrix,
     cutover_parity_matrix: contract,
@@ -103,12 +108,12 @@ function ruleProblems(whole: AnyLoaded): readonly ArtefactProblem[] {
     ...(alerts === undefined ? [] : findAlertProblems(alerts)),
     ...(oracle === undefined || contract === undefined ? [] : findCellProblems(oracle, contract)),
     ...(mapping === undefined ? [] : findMappingProblems(mapping)),
-    ...gateProblems(whole),
+    ...gateProblems(whole, floor),
   ]
 }
 
 /** Problems of the gate contract, the checklist, the plan, the rollback triggers and the waivers. */
-function gateProblems(whole: AnyLoaded): readonly ArtefactProblem[] {
+function gateProblems(whole: AnyLoaded, floor: Floor): readonly ArtefactProblem[] {
   const {
     readiness_gate: gate,
     cutover_readiness_checklist: checklist,
@@ -120,9 +125,12 @@ function gateProblems(whole: AnyLoaded): readonly ArtefactProblem[] {
     ...(gate === undefined ? [] : findGateContractProblems(gate)),
     ...(plan === undefined ? [] : findPlanProblems(plan)),
     ...(triggers === undefined ? [] : findTriggerProblems(triggers)),
-    ...(gate === undefined || checklist === undefined
+    ...(gate === undefined || checklist === undefined || floor === undefined
       ? []
-      : findChecklistProblems(checklist, gate)),
+      : [
+          ...findChecklistProblems(checklist, gate, floor),
+          ...findLoosenedProblems(checklist, gate, floor),
+        ]),
     ...(gate === undefined || checklist === undefined || waivers === undefined
       ? []
       : findWaiverProblems(waivers, checklist, gate)),
@@ -163,8 +171,10 @@ async function fileProblems(
       return loaded.ok ? { [one]: loaded.loaded } : {}
     }) ?? [],
   )
+  const floor = await loadOwn('cutover_readiness_checklist')
   const problems = ruleProblems(
     Object.assign({}, ...needed, { [kind]: result.loaded }) as AnyLoaded,
+    floor.ok ? floor.loaded : undefined,
   )
   return problems.filter(({ file }) => file === place.shown)
 }
@@ -212,7 +222,9 @@ function toItem(file: string, problems: readonly ArtefactProblem[]): CheckResult
     title,
     state: 'fail',
     findings: own.map(({ code, pointer, detail }) => ({ code, pointer, detail })),
-    next: null,
+    next: own.some(({ code }) => code === 'checklist_loosened')
+      ? `ff checklist diff --take --checklist ${quoteForShell(file)}`
+      : null,
   }
 }
 

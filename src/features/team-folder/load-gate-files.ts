@@ -16,8 +16,17 @@ import {
 } from '../../artefacts/rules/gate-rules.ts'
 import type { ArtefactProblem } from '../../artefacts/problem.ts'
 import { validateSchema } from '../../artefacts/schemas.ts'
+import {
+  type Departure,
+  formatDeparture,
+  listDepartures,
+  type PlacedDeparture,
+  toDepartures,
+} from '../../core/gate/floor.ts'
 import { canonicalize } from '../../core/json/canonical.ts'
 import type { SignoffTexts, WaiverEntry } from '../../core/signoff/types.ts'
+import { quoteForShell } from '../../core/text/quote.ts'
+import { FfError } from '../../errors.ts'
 import { toArtefactError } from '../../artefacts/artefact-error.ts'
 import { locateChecklist, type GateFolder } from './locate-checklist.ts'
 import { readSignoffFiles, SIGNOFF_FILES } from './signoff-files.ts'
@@ -31,6 +40,8 @@ export type LoadedChecklist = LoadedArtefact<'cutover_readiness_checklist'> & {
 /** The files that a team fills in and signs; null for a missing file. */
 export interface GateFiles {
   readonly checklist: LoadedChecklist
+  /** Where the checklist departs from the package's; none of them is looser. */
+  readonly departures: readonly Departure[]
   readonly contract: LoadedArtefact<'readiness_gate'>['value']
   readonly plan: LoadedArtefact<'cutover_plan'>['value'] | null
   readonly triggers: LoadedArtefact<'rollback_triggers'>['value'] | null
@@ -40,47 +51,56 @@ export interface GateFiles {
   readonly isLine: (value: unknown) => boolean
 }
 
+/** What a team's checklist is compared with: the package's own, and the gate contract. */
+export interface PackagedGate {
+  readonly floor: LoadedArtefact<'cutover_readiness_checklist'>
+  readonly contract: LoadedArtefact<'readiness_gate'>
+}
+
 /**
  * Loads the named checklist, else that of the team folder, else that of the package; returns it with its digest, and
  * the gate contract of the package.
  *
- * @throws FfError `artefact_invalid` where it is missing, breaks its schema or loosens the gate contract
+ * @throws FfError `artefact_invalid` where it is missing, breaks its schema or lacks an item; `checklist_loosened`
+ *   where it is looser than the package's
  */
 export async function loadChecklist(
   folder: GateFolder,
 ): Promise<Pick<GateFiles, 'checklist' | 'contract'>> {
   const place = await locateChecklist(folder)
-  const [loaded, contract] = await Promise.all([
+  const [loaded, packaged] = await Promise.all([
     loadArtefact('cutover_readiness_checklist', place),
-    loadContract(folder.root),
+    loadPackagedGate(folder.root),
   ])
-  return { checklist: toLoadedChecklist(requireLoaded(loaded), contract), contract: contract.value }
+  const { checklist } = requireStrict(requireLoaded(loaded), packaged)
+  return { checklist, contract: packaged.contract.value }
 }
 
 /**
  * Reads and parses the files of a team folder; a missing plan, triggers or waivers file is null, or no waivers.
  *
  * @throws FfError `artefact_invalid` for the first file that does not parse, else with every broken rule of plan,
- *   triggers and waivers
+ *   triggers and waivers; `checklist_loosened` where the checklist is looser than the package's
  */
 export async function loadGateFiles(folder: GateFolder): Promise<GateFiles> {
-  return toGateFiles(folder.root, await readSignoffFiles(folder))
+  return toGateFiles(folder.root, await readSignoffFiles(folder), folder.checklist)
 }
 
 /**
- * Parses the texts of a team folder or of a decision file; a missing checklist counts as empty text. The gate
- * contract, which a checklist may not loosen, always comes from the package.
+ * Parses the texts of a team folder or of a decision file; a missing checklist counts as empty text. The checklist
+ * that it may not loosen and the gate contract always come from the package.
  *
- * @throws FfError `artefact_invalid` as `loadGateFiles` does
+ * @param named the path of the checklist in errors; null for the team folder's own
+ * @throws FfError `artefact_invalid` and `checklist_loosened` as `loadGateFiles` does
  */
-export async function toGateFiles(root: string, texts: SignoffTexts): Promise<GateFiles> {
-  const contract = await loadContract(root)
-  const { file: shown } = ARTEFACTS.cutover_readiness_checklist
-  const own = { text: texts.checklist ?? '', shown }
-  const checklist = toLoadedChecklist(
-    requireLoaded(parseArtefact('cutover_readiness_checklist', own)),
-    contract,
-  )
+export async function toGateFiles(
+  root: string,
+  texts: SignoffTexts,
+  named: string | null = null,
+): Promise<GateFiles> {
+  const packaged = await loadPackagedGate(root)
+  const { contract } = packaged
+  const { checklist, departures } = requireStrict(parseChecklist(texts, named), packaged)
   const plan = parseOwn('cutover_plan', texts)
   const triggers = parseOwn('rollback_triggers', texts)
   const waivers = parseOwn('waivers', texts)
@@ -91,6 +111,7 @@ export async function toGateFiles(root: string, texts: SignoffTexts): Promise<Ga
   ])
   return {
     checklist,
+    departures,
     contract: contract.value,
     plan: plan?.value ?? null,
     triggers: triggers?.value ?? null,
@@ -99,15 +120,66 @@ export async function toGateFiles(root: string, texts: SignoffTexts): Promise<Ga
   }
 }
 
-const loadContract = async (root: string): Promise<LoadedArtefact<'readiness_gate'>> =>
-  requireLoaded(await loadArtefact('readiness_gate', packagedArtefact(root, 'readiness_gate')))
+function parseChecklist(
+  { checklist }: SignoffTexts,
+  named: string | null,
+): LoadedArtefact<'cutover_readiness_checklist'> {
+  const shown = named ?? ARTEFACTS.cutover_readiness_checklist.file
+  return requireLoaded(
+    parseArtefact('cutover_readiness_checklist', { text: checklist ?? '', shown }),
+  )
+}
 
-function toLoadedChecklist(
+/** The gate contract and the checklist of the package. @throws FfError `artefact_invalid` where one does not load */
+export async function loadPackagedGate(root: string): Promise<PackagedGate> {
+  const load = async <K extends ArtefactKind>(kind: K): Promise<LoadedArtefact<K>> =>
+    requireLoaded(await loadArtefact(kind, packagedArtefact(root, kind)))
+  const [floor, contract] = await Promise.all([
+    load('cutover_readiness_checklist'),
+    load('readiness_gate'),
+  ])
+  return { floor, contract }
+}
+
+/**
+ * Compares a checklist with the package's; returns every departure, with its place.
+ *
+ * @throws FfError `artefact_invalid` where it has other items or groups, or breaks another rule of its form
+ */
+export function compareWithFloor(
   loaded: LoadedArtefact<'cutover_readiness_checklist'>,
-  contract: LoadedArtefact<'readiness_gate'>,
-): LoadedChecklist {
-  throwIfProblems(findChecklistProblems(loaded, contract))
-  return { ...loaded, digest: digestArtefact(loaded) }
+  { floor, contract }: PackagedGate,
+): readonly PlacedDeparture[] {
+  throwIfProblems(findChecklistProblems(loaded, contract, floor))
+  return listDepartures({ floor: floor.value, team: loaded.value, terms: contract.value })
+}
+
+/** @throws FfError `checklist_loosened`, and as `compareWithFloor` */
+function requireStrict(
+  loaded: LoadedArtefact<'cutover_readiness_checklist'>,
+  packaged: PackagedGate,
+): Pick<GateFiles, 'checklist' | 'departures'> {
+  const placed = compareWithFloor(loaded, packaged)
+  const looser = placed.filter(({ kind }) => kind === 'looser')
+  if (looser.length > 0) throw makeLoosenedError(loaded.file, looser.map(formatDeparture))
+  return {
+    checklist: { ...loaded, digest: digestArtefact(loaded) },
+    departures: toDepartures(placed),
+  }
+}
+
+function makeLoosenedError(file: string, details: readonly string[]): FfError {
+  const named =
+    file === ARTEFACTS.cutover_readiness_checklist.file ? '' : ` --checklist ${quoteForShell(file)}`
+  const places = `${details.length} place${details.length === 1 ? '' : 's'}`
+  return new FfError(
+    'checklist_loosened',
+    `${file} is looser than the package's checklist in ${places}, so nothing was measured or decided.`,
+    {
+      hint: `Read all differences with \`ff checklist diff${named}\`; \`ff checklist diff --take${named}\` writes the package's values there.`,
+      details,
+    },
+  )
 }
 
 /**

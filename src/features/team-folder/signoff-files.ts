@@ -61,8 +61,11 @@ export async function readNamedText(path: string): Promise<string> {
 }
 
 /** Replaces a file below the team folder atomically, and creates its folders. @throws FfError `output_failed` */
-export async function writeBelow(cwd: string, shown: string, text: string): Promise<void> {
-  const path = join(cwd, shown)
+export const writeBelow = (cwd: string, shown: string, text: string): Promise<void> =>
+  replaceText(join(cwd, shown), text)
+
+/** Replaces a file atomically, and creates its folders. @throws FfError `output_failed` */
+export async function replaceText(path: string, text: string): Promise<void> {
   const folder = quoteForShell(dirname(path))
   try {
     await mkdir(dirname(path), { recursive: true })

@@ -1,0 +1,251 @@
+import { canonicalizeValue } from '../json/plain.ts'
+import { escapeLine } from '../text/terminal.ts'
+import { findLimitPairs, formatLimits, takeLimits } from './floor-limits.ts'
+import {
+  type DepartureKind,
+  type ParameterRule,
+  FLOOR_RULES,
+  type FloorRule,
+} from './floor-rules.ts'
+import type { Checklist, ChecklistItem } from './types.ts'
+
+/** One member in which a team's checklist departs from the package's; values in words, null where one lacks it. */
+export interface Departure {
+  /** Id of the item, or of the group. */
+  readonly item: string
+  /** Such as `min_sample`, `probe.params.pairs`, `limits.forged_accepted`. */
+  readonly member: string
+  readonly kind: DepartureKind
+  readonly package: string | null
+  readonly team: string | null
+}
+/** A departure with its place in the team's checklist, and the value that ends it: undefined where the member goes. */
+export interface PlacedDeparture extends Departure {
+  readonly path: readonly string[]
+  readonly value: unknown
+}
+
+/** What the package says about its checklist besides the checklist: `contracts/readiness_gate.json`. */
+export interface FloorTerms {
+  /** By probe and parameter; a parameter that is not named is fixed. */
+  readonly parameters: Readonly<Record<string, Readonly<Record<string, ParameterRule>>>>
+  /** Items whose probe no command of a team may replace, waivable or not. */
+  readonly never_commanded: readonly string[]
+}
+export interface FloorInput {
+  /** The package's checklist. */
+  readonly floor: Checklist
+  readonly team: Checklist
+  readonly terms: FloorTerms
+}
+
+/**
+ * Lists every member in which a team's checklist departs from the package's, in the order of the package's items; empty
+ * where there is none. An item that only one of them has is looser. The order of items and of limits is no departure.
+ */
+export function listDepartures({ floor, team, terms }: FloorInput): readonly PlacedDeparture[] {
+  const known = new Set(floor.items.map(({ id }) => id))
+  return [
+    ...floor.groups.flatMap((group) => compareGroup(group, team.groups)),
+    ...floor.items.flatMap((item) => {
+      const at = team.items.findIndex(({ id }) => id === item.id)
+      const own = team.items[at]
+      if (own === undefined) return [toWholeItem(item, ['present', null])]
+      return compareItem(item, own, terms).map(({ path, ...one }): PlacedDeparture => ({
+        item: item.id,
+        ...one,
+        path: ['items', String(at), ...path],
+      }))
+    }),
+    ...team.items
+      .filter(({ id }) => !known.has(id))
+      .map((item) => toWholeItem(item, [null, 'present'])),
+  ]
+}
+
+/** The parts of departures that people see; drops places and values. */
+export const toDepartures = (placed: readonly PlacedDeparture[]): readonly Departure[] =>
+  placed.map(({ item, member, kind, package: floor, team }) => ({
+    item,
+    member,
+    kind,
+    package: floor,
+    team,
+  }))
+
+/** A departure as `A1 min_sample: 12 in the package, 1 here`; escaped, so that no value can make a line. */
+export const formatDeparture = ({ item, member, package: floor, team }: Departure): string =>
+  escapeLine(`${item} ${member}: ${floor ?? 'nothing'} in the package, ${team ?? 'nothing'} here`)
+
+/** A departure of an item before the item is named; the path is within the item. */
+type Change = Omit<PlacedDeparture, 'item'>
+
+const toWholeItem = (
+  { id }: ChecklistItem,
+  [floor, team]: readonly [string | null, string | null],
+): PlacedDeparture => ({
+  item: id,
+  member: 'item',
+  kind: 'looser',
+  package: floor,
+  team,
+  path: ['items'],
+  value: undefined,
+})
+
+function compareGroup(
+  group: Checklist['groups'][number],
+  team: Checklist['groups'],
+): readonly PlacedDeparture[] {
+  const at = team.findIndex(({ id }) => id === group.id)
+  const changes = compareMembers({ title: 'text' }, [group, team[at] ?? {}])
+  return changes.map(({ path, ...one }) => ({
+    item: group.id,
+    ...one,
+    path: ['groups', String(at), ...path],
+  }))
+}
+
+function compareItem(
+  own: ChecklistItem,
+  team: ChecklistItem,
+  terms: FloorTerms,
+): readonly Change[] {
+  const commanded = isCommanded(own, team, terms)
+  const floor = commanded ? toCommandFloor(own) : own
+  return [
+    ...(commanded ? [toCommandChange(own, team)] : []),
+    ...compareMembers(FLOOR_RULES.item, [floor, team]),
+    ...compareMembers(FLOOR_RULES.probe, [floor.probe, team.probe], ['probe']),
+    ...compareParameters(floor, team, terms),
+    ...compareLimits(floor, team),
+    ...compareMembers(FLOOR_RULES.control, [floor.control, team.control], ['control']),
+    ...(commanded ? findSameCommand(team) : []),
+  ]
+}
+
+/** A command of the team replaces the probe of an item that may be waived; a signature has nothing to replace. */
+const isCommanded = (
+  { id, kind, waivable }: ChecklistItem,
+  team: ChecklistItem,
+  { never_commanded }: FloorTerms,
+): boolean =>
+  team.kind === 'command' &&
+  kind !== 'signature' &&
+  waivable !== 'no' &&
+  !never_commanded.includes(id)
+
+/** What a command of a team has to hold in place of the probe; all else stays as the package's item says. */
+const toCommandFloor = (item: ChecklistItem): ChecklistItem => ({
+  ...item,
+  kind: 'command',
+  probe: { name: 'command', version: 1, params: {} },
+  limits: [{ measure: 'exit_status', op: 'equals', value: 0, unit: 'status' }],
+  min_sample: 1,
+})
+
+const toCommandChange = ({ kind, probe }: ChecklistItem, team: ChecklistItem): Change => ({
+  member: 'kind',
+  kind: 'free',
+  package: `${kind} ${probe.name}`,
+  team: [team.kind, formatValue(team.probe.params['argv'])].join(' '),
+  path: ['kind'],
+  value: kind,
+})
+
+/** A control that is the command itself would have to fail and to pass. */
+function findSameCommand({ probe }: ChecklistItem): readonly Change[] {
+  const { argv, control_argv } = probe.params
+  if (canonicalizeValue(argv) !== canonicalizeValue(control_argv)) return []
+  const path = ['probe', 'params', 'control_argv']
+  return [
+    {
+      member: path.join('.'),
+      kind: 'looser',
+      package: 'another command than argv',
+      team: formatValue(control_argv),
+      path,
+      // The package has no command to put here.
+      value: control_argv,
+    },
+  ]
+}
+
+function compareParameters(
+  floor: ChecklistItem,
+  team: ChecklistItem,
+  { parameters }: FloorTerms,
+): readonly Change[] {
+  const named = new Map(Object.entries(parameters)).get(floor.probe.name) ?? {}
+  const rules = new Map<string, FloorRule>(Object.entries(named))
+  const names = new Set([floor, team].flatMap(({ probe }) => Object.keys(probe.params)))
+  const ruled = [...names].map((name) => [name, rules.get(name) ?? 'fixed'] as const)
+  const sides = [floor.probe.params, team.probe.params] as const
+  return compareMembers(Object.fromEntries(ruled), sides, ['probe', 'params'])
+}
+
+function compareLimits({ limits }: ChecklistItem, team: ChecklistItem): readonly Change[] {
+  const { pairs, added } = findLimitPairs(limits, team.limits)
+  const value = takeLimits(limits, team.limits)
+  const path = ['limits']
+  return [
+    ...pairs.flatMap(({ limit, found, kind }): Change[] =>
+      kind === null
+        ? []
+        : [
+            {
+              member: `limits.${limit.measure}`,
+              kind,
+              package: formatLimits([limit]),
+              team: formatLimits(found),
+              path,
+              value,
+            },
+          ],
+    ),
+    ...added.map((limit): Change => ({
+      member: `limits.${limit.measure}`,
+      kind: 'stricter',
+      package: null,
+      team: formatLimits([limit]),
+      path,
+      value,
+    })),
+  ]
+}
+
+/** Compares the members that have a rule. */
+function compareMembers(
+  rules: Readonly<Record<string, FloorRule>>,
+  sides: readonly [floor: object, team: object],
+  parent: readonly string[] = [],
+): readonly Change[] {
+  const [own, other] = sides.map((one) => new Map<string, unknown>(Object.entries(one)))
+  return Object.entries(rules).flatMap(([name, rule]): Change[] => {
+    const [value, found] = [own?.get(name), other?.get(name)]
+    if (isEqual(value, found)) return []
+    const path = [...parent, name]
+    return [
+      {
+        member: path.join('.'),
+        kind: FLOOR_RULES.kinds[rule](value, found),
+        package: formatValue(value),
+        team: formatValue(found),
+        path,
+        value,
+      },
+    ]
+  })
+}
+
+/** A missing value has no form, and equals only another one. */
+const isEqual = (left: unknown, right: unknown): boolean =>
+  canonicalizeValue(left) === canonicalizeValue(right)
+
+/** A value in words; null where it is missing. */
+function formatValue(value: unknown): string | null {
+  if (value === undefined) return null
+  if (Array.isArray(value) && value.every((one) => typeof one === 'string'))
+    return value.length === 0 ? 'none' : value.join(' ')
+  return typeof value === 'string' ? value : canonicalizeValue(value)
+}
