@@ -5,13 +5,14 @@ import {
   formatVerdict,
   formatVerdictRest,
   formatVerdictWord,
+  listChecklistChanges,
   measuredLines,
 } from './gate-words.ts'
 import { colorWord, foldLine, formatColumns, formatState, type Style } from './paint.ts'
 
 /**
  * The text of a gate report, in order: groups, unmeasured items one line each, waived items, measured blockers at
- * length, findings about the gate, then the verdict with the next command. Ends with a line feed; escapes nothing.
+ * length, team commands, departures, findings about the gate, then the verdict with the next command. Ends with a line feed; escapes nothing.
  */
 export function formatGateReport(report: GateReport, style: Style): string {
   const { items } = report
@@ -26,6 +27,9 @@ export function formatGateReport(report: GateReport, style: Style): string {
     ...others.reverse().map((list) => formatItems(list, style)),
     ...(waived.length === 0 ? [] : [formatWaived(waived, style)]),
     ...blockers.map((item) => formatBlocker(item, style)),
+    ...listChecklistChanges(report).map(([title, lines]) =>
+      [`  ${title}`, ...lines.map((line) => foldLine(`  ${line}`, '    '))].join('\n'),
+    ),
     ...formatGeneralFindings(report),
     formatEnd(report, style),
   ]

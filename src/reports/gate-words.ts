@@ -1,5 +1,6 @@
 import { foldLine } from './paint.ts'
 import { type Departure, formatDeparture } from '../core/gate/floor.ts'
+import { escapeLine } from '../core/text/terminal.ts'
 import type { GateItem, GateReport } from '../core/report/types.ts'
 
 /** Departures of a checklist below a title, one a line, folded to 80 characters. */
@@ -30,13 +31,36 @@ const WORDS: Readonly<Record<GateReport['verdict'], string>> = {
   inconclusive: 'INCONCLUSIVE',
   untrusted: 'UNTRUSTED',
 }
-/** The verdict in capitals, such as `NO-GO`; a go with waived items is `GO with 2 waivers`. */
-export const formatVerdictWord = ({ verdict, counts: { states } }: GateReport): string => {
-  const waivers = states.waived === 1 ? 'waiver' : 'waivers'
-  return verdict === 'go' && states.waived > 0
-    ? `GO with ${states.waived} ${waivers}`
+/** The verdict in capitals, such as `NO-GO`; a go names its exceptions: `GO with 2 waivers and 1 team command`. */
+export const formatVerdictWord = ({
+  verdict,
+  counts: { states },
+  team_commands,
+}: GateReport): string => {
+  const counted = [
+    [states.waived, 'waiver'] as const,
+    [team_commands.length, 'team command'] as const,
+  ].flatMap(([count, name]) => (count === 0 ? [] : [`${count} ${name}${count === 1 ? '' : 's'}`]))
+  return verdict === 'go' && counted.length > 0
+    ? `GO with ${counted.join(' and ')}`
     : WORDS[verdict]
 }
+
+/** The lists of a gate report that say what its checklist changes: a title and its lines each; none where it is empty. */
+export const listChecklistChanges = ({
+  departures,
+  team_commands,
+}: GateReport): readonly (readonly [title: string, lines: readonly string[]])[] =>
+  [
+    [
+      `Team commands in place of probes (${team_commands.length})`,
+      team_commands.map(({ item, argv }) => escapeLine(`${item} ${argv.join(' ')}`)),
+    ] as const,
+    [
+      `Departures from the package's checklist (${departures.length})`,
+      departures.map((one) => `${one.kind}: ${formatDeparture(one)}`),
+    ] as const,
+  ].filter(([, lines]) => lines.length > 0)
 
 /** The text after the verdict: its expiry for a go, else the number of accepted items. */
 export const formatVerdictRest = ({

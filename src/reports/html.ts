@@ -8,6 +8,7 @@ import {
   formatStates,
   formatVerdictRest,
   formatVerdictWord,
+  listChecklistChanges,
 } from './gate-words.ts'
 import { STYLE } from './html-style.ts'
 import { formatHeadline } from './words.ts'
@@ -92,9 +93,16 @@ ${section('Not accepted', blocking, true)}
 <h2>Groups</h2>
 ${groupsTable(report)}
 ${section('Accepted', accepted, false)}
+${listChecklistChanges(report).map(([title, lines]) => linesList(title, lines))}
 <h2>Signatures</h2>
 ${signaturesTable(report)}`
 }
+
+const linesList = (title: string, lines: readonly string[]): Html =>
+  markup`<h2>${title}</h2>
+<ul>
+${lines.map((line) => markup`<li>${line}</li>`)}
+</ul>`
 
 /** A list of terms; leaves out a term without a text. */
 const facts = (rows: readonly (readonly [string, string | null])[]): Html =>

@@ -1,7 +1,7 @@
 import type { GateReport, Report } from '../core/report/types.ts'
 import { escapeForTerminal } from '../core/text/terminal.ts'
 import { type ReportCase, listCases } from './cases.ts'
-import { formatStates } from './gate-words.ts'
+import { formatStates, listChecklistChanges } from './gate-words.ts'
 import { formatHeadline } from './words.ts'
 
 /**
@@ -15,6 +15,7 @@ export function formatMarkdownReport(report: Report): string {
     `## ${cell(formatHeadline(shown))}`,
     ...(shown.kind === 'gate' ? [groupsTable(shown), endsText(shown)] : [countsText(shown)]),
     ...(wanting.length === 0 ? [] : [casesTable(wanting)]),
+    ...(shown.kind === 'gate' ? listChecklistChanges(shown).map(changesList) : []),
     ...(shown.kind === 'gate' && shown.next !== null ? [`Next: ${code(shown.next)}`] : []),
   ]
   return `${parts.filter((part) => part !== '').join('\n\n')}\n`
@@ -54,6 +55,9 @@ const casesTable = (cases: readonly ReportCase[]): string =>
       next === null ? '' : code(next),
     ]),
   )
+
+const changesList = ([title, lines]: ReturnType<typeof listChecklistChanges>[number]): string =>
+  [`${cell(title)}:`, '', ...lines.map((line) => `- ${cell(line)}`)].join('\n')
 
 /** Escapes markup and line feeds of a text in a table cell. */
 const cell = (text: string): string =>

@@ -9,7 +9,7 @@ import { CHECKLIST, go, goBut, NOW } from '../core/gate/builders.ts'
 const HOSTILE = `</dd><script>alert(1)</script><img src="https://x.example/" onerror='x'>`
 const page = (input: GateInput): string => {
   const report = buildGateReport(judgeGate(input), {
-    files: { checklist: { value: { ...CHECKLIST } } } as never,
+    files: { checklist: { value: { ...CHECKLIST } }, departures: [] } as never,
     evidence: input.evidence,
     identity: input.expected,
     signoff: input.signoff,

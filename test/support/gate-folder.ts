@@ -5,10 +5,10 @@ import { buildIdentity } from '../../src/features/team-folder/identity.ts'
 import { loadGateFiles } from '../../src/features/team-folder/load-gate-files.ts'
 import { behaviouralSettings, loadSettings } from '../../src/commands/settings.ts'
 import { instantFromMs, type Instant } from '../../src/core/rows/instant.ts'
-import type { EvidenceDraft, CutoverIdentity } from '../../src/core/gate/types.ts'
+import type { ChecklistItem, EvidenceDraft, CutoverIdentity } from '../../src/core/gate/types.ts'
 import { openEvidence } from '../../src/adapters/evidence-log/evidence-log.ts'
 import { makeRunnerKey, type SigningRunner } from '../../src/adapters/evidence-log/runner-key.ts'
-import { CHECKLIST, passing } from '../core/gate/builders.ts'
+import { passing } from '../core/gate/builders.ts'
 import { ROOT } from './run-ff.ts'
 
 /** The code version of evidence in tests. */
@@ -58,7 +58,7 @@ export async function fullEvidence(
   const identity = await identityIn(cwd)
   const runner = known ?? (await makeRunnerKey(join(cwd, '.ff', 'runner.pem')))
   const log = await openEvidence(join(cwd, '.ff', 'evidence'), { fits: files.isLine, runner })
-  for (const item of CHECKLIST.items) {
+  for (const item of files.checklist.value.items as readonly ChecklistItem[]) {
     const at = ahead(-1_000)
     const draft = passing(item, identity)
     const control = draft.control === null ? null : { ...draft.control, at }

@@ -47,6 +47,8 @@ export interface SignedFolder {
 interface SignedFolderOptions {
   /** H4 fails, within the bound of an approved waiver. */
   readonly waived?: boolean
+  /** Changes the items of the team's checklist before anything is measured. */
+  readonly checklist?: (items: readonly Record<string, unknown>[]) => void
   /** Maps each record before it is written. */
   readonly change?: (draft: EvidenceDraft) => EvidenceDraft
 }
@@ -58,9 +60,11 @@ const window = () => ({ from: soon(-DAY_MS), until: soon(90 * DAY_MS) })
 /** Creates a signed folder. */
 export async function signedFolder({
   waived = false,
+  checklist,
   change = keepDraft,
 }: SignedFolderOptions = {}): Promise<SignedFolder> {
   const cwd = await gateFolder()
+  if (checklist !== undefined) await changeChecklist(cwd, checklist)
   const put = (name: string, text: string): Promise<void> =>
     writeFile(join(cwd, 'checklists', name), text)
   const runner = await fullEvidence(cwd, waived ? leaking : change)
@@ -77,6 +81,16 @@ export async function signedFolder({
 }
 
 const keepDraft = (draft: EvidenceDraft): EvidenceDraft => draft
+
+async function changeChecklist(
+  cwd: string,
+  change: NonNullable<SignedFolderOptions['checklist']>,
+): Promise<void> {
+  const path = join(cwd, 'checklists/cutover_readiness_checklist.json')
+  const value = JSON.parse(await readFile(path, 'utf8')) as { items: Record<string, unknown>[] }
+  change(value.items)
+  await writeFile(path, JSON.stringify(value))
+}
 
 /** Changes the trust file of the folder. @returns the pin of the new one */
 export async function changeTrust(cwd: string, change: Partial<TrustFile>): Promise<string> {

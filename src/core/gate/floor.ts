@@ -77,6 +77,19 @@ export const toDepartures = (placed: readonly PlacedDeparture[]): readonly Depar
 export const formatDeparture = ({ item, member, package: floor, team }: Departure): string =>
   escapeLine(`${item} ${member}: ${floor ?? 'nothing'} in the package, ${team ?? 'nothing'} here`)
 
+/** A command of the team that measures an item in place of its probe. */
+export interface TeamCommand {
+  readonly item: string
+  readonly argv: readonly string[]
+}
+/** The commands of the team, in the order of the items. */
+export const listTeamCommands = (
+  items: readonly Pick<ChecklistItem, 'id' | 'kind' | 'probe'>[],
+): readonly TeamCommand[] =>
+  items
+    .filter(({ kind }) => kind === 'command')
+    .map(({ id, probe }) => ({ item: id, argv: [probe.params['argv']].flat().map(String) }))
+
 /** A departure of an item before the item is named; the path is within the item. */
 type Change = Omit<PlacedDeparture, 'item'>
 

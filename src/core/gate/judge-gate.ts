@@ -1,5 +1,6 @@
 import { EXIT_BY_STATE, decideExit } from '../exit.ts'
 import { findEarliest } from './duration.ts'
+import { listTeamCommands } from './floor.ts'
 import { type ItemsInput, judgeItems } from './judge-items.ts'
 import { isAttested, judgeSignature } from './judge-signature.ts'
 import type {
@@ -60,7 +61,8 @@ export function listSignedItems(
 ): readonly ItemResult[] {
   const pairs = checklist.items.map((item, at) => ({ item, found: states[at] as ItemResult }))
   const others = pairs.flatMap(({ item, found }) => (item.kind === 'signature' ? [] : [found]))
-  return pairs.map(({ item, found }) => attest(item, found, { signoff, others, now }))
+  const commands = listTeamCommands(checklist.items).map(({ item }) => item)
+  return pairs.map(({ item, found }) => attest(item, found, { signoff, others, commands, now }))
 }
 
 /** Adds the human part: the state of a signature item, and the attestation of a measured item. */
@@ -75,8 +77,8 @@ function attest(
     return { ...found, valid_until: findEarliest([signed.valid_until, found.valid_until]) }
   }
   const accepted = found.state === 'pass' || found.state === 'waived'
-  if (item.kind !== 'probe_and_attestation' || !accepted || isAttested(item, context.signoff))
-    return found
+  // The role stays where a command of the team replaces the probe.
+  if (item.attest_role === null || !accepted || isAttested(item, context.signoff)) return found
   return {
     ...found,
     state: 'pending',

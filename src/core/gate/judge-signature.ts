@@ -2,6 +2,7 @@ import { parseDurationMs, addMs } from './duration.ts'
 import type {
   ChecklistItem,
   ItemResult,
+  ProbeCall,
   SignoffRole,
   SignoffOutcome,
   VerifiedSignoff,
@@ -13,6 +14,8 @@ export interface SignatureItemContext {
   readonly signoff: SignoffOutcome
   /** The other items in their present state. */
   readonly others: readonly ItemResult[]
+  /** Ids of the items that a command of the team measures. */
+  readonly commands: readonly string[]
   readonly now: Instant
 }
 type SignatureResult = Pick<ItemResult, 'state' | 'codes' | 'detail' | 'valid_until'>
@@ -25,8 +28,9 @@ type SignatureResult = Pick<ItemResult, 'state' | 'codes' | 'detail' | 'valid_un
  */
 export function judgeSignature(
   item: ChecklistItem,
-  { signoff, others, now }: SignatureItemContext,
+  context: SignatureItemContext,
 ): SignatureResult {
+  const { signoff } = context
   const role = item.attest_role
   if (role === null)
     return buildSignatureResult('pending', 'signature_missing', 'the item names no role')
@@ -37,7 +41,7 @@ export function judgeSignature(
       signoff.code,
       signoff.detail,
     )
-  return judgeRole(item, role, { signoff, others, now })
+  return judgeRole(item, role, { ...context, signoff })
 }
 
 const buildSignatureResult = (
@@ -60,7 +64,7 @@ const judgeMissing = (roles: readonly SignoffRole[], role: SignoffRole): Signatu
 function judgeRole(
   item: ChecklistItem,
   role: SignoffRole,
-  { signoff, others, now }: SignatureItemContext & { readonly signoff: VerifiedSignoff },
+  { signoff, others, commands, now }: SignatureItemContext & { readonly signoff: VerifiedSignoff },
 ): SignatureResult {
   const signature = signoff.signatures.find((one) => one.role === role)
   if (signature === undefined) return buildSignatureResult('pending', 'signature_missing', role)
@@ -70,7 +74,9 @@ function judgeRole(
   const added = listAcceptedSince(signoff, others)
   if (added.length > 0)
     return buildSignatureResult('stale', 'accepted_since_signing', added.join(', '))
-  const unnamed = listRequiredIds(item, others).filter((one) => !signature.attests.includes(one))
+  const waivers = others.flatMap(({ waiver }) => waiver ?? [])
+  const required = listNamedAttestations(item.probe, { waivers, commands })
+  const unnamed = required.filter((one) => !signature.attests.includes(one))
   if (unnamed.length > 0)
     return buildSignatureResult('pending', 'attestation_missing', unnamed.join(', '))
   return {
@@ -92,15 +98,19 @@ const listAcceptedSince = (
     return state === 'waived' && then !== 'waived' ? [id] : []
   })
 
-/** The ids that the checklist requires the signer to attest; `waivers` stands for each waiver in use. */
-function listRequiredIds(
-  { probe }: ChecklistItem,
-  others: readonly ItemResult[],
-): readonly string[] {
-  const required: readonly unknown[] = [probe.params['attests'] ?? []].flat()
-  return required.flatMap((one) =>
-    one === 'waivers' ? others.flatMap(({ waiver }) => waiver ?? []) : [String(one)],
-  )
+/** What a word in the attestations of a signature item stands for. */
+type AttestedLists = Readonly<Record<'waivers' | 'commands', readonly string[]>>
+/**
+ * The ids that a signature item requires its signer to attest: what `attests` of its probe names, with the words
+ * `waivers` and `commands` replaced by the ids that they stand for. Empty without `attests`.
+ */
+export const listNamedAttestations = (
+  { params }: ProbeCall,
+  lists: AttestedLists,
+): readonly string[] => {
+  const words = new Map<unknown, readonly string[]>(Object.entries(lists))
+  const named: readonly unknown[] = [params['attests'] ?? []].flat()
+  return named.flatMap((one) => words.get(one) ?? [String(one)])
 }
 
 /** Whether a signature of the item's role attests the item's id; false without a verified sign-off. */

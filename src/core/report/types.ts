@@ -1,4 +1,5 @@
 import type { ExitName } from '../exit.ts'
+import type { Departure, TeamCommand } from '../gate/floor.ts'
 import type {
   ChainHead,
   EvidenceRecord,
@@ -236,6 +237,9 @@ export interface GateReport {
   readonly identity: CutoverIdentity
   /** Only verified signatures. */
   readonly signatures: VerifiedSignoff['signatures']
+  /** Where the checklist departs from the package's: stricter, free or text alone. */
+  readonly departures: readonly Departure[]
+  readonly team_commands: readonly TeamCommand[]
   readonly evidence_head: ChainHead | null
   readonly timing: { readonly started_at: string; readonly duration_ms: number }
 }

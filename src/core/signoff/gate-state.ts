@@ -1,3 +1,5 @@
+import { type Departure, listTeamCommands } from '../gate/floor.ts'
+import { listNamedAttestations } from '../gate/judge-signature.ts'
 import type {
   ChainHead,
   Checklist,
@@ -12,6 +14,8 @@ import type { AcceptedStates, PresentFacts, SeenEvidence } from './types.ts'
 export interface GateState {
   readonly identity: CutoverIdentity
   readonly items: readonly ChecklistItem[]
+  /** Where the checklist departs from the package's. */
+  readonly departures: readonly Departure[]
   /** Accepted items other than signatures; of an item with an attestation, its measured half. */
   readonly accepted: AcceptedStates
   /** Number of items in each state, signatures included. */
@@ -30,8 +34,9 @@ export function toGateState(
     checklist,
     identity,
     counts,
+    departures,
     head,
-  }: Pick<GateState, 'identity' | 'counts'> & {
+  }: Pick<GateState, 'identity' | 'counts' | 'departures'> & {
     readonly checklist: Checklist
     readonly head: ChainHead
   },
@@ -40,6 +45,7 @@ export function toGateState(
   return {
     identity,
     items: checklist.items,
+    departures,
     accepted: Object.fromEntries(
       measured.flatMap(({ id, state }): [string, 'pass' | 'waived'][] =>
         state === 'pass' || state === 'waived' ? [[id, state]] : [],
@@ -62,29 +68,23 @@ const getKind = ({ items }: Checklist, id: string): ChecklistItem['kind'] | unde
 export type AttestableItem = Pick<ChecklistItem, 'id' | 'kind' | 'attest_role' | 'probe'>
 
 /**
- * The ids that each role must attest: the role's items with an attestation, and the ids that its signature item
- * names, where `waivers` stands for the id of every waiver.
+ * The ids that each role must attest, each once: the role's items with an attestation, and the ids that its signature
+ * item names, where `waivers` stands for the id of every waiver and `commands` for each item that a command of the team
+ * measures.
  */
 export function listRequiredAttestations(
   items: readonly AttestableItem[],
   waivers: readonly string[],
 ): PresentFacts['attestations'] {
-  const listForRole = (role: SignoffRole): readonly string[] =>
-    items
-      .filter(({ attest_role }) => attest_role === role)
-      .flatMap((one) => listAttestations(one, waivers))
+  const named = { waivers, commands: listTeamCommands(items).map(({ item }) => item) }
+  const toIds = ({ id, kind, probe }: AttestableItem): readonly string[] =>
+    kind === 'signature' ? listNamedAttestations(probe, named) : [id]
+  const listForRole = (role: SignoffRole): readonly string[] => {
+    const own = items.filter(({ attest_role }) => attest_role === role)
+    return [...new Set(own.flatMap(toIds))]
+  }
   return {
     'platform-lead': listForRole('platform-lead'),
     'security-lead': listForRole('security-lead'),
   }
-}
-
-function listAttestations(
-  { id, kind, probe }: AttestableItem,
-  waivers: readonly string[],
-): readonly string[] {
-  if (kind !== 'signature') return [id]
-  const named = probe.params['attests']
-  if (!Array.isArray(named)) return []
-  return named.flatMap((one) => (one === 'waivers' ? waivers : [String(one)]))
 }

@@ -1,3 +1,4 @@
+import { listTeamCommands } from '../../core/gate/floor.ts'
 import { formatLimit } from '../../core/gate/limits.ts'
 import { buildRemeasureCommand, findNextCommand } from '../../core/gate/next.ts'
 import type {
@@ -34,7 +35,7 @@ export function buildGateReport(
   judgement: GateJudgement,
   { files, evidence, identity, signoff, timing }: ReportFacts,
 ): GateReport {
-  const { checklist } = files
+  const { checklist, departures } = files
   const entries = evidence.status === 'whole' ? evidence.entries : []
   const items = checklist.value.items.flatMap((item) =>
     judgement.items
@@ -77,6 +78,8 @@ export function buildGateReport(
     next: findFirstCommand(items, remeasure),
     identity,
     signatures: signoff.status === 'verified' ? signoff.signatures : [],
+    departures,
+    team_commands: listTeamCommands(checklist.value.items),
     evidence_head: evidence.status === 'whole' ? evidence.head : null,
     timing,
   }

@@ -1,4 +1,5 @@
 import type { GateState } from '../../core/signoff/gate-state.ts'
+import { formatDeparture, listTeamCommands } from '../../core/gate/floor.ts'
 import type { ChecklistItem } from '../../core/gate/types.ts'
 import { diffStatements } from '../../core/signoff/changes.ts'
 import { parseEnvelope } from '../../core/signoff/envelope.ts'
@@ -19,8 +20,8 @@ export interface SigningSummaryInput {
 }
 
 /**
- * The text that a signer reads before the questions: decision, target, counts, waivers, and the changes since their
- * last archived signature. Lines are escaped for a terminal, and an empty line ends it. Reads the archived sign-offs.
+ * The text that a signer reads before the questions: decision, target, counts, waivers, team commands, departures of the
+ * checklist from the package's, and the changes since their last archived signature. Lines are escaped for a terminal, and an empty line ends it. Reads the archived sign-offs.
  *
  * @throws FfError `artefact_invalid` where one is unreadable
  */
@@ -40,10 +41,27 @@ export async function formatSigningSummary(
     ...waivers.map(
       ({ id, item, reason, expires_at }) => `  ${id} for ${item} until ${expires_at}: ${reason}`,
     ),
+    ...formatCommands(state),
+    ...formatDepartures(state),
     ...(await formatChanges(context, input)),
   ]
   // Escaped line by line, so that a reason or a name cannot forge a line.
   return `${lines.map(escapeLine).join('\n')}\n\n`
+}
+
+function formatCommands({ items }: GateState): readonly string[] {
+  const commands = listTeamCommands(items)
+  return [
+    `Commands    ${commands.length === 0 ? 'none' : `${commands.length} of the team in place of probes`}`,
+    ...commands.map(({ item, argv }) => `  ${item}: ${argv.join(' ')}`),
+  ]
+}
+
+function formatDepartures({ departures }: GateState): readonly string[] {
+  return [
+    `Checklist   ${departures.length === 0 ? "as the package's" : `departs from the package's in ${departures.length} places`}`,
+    ...departures.map((one) => `  ${one.kind}: ${formatDeparture(one)}`),
+  ]
 }
 
 async function formatChanges(
@@ -106,7 +124,11 @@ export async function askAttestations(
 
 function findTitle(id: string, items: readonly ChecklistItem[]): string {
   const item = items.find((one) => one.id === id)
-  if (item !== undefined) return item.title
+  const command = listTeamCommands(items).find((one) => one.item === id)
+  if (item !== undefined)
+    return command === undefined
+      ? item.title
+      : `${item.title}, measured by ${command.argv.join(' ')}`
   const group = items.filter((one) => one.group === id).map((one) => one.id)
   return group.length === 0 ? 'this waiver' : `all of ${group.join(', ')}`
 }

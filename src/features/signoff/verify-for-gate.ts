@@ -51,6 +51,7 @@ export async function readGateState(
   return toGateState(states.items, {
     checklist,
     identity: inputs.identity,
+    departures: inputs.files.departures,
     counts: countStates(listSignedItems(states.items, { checklist, signoff, now })),
     head: evidence.head,
   })

@@ -421,6 +421,23 @@ describe('the sign-off', () => {
     )
     expect(judgeGate(go({ checklist: { ...CHECKLIST, items } })).verdict).toBe('go')
   })
+  test('a command of the team needs the attestation of the security lead, and of the role of its item', () => {
+    const items = CHECKLIST.items.map((item) =>
+      ['G3', 'H2'].includes(item.id) ? { ...item, kind: 'command' as const } : item,
+    )
+    const input = { checklist: { ...CHECKLIST, items } }
+    expect(toVerdict(go(input), 'J3')).toMatchObject({
+      state: 'pending',
+      codes: ['attestation_missing'],
+      detail: 'H2',
+    })
+    const named = (attests: readonly string[]) => ({
+      ...input,
+      signoff: signed({ signatures: [platform, { ...security, attests }] }),
+    })
+    expect(judgeGate(go(named(['A', 'F', 'G', 'G3', 'H2']))).verdict).toBe('go')
+    expect(toVerdict(go(named(['A', 'F', 'G', 'H2'])), 'G3').state).toBe('pending')
+  })
   test('the GO ends with the sign-off where that ends before the evidence', () => {
     const input = go({ signoff: signed({ valid_until: at(5_000) }) })
     expect(judgeGate(input).valid_until).toBe(at(5_000))

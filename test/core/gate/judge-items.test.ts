@@ -36,6 +36,7 @@ test('an item that is waived although its limits hold is signed as waived, and a
     checklist: CHECKLIST,
     identity: IDENTITY,
     counts: {},
+    departures: [],
     head: { seq: 42, hash: '' },
   }
   const { accepted } = toGateState(items, about)

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { join } from 'node:path'
 import { rm } from 'node:fs/promises'
-import { runGateCheck } from '../../../src/features/gate/gate.ts'
+import { formatDecisionFile } from '../../../src/features/gate/decision-file.ts'
+import { judgeFolder, runGateCheck, toReport } from '../../../src/features/gate/gate.ts'
 import type { GateReport } from '../../../src/core/report/types.ts'
 import type { TrustFile } from '../../../src/core/signoff/types.ts'
 import { REPORTERS } from '../../../src/reports/index.ts'
@@ -72,6 +73,83 @@ describe('all 42 records of a trusted runner and two signatures', () => {
     const refused = judgedUnder(policy, { waived: true })
     await expect(refused).rejects.toMatchObject({ code: 'waiver_invalid', exitName: 'usage' })
   })
+})
+
+describe('a checklist that departs from the package’s, with two team commands', () => {
+  let team: SignedFolder
+  beforeAll(async () => {
+    team = await signedFolder({
+      waived: true,
+      checklist: (items) => {
+        for (const item of items) {
+          if (item['id'] === 'B4')
+            Object.assign((item['probe'] as { params: object }).params, { pool: 20 })
+          if (item['id'] === 'A1') Object.assign(item, { min_sample: 20, title: '<b>&::error::' })
+          if (item['id'] !== 'H1' && item['id'] !== 'H2') continue
+          const params = {
+            argv: ['./check', String(item['id'])],
+            control_argv: ['false'],
+            timeout_s: 5,
+          }
+          Object.assign(item, {
+            kind: 'command',
+            probe: { name: 'command', version: 1, params },
+            limits: [{ measure: 'exit_status', op: 'equals', value: 0, unit: 'status' }],
+            min_sample: 1,
+          })
+        }
+      },
+    })
+  })
+  afterAll(() => rm(team.cwd, { recursive: true, force: true }))
+  const DEPARTURES = [
+    'A1 title',
+    'A1 min_sample',
+    'B4 probe.params.pool',
+    ...['H1', 'H2'].flatMap((id) =>
+      ['kind', 'probe.params.argv', 'probe.params.control_argv', 'probe.params.timeout_s'].map(
+        (member) => `${id} ${member}`,
+      ),
+    ),
+  ]
+  test('is a GO that counts waivers and commands, and the report and the decision list each', async () => {
+    const request = await requestIn(team.cwd, team.env.FF_TRUST_SHA256)
+    const judged = await judgeFolder(request, ADAPTERS)
+    const report = toReport(judged, request.now)
+    expect(report.verdict).toBe('go')
+    expect(report.departures.map(({ item, member }) => `${item} ${member}`)).toEqual(DEPARTURES)
+    expect(report.team_commands).toEqual(
+      ['H1', 'H2'].map((item) => ({ item, argv: ['./check', item] })),
+    )
+    const decision = formatDecisionFile(judged, { report, tool_version: '0.0.0' })
+    expect(JSON.parse(decision).verdict).toMatchObject({
+      departures: report.departures,
+      team_commands: report.team_commands,
+    })
+  })
+  test.each(['text', 'markdown', 'html', 'github'] as const)(
+    'is named in the format %s',
+    async (format) => {
+      const text = REPORTERS[format](await judged(team), { color: false })
+      expect(text).toContain('GO with 1 waiver and 2 team commands')
+      if (format === 'github') return
+      for (const part of [
+        'Team commands in place of probes (2)',
+        'H1 ./check H1',
+        'H2 ./check H2',
+        'checklist (11)',
+        'A1 min_sample: 12 in the package, 20 here',
+        '8 in the package, 20 here',
+      ])
+        expect(
+          text
+            .replaceAll('&#39;', "'")
+            .replaceAll('&#95;', '_')
+            .replaceAll(/\n {4}/g, ' '),
+        ).toContain(part)
+      if (format !== 'text') expect(text).not.toContain('<b>')
+    },
+  )
 })
 
 test('a failure names the measured value, the limit, an example, the owner and the next command', async () => {

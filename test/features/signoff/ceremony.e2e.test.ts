@@ -274,6 +274,21 @@ describe('signing is refused for', () => {
     await writeFile(plan, text)
     expect([run.status, run.screen]).toEqual([22, expect.stringContaining('[identity_incomplete,')])
   })
+  test('a checklist that is looser than the package’s: neither requested, signed nor verified', async () => {
+    const path = join(folder, 'checklists/cutover_readiness_checklist.json')
+    const text = await readFile(path, 'utf8')
+    await writeFile(path, text.replace('"min_sample": 12', '"min_sample": 1'))
+    const runs = [
+      await gated(['signoff', 'request']),
+      await sign('alice', []),
+      await gated(['signoff', 'verify']),
+    ]
+    await writeFile(path, text)
+    for (const { status, screen } of runs) {
+      expect([status, screen]).toEqual([2, expect.stringContaining('[checklist_loosened,')])
+      expect(screen).toContain('A1 min_sample: 12 in the package, 1 here')
+    }
+  })
   test('a no-go can be signed, and is refused by verify', async () => {
     code = 'sha256:never-measured'
     expect((await gated(['signoff', 'request'])).screen).toContain('NO-GO, with 0 of 40')

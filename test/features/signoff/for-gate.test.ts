@@ -157,7 +157,9 @@ describe('the state that a statement covers', () => {
     } as unknown as Checklist
     const counts = { pass: 2 } as never
     const head = { seq: 3, hash: digest('head') }
-    const state = toGateState(states, { checklist, identity: PRESENT.identity, counts, head })
+    const { identity } = PRESENT
+    const about = { checklist, identity, counts, departures: [], head }
+    const state = toGateState(states, about)
     expect(state.accepted).toEqual({ A1: 'pass', A3: 'waived' })
     expect(state.seen).toEqual({
       head,

@@ -20,10 +20,10 @@ beforeAll(async () => {
 })
 afterAll(() => rm(context.cwd, { recursive: true, force: true }))
 
-const summaryWith = (reason: string): Promise<string> =>
+const summaryWith = (reason: string, state: object = {}): Promise<string> =>
   formatSigningSummary(context, {
     statement: { predicate: { decision: 'go', identity: {}, accepted: {}, not_after: NOW } },
-    state: { items: [], counts: { pass: 40 } },
+    state: { items: [], counts: { pass: 40 }, departures: [], ...state },
     signer: bob,
     waivers: [{ id: 'WV-1', item: 'E5', reason, expires_at: '2026-01-20T09:00:00.000Z' }],
   } as unknown as SigningSummaryInput)
@@ -34,6 +34,37 @@ test('a reason of a waiver cannot forge a line of the summary', async () => {
   expect(lines).toContain(
     '  WV-1 for E5 until 2026-01-20T09:00:00.000Z: late\\u000aWaivers     none',
   )
+})
+
+test('departures from the package and team commands are shown, and can make no line', async () => {
+  const argv = ['./check', '--all\nCommands    none']
+  const summary = await summaryWith('r', {
+    items: [{ id: 'H2', title: 't', kind: 'command', probe: { params: { argv } } }],
+    departures: [
+      { item: 'B4', member: 'probe.params.pool', kind: 'free', package: '8', team: '20' },
+      { item: 'A1', member: 'why', kind: 'text', package: 'x', team: 'y\nChecklist   x' },
+    ],
+  })
+  const lines = summary.split('\n')
+  const from = lines.findIndex((line) => line.startsWith('Commands'))
+  expect(lines.slice(from, from + 5)).toEqual([
+    'Commands    1 of the team in place of probes',
+    '  H2: ./check --all\\u000aCommands    none',
+    "Checklist   departs from the package's in 2 places",
+    '  free: B4 probe.params.pool: 8 in the package, 20 here',
+    '  text: A1 why: x in the package, y\\u000aChecklist   x here',
+  ])
+  const plain = await summaryWith('r')
+  expect(plain).toContain("\nCommands    none\nChecklist   as the package's\n")
+  const asked: string[] = []
+  const terminal = { ask: (text: string) => (asked.push(text), Promise.resolve('yes')) }
+  const items = [
+    { id: 'H2', title: 'Alerts', kind: 'command', probe: { params: { argv: ['a', 'b'] } } },
+  ]
+  await askAttestations(terminal as unknown as Terminal, ['H2'], {
+    items,
+  } as unknown as SigningSummaryInput['state'])
+  expect(asked).toEqual(['Do you attest H2 (Alerts, measured by a b)? (yes/no)'])
 })
 
 test.each([

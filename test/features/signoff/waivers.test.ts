@@ -137,10 +137,10 @@ describe('approvals of a waiver', () => {
   })
 })
 
-test('each role attests its own items, and the security lead A, F, G and each waiver', () => {
+test('each role attests its own items, and the security lead A, F, G, each waiver and each command', () => {
   const item = (
     id: string,
-    kind: 'signature' | 'probe',
+    kind: 'signature' | 'probe' | 'command',
     attest_role: Person['role'] | null,
     attests?: unknown,
   ) => ({
@@ -154,12 +154,22 @@ test('each role attests its own items, and the security lead A, F, G and each wa
     item('G3', 'probe', 'security-lead'),
     item('J1', 'probe', 'platform-lead'),
     item('J2', 'signature', 'platform-lead'),
-    item('J3', 'signature', 'security-lead', ['A', 'F', 'G', 'waivers']),
+    item('J3', 'signature', 'security-lead', ['A', 'F', 'G', 'waivers', 'commands']),
   ]
   expect(listRequiredAttestations(items, ['WV-1', 'WV-2'])).toEqual({
     'platform-lead': ['J1'],
     'security-lead': ['G3', 'A', 'F', 'G', 'WV-1', 'WV-2'],
   })
+  const commanded = [...items, item('H2', 'command', null)].map((one) =>
+    one.id === 'G3' ? { ...one, kind: 'command' as const } : one,
+  )
+  expect(listRequiredAttestations(commanded, [])['security-lead']).toEqual([
+    'G3',
+    'A',
+    'F',
+    'G',
+    'H2',
+  ])
 })
 
 test('two statements differ in code and in accepted items', () => {
