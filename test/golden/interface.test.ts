@@ -7,6 +7,7 @@ import { PROBES } from '../../src/features/probes/index.ts'
 import { FAULT_CATALOGUE } from '../../src/features/selftest/catalogue.ts'
 import { SETTINGS } from '../../src/core/settings/settings.ts'
 import { SERVICE_PROBLEMS } from '../../src/core/http-api/problems.ts'
+import type { Checklist } from '../../src/core/gate/types.ts'
 import { EXIT_BY_CODE } from '../../src/errors.ts'
 import { ROOT } from '../support/run-ff.ts'
 import { listServiceMetrics } from '../support/service-metrics.ts'
@@ -29,6 +30,7 @@ test('the interface matches the golden copy (npm run golden rewrites it)', async
     metrics: metrics(),
     schemas: digests('contracts/schemas', '.schema.json', withoutProse),
     contracts: digests('contracts', 'openapi.json', withoutProse),
+    floor: floor(),
     migrations: digests('contracts/migrations', '.sql', asWritten),
     admin_schemas: digests('contracts/schemas', /^admin-.*\.schema\.json$/, asWritten),
   }
@@ -68,6 +70,21 @@ const metrics = (): Record<string, string> =>
       ]),
     ),
   )
+
+/** What each item of the checklist measures, and by what bounds: no team's checklist may be looser. */
+function floor(): Record<string, string> {
+  const path = join(ROOT, 'checklists/cutover_readiness_checklist.json')
+  const { items } = JSON.parse(readFileSync(path, 'utf8')) as Checklist
+  return Object.fromEntries(
+    items.map(({ id, title, why, owner, remediation, docs, ...measured }) => {
+      expect(
+        [title, why, owner, remediation, docs].every((text) => text !== ''),
+        id,
+      ).toBe(true)
+      return [id, JSON.stringify(measured)]
+    }),
+  )
+}
 
 function digests(
   folder: string,

@@ -339,6 +339,36 @@ describe('the package against itself', () => {
       )
     }
   })
+  test('has few parameters that are free or stricter below, and the others fixed', () => {
+    const ruled = Object.entries(TERMS.parameters).flatMap(([probe, rules]) =>
+      Object.entries(rules).map(([name, rule]) => [rule, `${probe}.${name}`] as const),
+    )
+    const by = (wanted: string) => ruled.flatMap(([rule, name]) => (rule === wanted ? [name] : []))
+    expect(by('free')).toEqual([
+      'privileges.pool',
+      'command.argv',
+      'command.control_argv',
+      'command.timeout_s',
+    ])
+    expect(by('at_most')).toEqual(['audit-continuity.pending_bound_s', 'plan.days_ahead'])
+    expect(by('superset')).toEqual(['signoff-platform.attests', 'signoff-security.attests'])
+    const fixed = CHECKLIST.items.flatMap(({ probe }) =>
+      Object.keys(probe.params)
+        .map((name) => `${probe.name}.${name}`)
+        .filter((name) => !ruled.some(([, one]) => one === name)),
+    )
+    expect(fixed).toEqual([
+      'token-forgeries.fixtures',
+      'token-claims.edge_s',
+      'parity-vectors.matrix',
+      'parity-breadth.cells',
+      'capacity.seconds',
+      'admin-blast-radius.seconds',
+      'rollback-triggers.file',
+      'plan.file',
+    ])
+    expect(TERMS.never_commanded).toEqual(['J1'])
+  })
   test('has each item in the group of its letter', () => {
     expect(CHECKLIST.items.filter(({ id, group }) => group !== id.charAt(0))).toEqual([])
   })
