@@ -37,9 +37,9 @@ export const adapters: Adapters = {
   searchScenes: async (fails, options) =>
     (await import('./adapters/fuzz/search.ts')).searchScenes(fails, options),
   readEvidence: async (folder) =>
-    (await import('./adapters/evidence-log/evidence-log.ts')).readEvidence(folder),
-  judgeEvidence: async (texts, fits) =>
-    (await import('./adapters/evidence-log/evidence-log.ts')).judgeTexts(texts, fits),
+    (await import('./adapters/evidence-log/log-files.ts')).readEvidence(folder),
+  judgeEvidence: async (texts, shapes) =>
+    (await import('./adapters/evidence-log/judge-texts.ts')).judgeTexts(texts, shapes),
   makeRunner: async (path) =>
     (await import('./adapters/evidence-log/runner-key.ts')).makeRunnerKey(path),
   openEvidence: async (folder, needs) =>

@@ -1574,13 +1574,19 @@ export interface SignoffStatement {
       [k: string]: 'pass' | 'waived'
     }
     /**
-     * Recorded, not bound: later evidence may replace it. The head of the evidence log, the digest of the bundle, and its records.
+     * Recorded: later evidence may replace it. The heads of the evidence logs, the digest of the bundle, and its records.
      */
     seen: {
-      head: {
+      /**
+       * Bound: each log must hold this record, and may go on. The last record of each log of a runner that the trust file names, by the thumbprint of its key.
+       *
+       * @maxItems 64
+       */
+      heads: {
+        kid: string
         seq: number
         hash: string
-      }
+      }[]
       bundle: string | null
       /**
        * @maxItems 64
@@ -1748,8 +1754,19 @@ export interface DecisionFile {
     trust: string | null
     trust_chain: string | null
     signoff: string | null
-    evidence: string | null
-    evidence_head: string | null
+    /**
+     * One log for each runner.
+     *
+     * @maxItems 64
+     */
+    evidence: {
+      /**
+       * Folder name of the log: the thumbprint of its key.
+       */
+      kid: string
+      log: string | null
+      head: string | null
+    }[]
   }
 }
 export interface Identity1 {

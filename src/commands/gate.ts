@@ -55,8 +55,9 @@ async function judgeOffline(
   path: string,
 ): Promise<GateReport> {
   refuseOtherInputs(options)
-  const { FF_TRUST_SHA256 } = (await loadSettings(env, cwd)).values
-  return gateOffline({ root, path, trust_pin: FF_TRUST_SHA256, now }, adapters)
+  const { FF_TRUST_SHA256, FF_EVIDENCE_HEAD } = (await loadSettings(env, cwd)).values
+  const pins = { trust_pin: FF_TRUST_SHA256, pinned_heads: FF_EVIDENCE_HEAD }
+  return gateOffline({ root, path, ...pins, now }, adapters)
 }
 
 /** A decision file holds its own inputs, so these options would be ignored in silence. */
@@ -82,7 +83,7 @@ export async function buildGateRequest(
   { checklist = null, evidence = null }: Partial<Invocation<typeof GATE>['options']>,
 ): Promise<GateRequest> {
   const settings = await loadSettings(env, cwd)
-  const { FF_CODE_VERSION, FF_TRUST_SHA256 } = settings.values
+  const { FF_CODE_VERSION, FF_TRUST_SHA256, FF_EVIDENCE_HEAD } = settings.values
   const [code, schema_head] = await Promise.all([
     FF_CODE_VERSION ?? adapters.codeVersion(root),
     findNewestMigration(root),
@@ -91,6 +92,7 @@ export async function buildGateRequest(
     folder: { root, cwd, checklist },
     evidence: evidence ?? join(cwd, '.ff', 'evidence'),
     trust_pin: FF_TRUST_SHA256,
+    pinned_heads: FF_EVIDENCE_HEAD,
     code,
     schema_head,
     settings: behaviouralSettings(settings),

@@ -56,7 +56,7 @@ async function toRequest(
   const { context, options, words } = invocation
   const { root, cwd, env, adapters, now, io } = context
   const settings = await loadSettings(env, cwd)
-  const { FF_CODE_VERSION, FF_RUNNER_KEY_FILE } = settings.values
+  const { FF_CODE_VERSION, FF_RUNNER_KEY_FILE, FF_TRUST_SHA256 } = settings.values
   const path = FF_RUNNER_KEY_FILE ?? join(cwd, '.ff', 'runner.pem')
   const [code, schema_head] = await Promise.all([
     FF_CODE_VERSION ?? adapters.codeVersion(root),
@@ -76,15 +76,19 @@ async function toRequest(
     adapters,
     now,
     signal,
-    onRunner: ({ kid, made }) => {
-      if (made)
-        io.stderr(
-          `Made a key for this runner in ${path}. Evidence counts once the trust file names ${kid}.\n`,
-        )
+    trust_pin: FF_TRUST_SHA256,
+    onRunner: ({ kid, made, isNamed }) => {
+      if (made) io.stderr(`Made a key for this runner in ${path}.\n`)
+      if (!isNamed) io.stderr(formatUnnamed(kid))
     },
     progress: createGroupProgress(invocation),
   }
 }
+
+/** Said before the measurements: they can take minutes, and would not count. */
+const formatUnnamed = (kid: string): string =>
+  `The trust file does not name this runner, ${kid}, so no record of this run will count as a pass.\n` +
+  'To change that: `ff trust init --runner FILE` with its public key, or `ff trust rotate` for a trust file that exists.\n'
 
 function getTargets(
   { context, options }: Invocation<typeof PROBE>,

@@ -16,6 +16,7 @@ import {
   toFileKey,
   getSettingRow,
 } from '../core/settings/settings.ts'
+import { quoteValue } from '../core/text/quote.ts'
 import { type ErrorCode, FfError } from '../errors.ts'
 import { readOrNull } from '../files/read-or-null.ts'
 
@@ -162,6 +163,11 @@ const FAULTS: Readonly<Record<SettingFault, FaultWords>> = {
     'FF_ADMIN_URL must be https, or http on this machine, without query and fragment.',
     'Set FF_ADMIN_URL=https://admin.example, for example.',
   ],
+  evidence_head_unreadable: ({ text }) => [
+    'setting_invalid',
+    `FF_EVIDENCE_HEAD must be heads of evidence logs, KID:SEQ:HASH, not ${quoteValue(text)}.`,
+    'Set it to what `ff evidence seal` prints on the runner; separate several with commas.',
+  ],
 }
 
 async function findConfig(folder: string): Promise<{
@@ -195,7 +201,7 @@ function checkConfig(text: string): Readonly<Record<string, string>> {
     if (!keys.includes(key)) {
       throw invalid(
         `${CONFIG_FILE} has no setting "${key}".`,
-        `Did you mean "${findNearestWord(key, keys)}"? Secrets, FF_ENV, FF_ALLOW_DEV_HEADERS and FF_TRUST_SHA256 come only from the environment.`,
+        `Did you mean "${findNearestWord(key, keys)}"? Secrets, FF_ENV, FF_ALLOW_DEV_HEADERS, FF_TRUST_SHA256 and FF_EVIDENCE_HEAD come only from the environment.`,
       )
     }
     if (typeof value !== 'string')

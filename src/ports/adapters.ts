@@ -5,7 +5,7 @@ import type {
   KeyServerStage,
 } from '../core/auth/contract.ts'
 import type { Approval } from '../core/evaluate/approvals.ts'
-import type { EvidenceLog } from '../core/gate/types.ts'
+import type { EvidenceLogs } from '../core/gate/types.ts'
 import type { SchemaContract } from '../core/migrations/catalogue.ts'
 import type { Migration } from '../core/migrations/plan.ts'
 import type { TargetSpec } from '../core/parity/target.ts'
@@ -24,7 +24,7 @@ import type {
   TestAuthenticator,
 } from './auth.ts'
 import type { RoleFacts, SchemaFacts, ScratchDatabase } from './database.ts'
-import type { EvidenceTexts, OpenedEvidence } from './evidence.ts'
+import type { EvidenceNeeds, EvidenceShapes, EvidenceTexts, OpenedEvidence } from './evidence.ts'
 import type { SearchScenes } from './fuzz.ts'
 import type {
   HttpClient,
@@ -211,22 +211,21 @@ export interface Adapters {
     spec: TargetSpec,
     versions: MigrationOptions['versions'],
   ): Promise<readonly string[]>
-  /** Reads the evidence log of a folder under its lock. @throws FfError `evidence_locked`, `evidence_unreadable` */
+  /** Reads every evidence log of a folder. @throws FfError `evidence_unreadable`, `evidence_old_form` */
   readEvidence(folder: string): Promise<EvidenceTexts>
-  /** Checks hashes, signatures and chain of a log. @param fits whether a value matches the schema of a line */
-  judgeEvidence(texts: EvidenceTexts, fits: (line: unknown) => boolean): Promise<EvidenceLog>
+  /** Checks hashes, signatures, chain and head of each log. */
+  judgeEvidence(texts: EvidenceTexts, shapes: EvidenceShapes): Promise<EvidenceLogs>
   /** Creates the key file that signs evidence. Never replaces a file. @throws the system's `EEXIST` */
   makeRunner(path: string): Promise<{ readonly kid: string; readonly jwk: PublicJwk }>
   /**
-   * Opens the evidence log of a folder for appending. `make` creates the runner's key file if it is missing.
-   * @throws FfError `evidence_locked`, `evidence_untrusted`, `evidence_unreadable`, `runner_key_invalid`
+   * Opens the evidence log of a runner for appending and renews its head. `make` creates the runner's key file if it is
+   * missing.
+   * @throws FfError `evidence_locked`, `evidence_untrusted`, `evidence_unreadable`, `evidence_old_form`,
+   *   `evidence_unwritable`, `disk_full`, `clock_set_back`, `trust_refused`, `runner_key_invalid`, `key_file_loose`
    */
   openEvidence(
     folder: string,
-    needs: {
-      readonly fits: (line: unknown) => boolean
-      readonly key: { readonly path: string; readonly make: boolean }
-    },
+    needs: EvidenceNeeds & { readonly key: { readonly path: string; readonly make: boolean } },
   ): Promise<OpenedEvidence>
   /**
    * Reads `system_identifier/oid/schema` of a database.

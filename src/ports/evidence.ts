@@ -1,29 +1,53 @@
-import type { EvidenceDraft, EvidenceEntry } from '../core/gate/types.ts'
+import type { RunnerSight } from '../core/gate/heads.ts'
+import type { EvidenceDraft, EvidenceEntry, EvidenceHead } from '../core/gate/types.ts'
 
-/** An evidence log open for appending. It holds the folder's lock until it is closed. */
+/** Whether a value matches the schema of a log's line, or of its head. */
+export interface EvidenceShapes {
+  readonly isLine: (value: unknown) => boolean
+  readonly isHead: (value: unknown) => boolean
+}
+
+/** The evidence log of one key, open for appending. It holds the log's lock until it is closed. */
 export interface EvidenceWriter {
+  /** The signed head, renewed when the log was opened and by each append. */
+  readonly head: EvidenceHead
   /**
-   * Signs a record and appends it; resolves once it is synced to disk. One call at a time.
+   * Signs a record and appends it with a renewed head; resolves once both are synced to disk. One call at a time.
    *
-   * @throws FfError `disk_full`
+   * @throws FfError `disk_full`, `evidence_unwritable`, `clock_set_back`
    */
   append(draft: EvidenceDraft): Promise<EvidenceEntry>
   close(): Promise<void>
 }
 
-/** An evidence log open for appending, and the runner that signs its records. */
+/** A log open for appending, and the runner that signs its records. */
 export interface OpenedEvidence {
   readonly writer: EvidenceWriter
-  readonly runner: {
-    /** RFC 7638 thumbprint of the key; a trust file names the runner by it. */
-    readonly kid: string
-    /** Whether the key was created now, so that no trust file names it yet. */
-    readonly made: boolean
-  }
+  readonly runner: EvidenceRunner
+}
+export interface EvidenceRunner {
+  /** RFC 7638 thumbprint of the key; a trust file names the runner by it. */
+  readonly kid: string
+  /** Whether the key was created now, so that no trust file names it yet. */
+  readonly made: boolean
 }
 
-/** The files of an evidence folder: whole lines of the log, and the head; null for a missing file. */
-export interface EvidenceTexts {
+/** What opening a log for appending needs. */
+export interface EvidenceNeeds {
+  readonly shapes: EvidenceShapes
+  readonly now: () => Date
+  /** What the runner verifies now, which its head names. */
+  readonly sight: RunnerSight
+  /** Called before anything is written, with whether the log of the key is here; throws to refuse. */
+  readonly onLog: (log: { readonly kid: string; readonly isHere: boolean }) => void
+}
+
+/** The files of one log: its whole lines, and its head; null for a missing file. */
+export interface LogTexts {
+  /** The name of the log's folder: the thumbprint of its key. */
+  readonly kid: string
   readonly log: string | null
   readonly head: string | null
 }
+/** The files of every log of an evidence folder, in the order of their names. */
+export type EvidenceTexts = readonly LogTexts[]

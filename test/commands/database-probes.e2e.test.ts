@@ -5,7 +5,7 @@ import type pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { EvidenceRecord } from '../../src/core/gate/types.ts'
 import { connect, createDatabase, type TestDatabase, getUrl } from '../support/database.ts'
-import { gateFolder } from '../support/gate-folder.ts'
+import { findLog, gateFolder } from '../support/gate-folder.ts'
 import { type Run, runFf } from '../support/run-ff.ts'
 import { flagLine, storeFolder, tenantLine } from '../support/store-folder.ts'
 
@@ -52,7 +52,7 @@ async function probe(ids: readonly string[], options: Record<string, string>): P
   const given = { store: `file:${store}`, evidence, ...options }
   const args = Object.entries(given).flatMap(([name, value]) => [`--${name}`, value])
   const run = await runFf(['probe', 'run', ...ids, '--format', 'json', ...args], { cwd, env })
-  const text = await readFile(join(evidence, 'evidence.ndjson'), 'utf8')
+  const text = await readFile(join(await findLog(evidence), 'evidence.ndjson'), 'utf8')
   const lines = text.split('\n').slice(0, -1)
   return { ...run, records: lines.map((line) => (JSON.parse(line) as Line).record) }
 }

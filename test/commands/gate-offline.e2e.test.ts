@@ -100,7 +100,7 @@ async function judged(
   now = () => new Date(),
 ): Promise<string> {
   try {
-    const request = { root: ROOT, path, trust_pin: env.FF_TRUST_SHA256, now }
+    const request = { root: ROOT, path, trust_pin: env.FF_TRUST_SHA256, pinned_heads: [], now }
     return (await gateOffline(request, ADAPTERS)).exitName
   } catch (error) {
     if (error instanceof FfError) return error.exitName

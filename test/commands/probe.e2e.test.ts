@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { validateSchema } from '../../src/artefacts/schemas.ts'
 import type { EvidenceRecord } from '../../src/core/gate/types.ts'
 import { openEvidenceLog } from '../../src/adapters/evidence-log/opened-log.ts'
-import { gateFolder } from '../support/gate-folder.ts'
+import { findLog, gateFolder, toNeeds } from '../support/gate-folder.ts'
 import { runFf } from '../support/run-ff.ts'
 
 let cwd = ''
@@ -14,8 +14,10 @@ beforeEach(async () => {
 afterEach(() => rm(cwd, { recursive: true, force: true }))
 
 const ff = (...args: string[]) => runFf(args, { cwd, env: { FF_CODE_VERSION: 'sha256:x' } })
+const readLog = async (): Promise<string> =>
+  readFile(join(await findLog(join(cwd, '.ff/evidence')), 'evidence.ndjson'), 'utf8')
 async function records(): Promise<readonly EvidenceRecord[]> {
-  const text = await readFile(join(cwd, '.ff/evidence/evidence.ndjson'), 'utf8')
+  const text = await readLog()
   const lines = text.trimEnd().split('\n')
   return lines.map((line) => (JSON.parse(line) as { record: EvidenceRecord }).record)
 }
@@ -78,11 +80,13 @@ describe('a command of the team', () => {
 
 test('a runner without a key gets one, readable by its owner only, with a note', async () => {
   const first = await ff('probe', 'run', 'J1')
-  expect(first.stderr).toMatch(/Made a key for this runner in .*runner\.pem\..*names [\w-]{43}\./)
+  expect(first.stderr).toMatch(/Made a key for this runner in .*runner\.pem\.\n/)
+  expect(first.stderr).toMatch(/trust file does not name this runner, [\w-]{43}, /)
   expect((await stat(join(cwd, '.ff/runner.pem'))).mode & 0o777).toBe(0o600)
   expect((await readFile(join(cwd, '.ff/.gitignore'), 'utf8')).split('\n')).toContain('runner.pem')
   const again = await ff('probe', 'run', 'J1')
-  expect([again.status, again.stderr]).toEqual([22, ''])
+  expect([again.status, again.stderr]).toEqual([22, expect.not.stringContaining('Made')])
+  expect(again.stderr).toContain('does not name this runner')
   expect((await records()).map(({ seq }) => seq)).toEqual([1, 2])
 })
 
@@ -90,7 +94,8 @@ test('two at once: the second ends busy', async () => {
   const folder = join(cwd, '.ff/evidence')
   await mkdir(folder, { recursive: true })
   const key = { path: join(cwd, '.ff/runner.pem'), make: true }
-  const { writer } = await openEvidenceLog(folder, { fits: () => true, key })
+  const shapes = { isLine: () => true, isHead: () => true }
+  const { writer } = await openEvidenceLog(folder, { ...toNeeds(shapes), key })
   const run = await ff('probe', 'run', 'J1')
   await writer.close()
   expect([run.status, run.stderr]).toEqual([24, expect.stringContaining('evidence_locked')])
@@ -131,7 +136,7 @@ test('an unmeasurable item is inconclusive, and leaves no record', async () => {
   const run = await ff('probe', 'run', 'D2', 'H3')
   expect(run.status).toBe(22)
   expect(run.stdout).toContain('not_measured_yet: needs the cache')
-  expect((await readFile(join(cwd, '.ff/evidence/evidence.ndjson'), 'utf8')).length).toBe(0)
+  expect(await readLog()).toBe('')
 })
 
 test('a selftest reports the controls, also those of a served endpoint', async () => {

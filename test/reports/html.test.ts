@@ -11,6 +11,7 @@ const page = (input: GateInput): string => {
   const report = buildGateReport(judgeGate(input), {
     files: { checklist: { value: { ...CHECKLIST } }, departures: [] } as never,
     evidence: input.evidence,
+    runners: input.runners,
     identity: input.expected,
     signoff: input.signoff,
     timing: { started_at: NOW, duration_ms: 0 },

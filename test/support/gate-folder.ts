@@ -1,4 +1,4 @@
-import { cp, mkdir, mkdtemp, readFile, writeFile } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { buildIdentity } from '../../src/features/team-folder/identity.ts'
@@ -8,6 +8,7 @@ import { instantFromMs, type Instant } from '../../src/core/rows/instant.ts'
 import type { ChecklistItem, EvidenceDraft, CutoverIdentity } from '../../src/core/gate/types.ts'
 import { openEvidence } from '../../src/adapters/evidence-log/evidence-log.ts'
 import { makeRunnerKey, type SigningRunner } from '../../src/adapters/evidence-log/runner-key.ts'
+import type { EvidenceNeeds, EvidenceShapes } from '../../src/ports/evidence.ts'
 import { passing } from '../core/gate/builders.ts'
 import { ROOT } from './run-ff.ts'
 
@@ -44,6 +45,25 @@ export async function identityIn(cwd: string): Promise<CutoverIdentity> {
   return buildIdentity({ code: CODE, settings, schema_head: '0002_flags' }, files)
 }
 
+/** The folder of the one evidence log of a folder. */
+export async function findLog(evidence: string): Promise<string> {
+  const [name = '', ...others] = await readdir(evidence)
+  if (others.length > 0) throw new Error(`${evidence} holds ${others.length + 1} logs`)
+  return join(evidence, name)
+}
+
+/** What a runner needs that may begin its log, under a trust file that it does not verify. */
+export const toNeeds = (
+  shapes: EvidenceShapes,
+  change: Partial<EvidenceNeeds> = {},
+): EvidenceNeeds => ({
+  shapes,
+  now: () => new Date(),
+  sight: { trust: null, withdrawn: [] },
+  onLog: () => undefined,
+  ...change,
+})
+
 /**
  * Writes a passing record for each item, passed through `change`; signed by `known` or a new key.
  *
@@ -57,7 +77,7 @@ export async function fullEvidence(
   const files = await loadGateFiles({ root: ROOT, cwd, checklist: null })
   const identity = await identityIn(cwd)
   const runner = known ?? (await makeRunnerKey(join(cwd, '.ff', 'runner.pem')))
-  const log = await openEvidence(join(cwd, '.ff', 'evidence'), { fits: files.isLine, runner })
+  const log = await openEvidence(join(cwd, '.ff', 'evidence'), runner, toNeeds(files))
   for (const item of files.checklist.value.items as readonly ChecklistItem[]) {
     const at = ahead(-1_000)
     const draft = passing(item, identity)

@@ -10,11 +10,9 @@ import type { Envelope, TrustFile, WaiverEntry } from '../../src/core/signoff/ty
 import { formatWaiver } from '../../src/core/signoff/waivers.ts'
 import { instantFromMs, type Instant } from '../../src/core/rows/instant.ts'
 import type { GateRequest } from '../../src/features/item-states/gate-inputs.ts'
-import {
-  judgeTexts,
-  openEvidence,
-  readEvidence,
-} from '../../src/adapters/evidence-log/evidence-log.ts'
+import { openEvidence } from '../../src/adapters/evidence-log/evidence-log.ts'
+import { judgeTexts } from '../../src/adapters/evidence-log/judge-texts.ts'
+import { readEvidence } from '../../src/adapters/evidence-log/log-files.ts'
 import { readRunnerKey, type SigningRunner } from '../../src/adapters/evidence-log/runner-key.ts'
 import { loadGateFiles } from '../../src/features/team-folder/load-gate-files.ts'
 import { signoffCrypto } from '../../src/adapters/key-files/crypto.ts'
@@ -34,7 +32,7 @@ import {
   TRUST,
   trustText,
 } from '../features/signoff/people.ts'
-import { CODE, fullEvidence, gateFolder, identityIn } from './gate-folder.ts'
+import { CODE, fullEvidence, gateFolder, identityIn, toNeeds } from './gate-folder.ts'
 import { ROOT } from './run-ff.ts'
 
 /** A team's folder whose verdict is GO: 42 signed records, a pinned trust file, and two signatures. */
@@ -106,9 +104,9 @@ export async function measureAgain(
   id: string,
   change: Partial<EvidenceDraft> = {},
 ): Promise<void> {
-  const { isLine: fits } = await loadGateFiles({ root: ROOT, cwd, checklist: null })
+  const files = await loadGateFiles({ root: ROOT, cwd, checklist: null })
   const runner = await readRunnerKey(join(cwd, '.ff', 'runner.pem'))
-  const log = await openEvidence(join(cwd, '.ff', 'evidence'), { fits, runner })
+  const log = await openEvidence(join(cwd, '.ff', 'evidence'), runner, toNeeds(files))
   const draft = passing(toItem(id), await identityIn(cwd))
   const at = soon(-500)
   const control = draft.control === null ? null : { ...draft.control, at }
@@ -129,6 +127,7 @@ export const requestIn = async (cwd: string, trust_pin: string): Promise<GateReq
   folder: { root: ROOT, cwd, checklist: null },
   evidence: join(cwd, '.ff', 'evidence'),
   trust_pin,
+  pinned_heads: [],
   code: CODE,
   schema_head: '0002_flags',
   settings: behaviouralSettings(await loadSettings({}, cwd)),
@@ -137,7 +136,7 @@ export const requestIn = async (cwd: string, trust_pin: string): Promise<GateReq
 /** The adapters that the program passes to the gate. */
 export const ADAPTERS = {
   readEvidence,
-  judgeEvidence: async (texts, fits) => judgeTexts(texts, fits),
+  judgeEvidence: async (texts, shapes) => judgeTexts(texts, shapes),
   signoffCrypto: async () => signoffCrypto,
 } as const satisfies Pick<Adapters, 'readEvidence' | 'judgeEvidence' | 'signoffCrypto'>
 

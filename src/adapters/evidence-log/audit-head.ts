@@ -3,6 +3,7 @@ import type { PublicJwk } from '../../core/signoff/types.ts'
 import { FfError } from '../../errors.ts'
 import { computeThumbprint, importPublicKey } from '../jose/ed25519.ts'
 import type { AuditHeadRead, AuditSigner, SignedHead } from '../../ports/audit.ts'
+import { parseCanonical } from './canonical-text.ts'
 import { buildSigningInput, formatDetachedJws, verifyDetachedJws } from './detached.ts'
 import { readRunnerKey } from './runner-key.ts'
 
@@ -61,7 +62,7 @@ export async function signHead(head: SignedHead, { jwk, sign }: AuditSigner): Pr
  * @param fits whether a value matches the file's schema
  */
 export function readSignedHead(text: string, fits: (value: unknown) => boolean): AuditHeadRead {
-  const file = parse(text, fits)
+  const file = text.endsWith('\n') ? parseCanonical<HeadFile>(text.slice(0, -1), fits) : null
   if (file === null) return { ok: false, code: 'head_malformed' }
   const { head, runner, signature } = file
   const kid = computeThumbprint(runner)
@@ -70,14 +71,4 @@ export function readSignedHead(text: string, fits: (value: unknown) => boolean):
   return key !== null && verifyDetachedJws(signature, signed, key)
     ? { ok: true, head, kid }
     : { ok: false, code: 'head_signature_invalid' }
-}
-
-function parse(text: string, fits: (value: unknown) => boolean): HeadFile | null {
-  try {
-    const value = JSON.parse(text) as unknown
-    return `${canonicalizeValue(value)}\n` === text && fits(value) ? (value as HeadFile) : null
-  } catch (error) {
-    if (error instanceof SyntaxError) return null
-    throw error
-  }
 }

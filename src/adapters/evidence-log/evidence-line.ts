@@ -3,6 +3,7 @@ import type { EvidenceEntry, EvidenceRecord } from '../../core/gate/types.ts'
 import { canonicalizeValue } from '../../core/json/plain.ts'
 import type { PublicJwk } from '../../core/signoff/types.ts'
 import { computeThumbprint, importPublicKey } from '../jose/ed25519.ts'
+import { parseCanonical } from './canonical-text.ts'
 import { buildSigningInput, formatDetachedJws, verifyDetachedJws } from './detached.ts'
 import type { SigningRunner } from './runner-key.ts'
 
@@ -54,23 +55,13 @@ export class LineReader {
    * match its record; `recomputed` where the hash matches and the signature does not. Checks no order and no trust.
    */
   read(text: string): LineRead {
-    const line = this.parse(text)
+    const line = parseCanonical<EvidenceLine>(text, this.fits)
     if (line === null) return { ok: false, fault: 'edited' }
     const content = canonicalizeValue(line.record)
     if (hashRecord(content) !== line.hash) return { ok: false, fault: 'edited' }
     const kid = computeThumbprint(line.runner)
     if (!this.holds(line, kid, content)) return { ok: false, fault: 'recomputed' }
     return { ok: true, entry: { record: line.record, hash: line.hash, runner: kid } }
-  }
-
-  private parse(text: string): EvidenceLine | null {
-    try {
-      const value = JSON.parse(text) as unknown
-      return canonicalizeValue(value) === text && this.fits(value) ? (value as EvidenceLine) : null
-    } catch (error) {
-      if (error instanceof SyntaxError) return null
-      throw error
-    }
   }
 
   private holds({ runner, signature }: EvidenceLine, kid: string, content: string): boolean {

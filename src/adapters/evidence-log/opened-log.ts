@@ -1,30 +1,33 @@
 import { access } from 'node:fs/promises'
-import type { OpenedEvidence } from '../../ports/evidence.ts'
-import { type Fits, openEvidence } from './evidence-log.ts'
+import type { EvidenceNeeds, OpenedEvidence } from '../../ports/evidence.ts'
+import { openEvidence, toWriteError } from './evidence-log.ts'
 import { makeRunnerKey, readRunnerKey, type SigningRunner } from './runner-key.ts'
 
 /**
- * Opens the log of a folder for appending with the runner's key, which is created first if its file is missing and
- * `make` is set. `runner.made` tells whether it was. The log stays locked until `writer.close`.
+ * Opens the log of a runner for appending. The runner's key is created first if its file is missing and `make` is set;
+ * `runner.made` tells whether it was. The log stays locked until `writer.close`.
  *
- * @throws FfError as `openEvidence`, and `runner_key_invalid` as `readRunnerKey`
+ * @throws FfError as `openEvidence`, and as `readRunnerKey`
  */
 export async function openEvidenceLog(
   folder: string,
   {
-    fits,
     key,
-  }: {
-    readonly fits: Fits
-    readonly key: { readonly path: string; readonly make: boolean }
-  },
+    ...needs
+  }: EvidenceNeeds & { readonly key: { readonly path: string; readonly make: boolean } },
 ): Promise<OpenedEvidence> {
   const create = key.make && !(await isThere(key.path))
-  const runner: SigningRunner = create
-    ? await makeRunnerKey(key.path)
-    : await readRunnerKey(key.path)
-  const writer = await openEvidence(folder, { fits, runner })
+  const runner = create ? await makeKey(key.path) : await readRunnerKey(key.path)
+  const writer = await openEvidence(folder, runner, needs)
   return { writer, runner: { kid: runner.kid, made: create } }
+}
+
+async function makeKey(path: string): Promise<SigningRunner> {
+  try {
+    return await makeRunnerKey(path)
+  } catch (error) {
+    throw toWriteError(path, error)
+  }
 }
 
 async function isThere(path: string): Promise<boolean> {

@@ -58,7 +58,7 @@ export async function makeRunnerKey(path: string): Promise<SigningRunner> {
 
 async function ignoreKey(path: string): Promise<void> {
   try {
-    const ignored = `${basename(path)}\nevidence/lock\n`
+    const ignored = `${basename(path)}\nevidence/*/lock\n`
     await writeFile(join(dirname(path), '.gitignore'), ignored, { flag: 'wx' })
   } catch (error) {
     if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error

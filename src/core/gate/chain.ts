@@ -1,40 +1,69 @@
-import type { ChainHead, EvidenceEntry, EvidenceLog } from './types.ts'
+import type { ChainHead, EvidenceEntry, EvidenceHead, EvidenceLog, UntrustedLog } from './types.ts'
 
 export const EMPTY_CHAIN: ChainHead = { seq: 0, hash: '0'.repeat(64) }
 
 /**
- * Judges whether entries that are valid one by one form the whole log: in order, without gaps, each linked to its
- * predecessor, and extending the head that is stored beside the log. Returns `whole` with the entries and their head
- * (`EMPTY_CHAIN` for none), else `untrusted` with the first of `evidence_reordered`, `evidence_missing`,
- * `evidence_recomputed` and `evidence_cut` and its record.
+ * Judges whether entries that are valid one by one form the whole log of a key: in order, without gaps, all
+ * signed by it, each linked to its predecessor and never recorded before it, and extending the signed head beside the
+ * log. Returns `whole` with kid, entries and head, else `untrusted` with the first of `evidence_reordered`,
+ * `evidence_missing`, `evidence_recomputed`, `evidence_cut` and `evidence_forked`, and its record.
  */
-export function judgeChain(entries: readonly EvidenceEntry[], storedHead: ChainHead): EvidenceLog {
-  const places = entries.map(({ record }) => record.seq)
-  const odd = places.findIndex((seq, at) => seq !== at + 1)
-  if (odd !== -1) {
-    const sorted = [...places].sort((a, b) => a - b)
-    const shuffled = sorted.every((seq, at) => seq === at + 1)
-    const code = shuffled ? 'evidence_reordered' : 'evidence_missing'
-    return { status: 'untrusted', code, detail: `at record ${odd + 1}` }
-  }
-  const torn = entries.findIndex(
-    ({ record }, at) => record.prev_hash !== (entries[at - 1]?.hash ?? EMPTY_CHAIN.hash),
-  )
-  if (torn !== -1)
-    return { status: 'untrusted', code: 'evidence_recomputed', detail: `at record ${torn + 1}` }
-  if (storedHead.seq > entries.length) {
-    const detail = `${entries.length} of ${storedHead.seq} records are there`
-    return { status: 'untrusted', code: 'evidence_cut', detail }
-  }
-  const [then] = [EMPTY_CHAIN.hash, ...entries.map(({ hash }) => hash)].slice(storedHead.seq)
-  if (then !== storedHead.hash)
-    return {
-      status: 'untrusted',
-      code: 'evidence_recomputed',
-      detail: `at record ${storedHead.seq}`,
-    }
-  return { status: 'whole', entries, head: getHead(entries) }
+export function judgeChain(
+  entries: readonly EvidenceEntry[],
+  { kid, head }: { readonly kid: string; readonly head: EvidenceHead },
+): EvidenceLog {
+  const broken = findOrderFault(entries) ?? findLinkFault(entries, kid) ?? findTimeFault(entries)
+  if (broken !== null) return broken
+  const unheld = findHeadFault(entries, head)
+  return unheld ?? { status: 'whole', kid, entries, head }
 }
 
-const getHead = (entries: readonly EvidenceEntry[]): ChainHead =>
+function findOrderFault(entries: readonly EvidenceEntry[]): UntrustedLog | null {
+  const places = entries.map(({ record }) => record.seq)
+  const odd = places.findIndex((seq, at) => seq !== at + 1)
+  if (odd === -1) return null
+  const sorted = [...places].sort((a, b) => a - b)
+  const shuffled = sorted.every((seq, at) => seq === at + 1)
+  return at(shuffled ? 'evidence_reordered' : 'evidence_missing', odd + 1)
+}
+
+function findTimeFault(entries: readonly EvidenceEntry[]): UntrustedLog | null {
+  const early = entries.findIndex(
+    ({ record }, place) => record.recorded_at < (entries[place - 1]?.record.recorded_at ?? ''),
+  )
+  return early === -1 ? null : at('evidence_reordered', early + 1)
+}
+
+function findLinkFault(entries: readonly EvidenceEntry[], kid: string): UntrustedLog | null {
+  const torn = entries.findIndex(
+    ({ record, runner }, place) =>
+      runner !== kid || record.prev_hash !== (entries[place - 1]?.hash ?? EMPTY_CHAIN.hash),
+  )
+  return torn === -1 ? null : at('evidence_recomputed', torn + 1)
+}
+
+/**
+ * Whether a log holds the record that a head names: null where it does, `evidence_cut` where it ends before, and
+ * `evidence_forked` where it holds another one: both are signed, so the key has two logs.
+ */
+export function findHeadFault(
+  entries: readonly EvidenceEntry[],
+  { seq, hash }: ChainHead,
+): UntrustedLog | null {
+  if (seq > entries.length) {
+    const detail = `${entries.length} of ${seq} records are there`
+    return { status: 'untrusted', code: 'evidence_cut', detail }
+  }
+  const then = seq === 0 ? EMPTY_CHAIN.hash : entries[seq - 1]?.hash
+  return then === hash ? null : at('evidence_forked', seq)
+}
+
+const at = (code: UntrustedLog['code'], seq: number): UntrustedLog => ({
+  status: 'untrusted',
+  code,
+  detail: `at record ${seq}`,
+})
+
+/** The place and hash of the last entry; `EMPTY_CHAIN` for none. */
+export const getLastRecord = (entries: readonly EvidenceEntry[]): ChainHead =>
   entries.map(({ record: { seq }, hash }) => ({ seq, hash })).at(-1) ?? EMPTY_CHAIN

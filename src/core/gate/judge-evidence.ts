@@ -1,5 +1,6 @@
 import type { Instant } from '../rows/instant.ts'
 import { parseDurationMs, findEarliest, addMs } from './duration.ts'
+import { chooseRecords } from './choose-records.ts'
 import { judgeLimits } from './limits.ts'
 import type {
   ChecklistItem,
@@ -8,14 +9,17 @@ import type {
   CutoverIdentity,
   ItemResult,
   RunnerKey,
+  WholeLog,
 } from './types.ts'
 
 /** The inputs of the judgement of evidence besides the item. */
 export interface EvidenceContext {
-  readonly entries: readonly EvidenceEntry[]
+  readonly logs: readonly WholeLog[]
+  /** Whether a record or head is too far ahead of `now` for any age to be known. */
+  readonly clock_behind: boolean
   /** The identity of the planned cutover; a null member was not stated, and matches nothing. */
   readonly expected: CutoverIdentity
-  /** Runner keys that the trust file names. */
+  /** Runners that the trust file names. */
   readonly runners: readonly RunnerKey[]
   /** Probes that cannot run yet: the missing prerequisite by probe name. */
   readonly unmeasurable: Readonly<Record<string, string>>
@@ -27,19 +31,39 @@ export interface EvidenceContext {
 type Finding = readonly [state: GateItemState, code: string, detail: string]
 
 /**
- * Judges the records of one item, before waivers and attestations: the last measurement in the chain counts, and the
- * first check that fails gives the state. Codes and detail are those of all failed checks with that state. Without a
- * measurement the item is `pending`, or `inconclusive` where its probe cannot run yet. `valid_until` is null unless
- * the item passes or fails.
+ * Judges the records of one item, before waivers and attestations. The records of `chooseRecords` count, and of several
+ * the one with the worst state; its first check that fails gives the state. Codes and detail are those of all failed
+ * checks with that state. Without a measurement the item is `pending`, or `inconclusive` where its probe cannot run
+ * yet. `valid_until` is null unless the item passes or fails.
  */
 export function judgeEvidence(item: ChecklistItem, context: EvidenceContext): ItemResult {
-  const own = context.entries.filter(({ record }) => record.item === item.id)
-  // The last measurement in the chain counts, whatever its time stamp.
-  const entry = own.findLast(({ record }) => record.kind === 'measurement')
-  if (entry === undefined)
-    return buildItemResult(item, null, findMissingRecord(item, context.unmeasurable))
-  const controls = own.filter(({ record }) => record.control !== null).slice(-1)
-  const found = CHECKS.flatMap((check) => check({ item, entry, controls, context }))
+  const { logs, runners } = context
+  const entries = chooseRecords(
+    logs,
+    runners,
+    ({ item: id, kind }) => id === item.id && kind === 'measurement',
+  )
+  const controls = chooseRecords(
+    logs,
+    runners.filter(({ revoked }) => !revoked),
+    ({ item: id, control }) => id === item.id && control !== null,
+  )
+  const judged = entries.map((entry) => judgeRecord({ item, entry, controls, context }))
+  const worst = STATES_BY_WEIGHT.flatMap((state) => judged.filter((one) => one.state === state))
+  return worst[0] ?? buildItemResult(item, null, findMissingRecord(item, context.unmeasurable))
+}
+/** Worst first; a record alone is never `pending` or `waived`. */
+const STATES_BY_WEIGHT: readonly GateItemState[] = [
+  'fail',
+  'error',
+  'inconclusive',
+  'stale',
+  'pass',
+]
+
+function judgeRecord(review: EvidenceUnderReview): ItemResult {
+  const { item, entry, controls } = review
+  const found = CHECKS.flatMap((check) => check(review))
   const [first] = found
   const same = found.filter(([state]) => state === first?.[0])
   return {
@@ -66,7 +90,12 @@ function buildItemResult(
     evidence:
       entry === null
         ? null
-        : { seq: entry.record.seq, hash: entry.hash, ended_at: entry.record.ended_at },
+        : {
+            seq: entry.record.seq,
+            hash: entry.hash,
+            runner: entry.runner,
+            ended_at: entry.record.ended_at,
+          },
     waiver: null,
   }
 }
@@ -85,21 +114,27 @@ function findMissingRecord(
 interface EvidenceUnderReview {
   readonly item: ChecklistItem
   readonly entry: EvidenceEntry
-  /** The newest record with a control's outcome; empty where there is none. */
+  /** The newest records with a control's outcome, which have to agree; empty where there is none. */
   readonly controls: readonly EvidenceEntry[]
   readonly context: EvidenceContext
 }
 type Check = (review: EvidenceUnderReview) => readonly Finding[]
 
-function checkRunner({
-  entry: { runner, record },
-  context,
-}: EvidenceUnderReview): readonly Finding[] {
-  const named = context.runners.some(
-    ({ kid, from, until }) => kid === runner && from <= record.ended_at && record.ended_at < until,
-  )
-  return named ? [] : [['inconclusive', 'runner_not_named', `signed by ${runner}`]]
+/** A failure counts under a revoked key too: revoking a key must not hide it. */
+const checkRunner: Check = ({ entry, context: { runners } }) => {
+  const { runner, record } = entry
+  const revoked = runners.some((one) => one.kid === runner && one.revoked)
+  return isNamed(entry, runners) || (revoked && record.result === 'fail')
+    ? []
+    : [['inconclusive', 'runner_not_named', `signed by ${runner}`]]
 }
+
+/** Whether the trust file names the signing runner for the time of the record. */
+const isNamed = ({ runner, record }: EvidenceEntry, runners: readonly RunnerKey[]): boolean =>
+  runners.some(
+    ({ kid, from, until, revoked }) =>
+      kid === runner && !revoked && from <= record.ended_at && record.ended_at < until,
+  )
 
 const checkWhere: Check = ({ item, entry: { record } }) =>
   record.where === item.where
@@ -112,11 +147,8 @@ const checkWhere: Check = ({ item, entry: { record } }) =>
         ],
       ]
 
-/** With a record in the future the clock cannot be trusted, so no age is known. */
-const checkClock: Check = ({ context: { entries, now } }) =>
-  entries.some(({ record }) => record.ended_at > now)
-    ? [['inconclusive', 'clock_set_back', 'the log holds a record from the future']]
-    : []
+const checkClock: Check = ({ context: { clock_behind } }) =>
+  clock_behind ? [['inconclusive', 'clock_set_back', 'the logs hold a time in the future']] : []
 
 function checkIdentity({
   item,
@@ -160,27 +192,29 @@ function checkAnswer({ entry: { record } }: EvidenceUnderReview): readonly Findi
   return codes.map((code) => [result, code, record.example ?? ''])
 }
 
-function checkControl(review: EvidenceUnderReview): readonly Finding[] {
-  const {
-    item,
-    entry: { record },
-    controls: [control],
-    context,
-  } = review
+function checkControl({
+  item,
+  entry: { record },
+  controls,
+  context,
+}: EvidenceUnderReview): readonly Finding[] {
   const inconclusive = (code: string): readonly Finding[] => [
     ['inconclusive', code, item.control.name],
   ]
   const { run, max_age } = item.control
   const within = run === 'with_probe' ? [record.control] : []
-  if (control === undefined || within.includes(null)) return inconclusive('control_not_run')
-  const outcomes = [control.record.control, ...within]
+  if (controls.length === 0 || within.includes(null)) return inconclusive('control_not_run')
+  const outcomes = [...controls.map((one) => one.record.control), ...within]
   if (outcomes.some((one) => one?.outcome !== 'detected'))
     return inconclusive('control_not_detected')
-  if (checkRunner({ ...review, entry: control }).length > 0)
+  if (!controls.every((one) => isNamed(one, context.runners)))
     return inconclusive('control_runner_not_named')
-  const same = control.record.identity.code === context.expected.code
-  const fresh = context.now < addMs(control.record.ended_at, parseDurationMs(max_age))
-  return same && fresh ? [] : inconclusive('control_stale')
+  const counts = controls.every(
+    (one) =>
+      one.record.identity.code === context.expected.code &&
+      context.now < addMs(one.record.ended_at, parseDurationMs(max_age)),
+  )
+  return counts ? [] : inconclusive('control_stale')
 }
 
 /** The checklist's limits decide on the recorded values; a probe's own `fail` stays a fail. */

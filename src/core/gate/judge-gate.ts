@@ -3,45 +3,51 @@ import { findEarliest } from './duration.ts'
 import { listTeamCommands } from './floor.ts'
 import { type ItemsInput, judgeItems } from './judge-items.ts'
 import { isAttested, judgeSignature } from './judge-signature.ts'
+import { findLateLogs, type LateLog, listHeadExpiries } from './judge-logs.ts'
 import type {
-  ChainHead,
   Checklist,
   ChecklistItem,
   GateItemState,
   ItemResult,
   GateJudgement,
+  LogHead,
   SignoffOutcome,
+  WholeLog,
 } from './types.ts'
 
 /** All inputs of the verdict. */
-export interface GateInput extends Omit<ItemsInput, 'signed_head'> {
+export interface GateInput extends Omit<ItemsInput, 'must_hold'> {
   readonly signoff: SignoffOutcome
+  /** Records that the logs must hold by FF_EVIDENCE_HEAD. */
+  readonly pinned_heads: readonly LogHead[]
 }
 
 /**
  * The verdict of the gate: each item of the checklist in one of seven states, and the exit of highest precedence
- * among them. A GO needs at least one item, every item passed or waived, a trusted log, a verified sign-off, and a
- * plan whose window is not over; `valid_until` is null for any other verdict. The checklist, not the evidence, says
- * which items exist.
+ * among them. A GO needs at least one item, every item passed or waived, trusted logs with a young head for each
+ * current runner, a verified sign-off, and a plan whose window is not over; `valid_until` is null for any other
+ * verdict. The checklist, not the evidence, says which items exist.
  */
 export function judgeGate(input: GateInput): GateJudgement {
-  const { signoff } = input
-  const { items, log, waiver_faults } = judgeItems({
-    ...input,
-    signed_head: getSignedHead(signoff),
-  })
+  const { signoff, pinned_heads } = input
+  const must_hold = [...pinned_heads, ...getSignedHeads(signoff)]
+  const { items, logs, waiver_faults } = judgeItems({ ...input, must_hold })
+  const whole = logs.status === 'whole' ? logs.logs : []
+  const late = logs.status === 'whole' ? findLateLogs(whole, input) : []
   const faults = [
-    ...(log.status === 'untrusted' ? [{ code: log.code, detail: log.detail }] : []),
+    ...(logs.status === 'untrusted' ? [{ code: logs.code, detail: logs.detail }] : []),
     ...(signoff.status === 'refused' ? [{ code: signoff.code, detail: signoff.detail }] : []),
+    ...late,
     ...waiver_faults,
   ]
-  const trusted = log.status === 'whole' && signoff.status !== 'refused'
-  return summarizeItems(listSignedItems(items, input), { faults, trusted }, input)
+  const trusted = logs.status === 'whole' && signoff.status !== 'refused'
+  const found = { faults, trusted, late, logs: whole }
+  return summarizeItems(listSignedItems(items, input), found, input)
 }
 
-/** The head of the evidence log at signing time; null without a verified sign-off. */
-export const getSignedHead = (signoff: SignoffOutcome): ChainHead | null =>
-  signoff.status === 'verified' ? signoff.evidence_head : null
+/** The heads of the logs at signing time; none without a verified sign-off. */
+export const getSignedHeads = (signoff: SignoffOutcome): readonly LogHead[] =>
+  signoff.status === 'verified' ? signoff.evidence_heads : []
 
 export interface SignedItemsInput {
   readonly checklist: Checklist
@@ -103,18 +109,29 @@ export const countStates = (items: readonly ItemResult[]): GateJudgement['counts
     STATES.map((state) => [state, items.filter((one) => one.state === state).length]),
   ) as Record<GateItemState, number>
 
+interface FoundLogs {
+  readonly trusted: boolean
+  /** Empty where the logs are not trusted. */
+  readonly logs: readonly WholeLog[]
+  readonly late: readonly LateLog[]
+}
+
 function summarizeItems(
   items: readonly ItemResult[],
-  { faults, trusted }: Pick<GateJudgement, 'faults'> & { readonly trusted: boolean },
-  { signoff, plan_until, now }: GateInput,
+  { faults, trusted, late, logs }: Pick<GateJudgement, 'faults'> & FoundLogs,
+  { signoff, plan_until, now, runners }: GateInput,
 ): GateJudgement {
   const exits: GateJudgement['exitName'][] = items.map(({ state }) => EXIT_BY_STATE[state])
   if (!trusted) exits.push('untrusted')
+  if (late.length > 0) exits.push('not_ready')
   // An empty checklist or an unverified sign-off is never a GO.
   if (items.length === 0 || signoff.status !== 'verified') exits.push('not_ready')
-  const ends = items.flatMap(({ id, valid_until }) =>
-    valid_until === null ? [] : [{ id, at: valid_until }],
-  )
+  const ends = [
+    ...items.flatMap(({ id, valid_until }) =>
+      valid_until === null ? [] : [{ id, at: valid_until }],
+    ),
+    ...listHeadExpiries(logs, { runners, now }),
+  ]
   const until = findEarliest([plan_until, ...ends.map(({ at }) => at)])
   if (plan_until === null || until === null || until <= now) exits.push('not_ready')
   const exitName = decideExit('ok', ...exits)

@@ -1,10 +1,10 @@
 import { findEarliest } from './duration.ts'
 import { type EvidenceContext, judgeEvidence } from './judge-evidence.ts'
+import { checkLogs, isClockBehind, type LogsInput } from './judge-logs.ts'
 import type {
-  ChainHead,
   Checklist,
   ChecklistItem,
-  EvidenceLog,
+  EvidenceLogs,
   ItemResult,
   GateJudgement,
   Waiver,
@@ -13,82 +13,41 @@ import type {
 import { activeWaivers, findWaiverFaults, findWaiverMismatch } from './waivers.ts'
 
 /** All inputs of the items' states. */
-export interface ItemsInput extends Omit<EvidenceContext, 'entries'> {
+export interface ItemsInput extends Omit<EvidenceContext, 'logs' | 'clock_behind'>, LogsInput {
   readonly checklist: Checklist
-  readonly evidence: EvidenceLog
+  readonly evidence: EvidenceLogs
   /** Each with only those approvals whose signatures are valid. */
   readonly waivers: readonly Waiver[]
   readonly policy: WaiverPolicy
-  /** The head of the log that was signed; null without a verified sign-off. */
-  readonly signed_head: ChainHead | null
 }
 /** The items by evidence and waivers alone, in the order of the checklist: the states that people sign. */
 export interface ItemStates {
   readonly items: readonly ItemResult[]
-  /** The log after the checks of its order and of the signed head. */
-  readonly log: EvidenceLog
+  /** The logs after the checks against heads and trust. */
+  readonly logs: EvidenceLogs
   /** Active waivers that break the rules. */
   readonly waiver_faults: GateJudgement['faults']
 }
 
 /**
  * The first step of the gate: states by measurements and waivers, before signatures, in the order of the checklist.
- * Where the log is untrusted, or does not extend the signed head, every item is `error`. Above the limit of active
- * waivers none counts, and `waivers_too_many` is among the faults.
+ * Where the logs are untrusted by `checkLogs`, every item is `error`. Above the limit of active waivers none counts,
+ * and `waivers_too_many` is among the faults.
  */
 export function judgeItems(input: ItemsInput): ItemStates {
-  const { checklist, now } = input
-  const log = checkLog(input)
+  const { checklist, now, evidence } = input
+  const checked = checkLogs(evidence, input)
   const waivers = selectWaivers(input)
-  const entries = log.status === 'whole' ? log.entries : []
+  const logs = checked.status === 'whole' ? checked.logs : []
+  const context = { ...input, logs, clock_behind: isClockBehind(logs, now) }
   const items = checklist.items.map((item) => {
     const found =
-      log.status === 'untrusted'
-        ? buildUntrustedResult(item, log)
-        : judgeEvidence(item, { ...input, entries })
+      checked.status === 'untrusted'
+        ? buildUntrustedResult(item, checked)
+        : judgeEvidence(item, context)
     return waive(item, found, { now, waivers: waivers.usable })
   })
-  return { items, log, waiver_faults: waivers.faults }
-}
-
-/**
- * Untrusted where the records have gaps, do not end at the head of the log, or do not extend the head that people
- * signed.
- */
-function checkLog({
-  evidence: log,
-  signed_head,
-}: Pick<ItemsInput, 'evidence' | 'signed_head'>): EvidenceLog {
-  if (log.status === 'untrusted') return log
-  const gap = log.entries.findIndex(({ record }, at) => record.seq !== at + 1)
-  if (gap !== -1)
-    return { status: 'untrusted', code: 'evidence_missing', detail: `record ${gap + 1}` }
-  if (log.entries.length !== log.head.seq)
-    return {
-      status: 'untrusted',
-      code: 'evidence_cut',
-      detail: `${log.entries.length} of ${log.head.seq} records`,
-    }
-  return signed_head === null ? log : checkExtension(log, signed_head)
-}
-
-function checkExtension(
-  log: Extract<EvidenceLog, { status: 'whole' }>,
-  head: ChainHead,
-): EvidenceLog {
-  if (head.seq > log.entries.length)
-    return {
-      status: 'untrusted',
-      code: 'evidence_cut',
-      detail: `${log.entries.length} of the ${head.seq} records that were signed for`,
-    }
-  if (head.seq > 0 && log.entries[head.seq - 1]?.hash !== head.hash)
-    return {
-      status: 'untrusted',
-      code: 'evidence_recomputed',
-      detail: `record ${head.seq} is not the one that was signed for`,
-    }
-  return log
+  return { items, logs: checked, waiver_faults: waivers.faults }
 }
 
 const buildUntrustedResult = (

@@ -2,7 +2,9 @@ import type { ChecklistItem, ItemResult, GateJudgement } from './types.ts'
 
 const MEASURE = (id: string): string => `ff probe run ${id}`
 const SIGN = (): string => 'ff signoff sign'
-const ANEW = (): string => 'mv .ff/evidence .ff/evidence.old && ff probe run'
+const ANEW = (): string =>
+  'mv .ff/evidence .ff/evidence.old && ff evidence seal --first && ff probe run'
+const TRUST = (): string => 'ff trust show'
 
 /** The next command by code, where it is not `ff probe run`. */
 const COMMANDS: Readonly<Record<string, (id: string) => string>> = {
@@ -15,6 +17,10 @@ const COMMANDS: Readonly<Record<string, (id: string) => string>> = {
   evidence_reordered: ANEW,
   evidence_recomputed: ANEW,
   evidence_missing: ANEW,
+  evidence_forked: ANEW,
+  trust_rolled_back: TRUST,
+  trust_forked: TRUST,
+  withdrawal_missing: TRUST,
 }
 
 /**
@@ -62,3 +68,9 @@ const AGAIN: ReadonlySet<string> = new Set([
   'identity_changed',
   'probe_changed',
 ])
+
+/** The command that renews the head of a log, where a fault of the gate is a late log; null for any other fault. */
+export const findFaultCommand = (faults: GateJudgement['faults']): string | null =>
+  faults.some(({ code }) => code === 'log_missing' || code === 'head_stale')
+    ? 'ff evidence seal'
+    : null

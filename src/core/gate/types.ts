@@ -108,6 +108,8 @@ export interface ControlOutcome {
 export interface EvidenceRecord extends EvidenceDraft {
   readonly seq: number
   readonly prev_hash: string
+  /** The runner's clock at the append; it never goes back within a log. */
+  readonly recorded_at: Instant
 }
 export interface EvidenceEntry {
   readonly record: EvidenceRecord
@@ -116,31 +118,68 @@ export interface EvidenceEntry {
   /** RFC 7638 thumbprint of the key that signed it. */
   readonly runner: string
 }
-/** The last entry of the log; `seq` 0 and a hash of zeros where the log is empty. */
+/** The last entry of a log; `seq` 0 and a hash of zeros where the log is empty. */
 export interface ChainHead {
   readonly seq: number
   readonly hash: string
 }
-export type EvidenceLog =
-  | {
-      readonly status: 'whole'
-      /** Oldest first. */
-      readonly entries: readonly EvidenceEntry[]
-      readonly head: ChainHead
-    }
-  | { readonly status: 'untrusted'; readonly code: EvidenceFault; readonly detail: string }
+/** A record that the log of a key must hold; the log may go on after it. */
+export interface LogHead extends ChainHead {
+  /** RFC 7638 thumbprint of the log's key. */
+  readonly kid: string
+}
+/** One version of the trust file. */
+export interface TrustMark {
+  readonly version: number
+  readonly sha256: string
+}
+/** The signed head of a log: its last record, and what its runner had verified by then. Only grows. */
+export interface EvidenceHead extends ChainHead {
+  readonly time: Instant
+  /** The newest trust file that the runner verified; null where there was none. */
+  readonly trust: TrustMark | null
+  /** SHA-256 of each withdrawal that the runner verified. */
+  readonly withdrawn: readonly string[]
+}
+/** The log of one key, whose lines and head verify. */
+export interface WholeLog {
+  readonly status: 'whole'
+  /** RFC 7638 thumbprint of the log's key. */
+  readonly kid: string
+  /** Oldest first; all signed by the key. */
+  readonly entries: readonly EvidenceEntry[]
+  /** It may name an earlier record than the last. */
+  readonly head: EvidenceHead
+}
+export interface UntrustedLog {
+  readonly status: 'untrusted'
+  readonly code: EvidenceFault
+  readonly detail: string
+}
+/** One log after its verification. */
+export type EvidenceLog = WholeLog | UntrustedLog
+/** All logs of an evidence folder, one for each key; or the first fault of any. */
+export type EvidenceLogs =
+  { readonly status: 'whole'; readonly logs: readonly WholeLog[] } | UntrustedLog
 export type EvidenceFault =
   | 'evidence_edited'
   | 'evidence_cut'
   | 'evidence_reordered'
   | 'evidence_recomputed'
   | 'evidence_missing'
+  | 'evidence_forked'
+  | 'trust_rolled_back'
+  | 'trust_forked'
+  | 'withdrawal_missing'
 
-/** A key whose evidence counts from `from` until before `until`. */
+/** A runner that the trust file names; its evidence counts from `from` until before `until`. */
 export interface RunnerKey {
   readonly kid: string
+  readonly name: string
   readonly from: Instant
   readonly until: Instant
+  /** Of a revoked key only failures count. */
+  readonly revoked: boolean
 }
 
 export interface Waiver {
@@ -189,8 +228,8 @@ export interface VerifiedSignoff {
   }[]
   /** The other items that were accepted at signing time. */
   readonly accepted: Readonly<Record<string, 'pass' | 'waived'>>
-  /** The head of the evidence log at signing time; the log must extend it. */
-  readonly evidence_head: ChainHead
+  /** The heads of the runners' logs at signing time; each log must extend its head. */
+  readonly evidence_heads: readonly LogHead[]
   readonly valid_until: Instant
 }
 
@@ -219,6 +258,7 @@ export interface ItemResult {
   readonly evidence: {
     readonly seq: number
     readonly hash: string
+    readonly runner: string
     readonly ended_at: Instant
   } | null
   readonly waiver: string | null
@@ -232,7 +272,7 @@ export interface GateJudgement {
   readonly counts: Readonly<Record<GateItemState, number>>
   /** Set only for a GO. */
   readonly valid_until: Instant | null
-  /** The items by the time at which their evidence expires. */
+  /** The items, and the heads of logs (`log NAME`), by the time at which they expire. */
   readonly expires_next: readonly { readonly id: string; readonly at: Instant }[]
   /** Faults of the run as a whole. */
   readonly faults: readonly { readonly code: string; readonly detail: string }[]

@@ -1,12 +1,12 @@
 import type { ExitName } from '../exit.ts'
 import type { Departure, TeamCommand } from '../gate/floor.ts'
 import type {
-  ChainHead,
   EvidenceRecord,
   GateItemState,
   GateVerdict,
   CutoverIdentity,
   ItemResult,
+  LogHead,
   VerifiedSignoff,
 } from '../gate/types.ts'
 import type { ChainSplit, ComparedPair } from '../parity/judge.ts'
@@ -240,7 +240,12 @@ export interface GateReport {
   /** Where the checklist departs from the package's: stricter, free or text alone. */
   readonly departures: readonly Departure[]
   readonly team_commands: readonly TeamCommand[]
-  readonly evidence_head: ChainHead | null
+  /** The last record of each log, with its runner's name, null for one that the trust file does not name. */
+  readonly evidence_heads: readonly (LogHead & {
+    readonly runner: string | null
+    /** When the runner signed the head. */
+    readonly time: string
+  })[]
   readonly timing: { readonly started_at: string; readonly duration_ms: number }
 }
 export type Report = ParityReport | CheckReport | GateReport

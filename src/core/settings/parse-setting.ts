@@ -1,5 +1,6 @@
 import { parseAdminUrl } from '../admin/admin-url.ts'
 import { hasUserPart, parseJwksUrl } from '../auth/jwks-url.ts'
+import type { LogHead } from '../gate/types.ts'
 import { parseTarget, type TargetRefusal, type TargetSpec } from '../parity/target.ts'
 
 /** Why a text is not a valid value of its setting. */
@@ -13,6 +14,7 @@ export type SettingFault =
   | 'key_server_not_https'
   | 'admin_with_user'
   | 'admin_not_https'
+  | 'evidence_head_unreadable'
 export type ParsedSetting<Value> =
   | { readonly ok: true; readonly value: Value }
   | { readonly ok: false; readonly fault: SettingFault | TargetRefusal }
@@ -103,4 +105,19 @@ export function parseAdminSetting(given: string): ParsedSetting<URL> {
 export function parseDatabase(given: string): ParsedSetting<TargetSpec> {
   const parsed = parseTarget('env:FF_DATABASE_URL', { FF_DATABASE_URL: given })
   return parsed.ok ? accept(parsed.spec) : { ok: false, fault: parsed.refusal }
+}
+
+const LOG_HEAD = /^([A-Za-z0-9_-]{43}):(0|[1-9]\d{0,14}):([0-9a-f]{64})$/
+/**
+ * Parses heads of evidence logs, `kid:seq:hash` separated by commas, in their order; refuses any other text with
+ * `evidence_head_unreadable`, the empty one too.
+ */
+export function parseEvidenceHeads(given: string): ParsedSetting<readonly LogHead[]> {
+  const heads = given.split(',').flatMap((one): LogHead[] => {
+    const [, kid, seq, hash] = LOG_HEAD.exec(one.trim()) ?? []
+    return kid === undefined || hash === undefined ? [] : [{ kid, seq: Number(seq), hash }]
+  })
+  return heads.length === given.split(',').length
+    ? accept(heads)
+    : refuse('evidence_head_unreadable')
 }

@@ -1,8 +1,10 @@
+import type { LogHead } from '../gate/types.ts'
 import {
   parseAdminSetting,
   parseBacking,
   parseDatabase,
   parseEnvironmentName,
+  parseEvidenceHeads,
   parseKeyServerSetting,
   parseLeewaySeconds,
   type ListenAddress,
@@ -28,6 +30,7 @@ export interface SettingDeclaration<Value = unknown> {
 }
 const DEFAULT_LISTEN: ListenAddress = { host: '127.0.0.1', port: 8420 }
 const NO_WORDS: readonly string[] = []
+const NO_HEADS: readonly LogHead[] = []
 
 /** Every setting. Its key in the file is the name without `FF_`, in camelCase. */
 export const SETTINGS = {
@@ -117,6 +120,12 @@ export const SETTINGS = {
     environmentOnly: true,
     parse: parseTextSetting,
     what: 'SHA-256 of the trust file, from outside the repository; without it no signature is trusted',
+  },
+  FF_EVIDENCE_HEAD: {
+    environmentOnly: true,
+    parse: parseEvidenceHeads,
+    otherwise: NO_HEADS,
+    what: 'records that evidence logs must hold, from outside the repository: KID:SEQ:HASH, separated by commas',
   },
   FF_RUNNER_KEY_FILE: {
     parse: parseTextSetting,

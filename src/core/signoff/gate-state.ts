@@ -1,11 +1,11 @@
 import { type Departure, listTeamCommands } from '../gate/floor.ts'
 import { listNamedAttestations } from '../gate/judge-signature.ts'
 import type {
-  ChainHead,
   Checklist,
   ChecklistItem,
   CutoverIdentity,
   ItemResult,
+  LogHead,
   SignoffRole,
 } from '../gate/types.ts'
 import type { AcceptedStates, PresentFacts, SeenEvidence } from './types.ts'
@@ -35,10 +35,10 @@ export function toGateState(
     identity,
     counts,
     departures,
-    head,
+    heads,
   }: Pick<GateState, 'identity' | 'counts' | 'departures'> & {
     readonly checklist: Checklist
-    readonly head: ChainHead
+    readonly heads: readonly LogHead[]
   },
 ): GateState {
   const measured = states.filter(({ id }) => getKind(checklist, id) !== 'signature')
@@ -53,7 +53,7 @@ export function toGateState(
     ),
     counts,
     seen: {
-      head,
+      heads,
       bundle: null,
       records: measured.flatMap(({ id, evidence }) =>
         evidence === null ? [] : [{ item: id, sha256: evidence.hash, ended_at: evidence.ended_at }],

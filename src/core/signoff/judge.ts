@@ -54,7 +54,7 @@ export function judgeSignoff(input: SignoffInput, tools: SignoffDependencies): S
     status: 'verified',
     signatures: signed,
     accepted: statement.predicate.accepted,
-    evidence_head: statement.predicate.seen.head,
+    evidence_heads: statement.predicate.seen.heads,
     valid_until: findEarliestEnd(trust.trust, verified.value),
   }
 }

@@ -1,6 +1,6 @@
 import type {
-  ChainHead,
   CutoverIdentity,
+  LogHead,
   SignoffRole,
   WaiverCover,
   WaiverPolicy,
@@ -126,7 +126,8 @@ export interface SignedStatement {
 export type AcceptedStates = Readonly<Record<string, 'pass' | 'waived'>>
 /** The evidence at signing time, recorded so that later evidence may replace it. */
 export interface SeenEvidence {
-  readonly head: ChainHead
+  /** The last record of each log of a named runner, by kid. */
+  readonly heads: readonly LogHead[]
   readonly bundle: string | null
   readonly records: readonly {
     readonly item: string
@@ -205,7 +206,13 @@ export interface DecisionFile {
   /** The report as `ff gate` wrote it. */
   readonly verdict: object
   readonly identity: CutoverIdentity
-  readonly files: SignoffTexts & Readonly<Record<'evidence' | 'evidence_head', string | null>>
+  readonly files: SignoffTexts & {
+    readonly evidence: readonly {
+      readonly kid: string
+      readonly log: string | null
+      readonly head: string | null
+    }[]
+  }
 }
 
 /** Documents with a schema, by their kind. */

@@ -2,7 +2,7 @@ import { createSignoffDependencies } from '../../artefacts/documents.ts'
 import { readTextFile } from '../../artefacts/read-text.ts'
 import { packDecision, unpackDecision } from '../../core/signoff/decision-file.ts'
 import type { DecisionFile } from '../../core/signoff/types.ts'
-import type { CutoverIdentity } from '../../core/gate/types.ts'
+import type { CutoverIdentity, LogHead } from '../../core/gate/types.ts'
 import type { GateReport } from '../../core/report/types.ts'
 import type { Instant } from '../../core/rows/instant.ts'
 import { quoteValue } from '../../core/text/quote.ts'
@@ -13,7 +13,7 @@ import { toGateFiles } from '../team-folder/load-gate-files.ts'
 import { buildIdentity } from '../team-folder/identity.ts'
 import { judgeInputs, type JudgedGate, toReport } from './gate.ts'
 
-/** Room for the longest evidence log as a JSON string, and for the other files. */
+/** Room for the evidence logs as JSON strings, and for the other files. */
 const MAX_DECISION_BYTES = 268_435_456
 
 /**
@@ -24,14 +24,7 @@ export function formatDecisionFile(
   { texts, identity, at }: JudgedGate,
   { report, tool_version }: { readonly report: GateReport; readonly tool_version: string },
 ): string {
-  const { evidence, ...files } = texts
-  return packDecision({
-    tool_version,
-    decided_at: at,
-    verdict: report,
-    identity,
-    files: { ...files, evidence: evidence.log, evidence_head: evidence.head },
-  })
+  return packDecision({ tool_version, decided_at: at, verdict: report, identity, files: texts })
 }
 
 export interface OfflineRequest {
@@ -39,6 +32,8 @@ export interface OfflineRequest {
   readonly path: string
   /** FF_TRUST_SHA256 of the caller; never taken from the decision file. */
   readonly trust_pin: string | null
+  /** FF_EVIDENCE_HEAD of the caller. */
+  readonly pinned_heads: readonly LogHead[]
   readonly now: () => Date
 }
 
@@ -51,16 +46,18 @@ export interface OfflineRequest {
  *   a GO that the file does not claim or for another identity
  */
 export async function gateOffline(
-  { root, path, trust_pin, now }: OfflineRequest,
+  { root, path, trust_pin, pinned_heads, now }: OfflineRequest,
   adapters: Pick<Adapters, 'judgeEvidence' | 'signoffCrypto'>,
 ): Promise<GateReport> {
   const decision = await readDecision(path, adapters)
-  const { evidence: log, evidence_head: head, ...own } = decision.files
-  const texts = { ...own, evidence: { log, head } }
+  const texts = decision.files
   const files = await toGateFiles(root, texts)
   const identity = { ...buildIdentity(UNKNOWN_VERSION, files), ...pickRunning(decision) }
   const at = now().toISOString() as Instant
-  const judged = await judgeInputs({ texts, files, identity, trust_pin, at }, adapters)
+  const judged = await judgeInputs(
+    { texts, files, identity, trust_pin, pinned_heads, at },
+    adapters,
+  )
   if (judged.judgement.verdict === 'go') refuseAltered(decision, identity)
   return toReport(judged, now)
 }

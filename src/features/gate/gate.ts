@@ -1,5 +1,10 @@
 import { judgeGate } from '../../core/gate/judge-gate.ts'
-import type { EvidenceLog, GateJudgement, SignoffOutcome } from '../../core/gate/types.ts'
+import type {
+  EvidenceLogs,
+  GateJudgement,
+  RunnerKey,
+  SignoffOutcome,
+} from '../../core/gate/types.ts'
 import type { GateReport } from '../../core/report/types.ts'
 import { type GateInputs, type GateRequest, readGateInputs } from '../item-states/gate-inputs.ts'
 import { loadItemFacts, refuseWaivers } from '../item-states/item-facts.ts'
@@ -12,7 +17,9 @@ type GateAdapters = Pick<Adapters, 'readEvidence' | 'judgeEvidence' | 'signoffCr
 /** The verdict with all its inputs. */
 export interface JudgedGate extends GateInputs {
   readonly judgement: GateJudgement
-  readonly evidence: EvidenceLog
+  readonly evidence: EvidenceLogs
+  /** Runners that the trust file names. */
+  readonly runners: readonly RunnerKey[]
   readonly signoff: SignoffOutcome
 }
 
@@ -20,7 +27,7 @@ export interface JudgedGate extends GateInputs {
  * `ff gate`: judges the checklist, evidence, waivers and signatures on disk, and returns the report. Measures and
  * writes nothing. A NO-GO is a report, not an error.
  *
- * @throws FfError `artefact_invalid`, `waiver_invalid`, `setting_invalid`, `evidence_locked`, `evidence_unreadable`
+ * @throws FfError `artefact_invalid`, `waiver_invalid`, `setting_invalid`, `evidence_unreadable`, `evidence_old_form`
  */
 export const runGateCheck = async (
   request: GateRequest,
@@ -58,5 +65,6 @@ export async function judgeInputs(
   const signoff = verifySignoffForGate(inputs, facts)
   const judgement = judgeGate({ ...facts.judged, signoff })
   refuseWaivers(judgement.faults)
-  return { ...inputs, judgement, evidence: facts.judged.evidence, signoff }
+  const { evidence, runners } = facts.judged
+  return { ...inputs, judgement, evidence, runners, signoff }
 }

@@ -1,15 +1,18 @@
+import { getLastRecord } from '../../core/gate/chain.ts'
 import { listTeamCommands } from '../../core/gate/floor.ts'
 import { formatLimit } from '../../core/gate/limits.ts'
-import { buildRemeasureCommand, findNextCommand } from '../../core/gate/next.ts'
+import { buildRemeasureCommand, findFaultCommand, findNextCommand } from '../../core/gate/next.ts'
 import type {
   ChecklistItem,
   CutoverIdentity,
   EvidenceEntry,
-  EvidenceLog,
+  EvidenceLogs,
   GateItemState,
   GateJudgement,
   ItemResult,
+  RunnerKey,
   SignoffOutcome,
+  WholeLog,
 } from '../../core/gate/types.ts'
 import type { GateEvidence, GateItem, GateReport } from '../../core/report/types.ts'
 import { EXIT_STATUSES } from '../../core/exit.ts'
@@ -17,7 +20,8 @@ import type { GateFiles } from '../team-folder/load-gate-files.ts'
 
 interface ReportFacts {
   readonly files: GateFiles
-  readonly evidence: EvidenceLog
+  readonly evidence: EvidenceLogs
+  readonly runners: readonly RunnerKey[]
   readonly identity: CutoverIdentity
   readonly signoff: SignoffOutcome
   readonly timing: GateReport['timing']
@@ -33,10 +37,11 @@ const MOST_ENDS = 3
  */
 export function buildGateReport(
   judgement: GateJudgement,
-  { files, evidence, identity, signoff, timing }: ReportFacts,
+  { files, evidence, runners, identity, signoff, timing }: ReportFacts,
 ): GateReport {
   const { checklist, departures } = files
-  const entries = evidence.status === 'whole' ? evidence.entries : []
+  const logs = evidence.status === 'whole' ? evidence.logs : []
+  const entries = logs.flatMap((log) => log.entries)
   const items = checklist.value.items.flatMap((item) =>
     judgement.items
       .filter(({ id }) => id === item.id)
@@ -75,12 +80,12 @@ export function buildGateReport(
     valid_until: judgement.valid_until,
     expires_next: judgement.expires_next.slice(0, MOST_ENDS),
     remeasure,
-    next: findFirstCommand(items, remeasure),
+    next: findFirstCommand(items, judgement, remeasure),
     identity,
     signatures: signoff.status === 'verified' ? signoff.signatures : [],
     departures,
     team_commands: listTeamCommands(checklist.value.items),
-    evidence_head: evidence.status === 'whole' ? evidence.head : null,
+    evidence_heads: logs.map((log) => toHead(log, runners)),
     timing,
   }
 }
@@ -95,21 +100,41 @@ const countStates = (
   ) as GateReport['counts']['states']
 
 /**
- * The first command to run: for a failing item, else to measure again, else for any other item. Null where none is
- * left.
+ * The first command to run: for a failing item, else to measure again, else for any other item, else to seal a log.
+ * Null where none is left.
  */
-function findFirstCommand(items: readonly GateItem[], remeasure: string | null): string | null {
+function findFirstCommand(
+  items: readonly GateItem[],
+  { faults }: Pick<GateJudgement, 'faults'>,
+  remeasure: string | null,
+): string | null {
   const failing = items.find(({ state }) => state === 'fail')
-  return failing?.next ?? remeasure ?? items.find(({ next }) => next !== null)?.next ?? null
+  const other = items.find(({ next }) => next !== null)?.next
+  return failing?.next ?? remeasure ?? other ?? findFaultCommand(faults)
 }
+
+/** The last record of a log, with the name of its runner; null where the trust file does not name it. */
+const toHead = (
+  { kid, entries, head }: WholeLog,
+  runners: readonly RunnerKey[],
+): GateReport['evidence_heads'][number] => ({
+  kid,
+  runner: runners.find((one) => one.kid === kid)?.name ?? null,
+  ...getLastRecord(entries),
+  time: head.time,
+})
 
 function toGateItem(
   item: ChecklistItem,
   { measured, evidence, ...found }: ItemResult,
   entries: readonly EvidenceEntry[],
 ): GateItem {
-  const own = entries.filter(({ record }) => record.item === item.id).reverse()
-  const counted = own.find(({ record }) => record.seq === evidence?.seq)
+  const own = entries
+    .filter(({ record }) => record.item === item.id)
+    .sort((a, b) => (a.record.recorded_at < b.record.recorded_at ? 1 : -1))
+  const counted = own.find(
+    ({ hash, runner }) => hash === evidence?.hash && runner === evidence.runner,
+  )
   return {
     ...found,
     title: item.title,

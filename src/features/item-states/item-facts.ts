@@ -1,8 +1,9 @@
 import { createSignoffDependencies } from '../../artefacts/documents.ts'
 import type { Adapters } from '../../ports/adapters.ts'
 import { UNIMPLEMENTED_PROBES } from './unimplemented-probes.ts'
+import type { RunnerSight } from '../../core/gate/heads.ts'
 import type { ItemsInput } from '../../core/gate/judge-items.ts'
-import type { GateJudgement, RunnerKey, WaiverPolicy } from '../../core/gate/types.ts'
+import type { GateJudgement, LogHead, RunnerKey, WaiverPolicy } from '../../core/gate/types.ts'
 import type { SignoffFault } from '../../core/signoff/refusals.ts'
 import { checkTrust, type TrustOutcome } from '../../core/signoff/trust.ts'
 import type { SignoffDependencies } from '../../core/signoff/types.ts'
@@ -12,9 +13,9 @@ import { quoteValue } from '../../core/text/quote.ts'
 import { FfError } from '../../errors.ts'
 import type { GateInputs } from './gate-inputs.ts'
 
-/** The input of the item states, except for the head of the log that the sign-off covers. */
+/** The input of the item states, except for the heads of the logs that the sign-off covers. */
 export interface ItemFacts {
-  readonly judged: Omit<ItemsInput, 'signed_head'>
+  readonly judged: Omit<ItemsInput, 'must_hold'> & { readonly pinned_heads: readonly LogHead[] }
   readonly trust: TrustOutcome
   /** The first waiver approval with an invalid signature; null for none. */
   readonly forged: (SignoffFault & { readonly id: string }) | null
@@ -22,18 +23,18 @@ export interface ItemFacts {
 }
 
 /**
- * Judges the evidence log, and verifies the trust file and the approvals of the waivers. Reads no file; an untrusted
+ * Judges the evidence logs, and verifies the trust file and the approvals of the waivers. Reads no file; an untrusted
  * trust file is an outcome, with no runners and no valid approvals. The waiver policy is the stricter of contract and
  * trust file.
  *
  * @throws FfError `setting_invalid` where the pin is not a SHA-256
  */
 export async function loadItemFacts(
-  { texts, files, identity, trust_pin, at: now }: GateInputs,
+  { texts, files, identity, trust_pin, pinned_heads, at: now }: GateInputs,
   deps: Pick<Adapters, 'judgeEvidence' | 'signoffCrypto'>,
 ): Promise<ItemFacts> {
   const [evidence, crypto] = await Promise.all([
-    deps.judgeEvidence(texts.evidence, files.isLine),
+    deps.judgeEvidence(texts.evidence, files),
     deps.signoffCrypto(),
   ])
   const tools = createSignoffDependencies(crypto)
@@ -50,6 +51,8 @@ export async function loadItemFacts(
       policy: pickStricter(files.contract.waivers, trust?.waiver_policy ?? null),
       expected: identity,
       runners: listRunners(outcome),
+      sight: toRunnerSight(outcome),
+      pinned_heads,
       unmeasurable: UNIMPLEMENTED_PROBES,
       plan_until: (files.plan?.window.until ?? null) as Instant | null,
       now,
@@ -72,15 +75,28 @@ export function checkPin(pin: string | null): string | null {
   )
 }
 
-/** The runners of a trusted trust file whose keys are not revoked; none where the file is not trusted. */
+/** The runners of a trusted trust file; none where the file is not trusted. */
 function listRunners(outcome: TrustOutcome): readonly RunnerKey[] {
   if (outcome.status !== 'trusted') return []
   const { runners, revoked } = outcome.trust
   const revokedKids = new Set(revoked.keys.map(({ kid }) => kid))
-  return runners
-    .filter(({ kid }) => !revokedKids.has(kid))
-    .map(({ kid, from, until }) => ({ kid, from: from as Instant, until: until as Instant }))
+  return runners.map(({ kid, name, from, until }) => ({
+    kid,
+    name,
+    from: from as Instant,
+    until: until as Instant,
+    revoked: revokedKids.has(kid),
+  }))
 }
+
+/** What verifies under the pin, as the heads of logs name it. There are no withdrawals yet. */
+export const toRunnerSight = (outcome: TrustOutcome): RunnerSight => ({
+  trust:
+    outcome.status === 'trusted'
+      ? { version: outcome.trust.version, sha256: outcome.sha256 }
+      : null,
+  withdrawn: [],
+})
 
 const pickStricter = (contract: WaiverPolicy, trust: WaiverPolicy | null): WaiverPolicy => ({
   max_active: Math.min(contract.max_active, trust?.max_active ?? contract.max_active),

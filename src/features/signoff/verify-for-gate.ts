@@ -1,5 +1,6 @@
+import { getLastRecord } from '../../core/gate/chain.ts'
 import { judgeItems } from '../../core/gate/judge-items.ts'
-import { countStates, getSignedHead, listSignedItems } from '../../core/gate/judge-gate.ts'
+import { countStates, getSignedHeads, listSignedItems } from '../../core/gate/judge-gate.ts'
 import type { SignoffOutcome } from '../../core/gate/types.ts'
 import { type GateState, toGateState } from '../../core/signoff/gate-state.ts'
 import { FfError } from '../../errors.ts'
@@ -28,11 +29,11 @@ export function verifySignoffForGate(
 }
 
 /**
- * Reads and judges the team folder and the evidence log; returns the current state of the gate, which a statement is
+ * Reads and judges the team folder and the evidence logs; returns the current state of the gate, which a statement is
  * made from. Measures nothing.
  *
- * @throws FfError `artefact_invalid`, `setting_invalid`, `waiver_invalid`, `evidence_locked`, `evidence_unreadable`,
- *   and `evidence_untrusted` where the log is not whole: a statement never covers such a log
+ * @throws FfError `artefact_invalid`, `setting_invalid`, `waiver_invalid`, `evidence_unreadable`, `evidence_old_form`,
+ *   and `evidence_untrusted` where a log is damaged or older than a head: a statement never covers such logs
  */
 export async function readGateState(
   request: GateRequest,
@@ -40,19 +41,26 @@ export async function readGateState(
 ): Promise<GateState> {
   const inputs = await readGateInputs(request, deps)
   const facts = await loadItemFacts(inputs, deps)
-  const { checklist, evidence, now } = facts.judged
+  const { checklist, runners, pinned_heads, now } = facts.judged
   const signoff = verifySignoffForGate(inputs, facts)
-  const states = judgeItems({ ...facts.judged, signed_head: getSignedHead(signoff) })
+  const must_hold = [...pinned_heads, ...getSignedHeads(signoff)]
+  const states = judgeItems({ ...facts.judged, must_hold })
   refuseWaivers([...(signoff.status === 'refused' ? [signoff] : []), ...states.waiver_faults])
-  if (evidence.status !== 'whole')
-    throw new FfError('evidence_untrusted', `The evidence cannot be trusted: ${evidence.detail}.`, {
-      hint: 'Restore the evidence folder from a backup, or start a new one with `mv .ff/evidence .ff/evidence.old && ff probe run`.',
-    })
+  const { logs } = states
+  if (logs.status !== 'whole')
+    throw new FfError(
+      'evidence_untrusted',
+      `The evidence cannot be trusted: ${logs.code}, ${logs.detail}.`,
+      {
+        hint: 'Keep the folder aside with `mv .ff/evidence .ff/evidence.old`, then fetch each log from its runner with `ff evidence import FOLDER`.',
+      },
+    )
+  const named = logs.logs.filter(({ kid }) => runners.some((one) => one.kid === kid))
   return toGateState(states.items, {
     checklist,
     identity: inputs.identity,
     departures: inputs.files.departures,
     counts: countStates(listSignedItems(states.items, { checklist, signoff, now })),
-    head: evidence.head,
+    heads: named.map(({ kid, entries }) => ({ kid, ...getLastRecord(entries) })),
   })
 }

@@ -49,6 +49,8 @@ export interface GateFiles {
   readonly waivers: readonly WaiverEntry[]
   /** Whether a value is valid by the schema of an evidence line. */
   readonly isLine: (value: unknown) => boolean
+  /** Whether a value is valid by the schema of a log's head. */
+  readonly isHead: (value: unknown) => boolean
 }
 
 /** What a team's checklist is compared with: the package's own, and the gate contract. */
@@ -117,6 +119,7 @@ export async function toGateFiles(
     triggers: triggers?.value ?? null,
     waivers: waivers?.value.waivers ?? [],
     isLine: (value) => validateSchema('evidence-line', value, '').length === 0,
+    isHead: (value) => validateSchema('evidence-head', value, '').length === 0,
   }
 }
 

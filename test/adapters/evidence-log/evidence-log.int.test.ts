@@ -5,58 +5,71 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { validateSchema } from '../../../src/artefacts/schemas.ts'
-import type { EvidenceLog } from '../../../src/core/gate/types.ts'
-import {
-  type Fits,
-  judgeTexts,
-  openEvidence,
-  readEvidence,
-} from '../../../src/adapters/evidence-log/evidence-log.ts'
+import type { EvidenceLog, EvidenceLogs } from '../../../src/core/gate/types.ts'
+import { openEvidence } from '../../../src/adapters/evidence-log/evidence-log.ts'
+import { judgeTexts } from '../../../src/adapters/evidence-log/judge-texts.ts'
+import { readEvidence } from '../../../src/adapters/evidence-log/log-files.ts'
 import {
   makeRunnerKey,
   readRunnerKey,
   type SigningRunner,
 } from '../../../src/adapters/evidence-log/runner-key.ts'
 import { writeLine } from '../../../src/adapters/evidence-log/evidence-line.ts'
+import type { EvidenceNeeds, EvidenceShapes } from '../../../src/ports/evidence.ts'
 import { toItem, passing } from '../../core/gate/builders.ts'
+import { toNeeds } from '../../support/gate-folder.ts'
 import { examples } from '../../support/scale.ts'
 
 let parent = ''
-let fits: Fits
+const shapes: EvidenceShapes = {
+  isLine: (value) => validateSchema('evidence-line', value, '').length === 0,
+  isHead: (value) => validateSchema('evidence-head', value, '').length === 0,
+}
 let runner: SigningRunner
 const ITEMS = ['A1', 'B1', 'C1']
 beforeAll(async () => {
   parent = await mkdtemp(join(tmpdir(), 'ff-evidence-'))
-  fits = (value) => validateSchema('evidence-line', value, '').length === 0
   runner = await makeRunnerKey(join(parent, 'runner.pem'))
 })
 afterAll(() => rm(parent, { recursive: true, force: true }))
 
-/** A folder with a record for each item. */
+const openLog = (folder: string, change: Partial<EvidenceNeeds> = {}) =>
+  openEvidence(folder, runner, toNeeds(shapes, change))
+/** A folder with a log that has a record for each item. */
 async function written(ids: readonly string[] = ITEMS): Promise<string> {
   const folder = await mkdtemp(join(parent, 'log-'))
-  const log = await openEvidence(folder, { fits, runner })
+  const log = await openLog(folder)
   for (const id of ids) await log.append(passing(toItem(id)))
   await log.close()
   return folder
 }
-const readLog = async (folder: string): Promise<EvidenceLog> =>
-  judgeTexts(await readEvidence(folder), fits)
-const getLog = (folder: string): string => join(folder, 'evidence.ndjson')
-const getHead = (folder: string): string => join(folder, 'head.json')
+const readLogs = async (folder: string): Promise<EvidenceLogs> =>
+  judgeTexts(await readEvidence(folder), shapes)
+/** The one log of a folder. */
+async function readLog(folder: string): Promise<EvidenceLog> {
+  const logs = await readLogs(folder)
+  if (logs.status === 'untrusted') return logs
+  const [log, ...others] = logs.logs
+  if (log === undefined || others.length > 0) throw new Error('not one log')
+  return log
+}
+const getLog = (folder: string): string => join(folder, runner.kid, 'evidence.ndjson')
+const getHead = (folder: string): string => join(folder, runner.kid, 'head.json')
 const getLines = async (folder: string): Promise<string[]> =>
   (await readFile(getLog(folder), 'utf8')).split('\n').slice(0, -1)
 const write = (folder: string, lines: readonly string[]): Promise<void> =>
   writeFile(getLog(folder), lines.map((line) => `${line}\n`).join(''))
-const said = (log: EvidenceLog): string => (log.status === 'whole' ? 'whole' : log.code)
+const said = (log: EvidenceLog | EvidenceLogs): string =>
+  log.status === 'whole' ? 'whole' : log.code
 
 describe('an appended record', () => {
   test('is read back in order with its runner, also by the next writer', async () => {
     const folder = await written()
-    const again = await openEvidence(folder, {
-      fits,
-      runner: await readRunnerKey(join(parent, 'runner.pem')),
-    })
+    const again = await openEvidence(
+      folder,
+      await readRunnerKey(join(parent, 'runner.pem')),
+      toNeeds(shapes),
+    )
     const tiny = {
       ...passing(toItem('D1')),
       measured: { share: 1e-9, p99_ms: 0.1 + 0.2, text: '\u2028 "x"' },
@@ -68,20 +81,17 @@ describe('an appended record', () => {
     expect(log.entries.map(({ record }) => record.item)).toEqual([...ITEMS, 'D1'])
     expect(log.entries.every((one) => one.runner === runner.kid)).toBe(true)
     expect(log.entries[3]?.record.measured).toEqual(tiny.measured)
-    expect(log.head).toEqual({ seq: 4, hash: entry.hash })
+    expect(log.head).toMatchObject({ seq: 4, hash: entry.hash, trust: null, withdrawn: [] })
   })
   test('an empty log is no fault', async () => {
-    expect(await readLog(join(parent, 'nowhere'))).toMatchObject({
-      status: 'whole',
-      entries: [],
-    })
+    expect(await readLogs(join(parent, 'nowhere'))).toEqual({ status: 'whole', logs: [] })
     expect(said(await readLog(await written([])))).toBe('whole')
   })
   test('an unfinished line of a killed process is ignored, and truncated by the next writer', async () => {
     const folder = await written()
     await appendFile(getLog(folder), '{"hash":"12')
     expect(said(await readLog(folder))).toBe('whole')
-    const log = await openEvidence(folder, { fits, runner })
+    const log = await openLog(folder)
     await log.append(passing(toItem('D1')))
     await log.close()
     expect(await getLines(folder)).toHaveLength(4)
@@ -90,7 +100,7 @@ describe('an appended record', () => {
   test('a head behind the log is no fault', async () => {
     const folder = await written(['A1'])
     const head = await readFile(getHead(folder), 'utf8')
-    const log = await openEvidence(folder, { fits, runner })
+    const log = await openLog(folder)
     await log.append(passing(toItem('B1')))
     await log.close()
     await writeFile(getHead(folder), head)
@@ -98,14 +108,23 @@ describe('an appended record', () => {
   })
   test('allows one writer at a time', async () => {
     const folder = await written()
-    const log = await openEvidence(folder, { fits, runner })
+    const log = await openLog(folder)
     const busy = { code: 'evidence_locked', exitName: 'busy' }
-    await expect(openEvidence(folder, { fits, runner })).rejects.toMatchObject(busy)
-    await expect(readLog(folder)).rejects.toMatchObject(busy)
+    await expect(openLog(folder)).rejects.toMatchObject(busy)
+    // A reader needs no lock.
+    expect(said(await readLog(folder))).toBe('whole')
     await log.close()
     expect(said(await readLog(folder))).toBe('whole')
   })
 })
+
+/** The folder of an empty log of another runner. */
+async function ofAnother(): Promise<string> {
+  const folder = await mkdtemp(join(parent, 'other-'))
+  const other = await makeRunnerKey(join(folder, 'other.pem'))
+  await (await openEvidence(folder, other, toNeeds(shapes))).close()
+  return join(folder, other.kid)
+}
 
 describe('a log that was tampered with', () => {
   type Change = (lines: string[], folder: string) => Promise<unknown>
@@ -163,7 +182,7 @@ describe('a log that was tampered with', () => {
       'the whole log made anew by the runner',
       async (_lines, folder) =>
         writeFile(getLog(folder), await readFile(getLog(await written(['D1', 'B1', 'C1'])))),
-      'evidence_recomputed',
+      'evidence_forked',
     ],
     [
       'two records changed over',
@@ -203,6 +222,17 @@ describe('a log that was tampered with', () => {
       'the head of another log',
       async (_lines, folder) =>
         writeFile(getHead(folder), await readFile(getHead(await written(['D1'])))),
+      'evidence_forked',
+    ],
+    [
+      'the unsigned head of an earlier version',
+      (_lines, folder) => writeFile(getHead(folder), `{"hash":"${'0'.repeat(64)}","seq":0}\n`),
+      'evidence_edited',
+    ],
+    [
+      'the head of another key',
+      async (_lines, folder) =>
+        writeFile(getHead(folder), await readFile(join(await ofAnother(), 'head.json'))),
       'evidence_recomputed',
     ],
   ])('%s', async (_what, change, code) => {
@@ -210,7 +240,7 @@ describe('a log that was tampered with', () => {
     await change(await getLines(folder), folder)
     expect(said(await readLog(folder))).toBe(code)
     // It cannot be appended to either.
-    await expect(openEvidence(folder, { fits, runner })).rejects.toMatchObject({
+    await expect(openLog(folder)).rejects.toMatchObject({
       code: 'evidence_untrusted',
       exitName: 'untrusted',
     })
@@ -257,8 +287,8 @@ describe("a runner's key", () => {
   test('is ignored by Git, as is the evidence lock, and nothing else', async () => {
     const home = join(await mkdtemp(join(parent, 'git-')), '.ff')
     await makeRunnerKey(join(home, 'ci.pem'))
-    await mkdir(join(home, 'evidence'))
-    for (const name of ['evidence/lock', 'evidence/head.json', 'ci.pub.json'])
+    await mkdir(join(home, 'evidence/kid'), { recursive: true })
+    for (const name of ['evidence/kid/lock', 'evidence/kid/head.json', 'ci.pub.json'])
       await writeFile(join(home, name), '')
     const git = (...args: string[]): string =>
       execFileSync('git', ['-C', home, ...args], { encoding: 'utf8' })
@@ -266,7 +296,7 @@ describe("a runner's key", () => {
     expect(git('ls-files', '--others', '--exclude-standard').trim().split('\n').sort()).toEqual([
       '.gitignore',
       'ci.pub.json',
-      'evidence/head.json',
+      'evidence/kid/head.json',
     ])
   })
   test('keeps an existing .gitignore', async () => {

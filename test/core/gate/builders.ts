@@ -7,10 +7,13 @@ import type {
   ChecklistItem,
   EvidenceDraft,
   EvidenceEntry,
+  EvidenceHead,
   CutoverIdentity,
+  RunnerKey,
   Scalar,
   VerifiedSignoff,
   Waiver,
+  WholeLog,
 } from '../../../src/core/gate/types.ts'
 import type { Instant } from '../../../src/core/rows/instant.ts'
 import { ROOT } from '../../support/run-ff.ts'
@@ -69,18 +72,48 @@ export const passing = (item: ChecklistItem, identity = IDENTITY): EvidenceDraft
   tool_version: '0.0.0',
 })
 
-/** Links records to a chain of distinct, made-up hashes. */
-export const chained = (drafts: readonly EvidenceDraft[]): readonly EvidenceEntry[] =>
+/** Links records to a chain of distinct, made-up hashes, by default of the one runner. */
+export const chained = (
+  drafts: readonly EvidenceDraft[],
+  runner = RUNNER,
+): readonly EvidenceEntry[] =>
   drafts.map((draft, index) => ({
-    record: { ...draft, seq: index + 1, prev_hash: getHash(index) },
+    record: { ...draft, seq: index + 1, prev_hash: getHash(index), recorded_at: at(-60_000) },
     hash: getHash(index + 1),
-    runner: RUNNER,
+    runner,
   }))
 export const getHash = (seq: number): string => String(seq).padStart(64, '0')
-export const whole = (drafts: readonly EvidenceDraft[]): GateInput['evidence'] => ({
+/** A log whose head was sealed now. */
+export const toLog = (
+  drafts: readonly EvidenceDraft[],
+  { kid = RUNNER, ...head }: Partial<EvidenceHead> & { readonly kid?: string } = {},
+): WholeLog => ({
   status: 'whole',
-  entries: chained(drafts),
-  head: { seq: drafts.length, hash: getHash(drafts.length) },
+  kid,
+  entries: chained(drafts, kid),
+  head: {
+    seq: drafts.length,
+    hash: getHash(drafts.length),
+    time: NOW,
+    trust: null,
+    withdrawn: [],
+    ...head,
+  },
+})
+/** The one log of a folder. */
+export const whole = (drafts: readonly EvidenceDraft[]): WholeLogs => ({
+  status: 'whole',
+  logs: [toLog(drafts)],
+})
+type WholeLogs = Extract<GateInput['evidence'], { status: 'whole' }>
+/** A named runner that is current. */
+export const runner = (change: Partial<RunnerKey> = {}): RunnerKey => ({
+  kid: RUNNER,
+  name: 'ci',
+  from: at(-90 * 86_400_000),
+  until: at(86_400_000),
+  revoked: false,
+  ...change,
 })
 
 export const waiver = (change: Partial<Waiver> = {}): Waiver => ({
@@ -121,7 +154,7 @@ export const signed = (change: Partial<VerifiedSignoff> = {}): VerifiedSignoff =
   accepted: Object.fromEntries(
     CHECKLIST.items.filter(({ kind }) => kind !== 'signature').map(({ id }) => [id, 'pass']),
   ),
-  evidence_head: { seq: 0, hash: getHash(0) },
+  evidence_heads: [],
   valid_until: at(7 * 86_400_000),
   ...change,
 })
@@ -135,7 +168,9 @@ export const go = (change: Partial<GateInput> = {}): GateInput => ({
   signoff: signed(),
   plan_until: at(6 * 86_400_000),
   expected: IDENTITY,
-  runners: [{ kid: RUNNER, from: at(-90 * 86_400_000), until: at(86_400_000) }],
+  runners: [runner()],
+  sight: { trust: { version: 1, sha256: getHash(1) }, withdrawn: [] },
+  pinned_heads: [],
   unmeasurable: {},
   now: NOW,
   ...change,

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { judgeChain } from '../../../src/core/gate/chain.ts'
 import { parseDurationMs } from '../../../src/core/gate/duration.ts'
 import { type GateInput, judgeGate } from '../../../src/core/gate/judge-gate.ts'
 import type { EvidenceDraft, GateItemState, ItemResult } from '../../../src/core/gate/types.ts'
@@ -16,7 +17,10 @@ import {
   toItem,
   NOW,
   passing,
+  RUNNER,
+  runner,
   signed,
+  toLog,
   waiver,
   whole,
 } from './builders.ts'
@@ -90,7 +94,8 @@ describe('evidence', () => {
     ],
     ['a millisecond before its maximal age', 'A1', { ended_at: at(-86_399_999) }, 'pass', ''],
     ['at its maximal age', 'A1', { ended_at: at(-86_400_000) }, 'stale', 'evidence_old'],
-    ['from the future', 'A1', { ended_at: at(1) }, 'inconclusive', 'clock_set_back'],
+    ['a minute ahead of the clock', 'A1', { ended_at: at(60_000) }, 'pass', ''],
+    ['from the future', 'A1', { ended_at: at(60_001) }, 'inconclusive', 'clock_set_back'],
     [
       'that is inconclusive with a reason',
       'A1',
@@ -210,9 +215,9 @@ describe('evidence', () => {
   })
   test.each<readonly [string, GateInput['runners']]>([
     ['the trust file does not name', []],
-    ['was valid until then', [{ kid: 'r'.repeat(43), from: at(-86_400_000), until: at(-60_000) }]],
-    ['becomes valid later', [{ kid: 'r'.repeat(43), from: at(-59_999), until: at(1) }]],
-    ['differs from the named one', [{ kid: 's'.repeat(43), from: at(-86_400_000), until: at(1) }]],
+    ['was valid until then', [runner({ until: at(-60_000) })]],
+    ['becomes valid later', [runner({ from: at(-59_999) })]],
+    ['differs from the named one', [runner({ kid: 's'.repeat(43) })]],
   ])('evidence does not count of a runner that %s', (_what, runners) => {
     const judged = judgeGate(go({ runners }))
     expect(judged.exitName).toBe('inconclusive')
@@ -268,20 +273,17 @@ describe('evidence', () => {
       expect([state, codes]).toEqual(['inconclusive', ['control_not_detected']])
     })
     test('a control of an unnamed runner does not count', () => {
-      const input = go({ evidence: whole([...WITHOUT('H2'), control(), measurement]) })
-      if (input.evidence.status !== 'whole') throw new Error('not whole')
-      const entries = input.evidence.entries.map((one) =>
-        one.record.kind === 'control' ? { ...one, runner: 's'.repeat(43) } : one,
-      )
-      const found = toVerdict({ ...input, evidence: { ...input.evidence, entries } }, 'H2')
+      const logs = [
+        toLog([...WITHOUT('H2'), measurement]),
+        toLog([control()], { kid: 's'.repeat(43) }),
+      ]
+      const found = toVerdict(go({ evidence: { status: 'whole', logs } }), 'H2')
       expect(found.codes).toEqual(['control_runner_not_named'])
     })
   })
 })
 
 describe('an untrusted log', () => {
-  const log = whole(WITHOUT())
-  if (log.status !== 'whole') throw new Error('not whole')
   test.each<readonly [string, Partial<GateInput>, string]>([
     [
       'edited',
@@ -289,24 +291,24 @@ describe('an untrusted log', () => {
       'evidence_edited',
     ],
     [
-      'with a missing record in the middle',
-      { evidence: { ...log, entries: log.entries.toSpliced(7, 1) } },
-      'evidence_missing',
-    ],
-    [
-      'without its last record',
-      { evidence: { ...log, entries: log.entries.slice(0, -1) } },
-      'evidence_cut',
-    ],
-    [
       'shorter than the signed one',
-      { signoff: signed({ evidence_head: { seq: 43, hash: getHash(43) } }) },
+      { signoff: signed({ evidence_heads: [{ kid: RUNNER, seq: 43, hash: getHash(43) }] }) },
       'evidence_cut',
     ],
     [
       'other than the signed one',
-      { signoff: signed({ evidence_head: { seq: 5, hash: getHash(6) } }) },
-      'evidence_recomputed',
+      { signoff: signed({ evidence_heads: [{ kid: RUNNER, seq: 5, hash: getHash(6) }] }) },
+      'evidence_forked',
+    ],
+    [
+      'shorter than the pinned one',
+      { pinned_heads: [{ kid: RUNNER, seq: 43, hash: getHash(43) }] },
+      'evidence_cut',
+    ],
+    [
+      'that is pinned and missing',
+      { pinned_heads: [{ kid: 's'.repeat(43), seq: 1, hash: getHash(1) }] },
+      'evidence_missing',
     ],
   ])('%s', (_what, change, code) => {
     const judged = judgeGate(go(change))
@@ -316,7 +318,9 @@ describe('an untrusted log', () => {
   })
   test('a log that extends the signed one is trusted', () =>
     expect(
-      judgeGate(go({ signoff: signed({ evidence_head: { seq: 42, hash: getHash(42) } }) })).verdict,
+      judgeGate(
+        go({ signoff: signed({ evidence_heads: [{ kid: RUNNER, seq: 42, hash: getHash(42) }] }) }),
+      ).verdict,
     ).toBe('go'))
 })
 
@@ -691,10 +695,12 @@ describe('for any evidence', () => {
         fc.constantFrom('remove', 'age', 'fail'),
         ({ input, all }, index, how) => {
           const place = index % all.length
-          const { evidence } = input
-          if (evidence.status !== 'whole') throw new Error('not whole')
-          const ways = {
-            remove: () => ({ ...evidence, entries: evidence.entries.toSpliced(place, 1) }),
+          const ways: Record<typeof how, () => GateInput['evidence']> = {
+            remove: () => {
+              const { entries, ...log } = toLog(all)
+              const rest = judgeChain(entries.toSpliced(place, 1), log)
+              return rest.status === 'untrusted' ? rest : { status: 'whole', logs: [rest] }
+            },
             age: () =>
               whole(
                 all.with(place, {

@@ -49,7 +49,13 @@ describe('the next command', () => {
     ['J2', 'stale', ['evidence_old'], 'ff probe run J2'],
     ['G3', 'pending', ['attestation_missing'], 'ff signoff sign'],
     ['J2', 'stale', ['signature_old'], 'ff signoff request'],
-    ['B1', 'error', ['evidence_cut'], 'mv .ff/evidence .ff/evidence.old && ff probe run'],
+    [
+      'B1',
+      'error',
+      ['evidence_cut'],
+      'mv .ff/evidence .ff/evidence.old && ff evidence seal --first && ff probe run',
+    ],
+    ['B1', 'error', ['trust_rolled_back'], 'ff trust show'],
   ])('%s, %s %j', (id, state, codes, command) =>
     expect(findNextCommand(toItem(id), { state, codes })).toBe(command),
   )

@@ -79,7 +79,7 @@ describe('the value of a text', () => {
 
 test('a setting that is not given has its default, or null', () => {
   const set = SETTING_NAMES.filter((name) => DEFAULT_SETTINGS[name] !== null)
-  expect(set).toEqual(['FF_LISTEN', 'FF_ALLOW_DEV_HEADERS', 'FF_DEV_SCOPES'])
+  expect(set).toEqual(['FF_LISTEN', 'FF_ALLOW_DEV_HEADERS', 'FF_EVIDENCE_HEAD', 'FF_DEV_SCOPES'])
   expect(DEFAULT_SETTINGS).toMatchObject({
     FF_LISTEN: SETTINGS.FF_LISTEN.otherwise,
     FF_ALLOW_DEV_HEADERS: false,
@@ -95,6 +95,7 @@ test('the file may hold no secret and no environment-only setting', () => {
     'FF_ALLOW_DEV_HEADERS',
     'FF_CODE_VERSION',
     'FF_TRUST_SHA256',
+    'FF_EVIDENCE_HEAD',
   ])
   expect(toFileKey('FF_AUDIT_DIGEST_KEY_FILE')).toBe('auditDigestKeyFile')
 })

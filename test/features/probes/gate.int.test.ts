@@ -34,6 +34,7 @@ async function requestFor(ids: readonly string[]): Promise<ProbeRequest> {
     tool_version: '0.0.0',
     repeat: 1,
     ids,
+    trust_pin: null,
     adapters,
     targets,
     now,

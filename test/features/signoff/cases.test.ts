@@ -418,7 +418,7 @@ test('a verified sign-off names the signers, the accepted items and its expiry',
     status: 'verified',
     signatures: [{ person: 'alice' }, { person: 'bob', role: 'security-lead', kid: bob.kid }],
     accepted: PREPARED.accepted,
-    evidence_head: PREPARED.seen.head,
+    evidence_heads: PREPARED.seen.heads,
     valid_until: until,
   })
   expect(toOutcome({})).toMatchObject({ valid_until: PREPARED.not_after })

@@ -53,20 +53,21 @@ const item = (id: string, attest_role: 'platform-lead' | 'security-lead') => ({
   probe: { name: 'x', version: 1, params: {} },
 })
 const items = [item('I4', 'platform-lead'), item('G3', 'security-lead')]
-const none = { log: null, head: null }
 /** Inputs without evidence, under the pin of their trust file. */
 const inputs = (change: Partial<GateInputs> = {}, files: object = {}): GateInputs => ({
-  texts: { ...texts, evidence: none },
+  texts: { ...texts, evidence: [] },
   files: {
     checklist: { value: { items } },
     contract: { waivers: { max_active: 5, max_days: 7 } },
     plan: null,
     waivers: [],
     isLine: () => true,
+    isHead: () => true,
     ...files,
   } as unknown as GateInputs['files'],
   identity: PRESENT.identity,
   trust_pin: digest(trustText(trust)),
+  pinned_heads: [],
   at: NOW,
   ...change,
 })
@@ -76,10 +77,13 @@ async function told(given: GateInputs) {
 }
 
 describe('the sign-off as the gate counts it', () => {
-  test('has the outcome, the runners that are not revoked, and the stricter policy', async () => {
+  test('has the outcome, the runners with those that are revoked, and the stricter policy', async () => {
     expect(await told(inputs())).toMatchObject({
       outcome: { status: 'verified', accepted: PREPARED.accepted },
-      runners: [{ kid: runner.kid, from: runner.from, until: runner.until }],
+      runners: [
+        { kid: runner.kid, from: runner.from, until: runner.until, revoked: false },
+        { name: 'lost Example', revoked: true },
+      ],
       policy: { max_active: TRUST.waiver_policy.max_active, max_days: 7 },
       trust: { status: 'trusted' },
     })
@@ -93,7 +97,7 @@ describe('the sign-off as the gate counts it', () => {
     })
   })
   test('is missing both roles in an empty folder', async () => {
-    const nothing = { ...texts, trust: null, signoff: null, evidence: none }
+    const nothing = { ...texts, trust: null, signoff: null, evidence: [] }
     const { outcome } = await told(inputs({ texts: nothing, trust_pin: null }))
     expect(outcome).toEqual({ status: 'missing', roles: ['platform-lead', 'security-lead'] })
   })
@@ -115,7 +119,7 @@ describe('the sign-off as the gate counts it', () => {
       await writeFile(join(folder, 'checklists', name), text ?? '')
     const where = { root: ROOT, cwd: folder, checklist: null }
     const ask = async () =>
-      told(inputs({ texts: { ...(await readSignoffFiles(where)), evidence: none } }))
+      told(inputs({ texts: { ...(await readSignoffFiles(where)), evidence: [] } }))
     expect((await ask()).outcome.status).toBe('verified')
     await writeFile(join(folder, 'checklists/plan.json'), 'p ')
     expect((await ask()).outcome).toMatchObject({ status: 'stale', code: 'plan_changed' })
@@ -143,7 +147,7 @@ describe('the sign-off as the gate counts it', () => {
 describe('the state that a statement covers', () => {
   const verdict = (id: string, state: ItemResult['state'], more: Partial<ItemResult> = {}) =>
     ({ id, state, codes: [], measured: [], evidence: null, ...more }) as unknown as ItemResult
-  const evidence = { seq: 3, hash: digest('record'), ended_at: NOW }
+  const evidence = { seq: 3, hash: digest('record'), runner: 'r'.repeat(43), ended_at: NOW }
   const states = [
     verdict('A1', 'pass', { evidence }),
     verdict('A2', 'fail'),
@@ -156,13 +160,13 @@ describe('the state that a statement covers', () => {
       items: states.map(({ id }) => ({ id, kind: id === 'J2' ? 'signature' : 'probe' })),
     } as unknown as Checklist
     const counts = { pass: 2 } as never
-    const head = { seq: 3, hash: digest('head') }
+    const heads = [{ kid: 'r'.repeat(43), seq: 3, hash: digest('head') }]
     const { identity } = PRESENT
-    const about = { checklist, identity, counts, departures: [], head }
+    const about = { checklist, identity, counts, departures: [], heads }
     const state = toGateState(states, about)
     expect(state.accepted).toEqual({ A1: 'pass', A3: 'waived' })
     expect(state.seen).toEqual({
-      head,
+      heads,
       bundle: null,
       records: [{ item: 'A1', sha256: evidence.hash, ended_at: NOW }],
     })

@@ -102,7 +102,7 @@ export const PREPARED: StatementInput = {
   identity: PRESENT.identity as StatementInput['identity'],
   accepted: { A1: 'pass', E5: 'waived' },
   seen: {
-    head: { seq: 41, hash: digest('head') },
+    heads: [{ kid: 'r'.repeat(43), seq: 41, hash: digest('head') }],
     bundle: null,
     records: [{ item: 'A1', sha256: digest('A1'), ended_at: '2026-01-15T07:30:00.000Z' }],
   },

@@ -198,8 +198,7 @@ describe('decision.json', () => {
     trust: trustText(TRUST),
     trust_chain: null,
     signoff: null,
-    evidence: null,
-    evidence_head: null,
+    evidence: [],
   }
   const text = packDecision({
     tool_version: '0.1.0',

@@ -4,7 +4,7 @@ import { formatLimit } from '../../../core/gate/limits.ts'
 import type { ChecklistItem, EvidenceDraft } from '../../../core/gate/types.ts'
 import type { CheckReport, ProbeRow } from '../../../core/report/types.ts'
 import { FfError } from '../../../errors.ts'
-import type { EvidenceWriter, OpenedEvidence } from '../../../ports/evidence.ts'
+import type { EvidenceRunner, EvidenceWriter } from '../../../ports/evidence.ts'
 import {
   buildCheckReport,
   type CheckResult,
@@ -14,8 +14,10 @@ import {
   type GateFiles,
   type GateFolder,
   loadChecklist,
-  loadGateFiles,
+  toGateFiles,
 } from '../../team-folder/load-gate-files.ts'
+import { readRunnerTrust, requireLogHere } from '../../item-states/runner-trust.ts'
+import { readSignoffFiles } from '../../team-folder/signoff-files.ts'
 import { buildIdentity, type RunningVersion } from '../../team-folder/identity.ts'
 import { findProbe, type ProbeLookup } from '../index.ts'
 import type { Probe, ProbeContext } from './probe.ts'
@@ -25,7 +27,7 @@ import { type ProbeRecordTerms, runControl, runProbe } from './run-probe.ts'
 export interface ProbeRequest
   extends RunningVersion, Pick<ProbeContext, 'adapters' | 'targets' | 'now' | 'signal'> {
   readonly folder: GateFolder
-  /** The folder of the evidence log. */
+  /** The folder of the evidence logs. */
   readonly evidence: string
   /** The runner's key file, and whether to create a missing one. */
   readonly key: { readonly path: string; readonly make: boolean }
@@ -33,8 +35,10 @@ export interface ProbeRequest
   readonly repeat: number
   /** Ids of items; empty for every item that has a probe. */
   readonly ids: readonly string[]
-  /** Called with the signing runner before the first measurement. */
-  readonly onRunner: (runner: OpenedEvidence['runner']) => void
+  /** FF_TRUST_SHA256; null where it is not set. */
+  readonly trust_pin: string | null
+  /** Called before the first measurement with the signing runner, and whether the trust file names it. */
+  readonly onRunner: (runner: EvidenceRunner & { readonly isNamed: boolean }) => void
   /** Called on each change of the progress. */
   readonly progress: (progress: Progress) => void
 }
@@ -97,15 +101,23 @@ async function runAll(
   work: Work,
 ): Promise<CheckReport> {
   const started = request.now()
-  const files = await loadGateFiles(request.folder)
+  const texts = await readSignoffFiles(request.folder)
+  const files = await toGateFiles(request.folder.root, texts)
   const chosen = selectItems(files.checklist.value.items, request.ids)
-  const { adapters, evidence, key } = request
-  const { writer, runner } = await adapters.openEvidence(evidence, { fits: files.isLine, key })
+  const { adapters, evidence, key, now } = request
+  const trust = await readRunnerTrust(texts, request, adapters)
+  const { writer, runner } = await adapters.openEvidence(evidence, {
+    shapes: files,
+    key,
+    now,
+    sight: trust.sight,
+    onLog: (log) => requireLogHere(log, trust),
+  })
   try {
-    request.onRunner(runner)
+    request.onRunner({ ...runner, isNamed: trust.findRunner(runner.kid) !== null })
     const run = new ProbeRun(request, files, { writer, work })
     const checked = await run.runAll(chosen)
-    const { now, signal } = request
+    const { signal } = request
     const ending = getEnding(signal)
     const timing = {
       started_at: started.toISOString(),

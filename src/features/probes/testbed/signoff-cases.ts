@@ -60,7 +60,7 @@ export function createSignoffScenario(
     decision: 'go',
     identity: present.identity as StatementInput['identity'],
     accepted: {},
-    seen: { head: { seq: 0, hash: '0'.repeat(64) }, bundle: null, records: [] },
+    seen: { heads: [], bundle: null, records: [] },
     trust: { version: 1, sha256 },
     prepared_at: at(-1),
     not_after: at(24),

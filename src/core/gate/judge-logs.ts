@@ -1,0 +1,97 @@
+import { instantToMs, type Instant } from '../rows/instant.ts'
+import { findHeadFault } from './chain.ts'
+import { addMs } from './duration.ts'
+import { CLOCK_TOLERANCE_MS, findRetreat, type RunnerSight } from './heads.ts'
+import type { EvidenceLogs, LogHead, RunnerKey, UntrustedLog, WholeLog } from './types.ts'
+
+/** How old the head of a current runner's log may be, in milliseconds. */
+const HEAD_AGE_MS = 3_600_000
+
+/** All inputs of the judgement of the logs, besides the logs. */
+export interface LogsInput {
+  /** What verifies at the gate: trust file and withdrawals. */
+  readonly sight: RunnerSight
+  /** Records that the logs must hold: those of the signed statement, and those of FF_EVIDENCE_HEAD. */
+  readonly must_hold: readonly LogHead[]
+}
+
+/**
+ * Judges the logs against what came from elsewhere: each must hold the records that are pinned or signed for
+ * (`evidence_missing`, `evidence_cut`, `evidence_forked`), and no head may name a newer trust file than the one here,
+ * another one of its version, or a withdrawal that is gone. Returns the logs, or the first fault.
+ */
+export function checkLogs(evidence: EvidenceLogs, { sight, must_hold }: LogsInput): EvidenceLogs {
+  if (evidence.status === 'untrusted') return evidence
+  const { logs } = evidence
+  const retreat = logs.flatMap((log) => toFaults(log, findRetreat(log.head, sight)))
+  const unheld = must_hold.flatMap((head) => findUnheld(logs, head))
+  return [...unheld, ...retreat][0] ?? evidence
+}
+
+const toFaults = (
+  { kid }: Pick<WholeLog, 'kid'>,
+  found: Pick<UntrustedLog, 'code' | 'detail'> | null,
+): readonly UntrustedLog[] =>
+  found === null
+    ? []
+    : [{ status: 'untrusted', code: found.code, detail: `${found.detail}, log ${kid}` }]
+
+function findUnheld(logs: readonly WholeLog[], head: LogHead): readonly UntrustedLog[] {
+  if (head.seq === 0) return []
+  const log = logs.find(({ kid }) => kid === head.kid)
+  const missing = { code: 'evidence_missing', detail: `${head.seq} records are missing` } as const
+  return toFaults(head, log === undefined ? missing : findHeadFault(log.entries, head))
+}
+
+/** A runner whose log does not show now that it is whole; `name` is the runner's. */
+export interface LateLog {
+  readonly code: 'log_missing' | 'head_stale'
+  readonly detail: string
+}
+
+/**
+ * The current runners without a log, and those whose head is older than one hour: a record could have been taken away
+ * since. Current is a runner within its window whose key is not revoked.
+ */
+export const findLateLogs = (
+  logs: readonly WholeLog[],
+  { runners, now }: { readonly runners: readonly RunnerKey[]; readonly now: Instant },
+): readonly LateLog[] =>
+  listHeads(logs, { runners, now }).flatMap(({ name, log, until }): LateLog[] => {
+    if (log === null) return [{ code: 'log_missing', detail: `runner ${name}` }]
+    return now < until
+      ? []
+      : [{ code: 'head_stale', detail: `runner ${name}, sealed at ${log.head.time}` }]
+  })
+
+/** Each current runner with its log, null where there is none, and until when the head of the log counts. */
+const listHeads = (
+  logs: readonly WholeLog[],
+  { runners, now }: { readonly runners: readonly RunnerKey[]; readonly now: Instant },
+) =>
+  runners
+    .filter(({ from, until, revoked }) => !revoked && from <= now && now < until)
+    .map(({ kid, name }) => {
+      const log = logs.find((one) => one.kid === kid) ?? null
+      return { name, log, until: addMs(log?.head.time ?? now, HEAD_AGE_MS) }
+    })
+
+/** When the head of each current runner's log is too old, by `log NAME`; `now` plus an hour where there is no log. */
+export const listHeadExpiries = (
+  logs: readonly WholeLog[],
+  context: { readonly runners: readonly RunnerKey[]; readonly now: Instant },
+): readonly { readonly id: string; readonly at: Instant }[] =>
+  listHeads(logs, context).map(({ name, until }) => ({ id: `log ${name}`, at: until }))
+
+/**
+ * Whether any record or head is more than 60 s ahead of the gate's clock: then one of the clocks is wrong, and no age
+ * is known.
+ */
+export function isClockBehind(logs: readonly WholeLog[], now: Instant): boolean {
+  const latest = instantToMs(now) + CLOCK_TOLERANCE_MS
+  const times = logs.flatMap(({ head, entries }) => [
+    head.time,
+    ...entries.flatMap(({ record }) => [record.ended_at, record.recorded_at]),
+  ])
+  return times.some((time) => instantToMs(time) > latest)
+}

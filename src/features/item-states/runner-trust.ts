@@ -1,0 +1,59 @@
+import { createSignoffDependencies } from '../../artefacts/documents.ts'
+import type { RunnerSight } from '../../core/gate/heads.ts'
+import { checkTrust, parseTrust } from '../../core/signoff/trust.ts'
+import type { SignoffTexts, TrustedRunner } from '../../core/signoff/types.ts'
+import type { Instant } from '../../core/rows/instant.ts'
+import { FfError } from '../../errors.ts'
+import type { Adapters } from '../../ports/adapters.ts'
+import { checkPin, toRunnerSight } from './item-facts.ts'
+
+/** The trust file as a runner sees it. */
+export interface RunnerTrust {
+  /** What verifies under the pin; the head of the runner's log names it. */
+  readonly sight: RunnerSight
+  /** The entry of a key in the trust file, pinned or not, if its time has not ended; null where there is none. */
+  readonly findRunner: (kid: string) => TrustedRunner | null
+}
+
+/**
+ * Checks the trust file of a team folder for a runner.
+ *
+ * @throws FfError `setting_invalid` where the pin is not a SHA-256
+ */
+export async function readRunnerTrust(
+  { trust: text, trust_chain: chain }: Pick<SignoffTexts, 'trust' | 'trust_chain'>,
+  { trust_pin, now }: { readonly trust_pin: string | null; readonly now: () => Date },
+  { signoffCrypto }: Pick<Adapters, 'signoffCrypto'>,
+): Promise<RunnerTrust> {
+  const tools = createSignoffDependencies(await signoffCrypto())
+  const at = now().toISOString() as Instant
+  const outcome = checkTrust({ text, chain, pin: checkPin(trust_pin) }, at, tools)
+  const read = text === null ? null : parseTrust(text, tools)
+  const file = read?.ok === true ? read.value : null
+  const revoked = new Set(file?.revoked.keys.map(({ kid }) => kid))
+  return {
+    sight: toRunnerSight(outcome),
+    findRunner: (kid) =>
+      file?.runners.find((one) => one.kid === kid && at < one.until && !revoked.has(kid)) ?? null,
+  }
+}
+
+/**
+ * Refuses to begin a log for a key that the trust file names: its log is elsewhere, and a second one would be a fork.
+ *
+ * @throws FfError `log_not_here`
+ */
+export function requireLogHere(
+  { kid, isHere }: { readonly kid: string; readonly isHere: boolean },
+  { findRunner }: RunnerTrust,
+): void {
+  const runner = findRunner(kid)
+  if (isHere || runner === null) return
+  throw new FfError(
+    'log_not_here',
+    `The trust file names this runner (${runner.name}), and its evidence log ${kid} is not here.`,
+    {
+      hint: 'Fetch it with `ff evidence import FOLDER` from where the runner keeps it; only for a runner that has none yet, begin it with `ff evidence seal --first`.',
+    },
+  )
+}
