@@ -4,8 +4,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { FileStore } from '../../src/adapters/file-store/file-store.ts'
 import { NOW, overrideText, putTenant } from '../adapters/store-contract/requests.ts'
 import { FaultProxy } from '../faults/tcp-proxy.ts'
-import { copyDatabase } from '../support/copy-database.ts'
 import {
+  copyDatabase,
   connect,
   createDatabase,
   SUPPORTED,

@@ -2,8 +2,13 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type pg from 'pg'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { copyDatabase } from '../support/copy-database.ts'
-import { connect, createDatabase, type TestDatabase, getUrl } from '../support/database.ts'
+import {
+  connect,
+  copyDatabase,
+  createDatabase,
+  type TestDatabase,
+  getUrl,
+} from '../support/database.ts'
 import { type Run, runFf } from '../support/run-ff.ts'
 import { flagLine, storeFolder, type StoredLine, tenantLine } from '../support/store-folder.ts'
 import { getCheck, toError } from './outcome.ts'

@@ -59,6 +59,10 @@ export async function migratedDatabase(version: Migratable): Promise<TestDatabas
   return getCopy(version, 'migrated_template')
 }
 
+/** Copies a database on its server. The original must have no open connection. */
+export const copyDatabase = ({ version, database }: TestDatabase): Promise<TestDatabase> =>
+  getCopy(version, database)
+
 async function getCopy(version: Version, template: string): Promise<TestDatabase> {
   const database = `test_${randomBytes(6).toString('hex')}`
   const admin = await connect(version)
