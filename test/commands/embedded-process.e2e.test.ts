@@ -1,10 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { watch } from 'node:fs'
 import { mkdtemp, readdir, realpath, rm, utimes } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { copyPackage, finished, ROOT, spawnFf } from '../support/run-ff.ts'
+import { copyPackage, finished, ROOT, type Run, spawnFf } from '../support/run-ff.ts'
 import { editJson, expectEndedBy, getProcesses, until } from './outcome.ts'
 
 interface Matrix {
@@ -17,6 +18,30 @@ beforeAll(async () => {
   folder = await realpath(await mkdtemp(join(tmpdir(), 'ff-process-')))
 })
 afterAll(() => rm(folder, { recursive: true, force: true }))
+
+/** Waits for an entry of a folder, and misses none that a poll would, because it went at once. @returns its path */
+function waitForEntry(place: string, form: RegExp, signal: AbortSignal): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const accept = (names: readonly string[]): void => {
+      const found = names.find((name) => form.test(name))
+      if (found !== undefined) resolve(join(place, found))
+    }
+    watch(place, { signal }, (_kind, name) => accept(name === null ? [] : [name]))
+    readdir(place).then(accept, reject) // What was there before the watch.
+  })
+}
+
+/** Waits for the socket of a server, whichever launcher starts it. */
+async function waitForSocket(home: string, signal: AbortSignal): Promise<void> {
+  const server = await waitForEntry(home, /^ff-embedded-/, signal)
+  const launchers = [/^(user|namespace)$/, /^account$/]
+  await Promise.race(
+    launchers.map(async (launcher) => {
+      const place = await waitForEntry(server, launcher, signal)
+      await waitForEntry(place, /^\.s\.PGSQL\.5432$/, signal)
+    }),
+  )
+}
 
 describe.concurrent('on the embedded default', () => {
   /** In a process group of its own, as a shell starts it, with a temporary folder of its own. */
@@ -48,20 +73,31 @@ describe.concurrent('on the embedded default', () => {
     const then = Date.now() / 1000 - 120
     await Promise.all(unnamed.map((name) => utimes(join(home, name), then, then)))
   }
-  const SIGNS = ['its folder', 'its process', 'its socket'] as const
-  const sign = (what: (typeof SIGNS)[number], home: string): Promise<void> =>
-    until(what, async () => {
-      if (what === 'its folder') return (await readdir(home)).length > 0
-      if (what === 'its process') return (await getProcesses(home)).length > 0
-      const names = await readdir(home, { recursive: true }).catch(() => [])
-      return names.some((name) => name.endsWith('.s.PGSQL.5432'))
+  const SIGNS = {
+    'its folder': (home: string, signal: AbortSignal) => waitForEntry(home, /./, signal),
+    'its process': (home: string) =>
+      until('its process', async () => (await getProcesses(home)).length > 0),
+    'its socket': waitForSocket,
+  } as const
+  const signs = Object.keys(SIGNS) as (keyof typeof SIGNS)[]
+  /** @throws where the run ends first, with what it wrote */
+  async function waitForSign(
+    what: keyof typeof SIGNS,
+    home: string,
+    end: Promise<Run>,
+  ): Promise<void> {
+    const over = new AbortController()
+    const ended = end.then(({ stdout, stderr }) => {
+      if (!over.signal.aborted) throw new Error(`over before ${what} came: ${stdout}${stderr}`)
     })
+    await Promise.race([SIGNS[what](home, over.signal), ended]).finally(() => over.abort())
+  }
 
-  test.each(SIGNS)('Ctrl-C on the terminal at the first sign of %s is heard', async (what) => {
+  test.each(signs)('Ctrl-C on the terminal at the first sign of %s is heard', async (what) => {
     const home = await getHome()
     const child = startGroup(home)
     const end = finished(child)
-    await sign(what, home)
+    await waitForSign(what, home, end)
     process.kill(-(child.pid ?? Number.NaN), 'SIGINT')
     const done = await end
     expect(done.signal).toBeNull()
@@ -70,13 +106,13 @@ describe.concurrent('on the embedded default', () => {
     expect(await readdir(home)).toEqual([])
   })
 
-  test.each(SIGNS)(
+  test.each(signs)(
     'after kill -9 at the first sign of %s no server lives on, and the next run sweeps',
     async (what) => {
       const home = await getHome()
       const child = startGroup(home)
       const end = finished(child)
-      await sign(what, home)
+      await waitForSign(what, home, end)
       child.kill('SIGKILL')
       expect((await end).signal).toBe('SIGKILL')
       await until('the end of the server', async () => (await getProcesses(home)).length === 0)
