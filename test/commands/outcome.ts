@@ -158,7 +158,7 @@ export async function until(
   const deadline = performance.now() + withinMs
   while (!(await holds())) {
     if (performance.now() > deadline) throw new Error(`never came: ${what}`)
-    await sleep(5)
+    await sleep(20)
   }
 }
 
