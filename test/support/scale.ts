@@ -22,3 +22,7 @@ export function oneOfEach<T>(rows: readonly T[], getKind: (row: T) => unknown): 
     return !kinds.has(kind) && kinds.add(kind)
   })
 }
+
+/** All rows in a full run, else every n-th, from a place that the seed chooses. */
+export const everyNth = <T>(rows: readonly T[], n: number): readonly T[] =>
+  FULL ? rows : rows.filter((_, at) => at % n === seed % n)
