@@ -1,9 +1,13 @@
 import { defineConfig } from 'vitest/config'
 import { FileOrder } from './test/support/file-order.ts'
 import { SlowestReporter } from './test/support/slowest-reporter.ts'
+import { findTemporaryFolder } from './test/support/temporary-folder.ts'
 
 // All processes of a run share one seed, which the reporter prints.
 process.env['FF_TEST_SEED'] ??= String(Date.now() % 2 ** 31)
+
+// A value of the environment wins, so that a run on a disk is possible.
+process.env['TMPDIR'] ??= findTemporaryFolder()
 
 const SHARED = 'test/support/shared-server.ts'
 
