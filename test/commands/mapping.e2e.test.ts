@@ -6,10 +6,14 @@ import type pg from 'pg'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { connect, createDatabase, type TestDatabase } from '../support/database.ts'
 import { finished, ROOT, type Run, runFf, startFf } from '../support/run-ff.ts'
+import { FULL } from '../support/scale.ts'
 import { getCheck, toError, STACK, until } from './outcome.ts'
 
 const EXAMPLE = join(ROOT, 'contracts/examples/incumbent')
 const [FILE, MAPPING] = [join(EXAMPLE, 'flags.json'), join(EXAMPLE, 'mapping.json')]
+
+/** Overrides of an import that is killed: ten batches, or twenty in a full run. */
+const ROWS = FULL ? 20_000 : 10_000
 
 let folder: string
 let database: TestDatabase
@@ -160,19 +164,19 @@ describe('the example', () => {
   })
 
   test('killed by kill -9 leaves whole rows, and the next run continues', async () => {
-    const [file, mapping] = [await written(many(20_000)), await small()]
+    const [file, mapping] = [await written(many(ROWS)), await small()]
     const child = startFf(['import', file, '--mapping', mapping], { env })
     const ended = finished(child)
     await until('some rows', async () => (await rowsThere()) > 1_000, 60_000)
     child.kill('SIGKILL')
     expect((await ended).signal).toBe('SIGKILL')
-    expect(await rowsThere()).toBeLessThan(20_001)
+    expect(await rowsThere()).toBeLessThan(ROWS + 1)
     await until(
       'the lock is free',
       async () => (await imported(file, mapping)).status === 0,
       60_000,
     )
-    expect(await rowsThere()).toBe(20_001)
+    expect(await rowsThere()).toBe(ROWS + 1)
   })
 })
 
@@ -201,7 +205,7 @@ describe('a new store', () => {
   })
 
   test('is missing or complete after a kill -9 at any moment', async () => {
-    const [file, mapping] = [await written(many(20_000)), await small()]
+    const [file, mapping] = [await written(many(ROWS)), await small()]
     const store = place()
     const at: boolean[] = []
     for (const names of [0, 1, 2]) {
@@ -220,7 +224,7 @@ describe('a new store', () => {
     }
     const run = await imported(file, mapping, '--into', `file:${store}`)
     expect(run.status).toBe(at.at(-1) === true ? 2 : 0)
-    expect((await snapshot(store)).split('\n')).toHaveLength(20_004)
+    expect((await snapshot(store)).split('\n')).toHaveLength(ROWS + 4)
     expect(await readdir(store)).not.toContain('.snapshot.ndjson.new')
     const clean = place()
     await imported(file, mapping, '--into', `file:${clean}`)
