@@ -57,6 +57,7 @@ export const EXIT_BY_CODE = {
   evidence_untrusted: 'untrusted',
   audit_altered: 'untrusted',
   decision_altered: 'untrusted',
+  decision_of_other_version: 'usage',
   evidence_locked: 'busy',
   lock_timeout: 'busy',
   store_locked: 'busy',

@@ -1738,14 +1738,14 @@ export interface PublicKey {
  */
 export interface DecisionFile {
   kind: 'gate_decision'
-  schemaVersion: 1
+  schemaVersion: 2
   tool_version: string
   /**
    * RFC 3339, UTC, milliseconds, Z.
    */
   decided_at: string
   /**
-   * The report of ff gate.
+   * The report of ff gate without its timing: it has to follow from the files, as of decided_at.
    */
   verdict: {}
   identity: Identity1

@@ -5,6 +5,7 @@ import {
   formatVerdict,
   formatVerdictRest,
   formatVerdictWord,
+  listSubject,
   measuredLines,
 } from './gate-words.ts'
 import { colorWord, foldLine, formatColumns, formatState, type Style } from './paint.ts'
@@ -21,7 +22,7 @@ export function formatGateReport(report: GateReport, style: Style): string {
   ).filter((list) => list.length > 0)
   const waived = items.filter(({ state }) => state === 'waived')
   const parts = [
-    `ff gate  ${formatVerdict(report)}`,
+    `ff gate  ${formatVerdict(report)}\n${formatColumns(listSubject(report))}`,
     formatGroups(report),
     ...others.reverse().map((list) => formatItems(list, style)),
     ...(waived.length === 0 ? [] : [formatWaived(waived, style)]),

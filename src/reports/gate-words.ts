@@ -50,3 +50,42 @@ export const formatStates = (states: GateReport['counts']['states']): string =>
     .filter(([, count]) => count > 0)
     .map(([state, count]) => `${count} ${state}`)
     .join(', ')
+
+/** The digits of a SHA-256 that identify a trust file to a reader. */
+const DIGITS = 16
+
+/**
+ * What a verdict is about, as names and texts: environment, cutover, attempt, code, database, window, trust file, and
+ * the end of a GO. What is not known says so.
+ */
+export function listSubject({
+  identity: { environment, cutover_id, attempt, code, database },
+  window,
+  trust,
+  valid_until,
+}: GateReport): readonly (readonly [name: string, text: string])[] {
+  const known: readonly (readonly [string, string | null])[] = [
+    ['environment', environment],
+    ['cutover', cutover_id],
+    ['attempt', attempt?.toString() ?? null],
+    ['code', code],
+    ['database', database],
+    ['window', window === null ? null : `${window.from} to ${window.until}`],
+  ]
+  return [
+    ...known.map(([name, text]) => [name, text ?? 'not known'] as const),
+    [
+      'trust',
+      trust === null
+        ? 'no trusted file'
+        : `version ${trust.version}, ${trust.sha256.slice(0, DIGITS)}`,
+    ],
+    ['valid until', valid_until ?? 'no time, as this is no GO'],
+  ]
+}
+
+/** The subject in one line: `environment production; cutover flags; ...`. */
+export const formatSubject = (report: GateReport): string =>
+  listSubject(report)
+    .map(([name, text]) => `${name} ${text}`)
+    .join('; ')

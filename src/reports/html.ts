@@ -7,7 +7,9 @@ import {
   isAccepted,
   formatStates,
   formatVerdictRest,
+  formatSubject,
   formatVerdictWord,
+  listSubject,
 } from './gate-words.ts'
 import { STYLE } from './html-style.ts'
 import { formatHeadline } from './words.ts'
@@ -49,6 +51,7 @@ export function formatHtmlReport(report: Report): string {
 <meta http-equiv="Content-Security-Policy" content="${policy}" />
 <meta name="viewport" content="width=device-width, initial-scale=1" />
 <title>${title}</title>
+<meta name="description" content="${shown.kind === 'gate' ? formatSubject(shown) : title}" />
 <style>${{ html: STYLE }}</style>
 </head>
 <body>
@@ -77,11 +80,8 @@ function gateBody(report: GateReport): Html {
 <p>${formatVerdictRest(report)}</p>
 </header>
 ${facts([
+  ...listSubject(report),
   ['decided at', report.timing.started_at],
-  ['environment', report.identity.environment],
-  ['cutover', report.identity.cutover_id],
-  ['attempt', report.identity.attempt?.toString() ?? null],
-  ['code', report.identity.code],
   ['schema', report.identity.schema_head],
   ['checklist', report.identity.checklist_digest],
   ['expires next', report.expires_next.map(({ id, at }) => `${id} at ${at}`).join(', ')],

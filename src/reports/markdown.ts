@@ -1,7 +1,7 @@
 import type { GateReport, Report } from '../core/report/types.ts'
 import { escapeForTerminal } from '../core/text/terminal.ts'
 import { type ReportCase, listCases } from './cases.ts'
-import { formatStates } from './gate-words.ts'
+import { formatStates, listSubject } from './gate-words.ts'
 import { formatHeadline } from './words.ts'
 
 /**
@@ -13,7 +13,9 @@ export function formatMarkdownReport(report: Report): string {
   const wanting = listCases(shown).filter(({ passed }) => !passed)
   const parts = [
     `## ${cell(formatHeadline(shown))}`,
-    ...(shown.kind === 'gate' ? [groupsTable(shown), endsText(shown)] : [countsText(shown)]),
+    ...(shown.kind === 'gate'
+      ? [subjectTable(shown), groupsTable(shown), endsText(shown)]
+      : [countsText(shown)]),
     ...(wanting.length === 0 ? [] : [casesTable(wanting)]),
     ...(shown.kind === 'gate' && shown.next !== null ? [`Next: ${code(shown.next)}`] : []),
   ]
@@ -22,6 +24,12 @@ export function formatMarkdownReport(report: Report): string {
 
 const table = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
   [head, head.map(() => '---'), ...rows].map((row) => `| ${row.join(' | ')} |`).join('\n')
+
+const subjectTable = (report: GateReport): string =>
+  table(
+    ['about', ''],
+    listSubject(report).map(([name, text]) => [name, cell(text)]),
+  )
 
 const groupsTable = ({ groups, counts }: GateReport): string =>
   table(

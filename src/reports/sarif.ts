@@ -1,5 +1,6 @@
 import type { Report } from '../core/report/types.ts'
 import { type ReportCase, listCases, getReportSource } from './cases.ts'
+import { listSubject } from './gate-words.ts'
 
 /**
  * The report as indented SARIF 2.1.0 JSON: a rule for each item and control, and a result for each that did not pass,
@@ -8,7 +9,10 @@ import { type ReportCase, listCases, getReportSource } from './cases.ts'
 export function formatSarifReport(report: Report): string {
   const cases = listCases(report)
   const uri = getReportSource(report)
+  const about = report.kind === 'gate' ? Object.fromEntries(listSubject(report)) : {}
   const run = {
+    // First, so that the file begins with what it is about.
+    properties: { kind: report.kind, verdict: report.verdict, ...about },
     tool: { driver: { name: 'ff', rules: cases.map(getRule) } },
     invocations: [
       {
@@ -20,7 +24,6 @@ export function formatSarifReport(report: Report): string {
     artifacts: [{ location: { uri } }],
     results: cases.flatMap((one, at) => (one.passed ? [] : [getResult(one, at, uri)])),
     columnKind: 'utf16CodeUnits',
-    properties: { kind: report.kind, verdict: report.verdict },
   }
   const log = {
     $schema: 'https://json.schemastore.org/sarif-2.1.0.json',

@@ -13,6 +13,7 @@ const page = (input: GateInput): string => {
     evidence: input.evidence,
     identity: input.expected,
     signoff: input.signoff,
+    trust: { status: 'absent' },
     timing: { started_at: NOW, duration_ms: 0 },
   })
   return formatHtmlReport(report)

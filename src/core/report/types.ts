@@ -214,6 +214,13 @@ export interface GateReport {
   readonly verdict: GateVerdict
   readonly exitName: ExitName
   readonly exitCode: number
+  readonly identity: CutoverIdentity
+  /** The window of the plan; null without a plan. */
+  readonly window: { readonly from: string; readonly until: string } | null
+  /** The trust file that the verdict rests on; null where none is trusted. */
+  readonly trust: { readonly version: number; readonly sha256: string } | null
+  /** Set only for a GO. */
+  readonly valid_until: string | null
   /** `compared` counts items that passed, failed, or failed and are waived. */
   readonly counts: Pick<ReportCounts, 'expected' | 'compared' | 'neverReached'> & {
     readonly states: Readonly<Record<GateItemState, number>>
@@ -226,14 +233,11 @@ export interface GateReport {
   }[]
   readonly findings: readonly CheckFinding[]
   readonly items: readonly GateItem[]
-  /** Set only for a GO. */
-  readonly valid_until: string | null
   readonly expires_next: readonly { readonly id: string; readonly at: string }[]
   /** One command that measures again every stale or never measured item; null where there is none. */
   readonly remeasure: string | null
   /** The first step; null for a GO. */
   readonly next: string | null
-  readonly identity: CutoverIdentity
   /** Only verified signatures. */
   readonly signatures: VerifiedSignoff['signatures']
   readonly evidence_head: ChainHead | null

@@ -199,10 +199,10 @@ export interface PublicKey {
 /** decision.json: every file that the verdict follows from, byte for byte; null where a file was missing. */
 export interface DecisionFile {
   readonly kind: 'gate_decision'
-  readonly schemaVersion: 1
+  readonly schemaVersion: 2
   readonly tool_version: string
   readonly decided_at: Time
-  /** The report as `ff gate` wrote it. */
+  /** The report as `ff gate` wrote it, without its `timing`: it has to follow from the files. */
   readonly verdict: object
   readonly identity: CutoverIdentity
   readonly files: SignoffTexts & Readonly<Record<'evidence' | 'evidence_head', string | null>>

@@ -1,5 +1,6 @@
 import { judgeGate } from '../../core/gate/judge-gate.ts'
 import type { EvidenceLog, GateJudgement, SignoffOutcome } from '../../core/gate/types.ts'
+import type { TrustOutcome } from '../../core/signoff/trust.ts'
 import type { GateReport } from '../../core/report/types.ts'
 import { type GateInputs, type GateRequest, readGateInputs } from '../item-states/gate-inputs.ts'
 import { loadItemFacts, refuseWaivers } from '../item-states/item-facts.ts'
@@ -14,6 +15,7 @@ export interface JudgedGate extends GateInputs {
   readonly judgement: GateJudgement
   readonly evidence: EvidenceLog
   readonly signoff: SignoffOutcome
+  readonly trust: TrustOutcome
 }
 
 /**
@@ -58,5 +60,5 @@ export async function judgeInputs(
   const signoff = verifySignoffForGate(inputs, facts)
   const judgement = judgeGate({ ...facts.judged, signoff })
   refuseWaivers(judgement.faults)
-  return { ...inputs, judgement, evidence: facts.judged.evidence, signoff }
+  return { ...inputs, judgement, evidence: facts.judged.evidence, signoff, trust: facts.trust }
 }

@@ -11,6 +11,7 @@ import type {
   SignoffOutcome,
 } from '../../core/gate/types.ts'
 import type { GateEvidence, GateItem, GateReport } from '../../core/report/types.ts'
+import type { TrustOutcome } from '../../core/signoff/trust.ts'
 import { EXIT_STATUSES } from '../../core/exit.ts'
 import type { GateFiles } from '../team-folder/load-gate-files.ts'
 
@@ -19,6 +20,7 @@ interface ReportFacts {
   readonly evidence: EvidenceLog
   readonly identity: CutoverIdentity
   readonly signoff: SignoffOutcome
+  readonly trust: TrustOutcome
   readonly timing: GateReport['timing']
 }
 /** Limits of the report: older records of an item, and expiries. */
@@ -32,7 +34,7 @@ const MOST_ENDS = 3
  */
 export function buildGateReport(
   judgement: GateJudgement,
-  { files, evidence, identity, signoff, timing }: ReportFacts,
+  { files, evidence, identity, signoff, trust, timing }: ReportFacts,
 ): GateReport {
   const { checklist } = files
   const entries = evidence.status === 'whole' ? evidence.entries : []
@@ -49,6 +51,11 @@ export function buildGateReport(
     verdict: judgement.verdict,
     exitName: judgement.exitName,
     exitCode: EXIT_STATUSES[judgement.exitName][0],
+    identity,
+    window: files.plan?.window ?? null,
+    trust:
+      trust.status === 'trusted' ? { version: trust.trust.version, sha256: trust.sha256 } : null,
+    valid_until: judgement.valid_until,
     counts: {
       expected: items.length,
       compared: measured.length,
@@ -71,11 +78,9 @@ export function buildGateReport(
       ),
     ],
     items,
-    valid_until: judgement.valid_until,
     expires_next: judgement.expires_next.slice(0, MOST_ENDS),
     remeasure,
     next: findFirstCommand(items, remeasure),
-    identity,
     signatures: signoff.status === 'verified' ? signoff.signatures : [],
     evidence_head: evidence.status === 'whole' ? evidence.head : null,
     timing,
