@@ -83,15 +83,19 @@ export const runTrustRotate = ({
   options,
 }: Invocation<typeof SIGNING_KEY>): Promise<void> =>
   printLines(context, async (signoffContext) => {
-    const { missing, sha256 } = await rotateTrust(
+    const { missing, sha256, runners } = await rotateTrust(
       signoffContext,
       words[0] ?? null,
       signingKeyChoice(options),
     )
     return missing === null
       ? [
-          'The next version is signed. The pin of the previous version still leads to it; its own pin is:',
+          'The next version is signed. Now, in this order:',
+          '1. Merge checklists/trust.json and checklists/trust-chain.json.',
+          '2. Set the protected variable of CI, outside the repository:',
           `FF_TRUST_SHA256=${sha256}`,
+          `3. Seal the log of each runner with ff evidence seal: ${runners.length === 0 ? 'none is named' : runners.join(', ')}.`,
+          'Until the pin is set the gate ends 23 (trust_pin_outdated); until each runner has sealed, it is not ready.',
         ]
       : [`Still to sign, with ff trust rotate: ${missing}`]
   })

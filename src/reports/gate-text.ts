@@ -5,14 +5,15 @@ import {
   formatVerdict,
   formatVerdictRest,
   formatVerdictWord,
+  listFaults,
   listSubject,
   measuredLines,
 } from './gate-words.ts'
 import { colorWord, foldLine, formatColumns, formatState, type Style } from './paint.ts'
 
 /**
- * The text of a gate report, in order: groups, unmeasured items one line each, waived items, measured blockers at
- * length, findings about the gate, then the verdict with the next command. Ends with a line feed; escapes nothing.
+ * The text of a gate report, in order: its subject, findings about the gate, groups, unmeasured items one line each,
+ * waived items, measured blockers at length, then the verdict with the next command. Ends with a line feed; escapes nothing.
  */
 export function formatGateReport(report: GateReport, style: Style): string {
   const { items } = report
@@ -23,11 +24,11 @@ export function formatGateReport(report: GateReport, style: Style): string {
   const waived = items.filter(({ state }) => state === 'waived')
   const parts = [
     `ff gate  ${formatVerdict(report)}\n${formatColumns(listSubject(report))}`,
+    ...formatGeneralFindings(report),
     formatGroups(report),
     ...others.reverse().map((list) => formatItems(list, style)),
     ...(waived.length === 0 ? [] : [formatWaived(waived, style)]),
     ...blockers.map((item) => formatBlocker(item, style)),
-    ...formatGeneralFindings(report),
     formatEnd(report, style),
   ]
   return `${parts.join('\n\n')}\n`
@@ -83,10 +84,8 @@ function formatBlocker(item: GateItem, style: Style): string {
 }
 
 const formatGeneralFindings = ({ findings }: GateReport): readonly string[] => {
-  const own = findings.filter(({ subject }) => subject === 'gate')
-  return own.length === 0
-    ? []
-    : [own.map(({ code, detail }) => foldLine(`  ${code}: ${detail}`, '    ')).join('\n')]
+  const own = listFaults({ findings })
+  return own.length === 0 ? [] : [own.map((one) => foldLine(`  ${one}`, '    ')).join('\n')]
 }
 
 function formatEnd(report: GateReport, style: Style): string {

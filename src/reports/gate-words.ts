@@ -89,3 +89,9 @@ export const formatSubject = (report: GateReport): string =>
   listSubject(report)
     .map(([name, text]) => `${name} ${text}`)
     .join('; ')
+
+/** The faults of the run as a whole, such as a missing pin, one line each; they come before any item. */
+export const listFaults = ({ findings }: Pick<GateReport, 'findings'>): readonly string[] =>
+  findings
+    .filter(({ subject }) => subject === 'gate')
+    .map(({ code, detail }) => `${code}: ${detail}`)

@@ -1,7 +1,7 @@
 import type { Report } from '../core/report/types.ts'
 import { escapeForTerminal } from '../core/text/terminal.ts'
 import { type ReportCase, listCases } from './cases.ts'
-import { formatSubject } from './gate-words.ts'
+import { formatSubject, listFaults } from './gate-words.ts'
 import { formatHeadline } from './words.ts'
 
 /** GitHub shows ten annotations of each kind a step and drops the rest silently. */
@@ -18,7 +18,10 @@ export function formatGithubReport(report: Report): string {
   const more = wanting.length - MOST
   const lines = [
     ...(shown.kind === 'gate'
-      ? [`::notice title=${property(formatHeadline(shown))}::${data(formatSubject(shown))}`]
+      ? [
+          `::notice title=${property(formatHeadline(shown))}::${data(formatSubject(shown))}`,
+          ...listFaults(shown).map((one) => `::error title=ff gate::${data(one)}`),
+        ]
       : []),
     ...worst.slice(0, MOST).map(annotation),
     ...(more > 0 ? [`::notice title=ff::${data(`${more} more`)}`] : []),

@@ -9,6 +9,7 @@ import {
   formatVerdictRest,
   formatSubject,
   formatVerdictWord,
+  listFaults,
   listSubject,
 } from './gate-words.ts'
 import { STYLE } from './html-style.ts'
@@ -78,6 +79,7 @@ function gateBody(report: GateReport): Html {
   return markup`<header>
 <h1 class="${classify(verdict)}">${formatVerdictWord(report)}</h1>
 <p>${formatVerdictRest(report)}</p>
+${listFaults(report).map((one) => markup`<p class="bad">${one}</p>`)}
 </header>
 ${facts([
   ...listSubject(report),

@@ -1,7 +1,7 @@
 import type { Report } from '../core/report/types.ts'
 import { escapeUnits } from '../core/text/terminal.ts'
 import { type ReportCase, listCases } from './cases.ts'
-import { formatSubject, formatVerdict } from './gate-words.ts'
+import { formatSubject, formatVerdict, listFaults } from './gate-words.ts'
 
 /**
  * The report as JUnit XML, one suite a group and one case for each item and control. An item that was not measured is a
@@ -28,7 +28,9 @@ export function formatJunitReport(report: Report): string {
 
 /** A gate report says in its name what it is about. */
 const getName = (report: Report): string =>
-  report.kind === 'gate' ? `ff gate: ${formatVerdict(report)}; ${formatSubject(report)}` : 'ff'
+  report.kind === 'gate'
+    ? [`ff gate: ${formatVerdict(report)}`, ...listFaults(report), formatSubject(report)].join('; ')
+    : 'ff'
 
 function suiteXml(suite: string, cases: readonly ReportCase[]): string {
   const failures = cases.filter(({ passed }) => !passed).length

@@ -1,7 +1,7 @@
 import type { GateReport, Report } from '../core/report/types.ts'
 import { escapeForTerminal } from '../core/text/terminal.ts'
 import { type ReportCase, listCases } from './cases.ts'
-import { formatStates, listSubject } from './gate-words.ts'
+import { formatStates, listFaults, listSubject } from './gate-words.ts'
 import { formatHeadline } from './words.ts'
 
 /**
@@ -14,7 +14,7 @@ export function formatMarkdownReport(report: Report): string {
   const parts = [
     `## ${cell(formatHeadline(shown))}`,
     ...(shown.kind === 'gate'
-      ? [subjectTable(shown), groupsTable(shown), endsText(shown)]
+      ? [subjectTable(shown), faultsText(shown), groupsTable(shown), endsText(shown)]
       : [countsText(shown)]),
     ...(wanting.length === 0 ? [] : [casesTable(wanting)]),
     ...(shown.kind === 'gate' && shown.next !== null ? [`Next: ${code(shown.next)}`] : []),
@@ -30,6 +30,11 @@ const subjectTable = (report: GateReport): string =>
     ['about', ''],
     listSubject(report).map(([name, text]) => [name, cell(text)]),
   )
+
+const faultsText = (report: GateReport): string =>
+  listFaults(report)
+    .map((one) => `- ${cell(one)}`)
+    .join('\n')
 
 const groupsTable = ({ groups, counts }: GateReport): string =>
   table(

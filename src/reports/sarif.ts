@@ -1,6 +1,6 @@
 import type { Report } from '../core/report/types.ts'
 import { type ReportCase, listCases, getReportSource } from './cases.ts'
-import { listSubject } from './gate-words.ts'
+import { listFaults, listSubject } from './gate-words.ts'
 
 /**
  * The report as indented SARIF 2.1.0 JSON: a rule for each item and control, and a result for each that did not pass,
@@ -9,7 +9,10 @@ import { listSubject } from './gate-words.ts'
 export function formatSarifReport(report: Report): string {
   const cases = listCases(report)
   const uri = getReportSource(report)
-  const about = report.kind === 'gate' ? Object.fromEntries(listSubject(report)) : {}
+  const about =
+    report.kind === 'gate'
+      ? { ...Object.fromEntries(listSubject(report)), faults: listFaults(report) }
+      : {}
   const run = {
     // First, so that the file begins with what it is about.
     properties: { kind: report.kind, verdict: report.verdict, ...about },

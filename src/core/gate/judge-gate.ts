@@ -30,8 +30,11 @@ export function judgeGate(input: GateInput): GateJudgement {
     signed_head: getSignedHead(signoff),
   })
   const faults = [
+    // First, since without a trust file no other state means anything.
+    ...(signoff.status === 'refused' || signoff.status === 'inconclusive'
+      ? [{ code: signoff.code, detail: signoff.detail }]
+      : []),
     ...(log.status === 'untrusted' ? [{ code: log.code, detail: log.detail }] : []),
-    ...(signoff.status === 'refused' ? [{ code: signoff.code, detail: signoff.detail }] : []),
     ...waiver_faults,
   ]
   const trusted = log.status === 'whole' && signoff.status !== 'refused'
@@ -110,6 +113,7 @@ function summarizeItems(
   if (!trusted) exits.push('untrusted')
   // An empty checklist or an unverified sign-off is never a GO.
   if (items.length === 0 || signoff.status !== 'verified') exits.push('not_ready')
+  if (signoff.status === 'inconclusive') exits.push('inconclusive')
   const ends = items.flatMap(({ id, valid_until }) =>
     valid_until === null ? [] : [{ id, at: valid_until }],
   )

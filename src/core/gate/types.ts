@@ -176,6 +176,8 @@ export type SignoffOutcome =
   | { readonly status: 'missing'; readonly roles: readonly SignoffRole[] }
   | { readonly status: 'stale'; readonly code: string; readonly detail: string }
   | { readonly status: 'refused'; readonly code: string; readonly detail: string }
+  /** Without a trust file nothing says whose signatures count. */
+  | { readonly status: 'inconclusive'; readonly code: string; readonly detail: string }
   | VerifiedSignoff
 export interface VerifiedSignoff {
   readonly status: 'verified'

@@ -1,5 +1,5 @@
 import { formatLimit } from '../../core/gate/limits.ts'
-import { buildRemeasureCommand, findNextCommand } from '../../core/gate/next.ts'
+import { buildRemeasureCommand, findFaultCommand, findNextCommand } from '../../core/gate/next.ts'
 import type {
   ChecklistItem,
   CutoverIdentity,
@@ -80,7 +80,7 @@ export function buildGateReport(
     items,
     expires_next: judgement.expires_next.slice(0, MOST_ENDS),
     remeasure,
-    next: findFirstCommand(items, remeasure),
+    next: findFaultCommand(judgement.faults) ?? findFirstCommand(items, remeasure),
     signatures: signoff.status === 'verified' ? signoff.signatures : [],
     evidence_head: evidence.status === 'whole' ? evidence.head : null,
     timing,

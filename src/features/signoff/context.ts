@@ -56,7 +56,7 @@ export async function loadSignoffContext(needs: SignoffContextInput): Promise<Si
 }
 
 /**
- * The trust file, if it matches the pin or follows from it.
+ * The trust file, if it is the one that the pin names.
  *
  * @throws FfError `trust_refused` otherwise, also for a missing or expired one or without a pin
  */

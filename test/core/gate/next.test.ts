@@ -2,7 +2,11 @@ import { describe, expect, test } from 'vitest'
 import { parseDurationMs, findEarliest, addMs } from '../../../src/core/gate/duration.ts'
 import { judgeLimits } from '../../../src/core/gate/limits.ts'
 import { judgeGate } from '../../../src/core/gate/judge-gate.ts'
-import { findNextCommand, buildRemeasureCommand } from '../../../src/core/gate/next.ts'
+import {
+  findFaultCommand,
+  findNextCommand,
+  buildRemeasureCommand,
+} from '../../../src/core/gate/next.ts'
 import type { GateItemState } from '../../../src/core/gate/types.ts'
 import { at, CHECKLIST, go, IDENTITY, toItem, NOW, whole } from './builders.ts'
 
@@ -52,6 +56,19 @@ describe('the next command', () => {
     ['B1', 'error', ['evidence_cut'], 'mv .ff/evidence .ff/evidence.old && ff probe run'],
   ])('%s, %s %j', (id, state, codes, command) =>
     expect(findNextCommand(toItem(id), { state, codes })).toBe(command),
+  )
+  test.each([
+    [
+      ['trust_missing'],
+      'ff trust init --platform-lead alice.pub.json --security-lead bob.pub.json',
+    ],
+    [['trust_pin_missing'], 'ff trust pin'],
+    [['trust_pin_outdated'], 'ff trust pin'],
+    [['evidence_cut', 'trust_pin_mismatch'], 'ff trust show'],
+    [['evidence_cut', 'trust_expired'], null],
+    [[], null],
+  ])('the faults %j of the run: %s', (codes, command) =>
+    expect(findFaultCommand(codes.map((code) => ({ code, detail: '' })))).toBe(command),
   )
   test('one command measures exactly the stale and never measured items', () => {
     const identity = { ...IDENTITY, attempt: 2 }

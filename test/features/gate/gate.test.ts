@@ -74,6 +74,28 @@ describe('all 42 records of a trusted runner and two signatures', () => {
   })
 })
 
+describe('V20: without a trust file or a pin, that is said first', () => {
+  const firstLines = (report: GateReport) =>
+    REPORTERS.text(report, { color: false }).split('\n').slice(0, 14).join('\n')
+  test.each<readonly [string, string, number, string]>([
+    ['no trust file', 'trust.json', 22, 'trust_missing'],
+    ['a trust file, nothing signed and no pin', 'signoff.json', 23, 'trust_pin_missing'],
+  ])('%s', async (_what, removed, exitCode, code) => {
+    const other = await signedFolder()
+    try {
+      await rm(join(other.cwd, 'checklists', removed))
+      const request = { ...(await requestIn(other.cwd, '')), trust_pin: null }
+      const report = await runGateCheck(request, ADAPTERS)
+      expect([report.exitCode, report.findings[0]?.code]).toEqual([exitCode, code])
+      for (const text of [firstLines(report), REPORTERS.markdown(report)])
+        expect(text.replaceAll('&#95;', '_')).toContain('FF_TRUST_SHA256')
+      expect(report.next).toMatch(/^ff trust /)
+    } finally {
+      await rm(other.cwd, { recursive: true, force: true })
+    }
+  })
+})
+
 test('a failure names the measured value, the limit, an example, the owner and the next command', async () => {
   const failing = await signedFolder({
     change: (draft) =>

@@ -376,11 +376,12 @@ describe('further refusals', () => {
   })
 })
 
-test('without an envelope the sign-off is missing, or refused if the trust file is', () => {
+test('without an envelope the sign-off is missing, or what the trust file is', () => {
   const judge = (trust: TrustOutcome) =>
     judgeSignoff({ trust, envelope: null, present: PRESENT, now: NOW }, tools).status
   expect(judge(trusted())).toBe('missing')
-  expect(judge({ status: 'absent' })).toBe('missing')
+  expect(judge({ status: 'absent' })).toBe('inconclusive')
+  expect(judge({ status: 'unpinned', sha256: '' })).toBe('refused')
   expect(judge(withTrust({ expires: NOW }))).toBe('refused')
 })
 

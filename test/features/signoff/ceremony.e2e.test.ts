@@ -200,7 +200,7 @@ describe('two people sign', () => {
     expect((await gated(['signoff', 'verify'])).status).toBe(0)
   })
 
-  test('a revocation takes effect when both roles have signed the next trust file, also under the old pin', async () => {
+  test('a revocation takes effect once both roles have signed the next trust file and the pin is set', async () => {
     await gated(['signoff', 'revoke', '--reason', 'the image was withdrawn'])
     const rotate = (who: string, file: readonly string[]) =>
       typed(
@@ -211,7 +211,17 @@ describe('two people sign', () => {
     expect(begun.screen).toContain('Still to sign, with ff trust rotate: security-lead')
     expect((await gated(['signoff', 'verify'])).status).toBe(0)
     expect((await rotate('alice', [])).screen).toContain('[signed_already,')
-    expect((await rotate('bob', [])).screen).toContain('The next version is signed.')
+    const { screen } = await rotate('bob', [])
+    const [, next = ''] = /FF_TRUST_SHA256=([0-9a-f]{64})/.exec(screen) ?? []
+    const steps = ['1. Merge', '2. Set', next, '3. Seal', 'CI'].map((part) => screen.indexOf(part))
+    expect(steps.slice(0, 4)).toEqual(steps.slice(0, 4).sort((a, b) => a - b))
+    expect(steps).not.toContain(-1)
+    const outdated = await gated(['gate'])
+    expect([outdated.status, outdated.screen]).toEqual([
+      23,
+      expect.stringContaining('trust_pin_outdated'),
+    ])
+    pin = next
     const run = await gated(['signoff', 'verify'])
     expect([run.status, run.screen]).toEqual([23, expect.stringContaining('statement_revoked')])
   })
@@ -433,6 +443,7 @@ test('an expired trust file is refused, and its signers can sign its successor',
     [...yes(1), ...withPassphrase],
   )
   expect(last.status).toBe(0)
+  pin = /FF_TRUST_SHA256=([0-9a-f]{64})/.exec(last.screen)?.[1] ?? ''
   const shown = await gated(['trust', 'show'], later)
   expect([shown.status, shown.screen]).toEqual([0, expect.stringContaining('version')])
 })

@@ -92,10 +92,10 @@ describe('the sign-off as the gate counts it', () => {
       policy: { max_active: 5, max_days: 7 },
     })
   })
-  test('is missing both roles in an empty folder', async () => {
+  test('is inconclusive in an empty folder, as no trust file says who signs', async () => {
     const nothing = { ...texts, trust: null, signoff: null, evidence: none }
     const { outcome } = await told(inputs({ texts: nothing, trust_pin: null }))
-    expect(outcome).toEqual({ status: 'missing', roles: ['platform-lead', 'security-lead'] })
+    expect(outcome).toMatchObject({ status: 'inconclusive', code: 'trust_missing' })
   })
   test('is an error for a pin that is not a SHA-256', async () => {
     const refused = told(inputs({ trust_pin: 'ABC' }))
