@@ -15,6 +15,7 @@ export const EXIT_BY_CODE = {
   server_version_unsupported: 'usage',
   runner_key_invalid: 'usage',
   waiver_invalid: 'usage',
+  waiver_altered: 'untrusted',
   migration_invalid: 'usage',
   migration_edited: 'usage',
   migration_unknown: 'usage',

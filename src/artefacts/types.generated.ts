@@ -1456,7 +1456,7 @@ export interface Trust {
 }
 export interface Signer {
   /**
-   * The id of a tenant, a user, or the author of a row.
+   * The id of a person: lower case, so that one person has one id.
    */
   person: string
   name: string
@@ -1542,7 +1542,7 @@ export interface SignoffHeader {
   crit: 'ff'[]
   ff: {
     /**
-     * The id of a tenant, a user, or the author of a row.
+     * The id of a person: lower case, so that one person has one id.
      */
     person: string
     name: string
@@ -1642,6 +1642,9 @@ export interface Waivers {
   waivers: {
     id: string
     item: string
+    environment: string
+    cutover_id: string
+    attempt: number
     covers:
       | {
           state: 'fail'
@@ -1661,6 +1664,9 @@ export interface Waivers {
     reason: string
     risk: string
     compensation: string
+    /**
+     * The id of a person: lower case, so that one person has one id.
+     */
     requester: string
     /**
      * RFC 3339, UTC, milliseconds, Z.
@@ -1671,6 +1677,9 @@ export interface Waivers {
      */
     expires_at: string
     approvals: {
+      /**
+       * The id of a person: lower case, so that one person has one id.
+       */
       person: string
       role: 'platform-lead' | 'security-lead'
       /**
@@ -1691,7 +1700,7 @@ export interface KeyFile {
   kind: 'key_file'
   schemaVersion: 1
   /**
-   * The id of a tenant, a user, or the author of a row.
+   * The id of a person: lower case, so that one person has one id.
    */
   person: string
   name: string
@@ -1723,7 +1732,7 @@ export interface PublicKey {
   kind: 'public_key'
   schemaVersion: 1
   /**
-   * The id of a tenant, a user, or the author of a row.
+   * The id of a person: lower case, so that one person has one id.
    */
   person: string
   name: string

@@ -1,6 +1,7 @@
 import type { GateItem, GateReport } from '../core/report/types.ts'
 import {
   BLOCKING,
+  describeWaiver,
   formatStates,
   formatVerdict,
   formatVerdictRest,
@@ -27,7 +28,7 @@ export function formatGateReport(report: GateReport, style: Style): string {
     ...formatGeneralFindings(report),
     formatGroups(report),
     ...others.reverse().map((list) => formatItems(list, style)),
-    ...(waived.length === 0 ? [] : [formatWaived(waived, style)]),
+    ...(waived.length === 0 ? [] : [formatWaived(waived, report, style)]),
     ...blockers.map((item) => formatBlocker(item, style)),
     formatEnd(report, style),
   ]
@@ -57,15 +58,15 @@ function formatItems(list: readonly GateItem[], style: Style): string {
   return `  ${formatState(list[0]?.state ?? '', style)} (${list.length})\n${formatColumns(rows)}`
 }
 
-const formatWaived = (waived: readonly GateItem[], style: Style): string =>
-  `  ${formatState('waived', style)} (${waived.length})\n${formatColumns(
-    waived.map(({ id, waiver, valid_until, title }) => [
-      id,
-      waiver ?? '',
-      `until ${valid_until ?? ''}`,
-      title,
-    ]),
-  )}`
+function formatWaived(waived: readonly GateItem[], { waivers }: GateReport, style: Style): string {
+  const lines = waived.flatMap(({ id, waiver, title }) => [
+    `  ${id}  ${title}`,
+    ...waivers
+      .filter((one) => one.id === waiver)
+      .map((one) => foldLine(`    ${describeWaiver(one)}`, '      ')),
+  ])
+  return [`  ${formatState('waived', style)} (${waived.length})`, ...lines].join('\n')
+}
 
 function formatBlocker(item: GateItem, style: Style): string {
   const { id, state, title, codes, detail, evidence, why, remediation, owner, next } = item

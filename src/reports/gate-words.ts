@@ -1,4 +1,4 @@
-import type { GateItem, GateReport } from '../core/report/types.ts'
+import type { GateItem, GateReport, WaiverInUse } from '../core/report/types.ts'
 
 /** One line for each limit that was measured and does not hold; none for a limit without a measured value. */
 export const measuredLines = ({ measured }: Pick<GateItem, 'measured'>): readonly string[] =>
@@ -95,3 +95,18 @@ export const listFaults = ({ findings }: Pick<GateReport, 'findings'>): readonly
   findings
     .filter(({ subject }) => subject === 'gate')
     .map(({ code, detail }) => `${code}: ${detail}`)
+
+/** A waiver in use in one line: what it covers, why, the risk, until when, and who asked for it and approved it. */
+export const describeWaiver = ({
+  id,
+  covers,
+  reason,
+  risk,
+  compensation,
+  requester,
+  expires_at,
+  approvers,
+}: WaiverInUse): string => {
+  const people = approvers.map(({ person, role }) => `${person} (${role})`).join(', ')
+  return `waived by ${id} until ${expires_at}, covers ${covers}; reason: ${reason}; risk: ${risk}; compensation: ${compensation}; requested by ${requester}, approved by ${people}`
+}

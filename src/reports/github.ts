@@ -13,7 +13,8 @@ const MOST = 9
  */
 export function formatGithubReport(report: Report): string {
   const shown = escapeForTerminal(report)
-  const wanting = listCases(shown).filter(({ passed }) => !passed)
+  const cases = listCases(shown)
+  const wanting = cases.filter(({ passed }) => !passed)
   const worst = [...wanting].sort((a, b) => rank(a) - rank(b))
   const more = wanting.length - MOST
   const lines = [
@@ -23,6 +24,9 @@ export function formatGithubReport(report: Report): string {
           ...listFaults(shown).map((one) => `::error title=ff gate::${data(one)}`),
         ]
       : []),
+    ...cases.flatMap(({ id, title, waiver }) =>
+      waiver === null ? [] : [`::notice title=${property(`${id} ${title}`)}::${data(waiver)}`],
+    ),
     ...worst.slice(0, MOST).map(annotation),
     ...(more > 0 ? [`::notice title=ff::${data(`${more} more`)}`] : []),
     formatHeadline(shown),

@@ -4,6 +4,7 @@ import { escapeForTerminal } from '../core/text/terminal.ts'
 import { type ReportCase, listCases } from './cases.ts'
 import {
   BLOCKING,
+  describeWaiver,
   isAccepted,
   formatStates,
   formatVerdictRest,
@@ -90,10 +91,10 @@ ${facts([
   ['measure again', remeasure],
   ['next', next],
 ])}
-${section('Not accepted', blocking, true)}
+${section('Not accepted', blocking, report)}
 <h2>Groups</h2>
 ${groupsTable(report)}
-${section('Accepted', accepted, false)}
+${section('Accepted', accepted, report)}
 <h2>Signatures</h2>
 ${signaturesTable(report)}`
 }
@@ -141,14 +142,15 @@ const groupsTable = ({ groups, counts }: GateReport): Html =>
     ],
   )
 
-const section = (title: string, items: readonly GateItem[], open: boolean): Html =>
+/** The items below a title; failed ones are open. */
+const section = (title: string, items: readonly GateItem[], { waivers }: GateReport): Html =>
   items.length === 0
     ? markup``
     : markup`<h2>${title} (${items.length})</h2>
-${items.map((item) => itemDetails(item, open && item.state === 'fail'))}`
+${items.map((item) => itemDetails(item, waivers))}`
 
-const itemDetails = (item: GateItem, open: boolean): Html =>
-  markup`<details id="${item.id}"${{ html: open ? ' open' : '' }}>
+const itemDetails = (item: GateItem, waivers: GateReport['waivers']): Html =>
+  markup`<details id="${item.id}"${{ html: item.state === 'fail' ? ' open' : '' }}>
 <summary>${stateMark(item.state)} <strong>${item.id}</strong> ${item.title}</summary>
 ${facts([
   ['because', `${item.codes.join(', ')}${item.detail === '' ? '' : ` (${item.detail})`}`],
@@ -156,7 +158,7 @@ ${facts([
   ['why it matters', item.why],
   ['fix', item.remediation],
   ['owner', item.owner],
-  ['waiver', item.waiver],
+  ['waiver', waivers.filter(({ id }) => id === item.waiver).map(describeWaiver)[0] ?? null],
   ['good until', isAccepted(item) ? item.valid_until : null],
   ['check again', item.next],
 ])}

@@ -34,8 +34,10 @@ const getName = (report: Report): string =>
 
 function suiteXml(suite: string, cases: readonly ReportCase[]): string {
   const failures = cases.filter(({ passed }) => !passed).length
-  const rows = cases.map(({ id, title, state, passed, lines, next }) => {
+  const rows = cases.map(({ id, title, state, passed, lines, next, waiver }) => {
     const open = `    <testcase classname="${escape(suite)}" name="${escape(`${id} ${title}`.trim())}"`
+    if (waiver !== null)
+      return `${open}>\n      <system-out>${escape(waiver)}</system-out>\n    </testcase>`
     if (passed) return `${open}/>`
     const message = [...lines, ...(next === null ? [] : [next])].join('\n')
     return `${open}>\n      <failure type="${escape(state)}" message="${escape(lines[0] ?? '')}">${escape(message)}</failure>\n    </testcase>`

@@ -10,12 +10,17 @@ import { formatHeadline } from './words.ts'
  */
 export function formatMarkdownReport(report: Report): string {
   const shown = escapeForTerminal(report)
-  const wanting = listCases(shown).filter(({ passed }) => !passed)
+  const cases = listCases(shown)
+  const wanting = cases.filter(({ passed }) => !passed)
+  const waived = cases.filter(({ waiver }) => waiver !== null)
   const parts = [
     `## ${cell(formatHeadline(shown))}`,
     ...(shown.kind === 'gate'
       ? [subjectTable(shown), faultsText(shown), groupsTable(shown), endsText(shown)]
       : [countsText(shown)]),
+    waived
+      .map(({ id, title, waiver }) => `- ${cell(`${id} ${title}: ${waiver ?? ''}`)}`)
+      .join('\n'),
     ...(wanting.length === 0 ? [] : [casesTable(wanting)]),
     ...(shown.kind === 'gate' && shown.next !== null ? [`Next: ${code(shown.next)}`] : []),
   ]

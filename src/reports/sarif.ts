@@ -4,7 +4,7 @@ import { listFaults, listSubject } from './gate-words.ts'
 
 /**
  * The report as indented SARIF 2.1.0 JSON: a rule for each item and control, and a result for each that did not pass,
- * with level `error` for state `fail` and `none` (kind `open`) for others.
+ * with level `error` for state `fail` and `none` (kind `open`) for others; a waived one is suppressed by its waiver.
  */
 export function formatSarifReport(report: Report): string {
   const cases = listCases(report)
@@ -25,7 +25,9 @@ export function formatSarifReport(report: Report): string {
       },
     ],
     artifacts: [{ location: { uri } }],
-    results: cases.flatMap((one, at) => (one.passed ? [] : [getResult(one, at, uri)])),
+    results: cases.flatMap((one, at) =>
+      one.passed && one.waiver === null ? [] : [getResult(one, at, uri)],
+    ),
     columnKind: 'utf16CodeUnits',
   }
   const log = {
@@ -48,6 +50,9 @@ const getResult = (one: ReportCase, ruleIndex: number, uri: string) => ({
   kind: one.state === 'fail' ? 'fail' : 'open',
   // SARIF 2.1.0, 3.27.10: a level other than none goes with the kind fail alone.
   level: one.state === 'fail' ? 'error' : 'none',
+  ...(one.waiver === null
+    ? {}
+    : { suppressions: [{ kind: 'external', status: 'accepted', justification: one.waiver }] }),
   message: { text: [one.state, ...one.lines, ...(one.next === null ? [] : [one.next])].join('\n') },
   locations: [
     { physicalLocation: { artifactLocation: { uri, index: 0 }, region: { startLine: 1 } } },

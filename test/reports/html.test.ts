@@ -14,6 +14,7 @@ const page = (input: GateInput): string => {
     identity: input.expected,
     signoff: input.signoff,
     trust: { status: 'absent' },
+    waivers: input.waivers,
     timing: { started_at: NOW, duration_ms: 0 },
   })
   return formatHtmlReport(report)

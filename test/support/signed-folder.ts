@@ -157,6 +157,9 @@ function waiver(): WaiverEntry {
   const entry: WaiverEntry = {
     id: 'WV-1',
     item: 'H4',
+    environment: 'production',
+    cutover_id: 'flags-to-postgres',
+    attempt: 1,
     covers: { state: 'fail', bounds: [{ measure: 'memory_share', op: 'at_most', value: 0.9 }] },
     reason: 'the cache was warmed twice',
     risk: 'a restart within the week',

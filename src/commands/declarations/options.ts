@@ -217,7 +217,7 @@ export const SIGNOFF_REVOKE = [
 ]
 
 export const WAIVER_NEW = [
-  list('--bound <measure>', 'accepted limit, such as p99_ms<=80; may be repeated', parseText),
+  list('--bound <measure>', 'accepted limit, such as db_p99_ms<=80; may be repeated', parseText),
   option('--code <code>', 'accepted reason code of an inconclusive item', parseText),
   required('--reason <text>', 'reason for the waiver', parseText),
   required('--risk <text>', 'risk that is accepted', parseText),

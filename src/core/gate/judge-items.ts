@@ -4,13 +4,21 @@ import type {
   ChainHead,
   Checklist,
   ChecklistItem,
+  EvidenceEntry,
   EvidenceLog,
   ItemResult,
   GateJudgement,
   Waiver,
   WaiverPolicy,
 } from './types.ts'
-import { activeWaivers, findWaiverFaults, findWaiverMismatch } from './waivers.ts'
+import {
+  activeWaivers,
+  findWaiverFaults,
+  findWaiverMismatch,
+  isFor,
+  type WaiverUse,
+} from './waivers.ts'
+import { judgeLimits } from './limits.ts'
 
 /** All inputs of the items' states. */
 export interface ItemsInput extends Omit<EvidenceContext, 'entries'> {
@@ -46,7 +54,8 @@ export function judgeItems(input: ItemsInput): ItemStates {
       log.status === 'untrusted'
         ? buildUntrustedResult(item, log)
         : judgeEvidence(item, { ...input, entries })
-    return waive(item, found, { now, waivers: waivers.usable })
+    const failed = hasFailed(item, entries, input.expected)
+    return waive(item, found, { now, failed, target: input.expected, waivers: waivers.usable })
   })
   return { items, log, waiver_faults: waivers.faults }
 }
@@ -107,11 +116,11 @@ const buildUntrustedResult = (
 })
 
 /** Above the limit of active waivers, none counts; a waiver that breaks a rule never counts. */
-function selectWaivers({ waivers, checklist, policy, now }: ItemsInput): {
+function selectWaivers({ waivers, checklist, policy, expected, now }: ItemsInput): {
   readonly usable: readonly Waiver[]
   readonly faults: GateJudgement['faults']
 } {
-  const active = activeWaivers(waivers, now)
+  const active = activeWaivers(waivers, expected, now)
   const found = findWaiverFaults(active, { items: checklist.items, policy })
   const faults = found.map(({ waiver, code }) => ({ code, detail: waiver.id }))
   if (active.length > policy.max_active) {
@@ -123,16 +132,42 @@ function selectWaivers({ waivers, checklist, policy, now }: ItemsInput): {
   return { usable: waivers.filter((one) => !bad.has(one)), faults }
 }
 
+/** Whether the item's last pass or failure in this attempt is a failure, by any runner. */
+function hasFailed(
+  { id, limits }: ChecklistItem,
+  entries: readonly EvidenceEntry[],
+  { cutover_id, attempt }: ItemsInput['expected'],
+): boolean {
+  const last = entries.findLast(
+    ({ record: { kind, item, result, identity } }) =>
+      kind === 'measurement' &&
+      item === id &&
+      (result === 'pass' || result === 'fail') &&
+      identity.cutover_id === cutover_id &&
+      identity.attempt === attempt,
+  )
+  if (last === undefined) return false
+  const { result, measured } = last.record
+  return result === 'fail' || judgeLimits(limits, measured).some((one) => isBroken(one))
+}
+
+const isBroken = ({ held, value }: ItemResult['measured'][number]): boolean =>
+  !held && value !== null
+
 /** Turns a failed or inconclusive item into a waived one where a waiver covers exactly its state. */
 function waive(
   item: ChecklistItem,
   found: ItemResult,
-  { waivers, now }: Pick<ItemsInput, 'waivers' | 'now'>,
+  {
+    waivers,
+    ...use
+  }: Pick<WaiverUse, 'failed' | 'target' | 'now'> & { readonly waivers: readonly Waiver[] },
 ): ItemResult {
-  const waiver = waivers.find((one) => one.item === item.id)
+  const own = waivers.filter((one) => one.item === item.id)
+  const waiver = own.find((one) => isFor(one, use.target)) ?? own[0]
   if (waiver === undefined || (found.state !== 'fail' && found.state !== 'inconclusive'))
     return found
-  const mismatch = findWaiverMismatch(waiver, item, { ...found, now })
+  const mismatch = findWaiverMismatch(waiver, item, { ...found, ...use })
   if (mismatch !== null) return { ...found, codes: [...found.codes, mismatch] }
   const valid_until = findEarliest([waiver.expires_at, found.valid_until])
   return { ...found, state: 'waived', waiver: waiver.id, valid_until }

@@ -146,6 +146,10 @@ export interface RunnerKey {
 export interface Waiver {
   readonly id: string
   readonly item: string
+  /** The cutover that it was approved for. */
+  readonly environment: string
+  readonly cutover_id: string
+  readonly attempt: number
   readonly covers: WaiverCover
   readonly reason: string
   readonly risk: string

@@ -7,6 +7,7 @@ import type {
   CutoverIdentity,
   ItemResult,
   VerifiedSignoff,
+  Waiver,
 } from '../gate/types.ts'
 import type { ChainSplit, ComparedPair } from '../parity/judge.ts'
 import type { FieldRule } from '../parity/field-rules.ts'
@@ -208,6 +209,16 @@ export interface GateEvidence extends Pick<
   readonly hash: string
   readonly runner: string
 }
+/** A waiver by which an item is accepted, with all that a reader has to know of it. */
+export interface WaiverInUse extends Pick<
+  Waiver,
+  'id' | 'item' | 'reason' | 'risk' | 'compensation' | 'requester'
+> {
+  /** The bounds of a failure in words, or the reason code of an inconclusive result. */
+  readonly covers: string
+  readonly expires_at: string
+  readonly approvers: Waiver['approvals']
+}
 export interface GateReport {
   readonly schemaVersion: 1
   readonly kind: 'gate'
@@ -233,6 +244,8 @@ export interface GateReport {
   }[]
   readonly findings: readonly CheckFinding[]
   readonly items: readonly GateItem[]
+  /** The waivers in use. */
+  readonly waivers: readonly WaiverInUse[]
   readonly expires_next: readonly { readonly id: string; readonly at: string }[]
   /** One command that measures again every stale or never measured item; null where there is none. */
   readonly remeasure: string | null

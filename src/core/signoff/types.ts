@@ -152,6 +152,9 @@ export interface Waivers {
 export interface WaiverEntry {
   readonly id: string
   readonly item: string
+  readonly environment: string
+  readonly cutover_id: string
+  readonly attempt: number
   readonly covers: WaiverCover
   readonly reason: string
   readonly risk: string

@@ -1,5 +1,5 @@
 import { judgeGate } from '../../core/gate/judge-gate.ts'
-import type { EvidenceLog, GateJudgement, SignoffOutcome } from '../../core/gate/types.ts'
+import type { EvidenceLog, GateJudgement, SignoffOutcome, Waiver } from '../../core/gate/types.ts'
 import type { TrustOutcome } from '../../core/signoff/trust.ts'
 import type { GateReport } from '../../core/report/types.ts'
 import { type GateInputs, type GateRequest, readGateInputs } from '../item-states/gate-inputs.ts'
@@ -16,6 +16,8 @@ export interface JudgedGate extends GateInputs {
   readonly evidence: EvidenceLog
   readonly signoff: SignoffOutcome
   readonly trust: TrustOutcome
+  /** With their valid approvals only. */
+  readonly waivers: readonly Waiver[]
 }
 
 /**
@@ -59,6 +61,8 @@ export async function judgeInputs(
   const facts = await loadItemFacts(inputs, adapters)
   const signoff = verifySignoffForGate(inputs, facts)
   const judgement = judgeGate({ ...facts.judged, signoff })
-  refuseWaivers(judgement.faults)
-  return { ...inputs, judgement, evidence: facts.judged.evidence, signoff, trust: facts.trust }
+  // A forged approval is UNTRUSTED, whatever rule the waivers break too.
+  if (facts.forged === null) refuseWaivers(judgement.faults)
+  const { evidence, waivers } = facts.judged
+  return { ...inputs, judgement, evidence, waivers, signoff, trust: facts.trust }
 }

@@ -9,8 +9,10 @@ import type {
   GateJudgement,
   ItemResult,
   SignoffOutcome,
+  Waiver,
 } from '../../core/gate/types.ts'
-import type { GateEvidence, GateItem, GateReport } from '../../core/report/types.ts'
+import { formatCover } from '../../core/gate/waivers.ts'
+import type { GateEvidence, GateItem, GateReport, WaiverInUse } from '../../core/report/types.ts'
 import type { TrustOutcome } from '../../core/signoff/trust.ts'
 import { EXIT_STATUSES } from '../../core/exit.ts'
 import type { GateFiles } from '../team-folder/load-gate-files.ts'
@@ -21,6 +23,7 @@ interface ReportFacts {
   readonly identity: CutoverIdentity
   readonly signoff: SignoffOutcome
   readonly trust: TrustOutcome
+  readonly waivers: readonly Waiver[]
   readonly timing: GateReport['timing']
 }
 /** Limits of the report: older records of an item, and expiries. */
@@ -34,7 +37,7 @@ const MOST_ENDS = 3
  */
 export function buildGateReport(
   judgement: GateJudgement,
-  { files, evidence, identity, signoff, trust, timing }: ReportFacts,
+  { files, evidence, identity, signoff, trust, waivers, timing }: ReportFacts,
 ): GateReport {
   const { checklist } = files
   const entries = evidence.status === 'whole' ? evidence.entries : []
@@ -78,6 +81,9 @@ export function buildGateReport(
       ),
     ],
     items,
+    waivers: items.flatMap(({ waiver: id }) =>
+      waivers.filter((one) => one.id === id).map(toWaiverInUse),
+    ),
     expires_next: judgement.expires_next.slice(0, MOST_ENDS),
     remeasure,
     next: findFaultCommand(judgement.faults) ?? findFirstCommand(items, remeasure),
@@ -86,6 +92,27 @@ export function buildGateReport(
     timing,
   }
 }
+const toWaiverInUse = ({
+  id,
+  item,
+  covers,
+  reason,
+  risk,
+  compensation,
+  requester,
+  expires_at,
+  approvals: approvers,
+}: Waiver): WaiverInUse => ({
+  id,
+  item,
+  covers: formatCover(covers),
+  reason,
+  risk,
+  compensation,
+  requester,
+  expires_at,
+  approvers,
+})
 const MEASURED: ReadonlySet<GateItemState> = new Set(['pass', 'fail', 'waived'])
 
 const countStates = (

@@ -18,6 +18,7 @@ import type {
 import type { Instant } from '../../core/rows/instant.ts'
 import { FfError } from '../../errors.ts'
 import type { SignoffKeys, Terminal } from '../../ports/signoff.ts'
+import { refuseAlteredWaivers } from '../team-folder/altered-waiver.ts'
 import { checkPin } from '../item-states/item-facts.ts'
 import { readSignoffFiles, SIGNOFF_FILES } from '../team-folder/signoff-files.ts'
 
@@ -120,12 +121,13 @@ export const judgeSignoffNow = (
 /**
  * The waivers of the text in the context, approvals not verified; an empty list where the file is missing.
  *
- * @throws FfError `artefact_invalid`
+ * @throws FfError `artefact_invalid`, `waiver_altered`
  */
 export function parseWaivers({ texts, tools }: Pick<SignoffContext, 'texts' | 'tools'>): Waivers {
   if (texts.waivers === null) return { kind: 'waivers', schemaVersion: 1, waivers: [] }
   const read = parseSignedDocument('waivers', texts.waivers, tools)
   if (read.ok) return read.value
+  refuseAlteredWaivers(texts.waivers)
   throw new FfError('artefact_invalid', `${SIGNOFF_FILES.waivers} is not a valid waivers file.`, {
     hint: 'Correct the place that is named, then run `ff waiver lint`.',
     details: [read.detail],

@@ -3,6 +3,7 @@ import { countStates, getSignedHead, listSignedItems } from '../../core/gate/jud
 import type { SignoffOutcome } from '../../core/gate/types.ts'
 import { type GateState, toGateState } from '../../core/signoff/gate-state.ts'
 import { FfError } from '../../errors.ts'
+import { buildAlteredError } from '../team-folder/altered-waiver.ts'
 import { type GateInputs, type GateRequest, readGateInputs } from '../item-states/gate-inputs.ts'
 import { type ItemFacts, loadItemFacts, refuseWaivers } from '../item-states/item-facts.ts'
 import type { Adapters } from '../../ports/adapters.ts'
@@ -31,7 +32,7 @@ export function verifySignoffForGate(
  * Reads and judges the team folder and the evidence log; returns the current state of the gate, which a statement is
  * made from. Measures nothing.
  *
- * @throws FfError `artefact_invalid`, `setting_invalid`, `waiver_invalid`, `evidence_locked`, `evidence_unreadable`,
+ * @throws FfError `artefact_invalid`, `setting_invalid`, `waiver_invalid`, `waiver_altered`, `evidence_locked`, `evidence_unreadable`,
  *   and `evidence_untrusted` where the log is not whole: a statement never covers such a log
  */
 export async function readGateState(
@@ -43,7 +44,8 @@ export async function readGateState(
   const { checklist, evidence, now } = facts.judged
   const signoff = verifySignoffForGate(inputs, facts)
   const states = judgeItems({ ...facts.judged, signed_head: getSignedHead(signoff) })
-  refuseWaivers([...(signoff.status === 'refused' ? [signoff] : []), ...states.waiver_faults])
+  if (facts.forged !== null) throw buildAlteredError(`${facts.forged.id}: ${facts.forged.detail}`)
+  refuseWaivers(states.waiver_faults)
   if (evidence.status !== 'whole')
     throw new FfError('evidence_untrusted', `The evidence cannot be trusted: ${evidence.detail}.`, {
       hint: 'Restore the evidence folder from a backup, or start a new one with `mv .ff/evidence .ff/evidence.old && ff probe run`.',

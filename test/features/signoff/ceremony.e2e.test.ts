@@ -351,7 +351,7 @@ describe('--signer-cmd', () => {
 describe('waivers', () => {
   const asked = (change: Readonly<Record<string, string>> = {}, item = 'E5') => {
     const given = {
-      '--bound': 'p99_ms<=80',
+      '--bound': 'db_p99_ms<=80',
       '--reason': 'the peak is a week away',
       '--risk': 'slow answers',
       '--compensation': 'two more replicas',
@@ -398,6 +398,10 @@ describe('waivers', () => {
     ['an unknown item', 'Z9', {}, 'waiver_item_unknown'],
     ['an item that has a waiver', 'E5', {}, 'waiver_item_repeated'],
     ['no bound and no code', 'E5', { '--bound': 'p99' }, 'option_invalid'],
+    ['V10: a requester in upper case', 'H4', { '--requester': 'Dora' }, 'artefact_invalid'],
+    ['a bound of no limit', 'H4', { '--bound': 'p99_ms<=80' }, 'waiver_bound_unknown'],
+    ['a bound that is stricter', 'H4', { '--bound': 'memory_share<=0.7' }, 'not_looser'],
+    ['a bound of equals', 'F4', { '--bound': 'half_open_calls<=2' }, 'waiver_bound_of_equals'],
   ])('%s', async (_what, item, change, code) => {
     const options = Object.fromEntries(Object.entries(change).filter(([, value]) => value !== ''))
     const run = await (change['--expires'] === ''
@@ -406,7 +410,7 @@ describe('waivers', () => {
           'new',
           item,
           '--bound',
-          'p99_ms<=80',
+          'db_p99_ms<=80',
           '--reason',
           'r',
           '--risk',

@@ -125,6 +125,9 @@ describe('the sign-off as the gate counts it', () => {
     const waiver: WaiverEntry = {
       id: 'WV-1',
       item: 'E5',
+      environment: 'production',
+      cutover_id: 'flags-to-postgres',
+      attempt: 2,
       covers: { state: 'inconclusive', code: 'too_few' },
       reason: 'r',
       risk: 'r',

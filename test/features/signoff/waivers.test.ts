@@ -42,6 +42,9 @@ const asked = (id: string, attest_role: Person['role']) => ({
 const WAIVER: WaiverEntry = {
   id: 'WV-1',
   item: 'E5',
+  environment: 'production',
+  cutover_id: 'flags-to-postgres',
+  attempt: 2,
   covers: { state: 'fail', bounds: [{ measure: 'p99_ms', op: 'at_most', value: 80 }] },
   reason: 'the peak is a week away',
   risk: 'slow answers',
@@ -177,6 +180,14 @@ test('two statements differ in code and in accepted items', () => {
     { what: 'E5', before: 'waived', after: null },
     { what: 'A3', before: null, after: 'pass' },
   ])
+})
+
+test.each(['Alice', 'alice ', '', 'a\u200bb'])('V10: %j is no id of a person', (requester) => {
+  const file = { kind: 'waivers', schemaVersion: 1, waivers: [{ ...WAIVER, requester }] } as const
+  expect(tools.shape('waivers', file)).toMatchObject({ ok: false })
+  const signers = [{ ...TRUST.signers[0], person: requester }, TRUST.signers[1]]
+  expect(tools.shape('trust', { ...TRUST, signers })).toMatchObject({ ok: false })
+  expect(tools.shape('waivers', { ...file, waivers: [WAIVER] })).toMatchObject({ ok: true })
 })
 
 describe('decision.json', () => {
