@@ -128,7 +128,7 @@ export async function buildGateRequest(
   const settings = await loadSettings(env, cwd)
   const { FF_CODE_VERSION, FF_TRUST_SHA256 } = settings.values
   const [code, schema_head] = await Promise.all([
-    FF_CODE_VERSION ?? adapters.codeVersion(root),
+    FF_CODE_VERSION ?? adapters.codeVersion(cwd),
     findNewestMigration(root),
   ])
   return {

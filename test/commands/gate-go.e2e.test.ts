@@ -84,6 +84,33 @@ describe('42 records of a trusted runner, and two signatures', () => {
   })
 })
 
+test('V19: without FF_CODE_VERSION, committing sign-off and evidence leaves the code as it is', async () => {
+  const folder = await signedFolder()
+  const run = (...args: readonly string[]) =>
+    promisify(execFile)('git', ['-c', 'user.name=t', '-c', 'user.email=t@t', ...args], folder)
+  try {
+    await run('init', '-q')
+    const { FF_TRUST_SHA256 } = folder.env
+    const codes: (string | null)[] = []
+    const note = async (): Promise<void> => {
+      const { stdout } = await runFf(['gate', '--format', 'json'], {
+        cwd: folder.cwd,
+        env: { FF_TRUST_SHA256 },
+      })
+      codes.push((JSON.parse(stdout) as GateReport).identity.code)
+    }
+    await note()
+    await run('add', '-A')
+    await note()
+    await run('commit', '-qm', 'sign-off')
+    await note()
+    expect(codes[0]).toMatch(/^worktree:[0-9a-f]{64}$/)
+    expect(new Set(codes).size).toBe(1)
+  } finally {
+    await rm(folder.cwd, { recursive: true, force: true })
+  }
+})
+
 test('a gate loads neither the schema compiler nor the database driver', async () => {
   const watch = `const m=process.getBuiltinModule('node:module');const load=m._load;m._load=function(name,from,main){const path=m._resolveFilename(name,from,main);if(/node_modules.(ajv.dist.(core|2020)|pg.)/.test(path))process.stderr.write(path+'\\n');return load.call(this,name,from,main)}`
   const NODE_OPTIONS = `--import=data:text/javascript,${encodeURIComponent(watch)}`
