@@ -63,6 +63,7 @@ export const EXIT_BY_CODE = {
   lock_timeout: 'busy',
   store_locked: 'busy',
   migration_locked: 'busy',
+  signoff_locked: 'busy',
   import_locked: 'busy',
   export_locked: 'busy',
   timeout: 'timeout',

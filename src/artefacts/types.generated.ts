@@ -163,6 +163,7 @@ export interface ArtefactByKind {
   signoff_header: SignoffHeader
   signoff_statement: SignoffStatement
   waivers: Waivers
+  withdrawals: Withdrawals
   key_file: KeyFile
   public_key: PublicKey
   gate_decision: DecisionFile
@@ -1530,7 +1531,7 @@ export interface Signature {
  */
 export interface SignoffHeader {
   alg: 'Ed25519'
-  typ: 'ff-signoff+jws' | 'ff-trust+jws' | 'ff-waiver+jws'
+  typ: 'ff-signoff+jws' | 'ff-trust+jws' | 'ff-waiver+jws' | 'ff-withdrawal+jws'
   /**
    * RFC 7638 thumbprint, SHA-256.
    */
@@ -1547,7 +1548,7 @@ export interface SignoffHeader {
     person: string
     name: string
     role: 'platform-lead' | 'security-lead'
-    meaning: 'approves-decision' | 'approves-trust' | 'approves-waiver'
+    meaning: 'approves-decision' | 'approves-trust' | 'approves-waiver' | 'withdraws-approval'
     /**
      * RFC 3339, UTC, milliseconds, Z.
      */
@@ -1694,6 +1695,17 @@ export interface Waivers {
   }[]
 }
 /**
+ * withdrawals.json: each names the SHA-256 of a statement, and ends the signature of its one signer under it for good.
+ */
+export interface Withdrawals {
+  kind: 'withdrawals'
+  schemaVersion: 1
+  /**
+   * @maxItems 1024
+   */
+  withdrawals: SignoffEnvelope[]
+}
+/**
  * The encrypted key of a person: scrypt (RFC 7914) and AES-256-GCM. The other members are authenticated with the sealed bytes.
  */
 export interface KeyFile {
@@ -1769,6 +1781,7 @@ export interface DecisionFile {
     trust: string | null
     trust_chain: string | null
     signoff: string | null
+    withdrawals: string | null
     evidence: string | null
     evidence_head: string | null
   }

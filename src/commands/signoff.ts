@@ -4,6 +4,7 @@ import type { SigningKeyChoice } from '../features/signoff/signing-key.ts'
 import { requestSignoff } from '../features/signoff/request.ts'
 import { addSignatures, signSignoff } from '../features/signoff/sign.ts'
 import { revokeSignoff, rotateTrust } from '../features/signoff/rotate-trust.ts'
+import { withdrawSignoff } from '../features/signoff/withdraw.ts'
 import { initTrust, formatPin, showTrust } from '../features/signoff/trust.ts'
 import { verifySignoff } from '../features/signoff/verify.ts'
 import {
@@ -152,6 +153,23 @@ export const runSignoffRevoke = ({
     ]
   })
 
+/**
+ * `ff signoff withdraw`: ends the signature of one person under the present statement for good.
+ *
+ * @throws FfError `terminal_missing`, `trust_refused`, `nothing_to_check`, `not_attested`, and the errors of the key
+ */
+export const runSignoffWithdraw = ({
+  context,
+  options,
+}: Invocation<typeof SIGNING_KEY>): Promise<void> =>
+  printLines(context, async (signoffContext) => {
+    const { person, statement } = await withdrawSignoff(signoffContext, signingKeyChoice(options))
+    return [
+      `${person} withdrew from the statement ${statement}. Commit checklists/withdrawals.json.`,
+      'A new statement may be signed: ff signoff request',
+    ]
+  })
+
 /** `ff waiver new ITEM`: writes a waiver without an approval and prints its id. */
 export const runWaiverNew = ({
   context,
@@ -211,7 +229,9 @@ async function loadContext(context: Context): Promise<SignoffContext> {
     cwd,
     now: at,
     pin: FF_TRUST_SHA256,
+    clock: () => instantFromMs(now().getTime()),
     keys: await adapters.signoffKeys(),
+    tryLock: (path) => adapters.tryLock(path),
     terminal: await io.terminal(),
     // Loaded on first use: commands for keys and trust files do not need the gate.
     readGate: async () => {

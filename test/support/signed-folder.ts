@@ -18,6 +18,7 @@ import {
 import { readRunnerKey, type SigningRunner } from '../../src/adapters/evidence-log/runner-key.ts'
 import { loadGateFiles } from '../../src/features/team-folder/load-gate-files.ts'
 import { signoffCrypto } from '../../src/adapters/key-files/crypto.ts'
+import { tryLock } from '../../src/adapters/file-lock/file-lock.ts'
 import { signoffKeys } from '../../src/adapters/key-files/index.ts'
 import { toItem, passing } from '../core/gate/builders.ts'
 import {
@@ -135,7 +136,9 @@ async function prepareSignoff(cwd: string, pin: string) {
     cwd,
     now: soon(0),
     pin,
+    clock: () => soon(0),
     keys: signoffKeys,
+    tryLock,
     terminal: null,
     readGate: async () => state,
   })

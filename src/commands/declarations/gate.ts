@@ -121,6 +121,16 @@ export const SIGN: readonly CommandGroup[] = [
         load: async () => (await import('../signoff.ts')).runSignoffVerify,
       }),
       declareCommand({
+        name: 'withdraw',
+        what: 'withdraw your own signature under the statement, for good',
+        options: SIGNING_KEY,
+        examples: [
+          'ff signoff withdraw --key alice.key.json',
+          'ff signoff withdraw --signer-cmd "sign-with-card 9c" --person bob',
+        ],
+        load: async () => (await import('../signoff.ts')).runSignoffWithdraw,
+      }),
+      declareCommand({
         name: 'revoke',
         what: 'write the next trust file, which revokes the statement',
         options: SIGNOFF_REVOKE,

@@ -87,13 +87,16 @@ export function verifyEnvelope(
   const read = parseStatement(envelope.payload, tools)
   if (!read.ok) return read
   const { statement } = read.value
-  const found = findStatementFault({
-    ...read.value,
-    trust: { file: trust, sha256 },
-    present,
-    signed: checked.value,
-    now,
-  })
+  const found = findStatementFault(
+    {
+      ...read.value,
+      trust: { file: trust, sha256 },
+      present,
+      signed: checked.value,
+      now,
+    },
+    tools,
+  )
   return found === null
     ? { ok: true, value: { statement, signed: checked.value } }
     : { ok: false, fault: found }

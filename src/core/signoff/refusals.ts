@@ -45,6 +45,8 @@ export const SIGNOFF_REFUSALS = {
   payload_not_canonical: 'refused',
   statement_malformed: 'refused',
   statement_revoked: 'refused',
+  signature_withdrawn: 'stale',
+  withdrawal_invalid: 'refused',
   decision_no_go: 'refused',
   environment_differs: 'refused',
   cutover_differs: 'refused',

@@ -17,6 +17,7 @@ import type {
 } from '../../core/signoff/types.ts'
 import type { Instant } from '../../core/rows/instant.ts'
 import { FfError } from '../../errors.ts'
+import type { Adapters } from '../../ports/adapters.ts'
 import type { SignoffKeys, Terminal } from '../../ports/signoff.ts'
 import { refuseAlteredWaivers } from '../team-folder/altered-waiver.ts'
 import { checkPin } from '../item-states/item-facts.ts'
@@ -28,7 +29,10 @@ export interface SignoffContextInput {
   readonly now: Instant
   /** The value of FF_TRUST_SHA256: the SHA-256 of the trust file, 64 hexadecimal digits. */
   readonly pin: string | null
+  /** The present time; `now` is that of the start, which a wait for a person outlives. */
+  readonly clock: () => Instant
   readonly keys: SignoffKeys
+  readonly tryLock: Adapters['tryLock']
   /** Null without an interactive terminal. */
   readonly terminal: Terminal | null
   /** Reads the state of the gate, which a statement is made from. */
@@ -91,6 +95,7 @@ export function buildPresentFacts(
   return {
     identity,
     subjects: subjectDigests(texts, tools),
+    withdrawals: texts.withdrawals,
     attestations: listRequiredAttestations(
       items,
       parseWaivers({ texts, tools }).waivers.map(({ id }) => id),

@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import {
   activeWaivers,
   isApproved,
@@ -17,7 +18,8 @@ import { FfError } from '../../errors.ts'
 import { type CheckResult, buildCheckReport, passResult } from '../../core/report/check-report.ts'
 import { loadChecklist, parsePlan } from '../team-folder/load-gate-files.ts'
 import { type SignoffContext, requireTrusted, parseWaivers } from './context.ts'
-import { SIGNOFF_FILES, writeBelow } from '../team-folder/signoff-files.ts'
+import { withFolderLock } from './folder-lock.ts'
+import { readFileIfPresent, SIGNOFF_FILES, writeBelow } from '../team-folder/signoff-files.ts'
 import {
   resolveSigningKey,
   type SigningKeyChoice,
@@ -37,7 +39,17 @@ export type WaiverRequest = Omit<
  * @returns its id, `WV-` and the next number
  * @throws FfError `artefact_invalid` where it breaks a rule or a file of the folder is invalid, `output_failed`
  */
-export async function newWaiver(context: SignoffContext, request: WaiverRequest): Promise<string> {
+export const newWaiver = (context: SignoffContext, request: WaiverRequest): Promise<string> =>
+  withFolderLock(context, async () => addWaiver(await readAgain(context), request))
+
+/** The context with the waivers as they are now. */
+async function readAgain(context: SignoffContext): Promise<SignoffContext> {
+  const shown = SIGNOFF_FILES.waivers
+  const waivers = await readFileIfPresent(join(context.cwd, shown), shown)
+  return { ...context, texts: { ...context.texts, waivers } }
+}
+
+async function addWaiver(context: SignoffContext, request: WaiverRequest): Promise<string> {
   const before = parseWaivers(context)
   const numbers = before.waivers.map(({ id }) => Number(id.replace(/^\D+/, '')))
   const id = `WV-${Math.max(0, ...numbers) + 1}`
@@ -122,9 +134,18 @@ export async function signWaiver(
   const toSign = { trust, payload, typ: 'ff-waiver+jws', attests: [] } as const
   const { protected: shown, signature } = await signAndVerify(context, signingKey, toSign)
   const approval = { person, role, kid, jws: `${shown}.${payload}.${signature}` }
-  const approvals = [...entry.approvals.filter((one) => one.kid !== kid), approval]
-  const waivers = before.waivers.map((one) => (one.id === id ? { ...one, approvals } : one))
-  await writeWaivers(context, { ...before, waivers })
+  await withFolderLock(context, async () => {
+    // Read again: another person may have approved in the meantime.
+    const latest = parseWaivers(await readAgain(context))
+    const own = latest.waivers.find((one) => one.id === id && formatWaiver(one) === text)
+    if (own === undefined)
+      throw new FfError('artefact_invalid', `${id} was changed while you read it.`, {
+        hint: `Read and approve it again with \`ff waiver sign ${id}\`.`,
+      })
+    const approvals = [...own.approvals.filter((one) => one.kid !== kid), approval]
+    const waivers = latest.waivers.map((one) => (one.id === id ? { ...one, approvals } : one))
+    await writeWaivers(context, { ...latest, waivers })
+  })
   return `${person} approved ${id}`
 }
 

@@ -45,6 +45,7 @@ const texts: SignoffTexts = {
   trust: trustText(trust),
   trust_chain: null,
   signoff: envelopeText(signed),
+  withdrawals: null,
 }
 const item = (id: string, attest_role: 'platform-lead' | 'security-lead') => ({
   id,

@@ -199,6 +199,7 @@ describe('decision.json', () => {
     trust: trustText(TRUST),
     trust_chain: null,
     signoff: null,
+    withdrawals: null,
     evidence: null,
     evidence_head: null,
   }
