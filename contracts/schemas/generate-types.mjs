@@ -25,6 +25,7 @@ const TYPED = {
   signoff_header: 'signoff-header',
   signoff_statement: 'signoff-statement',
   waivers: 'waivers',
+  withdrawals: 'withdrawals',
   key_file: 'key-file',
   public_key: 'public-key',
   gate_decision: 'decision-file',

@@ -10,6 +10,7 @@ const DOCUMENTS = {
   signoff_header: 'signoff-header',
   signoff_statement: 'signoff-statement',
   waivers: 'waivers',
+  withdrawals: 'withdrawals',
   key_file: 'key-file',
   public_key: 'public-key',
   gate_decision: 'decision-file',

@@ -163,6 +163,7 @@ export interface ArtefactByKind {
   signoff_header: SignoffHeader
   signoff_statement: SignoffStatement
   waivers: Waivers
+  withdrawals: Withdrawals
   key_file: KeyFile
   public_key: PublicKey
   gate_decision: DecisionFile
@@ -1444,7 +1445,7 @@ export interface Trust {
 }
 export interface Signer {
   /**
-   * The id of a tenant, a user, or the author of a row.
+   * The id of a person: lower case, so that one person has one id.
    */
   person: string
   name: string
@@ -1518,7 +1519,7 @@ export interface Signature {
  */
 export interface SignoffHeader {
   alg: 'Ed25519'
-  typ: 'ff-signoff+jws' | 'ff-trust+jws' | 'ff-waiver+jws'
+  typ: 'ff-signoff+jws' | 'ff-trust+jws' | 'ff-waiver+jws' | 'ff-withdrawal+jws'
   /**
    * RFC 7638 thumbprint, SHA-256.
    */
@@ -1530,12 +1531,12 @@ export interface SignoffHeader {
   crit: 'ff'[]
   ff: {
     /**
-     * The id of a tenant, a user, or the author of a row.
+     * The id of a person: lower case, so that one person has one id.
      */
     person: string
     name: string
     role: 'platform-lead' | 'security-lead'
-    meaning: 'approves-decision' | 'approves-trust' | 'approves-waiver'
+    meaning: 'approves-decision' | 'approves-trust' | 'approves-waiver' | 'withdraws-approval'
     /**
      * RFC 3339, UTC, milliseconds, Z.
      */
@@ -1636,6 +1637,9 @@ export interface Waivers {
   waivers: {
     id: string
     item: string
+    environment: string
+    cutover_id: string
+    attempt: number
     covers:
       | {
           state: 'fail'
@@ -1655,6 +1659,9 @@ export interface Waivers {
     reason: string
     risk: string
     compensation: string
+    /**
+     * The id of a person: lower case, so that one person has one id.
+     */
     requester: string
     /**
      * RFC 3339, UTC, milliseconds, Z.
@@ -1665,6 +1672,9 @@ export interface Waivers {
      */
     expires_at: string
     approvals: {
+      /**
+       * The id of a person: lower case, so that one person has one id.
+       */
       person: string
       role: 'platform-lead' | 'security-lead'
       /**
@@ -1679,13 +1689,24 @@ export interface Waivers {
   }[]
 }
 /**
+ * withdrawals.json: each names the SHA-256 of a statement, and ends the signature of its one signer under it for good.
+ */
+export interface Withdrawals {
+  kind: 'withdrawals'
+  schemaVersion: 1
+  /**
+   * @maxItems 1024
+   */
+  withdrawals: SignoffEnvelope[]
+}
+/**
  * The encrypted key of a person: scrypt (RFC 7914) and AES-256-GCM. The other members are authenticated with the sealed bytes.
  */
 export interface KeyFile {
   kind: 'key_file'
   schemaVersion: 1
   /**
-   * The id of a tenant, a user, or the author of a row.
+   * The id of a person: lower case, so that one person has one id.
    */
   person: string
   name: string
@@ -1717,7 +1738,7 @@ export interface PublicKey {
   kind: 'public_key'
   schemaVersion: 1
   /**
-   * The id of a tenant, a user, or the author of a row.
+   * The id of a person: lower case, so that one person has one id.
    */
   person: string
   name: string
@@ -1732,14 +1753,14 @@ export interface PublicKey {
  */
 export interface DecisionFile {
   kind: 'gate_decision'
-  schemaVersion: 1
+  schemaVersion: 2
   tool_version: string
   /**
    * RFC 3339, UTC, milliseconds, Z.
    */
   decided_at: string
   /**
-   * The report of ff gate.
+   * The report of ff gate without its timing: it has to follow from the files, as of decided_at.
    */
   verdict: {}
   identity: Identity1
@@ -1754,6 +1775,7 @@ export interface DecisionFile {
     trust: string | null
     trust_chain: string | null
     signoff: string | null
+    withdrawals: string | null
     /**
      * One log for each runner.
      *

@@ -1,5 +1,9 @@
 import { join } from 'node:path'
-import { formatDecisionFile, gateOffline } from '../features/gate/decision-file.ts'
+import {
+  formatDecisionFile,
+  gateOffline,
+  type GateSubject,
+} from '../features/gate/decision-file.ts'
 import { runGateCheck, judgeFolder, toReport } from '../features/gate/gate.ts'
 import { findNewestMigration } from '../features/migrate/load-persistence.ts'
 import type { GateReport } from '../core/report/types.ts'
@@ -16,13 +20,14 @@ import { readVersion } from './version.ts'
  * `ff gate`: prints the verdict on this folder, or with `--offline` on a decision file as of now, and sets its exit.
  * `--decision` also writes the verdict with all its inputs to that file.
  *
- * @throws FfError `option_invalid` for an input option with `--offline`, `decision_altered` for an altered file, and
- * the errors of the inputs
+ * @throws FfError `option_invalid` for an input option with `--offline` or a subject that is missing there,
+ * `decision_altered` for an altered file, `decision_of_other_version`, and the errors of the inputs
  */
 export const runGate = (invocation: Invocation<typeof GATE_DECISION>): Promise<void> =>
   runReportCommand(invocation, async () => {
     const { offline, decision } = invocation.options
     if (offline !== null) return judgeOffline(invocation, offline)
+    refuseSubject(invocation.options)
     return decision === null ? judge(invocation) : writeDecision(invocation, decision)
   })
 
@@ -55,19 +60,56 @@ async function judgeOffline(
   path: string,
 ): Promise<GateReport> {
   refuseOtherInputs(options)
-  const { FF_TRUST_SHA256, FF_EVIDENCE_HEAD } = (await loadSettings(env, cwd)).values
+  const { FF_TRUST_SHA256, FF_CODE_VERSION, FF_EVIDENCE_HEAD } = (await loadSettings(env, cwd))
+    .values
+  const subject = requireSubject(options, FF_CODE_VERSION)
+  const tool_version = readVersion(root)
   const pins = { trust_pin: FF_TRUST_SHA256, pinned_heads: FF_EVIDENCE_HEAD }
-  return gateOffline({ root, path, ...pins, now }, adapters)
+  return gateOffline({ root, path, subject, ...pins, tool_version, now }, adapters)
 }
 
+type DecisionOptions = Invocation<typeof GATE_DECISION>['options']
+
 /** A decision file holds its own inputs, so these options would be ignored in silence. */
-function refuseOtherInputs(options: Invocation<typeof GATE_DECISION>['options']): void {
+function refuseOtherInputs(options: DecisionOptions): void {
   const given = (['checklist', 'evidence', 'decision'] as const).find(
     (one) => options[one] !== null,
   )
   if (given === undefined) return
   throw new FfError('option_invalid', `--${given} does not go with --offline.`, {
     hint: 'Leave one of them out: --offline takes every input from its file.',
+  })
+}
+
+const SUBJECT = ['environment', 'cutover', 'attempt', 'code'] as const
+
+/**
+ * The subject that a third party asks about: without it a GO about staging would pass for one about production.
+ *
+ * @throws FfError `option_invalid`
+ */
+function requireSubject(options: DecisionOptions, version: string | null): GateSubject {
+  const { environment, cutover, attempt } = options
+  const code = options.code ?? version
+  if (environment !== null && cutover !== null && attempt !== null && code !== null)
+    return { environment, cutover_id: cutover, attempt, code }
+  const found = { environment, cutover, attempt, code }
+  const missing = SUBJECT.filter((name) => found[name] === null).map((name) => `--${name}`)
+  throw new FfError(
+    'option_invalid',
+    `--offline does not say what to decide about: ${missing.join(', ')} ${missing.length === 1 ? 'is' : 'are'} missing.`,
+    {
+      hint: 'Add --environment, --cutover, --attempt and --code with what is deployed: `FF_CODE_VERSION` stands for --code.',
+    },
+  )
+}
+
+/** A verdict on a folder is about the plan of that folder. @throws FfError `option_invalid` */
+function refuseSubject(options: DecisionOptions): void {
+  const given = SUBJECT.find((name) => options[name] !== null)
+  if (given === undefined) return
+  throw new FfError('option_invalid', `--${given} goes with --offline alone.`, {
+    hint: 'Leave it out: a folder is judged about its `checklists/plan.json` and FF_CODE_VERSION.',
   })
 }
 
@@ -85,7 +127,7 @@ export async function buildGateRequest(
   const settings = await loadSettings(env, cwd)
   const { FF_CODE_VERSION, FF_TRUST_SHA256, FF_EVIDENCE_HEAD } = settings.values
   const [code, schema_head] = await Promise.all([
-    FF_CODE_VERSION ?? adapters.codeVersion(root),
+    FF_CODE_VERSION ?? adapters.codeVersion(cwd),
     findNewestMigration(root),
   ])
   return {

@@ -1,6 +1,7 @@
-import { appendFile, rm, stat, writeFile } from 'node:fs/promises'
+import { appendFile, mkdir, rm, stat, writeFile } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { FfError } from '../errors.ts'
-import { nullIfMissing } from '../files/read-or-null.ts'
+import { getErrorCode, nullIfMissing } from '../files/read-or-null.ts'
 import { replaceFile } from '../files/replace-file.ts'
 import type { Format } from '../reports/index.ts'
 import type { Output } from './declarations/option.ts'
@@ -33,15 +34,28 @@ export async function writeOutputs(
 }
 
 /**
- * Writes one file whole, replacing it by a rename; a pipe or device is written in place.
+ * Writes one file whole, replacing it by a rename; a pipe or device is written in place. Makes the folder of the file,
+ * such as `reports`, but not the folder above that.
  *
  * @throws FfError `output_failed`
  */
 export const writeOutput = (path: string, text: string): Promise<void> =>
   orFail(path, async () => {
     if (await isDevice(path)) await writeFile(path, text)
-    else await replaceFile(path, text)
+    else {
+      await makeFolder(dirname(path))
+      await replaceFile(path, text)
+    }
   })
+
+async function makeFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path)
+  } catch (error) {
+    // A missing parent or a file in its place also fails the write, which reports it.
+    if (!['EEXIST', 'ENOENT', 'ENOTDIR'].includes(getErrorCode(error) ?? '')) throw error
+  }
+}
 
 /** Appends to a file that another program owns, creating it if missing. @throws FfError `output_failed` */
 export const appendOutput = (path: string, text: string): Promise<void> =>

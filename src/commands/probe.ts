@@ -59,7 +59,7 @@ async function toRequest(
   const { FF_CODE_VERSION, FF_RUNNER_KEY_FILE, FF_TRUST_SHA256 } = settings.values
   const path = FF_RUNNER_KEY_FILE ?? join(cwd, '.ff', 'runner.pem')
   const [code, schema_head] = await Promise.all([
-    FF_CODE_VERSION ?? adapters.codeVersion(root),
+    FF_CODE_VERSION ?? adapters.codeVersion(cwd),
     findNewestMigration(root),
   ])
   return {

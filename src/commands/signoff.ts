@@ -4,6 +4,7 @@ import type { SigningKeyChoice } from '../features/signoff/signing-key.ts'
 import { requestSignoff } from '../features/signoff/request.ts'
 import { addSignatures, signSignoff } from '../features/signoff/sign.ts'
 import { revokeSignoff, rotateTrust } from '../features/signoff/rotate-trust.ts'
+import { withdrawSignoff } from '../features/signoff/withdraw.ts'
 import { initTrust, formatPin, showTrust } from '../features/signoff/trust.ts'
 import { verifySignoff } from '../features/signoff/verify.ts'
 import {
@@ -83,15 +84,19 @@ export const runTrustRotate = ({
   options,
 }: Invocation<typeof SIGNING_KEY>): Promise<void> =>
   printLines(context, async (signoffContext) => {
-    const { missing, sha256 } = await rotateTrust(
+    const { missing, sha256, runners } = await rotateTrust(
       signoffContext,
       words[0] ?? null,
       signingKeyChoice(options),
     )
     return missing === null
       ? [
-          'The next version is signed. The pin of the previous version still leads to it; its own pin is:',
+          'The next version is signed. Now, in this order:',
+          '1. Merge checklists/trust.json and checklists/trust-chain.json.',
+          '2. Set the protected variable of CI, outside the repository:',
           `FF_TRUST_SHA256=${sha256}`,
+          `3. Seal the log of each runner with ff evidence seal: ${runners.length === 0 ? 'none is named' : runners.join(', ')}.`,
+          'Until the pin is set the gate ends 23 (trust_pin_outdated); until each runner has sealed, it is not ready.',
         ]
       : [`Still to sign, with ff trust rotate: ${missing}`]
   })
@@ -145,6 +150,23 @@ export const runSignoffRevoke = ({
     return [
       `checklists/trust-next.json revokes the statement ${sha256}.`,
       'It is valid once both roles sign it with: ff trust rotate checklists/trust-next.json --key FILE',
+    ]
+  })
+
+/**
+ * `ff signoff withdraw`: ends the signature of one person under the present statement for good.
+ *
+ * @throws FfError `terminal_missing`, `trust_refused`, `nothing_to_check`, `not_attested`, and the errors of the key
+ */
+export const runSignoffWithdraw = ({
+  context,
+  options,
+}: Invocation<typeof SIGNING_KEY>): Promise<void> =>
+  printLines(context, async (signoffContext) => {
+    const { person, statement } = await withdrawSignoff(signoffContext, signingKeyChoice(options))
+    return [
+      `${person} withdrew from the statement ${statement}. Commit checklists/withdrawals.json.`,
+      'A new statement may be signed: ff signoff request',
     ]
   })
 
@@ -207,7 +229,9 @@ async function loadContext(context: Context): Promise<SignoffContext> {
     cwd,
     now: at,
     pin: FF_TRUST_SHA256,
+    clock: () => instantFromMs(now().getTime()),
     keys: await adapters.signoffKeys(),
+    tryLock: (path) => adapters.tryLock(path),
     terminal: await io.terminal(),
     // Loaded on first use: commands for keys and trust files do not need the gate.
     readGate: async () => {

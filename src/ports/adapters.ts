@@ -248,7 +248,7 @@ export interface Adapters {
   runCommand(argv: readonly string[], limits: CommandLimits): Promise<CommandOutcome>
   /** Starts `ff` in a new process whose environment is `limits.env` and PATH. */
   startFf(args: readonly string[], limits: CommandLimits): Promise<RunningProgram>
-  /** The git commit of a folder, with a digest of uncommitted changes; null where git gives no answer. */
+  /** Identifies the content of the git work tree that a folder is in; null where git gives no answer. */
   codeVersion(folder: string): Promise<string | null>
   /**
    * Runs `use` with a migration session.

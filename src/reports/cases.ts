@@ -5,7 +5,7 @@ import type {
   ParityReport,
   Report,
 } from '../core/report/types.ts'
-import { isAccepted, measuredLines } from './gate-words.ts'
+import { describeWaiver, isAccepted, measuredLines } from './gate-words.ts'
 import { formatFinding } from './words.ts'
 
 /** One item or control of a report, in the shape that CI formats share. */
@@ -19,6 +19,8 @@ export interface ReportCase {
   readonly lines: readonly string[]
   /** The command or sentence that leads to a pass; null where there is none. */
   readonly next: string | null
+  /** The waiver by which it passed, in one line; null for any other. */
+  readonly waiver: string | null
 }
 
 /**
@@ -39,7 +41,7 @@ export const getReportSource = (report: Report): string =>
     ? 'vectors/parity_test_matrix.json'
     : 'checklists/cutover_readiness_checklist.json'
 
-function gateCases({ groups, items }: GateReport): readonly ReportCase[] {
+function gateCases({ groups, items, waivers }: GateReport): readonly ReportCase[] {
   const titles = new Map(groups.map(({ id, title }) => [id, title]))
   return items.map((item) => ({
     suite: `gate.${item.group} ${titles.get(item.group) ?? ''}`,
@@ -52,6 +54,7 @@ function gateCases({ groups, items }: GateReport): readonly ReportCase[] {
       ...measuredLines(item),
     ],
     next: item.next,
+    waiver: waivers.filter(({ id }) => id === item.waiver).map(describeWaiver)[0] ?? null,
   }))
 }
 
@@ -62,12 +65,22 @@ function parityCases({ kind, items, controls, findings }: ParityReport): readonl
     ...items.map(({ id, title, state, detail }): ReportCase => {
       const lines = [state, ...about(id).map(formatFinding)]
       const passed = state === 'pass'
-      return { suite: kind, id, title, state, passed, lines, next: detail?.reproduce ?? null }
+      const next = detail?.reproduce ?? null
+      return { suite: kind, id, title, state, passed, lines, next, waiver: null }
     }),
     ...controls.map(({ id, held }): ReportCase => {
       const lines = ['the control did not hold, so the run proves nothing']
       const suite = `${kind}.controls`
-      return { suite, id, title: '', state: 'control', passed: held, lines, next: null }
+      return {
+        suite,
+        id,
+        title: '',
+        state: 'control',
+        passed: held,
+        lines,
+        next: null,
+        waiver: null,
+      }
     }),
   ]
 }
@@ -78,5 +91,5 @@ const checkCases = ({ kind, items, findings }: CheckReport): readonly ReportCase
     const lines = own.map(({ code, pointer, detail }) =>
       `${code} ${pointer ?? ''} ${detail}`.trim(),
     )
-    return { suite: kind, id, title, state, passed: state === 'pass', lines, next }
+    return { suite: kind, id, title, state, passed: state === 'pass', lines, next, waiver: null }
   })

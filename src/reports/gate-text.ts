@@ -1,18 +1,22 @@
 import type { GateItem, GateReport } from '../core/report/types.ts'
 import {
   BLOCKING,
+  describeWaiver,
   formatStates,
   formatVerdict,
   formatVerdictRest,
   formatVerdictWord,
   listChecklistChanges,
+  listFaults,
+  listSubject,
   measuredLines,
 } from './gate-words.ts'
 import { colorWord, foldLine, formatColumns, formatState, type Style } from './paint.ts'
 
 /**
- * The text of a gate report, in order: groups, unmeasured items one line each, waived items, measured blockers at
- * length, team commands, departures, findings about the gate, then the verdict with the next command. Ends with a line feed; escapes nothing.
+ * The text of a gate report, in order: its subject, findings about the gate, groups, unmeasured items one line each,
+ * waived items, measured blockers at length, team commands, departures, then the verdict with the next command. Ends
+ * with a line feed; escapes nothing.
  */
 export function formatGateReport(report: GateReport, style: Style): string {
   const { items } = report
@@ -22,15 +26,15 @@ export function formatGateReport(report: GateReport, style: Style): string {
   ).filter((list) => list.length > 0)
   const waived = items.filter(({ state }) => state === 'waived')
   const parts = [
-    `ff gate  ${formatVerdict(report)}`,
+    `ff gate  ${formatVerdict(report)}\n${formatColumns(listSubject(report))}`,
+    ...formatGeneralFindings(report),
     formatGroups(report),
     ...others.reverse().map((list) => formatItems(list, style)),
-    ...(waived.length === 0 ? [] : [formatWaived(waived, style)]),
+    ...(waived.length === 0 ? [] : [formatWaived(waived, report, style)]),
     ...blockers.map((item) => formatBlocker(item, style)),
     ...listChecklistChanges(report).map(([title, lines]) =>
       [`  ${title}`, ...lines.map((line) => foldLine(`  ${line}`, '    '))].join('\n'),
     ),
-    ...formatGeneralFindings(report),
     formatEnd(report, style),
   ]
   return `${parts.join('\n\n')}\n`
@@ -59,15 +63,15 @@ function formatItems(list: readonly GateItem[], style: Style): string {
   return `  ${formatState(list[0]?.state ?? '', style)} (${list.length})\n${formatColumns(rows)}`
 }
 
-const formatWaived = (waived: readonly GateItem[], style: Style): string =>
-  `  ${formatState('waived', style)} (${waived.length})\n${formatColumns(
-    waived.map(({ id, waiver, valid_until, title }) => [
-      id,
-      waiver ?? '',
-      `until ${valid_until ?? ''}`,
-      title,
-    ]),
-  )}`
+function formatWaived(waived: readonly GateItem[], { waivers }: GateReport, style: Style): string {
+  const lines = waived.flatMap(({ id, waiver, title }) => [
+    `  ${id}  ${title}`,
+    ...waivers
+      .filter((one) => one.id === waiver)
+      .map((one) => foldLine(`    ${describeWaiver(one)}`, '      ')),
+  ])
+  return [`  ${formatState('waived', style)} (${waived.length})`, ...lines].join('\n')
+}
 
 function formatBlocker(item: GateItem, style: Style): string {
   const { id, state, title, codes, detail, evidence, why, remediation, owner, next } = item
@@ -86,10 +90,8 @@ function formatBlocker(item: GateItem, style: Style): string {
 }
 
 const formatGeneralFindings = ({ findings }: GateReport): readonly string[] => {
-  const own = findings.filter(({ subject }) => subject === 'gate')
-  return own.length === 0
-    ? []
-    : [own.map(({ code, detail }) => foldLine(`  ${code}: ${detail}`, '    ')).join('\n')]
+  const own = listFaults({ findings })
+  return own.length === 0 ? [] : [own.map((one) => foldLine(`  ${one}`, '    ')).join('\n')]
 }
 
 function formatEnd(report: GateReport, style: Style): string {

@@ -1,7 +1,7 @@
 import { foldLine } from './paint.ts'
 import { type Departure, formatDeparture } from '../core/gate/floor.ts'
 import { escapeLine } from '../core/text/terminal.ts'
-import type { GateItem, GateReport } from '../core/report/types.ts'
+import type { GateItem, GateReport, WaiverInUse } from '../core/report/types.ts'
 
 /** Departures of a checklist below a title, one a line, folded to 80 characters. */
 export const formatDepartures = (title: string, departures: readonly Departure[]): string =>
@@ -82,3 +82,63 @@ export const formatStates = (states: GateReport['counts']['states']): string =>
     .filter(([, count]) => count > 0)
     .map(([state, count]) => `${count} ${state}`)
     .join(', ')
+
+/** The digits of a SHA-256 that identify a trust file to a reader. */
+const DIGITS = 16
+
+/**
+ * What a verdict is about, as names and texts: environment, cutover, attempt, code, database, window, trust file, and
+ * the end of a GO. What is not known says so.
+ */
+export function listSubject({
+  identity: { environment, cutover_id, attempt, code, database },
+  window,
+  trust,
+  valid_until,
+}: GateReport): readonly (readonly [name: string, text: string])[] {
+  const known: readonly (readonly [string, string | null])[] = [
+    ['environment', environment],
+    ['cutover', cutover_id],
+    ['attempt', attempt?.toString() ?? null],
+    ['code', code],
+    ['database', database],
+    ['window', window === null ? null : `${window.from} to ${window.until}`],
+  ]
+  return [
+    ...known.map(([name, text]) => [name, text ?? 'not known'] as const),
+    [
+      'trust',
+      trust === null
+        ? 'no trusted file'
+        : `version ${trust.version}, ${trust.sha256.slice(0, DIGITS)}`,
+    ],
+    ['valid until', valid_until ?? 'no time, as this is no GO'],
+  ]
+}
+
+/** The subject in one line: `environment production; cutover flags; ...`. */
+export const formatSubject = (report: GateReport): string =>
+  listSubject(report)
+    .map(([name, text]) => `${name} ${text}`)
+    .join('; ')
+
+/** The faults of the run as a whole, such as a missing pin, one line each; they come before any item. */
+export const listFaults = ({ findings }: Pick<GateReport, 'findings'>): readonly string[] =>
+  findings
+    .filter(({ subject }) => subject === 'gate')
+    .map(({ code, detail }) => `${code}: ${detail}`)
+
+/** A waiver in use in one line: what it covers, why, the risk, until when, and who asked for it and approved it. */
+export const describeWaiver = ({
+  id,
+  covers,
+  reason,
+  risk,
+  compensation,
+  requester,
+  expires_at,
+  approvers,
+}: WaiverInUse): string => {
+  const people = approvers.map(({ person, role }) => `${person} (${role})`).join(', ')
+  return `waived by ${id} until ${expires_at}, covers ${covers}; reason: ${reason}; risk: ${risk}; compensation: ${compensation}; requested by ${requester}, approved by ${people}`
+}

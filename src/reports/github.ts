@@ -1,6 +1,7 @@
 import type { Report } from '../core/report/types.ts'
 import { escapeForTerminal } from '../core/text/terminal.ts'
 import { type ReportCase, listCases } from './cases.ts'
+import { formatSubject, listFaults } from './gate-words.ts'
 import { formatHeadline } from './words.ts'
 
 /** GitHub shows ten annotations of each kind a step and drops the rest silently. */
@@ -11,13 +12,24 @@ const MOST = 9
  * first, the number of the others, and the headline. Ends with a line feed.
  */
 export function formatGithubReport(report: Report): string {
-  const wanting = listCases(escapeForTerminal(report)).filter(({ passed }) => !passed)
+  const shown = escapeForTerminal(report)
+  const cases = listCases(shown)
+  const wanting = cases.filter(({ passed }) => !passed)
   const worst = [...wanting].sort((a, b) => rank(a) - rank(b))
   const more = wanting.length - MOST
   const lines = [
+    ...(shown.kind === 'gate'
+      ? [
+          `::notice title=${property(formatHeadline(shown))}::${data(formatSubject(shown))}`,
+          ...listFaults(shown).map((one) => `::error title=ff gate::${data(one)}`),
+        ]
+      : []),
+    ...cases.flatMap(({ id, title, waiver }) =>
+      waiver === null ? [] : [`::notice title=${property(`${id} ${title}`)}::${data(waiver)}`],
+    ),
     ...worst.slice(0, MOST).map(annotation),
     ...(more > 0 ? [`::notice title=ff::${data(`${more} more`)}`] : []),
-    formatHeadline(report),
+    formatHeadline(shown),
   ]
   return `${lines.join('\n')}\n`
 }

@@ -4,11 +4,15 @@ import { escapeForTerminal } from '../core/text/terminal.ts'
 import { type ReportCase, listCases } from './cases.ts'
 import {
   BLOCKING,
+  describeWaiver,
   isAccepted,
   formatStates,
   formatVerdictRest,
+  formatSubject,
   formatVerdictWord,
   listChecklistChanges,
+  listFaults,
+  listSubject,
 } from './gate-words.ts'
 import { STYLE } from './html-style.ts'
 import { formatHeadline } from './words.ts'
@@ -50,6 +54,7 @@ export function formatHtmlReport(report: Report): string {
 <meta http-equiv="Content-Security-Policy" content="${policy}" />
 <meta name="viewport" content="width=device-width, initial-scale=1" />
 <title>${title}</title>
+<meta name="description" content="${shown.kind === 'gate' ? formatSubject(shown) : title}" />
 <style>${{ html: STYLE }}</style>
 </head>
 <body>
@@ -76,23 +81,21 @@ function gateBody(report: GateReport): Html {
   return markup`<header>
 <h1 class="${classify(verdict)}">${formatVerdictWord(report)}</h1>
 <p>${formatVerdictRest(report)}</p>
+${listFaults(report).map((one) => markup`<p class="bad">${one}</p>`)}
 </header>
 ${facts([
+  ...listSubject(report),
   ['decided at', report.timing.started_at],
-  ['environment', report.identity.environment],
-  ['cutover', report.identity.cutover_id],
-  ['attempt', report.identity.attempt?.toString() ?? null],
-  ['code', report.identity.code],
   ['schema', report.identity.schema_head],
   ['checklist', report.identity.checklist_digest],
   ['expires next', report.expires_next.map(({ id, at }) => `${id} at ${at}`).join(', ')],
   ['measure again', remeasure],
   ['next', next],
 ])}
-${section('Not accepted', blocking, true)}
+${section('Not accepted', blocking, report)}
 <h2>Groups</h2>
 ${groupsTable(report)}
-${section('Accepted', accepted, false)}
+${section('Accepted', accepted, report)}
 ${listChecklistChanges(report).map(([title, lines]) => linesList(title, lines))}
 <h2>Signatures</h2>
 ${signaturesTable(report)}`
@@ -147,14 +150,15 @@ const groupsTable = ({ groups, counts }: GateReport): Html =>
     ],
   )
 
-const section = (title: string, items: readonly GateItem[], open: boolean): Html =>
+/** The items below a title; failed ones are open. */
+const section = (title: string, items: readonly GateItem[], { waivers }: GateReport): Html =>
   items.length === 0
     ? markup``
     : markup`<h2>${title} (${items.length})</h2>
-${items.map((item) => itemDetails(item, open && item.state === 'fail'))}`
+${items.map((item) => itemDetails(item, waivers))}`
 
-const itemDetails = (item: GateItem, open: boolean): Html =>
-  markup`<details id="${item.id}"${{ html: open ? ' open' : '' }}>
+const itemDetails = (item: GateItem, waivers: GateReport['waivers']): Html =>
+  markup`<details id="${item.id}"${{ html: item.state === 'fail' ? ' open' : '' }}>
 <summary>${stateMark(item.state)} <strong>${item.id}</strong> ${item.title}</summary>
 ${facts([
   ['because', `${item.codes.join(', ')}${item.detail === '' ? '' : ` (${item.detail})`}`],
@@ -162,7 +166,7 @@ ${facts([
   ['why it matters', item.why],
   ['fix', item.remediation],
   ['owner', item.owner],
-  ['waiver', item.waiver],
+  ['waiver', waivers.filter(({ id }) => id === item.waiver).map(describeWaiver)[0] ?? null],
   ['good until', isAccepted(item) ? item.valid_until : null],
   ['check again', item.next],
 ])}

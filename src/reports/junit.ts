@@ -1,6 +1,7 @@
 import type { Report } from '../core/report/types.ts'
 import { escapeUnits } from '../core/text/terminal.ts'
 import { type ReportCase, listCases } from './cases.ts'
+import { formatSubject, formatVerdict, listFaults } from './gate-words.ts'
 
 /**
  * The report as JUnit XML, one suite a group and one case for each item and control. An item that was not measured is a
@@ -18,17 +19,25 @@ export function formatJunitReport(report: Report): string {
   const failures = cases.filter(({ passed }) => !passed).length
   return [
     '<?xml version="1.0" encoding="UTF-8"?>',
-    `<testsuites name="ff" tests="${cases.length}" failures="${failures}" errors="0">`,
+    `<testsuites name="${escape(getName(report))}" tests="${cases.length}" failures="${failures}" errors="0">`,
     ...body,
     '</testsuites>',
     '',
   ].join('\n')
 }
 
+/** A gate report says in its name what it is about. */
+const getName = (report: Report): string =>
+  report.kind === 'gate'
+    ? [`ff gate: ${formatVerdict(report)}`, ...listFaults(report), formatSubject(report)].join('; ')
+    : 'ff'
+
 function suiteXml(suite: string, cases: readonly ReportCase[]): string {
   const failures = cases.filter(({ passed }) => !passed).length
-  const rows = cases.map(({ id, title, state, passed, lines, next }) => {
+  const rows = cases.map(({ id, title, state, passed, lines, next, waiver }) => {
     const open = `    <testcase classname="${escape(suite)}" name="${escape(`${id} ${title}`.trim())}"`
+    if (waiver !== null)
+      return `${open}>\n      <system-out>${escape(waiver)}</system-out>\n    </testcase>`
     if (passed) return `${open}/>`
     const message = [...lines, ...(next === null ? [] : [next])].join('\n')
     return `${open}>\n      <failure type="${escape(state)}" message="${escape(lines[0] ?? '')}">${escape(message)}</failure>\n    </testcase>`

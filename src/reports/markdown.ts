@@ -1,7 +1,7 @@
 import type { GateReport, Report } from '../core/report/types.ts'
 import { escapeForTerminal } from '../core/text/terminal.ts'
 import { type ReportCase, listCases } from './cases.ts'
-import { formatStates, listChecklistChanges } from './gate-words.ts'
+import { formatStates, listChecklistChanges, listFaults, listSubject } from './gate-words.ts'
 import { formatHeadline } from './words.ts'
 
 /**
@@ -10,10 +10,17 @@ import { formatHeadline } from './words.ts'
  */
 export function formatMarkdownReport(report: Report): string {
   const shown = escapeForTerminal(report)
-  const wanting = listCases(shown).filter(({ passed }) => !passed)
+  const cases = listCases(shown)
+  const wanting = cases.filter(({ passed }) => !passed)
+  const waived = cases.filter(({ waiver }) => waiver !== null)
   const parts = [
     `## ${cell(formatHeadline(shown))}`,
-    ...(shown.kind === 'gate' ? [groupsTable(shown), endsText(shown)] : [countsText(shown)]),
+    ...(shown.kind === 'gate'
+      ? [subjectTable(shown), faultsText(shown), groupsTable(shown), endsText(shown)]
+      : [countsText(shown)]),
+    waived
+      .map(({ id, title, waiver }) => `- ${cell(`${id} ${title}: ${waiver ?? ''}`)}`)
+      .join('\n'),
     ...(wanting.length === 0 ? [] : [casesTable(wanting)]),
     ...(shown.kind === 'gate' ? listChecklistChanges(shown).map(changesList) : []),
     ...(shown.kind === 'gate' && shown.next !== null ? [`Next: ${code(shown.next)}`] : []),
@@ -23,6 +30,17 @@ export function formatMarkdownReport(report: Report): string {
 
 const table = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
   [head, head.map(() => '---'), ...rows].map((row) => `| ${row.join(' | ')} |`).join('\n')
+
+const subjectTable = (report: GateReport): string =>
+  table(
+    ['about', ''],
+    listSubject(report).map(([name, text]) => [name, cell(text)]),
+  )
+
+const faultsText = (report: GateReport): string =>
+  listFaults(report)
+    .map((one) => `- ${cell(one)}`)
+    .join('\n')
 
 const groupsTable = ({ groups, counts }: GateReport): string =>
   table(

@@ -1,5 +1,7 @@
+import { execFile } from 'node:child_process'
 import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { GateReport } from '../../src/core/report/types.ts'
 import { runGateCheck as gateHere } from '../../src/features/gate/gate.ts'
@@ -89,6 +91,33 @@ describe('42 records of a trusted runner, and two signatures', () => {
       await rm(folder.cwd, { recursive: true, force: true })
     }
   })
+})
+
+test('V19: without FF_CODE_VERSION, committing sign-off and evidence leaves the code as it is', async () => {
+  const folder = await signedFolder()
+  const run = (...args: readonly string[]) =>
+    promisify(execFile)('git', ['-c', 'user.name=t', '-c', 'user.email=t@t', ...args], folder)
+  try {
+    await run('init', '-q')
+    const { FF_TRUST_SHA256 } = folder.env
+    const codes: (string | null)[] = []
+    const note = async (): Promise<void> => {
+      const { stdout } = await runFf(['gate', '--format', 'json'], {
+        cwd: folder.cwd,
+        env: { FF_TRUST_SHA256 },
+      })
+      codes.push((JSON.parse(stdout) as GateReport).identity.code)
+    }
+    await note()
+    await run('add', '-A')
+    await note()
+    await run('commit', '-qm', 'sign-off')
+    await note()
+    expect(codes[0]).toMatch(/^worktree:[0-9a-f]{64}$/)
+    expect(new Set(codes).size).toBe(1)
+  } finally {
+    await rm(folder.cwd, { recursive: true, force: true })
+  }
 })
 
 test('a gate loads neither the schema compiler nor the database driver', async () => {

@@ -85,7 +85,11 @@ const TEAM_RUNS: typeof RUNS = [
   ['waiver list', 'check-report', 0],
   ['gate --decision $HERE/decision.json', 'gate-report', 0],
   ['report', 'gate-report', 0],
-  ['gate --offline $HERE/decision.json', 'gate-report', 0],
+  [
+    'gate --offline $HERE/decision.json --environment production --cutover flags-to-postgres --attempt 1',
+    'gate-report',
+    0,
+  ],
   ['probe run A2', 'check-report', 0],
   ['probe selftest A2', 'check-report', 0],
 ]

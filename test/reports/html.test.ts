@@ -14,6 +14,8 @@ const page = (input: GateInput): string => {
     runners: input.runners,
     identity: input.expected,
     signoff: input.signoff,
+    trust: { status: 'absent' },
+    waivers: input.waivers,
     timing: { started_at: NOW, duration_ms: 0 },
   })
   return formatHtmlReport(report)

@@ -16,6 +16,7 @@ import { readEvidence } from '../../src/adapters/evidence-log/log-files.ts'
 import { readRunnerKey, type SigningRunner } from '../../src/adapters/evidence-log/runner-key.ts'
 import { loadGateFiles } from '../../src/features/team-folder/load-gate-files.ts'
 import { signoffCrypto } from '../../src/adapters/key-files/crypto.ts'
+import { tryLock } from '../../src/adapters/file-lock/file-lock.ts'
 import { signoffKeys } from '../../src/adapters/key-files/index.ts'
 import { toItem, passing } from '../core/gate/builders.ts'
 import {
@@ -148,7 +149,9 @@ async function prepareSignoff(cwd: string, pin: string) {
     cwd,
     now: soon(0),
     pin,
+    clock: () => soon(0),
     keys: signoffKeys,
+    tryLock,
     terminal: null,
     readGate: async () => state,
   })
@@ -170,6 +173,9 @@ function waiver(): WaiverEntry {
   const entry: WaiverEntry = {
     id: 'WV-1',
     item: 'H4',
+    environment: 'production',
+    cutover_id: 'flags-to-postgres',
+    attempt: 1,
     covers: { state: 'fail', bounds: [{ measure: 'memory_share', op: 'at_most', value: 0.9 }] },
     reason: 'the cache was warmed twice',
     risk: 'a restart within the week',

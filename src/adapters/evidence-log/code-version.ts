@@ -1,38 +1,83 @@
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import { lstat, readlink, realpath } from 'node:fs/promises'
 import { promisify } from 'node:util'
+import { mapConcurrently } from '../../concurrency/map-concurrently.ts'
+import { nullIfMissing } from '../../files/read-or-null.ts'
 
 const run = promisify(execFile)
 const GIT_MS = 5_000
 const MOST_BYTES = 67_108_864
-/** All files but those that `ff` writes. */
-const WHERE = ['--', ':(top)', ':(top,exclude).ff']
+const AT_ONCE = 16
+/** Below the judged folder: what `ff` writes, and the checklists, each of which is bound by its own digest. */
+const LEFT_OUT = ['.ff', 'checklists', 'reports']
 
 /**
- * The git commit of a folder, or `<commit>-dirty-<digest>` with uncommitted changes, so that two states of work in
- * progress differ. The digest covers the diff of tracked files and the names of untracked ones. Null without git, a
- * repository or a commit, and where git fails or takes longer than 5 s.
+ * The identity of the code in the work tree that a folder is in: `worktree:` and the SHA-256 of its content, that is of
+ * the path, kind and bytes of each file that is tracked, or untracked and not ignored. So a commit changes nothing, and
+ * neither do `.ff`, `checklists` and `reports` of the folder. Null without git or a repository, where git fails or takes
+ * longer than 5 s, and where a file cannot be read.
  */
 export async function codeVersion(folder: string): Promise<string | null> {
-  const git = async (...args: string[]): Promise<string> => {
-    const options = {
-      cwd: folder,
-      timeout: GIT_MS,
-      maxBuffer: MOST_BYTES,
-      encoding: 'utf8',
-    } as const
-    return (await run('git', args, options)).stdout.trim()
-  }
   try {
-    const [commit, status] = await Promise.all([
-      git('rev-parse', 'HEAD'),
-      git('status', '--porcelain', ...WHERE),
-    ])
-    if (status === '') return commit
-    const changes = status + (await git('diff', '--binary', 'HEAD', ...WHERE))
-    const digest = createHash('sha256').update(changes).digest('hex').slice(0, 16)
-    return `${commit}-dirty-${digest}`
+    const top = await findTop(folder)
+    return `worktree:${await hashTree({ folder, top, leftOut: LEFT_OUT })}`
   } catch {
     return null // An unknown version matches no evidence.
   }
+}
+
+async function git(folder: string, ...args: string[]): Promise<string> {
+  const options = { cwd: folder, timeout: GIT_MS, maxBuffer: MOST_BYTES } as const
+  // One character a byte: a path need not be UTF-8.
+  return (await run('git', args, { ...options, encoding: 'latin1' })).stdout
+}
+
+const toBytes = (path: string): Buffer => Buffer.from(path, 'latin1')
+const findTop = async (folder: string): Promise<string> =>
+  (await git(folder, 'rev-parse', '--show-toplevel')).replace(/\n$/, '')
+
+interface Tree {
+  readonly folder: string
+  /** The top of the work tree, one character a byte. */
+  readonly top: string
+  readonly leftOut: readonly string[]
+}
+
+async function hashTree({ folder, top, leftOut }: Tree): Promise<string> {
+  const where = ['--', ':(top)', ...leftOut.map((name) => `:(exclude)${name}`)]
+  const flags = ['-z', '--full-name', '--cached', '--others', '--exclude-standard']
+  const listed = (await git(folder, 'ls-files', ...flags, ...where)).split('\0').slice(0, -1)
+  const paths = [...new Set(listed)].sort()
+  const hash = createHash('sha256')
+  const digests = await mapConcurrently(paths, AT_ONCE, (path) => hashEntry(`${top}/${path}`))
+  for (const [at, path] of paths.entries())
+    if (digests[at] !== null) hash.update(toBytes(`${path}\0${digests[at]}\0`))
+  return hash.digest('hex')
+}
+
+/** Kind and SHA-256 of what is at a path; null for a tracked file that is deleted. */
+async function hashEntry(path: string): Promise<string | null> {
+  const bytes = toBytes(path.replace(/\/$/, ''))
+  const found = await nullIfMissing(lstat(bytes))
+  if (found === null) return null
+  const hash = createHash('sha256')
+  if (found.isSymbolicLink())
+    return `link ${hash.update(await readlink(bytes, 'buffer')).digest('hex')}`
+  // A submodule, or another repository in this one.
+  if (found.isDirectory()) return `folder ${await hashNested(bytes)}`
+  if (!found.isFile()) return 'other'
+  for await (const chunk of createReadStream(bytes)) hash.update(chunk as Buffer)
+  const kind = (found.mode & 0o100) === 0 ? 'file' : 'program'
+  return `${kind} ${hash.digest('hex')}`
+}
+
+async function hashNested(path: Buffer): Promise<string> {
+  const folder = await realpath(path.toString())
+  const top = await findTop(folder)
+  // A submodule that is not checked out is a folder of the outer repository.
+  return toBytes(top).equals(Buffer.from(folder))
+    ? hashTree({ folder, top, leftOut: [] })
+    : 'not checked out'
 }

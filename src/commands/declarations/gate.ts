@@ -122,6 +122,16 @@ export const SIGN: readonly CommandGroup[] = [
         load: async () => (await import('../signoff.ts')).runSignoffVerify,
       }),
       declareCommand({
+        name: 'withdraw',
+        what: 'withdraw your own signature under the statement, for good',
+        options: SIGNING_KEY,
+        examples: [
+          'ff signoff withdraw --key alice.key.json',
+          'ff signoff withdraw --signer-cmd "sign-with-card 9c" --person bob',
+        ],
+        load: async () => (await import('../signoff.ts')).runSignoffWithdraw,
+      }),
+      declareCommand({
         name: 'revoke',
         what: 'write the next trust file, which revokes the statement',
         options: SIGNOFF_REVOKE,
@@ -144,7 +154,7 @@ export const SIGN: readonly CommandGroup[] = [
         arguments: '<item>',
         options: WAIVER_NEW,
         examples: [
-          'ff waiver new E5 --bound "p99_ms<=80" --reason r --risk s --compensation t --requester dora --expires 2026-01-20T09:00:00.000Z',
+          'ff waiver new E5 --bound "db_p99_ms<=80" --reason r --risk s --compensation t --requester dora --expires 2026-01-20T09:00:00.000Z',
           'ff waiver new I3 --code pg_dump_missing --reason r --risk s --compensation t --requester dora --expires 2026-01-20T09:00:00.000Z',
         ],
         load: async () => (await import('../signoff.ts')).runWaiverNew,
@@ -256,14 +266,17 @@ export const DECIDE: readonly CommandGroup[] = [
         name: 'gate',
         what: 'decide go or no-go from the checklist, the evidence and the signatures',
         options: GATE_DECISION,
-        examples: ['ff gate --decision decision.json', 'ff gate --offline decision.json'],
+        examples: [
+          'ff gate --decision reports/decision.json',
+          'ff gate --offline reports/decision.json --environment production --cutover flags-to-postgres --attempt 1 --code sha256:aa',
+        ],
         load: async () => (await import('../gate.ts')).runGate,
       }),
       declareCommand({
         name: 'report',
         what: 'print the verdict of ff gate as a report, with the same exit; default format markdown',
         options: GATE,
-        examples: ['ff report', 'ff report --output html=gate.html'],
+        examples: ['ff report', 'ff report --output html=reports/gate.html'],
         load: async () => (await import('../gate.ts')).runReport,
       }),
     ],

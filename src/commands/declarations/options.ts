@@ -188,6 +188,10 @@ export const GATE_DECISION = [
   ...GATE,
   option('--decision <file>', 'write the verdict with all its inputs', parseText),
   option('--offline <file>', 'judge a file of --decision, as of now; opens no socket', parseText),
+  option('--environment <name>', 'with --offline: the environment to decide about', parseText),
+  option('--cutover <id>', 'with --offline: the cutover to decide about', parseText),
+  option('--attempt <n>', 'with --offline: the attempt', wholeNumber({ most: 1_000_000 })),
+  option('--code <digest>', 'with --offline: the code; default FF_CODE_VERSION', parseText),
 ]
 
 export const SIGNING_KEY = [
@@ -218,7 +222,7 @@ export const SIGNOFF_REVOKE = [
 ]
 
 export const WAIVER_NEW = [
-  list('--bound <measure>', 'accepted limit, such as p99_ms<=80; may be repeated', parseText),
+  list('--bound <measure>', 'accepted limit, such as db_p99_ms<=80; may be repeated', parseText),
   option('--code <code>', 'accepted reason code of an inconclusive item', parseText),
   required('--reason <text>', 'reason for the waiver', parseText),
   required('--risk <text>', 'risk that is accepted', parseText),

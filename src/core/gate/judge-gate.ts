@@ -35,8 +35,11 @@ export function judgeGate(input: GateInput): GateJudgement {
   const whole = logs.status === 'whole' ? logs.logs : []
   const late = logs.status === 'whole' ? findLateLogs(whole, input) : []
   const faults = [
+    // First, since without a trust file no other state means anything.
+    ...(signoff.status === 'refused' || signoff.status === 'inconclusive'
+      ? [{ code: signoff.code, detail: signoff.detail }]
+      : []),
     ...(logs.status === 'untrusted' ? [{ code: logs.code, detail: logs.detail }] : []),
-    ...(signoff.status === 'refused' ? [{ code: signoff.code, detail: signoff.detail }] : []),
     ...late,
     ...waiver_faults,
   ]
@@ -126,6 +129,7 @@ function summarizeItems(
   if (late.length > 0) exits.push('not_ready')
   // An empty checklist or an unverified sign-off is never a GO.
   if (items.length === 0 || signoff.status !== 'verified') exits.push('not_ready')
+  if (signoff.status === 'inconclusive') exits.push('inconclusive')
   const ends = [
     ...items.flatMap(({ id, valid_until }) =>
       valid_until === null ? [] : [{ id, at: valid_until }],

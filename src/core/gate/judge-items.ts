@@ -4,13 +4,21 @@ import { checkLogs, isClockBehind, type LogsInput } from './judge-logs.ts'
 import type {
   Checklist,
   ChecklistItem,
+  EvidenceEntry,
   EvidenceLogs,
   ItemResult,
   GateJudgement,
   Waiver,
   WaiverPolicy,
 } from './types.ts'
-import { activeWaivers, findWaiverFaults, findWaiverMismatch } from './waivers.ts'
+import {
+  activeWaivers,
+  findWaiverFaults,
+  findWaiverMismatch,
+  isFor,
+  type WaiverUse,
+} from './waivers.ts'
+import { judgeLimits } from './limits.ts'
 
 /** All inputs of the items' states. */
 export interface ItemsInput extends Omit<EvidenceContext, 'logs' | 'clock_behind'>, LogsInput {
@@ -39,13 +47,15 @@ export function judgeItems(input: ItemsInput): ItemStates {
   const checked = checkLogs(evidence, input)
   const waivers = selectWaivers(input)
   const logs = checked.status === 'whole' ? checked.logs : []
+  const entries = logs.flatMap((log) => log.entries)
   const context = { ...input, logs, clock_behind: isClockBehind(logs, now) }
   const items = checklist.items.map((item) => {
     const found =
       checked.status === 'untrusted'
         ? buildUntrustedResult(item, checked)
         : judgeEvidence(item, context)
-    return waive(item, found, { now, waivers: waivers.usable })
+    const failed = hasFailed(item, entries, input.expected)
+    return waive(item, found, { now, failed, target: input.expected, waivers: waivers.usable })
   })
   return { items, logs: checked, waiver_faults: waivers.faults }
 }
@@ -66,11 +76,11 @@ const buildUntrustedResult = (
 })
 
 /** Above the limit of active waivers, none counts; a waiver that breaks a rule never counts. */
-function selectWaivers({ waivers, checklist, policy, now }: ItemsInput): {
+function selectWaivers({ waivers, checklist, policy, expected, now }: ItemsInput): {
   readonly usable: readonly Waiver[]
   readonly faults: GateJudgement['faults']
 } {
-  const active = activeWaivers(waivers, now)
+  const active = activeWaivers(waivers, expected, now)
   const found = findWaiverFaults(active, { items: checklist.items, policy })
   const faults = found.map(({ waiver, code }) => ({ code, detail: waiver.id }))
   if (active.length > policy.max_active) {
@@ -82,16 +92,50 @@ function selectWaivers({ waivers, checklist, policy, now }: ItemsInput): {
   return { usable: waivers.filter((one) => !bad.has(one)), faults }
 }
 
+/** Whether the item's last pass or failure in this attempt, by its end, is a failure; of two at once the failure. */
+function hasFailed(
+  { id, limits }: ChecklistItem,
+  entries: readonly EvidenceEntry[],
+  { cutover_id, attempt }: ItemsInput['expected'],
+): boolean {
+  const judged = entries
+    .map(({ record }) => record)
+    .filter(
+      ({ kind, item, result, identity }) =>
+        kind === 'measurement' &&
+        item === id &&
+        (result === 'pass' || result === 'fail') &&
+        identity.cutover_id === cutover_id &&
+        identity.attempt === attempt,
+    )
+  const last = judged
+    .map(({ ended_at }) => ended_at)
+    .sort()
+    .at(-1)
+  return judged.some(
+    ({ ended_at, result, measured }) =>
+      ended_at === last &&
+      (result === 'fail' || judgeLimits(limits, measured).some((one) => isBroken(one))),
+  )
+}
+
+const isBroken = ({ held, value }: ItemResult['measured'][number]): boolean =>
+  !held && value !== null
+
 /** Turns a failed or inconclusive item into a waived one where a waiver covers exactly its state. */
 function waive(
   item: ChecklistItem,
   found: ItemResult,
-  { waivers, now }: Pick<ItemsInput, 'waivers' | 'now'>,
+  {
+    waivers,
+    ...use
+  }: Pick<WaiverUse, 'failed' | 'target' | 'now'> & { readonly waivers: readonly Waiver[] },
 ): ItemResult {
-  const waiver = waivers.find((one) => one.item === item.id)
+  const own = waivers.filter((one) => one.item === item.id)
+  const waiver = own.find((one) => isFor(one, use.target)) ?? own[0]
   if (waiver === undefined || (found.state !== 'fail' && found.state !== 'inconclusive'))
     return found
-  const mismatch = findWaiverMismatch(waiver, item, { ...found, now })
+  const mismatch = findWaiverMismatch(waiver, item, { ...found, ...use })
   if (mismatch !== null) return { ...found, codes: [...found.codes, mismatch] }
   const valid_until = findEarliest([waiver.expires_at, found.valid_until])
   return { ...found, state: 'waived', waiver: waiver.id, valid_until }

@@ -37,7 +37,7 @@ export function judgeSignature(
   if (signoff.status === 'missing') return judgeMissing(signoff.roles, role)
   if (signoff.status !== 'verified')
     return buildSignatureResult(
-      signoff.status === 'stale' ? 'stale' : 'fail',
+      signoff.status === 'refused' ? 'fail' : signoff.status,
       signoff.code,
       signoff.detail,
     )

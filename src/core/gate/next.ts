@@ -6,6 +6,22 @@ const ANEW = (): string =>
   'mv .ff/evidence .ff/evidence.old && ff evidence seal --first && ff probe run'
 const TRUST = (): string => 'ff trust show'
 
+/** The next command by the code of a fault of the trust file, without which no item means anything. */
+const TRUST_COMMANDS: Readonly<Record<string, () => string>> = {
+  trust_missing: () => 'ff trust init --platform-lead alice.pub.json --security-lead bob.pub.json',
+  trust_pin_missing: () => 'ff trust pin',
+  trust_pin_outdated: () => 'ff trust pin',
+  trust_pin_mismatch: TRUST,
+  trust_rolled_back: TRUST,
+  trust_forked: TRUST,
+  withdrawal_missing: TRUST,
+}
+/** The next command by the code of a late log, which measuring an item mends too. */
+const LOG_COMMANDS: Readonly<Record<string, () => string>> = {
+  log_missing: () => 'ff evidence seal',
+  head_stale: () => 'ff evidence seal',
+}
+
 /** The next command by code, where it is not `ff probe run`. */
 const COMMANDS: Readonly<Record<string, (id: string) => string>> = {
   signature_missing: SIGN,
@@ -18,10 +34,16 @@ const COMMANDS: Readonly<Record<string, (id: string) => string>> = {
   evidence_recomputed: ANEW,
   evidence_missing: ANEW,
   evidence_forked: ANEW,
-  trust_rolled_back: TRUST,
-  trust_forked: TRUST,
-  withdrawal_missing: TRUST,
+  ...TRUST_COMMANDS,
 }
+
+type Faults = GateJudgement['faults']
+/** The command that comes before that of any item, for a fault of the trust file; null without one. */
+export const findTrustCommand = (faults: Faults): string | null => findIn(TRUST_COMMANDS, faults)
+/** The command that comes after those of the items, for a late log; null without one. */
+export const findSealCommand = (faults: Faults): string | null => findIn(LOG_COMMANDS, faults)
+const findIn = (commands: Readonly<Record<string, () => string>>, faults: Faults): string | null =>
+  faults.flatMap(({ code }) => commands[code]?.() ?? [])[0] ?? null
 
 /**
  * The shell command that comes next for an item, by its codes: sign, request or verify the sign-off, run a selftest,
@@ -68,9 +90,3 @@ const AGAIN: ReadonlySet<string> = new Set([
   'identity_changed',
   'probe_changed',
 ])
-
-/** The command that renews the head of a log, where a fault of the gate is a late log; null for any other fault. */
-export const findFaultCommand = (faults: GateJudgement['faults']): string | null =>
-  faults.some(({ code }) => code === 'log_missing' || code === 'head_stale')
-    ? 'ff evidence seal'
-    : null

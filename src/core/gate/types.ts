@@ -185,6 +185,10 @@ export interface RunnerKey {
 export interface Waiver {
   readonly id: string
   readonly item: string
+  /** The cutover that it was approved for. */
+  readonly environment: string
+  readonly cutover_id: string
+  readonly attempt: number
   readonly covers: WaiverCover
   readonly reason: string
   readonly risk: string
@@ -215,6 +219,8 @@ export type SignoffOutcome =
   | { readonly status: 'missing'; readonly roles: readonly SignoffRole[] }
   | { readonly status: 'stale'; readonly code: string; readonly detail: string }
   | { readonly status: 'refused'; readonly code: string; readonly detail: string }
+  /** Without a trust file nothing says whose signatures count. */
+  | { readonly status: 'inconclusive'; readonly code: string; readonly detail: string }
   | VerifiedSignoff
 export interface VerifiedSignoff {
   readonly status: 'verified'

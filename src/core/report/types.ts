@@ -8,6 +8,7 @@ import type {
   ItemResult,
   LogHead,
   VerifiedSignoff,
+  Waiver,
 } from '../gate/types.ts'
 import type { ChainSplit, ComparedPair } from '../parity/judge.ts'
 import type { FieldRule } from '../parity/field-rules.ts'
@@ -209,12 +210,29 @@ export interface GateEvidence extends Pick<
   readonly hash: string
   readonly runner: string
 }
+/** A waiver by which an item is accepted, with all that a reader has to know of it. */
+export interface WaiverInUse extends Pick<
+  Waiver,
+  'id' | 'item' | 'reason' | 'risk' | 'compensation' | 'requester'
+> {
+  /** The bounds of a failure in words, or the reason code of an inconclusive result. */
+  readonly covers: string
+  readonly expires_at: string
+  readonly approvers: Waiver['approvals']
+}
 export interface GateReport {
   readonly schemaVersion: 1
   readonly kind: 'gate'
   readonly verdict: GateVerdict
   readonly exitName: ExitName
   readonly exitCode: number
+  readonly identity: CutoverIdentity
+  /** The window of the plan; null without a plan. */
+  readonly window: { readonly from: string; readonly until: string } | null
+  /** The trust file that the verdict rests on; null where none is trusted. */
+  readonly trust: { readonly version: number; readonly sha256: string } | null
+  /** Set only for a GO. */
+  readonly valid_until: string | null
   /** `compared` counts items that passed, failed, or failed and are waived. */
   readonly counts: Pick<ReportCounts, 'expected' | 'compared' | 'neverReached'> & {
     readonly states: Readonly<Record<GateItemState, number>>
@@ -227,14 +245,13 @@ export interface GateReport {
   }[]
   readonly findings: readonly CheckFinding[]
   readonly items: readonly GateItem[]
-  /** Set only for a GO. */
-  readonly valid_until: string | null
+  /** The waivers in use. */
+  readonly waivers: readonly WaiverInUse[]
   readonly expires_next: readonly { readonly id: string; readonly at: string }[]
   /** One command that measures again every stale or never measured item; null where there is none. */
   readonly remeasure: string | null
   /** The first step; null for a GO. */
   readonly next: string | null
-  readonly identity: CutoverIdentity
   /** Only verified signatures. */
   readonly signatures: VerifiedSignoff['signatures']
   /** Where the checklist departs from the package's: stricter, free or text alone. */

@@ -114,7 +114,7 @@ export const SETTINGS = {
   FF_CODE_VERSION: {
     environmentOnly: true,
     parse: parseTextSetting,
-    what: 'version of the running code: an image digest; default the commit',
+    what: 'version of the running code: an image digest; default the content of the work tree',
   },
   FF_TRUST_SHA256: {
     environmentOnly: true,

@@ -33,13 +33,12 @@ export interface VerifiedStatement {
  * Judges the sign-off in this order: trust file, envelope, each signature, then the payload with its target, subjects
  * and times, and last both roles by two persons with two keys (docs/reference/gate.md). `verified` states the earliest
  * end of statement, trust file and keys; `missing` names the roles without a signature, all where there is no file;
- * `refused` and `stale` carry the first fault.
+ * `refused`, `stale` and, without a trust file, `inconclusive` carry the first fault.
  */
 export function judgeSignoff(input: SignoffInput, tools: SignoffDependencies): SignoffOutcome {
   const { trust, envelope } = input
-  if (trust.status === 'refused') return toRefusal(trust.fault)
-  if (envelope === null) return { status: 'missing', roles: ROLES }
   if (trust.status !== 'trusted') return toRefusal(toTrustFault(trust))
+  if (envelope === null) return { status: 'missing', roles: ROLES }
   const read = parseEnvelope(envelope, tools)
   if (!read.ok) return toRefusal(read.fault)
   if (read.value.signatures.length === 0) return { status: 'missing', roles: ROLES }
@@ -60,7 +59,8 @@ export function judgeSignoff(input: SignoffInput, tools: SignoffDependencies): S
 }
 
 function toRefusal({ code, detail }: SignoffFault): SignoffOutcome {
-  return { status: SIGNOFF_REFUSALS[code] === 'stale' ? 'stale' : 'refused', code, detail }
+  const status = SIGNOFF_REFUSALS[code]
+  return { status: status === 'missing' ? 'refused' : status, code, detail }
 }
 
 const findMissingRoles = ({ required_roles }: TrustFile, signed: readonly VerifiedSignature[]) =>
@@ -87,13 +87,16 @@ export function verifyEnvelope(
   const read = parseStatement(envelope.payload, tools)
   if (!read.ok) return read
   const { statement } = read.value
-  const found = findStatementFault({
-    ...read.value,
-    trust: { file: trust, sha256 },
-    present,
-    signed: checked.value,
-    now,
-  })
+  const found = findStatementFault(
+    {
+      ...read.value,
+      trust: { file: trust, sha256 },
+      present,
+      signed: checked.value,
+      now,
+    },
+    tools,
+  )
   return found === null
     ? { ok: true, value: { statement, signed: checked.value } }
     : { ok: false, fault: found }

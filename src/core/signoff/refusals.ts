@@ -1,11 +1,13 @@
 /**
  * Every reason that a sign-off does not count, with its consequence: `refused` means that a signature or a file
- * cannot be trusted (exit 23), `stale` that it must be signed again, `missing` that a signature is absent (exit 21).
+ * cannot be trusted (exit 23), `inconclusive` that nothing says who may sign (22), `stale` that it must be signed again,
+ * `missing` that a signature is absent (both 21).
  */
 export const SIGNOFF_REFUSALS = {
   // the trust file
-  trust_missing: 'refused',
+  trust_missing: 'inconclusive',
   trust_pin_missing: 'refused',
+  trust_pin_outdated: 'refused',
   trust_pin_mismatch: 'refused',
   trust_malformed: 'refused',
   trust_kid_differs: 'refused',
@@ -43,6 +45,8 @@ export const SIGNOFF_REFUSALS = {
   payload_not_canonical: 'refused',
   statement_malformed: 'refused',
   statement_revoked: 'refused',
+  signature_withdrawn: 'stale',
+  withdrawal_invalid: 'refused',
   decision_no_go: 'refused',
   environment_differs: 'refused',
   cutover_differs: 'refused',
@@ -65,7 +69,7 @@ export const SIGNOFF_REFUSALS = {
   key_repeated: 'refused',
   person_repeated: 'refused',
   role_missing: 'missing',
-} as const satisfies Readonly<Record<string, 'refused' | 'stale' | 'missing'>>
+} as const satisfies Readonly<Record<string, 'refused' | 'inconclusive' | 'stale' | 'missing'>>
 export type SignoffRefusalCode = keyof typeof SIGNOFF_REFUSALS
 
 export interface SignoffFault {

@@ -16,7 +16,7 @@ import type {
 
 /**
  * The meaning of each kind of signature, and whether its key must still be valid now. An approval of a trust file
- * stays valid after its key ends; a sign-off or a waiver approval ends with the key.
+ * and a withdrawal stay valid after the key ends; a sign-off or a waiver approval ends with the key.
  */
 export const SIGNATURE_KINDS: Readonly<
   Record<HeaderType, { readonly meaning: SignatureMeaning; readonly live: boolean }>
@@ -24,6 +24,7 @@ export const SIGNATURE_KINDS: Readonly<
   'ff-signoff+jws': { meaning: 'approves-decision', live: true },
   'ff-trust+jws': { meaning: 'approves-trust', live: false },
   'ff-waiver+jws': { meaning: 'approves-waiver', live: true },
+  'ff-withdrawal+jws': { meaning: 'withdraws-approval', live: false },
 }
 
 export interface SignatureContext {

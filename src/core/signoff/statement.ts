@@ -3,6 +3,7 @@ import { hasRepeatedMember, parseLosslessJson } from '../json/read.ts'
 import type { Instant } from '../rows/instant.ts'
 import { decodeUtf8OrNull } from '../text/utf8.ts'
 import { canonicalizeObject, checkNodeShape } from './read-document.ts'
+import { findWithdrawalFault } from './withdrawals.ts'
 import {
   makeFault,
   refuseStep,
@@ -78,16 +79,19 @@ export interface StatementContext extends ParsedStatement {
   readonly signed: readonly VerifiedSignature[]
   readonly now: Instant
 }
-type Check = (context: StatementContext) => SignoffFault | null
+type Check = (context: StatementContext, tools: SignoffDependencies) => SignoffFault | null
 
 /**
- * The first reason that a statement does not count here and now (docs/reference/gate.md), or null: revocation, trust
- * version, target, attempt, bound files, end, evidence after a signature, missing attestations, and last a no-go
+ * The first reason that a statement does not count here and now (docs/reference/gate.md), or null: revocation,
+ * withdrawal, trust version, target, attempt, bound files, end, evidence after a signature, missing attestations, and last a no-go
  * decision.
  */
-export function findStatementFault(context: StatementContext): SignoffFault | null {
+export function findStatementFault(
+  context: StatementContext,
+  tools: SignoffDependencies,
+): SignoffFault | null {
   for (const check of CHECKS) {
-    const found = check(context)
+    const found = check(context, tools)
     if (found !== null) return found
   }
   return null
@@ -118,6 +122,8 @@ const CHECKS: readonly Check[] = [
     trust.file.revoked.statements.some((one) => one.sha256 === sha256)
       ? makeFault('statement_revoked', sha256)
       : null,
+  ({ sha256: statement, trust: { file: trust }, present, signed, now }, tools) =>
+    findWithdrawalFault({ text: present.withdrawals, statement, signed, trust, now }, tools),
   findTrustFileFault,
   findTargetFault,
   findAttemptFault,

@@ -20,23 +20,29 @@ export type TrustOutcome =
 export function toTrustFault(outcome: Exclude<TrustOutcome, { status: 'trusted' }>): SignoffFault {
   if (outcome.status === 'refused') return outcome.fault
   return outcome.status === 'absent'
-    ? makeFault('trust_missing', 'no trust file exists, so no signature counts')
-    : makeFault('trust_pin_missing', 'FF_TRUST_SHA256 is not set')
+    ? makeFault(
+        'trust_missing',
+        'no trust file exists, so no evidence and no signature counts; ff trust init makes one, and FF_TRUST_SHA256 pins it',
+      )
+    : makeFault(
+        'trust_pin_missing',
+        'FF_TRUST_SHA256 is not set, so no evidence and no signature counts; ff trust pin prints its value',
+      )
 }
 
 export interface TrustInput {
   /** Text of trust.json; null where the file is missing. */
   readonly text: string | null
-  /** Text of trust-chain.json; null where the file is missing, which is valid for version 1. */
+  /** Text of trust-chain.json; null where the file is missing: the pin alone then vouches for this version. */
   readonly chain: string | null
-  /** SHA-256 of this trust file or of an earlier version, from outside the repository; null without a pin. */
+  /** SHA-256 of exactly this trust file, from outside the repository; null without a pin. */
   readonly pin: string | null
 }
 
 /**
  * Checks the trust file: pin, schema, rules, the chain of its versions, its expiry; returns it with its SHA-256 where
  * trusted, else the first fault. Without a pin nothing is parsed: `unpinned`, or `absent` without a file. A pin without
- * a file is refused with `trust_missing`.
+ * a file is refused with `trust_missing`, the pin of an earlier version with `trust_pin_outdated`.
  */
 export function checkTrust(
   input: TrustInput,
@@ -112,7 +118,7 @@ interface TrustContext {
   readonly now: Instant
   readonly tools: SignoffDependencies
 }
-/** Whether the pin names this file, or an earlier version from which signatures lead to it. */
+/** Whether the pin names exactly this file, and the chain, where there is one, ends in it. */
 function findPinFault(
   {
     text,
@@ -121,23 +127,32 @@ function findPinFault(
   }: { readonly text: string; readonly chain: string | null; readonly pin: string },
   { trust, now, tools }: TrustContext,
 ): SignoffFault | null {
-  if (chain === null) {
-    if (tools.sha256(text) !== pin)
-      return makeFault('trust_pin_mismatch', `the file is ${tools.sha256(text)}`)
-    return trust.version === 1
-      ? null
-      : makeFault('trust_unsigned', `version ${trust.version} without a chain`)
-  }
-  const read = readChain(chain, now, tools)
+  const read = chain === null ? null : readChain(chain, now, tools)
+  if (tools.sha256(text) !== pin)
+    return findOtherPin({ text, pin }, read?.ok === true ? read.value : [], tools)
+  if (read === null) return null
   if (!read.ok) return read.fault
-  const texts = read.value
-  if (!texts.some((one) => tools.sha256(one) === pin))
-    return makeFault('trust_pin_mismatch', `none of ${texts.length} versions matches the pin`)
-  const here = texts.indexOf(text)
+  const here = read.value.indexOf(text)
   if (here === -1) return makeFault('trust_unsigned', 'the file is not in its chain')
-  return here === texts.length - 1
+  return here === read.value.length - 1
     ? null
     : makeFault('trust_rolled_back', `version ${trust.version} is not the newest in the chain`)
+}
+
+/** The pin of an earlier version, from which signatures lead to this file, is outdated; any other is of another file. */
+function findOtherPin(
+  { text, pin }: { readonly text: string; readonly pin: string },
+  versions: readonly string[],
+  { sha256 }: SignoffDependencies,
+): SignoffFault {
+  const found = sha256(text)
+  const before = versions.slice(0, versions.indexOf(text) + 1).map(sha256)
+  return before.includes(pin)
+    ? makeFault(
+        'trust_pin_outdated',
+        `FF_TRUST_SHA256 is the pin of an earlier version; the SHA-256 of this one is ${found}`,
+      )
+    : makeFault('trust_pin_mismatch', `FF_TRUST_SHA256 is ${pin}, and the file is ${found}`)
 }
 
 /** The text of each version, where each one is approved by the version before it. */
@@ -170,12 +185,13 @@ function findLinkFault(
   { before, after }: { readonly before: TrustFile | null; readonly after: TrustFile },
   { now, tools }: { readonly now: Instant; readonly tools: SignoffDependencies },
 ): SignoffFault | null {
-  const expected = (before?.version ?? 0) + 1
+  // The first version of a chain is vouched for by its pin alone.
+  if (before === null) return null
+  const expected = before.version + 1
   if (after.version < expected)
     return makeFault('trust_rolled_back', `version ${after.version} after ${expected - 1}`)
   if (after.version > expected)
     return makeFault('trust_chain_broken', `version ${after.version} after ${expected - 1}`)
-  if (before === null) return null
   const approved = checkApprovals(link, { trust: before, now }, tools)
   if (!approved.ok) return approved.fault
   const uncovered = findCoverageFault(approved.value, before.required_roles)

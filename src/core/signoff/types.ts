@@ -69,8 +69,9 @@ export interface JwsSignature {
   readonly protected: string
   readonly signature: string
 }
-export type SignatureMeaning = 'approves-decision' | 'approves-trust' | 'approves-waiver'
-export type HeaderType = 'ff-signoff+jws' | 'ff-trust+jws' | 'ff-waiver+jws'
+export type SignatureMeaning =
+  'approves-decision' | 'approves-trust' | 'approves-waiver' | 'withdraws-approval'
+export type HeaderType = 'ff-signoff+jws' | 'ff-trust+jws' | 'ff-waiver+jws' | 'ff-withdrawal+jws'
 export interface SignatureHeader {
   readonly alg: 'Ed25519'
   readonly typ: HeaderType
@@ -101,7 +102,7 @@ export const BOUND_SUBJECTS: readonly BoundSubject[] = [
 
 /** The text of every file that a sign-off is judged by; null where the file is missing. */
 export type SignoffTexts = Readonly<
-  Record<BoundSubject | 'trust' | 'trust_chain' | 'signoff', string | null>
+  Record<BoundSubject | 'trust' | 'trust_chain' | 'signoff' | 'withdrawals', string | null>
 >
 
 /** An in-toto Statement v1. */
@@ -140,8 +141,17 @@ export interface SeenEvidence {
 export interface PresentFacts {
   readonly identity: CutoverIdentity
   readonly subjects: Readonly<Record<BoundSubject, string>>
+  /** Text of withdrawals.json; null where the file is missing. */
+  readonly withdrawals: string | null
   /** The ids that each role must attest. */
   readonly attestations: Readonly<Record<SignoffRole, readonly string[]>>
+}
+
+/** withdrawals.json: each has one signature, over the SHA-256 of a statement. */
+export interface Withdrawals {
+  readonly kind: 'withdrawals'
+  readonly schemaVersion: 1
+  readonly withdrawals: readonly Envelope[]
 }
 
 /** waivers.json. */
@@ -153,6 +163,9 @@ export interface Waivers {
 export interface WaiverEntry {
   readonly id: string
   readonly item: string
+  readonly environment: string
+  readonly cutover_id: string
+  readonly attempt: number
   readonly covers: WaiverCover
   readonly reason: string
   readonly risk: string
@@ -200,10 +213,10 @@ export interface PublicKey {
 /** decision.json: every file that the verdict follows from, byte for byte; null where a file was missing. */
 export interface DecisionFile {
   readonly kind: 'gate_decision'
-  readonly schemaVersion: 1
+  readonly schemaVersion: 2
   readonly tool_version: string
   readonly decided_at: Time
-  /** The report as `ff gate` wrote it. */
+  /** The report as `ff gate` wrote it, without its `timing`: it has to follow from the files. */
   readonly verdict: object
   readonly identity: CutoverIdentity
   readonly files: SignoffTexts & {
@@ -223,6 +236,7 @@ export interface SignedDocuments {
   readonly signoff_header: SignatureHeader
   readonly signoff_statement: SignedStatement
   readonly waivers: Waivers
+  readonly withdrawals: Withdrawals
   readonly key_file: KeyFile
   readonly public_key: PublicKey
   readonly gate_decision: DecisionFile

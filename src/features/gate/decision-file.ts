@@ -1,11 +1,16 @@
 import { createSignoffDependencies } from '../../artefacts/documents.ts'
 import { readTextFile } from '../../artefacts/read-text.ts'
-import { packDecision, unpackDecision } from '../../core/signoff/decision-file.ts'
+import {
+  type OtherDecision,
+  packDecision,
+  unpackDecision,
+} from '../../core/signoff/decision-file.ts'
+import { canonicalizeObject } from '../../core/signoff/read-document.ts'
 import type { DecisionFile } from '../../core/signoff/types.ts'
 import type { CutoverIdentity, LogHead } from '../../core/gate/types.ts'
 import type { GateReport } from '../../core/report/types.ts'
 import type { Instant } from '../../core/rows/instant.ts'
-import { quoteValue } from '../../core/text/quote.ts'
+import { quoteForShell, quoteValue } from '../../core/text/quote.ts'
 import { FfError } from '../../errors.ts'
 import type { Adapters } from '../../ports/adapters.ts'
 import { toArtefactError } from '../../artefacts/artefact-error.ts'
@@ -24,41 +29,66 @@ export function formatDecisionFile(
   { texts, identity, at }: JudgedGate,
   { report, tool_version }: { readonly report: GateReport; readonly tool_version: string },
 ): string {
-  return packDecision({ tool_version, decided_at: at, verdict: report, identity, files: texts })
+  return packDecision({
+    tool_version,
+    decided_at: at,
+    verdict: withoutTiming(report),
+    identity,
+    files: texts,
+  })
+}
+
+/** The part of a report that follows from the files alone; `decided_at` is the time. */
+const withoutTiming = (report: GateReport): object =>
+  Object.fromEntries(Object.entries(report).filter(([name]) => name !== 'timing'))
+
+/** What a third party asks about. A decision about anything else is no GO. */
+export type GateSubject = {
+  readonly [K in 'environment' | 'cutover_id' | 'attempt' | 'code']: NonNullable<CutoverIdentity[K]>
 }
 
 export interface OfflineRequest {
   readonly root: string
   readonly path: string
+  readonly subject: GateSubject
   /** FF_TRUST_SHA256 of the caller; never taken from the decision file. */
   readonly trust_pin: string | null
   /** FF_EVIDENCE_HEAD of the caller. */
   readonly pinned_heads: readonly LogHead[]
+  readonly tool_version: string
   readonly now: () => Date
 }
 
+type OfflineAdapters = Pick<Adapters, 'judgeEvidence' | 'signoffCrypto'>
+
 /**
- * `ff gate --offline FILE`: judges the files in decision.json anew, as of now, by the rules of this version; returns
- * that report. Takes code, schema head and settings digest from the file, and compares the file's own verdict and
- * identity only where the new verdict is GO.
+ * `ff gate --offline FILE`: judges the files in decision.json anew about the subject of the caller, as of now, and
+ * returns that report. Schema head and settings digest come from the file. Where the trust file in it has the caller's
+ * pin, the report in it is computed again too, as of its own time, and has to be the same.
  *
- * @throws FfError `artefact_invalid`, `waiver_invalid`, `setting_invalid` for a malformed pin, `decision_altered` for
- *   a GO that the file does not claim or for another identity
+ * @throws FfError `artefact_invalid`, `waiver_invalid`, `setting_invalid` for a malformed pin,
+ *   `decision_of_other_version`, `decision_altered` for an identity or a report that does not follow from its files
  */
 export async function gateOffline(
-  { root, path, trust_pin, pinned_heads, now }: OfflineRequest,
-  adapters: Pick<Adapters, 'judgeEvidence' | 'signoffCrypto'>,
+  { root, path, subject, trust_pin, pinned_heads, tool_version, now }: OfflineRequest,
+  adapters: OfflineAdapters,
 ): Promise<GateReport> {
-  const decision = await readDecision(path, adapters)
+  const decision = await readDecision({ path, tool_version }, adapters)
   const texts = decision.files
   const files = await toGateFiles(root, texts)
   const identity = { ...buildIdentity(UNKNOWN_VERSION, files), ...pickRunning(decision) }
   const at = now().toISOString() as Instant
+  const inputs = { texts, files, trust_pin, pinned_heads }
   const judged = await judgeInputs(
-    { texts, files, identity, trust_pin, pinned_heads, at },
+    { ...inputs, identity: { ...identity, ...subject }, at },
     adapters,
   )
-  if (judged.judgement.verdict === 'go') refuseAltered(decision, identity)
+  // Under another trust file the verdict is UNTRUSTED, whatever the file says of itself.
+  if (judged.trust.status === 'trusted') {
+    const then = decision.decided_at as Instant
+    const before = await judgeInputs({ ...inputs, identity, at: then }, adapters)
+    refuseAltered(decision, { identity, verdict: withoutTiming(toReport(before, now)) })
+  }
   return toReport(judged, now)
 }
 
@@ -72,36 +102,69 @@ const pickRunning = ({ identity: { code, schema_head, config_digest } }: Decisio
 })
 
 async function readDecision(
-  path: string,
-  adapters: Pick<Adapters, 'signoffCrypto'>,
+  { path, tool_version }: Pick<OfflineRequest, 'path' | 'tool_version'>,
+  adapters: OfflineAdapters,
 ): Promise<DecisionFile> {
   const read = await readTextFile(path, path, MAX_DECISION_BYTES)
   if (!read.ok) throw toArtefactError([read.problem])
-  const decision = unpackDecision(
-    read.text,
-    createSignoffDependencies(await adapters.signoffCrypto()),
-  )
+  const tools = createSignoffDependencies(await adapters.signoffCrypto())
+  const decision = unpackDecision(read.text, tools, tool_version)
   if (decision.ok) return decision.value
+  if ('other' in decision) throw makeVersionError(path, decision.other, tool_version)
   throw new FfError('artefact_invalid', `${quoteValue(path)} is not a decision file.`, {
     hint: 'Name a file that `ff gate --decision decision.json` wrote.',
     details: [decision.detail],
   })
 }
 
-/** A file that does not claim a GO for this identity is never a GO by its files. @throws FfError `decision_altered` */
-function refuseAltered({ verdict, identity }: DecisionFile, found: CutoverIdentity): void {
-  const members = Object.keys(found) as (keyof CutoverIdentity)[]
+function makeVersionError(
+  path: string,
+  { form, tool_version }: OtherDecision['other'],
+  own: string,
+): FfError {
+  const here = quoteForShell(path)
+  const writer = quoteForShell(`@pty-flags/ff@${tool_version}`)
+  return new FfError(
+    'decision_of_other_version',
+    `${quoteValue(path)} is a decision file of ff ${quoteValue(tool_version)}, form ${quoteValue(form)}, and this is ff ${quoteValue(own)}.`,
+    {
+      hint: `Judge it with the version that wrote it: \`npm install ${writer} && npx ff gate --offline ${here}\`.`,
+    },
+  )
+}
+
+/** @throws FfError `decision_altered` with each member of identity and report that does not follow from the files */
+function refuseAltered(
+  decision: DecisionFile,
+  found: { readonly identity: CutoverIdentity; readonly verdict: object },
+): void {
   const details = [
-    ...('verdict' in verdict && verdict.verdict === 'go' ? [] : ['verdict']),
-    ...members.filter((name) => identity[name] !== found[name]),
+    ...listDifferences('identity', decision.identity, found.identity),
+    ...listDifferences('verdict', decision.verdict, found.verdict),
   ]
   if (details.length === 0) return
   throw new FfError(
     'decision_altered',
-    'The verdict or identity in the decision file is not the one that its files give.',
+    'The report or identity in the decision file is not the one that its files give.',
     {
       hint: 'Get the file again from the run that wrote it with `ff gate --decision decision.json`.',
       details,
     },
   )
 }
+
+/** The members that are in one of two objects alone, or differ in canonical form. */
+function listDifferences(name: string, left: object, right: object): readonly string[] {
+  const [a, b] = [toForms(left), toForms(right)]
+  return [...new Set([...a.keys(), ...b.keys()])]
+    .filter((member) => a.get(member) !== b.get(member))
+    .map((member) => `${name}.${member}`)
+}
+
+const toForms = (value: object): ReadonlyMap<string, string> =>
+  new Map(
+    Object.entries(value).map(([name, held]) => [
+      name,
+      canonicalizeObject({ held: held as unknown }),
+    ]),
+  )

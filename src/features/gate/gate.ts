@@ -4,7 +4,9 @@ import type {
   GateJudgement,
   RunnerKey,
   SignoffOutcome,
+  Waiver,
 } from '../../core/gate/types.ts'
+import type { TrustOutcome } from '../../core/signoff/trust.ts'
 import type { GateReport } from '../../core/report/types.ts'
 import { type GateInputs, type GateRequest, readGateInputs } from '../item-states/gate-inputs.ts'
 import { loadItemFacts, refuseWaivers } from '../item-states/item-facts.ts'
@@ -21,6 +23,9 @@ export interface JudgedGate extends GateInputs {
   /** Runners that the trust file names. */
   readonly runners: readonly RunnerKey[]
   readonly signoff: SignoffOutcome
+  readonly trust: TrustOutcome
+  /** With their valid approvals only. */
+  readonly waivers: readonly Waiver[]
 }
 
 /**
@@ -64,7 +69,8 @@ export async function judgeInputs(
   const facts = await loadItemFacts(inputs, adapters)
   const signoff = verifySignoffForGate(inputs, facts)
   const judgement = judgeGate({ ...facts.judged, signoff })
-  refuseWaivers(judgement.faults)
-  const { evidence, runners } = facts.judged
-  return { ...inputs, judgement, evidence, runners, signoff }
+  // A forged approval is UNTRUSTED, whatever rule the waivers break too.
+  if (facts.forged === null) refuseWaivers(judgement.faults)
+  const { evidence, runners, waivers } = facts.judged
+  return { ...inputs, judgement, evidence, runners, waivers, signoff, trust: facts.trust }
 }

@@ -1,7 +1,12 @@
 import { getLastRecord } from '../../core/gate/chain.ts'
 import { listTeamCommands } from '../../core/gate/floor.ts'
 import { formatLimit } from '../../core/gate/limits.ts'
-import { buildRemeasureCommand, findFaultCommand, findNextCommand } from '../../core/gate/next.ts'
+import {
+  buildRemeasureCommand,
+  findNextCommand,
+  findSealCommand,
+  findTrustCommand,
+} from '../../core/gate/next.ts'
 import type {
   ChecklistItem,
   CutoverIdentity,
@@ -12,9 +17,12 @@ import type {
   ItemResult,
   RunnerKey,
   SignoffOutcome,
+  Waiver,
   WholeLog,
 } from '../../core/gate/types.ts'
-import type { GateEvidence, GateItem, GateReport } from '../../core/report/types.ts'
+import { formatCover } from '../../core/gate/waivers.ts'
+import type { GateEvidence, GateItem, GateReport, WaiverInUse } from '../../core/report/types.ts'
+import type { TrustOutcome } from '../../core/signoff/trust.ts'
 import { EXIT_STATUSES } from '../../core/exit.ts'
 import type { GateFiles } from '../team-folder/load-gate-files.ts'
 
@@ -24,6 +32,8 @@ interface ReportFacts {
   readonly runners: readonly RunnerKey[]
   readonly identity: CutoverIdentity
   readonly signoff: SignoffOutcome
+  readonly trust: TrustOutcome
+  readonly waivers: readonly Waiver[]
   readonly timing: GateReport['timing']
 }
 /** Limits of the report: older records of an item, and expiries. */
@@ -37,7 +47,7 @@ const MOST_ENDS = 3
  */
 export function buildGateReport(
   judgement: GateJudgement,
-  { files, evidence, runners, identity, signoff, timing }: ReportFacts,
+  { files, evidence, runners, identity, signoff, trust, waivers, timing }: ReportFacts,
 ): GateReport {
   const { checklist, departures } = files
   const logs = evidence.status === 'whole' ? evidence.logs : []
@@ -55,6 +65,11 @@ export function buildGateReport(
     verdict: judgement.verdict,
     exitName: judgement.exitName,
     exitCode: EXIT_STATUSES[judgement.exitName][0],
+    identity,
+    window: files.plan?.window ?? null,
+    trust:
+      trust.status === 'trusted' ? { version: trust.trust.version, sha256: trust.sha256 } : null,
+    valid_until: judgement.valid_until,
     counts: {
       expected: items.length,
       compared: measured.length,
@@ -77,11 +92,12 @@ export function buildGateReport(
       ),
     ],
     items,
-    valid_until: judgement.valid_until,
+    waivers: items.flatMap(({ waiver: id }) =>
+      waivers.filter((one) => one.id === id).map(toWaiverInUse),
+    ),
     expires_next: judgement.expires_next.slice(0, MOST_ENDS),
     remeasure,
     next: findFirstCommand(items, judgement, remeasure),
-    identity,
     signatures: signoff.status === 'verified' ? signoff.signatures : [],
     departures,
     team_commands: listTeamCommands(checklist.value.items),
@@ -89,6 +105,27 @@ export function buildGateReport(
     timing,
   }
 }
+const toWaiverInUse = ({
+  id,
+  item,
+  covers,
+  reason,
+  risk,
+  compensation,
+  requester,
+  expires_at,
+  approvals: approvers,
+}: Waiver): WaiverInUse => ({
+  id,
+  item,
+  covers: formatCover(covers),
+  reason,
+  risk,
+  compensation,
+  requester,
+  expires_at,
+  approvers,
+})
 const MEASURED: ReadonlySet<GateItemState> = new Set(['pass', 'fail', 'waived'])
 
 const countStates = (
@@ -110,7 +147,7 @@ function findFirstCommand(
 ): string | null {
   const failing = items.find(({ state }) => state === 'fail')
   const other = items.find(({ next }) => next !== null)?.next
-  return failing?.next ?? remeasure ?? other ?? findFaultCommand(faults)
+  return findTrustCommand(faults) ?? failing?.next ?? remeasure ?? other ?? findSealCommand(faults)
 }
 
 /** The last record of a log, with the name of its runner; null where the trust file does not name it. */

@@ -17,7 +17,9 @@ import type {
 } from '../../core/signoff/types.ts'
 import type { Instant } from '../../core/rows/instant.ts'
 import { FfError } from '../../errors.ts'
+import type { Adapters } from '../../ports/adapters.ts'
 import type { SignoffKeys, Terminal } from '../../ports/signoff.ts'
+import { refuseAlteredWaivers } from '../team-folder/altered-waiver.ts'
 import { checkPin } from '../item-states/item-facts.ts'
 import { readSignoffFiles, SIGNOFF_FILES } from '../team-folder/signoff-files.ts'
 
@@ -27,7 +29,10 @@ export interface SignoffContextInput {
   readonly now: Instant
   /** The value of FF_TRUST_SHA256: the SHA-256 of the trust file, 64 hexadecimal digits. */
   readonly pin: string | null
+  /** The present time; `now` is that of the start, which a wait for a person outlives. */
+  readonly clock: () => Instant
   readonly keys: SignoffKeys
+  readonly tryLock: Adapters['tryLock']
   /** Null without an interactive terminal. */
   readonly terminal: Terminal | null
   /** Reads the state of the gate, which a statement is made from. */
@@ -56,7 +61,7 @@ export async function loadSignoffContext(needs: SignoffContextInput): Promise<Si
 }
 
 /**
- * The trust file, if it matches the pin or follows from it.
+ * The trust file, if it is the one that the pin names.
  *
  * @throws FfError `trust_refused` otherwise, also for a missing or expired one or without a pin
  */
@@ -90,6 +95,7 @@ export function buildPresentFacts(
   return {
     identity,
     subjects: subjectDigests(texts, tools),
+    withdrawals: texts.withdrawals,
     attestations: listRequiredAttestations(
       items,
       parseWaivers({ texts, tools }).waivers.map(({ id }) => id),
@@ -120,12 +126,13 @@ export const judgeSignoffNow = (
 /**
  * The waivers of the text in the context, approvals not verified; an empty list where the file is missing.
  *
- * @throws FfError `artefact_invalid`
+ * @throws FfError `artefact_invalid`, `waiver_altered`
  */
 export function parseWaivers({ texts, tools }: Pick<SignoffContext, 'texts' | 'tools'>): Waivers {
   if (texts.waivers === null) return { kind: 'waivers', schemaVersion: 1, waivers: [] }
   const read = parseSignedDocument('waivers', texts.waivers, tools)
   if (read.ok) return read.value
+  refuseAlteredWaivers(texts.waivers)
   throw new FfError('artefact_invalid', `${SIGNOFF_FILES.waivers} is not a valid waivers file.`, {
     hint: 'Correct the place that is named, then run `ff waiver lint`.',
     details: [read.detail],

@@ -1,9 +1,11 @@
-import { isScopeId } from '../../core/rows/grammar.ts'
 import type { PublicKey } from '../../core/signoff/types.ts'
 import { quoteValue } from '../../core/text/quote.ts'
 import { FfError } from '../../errors.ts'
 import type { SignoffContext } from './context.ts'
 import { readKey, requireTerminal } from './signing-key.ts'
+
+/** As in `contracts/schemas/gate-common.schema.json`: one person has one id. */
+const isPersonId = (text: string): boolean => /^[a-z0-9][a-z0-9._@-]{0,127}$/.test(text)
 
 /** In characters: with scrypt, enough against guessing by a thief of the key file. */
 const MIN_PASSPHRASE = 12
@@ -20,10 +22,10 @@ export async function newKey(
   path: string,
   owner: { readonly person: string; readonly name: string },
 ): Promise<PublicKey> {
-  if (!isScopeId(owner.person) || owner.name === '')
+  if (!isPersonId(owner.person) || owner.name === '')
     throw new FfError(
       'option_invalid',
-      `--person is ${quoteValue(owner.person)} and --name is ${quoteValue(owner.name)}: an id has 1 to 128 letters, digits, . _ @ or - and begins with a letter or digit, and a name is not empty.`,
+      `--person is ${quoteValue(owner.person)} and --name is ${quoteValue(owner.name)}: an id has 1 to 128 lower-case letters, digits, . _ @ or - and begins with a letter or digit, and a name is not empty.`,
       {
         hint: 'Run for example `ff key new --person alice --name "Alice Example" --out alice.key.json`.',
       },

@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import type { GateState } from '../../core/signoff/gate-state.ts'
 import { parseEnvelope, formatEnvelope } from '../../core/signoff/envelope.ts'
 import { type StatementInput, formatStatement } from '../../core/signoff/statement.ts'
@@ -5,7 +6,13 @@ import type { SignedTarget } from '../../core/signoff/types.ts'
 import { instantFromMs, type Instant, instantToMs } from '../../core/rows/instant.ts'
 import { FfError } from '../../errors.ts'
 import { type SignoffContext, buildPresentFacts, requireTrusted } from './context.ts'
-import { PAST_SIGNOFFS, SIGNOFF_FILES, writeBelow } from '../team-folder/signoff-files.ts'
+import { withFolderLock } from './folder-lock.ts'
+import {
+  PAST_SIGNOFFS,
+  readFileIfPresent,
+  SIGNOFF_FILES,
+  writeBelow,
+} from '../team-folder/signoff-files.ts'
 
 /** Checklist items J2 and J3 require signatures that are at most 72 hours old. */
 const VALIDITY_MS = 72 * 3_600_000
@@ -43,9 +50,11 @@ export async function requestSignoff(context: SignoffContext): Promise<SignoffRe
     not_after: addValidity(context.now),
   }
   const text = formatStatement(input)
-  await archiveSigned(context)
   const envelope = { payload: context.tools.encode(text), signatures: [] }
-  await writeBelow(context.cwd, SIGNOFF_FILES.signoff, formatEnvelope(envelope))
+  await withFolderLock(context, async () => {
+    await archiveSigned(context)
+    await writeBelow(context.cwd, SIGNOFF_FILES.signoff, formatEnvelope(envelope))
+  })
   return { decision, sha256: context.tools.sha256(text), accepted, of: measured.length }
 }
 
@@ -66,10 +75,12 @@ function toTarget({ identity }: GateState): SignedTarget {
 }
 
 /** Archives a signed statement, so that `ff signoff sign` can show its signers what changed since. */
-async function archiveSigned({ cwd, texts, tools }: SignoffContext): Promise<void> {
-  if (texts.signoff === null) return
-  const read = parseEnvelope(texts.signoff, tools)
+async function archiveSigned({ cwd, tools }: SignoffContext): Promise<void> {
+  const shown = SIGNOFF_FILES.signoff
+  const text = await readFileIfPresent(join(cwd, shown), shown)
+  if (text === null) return
+  const read = parseEnvelope(text, tools)
   if (!read.ok || read.value.signatures.length === 0) return
-  const name = tools.sha256(texts.signoff).slice(0, 16)
-  await writeBelow(cwd, `${PAST_SIGNOFFS}/${name}.json`, texts.signoff)
+  const name = tools.sha256(text).slice(0, 16)
+  await writeBelow(cwd, `${PAST_SIGNOFFS}/${name}.json`, text)
 }

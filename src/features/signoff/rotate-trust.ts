@@ -15,6 +15,7 @@ import {
   TRUST_ROTATION,
   writeBelow,
 } from '../team-folder/signoff-files.ts'
+import { withFolderLock } from './folder-lock.ts'
 import {
   resolveSigningKey,
   type SigningKeyChoice,
@@ -23,22 +24,30 @@ import {
 } from './signing-key.ts'
 import { formatTrustFile, requireWholeTrust } from './trust.ts'
 
+/** What comes after a signature of the next version. */
+export interface RotatedTrust {
+  /** The roles that still have to sign; null once the next version is installed. */
+  readonly missing: string | null
+  /** SHA-256 of the next version. */
+  readonly sha256: string
+  /** The names of its runners, each of which has to seal its log. */
+  readonly runners: readonly string[]
+}
+
 /**
  * `ff trust rotate [FILE]`: shows the next version of the trust file, asks for approval and adds a signature. Once
  * both roles of the current version have signed, the next version replaces it. The signers of an expired trust file
  * can still sign its successor.
  *
  * @param path the next version; null to sign the rotation that is in progress; a changed version drops its signatures
- * @returns the roles that still have to sign, null once the next version is installed; the SHA-256 of the next
- *   version
  * @throws FfError `terminal_missing`, `trust_refused`, `artefact_invalid`, `nothing_to_check`, `not_attested`,
- *   `signed_already`, `signoff_refused`, `output_failed`, and the errors of the key and its signer
+ *   `signed_already`, `signoff_refused`, `signoff_locked`, `output_failed`, and the errors of the key and its signer
  */
 export async function rotateTrust(
   context: SignoffContext,
   path: string | null,
   choice: SigningKeyChoice,
-): Promise<{ readonly missing: string | null; readonly sha256: string }> {
+): Promise<RotatedTrust> {
   const terminal = requireTerminal(context)
   const before = requireCurrentTrust(context)
   const envelope = await loadRotation(context, path)
@@ -72,15 +81,22 @@ export async function rotateTrust(
     attests: [],
   } as const
   const signature = await signAndVerify(context, signingKey, toSign)
-  const signed = { ...envelope, signatures: [...envelope.signatures, signature] }
-  const missing = findMissingRoles(context, signed, before)
-  await writeBelow(context.cwd, TRUST_ROTATION, formatEnvelope(signed))
-  if (missing === null) await installTrust(context, next, signed)
-  return { missing, sha256: context.tools.sha256(next) }
+  const missing = await withFolderLock(context, async () => {
+    // Read again: another person may have signed in the meantime.
+    const latest = await loadRotation(context, path)
+    const kept = latest.payload === envelope.payload ? latest.signatures : []
+    const signed = { ...envelope, signatures: [...kept, signature] }
+    const roles = findMissingRoles({ ...context, now: context.clock() }, signed, before)
+    await writeBelow(context.cwd, TRUST_ROTATION, formatEnvelope(signed))
+    if (roles === null) await installTrust(context, next, signed)
+    return roles
+  })
+  const runners = after.runners.map(({ name }) => name)
+  return { missing, sha256: context.tools.sha256(next), runners }
 }
 
 /** The current trust file; an expired one counts, since its signers sign the next. @throws FfError `trust_refused` */
-function requireCurrentTrust(context: SignoffContext): TrustFile {
+export function requireCurrentTrust(context: SignoffContext): TrustFile {
   const { trust, texts } = context
   if (trust.status === 'trusted') return trust.trust
   const { code, detail } = toTrustFault(trust)

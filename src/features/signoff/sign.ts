@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { parseEnvelope, formatEnvelope } from '../../core/signoff/envelope.ts'
 import { verifyEnvelope } from '../../core/signoff/judge.ts'
 import {
@@ -11,7 +12,13 @@ import { quoteValue } from '../../core/text/quote.ts'
 import { FfError } from '../../errors.ts'
 import { askAttestations, formatSigningSummary } from './summary.ts'
 import { type SignoffContext, buildPresentFacts, requireTrusted, parseWaivers } from './context.ts'
-import { readNamedText, SIGNOFF_FILES, writeBelow } from '../team-folder/signoff-files.ts'
+import {
+  readFileIfPresent,
+  readNamedText,
+  SIGNOFF_FILES,
+  writeBelow,
+} from '../team-folder/signoff-files.ts'
+import { withFolderLock } from './folder-lock.ts'
 import {
   resolveSigningKey,
   type SigningKeyChoice,
@@ -26,7 +33,7 @@ import {
  * @returns a line that names the signer and the role
  * @throws FfError `terminal_missing`, `trust_refused`, `nothing_to_check` without a sign-off, `signoff_refused`,
  *   `signoff_stale`, `signed_already` for a key, `clock_set_back`, `not_attested`, `artefact_invalid`,
- *   `output_failed`, and the errors of `readGate`, the key and its signer
+ *   `signoff_locked`, `output_failed`, and the errors of `readGate`, the key and its signer
  */
 export async function signSignoff(
   context: SignoffContext,
@@ -53,8 +60,13 @@ export async function signSignoff(
   await askAttestations(terminal, attests, state)
   const toSign = { trust, payload: envelope.payload, typ: 'ff-signoff+jws', attests } as const
   const signature = await signAndVerify(context, signingKey, toSign)
-  const signed = { ...envelope, signatures: [...envelope.signatures, signature] }
-  await writeBelow(context.cwd, SIGNOFF_FILES.signoff, formatEnvelope(signed))
+  await withFolderLock(context, async () => {
+    const latest = await readLatest(context, envelope)
+    refuseRepeated(context, latest, signingKey.signer.kid)
+    const signed = { ...latest, signatures: [...latest.signatures, signature] }
+    requireVerified({ ...context, now: context.clock() }, signed, present)
+    await writeBelow(context.cwd, SIGNOFF_FILES.signoff, formatEnvelope(signed))
+  })
   return `${signingKey.signer.person} signed as ${signingKey.signer.role}`
 }
 
@@ -81,14 +93,34 @@ export async function addSignatures(context: SignoffContext, path: string): Prom
         hint: 'Both people sign copies of one statement: run `ff signoff request` once, and send the file to both.',
       },
     )
-  const knownHeaders = new Set(envelope.signatures.map(({ protected: shown }) => shown))
-  const newSignatures = otherEnvelope.signatures.filter(
-    ({ protected: shown }) => !knownHeaders.has(shown),
-  )
-  const mergedEnvelope = { ...envelope, signatures: [...envelope.signatures, ...newSignatures] }
-  requireVerified(context, mergedEnvelope, buildPresentFacts(context, await context.readGate()))
-  await writeBelow(context.cwd, SIGNOFF_FILES.signoff, formatEnvelope(mergedEnvelope))
-  return newSignatures.length
+  const present = buildPresentFacts(context, await context.readGate())
+  return withFolderLock(context, async () => {
+    const latest = await readLatest(context, envelope)
+    const knownHeaders = new Set(latest.signatures.map(({ protected: shown }) => shown))
+    const newSignatures = otherEnvelope.signatures.filter(
+      ({ protected: shown }) => !knownHeaders.has(shown),
+    )
+    const mergedEnvelope = { ...latest, signatures: [...latest.signatures, ...newSignatures] }
+    requireVerified(context, mergedEnvelope, present)
+    await writeBelow(context.cwd, SIGNOFF_FILES.signoff, formatEnvelope(mergedEnvelope))
+    return newSignatures.length
+  })
+}
+
+/**
+ * The envelope as it is now: while a person read and answered, another may have signed.
+ *
+ * @param before the envelope that the person read
+ * @throws FfError `signoff_stale` for another statement, and as `requireEnvelope`
+ */
+async function readLatest(context: SignoffContext, before: Envelope): Promise<Envelope> {
+  const shown = SIGNOFF_FILES.signoff
+  const signoff = await readFileIfPresent(join(context.cwd, shown), shown)
+  const latest = requireEnvelope({ ...context, texts: { ...context.texts, signoff } })
+  if (latest.payload === before.payload) return latest
+  throw new FfError('signoff_stale', `${shown} was replaced by another statement meanwhile.`, {
+    hint: 'Read and sign the new one with `ff signoff sign`.',
+  })
 }
 
 /** @throws FfError `nothing_to_check`, `signoff_refused` */

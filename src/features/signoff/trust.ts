@@ -122,7 +122,8 @@ export function formatPin(context: SignoffContext): string {
 }
 
 /**
- * `ff trust show`: the item `trust`, which fails with its fault and exit `untrusted` where the file is not trusted;
+ * `ff trust show`: the item `trust`, which fails with its fault and exit `untrusted` where the file is not trusted
+ * (`inconclusive` where there is none);
  * then, for a file that parses, its version, each key with its window, and each revoked statement. A revoked key or
  * one outside its window is pending.
  */
@@ -131,7 +132,7 @@ export function showTrust(context: SignoffContext): CheckReport {
   const fault = trust.status === 'trusted' ? null : toTrustFault(trust)
   const head: CheckResult =
     fault === null
-      ? passResult('trust', 'matches the pin, or follows from the pinned version by signatures')
+      ? passResult('trust', 'is exactly the file that FF_TRUST_SHA256 pins')
       : {
           id: 'trust',
           title: 'no key is trusted',
@@ -142,7 +143,7 @@ export function showTrust(context: SignoffContext): CheckReport {
   const read = texts.trust === null ? null : parseTrust(texts.trust, tools)
   const people = read?.ok === true ? listMembers(read.value, now) : []
   return buildCheckReport('trust_show', [head, ...people], {
-    exits: fault === null ? [] : ['untrusted'],
+    exits: fault === null ? [] : [fault.code === 'trust_missing' ? 'inconclusive' : 'untrusted'],
   })
 }
 
@@ -150,6 +151,8 @@ const NEXT: Readonly<Record<string, string>> = {
   trust_missing: 'Run ff trust init --platform-lead alice.pub.json --security-lead bob.pub.json.',
   trust_pin_missing:
     'Set FF_TRUST_SHA256, outside the repository, to the value that ff trust pin prints.',
+  trust_pin_outdated:
+    'Set FF_TRUST_SHA256, outside the repository, to the value that ff trust pin prints, once you know why the file was rotated.',
   trust_pin_mismatch:
     'Find out who changed the file with git log -p -- checklists, then restore the pinned version.',
   trust_expired:

@@ -4,6 +4,7 @@ import { countStates, getSignedHeads, listSignedItems } from '../../core/gate/ju
 import type { SignoffOutcome } from '../../core/gate/types.ts'
 import { type GateState, toGateState } from '../../core/signoff/gate-state.ts'
 import { FfError } from '../../errors.ts'
+import { buildAlteredError } from '../team-folder/altered-waiver.ts'
 import { type GateInputs, type GateRequest, readGateInputs } from '../item-states/gate-inputs.ts'
 import { type ItemFacts, loadItemFacts, refuseWaivers } from '../item-states/item-facts.ts'
 import type { Adapters } from '../../ports/adapters.ts'
@@ -32,8 +33,9 @@ export function verifySignoffForGate(
  * Reads and judges the team folder and the evidence logs; returns the current state of the gate, which a statement is
  * made from. Measures nothing.
  *
- * @throws FfError `artefact_invalid`, `setting_invalid`, `waiver_invalid`, `evidence_unreadable`, `evidence_old_form`,
- *   and `evidence_untrusted` where a log is damaged or older than a head: a statement never covers such logs
+ * @throws FfError `artefact_invalid`, `setting_invalid`, `waiver_invalid`, `waiver_altered`, `evidence_unreadable`,
+ *   `evidence_old_form`, and `evidence_untrusted` where a log is damaged or older than a head: a statement never covers
+ *   such logs
  */
 export async function readGateState(
   request: GateRequest,
@@ -45,7 +47,8 @@ export async function readGateState(
   const signoff = verifySignoffForGate(inputs, facts)
   const must_hold = [...pinned_heads, ...getSignedHeads(signoff)]
   const states = judgeItems({ ...facts.judged, must_hold })
-  refuseWaivers([...(signoff.status === 'refused' ? [signoff] : []), ...states.waiver_faults])
+  if (facts.forged !== null) throw buildAlteredError(`${facts.forged.id}: ${facts.forged.detail}`)
+  refuseWaivers(states.waiver_faults)
   const { logs } = states
   if (logs.status !== 'whole')
     throw new FfError(

@@ -9,6 +9,7 @@ const EXIT_BY_STATUS: Readonly<Record<SignoffOutcome['status'], ExitName>> = {
   verified: 'ok',
   missing: 'not_ready',
   stale: 'not_ready',
+  inconclusive: 'inconclusive',
   refused: 'untrusted',
 }
 
@@ -52,7 +53,7 @@ function toRoleResult(role: (typeof ROLES)[number], outcome: SignoffOutcome): Ch
   return {
     id: role,
     title: status,
-    state: status === 'stale' ? 'pending' : 'fail',
+    state: status === 'refused' ? 'fail' : status === 'stale' ? 'pending' : 'inconclusive',
     findings: [{ code, pointer: null, detail }],
     next:
       status === 'stale'

@@ -1,8 +1,11 @@
+import { join } from 'node:path'
 import {
   activeWaivers,
   isApproved,
   findWaiverFaults,
+  isFor,
   type WaiverRules,
+  type WaiverTarget,
 } from '../../core/gate/waivers.ts'
 import type { Waiver, WaiverCover } from '../../core/gate/types.ts'
 import type { CheckReport } from '../../core/report/types.ts'
@@ -13,9 +16,10 @@ import { escapeForTerminal } from '../../core/text/terminal.ts'
 import { quoteForShell, quoteValue } from '../../core/text/quote.ts'
 import { FfError } from '../../errors.ts'
 import { type CheckResult, buildCheckReport, passResult } from '../../core/report/check-report.ts'
-import { loadChecklist } from '../team-folder/load-gate-files.ts'
+import { loadChecklist, parsePlan } from '../team-folder/load-gate-files.ts'
 import { type SignoffContext, requireTrusted, parseWaivers } from './context.ts'
-import { SIGNOFF_FILES, writeBelow } from '../team-folder/signoff-files.ts'
+import { withFolderLock } from './folder-lock.ts'
+import { readFileIfPresent, SIGNOFF_FILES, writeBelow } from '../team-folder/signoff-files.ts'
 import {
   resolveSigningKey,
   type SigningKeyChoice,
@@ -23,19 +27,42 @@ import {
   requireTerminal,
 } from './signing-key.ts'
 
-export type WaiverRequest = Omit<WaiverEntry, 'id' | 'requested_at' | 'approvals'>
+export type WaiverRequest = Omit<
+  WaiverEntry,
+  'id' | 'requested_at' | 'approvals' | keyof WaiverTarget
+>
 
 /**
- * `ff waiver new`: adds a waiver without approvals to the waivers file.
+ * `ff waiver new`: adds a waiver without approvals to the waivers file, for the cutover, attempt and environment of the
+ * plan.
  *
  * @returns its id, `WV-` and the next number
  * @throws FfError `artefact_invalid` where it breaks a rule or a file of the folder is invalid, `output_failed`
  */
-export async function newWaiver(context: SignoffContext, request: WaiverRequest): Promise<string> {
+export const newWaiver = (context: SignoffContext, request: WaiverRequest): Promise<string> =>
+  withFolderLock(context, async () => addWaiver(await readAgain(context), request))
+
+/** The context with the waivers as they are now. */
+async function readAgain(context: SignoffContext): Promise<SignoffContext> {
+  const shown = SIGNOFF_FILES.waivers
+  const waivers = await readFileIfPresent(join(context.cwd, shown), shown)
+  return { ...context, texts: { ...context.texts, waivers } }
+}
+
+async function addWaiver(context: SignoffContext, request: WaiverRequest): Promise<string> {
   const before = parseWaivers(context)
   const numbers = before.waivers.map(({ id }) => Number(id.replace(/^\D+/, '')))
   const id = `WV-${Math.max(0, ...numbers) + 1}`
-  const entry: WaiverEntry = { id, ...request, requested_at: context.now, approvals: [] }
+  const { item, ...terms } = request
+  const target = requireTarget(context)
+  const entry: WaiverEntry = {
+    id,
+    item,
+    ...target,
+    ...terms,
+    requested_at: context.now,
+    approvals: [],
+  }
   const after = { ...before, waivers: [...before.waivers, entry] }
   const wrong = (await findFormFaults(context, after)).filter((one) => one.id === id)
   const shaped = context.tools.shape('waivers', after)
@@ -54,6 +81,20 @@ export async function newWaiver(context: SignoffContext, request: WaiverRequest)
     )
   await writeWaivers(context, after)
   return id
+}
+
+/** The cutover that the plan names. @throws FfError `artefact_invalid` without a plan */
+function requireTarget({ texts }: SignoffContext): WaiverTarget {
+  const plan = parsePlan(texts)
+  if (plan !== null) {
+    const { environment, cutover_id, attempt } = plan
+    return { environment, cutover_id, attempt }
+  }
+  throw new FfError(
+    'artefact_invalid',
+    `${SIGNOFF_FILES.plan} does not exist, and a waiver is for the cutover of the plan.`,
+    { hint: 'Run `ff init`, complete the plan, then run the same command again.' },
+  )
 }
 
 /**
@@ -93,9 +134,18 @@ export async function signWaiver(
   const toSign = { trust, payload, typ: 'ff-waiver+jws', attests: [] } as const
   const { protected: shown, signature } = await signAndVerify(context, signingKey, toSign)
   const approval = { person, role, kid, jws: `${shown}.${payload}.${signature}` }
-  const approvals = [...entry.approvals.filter((one) => one.kid !== kid), approval]
-  const waivers = before.waivers.map((one) => (one.id === id ? { ...one, approvals } : one))
-  await writeWaivers(context, { ...before, waivers })
+  await withFolderLock(context, async () => {
+    // Read again: another person may have approved in the meantime.
+    const latest = parseWaivers(await readAgain(context))
+    const own = latest.waivers.find((one) => one.id === id && formatWaiver(one) === text)
+    if (own === undefined)
+      throw new FfError('artefact_invalid', `${id} was changed while you read it.`, {
+        hint: `Read and approve it again with \`ff waiver sign ${id}\`.`,
+      })
+    const approvals = [...own.approvals.filter((one) => one.kid !== kid), approval]
+    const waivers = latest.waivers.map((one) => (one.id === id ? { ...one, approvals } : one))
+    await writeWaivers(context, { ...latest, waivers })
+  })
   return `${person} approved ${id}`
 }
 
@@ -141,18 +191,23 @@ const toFailedResult = (id: string, title: string, own: readonly WaiverProblem[]
 })
 
 /**
- * `ff waiver list`: valid approvals and expiry of each waiver. A waiver in force passes; one that is expired or not
- * approved is pending. One item that passes without waivers.
+ * `ff waiver list`: valid approvals and expiry of each waiver. A waiver in force passes; one that is for another
+ * cutover, expired or not approved is pending. One item that passes without waivers.
  *
  * @throws FfError `artefact_invalid` for a waivers file that cannot be parsed or an invalid checklist
  */
 export async function listWaivers(context: SignoffContext): Promise<CheckReport> {
   const { waivers } = verifyWaiverApprovals(context, parseWaivers(context))
   const rules = await loadRules(context)
-  const active = new Set(activeWaivers(waivers, context.now).map(({ id }) => id))
+  const target = findTarget(context)
   const items = waivers.map((one) => {
     const waivable = rules.items.find(({ id }) => id === one.item)?.waivable ?? 'no'
-    return toWaiverResult(one, { active: active.has(one.id), approved: isApproved(one, waivable) })
+    const codes = [
+      !isFor(one, target) && 'waiver_for_another_cutover',
+      context.now >= one.expires_at && 'waiver_expired',
+      !isApproved(one, waivable) && 'waiver_not_approved',
+    ]
+    return toWaiverResult(one, codes.find((code) => code !== false) ?? null)
   })
   const none = passResult(SIGNOFF_FILES.waivers, 'no waivers')
   return buildCheckReport('waiver_list', items.length === 0 ? [none] : items)
@@ -160,13 +215,13 @@ export async function listWaivers(context: SignoffContext): Promise<CheckReport>
 
 function toWaiverResult(
   { id, item, expires_at, approvals }: Waiver,
-  { active, approved }: { readonly active: boolean; readonly approved: boolean },
+  code: string | null,
 ): CheckResult {
   const who = approvals.map(({ person, role }) => `${person} (${role})`).join(', ')
   const title = `for ${item} until ${expires_at}, ${who === '' ? 'not approved' : `approved by ${who}`}`
-  if (active && approved) return passResult(id, title)
-  const code = active ? 'waiver_not_approved' : 'waiver_expired'
-  const next = active ? `Run ff waiver sign ${id} --key alice.key.json.` : null
+  if (code === null) return passResult(id, title)
+  const next =
+    code === 'waiver_not_approved' ? `Run ff waiver sign ${id} --key alice.key.json.` : null
   return { id, title, state: 'pending', findings: [{ code, pointer: null, detail: item }], next }
 }
 
@@ -191,12 +246,16 @@ async function findFormFaults(
     return { id: waivers[at]?.id ?? '', code, detail: waivers[at]?.item ?? '' }
   })
   const { max_active } = rules.policy
-  const active = activeWaivers(dated, context.now)
+  const active = activeWaivers(dated, findTarget(context), context.now)
   const many = active.slice(max_active).map(({ id }) => {
     return { id, code: 'waivers_too_many', detail: `${active.length}, at most ${max_active}` }
   })
   return [...broken, ...many]
 }
+
+/** The cutover of the plan; null members, which no waiver is for, without a plan. */
+const findTarget = ({ texts }: SignoffContext) =>
+  parsePlan(texts) ?? { environment: null, cutover_id: null, attempt: null }
 
 /** The waiver policy of the contract, or that of the trust file where it is stricter. */
 async function loadRules({ root, cwd, trust }: SignoffContext): Promise<WaiverRules> {
@@ -213,7 +272,7 @@ async function loadRules({ root, cwd, trust }: SignoffContext): Promise<WaiverRu
 
 const BOUND = /^([a-z][a-z0-9_]{0,63})(<=|>=)(-?\d+(?:\.\d+)?)$/
 /**
- * Parses the cover of a waiver: bounds such as `p99_ms<=80` cover a fail, a reason code covers an inconclusive.
+ * Parses the cover of a waiver: bounds such as `db_p99_ms<=80` cover a fail, a reason code covers an inconclusive.
  *
  * @throws FfError `option_invalid` for both, for neither, or for a bound of another form
  */
@@ -224,7 +283,7 @@ export function parseWaiverCover(bounds: readonly string[], code: string | null)
       'option_invalid',
       `The waiver has --bound ${quoteValue(bounds.join(' '))} and --code ${quoteValue(code ?? '')}: it takes either bounds, MEASURE<=VALUE or MEASURE>=VALUE, or a code.`,
       {
-        hint: 'Add for example `--bound "p99_ms<=80"` to cover a fail, or `--code pg_dump_missing` to cover an inconclusive.',
+        hint: 'Add for example `--bound "db_p99_ms<=80"` to cover a fail, or `--code pg_dump_missing` to cover an inconclusive.',
       },
     )
   if (code !== null) return { state: 'inconclusive', code }

@@ -28,6 +28,7 @@ import type { SignoffTexts, WaiverEntry } from '../../core/signoff/types.ts'
 import { quoteForShell } from '../../core/text/quote.ts'
 import { FfError } from '../../errors.ts'
 import { toArtefactError } from '../../artefacts/artefact-error.ts'
+import { refuseAlteredWaivers } from './altered-waiver.ts'
 import { locateChecklist, type GateFolder } from './locate-checklist.ts'
 import { readSignoffFiles, SIGNOFF_FILES } from './signoff-files.ts'
 
@@ -82,7 +83,8 @@ export async function loadChecklist(
  * Reads and parses the files of a team folder; a missing plan, triggers or waivers file is null, or no waivers.
  *
  * @throws FfError `artefact_invalid` for the first file that does not parse, else with every broken rule of plan,
- *   triggers and waivers; `checklist_loosened` where the checklist is looser than the package's
+ *   triggers and waivers; `checklist_loosened` where the checklist is looser than the package's; `waiver_altered` where
+ *   a waiver that breaks a rule was altered after its approval
  */
 export async function loadGateFiles(folder: GateFolder): Promise<GateFiles> {
   return toGateFiles(folder.root, await readSignoffFiles(folder), folder.checklist)
@@ -105,11 +107,10 @@ export async function toGateFiles(
   const { checklist, departures } = requireStrict(parseChecklist(texts, named), packaged)
   const plan = parseOwn('cutover_plan', texts)
   const triggers = parseOwn('rollback_triggers', texts)
-  const waivers = parseOwn('waivers', texts)
+  const waivers = parseOwnWaivers(texts, (own) => findWaiverProblems(own, checklist, contract))
   throwIfProblems([
     ...(plan === null ? [] : findPlanProblems(plan)),
     ...(triggers === null ? [] : findTriggerProblems(triggers)),
-    ...(waivers === null ? [] : findWaiverProblems(waivers, checklist, contract)),
   ])
   return {
     checklist,
@@ -208,10 +209,27 @@ function parseOwn<K extends keyof typeof OWN_SUBJECTS>(
     ? null
     : requireLoaded(parseArtefact(kind, { text, shown: SIGNOFF_FILES[subject] }))
 }
+/** A waiver that was altered after its approval is refused as such, whatever rule the alteration breaks too. */
+function parseOwnWaivers(
+  texts: SignoffTexts,
+  findProblems: (own: LoadedArtefact<'waivers'>) => readonly ArtefactProblem[],
+): LoadedArtefact<'waivers'> | null {
+  const { waivers: text } = texts
+  if (text === null) return null
+  const read = parseArtefact('waivers', { text, shown: SIGNOFF_FILES.waivers })
+  const problems = read.ok ? findProblems(read.loaded) : read.problems
+  if (problems.length > 0) refuseAlteredWaivers(text)
+  throwIfProblems(problems)
+  return requireLoaded(read)
+}
+
+/** The plan of a team folder; null where it is missing. @throws FfError `artefact_invalid` */
+export const parsePlan = (texts: SignoffTexts): GateFiles['plan'] =>
+  parseOwn('cutover_plan', texts)?.value ?? null
+
 const OWN_SUBJECTS = {
   cutover_plan: 'plan',
   rollback_triggers: 'rollback_triggers',
-  waivers: 'waivers',
 } as const
 
 const requireLoaded = <T>(result: LoadResult<T>): T => {

@@ -17,6 +17,7 @@ export const SIGNOFF_FILES = {
   trust: 'checklists/trust.json',
   trust_chain: 'checklists/trust-chain.json',
   signoff: 'checklists/signoff.json',
+  withdrawals: 'checklists/withdrawals.json',
 } as const
 /** The next trust file, the rotation with its signatures, and the folder of archived sign-offs. */
 export const TRUST_NEXT = 'checklists/trust-next.json'

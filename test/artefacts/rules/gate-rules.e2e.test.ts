@@ -90,6 +90,9 @@ describe('waivers and plans', () => {
   const WAIVER: LoadedArtefact<'waivers'>['value']['waivers'][number] = {
     id: 'WV-1',
     item: 'H4',
+    environment: 'production',
+    cutover_id: 'flags-to-postgres',
+    attempt: 1,
     covers: { state: 'inconclusive', code: 'not_measured_yet' },
     reason: 'r',
     risk: 'r',

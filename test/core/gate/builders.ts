@@ -119,6 +119,9 @@ export const runner = (change: Partial<RunnerKey> = {}): RunnerKey => ({
 export const waiver = (change: Partial<Waiver> = {}): Waiver => ({
   id: 'WV-1',
   item: 'H4',
+  environment: String(IDENTITY.environment),
+  cutover_id: String(IDENTITY.cutover_id),
+  attempt: Number(IDENTITY.attempt),
   covers: { state: 'fail', bounds: [{ measure: 'memory_share', op: 'at_most', value: 0.9 }] },
   reason: 'r',
   risk: 'r',

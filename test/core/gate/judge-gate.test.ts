@@ -3,7 +3,12 @@ import { describe, expect, test } from 'vitest'
 import { judgeChain } from '../../../src/core/gate/chain.ts'
 import { parseDurationMs } from '../../../src/core/gate/duration.ts'
 import { type GateInput, judgeGate } from '../../../src/core/gate/judge-gate.ts'
-import type { EvidenceDraft, GateItemState, ItemResult } from '../../../src/core/gate/types.ts'
+import type {
+  EvidenceDraft,
+  GateItemState,
+  ItemResult,
+  WaiverCover,
+} from '../../../src/core/gate/types.ts'
 import { findWaiverMismatch } from '../../../src/core/gate/waivers.ts'
 import type { Instant } from '../../../src/core/rows/instant.ts'
 import { EXIT_STATUSES, decideExit } from '../../../src/core/exit.ts'
@@ -518,17 +523,6 @@ describe('waivers', () => {
       'waiver_past_bound',
     ],
     [
-      'whose bound lies on the other side',
-      {
-        covers: {
-          state: 'fail',
-          bounds: [{ measure: 'memory_share', op: 'at_least', value: 0.9 }],
-        },
-      },
-      broken,
-      'waiver_past_bound',
-    ],
-    [
       'for a failure without a measure',
       {},
       { result: 'fail', codes: ['odd'] },
@@ -608,8 +602,93 @@ describe('waivers', () => {
     expect(judged).toMatchObject({ verdict: 'go', faults: [{ code: 'waiver_item_repeated' }] })
   })
   test('no approval waives an unwaivable item', () => {
-    const found = { state: 'fail', codes: [], measured: [], now: NOW } as const
+    const use = { failed: true, target: IDENTITY, now: NOW }
+    const found = { state: 'fail', codes: [], measured: [], ...use } as const
     expect(findWaiverMismatch(waiver(), toItem('A1'), found)).toBe('waiver_not_approved')
+  })
+  test.each<readonly [string, Parameters<typeof waiver>[0]]>([
+    ['attempt', { attempt: 2 }],
+    ['cutover', { cutover_id: 'another' }],
+    ['environment', { environment: 'staging' }],
+  ])(
+    'V11: a waiver for another %s does not apply, nor stand in the way of one',
+    (_what, change) => {
+      const found = toVerdict(withWaiver(change), 'H4')
+      expect(found).toMatchObject({
+        state: 'fail',
+        codes: ['limit_broken', 'waiver_for_another_cutover'],
+      })
+      const old = waiver({ ...change, id: 'WV-2' })
+      const judged = judgeGate({ ...withWaiver(), waivers: [old, waiver()] })
+      expect(judged).toMatchObject({ verdict: 'go', faults: [] })
+    },
+  )
+  test.each<readonly [string, WaiverCover, string]>([
+    [
+      'of a measure without a limit',
+      { state: 'fail', bounds: [{ measure: 'p99_ms', op: 'at_most', value: 1 }] },
+      'waiver_bound_unknown',
+    ],
+    [
+      'as strict as the limit',
+      { state: 'fail', bounds: [{ measure: 'memory_share', op: 'at_most', value: 0.8 }] },
+      'waiver_bound_not_looser',
+    ],
+    [
+      'in the other direction',
+      { state: 'fail', bounds: [{ measure: 'memory_share', op: 'at_least', value: 0.9 }] },
+      'waiver_bound_not_looser',
+    ],
+  ])('a bound %s is a fault', (_what, covers, code) => {
+    expect(judgeGate(go({ waivers: [waiver({ covers })] })).faults).toMatchObject([{ code }])
+  })
+  test('a bound of a least value is below it, and equals cannot be waived', () => {
+    const faultsOf = (item: string, measure: string, op: 'at_most' | 'at_least', value: number) => {
+      const covers = { state: 'fail', bounds: [{ measure, op, value }] } as const
+      return judgeGate(go({ waivers: [waiver({ item, covers })] })).faults.map(({ code }) => code)
+    }
+    expect(faultsOf('E5', 'load_share', 'at_least', 1.2)).toEqual([])
+    expect(faultsOf('E5', 'load_share', 'at_least', 1.6)).toEqual(['waiver_bound_not_looser'])
+    expect(faultsOf('F4', 'half_open_calls', 'at_most', 5)).toEqual(['waiver_bound_of_equals'])
+    const bounds = [{ measure: 'load_share', op: 'at_least', value: 1.2 }] as const
+    const slow = (load_share: number) =>
+      toVerdict(
+        goBut(
+          'E5',
+          { measured: { ...passing(toItem('E5')).measured, load_share } },
+          { waivers: [waiver({ item: 'E5', covers: { state: 'fail', bounds } })] },
+        ),
+        'E5',
+      ).state
+    expect([slow(1.3), slow(1.1)]).toEqual(['waived', 'fail'])
+  })
+  test('an inconclusive item is not waived after a failure in this attempt', () => {
+    const covers = { state: 'inconclusive', code: 'target_missing' } as const
+    const last = {
+      ...passing(toItem('H4')),
+      result: 'inconclusive',
+      codes: ['target_missing'],
+    } as const
+    const judge = (earlier: Partial<EvidenceDraft>) =>
+      toVerdict(
+        go({
+          evidence: whole([
+            ...CHECKLIST.items.map((item) => passing(item)),
+            { ...passing(toItem('H4')), ...earlier },
+            last,
+          ]),
+          waivers: [waiver({ covers })],
+        }),
+        'H4',
+      ).codes
+    expect(judge({})).toEqual(['target_missing'])
+    expect(judge({ result: 'fail' })).toEqual(['target_missing', 'waiver_after_failure'])
+    expect(judge(broken)).toEqual(['target_missing', 'waiver_after_failure'])
+    const earlier = { ...IDENTITY, attempt: 2 }
+    expect(judge({ ...broken, identity: earlier })).toEqual(['target_missing'])
+    expect(judge({ ...broken, identity: { ...IDENTITY, cutover_id: 'another' } })).toEqual([
+      'target_missing',
+    ])
   })
   test('the security lead must attest every waiver in use', () => {
     const input = withWaiver({ id: 'WV-2' })
@@ -621,7 +700,12 @@ describe('waivers', () => {
       waivers: [
         waiver(),
         ...['H1', 'H2', 'I3'].map((item, index) =>
-          waiver({ item, id: `WV-${index + 2}`, expires_at }),
+          waiver({
+            item,
+            id: `WV-${index + 2}`,
+            expires_at,
+            covers: { state: 'inconclusive', code: 'x' },
+          }),
         ),
       ],
     })

@@ -2,7 +2,12 @@ import { describe, expect, test } from 'vitest'
 import { parseDurationMs, findEarliest, addMs } from '../../../src/core/gate/duration.ts'
 import { judgeLimits } from '../../../src/core/gate/limits.ts'
 import { judgeGate } from '../../../src/core/gate/judge-gate.ts'
-import { findNextCommand, buildRemeasureCommand } from '../../../src/core/gate/next.ts'
+import {
+  findNextCommand,
+  buildRemeasureCommand,
+  findSealCommand,
+  findTrustCommand,
+} from '../../../src/core/gate/next.ts'
 import type { GateItemState } from '../../../src/core/gate/types.ts'
 import { at, CHECKLIST, go, IDENTITY, toItem, NOW, whole } from './builders.ts'
 
@@ -59,6 +64,17 @@ describe('the next command', () => {
   ])('%s, %s %j', (id, state, codes, command) =>
     expect(findNextCommand(toItem(id), { state, codes })).toBe(command),
   )
+  test.each([
+    [['log_missing'], null, 'ff evidence seal'],
+    [['waivers_too_many', 'head_stale'], null, 'ff evidence seal'],
+    [['trust_pin_missing'], 'ff trust pin', null],
+    [['head_stale', 'trust_rolled_back'], 'ff trust show', 'ff evidence seal'],
+    [['waivers_too_many'], null, null],
+    [[], null, null],
+  ])('the faults %j of the run: %s before the items, %s after', (codes, before, after) => {
+    const faults = codes.map((code) => ({ code, detail: '' }))
+    expect([findTrustCommand(faults), findSealCommand(faults)]).toEqual([before, after])
+  })
   test('one command measures exactly the stale and never measured items', () => {
     const identity = { ...IDENTITY, attempt: 2 }
     // B1, B2, B4, C1, C2, C3, ... name the attempt; A1 does not.

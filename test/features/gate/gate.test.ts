@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { join } from 'node:path'
-import { rm } from 'node:fs/promises'
+import { readFile, rm, writeFile } from 'node:fs/promises'
 import { formatDecisionFile } from '../../../src/features/gate/decision-file.ts'
 import { judgeFolder, runGateCheck, toReport } from '../../../src/features/gate/gate.ts'
 import type { GateReport } from '../../../src/core/report/types.ts'
@@ -150,6 +150,81 @@ describe('a checklist that departs from the package’s, with two team commands'
       if (format !== 'text') expect(text).not.toContain('<b>')
     },
   )
+})
+
+describe('V20: without a trust file or a pin, that is said first', () => {
+  const firstLines = (report: GateReport) =>
+    REPORTERS.text(report, { color: false }).split('\n').slice(0, 14).join('\n')
+  test.each<readonly [string, string, number, string]>([
+    ['no trust file', 'trust.json', 22, 'trust_missing'],
+    ['a trust file, nothing signed and no pin', 'signoff.json', 23, 'trust_pin_missing'],
+  ])('%s', async (_what, removed, exitCode, code) => {
+    const other = await signedFolder()
+    try {
+      await rm(join(other.cwd, 'checklists', removed))
+      const request = { ...(await requestIn(other.cwd, '')), trust_pin: null }
+      const report = await runGateCheck(request, ADAPTERS)
+      expect([report.exitCode, report.findings[0]?.code]).toEqual([exitCode, code])
+      for (const text of [firstLines(report), REPORTERS.markdown(report)])
+        expect(text.replaceAll('&#95;', '_')).toContain('FF_TRUST_SHA256')
+      expect(report.next).toMatch(/^ff trust /)
+    } finally {
+      await rm(other.cwd, { recursive: true, force: true })
+    }
+  })
+})
+
+describe('V16: an approved waiver that was changed', () => {
+  const path = (cwd: string) => join(cwd, 'checklists/waivers.json')
+  test('is UNTRUSTED at each digit of it', async () => {
+    const other = await signedFolder({ waived: true })
+    try {
+      const text = await readFile(path(other.cwd), 'utf8')
+      const from = text.indexOf('"id"')
+      const to = text.indexOf('"approvals"')
+      const places = [...text.matchAll(/\d/g)].map(({ index }) => index)
+      const own = places.filter((at) => at > from && at < to)
+      expect(own.length).toBeGreaterThan(40)
+      for (const at of own) {
+        const digit = (Number(text[at]) + 1) % 10
+        await writeFile(path(other.cwd), `${text.slice(0, at)}${digit}${text.slice(at + 1)}`)
+        const exit = await judged(other).then(
+          ({ exitName }) => exitName,
+          ({ exitName }: { exitName: string }) => exitName,
+        )
+        expect([at, exit]).toEqual([at, 'untrusted'])
+      }
+    } finally {
+      await rm(other.cwd, { recursive: true, force: true })
+    }
+  })
+})
+
+describe('V25: a waived item is named with reason, risk, bound, expiry and approvers', () => {
+  test.each(Object.keys(REPORTERS) as (keyof typeof REPORTERS)[])('in %s', async (format) => {
+    const other = await signedFolder({ waived: true })
+    try {
+      const report = await judged(other)
+      expect(report.verdict).toBe('go')
+      const text = REPORTERS[format](report, { color: false })
+        .replaceAll(/&#(\d+);/g, (_, code: string) => String.fromCharCode(Number(code)))
+        .replaceAll(/\s+/g, ' ')
+      const { expires_at = '' } = report.waivers[0] ?? {}
+      for (const part of [
+        'WV-1',
+        'the cache was warmed twice',
+        'a restart within the week',
+        'memory_share at most 0.9',
+        expires_at,
+        'dora',
+        'alice',
+        'bob',
+      ])
+        expect(text).toContain(part)
+    } finally {
+      await rm(other.cwd, { recursive: true, force: true })
+    }
+  })
 })
 
 test('a failure names the measured value, the limit, an example, the owner and the next command', async () => {

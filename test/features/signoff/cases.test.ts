@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest'
 import { judgeSignoff } from '../../../src/core/signoff/judge.ts'
 import { canonicalizeObject } from '../../../src/core/signoff/read-document.ts'
 import { formatStatement } from '../../../src/core/signoff/statement.ts'
+import { formatWithdrawal } from '../../../src/core/signoff/withdrawals.ts'
 import { SIGNOFF_REFUSALS } from '../../../src/core/signoff/refusals.ts'
 import { checkTrust, type TrustOutcome } from '../../../src/core/signoff/trust.ts'
 import type { Envelope, PresentFacts, TrustFile } from '../../../src/core/signoff/types.ts'
@@ -19,6 +20,7 @@ import {
   toHeader,
   makePerson,
   NOW,
+  type Person,
   PREPARED,
   PRESENT,
   signAs,
@@ -362,10 +364,90 @@ const MORE: typeof CASES = [
     }),
   ],
 ]
+const WITHDRAWAL = encode(formatWithdrawal(digest(statement)))
+const withdrawn = (...envelopes: readonly object[]): Given => ({
+  present: {
+    ...PRESENT,
+    withdrawals: JSON.stringify({ kind: 'withdrawals', schemaVersion: 1, withdrawals: envelopes }),
+  },
+})
+/** A withdrawal of a person; about this statement unless a payload is given. */
+const withdrawal = (who: Person, payload = WITHDRAWAL): Envelope => {
+  const header = toHeader(who, { meaning: 'withdraws-approval', attests: [] })
+  return {
+    payload,
+    signatures: [signRaw(payload, { ...header, typ: 'ff-withdrawal+jws' }, who.key)],
+  }
+}
+const OTHER = encode(formatWithdrawal(digest('another statement')))
+const WITHDRAWALS: typeof CASES = [
+  ['a withdrawal by a signer', 'signature_withdrawn', () => withdrawn(withdrawal(bob))],
+  [
+    'a second withdrawal by a signer',
+    'signature_withdrawn',
+    () => withdrawn(withdrawal(alice, OTHER), withdrawal(bob)),
+  ],
+  ['a withdrawal from another statement', 'verified', () => withdrawn(withdrawal(bob, OTHER))],
+  ['a withdrawal by an unknown key', 'withdrawal_invalid', () => withdrawn(withdrawal(mallory))],
+  [
+    'a withdrawal from another statement by a key that has left',
+    'verified',
+    () => withdrawn(withdrawal(mallory, OTHER)),
+  ],
+  [
+    'a withdrawal that was changed',
+    'withdrawal_invalid',
+    () => withdrawn({ ...withdrawal(bob, OTHER), payload: WITHDRAWAL }),
+  ],
+  [
+    'a withdrawal from another statement that was changed',
+    'withdrawal_invalid',
+    () => withdrawn({ ...withdrawal(bob), payload: OTHER }),
+  ],
+  [
+    'a withdrawal without a signature',
+    'withdrawal_invalid',
+    () => withdrawn({ payload: WITHDRAWAL, signatures: [] }),
+  ],
+  [
+    'a withdrawal with two signatures',
+    'withdrawal_invalid',
+    () => {
+      const { payload, signatures } = withdrawal(bob)
+      return withdrawn({ payload, signatures: [...signatures, ...signatures] })
+    },
+  ],
+  [
+    'a withdrawal of another form',
+    'withdrawal_invalid',
+    () => withdrawn(withdrawal(bob, encode(`{"statement":"${digest(statement)}"}`))),
+  ],
+  ['a withdrawal of no text', 'withdrawal_invalid', () => withdrawn(withdrawal(bob, '_w'))],
+  [
+    'a withdrawal that is not base64url',
+    'withdrawal_invalid',
+    () => withdrawn(withdrawal(bob, 'AB')),
+  ],
+  [
+    'a malformed list of withdrawals',
+    'withdrawal_invalid',
+    () => ({
+      present: { ...PRESENT, withdrawals: '{}' },
+    }),
+  ],
+]
+describe('V23: withdrawals', () => {
+  test.each(WITHDRAWALS)('%s: %s', (_what, code, given) => expect(getCode(given())).toBe(code))
+  test('a withdrawal by a person who has not signed ends no other signature', () => {
+    const given = { ...withdrawn(withdrawal(bob)), envelope: signedBy([alice]) }
+    expect(getCode(given)).toBe('role_missing:security-lead')
+  })
+})
+
 describe('further refusals', () => {
   test.each(MORE)('%s: %s', (_what, code, given) => expect(getCode(given())).toBe(code))
   test('each code has the outcome that the table of refusals gives', () => {
-    for (const [, code, given] of [...CASES, ...MORE]) {
+    for (const [, code, given] of [...CASES, ...MORE, ...WITHDRAWALS]) {
       const { status } = toOutcome(given())
       const [name = ''] = code.split(':')
       expect([name, status]).toEqual([
@@ -376,11 +458,12 @@ describe('further refusals', () => {
   })
 })
 
-test('without an envelope the sign-off is missing, or refused if the trust file is', () => {
+test('without an envelope the sign-off is missing, or what the trust file is', () => {
   const judge = (trust: TrustOutcome) =>
     judgeSignoff({ trust, envelope: null, present: PRESENT, now: NOW }, tools).status
   expect(judge(trusted())).toBe('missing')
-  expect(judge({ status: 'absent' })).toBe('missing')
+  expect(judge({ status: 'absent' })).toBe('inconclusive')
+  expect(judge({ status: 'unpinned', sha256: '' })).toBe('refused')
   expect(judge(withTrust({ expires: NOW }))).toBe('refused')
 })
 

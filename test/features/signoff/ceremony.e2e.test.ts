@@ -203,7 +203,7 @@ describe('two people sign', () => {
     expect((await gated(['signoff', 'verify'])).status).toBe(0)
   })
 
-  test('a revocation takes effect when both roles have signed the next trust file, also under the old pin', async () => {
+  test('a revocation takes effect once both roles have signed the next trust file and the pin is set', async () => {
     await gated(['signoff', 'revoke', '--reason', 'the image was withdrawn'])
     const rotate = (who: string, file: readonly string[]) =>
       answered(
@@ -214,7 +214,17 @@ describe('two people sign', () => {
     expect(begun.screen).toContain('Still to sign, with ff trust rotate: security-lead')
     expect((await gated(['signoff', 'verify'])).status).toBe(0)
     expect((await rotate('alice', [])).screen).toContain('[signed_already,')
-    expect((await rotate('bob', [])).screen).toContain('The next version is signed.')
+    const { screen } = await rotate('bob', [])
+    const [, next = ''] = /FF_TRUST_SHA256=([0-9a-f]{64})/.exec(screen) ?? []
+    const steps = ['1. Merge', '2. Set', next, '3. Seal', 'CI'].map((part) => screen.indexOf(part))
+    expect(steps.slice(0, 4)).toEqual(steps.slice(0, 4).sort((a, b) => a - b))
+    expect(steps).not.toContain(-1)
+    const outdated = await gated(['gate'])
+    expect([outdated.status, outdated.screen]).toEqual([
+      23,
+      expect.stringContaining('trust_pin_outdated'),
+    ])
+    pin = next
     const run = await gated(['signoff', 'verify'])
     expect([run.status, run.screen]).toEqual([23, expect.stringContaining('statement_revoked')])
   })
@@ -359,7 +369,7 @@ describe('--signer-cmd', () => {
 describe('waivers', () => {
   const asked = (change: Readonly<Record<string, string>> = {}, item = 'E5') => {
     const given = {
-      '--bound': 'p99_ms<=80',
+      '--bound': 'db_p99_ms<=80',
       '--reason': 'the peak is a week away',
       '--risk': 'slow answers',
       '--compensation': 'two more replicas',
@@ -406,6 +416,10 @@ describe('waivers', () => {
     ['an unknown item', 'Z9', {}, 'waiver_item_unknown'],
     ['an item that has a waiver', 'E5', {}, 'waiver_item_repeated'],
     ['no bound and no code', 'E5', { '--bound': 'p99' }, 'option_invalid'],
+    ['V10: a requester in upper case', 'H4', { '--requester': 'Dora' }, 'artefact_invalid'],
+    ['a bound of no limit', 'H4', { '--bound': 'p99_ms<=80' }, 'waiver_bound_unknown'],
+    ['a bound that is stricter', 'H4', { '--bound': 'memory_share<=0.7' }, 'not_looser'],
+    ['a bound of equals', 'F4', { '--bound': 'half_open_calls<=2' }, 'waiver_bound_of_equals'],
   ])('%s', async (_what, item, change, code) => {
     const options = Object.fromEntries(Object.entries(change).filter(([, value]) => value !== ''))
     const run = await (change['--expires'] === ''
@@ -414,7 +428,7 @@ describe('waivers', () => {
           'new',
           item,
           '--bound',
-          'p99_ms<=80',
+          'db_p99_ms<=80',
           '--reason',
           'r',
           '--risk',
@@ -451,6 +465,7 @@ test('an expired trust file is refused, and its signers can sign its successor',
     [...yes(1), ...withPassphrase],
   )
   expect(last.status).toBe(0)
+  pin = /FF_TRUST_SHA256=([0-9a-f]{64})/.exec(last.screen)?.[1] ?? ''
   const shown = await gated(['trust', 'show'], later)
   expect([shown.status, shown.screen]).toEqual([0, expect.stringContaining('version')])
 })

@@ -45,6 +45,7 @@ const texts: SignoffTexts = {
   trust: trustText(trust),
   trust_chain: null,
   signoff: envelopeText(signed),
+  withdrawals: null,
 }
 const item = (id: string, attest_role: 'platform-lead' | 'security-lead') => ({
   id,
@@ -96,10 +97,10 @@ describe('the sign-off as the gate counts it', () => {
       policy: { max_active: 5, max_days: 7 },
     })
   })
-  test('is missing both roles in an empty folder', async () => {
+  test('is inconclusive in an empty folder, as no trust file says who signs', async () => {
     const nothing = { ...texts, trust: null, signoff: null, evidence: [] }
     const { outcome } = await told(inputs({ texts: nothing, trust_pin: null }))
-    expect(outcome).toEqual({ status: 'missing', roles: ['platform-lead', 'security-lead'] })
+    expect(outcome).toMatchObject({ status: 'inconclusive', code: 'trust_missing' })
   })
   test('is an error for a pin that is not a SHA-256', async () => {
     const refused = told(inputs({ trust_pin: 'ABC' }))
@@ -129,6 +130,9 @@ describe('the sign-off as the gate counts it', () => {
     const waiver: WaiverEntry = {
       id: 'WV-1',
       item: 'E5',
+      environment: 'production',
+      cutover_id: 'flags-to-postgres',
+      attempt: 2,
       covers: { state: 'inconclusive', code: 'too_few' },
       reason: 'r',
       risk: 'r',

@@ -93,6 +93,7 @@ export const PRESENT: PresentFacts = {
     plan: digest('plan'),
     rollback_triggers: digest('triggers'),
   },
+  withdrawals: null,
   attestations: { 'platform-lead': ['I4', 'J1'], 'security-lead': ['A', 'F', 'G', 'G3'] },
 }
 

@@ -41,7 +41,7 @@ interface Given {
   readonly chain?: string | null
   readonly pinned?: TrustFile
 }
-function getCode({ trust = second, chain = WHOLE, pinned = TRUST }: Given): string {
+function getCode({ trust = second, chain = WHOLE, pinned = trust }: Given): string {
   const text = trustText(trust)
   const found = checkTrust({ text, chain, pin: digest(trustText(pinned)) }, NOW, tools)
   return found.status === 'refused' ? found.fault.code : found.status
@@ -51,8 +51,28 @@ const WHOLE = getChain(first, link(second, [alice, bob]))
 
 describe('the chain of a trust file', () => {
   const cases: readonly (readonly [string, string, Given])[] = [
-    ['a pin of the previous version', 'trusted', {}],
-    ['a pin of the version itself', 'trusted', { pinned: second }],
+    ['its own pin', 'trusted', {}],
+    ['V7: the pin of the previous version', 'trust_pin_outdated', { pinned: TRUST }],
+    [
+      'V7: the previous version under the new pin',
+      'trust_pin_mismatch',
+      { trust: TRUST, pinned: second },
+    ],
+    [
+      'the pin of the previous version without the chain',
+      'trust_pin_mismatch',
+      { chain: null, pinned: TRUST },
+    ],
+    [
+      'the pin of the previous version under a chain that is not signed',
+      'trust_pin_mismatch',
+      { chain: getChain(first, link(second, [alice])), pinned: TRUST },
+    ],
+    [
+      'a chain that begins at a later version',
+      'trusted',
+      { trust: third, chain: getChain(link(second, []), link(third, [alice, carol])) },
+    ],
     [
       'three versions',
       'trusted',
@@ -62,9 +82,9 @@ describe('the chain of a trust file', () => {
       },
     ],
     ['a pin of another file', 'trust_pin_mismatch', { pinned: third }],
-    ['version 2 without a chain', 'trust_unsigned', { chain: null, pinned: second }],
+    ['version 2 without a chain, for which the pin alone vouches', 'trusted', { chain: null }],
     ['a file that is not in its chain', 'trust_unsigned', { trust: third }],
-    ['the file rolled back', 'trust_rolled_back', { trust: TRUST, pinned: second }],
+    ['the file rolled back with its pin', 'trust_rolled_back', { trust: TRUST }],
     [
       'a link signed by one role',
       'trust_unsigned',

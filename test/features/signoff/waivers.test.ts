@@ -42,6 +42,9 @@ const asked = (id: string, attest_role: Person['role']) => ({
 const WAIVER: WaiverEntry = {
   id: 'WV-1',
   item: 'E5',
+  environment: 'production',
+  cutover_id: 'flags-to-postgres',
+  attempt: 2,
   covers: { state: 'fail', bounds: [{ measure: 'p99_ms', op: 'at_most', value: 80 }] },
   reason: 'the peak is a week away',
   risk: 'slow answers',
@@ -189,6 +192,14 @@ test('two statements differ in code and in accepted items', () => {
   ])
 })
 
+test.each(['Alice', 'alice ', '', 'a\u200bb'])('V10: %j is no id of a person', (requester) => {
+  const file = { kind: 'waivers', schemaVersion: 1, waivers: [{ ...WAIVER, requester }] } as const
+  expect(tools.shape('waivers', file)).toMatchObject({ ok: false })
+  const signers = [{ ...TRUST.signers[0], person: requester }, TRUST.signers[1]]
+  expect(tools.shape('trust', { ...TRUST, signers })).toMatchObject({ ok: false })
+  expect(tools.shape('waivers', { ...file, waivers: [WAIVER] })).toMatchObject({ ok: true })
+})
+
 describe('decision.json', () => {
   const files = {
     checklist: '{}\n',
@@ -198,6 +209,7 @@ describe('decision.json', () => {
     trust: trustText(TRUST),
     trust_chain: null,
     signoff: null,
+    withdrawals: null,
     evidence: [],
   }
   const text = packDecision({
@@ -208,7 +220,7 @@ describe('decision.json', () => {
     files,
   })
   test('returns every file byte for byte, and its trust file only counts under a pin of the caller', () => {
-    const read = unpackDecision(text, tools)
+    const read = unpackDecision(text, tools, '0.1.0')
     expect(read).toMatchObject({ ok: true, value: { files, decided_at: NOW } })
     if (!read.ok) return
     const trust = (pin: string | null) =>
@@ -232,9 +244,10 @@ describe('decision.json', () => {
         files: { ...files, signoff },
       }),
       tools,
+      '0.1.0',
     )
     const judge = (pin: string | null): string => {
-      if (!read.ok) return read.detail
+      if (!read.ok) throw new Error('not a decision file')
       const { files: texts, identity } = read.value
       const trust = checkTrust({ text: texts.trust, chain: null, pin }, NOW, tools)
       const items = [
@@ -248,8 +261,25 @@ describe('decision.json', () => {
     expect(judge(null)).toBe('refused')
   })
   test('is refused without a required member', () => {
-    expect(unpackDecision(text.replace('"tool_version"', '"tool"'), tools).ok).toBe(false)
+    expect(unpackDecision(text.replace('"tool_version"', '"tool"'), tools, '0.1.0').ok).toBe(false)
   })
+  test.each<readonly [string, string, object]>([
+    ['another version of ff', text, { form: '2', tool_version: '0.1.0' }],
+    [
+      'another form',
+      text.replace('"schemaVersion":2', '"schemaVersion":1'),
+      { form: '1', tool_version: '0.1.0' },
+    ],
+    ['no form', text.replace('"schemaVersion":2,', ''), { form: 'null', tool_version: '0.1.0' }],
+  ])('of %s says which one wrote it', (what, one, other) => {
+    const own = what.startsWith('another version') ? '0.2.0' : '0.1.0'
+    expect(unpackDecision(one, tools, own)).toEqual({ ok: false, other })
+  })
+  test.each(['{', '[]', '{"kind":"trust"}', '{"kind":"gate_decision","tool_version":1}'])(
+    'is not %s',
+    (one) =>
+      expect(unpackDecision(one, tools, '0.1.0')).toMatchObject({ detail: expect.any(String) }),
+  )
   test('has the digest of each file, that of an empty text for a missing one', () => {
     expect(subjectDigests(files, tools)).toEqual({
       checklist: digest('{}\n'),

@@ -174,6 +174,7 @@ function buildPresent({ sha256 }: SignoffDependencies): PresentFacts {
       checklist_digest: digest,
     },
     subjects: { checklist: digest, waivers: digest, plan: digest, rollback_triggers: digest },
+    withdrawals: null,
     attestations: { 'platform-lead': [], 'security-lead': [] },
   }
 }

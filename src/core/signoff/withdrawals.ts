@@ -1,0 +1,83 @@
+import type { Instant } from '../rows/instant.ts'
+import { decodeUtf8OrNull } from '../text/utf8.ts'
+import { canonicalizeObject, parseSignedDocument } from './read-document.ts'
+import { makeFault, type SignoffFault, type SignoffRefusalCode } from './refusals.ts'
+import { verifySignature } from './signature.ts'
+import type { Envelope, SignoffDependencies, TrustFile, VerifiedSignature } from './types.ts'
+
+/**
+ * The text that a signer signs to withdraw from a statement, in RFC 8785 form.
+ *
+ * @param statement SHA-256 of the statement's bytes
+ */
+export const formatWithdrawal = (statement: string): string =>
+  canonicalizeObject({ kind: 'withdrawal', schemaVersion: 1, statement })
+
+export interface WithdrawalContext {
+  /** Text of withdrawals.json; null where the file is missing. */
+  readonly text: string | null
+  /** SHA-256 of the statement that is judged. */
+  readonly statement: string
+  readonly signed: readonly VerifiedSignature[]
+  readonly trust: TrustFile
+  readonly now: Instant
+}
+
+/**
+ * `signature_withdrawn` where one of the people who signed the statement withdrew, `withdrawal_invalid` for a withdrawal
+ * that does not verify, else null. One by a key that the trust file no longer accepts is passed over where it is about
+ * another statement: its signer may have left.
+ */
+export function findWithdrawalFault(
+  context: WithdrawalContext,
+  tools: SignoffDependencies,
+): SignoffFault | null {
+  if (context.text === null) return null
+  const read = parseSignedDocument('withdrawals', context.text, tools)
+  if (!read.ok) return makeFault('withdrawal_invalid', read.detail)
+  for (const envelope of read.value.withdrawals) {
+    const found = judgeWithdrawal(envelope, context, tools)
+    if (found !== null) return found
+  }
+  return null
+}
+
+function judgeWithdrawal(
+  envelope: Envelope,
+  { statement, signed, trust, now }: WithdrawalContext,
+  tools: SignoffDependencies,
+): SignoffFault | null {
+  const { payload, signatures } = envelope
+  const about = readStatement(envelope, tools)
+  const [signature] = signatures
+  if (about === null || signature === undefined || signatures.length > 1)
+    return makeFault('withdrawal_invalid', 'it is not in the form that ff signoff withdraw writes')
+  const typ = 'ff-withdrawal+jws'
+  const checked = verifySignature(signature, { payload, typ, trust, now }, tools)
+  const here = about === statement
+  if (!checked.ok) {
+    const { code, detail } = checked.fault
+    const passed = !here && LEFT.has(code)
+    return passed ? null : makeFault('withdrawal_invalid', `${code}: ${detail}`)
+  }
+  const { person } = checked.value
+  return here && signed.some((one) => one.person === person)
+    ? makeFault('signature_withdrawn', `${person}, ${statement}`)
+    : null
+}
+
+/** The faults of a valid withdrawal whose signer or key has left the trust file. */
+const LEFT: ReadonlySet<SignoffRefusalCode> = new Set([
+  'key_unknown',
+  'key_revoked',
+  'key_outside_window',
+  'role_not_of_signer',
+  'person_not_of_signer',
+])
+
+/** The SHA-256 of the statement that a withdrawal names; null for a payload in another form. */
+function readStatement({ payload }: Envelope, { decode }: SignoffDependencies): string | null {
+  const text = decodeUtf8OrNull(decode(payload) ?? new Uint8Array())
+  const [, statement = ''] = /"statement":"([0-9a-f]{64})"/.exec(text ?? '') ?? []
+  return text === formatWithdrawal(statement) ? statement : null
+}
