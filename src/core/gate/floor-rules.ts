@@ -39,7 +39,9 @@ const KINDS: Readonly<Record<FloorRule, Judge>> = {
   waivable: byRank('one', 'two', 'no'),
   run: byRank('selftest', 'with_probe'),
   fixed: () => 'looser',
-  free: () => 'free',
+  // A service without connections or instances would need none of what is measured.
+  free: (floor, team) =>
+    typeof floor !== 'number' || (areNumbers(team) && (team as number) >= 1) ? 'free' : 'looser',
   text: () => 'text',
 }
 

@@ -172,7 +172,7 @@ function loosenParams({ probe }: ChecklistItem): readonly Row[] {
     const member = `probe.params.${name}`
     const dropped: Row = [member, 'dropped', dropParam(name)]
     const retyped: Row = [member, 'of another type', setParam(name, { of: 'another type' })]
-    if (rule === 'free') return []
+    if (rule === 'free') return [dropped, retyped, [member, 'none', setParam(name, 0)]]
     if (rule === 'superset') {
       const words = value as readonly string[]
       return [
@@ -240,7 +240,7 @@ function tightenParams({ probe }: ChecklistItem): readonly Row[] {
       at_least: Number(value) + 1,
       at_most: Number(value) - 1,
       superset: [value, 'B'].flat(),
-      free: 'anything',
+      free: 1,
     }[rule]
     return [`probe.params.${name}`, 'stricter', setParam(name, tighter)]
   })
