@@ -15,17 +15,17 @@ const COMMANDS: Readonly<Record<string, (id: string) => string>> = {
   evidence_reordered: ANEW,
   evidence_recomputed: ANEW,
   evidence_missing: ANEW,
-  trust_missing: () => 'ff trust init --platform-lead alice.pub.json --security-lead bob.pub.json',
-  trust_pin_missing: () => 'ff trust pin',
-  trust_pin_outdated: () => 'ff trust pin',
-  trust_pin_mismatch: () => 'ff trust show',
 }
 
+const TRUST_COMMANDS: Readonly<Record<string, string>> = {
+  trust_missing: 'ff trust init --platform-lead alice.pub.json --security-lead bob.pub.json',
+  trust_pin_missing: 'ff trust pin',
+  trust_pin_outdated: 'ff trust pin',
+  trust_pin_mismatch: 'ff trust show',
+}
 /** The command that comes before that of any item, by the faults of the run; null where no fault has one. */
 export const findFaultCommand = (faults: GateJudgement['faults']): string | null =>
-  faults.flatMap(({ code }) =>
-    code.startsWith('trust_') ? (COMMANDS[code]?.('') ?? []) : [],
-  )[0] ?? null
+  faults.flatMap(({ code }) => TRUST_COMMANDS[code] ?? [])[0] ?? null
 
 /**
  * The shell command that comes next for an item, by its codes: sign, request or verify the sign-off, run a selftest,
