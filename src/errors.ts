@@ -5,6 +5,7 @@ export const EXIT_BY_CODE = {
   internal: 'internal',
   output_failed: 'internal',
   option_invalid: 'usage',
+  output_over_input: 'usage',
   command_unknown: 'usage',
   setting_invalid: 'usage',
   secret_in_option: 'usage',

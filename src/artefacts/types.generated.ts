@@ -1122,6 +1122,9 @@ export interface CutoverReadinessChecklist {
    */
   groups: {
     id: string
+    /**
+     * A text that a person writes: one line without control, bidi or zero-width characters.
+     */
     title: string
   }[]
   /**
@@ -1130,7 +1133,13 @@ export interface CutoverReadinessChecklist {
   items: {
     id: string
     group: string
+    /**
+     * A text that a person writes: one line without control, bidi or zero-width characters.
+     */
     title: string
+    /**
+     * A text that a person writes: one line without control, bidi or zero-width characters.
+     */
     why: string
     kind: 'probe' | 'probe_and_attestation' | 'signature' | 'command'
     probe: Probe
@@ -1157,6 +1166,9 @@ export interface CutoverReadinessChecklist {
       | 'checklist_digest'
     )[]
     control: {
+      /**
+       * A text that a person writes: one line without control, bidi or zero-width characters.
+       */
       name: string
       run: 'with_probe' | 'selftest'
       /**
@@ -1174,8 +1186,17 @@ export interface CutoverReadinessChecklist {
      */
     where: 'target' | 'staging' | 'scratch'
     effect: 'observe' | 'write' | 'disrupt'
+    /**
+     * A text that a person writes: one line without control, bidi or zero-width characters.
+     */
     owner: string
+    /**
+     * A text that a person writes: one line without control, bidi or zero-width characters.
+     */
     remediation: string
+    /**
+     * A text that a person writes: one line without control, bidi or zero-width characters.
+     */
     docs: string
   }[]
 }
@@ -1193,6 +1214,9 @@ export interface Limit {
   measure: string
   op: 'at_most' | 'at_least' | 'equals'
   value: number | boolean | string
+  /**
+   * A text that a person writes: one line without control, bidi or zero-width characters.
+   */
   unit: string
   or_times?: {
     factor: number
@@ -1238,8 +1262,17 @@ export interface CutoverPlan {
    * @minItems 2
    */
   on_call: {
+    /**
+     * A text that a person writes: one line without control, bidi or zero-width characters.
+     */
     role: string
+    /**
+     * A text that a person writes: one line without control, bidi or zero-width characters.
+     */
     name: string
+    /**
+     * A text that a person writes: one line without control, bidi or zero-width characters.
+     */
     contact: string
   }[]
   admin: {
@@ -1249,6 +1282,9 @@ export interface CutoverPlan {
      * RFC 3339, UTC, milliseconds, Z.
      */
     date: string
+    /**
+     * A text that a person writes: one line without control, bidi or zero-width characters.
+     */
     contact: string
   }
   runbook_digest: string
@@ -1268,7 +1304,13 @@ export interface RollbackTriggers {
     op: 'at_most' | 'at_least'
     limit: number
     window_s: number
+    /**
+     * A text that a person writes: one line without control, bidi or zero-width characters.
+     */
     action: string
+    /**
+     * A text that a person writes: one line without control, bidi or zero-width characters.
+     */
     owner: string
   }[]
 }
@@ -1428,6 +1470,9 @@ export interface Trust {
        * RFC 3339, UTC, milliseconds, Z.
        */
       at: string
+      /**
+       * A text that a person writes: one line without control, bidi or zero-width characters.
+       */
       reason: string
     }[]
     /**
@@ -1439,6 +1484,9 @@ export interface Trust {
        * RFC 3339, UTC, milliseconds, Z.
        */
       at: string
+      /**
+       * A text that a person writes: one line without control, bidi or zero-width characters.
+       */
       reason: string
     }[]
   }
@@ -1448,6 +1496,9 @@ export interface Signer {
    * The id of a person: lower case, so that one person has one id.
    */
   person: string
+  /**
+   * A text that a person writes: one line without control, bidi or zero-width characters.
+   */
   name: string
   role: 'platform-lead' | 'security-lead'
   /**
@@ -1473,6 +1524,9 @@ export interface Jwk {
   x: string
 }
 export interface Runner {
+  /**
+   * A text that a person writes: one line without control, bidi or zero-width characters.
+   */
   name: string
   /**
    * RFC 7638 thumbprint, SHA-256.
@@ -1534,6 +1588,9 @@ export interface SignoffHeader {
      * The id of a person: lower case, so that one person has one id.
      */
     person: string
+    /**
+     * A text that a person writes: one line without control, bidi or zero-width characters.
+     */
     name: string
     role: 'platform-lead' | 'security-lead'
     meaning: 'approves-decision' | 'approves-trust' | 'approves-waiver' | 'withdraws-approval'
@@ -1656,8 +1713,17 @@ export interface Waivers {
           state: 'inconclusive'
           code: string
         }
+    /**
+     * A text that a person writes: one line without control, bidi or zero-width characters.
+     */
     reason: string
+    /**
+     * A text that a person writes: one line without control, bidi or zero-width characters.
+     */
     risk: string
+    /**
+     * A text that a person writes: one line without control, bidi or zero-width characters.
+     */
     compensation: string
     /**
      * The id of a person: lower case, so that one person has one id.
@@ -1709,6 +1775,9 @@ export interface KeyFile {
    * The id of a person: lower case, so that one person has one id.
    */
   person: string
+  /**
+   * A text that a person writes: one line without control, bidi or zero-width characters.
+   */
   name: string
   /**
    * RFC 7638 thumbprint, SHA-256.
@@ -1741,6 +1810,9 @@ export interface PublicKey {
    * The id of a person: lower case, so that one person has one id.
    */
   person: string
+  /**
+   * A text that a person writes: one line without control, bidi or zero-width characters.
+   */
   name: string
   /**
    * RFC 7638 thumbprint, SHA-256.

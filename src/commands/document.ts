@@ -1,3 +1,4 @@
+import { formatJson } from '../core/text/terminal.ts'
 import type { Invocation } from './context.ts'
 import type { DOCUMENT } from './declarations/options.ts'
 
@@ -12,6 +13,6 @@ export async function printDocument(
   { json, text }: Document,
 ): Promise<void> {
   const asJson = options.format === 'json'
-  await context.io.stdout(asJson ? `${JSON.stringify(json, null, 2)}\n` : text)
+  await context.io.stdout(asJson ? `${formatJson(json)}\n` : text)
   context.exit = 'ok'
 }

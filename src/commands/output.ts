@@ -1,5 +1,5 @@
 import { appendFile, mkdir, rm, stat, writeFile } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { basename, dirname } from 'node:path'
 import { FfError } from '../errors.ts'
 import { getErrorCode, nullIfMissing } from '../files/read-or-null.ts'
 import { replaceFile } from '../files/replace-file.ts'
@@ -34,8 +34,8 @@ export async function writeOutputs(
 }
 
 /**
- * Writes one file whole, replacing it by a rename; a pipe or device is written in place. Makes the folder of the file,
- * such as `reports`, but not the folder above that.
+ * Writes one file whole, replacing it by a rename; a pipe or device is written in place. Makes the folder
+ * `reports` for it, which the help proposes, and no other.
  *
  * @throws FfError `output_failed`
  */
@@ -43,11 +43,13 @@ export const writeOutput = (path: string, text: string): Promise<void> =>
   orFail(path, async () => {
     if (await isDevice(path)) await writeFile(path, text)
     else {
-      await makeFolder(dirname(path))
+      if (basename(dirname(path)) === PROPOSED_FOLDER) await makeFolder(dirname(path))
       await replaceFile(path, text)
     }
   })
 
+/** The folder that the help proposes for outputs; the identity of the code leaves it out. */
+const PROPOSED_FOLDER = 'reports'
 async function makeFolder(path: string): Promise<void> {
   try {
     await mkdir(path)

@@ -1,5 +1,5 @@
 import { CommanderError } from 'commander'
-import { escapeForTerminal } from '../core/text/terminal.ts'
+import { escapeLine, escapeLines, formatJson } from '../core/text/terminal.ts'
 import { FfError } from '../errors.ts'
 import type { Context } from './context.ts'
 
@@ -20,22 +20,18 @@ export async function reportError(
 ): Promise<void> {
   const known = asFfError(error)
   context.exit = known.exitName
-  context.io.stderr(safeText(toText(known)))
-  if (argv.includes('--debug')) context.io.stderr(safeText(`${getTrace(error)}\n`))
+  context.io.stderr(withoutSecrets(toText(known)))
+  if (argv.includes('--debug'))
+    context.io.stderr(withoutSecrets(`${escapeLines(getTrace(error))}\n`))
   if (!wantsJson(argv) || known.code === 'output_failed') return
   const { code, exitName, message, hint, details } = known
   await context.io.stdout(
-    withoutSecrets(
-      `${JSON.stringify({ error: { code, exitName, message, hint, details } }, null, 2)}\n`,
-    ),
+    withoutSecrets(`${formatJson({ error: { code, exitName, message, hint, details } })}\n`),
   )
 }
 
 /** Messages quote the command line, where a URL may hold a password. */
 const withoutSecrets = (text: string): string => text.replaceAll(/:\/\/[^\s'"]*@/g, '://***@')
-
-/** Messages quote the command line and other servers, whose control characters a terminal would obey. */
-const safeText = (text: string): string => escapeForTerminal(withoutSecrets(text))
 
 function asFfError(error: unknown): FfError {
   if (error instanceof FfError) return error
@@ -74,10 +70,12 @@ function usageError(error: CommanderError): FfError {
   })
 }
 
-function toText({ message, hint, code, exitName, details }: FfError): string {
+/** Messages quote the command line and other servers, whose control characters a terminal would obey. */
+function toText({ message, hint, code, exitName, details: given }: FfError): string {
+  const details = given.map(escapeLine)
   const shown = details.slice(0, MOST_DETAILS).map((line) => `  ${line}\n`)
   const more = details.length > MOST_DETAILS ? `  and ${details.length - MOST_DETAILS} more\n` : ''
-  return `ff: ${message}\n${shown.join('')}${more}${hint}\n[${code}, exit ${exitName}]\n`
+  return `ff: ${escapeLine(message)}\n${shown.join('')}${more}${escapeLine(hint)}\n[${code}, exit ${exitName}]\n`
 }
 
 /** The stack of an error and of its causes. */

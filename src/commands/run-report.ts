@@ -5,23 +5,25 @@ import { FfError } from '../errors.ts'
 import { type Format, REPORTERS } from '../reports/index.ts'
 import type { Context, Invocation } from './context.ts'
 import type { REPORT } from './declarations/options.ts'
+import { refuseInputsAsOutputs } from './refuse-inputs.ts'
 import { appendOutput, clearOutputs, writeOutputs } from './output.ts'
 
 /**
- * Removes old outputs, runs `work` under the signals and the time limit, writes its report to files and stdout, and
+ * Refuses an output over an input, removes old outputs, runs `work` under the signals and the time limit, writes its report to files and stdout, and
  * sets the exit. Work that prints its own answers returns its exit in place of a report.
  *
- * @throws FfError `interrupted`, `terminated` or `timeout` for an ended run, which has 30 s to return a cancelled
- * report; `output_failed`; else the error of `work`
+ * @throws FfError `output_over_input`; `interrupted`, `terminated` or `timeout` for an ended run, which has 30 s to return
+ * a cancelled report; `output_failed`; else the error of `work`
  */
 export async function runReportCommand(
-  { context, options, color: chosen }: Invocation<typeof REPORT>,
+  { context, options, words, color: chosen }: Invocation<typeof REPORT>,
   work: (signal: AbortSignal) => Promise<Report | ExitName>,
 ): Promise<void> {
   const { output: outputs, timeout } = options
   const format = options.format ?? 'text'
   const timeoutMs = timeout === null ? null : timeout * 1000
   const color = useColor(context, chosen)
+  await refuseInputsAsOutputs({ context, options, words })
   await clearOutputs(outputs)
   const report = await underSignals(context, timeoutMs, work)
   if (typeof report === 'string') {

@@ -15,6 +15,7 @@ import {
   signWaiver,
 } from '../features/signoff/waivers.ts'
 import { instantFromMs, instantToMs } from '../core/rows/instant.ts'
+import { escapeLine, formatJson } from '../core/text/terminal.ts'
 import type { Context, Invocation } from './context.ts'
 import type {
   KEY_NEW,
@@ -39,9 +40,9 @@ export const runKeyNew = ({ context, options }: Invocation<typeof KEY_NEW>): Pro
   })
 /** `ff key show FILE`: prints the public half of a key file as JSON. */
 export const runKeyShow = ({ context, words }: Invocation): Promise<void> =>
-  printLines(context, async (signoffContext) => [
-    JSON.stringify(await showKey(signoffContext, words[0] ?? ''), null, 2),
-  ])
+  printLines(context, async (signoffContext) =>
+    formatJson(await showKey(signoffContext, words[0] ?? '')).split('\n'),
+  )
 
 const TRUST_DAYS = 180
 /**
@@ -216,7 +217,7 @@ async function printLines(
   work: (signoffContext: SignoffContext) => Promise<readonly string[]>,
 ): Promise<void> {
   const lines = await work(await loadContext(context))
-  await context.io.stdout(lines.map((line) => `${line}\n`).join(''))
+  await context.io.stdout(lines.map((line) => `${escapeLine(line)}\n`).join(''))
   context.exit = 'ok'
 }
 

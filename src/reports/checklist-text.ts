@@ -7,7 +7,8 @@ import type { ProbeRow } from '../core/report/types.ts'
 import { escapeForTerminal, escapeLine } from '../core/text/terminal.ts'
 
 /** The items of a checklist as text, one line each below their group, then their number. */
-export function formatChecklist({ groups, items }: Checklist): string {
+export function formatChecklist(checklist: Checklist): string {
+  const { groups, items } = escapeForTerminal(checklist)
   const parts = groups.map(({ id, title }) => {
     const own = items.filter(({ group }) => group === id)
     const rows = own.map((item) => [
@@ -35,7 +36,8 @@ const KINDS = {
  * Everything about one item as text: its reason, limits, age, identity, waiver, owner and fix, and the command that
  * measures it.
  */
-export function formatChecklistItem(item: ChecklistItem): string {
+export function formatChecklistItem(given: ChecklistItem): string {
+  const item = escapeForTerminal(given)
   const rows: readonly (readonly [string, string])[] = [
     [
       'kind',
@@ -107,7 +109,8 @@ export function formatChecklistDiff({
  * The probes as text, one line an item: its probe and place of measurement, or what it needs before it can be measured;
  * then the number of items that need nothing.
  */
-export function formatProbeList(rows: readonly ProbeRow[]): string {
+export function formatProbeList(given: readonly ProbeRow[]): string {
+  const rows = escapeForTerminal(given)
   const lines = rows.map(({ id, probe, where, effect, needs }) => [
     id,
     probe,

@@ -54,12 +54,15 @@ function formatGroups({ groups, counts }: GateReport): string {
   return formatColumns([...rows, ['', 'all', String(counts.expected), formatStates(counts.states)]])
 }
 
+/** A longer command stands behind the reason, so that its column leaves room for the reasons. */
+const MOST_NEXT = 30
+
 function formatItems(list: readonly GateItem[], style: Style): string {
-  const rows = list.map(({ id, codes, detail, next }) => [
-    id,
-    next ?? '',
-    `${codes.join(', ')}${detail === '' ? '' : `: ${detail}`}`,
-  ])
+  const rows = list.map(({ id, codes, detail, next }) => {
+    const why = `${codes.join(', ')}${detail === '' ? '' : `: ${detail}`}`
+    const short = (next ?? '').length <= MOST_NEXT
+    return [id, short ? (next ?? '') : '', short ? why : `${why}. Next: ${next}`]
+  })
   return `  ${formatState(list[0]?.state ?? '', style)} (${list.length})\n${formatColumns(rows)}`
 }
 

@@ -6,7 +6,7 @@ import { formatJunitReport } from './junit.ts'
 import { formatMarkdownReport } from './markdown.ts'
 import { formatSarifReport } from './sarif.ts'
 import type { Style } from './paint.ts'
-import { escapeForTerminal } from '../core/text/terminal.ts'
+import { escapeForTerminal, escapeLines } from '../core/text/terminal.ts'
 import { formatCheckReport } from './check-text.ts'
 import { formatGateReport } from './gate-text.ts'
 import { formatParityReport } from './parity-text.ts'
@@ -31,5 +31,7 @@ export type Format = keyof typeof REPORTERS
 export function formatTextReport(report: Report, style: Style): string {
   const shown = escapeForTerminal(report)
   if (shown.kind === 'gate') return formatGateReport(shown, style)
-  return 'controls' in shown ? formatParityReport(shown, style) : formatCheckReport(shown, style)
+  if ('controls' in shown) return formatParityReport(shown, style)
+  const sql = 'sql' in report ? report.sql.map(escapeLines) : []
+  return formatCheckReport({ ...shown, sql }, style)
 }

@@ -1,4 +1,5 @@
 import type { Report } from '../core/report/types.ts'
+import { formatJson } from '../core/text/terminal.ts'
 
 /** The JSON name of the list of items, by kind of report. */
 const LIST: Readonly<Record<Report['kind'], string>> = {
@@ -38,5 +39,5 @@ const LIST: Readonly<Record<Report['kind'], string>> = {
 export function formatJsonReport(report: Report): string {
   const { items, ...rest } = report
   const { timing, ...facts } = 'timing' in rest ? rest : { ...rest, timing: undefined }
-  return `${JSON.stringify({ ...facts, [LIST[report.kind]]: items, ...(timing && { timing }) }, null, 2)}\n`
+  return `${formatJson({ ...facts, [LIST[report.kind]]: items, ...(timing && { timing }) })}\n`
 }

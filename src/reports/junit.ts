@@ -1,5 +1,5 @@
 import type { Report } from '../core/report/types.ts'
-import { escapeUnits } from '../core/text/terminal.ts'
+import { escapeForTerminal, escapeUnits } from '../core/text/terminal.ts'
 import { type ReportCase, listCases } from './cases.ts'
 import { formatSubject, formatVerdict, listFaults } from './gate-words.ts'
 
@@ -7,7 +7,8 @@ import { formatSubject, formatVerdict, listFaults } from './gate-words.ts'
  * The report as JUnit XML, one suite a group and one case for each item and control. An item that was not measured is a
  * failure, never a skip. Escapes characters that XML 1.0 forbids.
  */
-export function formatJunitReport(report: Report): string {
+export function formatJunitReport(given: Report): string {
+  const report = escapeForTerminal(given)
   const cases = listCases(report)
   const suites = [...new Set(cases.map(({ suite }) => suite))]
   const body = suites.map((suite) =>

@@ -77,13 +77,12 @@ const casesTable = (cases: readonly ReportCase[]): string =>
 const changesList = ([title, lines]: ReturnType<typeof listChecklistChanges>[number]): string =>
   [`${cell(title)}:`, '', ...lines.map((line) => `- ${cell(line)}`)].join('\n')
 
-/** Escapes markup and line feeds of a text in a table cell. */
+/** Escapes markup of a text in a table cell. */
 const cell = (text: string): string =>
   text
     .replaceAll('&', '&amp;')
     .replaceAll('<', '&lt;')
     .replaceAll('>', '&gt;')
     .replaceAll(/[\\`*_[\]|]/g, (one) => `&#${one.charCodeAt(0)};`)
-    .replaceAll('\n', ' ')
 
 const code = (text: string): string => `<code>${cell(text)}</code>`

@@ -1,4 +1,5 @@
 import type { Report } from '../core/report/types.ts'
+import { escapeForTerminal, formatJson } from '../core/text/terminal.ts'
 import { type ReportCase, listCases, getReportSource } from './cases.ts'
 import { listFaults, listSubject } from './gate-words.ts'
 
@@ -6,7 +7,8 @@ import { listFaults, listSubject } from './gate-words.ts'
  * The report as indented SARIF 2.1.0 JSON: a rule for each item and control, and a result for each that did not pass,
  * with level `error` for state `fail` and `none` (kind `open`) for others; a waived one is suppressed by its waiver.
  */
-export function formatSarifReport(report: Report): string {
+export function formatSarifReport(given: Report): string {
+  const report = escapeForTerminal(given)
   const cases = listCases(report)
   const uri = getReportSource(report)
   const about =
@@ -35,7 +37,7 @@ export function formatSarifReport(report: Report): string {
     version: '2.1.0',
     runs: [run],
   }
-  return `${JSON.stringify(log, null, 2)}\n`
+  return `${formatJson(log)}\n`
 }
 
 const getRule = ({ id, title, suite }: ReportCase) => ({

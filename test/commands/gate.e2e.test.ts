@@ -3,6 +3,9 @@ import { join } from 'node:path'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { GateReport } from '../../src/core/report/types.ts'
+import type { WaiverEntry } from '../../src/core/signoff/types.ts'
+import { formatWaiver } from '../../src/core/signoff/waivers.ts'
+import { encode } from '../features/signoff/people.ts'
 import { tryLock } from '../../src/adapters/file-lock/file-lock.ts'
 import { CODE, findLog, fullEvidence, gateFolder } from '../support/gate-folder.ts'
 import { ROOT, type Run, runFf } from '../support/run-ff.ts'
@@ -154,9 +157,10 @@ describe('with every item measured by an untrusted runner', () => {
       await writeFile(path, text.replace('"result":"pass"', '"result":"fail"'))
       const report = await getGate(full)
       expect([report.exitCode, report.verdict]).toEqual([23, 'untrusted'])
-      expect(report.findings[0]).toMatchObject({
+      expect(report.findings.slice(0, 2)).toContainEqual({
         code: 'evidence_edited',
         subject: 'gate',
+        pointer: null,
         detail: expect.stringMatching(/^line 1, log [\w-]{43}$/),
       })
       expect(report.items.filter(({ state }) => state === 'error')).toHaveLength(40)
@@ -182,12 +186,16 @@ describe('an invalid file of the team ends 2 under its own code', () => {
     reason: 'r',
     risk: 'r',
     compensation: 'c',
-    requester: 'Ada',
+    environment: 'production',
+    cutover_id: 'flags-to-postgres',
+    attempt: 1,
+    requester: 'ada',
     requested_at: '2026-01-01T00:00:00.000Z',
     expires_at: '2026-01-02T00:00:00.000Z',
     approvals: [],
   }
-  const own = { person: 'Ada', role: 'platform-lead', kid: 'k'.repeat(43), jws: 'j' }
+  const jws = `h.${encode(formatWaiver(WAIVER as WaiverEntry))}.s`
+  const own = { person: 'ada', role: 'platform-lead', kid: 'k'.repeat(43), jws }
   test.each<readonly [string, object, string]>([
     ['without an expiry', { ...WAIVER, expires_at: undefined }, 'schema_required'],
     ['for an unwaivable item', { ...WAIVER, item: 'A1' }, 'waiver_item_unwaivable'],

@@ -108,7 +108,7 @@ describe('the --format json document fits its schema', () => {
     ['a token', 'check-report', ['token', 'verify', '--signature-only', '--explain'], 20],
     ['a gate', 'gate-report', ['gate'], 22],
     ['a report of the gate', 'gate-report', ['report'], 22],
-    ['a trust file', 'check-report', ['trust', 'show'], 23],
+    ['a trust file', 'check-report', ['trust', 'show'], 22],
     ['waivers', 'check-report', ['waiver', 'lint'], 0],
     ['an error', 'error', ['parity', 'run', '--vector', 'PV-99'], 2],
   ])('%s', async (_what, schema, args, status) => {

@@ -1,27 +1,39 @@
 /**
- * Characters that a terminal interprets or that are invisible, by Unicode general category: controls (C0, DEL, C1),
- * format characters (direction marks and overrides, zero-width and tag characters), line and paragraph separators,
- * and lone surrogates.
+ * Characters that a terminal interprets or that are invisible: by Unicode general category controls (C0, DEL, C1),
+ * format characters (direction marks and overrides, zero-width and tag characters), line and paragraph separators and
+ * lone surrogates; and what a font shows as nothing, such as Hangul fillers. The schemas refuse the same in texts that
+ * people write (`contracts/schemas/common.schema.json`, `line`).
  */
-const UNSEEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu
-const UNSEEN_BUT_LINE_FEED = /(?!\n)[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu
+const UNSEEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}\p{Default_Ignorable_Code_Point}]/gu
+const UNSEEN_BUT_LINE_FEED =
+  /(?!\n)[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}\p{Default_Ignorable_Code_Point}]/gu
 
 /**
- * Returns a copy of a value with such characters escaped as `\uXXXX` in every text of it, except line feeds. Names of
- * members are kept as they are; an object keeps its own enumerable members only.
+ * Returns a copy of a value with such characters escaped as `\uXXXX` in every text and every name of it, line feeds too,
+ * so that no value can make a line. An object keeps its own enumerable members only.
  */
 export function escapeForTerminal<T>(value: T): T
 export function escapeForTerminal(value: unknown): unknown {
-  if (typeof value === 'string') return value.replaceAll(UNSEEN_BUT_LINE_FEED, escapeUnits)
+  if (typeof value === 'string') return escapeLine(value)
   if (Array.isArray(value)) return value.map((one) => escapeForTerminal(one as unknown))
   if (typeof value !== 'object' || value === null) return value
   return Object.fromEntries(
-    Object.entries(value).map(([name, held]) => [name, escapeForTerminal(held as unknown)]),
+    Object.entries(value).map(([name, held]) => [
+      escapeLine(name),
+      escapeForTerminal(held as unknown),
+    ]),
   )
 }
 
 /** Escapes one text as `\uXXXX`, its line feeds too, so that it stays on one line. */
 export const escapeLine = (text: string): string => text.replaceAll(UNSEEN, escapeUnits)
+
+/** Escapes a text of several lines, such as a statement of SQL: keeps its line feeds. */
+export const escapeLines = (text: string): string =>
+  text.replaceAll(UNSEEN_BUT_LINE_FEED, escapeUnits)
+
+/** The indented JSON of a value, with such characters of its texts as JSON escapes: the same value for a parser. */
+export const formatJson = (value: unknown): string => escapeLines(JSON.stringify(value, null, 2))
 
 /** Writes every UTF-16 code unit of a text as `\uXXXX`, harmless ones too. */
 export const escapeUnits = (text: string): string =>

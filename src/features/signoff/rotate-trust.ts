@@ -4,7 +4,7 @@ import { canonicalizeObject, parseSignedDocument } from '../../core/signoff/read
 import { findCoverageFault } from '../../core/signoff/signature.ts'
 import { checkApprovals, withRevokedStatement, toTrustFault } from '../../core/signoff/trust.ts'
 import type { Envelope, TrustChain, TrustFile } from '../../core/signoff/types.ts'
-import { escapeForTerminal } from '../../core/text/terminal.ts'
+import { formatJson } from '../../core/text/terminal.ts'
 import { FfError } from '../../errors.ts'
 import type { SignoffContext } from './context.ts'
 import {
@@ -62,7 +62,7 @@ export async function rotateTrust(
       },
     )
   const signingKey = await resolveSigningKey(context, before, choice)
-  terminal.show(`Version ${after.version} of the trust file:\n${escapeForTerminal(next)}`)
+  terminal.show(`Version ${after.version} of the trust file:\n${formatJson(after)}\n`)
   if (
     (await terminal.ask(`Do you approve this version, ${signingKey.signer.person}? (yes/no)`)) !==
     'yes'

@@ -9,7 +9,9 @@ import type { Signer, SignedStatement, WaiverEntry } from '../../core/signoff/ty
 import { escapeLine } from '../../core/text/terminal.ts'
 import { FfError } from '../../errors.ts'
 import type { Terminal } from '../../ports/signoff.ts'
+import { parsePlan, parseTriggers } from '../team-folder/load-gate-files.ts'
 import type { SignoffContext } from './context.ts'
+import { describePlan, describeTriggers, describeWaivers } from './folder-words.ts'
 import { readPastSignoffs } from '../team-folder/signoff-files.ts'
 
 export interface SigningSummaryInput {
@@ -20,8 +22,9 @@ export interface SigningSummaryInput {
 }
 
 /**
- * The text that a signer reads before the questions: decision, target, counts, waivers, team commands, departures of the
- * checklist from the package's, and the changes since their last archived signature. Lines are escaped for a terminal, and an empty line ends it. Reads the archived sign-offs.
+ * The text that a signer reads before the questions: decision, target, counts, the whole plan, every trigger, waivers,
+ * team commands, departures of the checklist from the package's, and the changes since their last archived signature.
+ * Lines are escaped for a terminal, and an empty line ends it. Reads the archived sign-offs.
  *
  * @throws FfError `artefact_invalid` where one is unreadable
  */
@@ -37,10 +40,9 @@ export async function formatSigningSummary(
     `You sign    as ${signer.name}, ${signer.role}`,
     ...Object.entries(identity).map(([member, value]) => `  ${member.padEnd(17)} ${value}`),
     `Accepted    ${Object.keys(accepted).length} items; now ${counts.map(([name, count]) => `${count} ${name}`).join(', ')}`,
-    waivers.length === 0 ? 'Waivers     none' : `Waivers     ${waivers.length}`,
-    ...waivers.map(
-      ({ id, item, reason, expires_at }) => `  ${id} for ${item} until ${expires_at}: ${reason}`,
-    ),
+    ...describePlan(parsePlan(context.texts)),
+    ...describeTriggers(parseTriggers(context.texts)),
+    ...describeWaivers(waivers),
     ...formatCommands(state),
     ...formatDepartures(state),
     ...(await formatChanges(context, input)),

@@ -136,14 +136,14 @@ export function showTrust(context: SignoffContext): CheckReport {
       : {
           id: 'trust',
           title: 'no key is trusted',
-          state: 'fail',
+          state: fault.code === 'trust_missing' ? 'inconclusive' : 'fail',
           findings: [{ ...fault, pointer: null }],
           next: NEXT[fault.code] ?? null,
         }
   const read = texts.trust === null ? null : parseTrust(texts.trust, tools)
   const people = read?.ok === true ? listMembers(read.value, now) : []
   return buildCheckReport('trust_show', [head, ...people], {
-    exits: fault === null ? [] : [fault.code === 'trust_missing' ? 'inconclusive' : 'untrusted'],
+    exits: fault === null || fault.code === 'trust_missing' ? [] : ['untrusted'],
   })
 }
 

@@ -12,7 +12,7 @@ import type { CheckReport } from '../../core/report/types.ts'
 import { verifyWaivers, formatWaiver } from '../../core/signoff/waivers.ts'
 import type { WaiverEntry, Waivers } from '../../core/signoff/types.ts'
 import type { Instant } from '../../core/rows/instant.ts'
-import { escapeForTerminal } from '../../core/text/terminal.ts'
+import { escapeLine } from '../../core/text/terminal.ts'
 import { quoteForShell, quoteValue } from '../../core/text/quote.ts'
 import { FfError } from '../../errors.ts'
 import { type CheckResult, buildCheckReport, passResult } from '../../core/report/check-report.ts'
@@ -125,7 +125,7 @@ export async function signWaiver(
   const signingKey = await resolveSigningKey(context, trust, choice)
   const { person, role, kid } = signingKey.signer
   const text = formatWaiver(entry)
-  terminal.show(`${escapeForTerminal(text)}\n`)
+  terminal.show(`${escapeLine(text)}\n`)
   if ((await terminal.ask(`Do you approve ${id} for ${entry.item}, ${person}? (yes/no)`)) !== 'yes')
     throw new FfError('not_attested', `${id} was not approved, so nothing was signed.`, {
       hint: `Without the waiver the item has to pass: repair it, then run \`ff probe run ${quoteForShell(entry.item)}\`.`,

@@ -227,6 +227,10 @@ function parseOwnWaivers(
 export const parsePlan = (texts: SignoffTexts): GateFiles['plan'] =>
   parseOwn('cutover_plan', texts)?.value ?? null
 
+/** The rollback triggers of a team folder; null where they are missing. @throws FfError `artefact_invalid` */
+export const parseTriggers = (texts: SignoffTexts): GateFiles['triggers'] =>
+  parseOwn('rollback_triggers', texts)?.value ?? null
+
 const OWN_SUBJECTS = {
   cutover_plan: 'plan',
   rollback_triggers: 'rollback_triggers',

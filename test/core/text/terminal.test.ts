@@ -1,5 +1,10 @@
 import { expect, test } from 'vitest'
-import { escapeForTerminal, escapeLine } from '../../../src/core/text/terminal.ts'
+import {
+  escapeForTerminal,
+  escapeLine,
+  escapeLines,
+  formatJson,
+} from '../../../src/core/text/terminal.ts'
 
 test.each([
   ['a control that begins a command', '\u001b[2J', '\\u001b[2J'],
@@ -17,6 +22,8 @@ test.each([
   ['a line separator', '\u2028', '\\u2028'],
   ['a paragraph separator', '\u2029', '\\u2029'],
   ['a tag character, of two code units', '\u{e0041}', '\\udb40\\udc41'],
+  ['a Hangul filler', '\u3164', '\\u3164'],
+  ['a variation selector', '\ufe0f', '\\ufe0f'],
   ['a lone high surrogate', '\ud83d!', '\\ud83d!'],
   ['a lone low surrogate', '\ude00!', '\\ude00!'],
 ])('%s is escaped', (_what, given, shown) => {
@@ -30,12 +37,20 @@ test('letters of every script, emoji and blanks stay unchanged', () => {
   expect(escapeLine(text)).toBe(text)
 })
 
-test('a line feed stays in a text, but not in a line', () => {
-  expect(escapeForTerminal('a\nb')).toBe('a\nb')
+test('a line feed stays where lines are meant, but not in a value', () => {
+  expect(escapeForTerminal('a\nb')).toBe('a\\u000ab')
+  expect(escapeLines('a\n\u001bb')).toBe('a\n\\u001bb')
   expect(escapeLine('a\nb')).toBe('a\\u000ab')
 })
 
-test('every text of a value is escaped, and other values are kept', () => {
+test('JSON has the same value, in escapes', () => {
+  const value = { 'a\u202e': ['\u200b\n', 1, null] }
+  expect(formatJson(value)).not.toMatch(/[\u200b\u202e]/)
+  expect(JSON.parse(formatJson(value))).toEqual(value)
+})
+
+test('every text and name of a value is escaped, and other values are kept', () => {
+  expect(escapeForTerminal({ 'a\n': 1 })).toEqual({ 'a\\u000a': 1 })
   expect(escapeForTerminal({ a: ['\u001b', 1, null], b: { c: true, d: '\u200e' } })).toEqual({
     a: ['\\u001b', 1, null],
     b: { c: true, d: '\\u200e' },

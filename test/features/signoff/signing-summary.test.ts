@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -8,14 +8,19 @@ import {
   type SigningSummaryInput,
 } from '../../../src/features/signoff/summary.ts'
 import type { SignoffContext } from '../../../src/features/signoff/context.ts'
+import { ROOT } from '../../support/run-ff.ts'
+import { waiver } from '../../core/gate/builders.ts'
 import { bob, NOW, tools } from './people.ts'
 import type { Terminal } from '../../../src/ports/signoff.ts'
 
+const template = (name: string): Promise<string> =>
+  readFile(join(ROOT, `checklists/templates/${name}.json`), 'utf8')
 let context: SignoffContext
 beforeAll(async () => {
   context = {
     cwd: await mkdtemp(join(tmpdir(), 'ff-summary-')),
     tools,
+    texts: { plan: await template('plan'), rollback_triggers: await template('rollback_triggers') },
   } as unknown as SignoffContext
 })
 afterAll(() => rm(context.cwd, { recursive: true, force: true }))
@@ -25,15 +30,36 @@ const summaryWith = (reason: string, state: object = {}): Promise<string> =>
     statement: { predicate: { decision: 'go', identity: {}, accepted: {}, not_after: NOW } },
     state: { items: [], counts: { pass: 40 }, departures: [], ...state },
     signer: bob,
-    waivers: [{ id: 'WV-1', item: 'E5', reason, expires_at: '2026-01-20T09:00:00.000Z' }],
+    waivers: [{ ...waiver({ reason }), expires_at: '2026-01-20T09:00:00.000Z' }],
   } as unknown as SigningSummaryInput)
 
 test('a reason of a waiver cannot forge a line of the summary', async () => {
   const lines = (await summaryWith('late\nWaivers     none')).split('\n')
   expect(lines.filter((line) => line.startsWith('Waivers'))).toEqual(['Waivers     1'])
-  expect(lines).toContain(
-    '  WV-1 for E5 until 2026-01-20T09:00:00.000Z: late\\u000aWaivers     none',
-  )
+  const [found, ...others] = lines.filter((line) => line.startsWith('  WV-1 for H4'))
+  expect(found).toContain('reason: late\\u000aWaivers     none; risk: r')
+  expect(others).toEqual([])
+})
+
+test('the whole plan, every trigger and every waiver are shown in words', async () => {
+  const text = await summaryWith('late')
+  const plan = JSON.parse(await template('plan')) as object
+  const { triggers } = JSON.parse(await template('rollback_triggers')) as {
+    triggers: readonly object[]
+  }
+  const values = (one: unknown): readonly string[] =>
+    typeof one === 'object' && one !== null ? Object.values(one).flatMap(values) : [String(one)]
+  const { kind: _kind, schemaVersion: _version, ...members } = plan as Record<string, unknown>
+  for (const value of values(members)) expect(text).toContain(value)
+  expect(triggers.length).toBeGreaterThan(0)
+  for (const value of triggers.flatMap(values)) expect(text).toContain(value.replace(/^at_/, 'at '))
+  for (const part of [
+    'memory_share at most 0.9',
+    'risk: r',
+    'compensation: c',
+    'Ada (platform-lead)',
+  ])
+    expect(text).toContain(part)
 })
 
 test('departures from the package and team commands are shown, and can make no line', async () => {
