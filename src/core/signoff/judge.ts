@@ -59,9 +59,16 @@ export function judgeSignoff(input: SignoffInput, tools: SignoffDependencies): S
 }
 
 function toRefusal({ code, detail }: SignoffFault): SignoffOutcome {
-  const status = SIGNOFF_REFUSALS[code]
-  return { status: status === 'missing' ? 'refused' : status, code, detail }
+  return { status: STATUS[SIGNOFF_REFUSALS[code]], code, detail }
 }
+
+/** A missing role is an outcome of its own; as a fault of the file it refuses it. */
+const STATUS = {
+  refused: 'refused',
+  inconclusive: 'inconclusive',
+  stale: 'stale',
+  missing: 'refused',
+} as const
 
 const findMissingRoles = ({ required_roles }: TrustFile, signed: readonly VerifiedSignature[]) =>
   required_roles.filter((role) => !signed.some((one) => one.role === role))

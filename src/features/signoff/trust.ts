@@ -132,7 +132,7 @@ export function showTrust(context: SignoffContext): CheckReport {
   const fault = trust.status === 'trusted' ? null : toTrustFault(trust)
   const head: CheckResult =
     fault === null
-      ? passResult('trust', 'is exactly the file that FF_TRUST_SHA256 pins')
+      ? passResult('trust', PINNED[texts.trust_chain === null ? 'alone' : 'chained'])
       : {
           id: 'trust',
           title: 'no key is trusted',
@@ -145,6 +145,13 @@ export function showTrust(context: SignoffContext): CheckReport {
   return buildCheckReport('trust_show', [head, ...people], {
     exits: fault === null || fault.code === 'trust_missing' ? [] : ['untrusted'],
   })
+}
+
+/** Without a chain no signer of an earlier version approved the file. */
+const PINNED = {
+  chained:
+    'is exactly the file that FF_TRUST_SHA256 pins, signed by both roles of the version before',
+  alone: 'is exactly the file that FF_TRUST_SHA256 pins; the pin alone vouches for it',
 }
 
 const NEXT: Readonly<Record<string, string>> = {

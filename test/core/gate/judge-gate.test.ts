@@ -9,7 +9,7 @@ import type {
   ItemResult,
   WaiverCover,
 } from '../../../src/core/gate/types.ts'
-import { findWaiverMismatch } from '../../../src/core/gate/waivers.ts'
+import { findWaiverMismatch, formatCover } from '../../../src/core/gate/waivers.ts'
 import type { Instant } from '../../../src/core/rows/instant.ts'
 import { EXIT_STATUSES, decideExit } from '../../../src/core/exit.ts'
 import {
@@ -661,6 +661,10 @@ describe('waivers', () => {
         'E5',
       ).state
     expect([slow(1.3), slow(1.1)]).toEqual(['waived', 'fail'])
+  })
+  test('what a waiver covers is a bound or a reason code', () => {
+    expect(formatCover(waiver().covers)).toBe('memory_share at most 0.9')
+    expect(formatCover({ state: 'inconclusive', code: 'disk_full' })).toBe('disk_full')
   })
   test('an inconclusive item is not waived after a failure in this attempt', () => {
     const covers = { state: 'inconclusive', code: 'target_missing' } as const
