@@ -40,6 +40,8 @@ export const adapters: Adapters = {
     (await import('./adapters/evidence-log/log-files.ts')).readEvidence(folder),
   judgeEvidence: async (texts, shapes) =>
     (await import('./adapters/evidence-log/judge-texts.ts')).judgeTexts(texts, shapes),
+  importEvidence: async (from, into, shapes) =>
+    (await import('./adapters/evidence-log/import-logs.ts')).importLogs(from, into, shapes),
   makeRunner: async (path) =>
     (await import('./adapters/evidence-log/runner-key.ts')).makeRunnerKey(path),
   openEvidence: async (folder, needs) =>

@@ -61,6 +61,7 @@ export const EXIT_BY_CODE = {
   evidence_old_form: 'inconclusive',
   log_not_here: 'usage',
   evidence_untrusted: 'untrusted',
+  evidence_forked: 'untrusted',
   audit_altered: 'untrusted',
   decision_altered: 'untrusted',
   decision_of_other_version: 'usage',

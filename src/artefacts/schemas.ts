@@ -22,6 +22,12 @@ export function validateSchema(
   return validate(value) ? [] : (validate.errors ?? []).map((one) => toProblem(one, file))
 }
 
+/** Whether a value is valid by the schema of a line of an evidence log, or of its head. */
+export const EVIDENCE_SHAPES = {
+  isLine: (value: unknown): boolean => validateSchema('evidence-line', value, '').length === 0,
+  isHead: (value: unknown): boolean => validateSchema('evidence-head', value, '').length === 0,
+}
+
 /** Loads a validator, which the build compiled, on first use. */
 function loadValidator(schemaName: string): Validator {
   try {

@@ -18,7 +18,8 @@ import {
 } from '../core/settings/settings.ts'
 import { quoteValue } from '../core/text/quote.ts'
 import { type ErrorCode, FfError } from '../errors.ts'
-import { readOrNull } from '../files/read-or-null.ts'
+import { readBounded } from '../files/read-bounded.ts'
+import { nullIfMissing } from '../files/read-or-null.ts'
 
 type Env = Readonly<Record<string, string | undefined>>
 
@@ -182,17 +183,24 @@ async function findConfig(folder: string): Promise<{
   }
 }
 
+/** Many times the length of every setting. */
+const MAX_CONFIG_BYTES = 1_048_576
+
 async function readConfigOrNull(path: string): Promise<string | null> {
+  let read
   try {
-    return (await readOrNull(path))?.toString('utf8') ?? null
+    read = await nullIfMissing(readBounded(path, MAX_CONFIG_BYTES))
   } catch (error) {
-    throw invalid(
-      `Cannot read ${path}: ${error instanceof Error ? error.message : String(error)}.`,
-      'Check that it is a file and readable.',
-      error,
-    )
+    throw unreadable(path, error instanceof Error ? error.message : String(error), error)
   }
+  if (read === null) return null
+  if (read.ok) return read.bytes.toString('utf8')
+  const over = `it is over ${MAX_CONFIG_BYTES} bytes`
+  throw unreadable(path, read.fault === 'too_large' ? over : 'it is not a regular file')
 }
+
+const unreadable = (path: string, why: string, cause?: unknown): FfError =>
+  invalid(`Cannot read ${path}: ${why}.`, 'Check that it is a file and readable.', cause)
 
 function checkConfig(text: string): Readonly<Record<string, string>> {
   const keys = FILE_SETTINGS.map(toFileKey)

@@ -1,4 +1,4 @@
-import { readdir, readFile } from 'node:fs/promises'
+import { readdir } from 'node:fs/promises'
 
 /** The `code` of an error as text, such as `ENOENT`; null for an error without one and for any other value. */
 export const getErrorCode = (error: unknown): string | null =>
@@ -19,13 +19,6 @@ export async function nullIfMissing<T>(call: Promise<T>): Promise<T | null> {
     throw error
   }
 }
-
-/**
- * The bytes of a file; null where it or a parent does not exist (`ENOENT`, `ENOTDIR`).
- *
- * @throws the system's other errors
- */
-export const readOrNull = (path: string): Promise<Buffer | null> => nullIfMissing(readFile(path))
 
 /**
  * The names in a folder, in the order of the system; empty where it does not exist.

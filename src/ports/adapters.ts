@@ -24,7 +24,13 @@ import type {
   TestAuthenticator,
 } from './auth.ts'
 import type { RoleFacts, SchemaFacts, ScratchDatabase } from './database.ts'
-import type { EvidenceNeeds, EvidenceShapes, EvidenceTexts, OpenedEvidence } from './evidence.ts'
+import type {
+  EvidenceNeeds,
+  EvidenceShapes,
+  EvidenceTexts,
+  ImportedLog,
+  OpenedEvidence,
+} from './evidence.ts'
 import type { SearchScenes } from './fuzz.ts'
 import type {
   HttpClient,
@@ -215,6 +221,16 @@ export interface Adapters {
   readEvidence(folder: string): Promise<EvidenceTexts>
   /** Checks hashes, signatures, chain and head of each log. */
   judgeEvidence(texts: EvidenceTexts, shapes: EvidenceShapes): Promise<EvidenceLogs>
+  /**
+   * Takes over the logs of an evidence folder, or of one log's folder, where they continue those in `into`.
+   * @throws FfError `evidence_untrusted`, `evidence_forked`, `evidence_unreadable`, `evidence_old_form`,
+   *   `evidence_unwritable`, `evidence_locked`, `disk_full`
+   */
+  importEvidence(
+    from: string,
+    into: string,
+    shapes: EvidenceShapes,
+  ): Promise<readonly ImportedLog[]>
   /** Creates the key file that signs evidence. Never replaces a file. @throws the system's `EEXIST` */
   makeRunner(path: string): Promise<{ readonly kid: string; readonly jwk: PublicJwk }>
   /**

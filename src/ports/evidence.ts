@@ -1,5 +1,5 @@
 import type { RunnerSight } from '../core/gate/heads.ts'
-import type { EvidenceDraft, EvidenceEntry, EvidenceHead } from '../core/gate/types.ts'
+import type { ChainHead, EvidenceDraft, EvidenceEntry, EvidenceHead } from '../core/gate/types.ts'
 
 /** Whether a value matches the schema of a log's line, or of its head. */
 export interface EvidenceShapes {
@@ -9,6 +9,8 @@ export interface EvidenceShapes {
 
 /** The evidence log of one key, open for appending. It holds the log's lock until it is closed. */
 export interface EvidenceWriter {
+  /** RFC 7638 thumbprint of the key. */
+  readonly kid: string
   /** The signed head, renewed when the log was opened and by each append. */
   readonly head: EvidenceHead
   /**
@@ -51,3 +53,9 @@ export interface LogTexts {
 }
 /** The files of every log of an evidence folder, in the order of their names. */
 export type EvidenceTexts = readonly LogTexts[]
+
+/** What an import did to the log of one key, and the last record that is here now. */
+export interface ImportedLog extends ChainHead {
+  readonly kid: string
+  readonly extended: boolean
+}

@@ -30,6 +30,7 @@ const LIST: Readonly<Record<Report['kind'], string>> = {
   trust_show: 'items',
   waiver_lint: 'items',
   waiver_list: 'items',
+  evidence_list: 'items',
 }
 
 /**

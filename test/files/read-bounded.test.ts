@@ -23,9 +23,19 @@ test('one byte more is too large', async () => {
   expect(await readBounded(join(folder, 'file'), 3)).toEqual({ ok: false, fault: 'too_large' })
 })
 
+test('a file without a size is read to the limit, and is too large where it goes on', async () => {
+  const whole = await readBounded('/proc/self/status', 65_536)
+  expect(whole.ok && whole.bytes.toString()).toMatch(/^Name:/)
+  expect(await readBounded('/proc/self/status', 8)).toEqual({ ok: false, fault: 'too_large' })
+})
+
 test.each([['.'], ['pipe']])('%s is not a file, and is not waited for', async (name) => {
   const read = await readBounded(join(folder, name), 4)
   expect(read).toEqual({ ok: false, fault: 'not_a_file' })
+})
+
+test('a device is not a file', async () => {
+  expect(await readBounded('/dev/zero', 4)).toEqual({ ok: false, fault: 'not_a_file' })
 })
 
 test('a missing file is the error of the system', async () => {

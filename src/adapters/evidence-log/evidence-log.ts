@@ -118,12 +118,14 @@ interface HeldLog {
   readonly needs: EvidenceNeeds
 }
 class Writer implements EvidenceWriter {
+  readonly kid: string
   private readonly held: HeldLog
   last: ChainHead
   head: EvidenceHead
   private bytes: number
 
   constructor(held: HeldLog, { last, head, bytes }: LogEnd & { readonly head: EvidenceHead }) {
+    this.kid = held.runner.kid
     this.held = held
     this.last = last
     this.head = head

@@ -6,9 +6,12 @@ import {
   sign,
 } from 'node:crypto'
 import type { PublicJwk } from '../../core/signoff/types.ts'
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { appendFile, mkdir } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
+import { quoteForShell, quoteValue } from '../../core/text/quote.ts'
 import { FfError } from '../../errors.ts'
+import { readBounded } from '../../files/read-bounded.ts'
+import { nullIfMissing } from '../../files/read-or-null.ts'
 import { createFile } from '../../files/replace-file.ts'
 import { computeThumbprint } from '../jose/ed25519.ts'
 
@@ -21,29 +24,55 @@ export interface SigningRunner {
   readonly sign: (text: string) => Uint8Array
 }
 
+/** Many times the size of an Ed25519 key in PEM. */
+const MAX_KEY_BYTES = 65_536
+
 /**
  * Reads a runner's key: an Ed25519 key as PKCS#8 in PEM, without a passphrase, because a runner is not interactive.
  *
- * @throws FfError `runner_key_invalid` for a missing, unreadable, encrypted or other key
+ * @throws FfError `runner_key_invalid` for a missing, unreadable, encrypted or other key, `key_file_loose` where other
+ *   users may read it
  */
 export async function readRunnerKey(path: string): Promise<SigningRunner> {
-  try {
-    return toRunner(createPrivateKey(await readFile(path)))
-  } catch (cause) {
+  const { pem, mode } = await readPem(path)
+  if ((mode & 0o077) !== 0)
     throw new FfError(
-      'runner_key_invalid',
-      `Cannot read an Ed25519 key without a passphrase from ${path}.`,
+      'key_file_loose',
+      `Other users may read the runner's key ${quoteValue(path)}: its mode is ${(mode & 0o777).toString(8)}.`,
       {
-        hint: 'Set FF_RUNNER_KEY_FILE to the output of `openssl genpkey -algorithm ed25519 -out runner.pem`.',
-        cause,
+        hint: `Replace the key if others had access; else run \`chmod 600 ${quoteForShell(path)}\`.`,
       },
     )
+  try {
+    return toRunner(createPrivateKey(pem))
+  } catch (cause) {
+    throw buildKeyError(path, cause)
   }
 }
 
+async function readPem(path: string): Promise<{ pem: Buffer; mode: number }> {
+  try {
+    const read = await readBounded(path, MAX_KEY_BYTES)
+    if (read.ok) return { pem: read.bytes, mode: read.mode }
+    throw new TypeError(read.fault)
+  } catch (cause) {
+    throw buildKeyError(path, cause)
+  }
+}
+
+const buildKeyError = (path: string, cause: unknown): FfError =>
+  new FfError(
+    'runner_key_invalid',
+    `Cannot read an Ed25519 key without a passphrase from ${path}.`,
+    {
+      hint: 'Set FF_RUNNER_KEY_FILE to the output of `openssl genpkey -algorithm ed25519 -out runner.pem`.',
+      cause,
+    },
+  )
+
 /**
  * Creates an Ed25519 key file with mode 600, and its folder if missing, and returns the runner; no trust file names it
- * yet. The folder first gets a `.gitignore`, unless it has one: evidence may be committed, the key may not.
+ * yet. The `.gitignore` of the folder first gets a line for it: evidence may be committed, the key may not.
  *
  * @throws the system's errors, such as `EEXIST`: a file is never overwritten
  */
@@ -56,14 +85,26 @@ export async function makeRunnerKey(path: string): Promise<SigningRunner> {
   return toRunner(privateKey)
 }
 
+/** Adds the lines that keep the key and the locks out of Git, where they are not there yet. */
 async function ignoreKey(path: string): Promise<void> {
-  try {
-    const ignored = `${basename(path)}\nevidence/*/lock\n`
-    await writeFile(join(dirname(path), '.gitignore'), ignored, { flag: 'wx' })
-  } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
-  }
+  const file = join(dirname(path), '.gitignore')
+  const read = await nullIfMissing(readBounded(file, MAX_IGNORE_BYTES))
+  if (read !== null && !read.ok)
+    throw new FfError(
+      'evidence_unwritable',
+      `Cannot add a line to ${quoteValue(file)}: ${read.fault}.`,
+      {
+        hint: 'Move it away, so that a new one can keep the key of the runner out of Git.',
+      },
+    )
+  const before = read?.bytes.toString('utf8') ?? ''
+  const lines = new Set(before.split(/\r?\n/))
+  const missing = [basename(path), 'evidence/*/lock'].filter((line) => !lines.has(line))
+  if (missing.length === 0) return
+  const separator = before === '' || before.endsWith('\n') ? '' : '\n'
+  await appendFile(file, `${separator}${missing.join('\n')}\n`)
 }
+const MAX_IGNORE_BYTES = 1_048_576
 
 function toRunner(key: KeyObject): SigningRunner {
   if (key.asymmetricKeyType !== 'ed25519') throw new TypeError('not an Ed25519 key')

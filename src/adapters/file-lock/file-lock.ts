@@ -1,8 +1,13 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { constants } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { quoteError } from '../../core/text/quote-error.ts'
 import { FfError } from '../../errors.ts'
+
+/** Non-blocking, because opening a pipe without a reader would wait for ever. */
+const OPEN_FLAGS =
+  constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NONBLOCK
 
 /**
  * Takes an exclusive `flock` on a file, which it creates (mode 0600) if missing; returns the open handle, or null if
@@ -12,7 +17,7 @@ import { FfError } from '../../errors.ts'
  * @throws FfError `backing_unavailable` if the command `flock` does not start; the system's error for the file
  */
 export async function tryLock(path: string): Promise<FileHandle | null> {
-  const file = await open(path, 'a', 0o600)
+  const file = await open(path, OPEN_FLAGS, 0o600)
   try {
     if ((await flock(file.fd)) === 0) return file
   } catch (error) {

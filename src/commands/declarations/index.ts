@@ -12,6 +12,7 @@ import {
   SIDES,
   STEPS,
 } from './options.ts'
+import { KEEP_EVIDENCE } from './evidence.ts'
 import { DECIDE, SIGN } from './gate.ts'
 import { MAINTAIN } from './maintain.ts'
 import type { CommandGroup } from './row.ts'
@@ -207,6 +208,7 @@ const CUT_OVER: readonly CommandGroup[] = [
 export const COMMANDS: readonly CommandGroup[] = [
   ...PROVE,
   ...DECIDE,
+  KEEP_EVIDENCE,
   ...SIGN,
   ...SERVE,
   ...CUT_OVER,

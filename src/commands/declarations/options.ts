@@ -58,10 +58,19 @@ const CHECKLIST = option(
   parseText,
 )
 
-export const GATE = [
-  ...REPORT,
-  CHECKLIST,
-  option('--evidence <dir>', 'folder of the evidence; default .ff/evidence', parseText),
+const EVIDENCE_FOLDER = option(
+  '--evidence <dir>',
+  'folder of the evidence; default .ff/evidence',
+  parseText,
+)
+
+export const GATE = [...REPORT, CHECKLIST, EVIDENCE_FOLDER]
+
+export const EVIDENCE = [EVIDENCE_FOLDER]
+export const EVIDENCE_LIST = [...REPORT, EVIDENCE_FOLDER]
+export const EVIDENCE_SEAL = [
+  EVIDENCE_FOLDER,
+  toggle('--first', 'begin the log of a runner that the trust file names; works once'),
 ]
 
 const DOCUMENT_FORMAT = option(

@@ -1,5 +1,6 @@
 import { instantToMs, type Instant } from '../rows/instant.ts'
-import type { ChainHead, EvidenceFault, EvidenceHead, TrustMark } from './types.ts'
+import { findHeadFault, getLastRecord } from './chain.ts'
+import type { ChainHead, EvidenceFault, EvidenceHead, TrustMark, WholeLog } from './types.ts'
 
 /** How far the clock of a runner may be ahead of another's, in milliseconds. */
 export const CLOCK_TOLERANCE_MS = 60_000
@@ -72,3 +73,32 @@ function compareTrust(named: TrustMark, present: TrustMark): ReturnType<typeof f
     ? { code: 'trust_forked', detail: `two files claim to be version ${named.version}` }
     : null
 }
+
+/** What an import does to a log: nothing, or replace it by one that goes on after it. */
+export type LogExtension =
+  | { readonly ok: true; readonly extends: boolean }
+  | { readonly ok: false; readonly code: EvidenceFault; readonly detail: string }
+
+/**
+ * Compares a log of the same key with the one that is here. The other extends it where it holds all its records and
+ * has more, or as many and a newer head; the same or a shorter part of it changes nothing. Two logs of which neither
+ * continues the other are `evidence_forked`; a longer one whose head says less has the code of `findRetreat`.
+ *
+ * @param here null where there is no log of the key
+ */
+export function compareLogs(here: WholeLog | null, other: WholeLog): LogExtension {
+  if (here === null) return { ok: true, extends: true }
+  const added = other.entries.length - here.entries.length
+  const [shorter, longer] = added < 0 ? [other, here] : [here, other]
+  const forked = findHeadFault(longer.entries, getLastRecord(shorter.entries))
+  if (forked !== null) return { ok: false, code: forked.code, detail: forked.detail }
+  const since = instantToMs(other.head.time) - instantToMs(here.head.time)
+  if (added < 0 || (added === 0 && since <= 0)) return { ok: true, extends: false }
+  if (since < 0)
+    return { ok: false, code: 'evidence_forked', detail: `its head is older, ${other.head.time}` }
+  const trust = other.head.trust ?? NO_TRUST
+  const retreat = findRetreat(here.head, { ...other.head, trust })
+  return retreat === null ? { ok: true, extends: true } : { ok: false, ...retreat }
+}
+/** A head without a trust file says less than one that names any. */
+const NO_TRUST: TrustMark = { version: 0, sha256: '' }

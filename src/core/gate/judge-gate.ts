@@ -40,7 +40,7 @@ export function judgeGate(input: GateInput): GateJudgement {
       ? [{ code: signoff.code, detail: signoff.detail }]
       : []),
     ...(logs.status === 'untrusted' ? [{ code: logs.code, detail: logs.detail }] : []),
-    ...late,
+    ...late.map(({ code, detail }) => ({ code, detail })),
     ...waiver_faults,
   ]
   const trusted = logs.status === 'whole' && signoff.status !== 'refused'

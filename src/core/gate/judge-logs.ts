@@ -45,6 +45,7 @@ function findUnheld(logs: readonly WholeLog[], head: LogHead): readonly Untruste
 
 /** A runner whose log does not show now that it is whole; `name` is the runner's. */
 export interface LateLog {
+  readonly kid: string
   readonly code: 'log_missing' | 'head_stale'
   readonly detail: string
 }
@@ -57,11 +58,11 @@ export const findLateLogs = (
   logs: readonly WholeLog[],
   { runners, now }: { readonly runners: readonly RunnerKey[]; readonly now: Instant },
 ): readonly LateLog[] =>
-  listHeads(logs, { runners, now }).flatMap(({ name, log, until }): LateLog[] => {
-    if (log === null) return [{ code: 'log_missing', detail: `runner ${name}` }]
+  listHeads(logs, { runners, now }).flatMap(({ kid, name, log, until }): LateLog[] => {
+    if (log === null) return [{ kid, code: 'log_missing', detail: `runner ${name}` }]
     return now < until
       ? []
-      : [{ code: 'head_stale', detail: `runner ${name}, sealed at ${log.head.time}` }]
+      : [{ kid, code: 'head_stale', detail: `runner ${name}, sealed at ${log.head.time}` }]
   })
 
 /** Each current runner with its log, null where there is none, and until when the head of the log counts. */
@@ -73,7 +74,7 @@ const listHeads = (
     .filter(({ from, until, revoked }) => !revoked && from <= now && now < until)
     .map(({ kid, name }) => {
       const log = logs.find((one) => one.kid === kid) ?? null
-      return { name, log, until: addMs(log?.head.time ?? now, HEAD_AGE_MS) }
+      return { kid, name, log, until: addMs(log?.head.time ?? now, HEAD_AGE_MS) }
     })
 
 /** When the head of each current runner's log is too old, by `log NAME`; `now` plus an hour where there is no log. */

@@ -131,6 +131,7 @@ export interface CheckReport {
     | 'audit_export'
     | 'audit_verify'
     | 'doctor'
+    | 'evidence_list'
     | 'export'
     | 'import'
     | 'jwks_check'

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Measurement } from '../../core/gate/judge-measurement.ts'
 import { instantToMs } from '../../core/rows/instant.ts'
 import type { Instant } from '../../core/rows/instant.ts'
 import { FfError } from '../../errors.ts'
+import { readBounded } from '../../files/read-bounded.ts'
 import type { GateFiles } from '../team-folder/load-gate-files.ts'
 import { defineProbe, type ProbeContext } from './framework/probe.ts'
 
@@ -72,12 +72,14 @@ export function requirePlan({ plan: found }: Pick<ProbeContext, 'plan'>): Plan {
   })
 }
 
+const MAX_RUNBOOK_BYTES = 16_777_216
+
 /** SHA-256 of the runbook, in hex. @throws FfError `target_missing` where it cannot be read */
 async function computeRunbookDigest({ cwd }: ProbeContext): Promise<string> {
   try {
-    return createHash('sha256')
-      .update(await readFile(join(cwd, RUNBOOK)))
-      .digest('hex')
+    const read = await readBounded(join(cwd, RUNBOOK), MAX_RUNBOOK_BYTES)
+    if (!read.ok) throw new TypeError(read.fault)
+    return createHash('sha256').update(read.bytes).digest('hex')
   } catch (cause) {
     throw new FfError(
       'target_missing',

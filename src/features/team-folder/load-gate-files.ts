@@ -15,7 +15,7 @@ import {
   findWaiverProblems,
 } from '../../artefacts/rules/gate-rules.ts'
 import type { ArtefactProblem } from '../../artefacts/problem.ts'
-import { validateSchema } from '../../artefacts/schemas.ts'
+import { EVIDENCE_SHAPES } from '../../artefacts/schemas.ts'
 import {
   type Departure,
   formatDeparture,
@@ -119,8 +119,7 @@ export async function toGateFiles(
     plan: plan?.value ?? null,
     triggers: triggers?.value ?? null,
     waivers: waivers?.value.waivers ?? [],
-    isLine: (value) => validateSchema('evidence-line', value, '').length === 0,
-    isHead: (value) => validateSchema('evidence-head', value, '').length === 0,
+    ...EVIDENCE_SHAPES,
   }
 }
 

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { appendFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { appendFile, chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
@@ -299,15 +299,27 @@ describe("a runner's key", () => {
       'evidence/kid/head.json',
     ])
   })
-  test('keeps an existing .gitignore', async () => {
+  test.each([
+    ['mine\n', 'mine\nci.pem\nevidence/*/lock\n'],
+    ['mine', 'mine\nci.pem\nevidence/*/lock\n'],
+    ['evidence/*/lock\r\nci.pem', 'evidence/*/lock\r\nci.pem'],
+  ])('adds what an existing .gitignore %j lacks', async (before, after) => {
     const home = await mkdtemp(join(parent, 'mine-'))
-    await writeFile(join(home, '.gitignore'), 'mine\n')
+    await writeFile(join(home, '.gitignore'), before)
     await makeRunnerKey(join(home, 'ci.pem'))
-    expect(await readFile(join(home, '.gitignore'), 'utf8')).toBe('mine\n')
+    expect(await readFile(join(home, '.gitignore'), 'utf8')).toBe(after)
+  })
+  test.each([0o644, 0o640, 0o604])('V24: of mode %o is refused', async (mode) => {
+    const home = await mkdtemp(join(parent, 'loose-'))
+    const path = join(home, 'ci.pem')
+    await makeRunnerKey(path)
+    await chmod(path, mode)
+    const loose = { code: 'key_file_loose', exitName: 'untrusted' }
+    await expect(readRunnerKey(path)).rejects.toMatchObject(loose)
   })
   test('of another kind is refused', async () => {
     const path = join(parent, 'x.pem')
-    await writeFile(path, 'x')
+    await writeFile(path, 'x', { mode: 0o600 })
     await expect(readRunnerKey(path)).rejects.toMatchObject({ code: 'runner_key_invalid' })
   })
 })

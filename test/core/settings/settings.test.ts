@@ -31,6 +31,7 @@ test('the type of a value follows from its declaration', () => {
   expect(holds).toBe(true)
 })
 
+const [KID, HASH] = ['k'.repeat(43), 'a'.repeat(64)]
 describe('the value of a text', () => {
   test.each<[SettingName, string, unknown]>([
     ['FF_BACKING', 'file', 'file'],
@@ -54,6 +55,11 @@ describe('the value of a text', () => {
     ['FF_JWT_ALGORITHMS', ' RS256,, ES256 ', ['RS256', 'ES256']],
     ['FF_JWT_LEEWAY', '60', 60],
     ['FF_DEV_SCOPES', 'a,b', ['a', 'b']],
+    [
+      'FF_EVIDENCE_HEAD',
+      `${KID}:42:${HASH}, ${KID}:0:${HASH}`,
+      [42, 0].map((seq) => ({ kid: KID, seq, hash: HASH })),
+    ],
   ])('%s=%s', (name, text, value) => {
     expect(getSettingRow(name).parse(text)).toEqual({ ok: true, value })
   })
@@ -71,6 +77,9 @@ describe('the value of a text', () => {
     ['FF_JWKS_URL', 'http://idp.example', 'key_server_not_https'],
     ['FF_ADMIN_URL', 'https://u@admin.example', 'admin_with_user'],
     ['FF_ADMIN_URL', 'https://admin.example?a', 'admin_not_https'],
+    ['FF_EVIDENCE_HEAD', `${KID}:1`, 'evidence_head_unreadable'],
+    ['FF_EVIDENCE_HEAD', `${KID}:1:${HASH},`, 'evidence_head_unreadable'],
+    ['FF_EVIDENCE_HEAD', `${KID}:01:${HASH}`, 'evidence_head_unreadable'],
     ['FF_DATABASE_URL', 'mysql://h', 'target_unknown'],
   ])('%s=%s is refused', (name, text, fault) => {
     expect(getSettingRow(name).parse(text)).toEqual({ ok: false, fault })

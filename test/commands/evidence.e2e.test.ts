@@ -1,0 +1,303 @@
+import { execFileSync, spawnSync } from 'node:child_process'
+import {
+  chmod,
+  cp,
+  mkdir,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  symlink,
+  writeFile,
+} from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { openEvidence } from '../../src/adapters/evidence-log/evidence-log.ts'
+import { makeRunnerKey, type SigningRunner } from '../../src/adapters/evidence-log/runner-key.ts'
+import { EVIDENCE_SHAPES } from '../../src/artefacts/schemas.ts'
+import type { GateReport } from '../../src/core/report/types.ts'
+import type { TrustFile } from '../../src/core/signoff/types.ts'
+import { toNeeds } from '../support/gate-folder.ts'
+import {
+  changeTrust,
+  measureAgain,
+  type SignedFolder,
+  signedFolder,
+} from '../support/signed-folder.ts'
+import { ROOT, type Run, runFf, spawnFf } from '../support/run-ff.ts'
+
+let go: SignedFolder
+let log = ''
+beforeEach(async () => {
+  go = await signedFolder()
+  log = join(go.cwd, '.ff/evidence', go.runner.kid)
+})
+afterEach(() => rm(go.cwd, { recursive: true, force: true }))
+
+type Env = Readonly<Record<string, string>>
+const ff = (args: readonly string[], env: Env = {}, now?: string): Promise<Run> =>
+  runFf(args, { cwd: go.cwd, env: { ...go.env, ...env }, ...(now === undefined ? {} : { now }) })
+async function gate(env: Env = {}, now?: string): Promise<readonly [number | null, string[]]> {
+  const { status, stdout } = await ff(['gate', '--format', 'json'], env, now)
+  const { findings } = JSON.parse(stdout) as GateReport
+  return [status, findings.filter(({ subject }) => subject === 'gate').map(({ code }) => code)]
+}
+const later = (ms: number): string => new Date(Date.now() + ms).toISOString()
+const HOUR_MS = 3_600_000
+
+test('V6: a failure that is cut away ends 23 without the key, whatever is put in the place of the head', async () => {
+  expect(await gate()).toEqual([0, []])
+  await measureAgain(go, 'A1', { result: 'fail', codes: ['token_accepted'] })
+  expect((await gate())[0]).toBe(20)
+  const path = join(log, 'evidence.ndjson')
+  const lines = (await readFile(path, 'utf8')).split('\n')
+  await writeFile(path, `${lines.slice(0, -2).join('\n')}\n`)
+  expect(await gate()).toEqual([23, ['evidence_cut']])
+  await writeFile(join(log, 'head.json'), `{"hash":"${'0'.repeat(64)}","seq":0}\n`)
+  expect(await gate()).toEqual([23, ['evidence_edited']])
+  await rm(join(log, 'head.json'))
+  expect(await gate()).toEqual([23, ['evidence_missing']])
+})
+
+describe('an older log and its head put back together', () => {
+  test('are stale after an hour, and end 23 at once under FF_EVIDENCE_HEAD', async () => {
+    await cp(log, `${go.cwd}/before`, { recursive: true })
+    await measureAgain(go, 'A1', { result: 'fail', codes: ['token_accepted'] })
+    const [pin = ''] = /FF_EVIDENCE_HEAD=.*/.exec((await ff(['evidence', 'seal'])).stdout) ?? []
+    await rm(log, { recursive: true })
+    await cp(`${go.cwd}/before`, log, { recursive: true })
+    expect(await gate()).toEqual([0, []])
+    const env = { FF_EVIDENCE_HEAD: pin.slice('FF_EVIDENCE_HEAD='.length) }
+    expect(await gate(env)).toEqual([23, ['evidence_cut']])
+    const [status, codes] = await gate({}, later(HOUR_MS + 1_000))
+    expect([status, codes]).toEqual([21, ['head_stale']])
+  })
+  test('to before the signing end 23', async () => {
+    const path = join(log, 'evidence.ndjson')
+    await rm(log, { recursive: true })
+    const other = await openEvidence(
+      join(go.cwd, '.ff/evidence'),
+      go.runner,
+      toNeeds(EVIDENCE_SHAPES),
+    )
+    await other.close()
+    expect(await readFile(path, 'utf8')).toBe('')
+    expect(await gate()).toEqual([23, ['evidence_cut']])
+  })
+})
+
+test('the log is gone, and was signed for', async () => {
+  await rm(log, { recursive: true })
+  expect(await gate()).toEqual([23, ['evidence_missing']])
+})
+
+test('two logs of one key are a fork', async () => {
+  await cp(log, join(go.cwd, '.ff/evidence/copy'), { recursive: true })
+  expect(await gate()).toEqual([23, ['evidence_forked']])
+  await rm(log, { recursive: true })
+  expect(await gate()).toEqual([23, ['evidence_edited']])
+})
+
+test('a folder of the old form is refused with the command that begins anew', async () => {
+  await rename(join(log, 'evidence.ndjson'), join(go.cwd, '.ff/evidence/evidence.ndjson'))
+  const { status, stderr } = await ff(['gate'])
+  expect([status, stderr]).toEqual([22, expect.stringContaining('evidence_old_form')])
+  const [, command = ''] = /`(mv .*) && ff probe run`/.exec(stderr) ?? []
+  execFileSync('sh', ['-c', command], { cwd: go.cwd })
+  expect((await readdir(join(go.cwd, '.ff'))).sort()).toContain('evidence.old')
+  expect((await gate())[0]).toBe(23)
+})
+
+describe('the trust file', () => {
+  async function pinned(change: Partial<TrustFile>): Promise<Env> {
+    return { FF_TRUST_SHA256: await changeTrust(go.cwd, change) }
+  }
+  test('of an older version than a head names ends 23', async () => {
+    expect((await ff(['evidence', 'seal'])).stdout).toContain('trust file version 1')
+    const forked = await pinned({ waiver_policy: { max_active: 2, max_days: 14 } })
+    expect((await gate(forked))[1]).toContain('trust_forked')
+    const sealed = await ff(['evidence', 'seal'], forked)
+    expect([sealed.status, sealed.stderr]).toEqual([23, expect.stringContaining('trust_forked')])
+  })
+  test('names a second runner, whose log is missing', async () => {
+    const other = await makeRunnerKey(join(go.cwd, 'other/runner.pem'))
+    const env = await withRunner(other)
+    await rm(join(go.cwd, 'checklists/signoff.json'))
+    const missing = await ff(['gate'], env)
+    expect(missing.status).toBe(21)
+    expect(missing.stdout).toContain('log_missing: runner staging')
+  })
+  /** Names another runner. @returns the settings with the new pin */
+  async function withRunner({ kid, jwk }: SigningRunner): Promise<Env> {
+    const path = join(go.cwd, 'checklists/trust.json')
+    const { runners } = JSON.parse(await readFile(path, 'utf8')) as TrustFile
+    const [first] = runners as [TrustFile['runners'][number]]
+    return pinned({ runners: [first, { ...first, name: 'staging', kid, jwk }] })
+  }
+  test('names this runner, whose log is not here: a second one begins on demand alone', async () => {
+    await rm(log, { recursive: true })
+    for (const args of [
+      ['probe', 'run', 'J1'],
+      ['evidence', 'seal'],
+    ]) {
+      const run = await ff(args)
+      expect([run.status, run.stderr]).toEqual([2, expect.stringContaining('log_not_here')])
+    }
+    expect((await ff(['evidence', 'seal', '--first'])).status).toBe(0)
+    const again = await ff(['evidence', 'seal', '--first'])
+    expect([again.status, again.stderr]).toEqual([2, expect.stringContaining('here already')])
+    expect((await ff(['evidence', 'seal'])).status).toBe(0)
+  })
+  test('V21: does not name this runner: said before the first measurement', async () => {
+    await rm(join(go.cwd, '.ff'), { recursive: true })
+    const { stderr } = await ff(['probe', 'run', 'J1'])
+    expect(stderr).toMatch(
+      /does not name this runner, [\w-]{43}, .*no record .* will count as a pass/,
+    )
+    expect(stderr).toContain('ff trust init --runner')
+  })
+})
+
+describe('ff evidence list', () => {
+  test('shows each log with its runner', async () => {
+    const { status, stdout } = await ff(['evidence', 'list'])
+    expect(status).toBe(0)
+    expect(stdout).toMatch(new RegExp(`${go.runner.kid} .*ci: 42 records, head of`))
+  })
+  test('says what is stale, missing or damaged', async () => {
+    expect((await ff(['evidence', 'list'], {}, later(HOUR_MS + 1_000))).status).toBe(21)
+    await rename(log, `${go.cwd}/away`)
+    const missing = await ff(['evidence', 'list'])
+    expect([missing.status, missing.stdout]).toEqual([21, expect.stringContaining('log_missing')])
+    await rename(`${go.cwd}/away`, log)
+    await writeFile(join(log, 'head.json'), 'x')
+    const damaged = await ff(['evidence', 'list'])
+    expect([damaged.status, damaged.stdout]).toEqual([
+      23,
+      expect.stringContaining('evidence_edited'),
+    ])
+  })
+  test('an unnamed runner is local, and no log at all is pending', async () => {
+    const local = await ff(['evidence', 'list'], { FF_TRUST_SHA256: '' })
+    expect([local.status, local.stdout]).toEqual([22, expect.stringContaining('runner_not_named')])
+    await rm(log, { recursive: true })
+    const none = await ff(['evidence', 'list'], { FF_TRUST_SHA256: '' })
+    expect([none.status, none.stdout]).toEqual([21, expect.stringContaining('ff probe run')])
+  })
+})
+
+describe('ff evidence import', () => {
+  /** Copies the evidence as another machine has it. */
+  async function away(): Promise<string> {
+    const from = join(go.cwd, 'runner/evidence')
+    await cp(join(go.cwd, '.ff/evidence'), from, { recursive: true })
+    return from
+  }
+  test('takes a log that goes on, and nothing else', async () => {
+    const older = await away()
+    await measureAgain(go, 'A1')
+    const newer = join(go.cwd, 'newer')
+    await cp(join(go.cwd, '.ff/evidence'), newer, { recursive: true })
+    await rm(log, { recursive: true })
+    const first = await ff(['evidence', 'import', join(older, go.runner.kid)])
+    expect([first.status, first.stdout]).toEqual([0, `${go.runner.kid}: imported, 42 records.\n`])
+    const second = await ff(['evidence', 'import', newer])
+    expect([second.status, second.stdout]).toEqual([0, `${go.runner.kid}: imported, 43 records.\n`])
+    const bytes = await readFile(join(log, 'evidence.ndjson'))
+    for (const from of [newer, older]) {
+      const again = await ff(['evidence', 'import', from])
+      expect([again.status, again.stdout]).toEqual([0, expect.stringContaining('nothing new')])
+    }
+    expect(await readFile(join(log, 'evidence.ndjson'))).toEqual(bytes)
+    expect(await gate()).toEqual([0, []])
+  })
+  test('takes a head that was renewed without a record', async () => {
+    const from = await away()
+    await ff(['evidence', 'seal', '--evidence', from])
+    const run = await ff(['evidence', 'import', from])
+    expect([run.status, run.stdout]).toEqual([0, expect.stringContaining('imported, 42 records')])
+  })
+  test('refuses a fork, a damaged log and a folder without one', async () => {
+    const from = await away()
+    await measureAgain(go, 'A1')
+    const renewed = await openEvidence(from, go.runner, toNeeds(EVIDENCE_SHAPES))
+    await renewed.close()
+    await rename(join(go.cwd, '.ff/evidence'), join(go.cwd, 'mine'))
+    await mkdir(join(go.cwd, '.ff/evidence'))
+    await ff(['evidence', 'import', from])
+    await measureAgain(go, 'B1')
+    const forked = await ff(['evidence', 'import', join(go.cwd, 'mine')])
+    expect([forked.status, forked.stderr]).toEqual([23, expect.stringContaining('evidence_forked')])
+    await writeFile(join(from, go.runner.kid, 'evidence.ndjson'), 'x\n')
+    const damaged = await ff(['evidence', 'import', from])
+    expect([damaged.status, damaged.stderr]).toEqual([
+      23,
+      expect.stringContaining('evidence_edited'),
+    ])
+    const empty = await ff(['evidence', 'import', join(go.cwd, 'nowhere')])
+    expect([empty.status, empty.stderr]).toEqual([2, expect.stringContaining('nothing_to_check')])
+  })
+})
+
+describe('V14: a file that never ends or never begins is refused at once', () => {
+  const places: readonly (readonly [string, (log: string) => string, readonly string[], number])[] =
+    [
+      ['the log', (own) => join(own, 'evidence.ndjson'), ['gate'], 22],
+      ['the head', (own) => join(own, 'head.json'), ['gate'], 22],
+      ['the log at a run', (own) => join(own, 'evidence.ndjson'), ['probe', 'run', 'J1'], 22],
+      ['the lock at a run', (own) => join(own, 'lock'), ['probe', 'run', 'J1'], 22],
+      ['the key', () => '.ff/runner.pem', ['probe', 'run', 'J1'], 2],
+      ['the settings', () => 'ff.config.json', ['gate'], 2],
+      ['the plan', () => 'checklists/plan.json', ['gate'], 2],
+      ['the trust file', () => 'checklists/trust.json', ['gate'], 2],
+    ]
+  test.each(places)('%s', async (_what, place, args, expected) => {
+    const path = join(go.cwd, place(join('.ff/evidence', go.runner.kid)))
+    await rm(path, { force: true })
+    execFileSync('mkfifo', ['-m', '600', path])
+    expect((await spawnFf(args, { cwd: go.cwd, env: go.env })).status).toBe(expected)
+    if (path.endsWith('lock')) return
+    await rm(path)
+    await symlink('/dev/zero', path)
+    const run = await spawnFf(args, { cwd: go.cwd, env: go.env })
+    expect(run.status).toBe(expected)
+  })
+})
+
+test('V15: a read-only folder ends 22 with a sentence', () => {
+  const script =
+    'mount --bind "$1" "$1" && mount -o remount,bind,ro "$1" && cd "$1" && shift && exec "$@"'
+  const run = (...args: readonly string[]) =>
+    spawnSync(
+      'unshare',
+      ['--user', '--map-root-user', '--mount', 'sh', '-c', script, 'sh', go.cwd, ...args],
+      { env: { ...process.env, ...go.env }, encoding: 'utf8' },
+    )
+  const program = [process.execPath, join(ROOT, 'dist/bin/ff.js')]
+  for (const args of [
+    ['probe', 'run', 'J1'],
+    ['evidence', 'seal'],
+  ]) {
+    const { status, stderr } = run(...program, ...args)
+    expect([status, stderr]).toEqual([22, expect.stringMatching(/EROFS[\s\S]*evidence_unwritable/)])
+  }
+  // The gate writes nothing, so it reaches its verdict.
+  expect(run(...program, 'gate').status).toBe(0)
+})
+
+test('V26: the key of a runner is never staged', async () => {
+  await rm(join(go.cwd, '.ff'), { recursive: true })
+  await mkdir(join(go.cwd, '.ff'))
+  await writeFile(join(go.cwd, '.ff/.gitignore'), 'mine')
+  await ff(['probe', 'run', 'J1'])
+  const git = (...args: string[]): string =>
+    execFileSync('git', ['-C', go.cwd, ...args], { encoding: 'utf8' })
+  git('init', '--quiet')
+  git('add', '-A')
+  const staged = git('diff', '--cached', '--name-only').split('\n')
+  expect(staged.some((name) => /^\.ff\/evidence\/[\w-]{43}\/head\.json$/.test(name))).toBe(true)
+  expect(staged.filter((name) => /runner\.pem|lock$/.test(name))).toEqual([])
+  await chmod(join(go.cwd, '.ff/runner.pem'), 0o644)
+  const loose = await ff(['probe', 'run', 'J1'])
+  expect([loose.status, loose.stderr]).toEqual([23, expect.stringContaining('key_file_loose')])
+})

@@ -1,0 +1,343 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { compareLogs, renewHead } from '../../../src/core/gate/heads.ts'
+import { type GateInput, judgeGate } from '../../../src/core/gate/judge-gate.ts'
+import type { EvidenceDraft, WholeLog } from '../../../src/core/gate/types.ts'
+import type { Instant } from '../../../src/core/rows/instant.ts'
+import {
+  at,
+  CHECKLIST,
+  getHash,
+  go,
+  NOW,
+  passing,
+  RUNNER,
+  runner,
+  toItem,
+  toLog,
+} from './builders.ts'
+
+const OTHER = 'o'.repeat(43)
+const LOCAL = 'l'.repeat(43)
+const HOUR_MS = 3_600_000
+const ALL = CHECKLIST.items.map((item) => passing(item))
+const TRUST = go().sight.trust as NonNullable<GateInput['sight']['trust']>
+const RUNNERS = [runner(), runner({ kid: OTHER, name: 'staging' })]
+/** A GO over the logs of two runners, of which one is empty. */
+const twoLogs = (...logs: readonly WholeLog[]): GateInput =>
+  go({ runners: RUNNERS, evidence: { status: 'whole', logs } })
+const FULL = toLog(ALL)
+const EMPTY = toLog([], { kid: OTHER })
+
+test('two runners with young heads, one of them without a record, are a GO', () => {
+  const judged = judgeGate(twoLogs(FULL, EMPTY))
+  expect(judged).toMatchObject({ verdict: 'go', faults: [] })
+  expect(judged.expires_next.map(({ id }) => id)).toEqual(
+    expect.arrayContaining(['log ci', 'log staging']),
+  )
+})
+
+describe('logs at the gate', () => {
+  type Logs = readonly WholeLog[]
+  const sealed = (time: Instant): Logs => [FULL, { ...EMPTY, head: { ...EMPTY.head, time } }]
+  const naming = (head: Partial<WholeLog['head']>): Logs => [
+    FULL,
+    { ...EMPTY, head: { ...EMPTY.head, ...head } },
+  ]
+  const pinned = (seq: number, hash: string, kid = RUNNER) => ({
+    pinned_heads: [{ kid, seq, hash }],
+  })
+  test.each<readonly [string, Logs, Partial<GateInput>, GateInput['now'] | string, string[]]>([
+    ['a runner without a log', [FULL], {}, 'not_ready', ['log_missing']],
+    ['no log at all', [], {}, 'not_ready', ['log_missing', 'log_missing']],
+    ['a head just under one hour old', sealed(at(1 - HOUR_MS)), {}, 'ok', []],
+    ['a head of one hour', sealed(at(-HOUR_MS)), {}, 'not_ready', ['head_stale']],
+    ['a head a minute ahead', sealed(at(60_000)), {}, 'ok', []],
+    ['a head further ahead', sealed(at(60_001)), {}, 'inconclusive', []],
+    ['a runner that is no longer current', [FULL], { runners: [runner(), past()] }, 'ok', []],
+    ['a runner that is not current yet', [FULL], { runners: [runner(), coming()] }, 'ok', []],
+    ['a runner whose key is revoked', [FULL], { runners: [runner(), revoked()] }, 'ok', []],
+    ['a head that names the trust file', naming({ trust: TRUST }), {}, 'ok', []],
+    [
+      'a head that names an older trust file',
+      naming({ trust: TRUST }),
+      { sight: { trust: { version: 2, sha256: getHash(2) }, withdrawn: [] } },
+      'ok',
+      [],
+    ],
+    [
+      'a head that names a newer trust file',
+      naming({ trust: { version: 2, sha256: getHash(2) } }),
+      {},
+      'untrusted',
+      ['trust_rolled_back'],
+    ],
+    [
+      'a head that names another trust file of the same version',
+      naming({ trust: { version: 1, sha256: getHash(2) } }),
+      {},
+      'untrusted',
+      ['trust_forked'],
+    ],
+    [
+      'a head that names a withdrawal that is gone',
+      naming({ withdrawn: [getHash(5)] }),
+      {},
+      'untrusted',
+      ['withdrawal_missing'],
+    ],
+    [
+      'a head that names a withdrawal that is here',
+      naming({ withdrawn: [getHash(5)] }),
+      { sight: { trust: TRUST, withdrawn: [getHash(5)] } },
+      'ok',
+      [],
+    ],
+    ['a pinned record', [FULL, EMPTY], pinned(42, getHash(42)), 'ok', []],
+    ['a pinned record that others follow', [FULL, EMPTY], pinned(7, getHash(7)), 'ok', []],
+    ['a pinned empty log', [FULL, EMPTY], pinned(0, getHash(0), LOCAL), 'ok', []],
+    ['a pin past the end', [FULL, EMPTY], pinned(43, getHash(43)), 'untrusted', ['evidence_cut']],
+    [
+      'a pin of another record',
+      [FULL, EMPTY],
+      pinned(7, getHash(8)),
+      'untrusted',
+      ['evidence_forked'],
+    ],
+    [
+      'a pin of a log that is gone',
+      [FULL, EMPTY],
+      pinned(1, getHash(1), LOCAL),
+      'untrusted',
+      ['evidence_missing'],
+    ],
+  ])('%s', (_what, logs, change, exitName, codes) => {
+    const judged = judgeGate({ ...twoLogs(...logs), ...change })
+    expect([judged.faults.map(({ code }) => code), judged.exitName]).toEqual([codes, exitName])
+  })
+  function past() {
+    return runner({ kid: OTHER, until: NOW })
+  }
+  function coming() {
+    return runner({ kid: OTHER, from: at(1) })
+  }
+  function revoked() {
+    return runner({ kid: OTHER, revoked: true })
+  }
+  test('a trust file that does not verify leaves its refusal to the sign-off', () => {
+    const logs = naming({ trust: { version: 2, sha256: getHash(2) } })
+    const sight = { trust: null, withdrawn: [] }
+    expect(judgeGate({ ...twoLogs(...logs), sight }).faults).toEqual([])
+  })
+})
+
+describe('of several logs', () => {
+  const a1 = (change: Partial<EvidenceDraft> = {}): EvidenceDraft => ({
+    ...passing(toItem('A1')),
+    ...change,
+  })
+  const failed = { result: 'fail', codes: ['x'] } as const
+  const during = (from: number, to: number) => ({ started_at: at(from), ended_at: at(to) })
+  type Records = readonly EvidenceDraft[]
+  test.each<readonly [string, Records, Records, string]>([
+    [
+      'the newest passes',
+      [a1({ ...failed, ...during(-90_000, -80_000) })],
+      [a1(during(-70_000, -60_000))],
+      'pass',
+    ],
+    [
+      'the newest fails',
+      [a1(during(-90_000, -80_000))],
+      [a1({ ...failed, ...during(-70_000, -60_000) })],
+      'fail',
+    ],
+    [
+      'the newest fails in the first log',
+      [a1({ ...failed, ...during(-70_000, -60_000) })],
+      [a1(during(-90_000, -80_000))],
+      'fail',
+    ],
+    [
+      'two overlap: the worse counts',
+      [a1({ ...failed, ...during(-90_000, -70_000) })],
+      [a1(during(-80_000, -60_000))],
+      'fail',
+    ],
+    [
+      'two touch: the worse counts',
+      [a1({ ...failed, ...during(-90_000, -80_000) })],
+      [a1(during(-80_000, -60_000))],
+      'fail',
+    ],
+    [
+      'two overlap and pass',
+      [a1(during(-90_000, -70_000))],
+      [a1(during(-80_000, -60_000))],
+      'pass',
+    ],
+    [
+      'a failure is worse than an error',
+      [a1({ ...failed, ...during(-90_000, -70_000) })],
+      [a1({ result: 'error', ...during(-80_000, -60_000) })],
+      'fail',
+    ],
+    ['a clock that runs back within the measurement', [a1(during(-50_000, -60_000))], [], 'pass'],
+    [
+      'a late record of an earlier time does not hide a failure',
+      [
+        a1({ ...failed, ...during(-70_000, -60_000) }),
+        a1({ ...failed, ...during(-99_000, -98_000) }),
+      ],
+      [a1(during(-90_000, -80_000))],
+      'fail',
+    ],
+  ])('%s', (_what, first, second, state) => {
+    const others = ALL.filter(({ item }) => item !== 'A1')
+    const logs = [toLog([...others, ...first]), toLog(second, { kid: OTHER })]
+    const { items } = judgeGate(twoLogs(...logs))
+    expect(items.find(({ id }) => id === 'A1')?.state).toBe(state)
+  })
+
+  const judgeA1 = (logs: readonly WholeLog[], change: Partial<GateInput> = {}): string => {
+    const { items } = judgeGate({ ...twoLogs(...logs), ...change })
+    const found = items.find(({ id }) => id === 'A1')
+    return [found?.state, ...(found?.codes ?? [])].join(' ')
+  }
+  const named = toLog([a1()])
+  const local = toLog([a1(failed)], { kid: LOCAL })
+  test('a runner that is not named counts only where no named one has a record', () => {
+    expect(judgeA1([named, local])).toBe('pass')
+    expect(judgeA1([local])).toMatch(/^inconclusive runner_not_named/)
+  })
+  test('of a revoked key only failures count, until a current runner measures again', () => {
+    const runners = [runner(), runner({ kid: OTHER, name: 'lost', revoked: true })]
+    const lost = (change: Partial<EvidenceDraft>) => toLog([a1(change)], { kid: OTHER })
+    const newer = during(-30_000, -20_000)
+    expect(judgeA1([named, lost(newer)], { runners })).toBe('pass')
+    expect(judgeA1([named, lost({ ...newer, ...failed })], { runners })).toMatch(/^fail/)
+    expect(judgeA1([named, lost({ ...failed, ...during(-300_000, -200_000) })], { runners })).toBe(
+      'pass',
+    )
+    expect(judgeA1([lost(newer)], { runners })).toMatch(/^inconclusive runner_not_named/)
+  })
+
+  test('removing a log, or adding a failure to one, never causes a GO', () => {
+    const drafts = fc.array(
+      fc.record({
+        place: fc.nat(2),
+        fails: fc.boolean(),
+        from: fc.integer({ min: -200_000, max: -1 }),
+        took: fc.nat(50_000),
+      }),
+      { minLength: 1, maxLength: 8 },
+    )
+    const kids = [RUNNER, OTHER, LOCAL]
+    const toLogs = (
+      records: readonly { place: number; fails: boolean; from: number; took: number }[],
+    ) =>
+      kids.map((kid, index) =>
+        toLog(
+          records
+            .filter(({ place }) => place === index)
+            .map(({ fails, from, took }) =>
+              a1({ ...(fails ? failed : {}), ...during(from, Math.min(0, from + took)) }),
+            ),
+          { kid },
+        ),
+      )
+    const runners = kids.map((kid) => runner({ kid }))
+    const verdict = (logs: readonly WholeLog[]) => {
+      const items = CHECKLIST.items.filter(({ id }) => id === 'A1')
+      const checklist = { ...CHECKLIST, items }
+      return judgeGate({ ...twoLogs(...logs), runners, checklist }).verdict
+    }
+    expect(verdict(toLogs([{ place: 0, fails: false, from: -100, took: 10 }]))).toBe('go')
+    fc.assert(
+      fc.property(drafts, fc.nat(2), (records, place) => {
+        const before = verdict(toLogs(records))
+        expect(verdict(toLogs(records).toSpliced(place, 1))).not.toBe('go')
+        const added = records.flatMap((one) =>
+          one.place === place ? [one, { ...one, fails: true }] : [one],
+        )
+        if (before !== 'go') expect(verdict(toLogs(added))).not.toBe('go')
+      }),
+    )
+  })
+})
+
+describe('a renewed head', () => {
+  const last = { seq: 3, hash: getHash(3) }
+  const sight = { trust: TRUST, withdrawn: [getHash(6), getHash(5)] }
+  const [V1, V2] = [1, 2].map((version) => ({ version, sha256: getHash(version) })) as [
+    typeof TRUST,
+    typeof TRUST,
+  ]
+  const before = { ...last, time: NOW, trust: V1, withdrawn: [getHash(5)] }
+  test('names the last record, the time, the trust file and each withdrawal in order', () => {
+    const head = { ...last, time: NOW, trust: TRUST, withdrawn: [getHash(5), getHash(6)] }
+    expect(renewHead(null, last, { ...sight, time: NOW })).toEqual({ ok: true, head })
+  })
+  test.each<readonly [string, object, object]>([
+    ['a newer trust file', { trust: V2 }, { trust: V2 }],
+    ['no trust file that verifies', { trust: null }, { trust: V1 }],
+    ['a clock a minute behind', { time: at(-60_000) }, { time: NOW }],
+    ['a later time', { time: at(1) }, { time: at(1) }],
+  ])('%s', (_what, change, expected) =>
+    expect(renewHead(before, last, { ...sight, time: NOW, ...change })).toMatchObject({
+      ok: true,
+      head: expected,
+    }),
+  )
+  test.each<readonly [string, object, object, string]>([
+    ['an older trust file', { trust: V2 }, {}, 'trust_rolled_back'],
+    [
+      'another trust file of the version',
+      { trust: { ...V1, sha256: getHash(9) } },
+      {},
+      'trust_forked',
+    ],
+    ['a withdrawal that is gone', {}, { withdrawn: [] }, 'withdrawal_missing'],
+    ['a clock that was set back', {}, { time: at(-60_001) }, 'clock_set_back'],
+  ])('is refused for %s', (_what, was, now, code) =>
+    expect(renewHead({ ...before, ...was }, last, { ...sight, time: NOW, ...now })).toMatchObject({
+      ok: false,
+      code,
+    }),
+  )
+  test('is not refused where the head before named no trust file', () =>
+    expect(renewHead({ ...before, trust: null }, last, { ...sight, time: NOW }).ok).toBe(true))
+})
+
+describe('an imported log', () => {
+  const here = toLog(ALL.slice(0, 3), { trust: TRUST })
+  const longer = toLog(ALL.slice(0, 5), { trust: TRUST })
+  test.each<readonly [string, WholeLog | null, WholeLog, string]>([
+    ['of a key without a log here', null, here, 'extends'],
+    ['that goes on', here, longer, 'extends'],
+    ['that goes on after an empty one', toLog([]), longer, 'extends'],
+    ['that is the same', here, here, 'unchanged'],
+    ['that is a shorter part', longer, here, 'unchanged'],
+    ['that is empty', here, toLog([]), 'unchanged'],
+    ['with the same records and a newer head', here, sealedAt(here, at(1)), 'extends'],
+    ['with the same records and an older head', here, sealedAt(here, at(-1)), 'unchanged'],
+    ['that goes on under an older head', here, sealedAt(longer, at(-1)), 'evidence_forked'],
+    ['with another last record', here, renamed(here), 'evidence_forked'],
+    ['that is longer with another record', here, renamed(longer, 2), 'evidence_forked'],
+    ['that is shorter with another record', longer, renamed(here), 'evidence_forked'],
+    ['that goes on and names no trust file', here, toLog(ALL.slice(0, 5)), 'trust_rolled_back'],
+  ])('%s', (_what, own, other, outcome) => {
+    const compared = compareLogs(own, other)
+    const said = compared.ok ? (compared.extends ? 'extends' : 'unchanged') : compared.code
+    expect(said).toBe(outcome)
+  })
+  function sealedAt(log: WholeLog, time: Instant): WholeLog {
+    return { ...log, head: { ...log.head, time } }
+  }
+  function renamed(log: WholeLog, place = log.entries.length - 1): WholeLog {
+    const entries = log.entries.map((one, index) =>
+      index === place ? { ...one, hash: getHash(99) } : one,
+    )
+    return { ...log, entries }
+  }
+})
