@@ -35,14 +35,18 @@ const MAX_KEY_BYTES = 65_536
  */
 export async function readRunnerKey(path: string): Promise<SigningRunner> {
   const { pem, mode } = await readPem(path)
-  if ((mode & 0o077) !== 0)
-    throw new FfError(
-      'key_file_loose',
-      `Other users may read the runner's key ${quoteValue(path)}: its mode is ${(mode & 0o777).toString(8)}.`,
-      {
-        hint: `Replace the key if others had access; else run \`chmod 600 ${quoteForShell(path)}\`.`,
-      },
-    )
+  const runner = parseKey(path, pem)
+  if ((mode & 0o077) === 0) return runner
+  throw new FfError(
+    'key_file_loose',
+    `Other users may read the runner's key ${quoteValue(path)}: its mode is ${(mode & 0o777).toString(8)}.`,
+    {
+      hint: `Replace the key if others had access; else run \`chmod 600 ${quoteForShell(path)}\`.`,
+    },
+  )
+}
+
+function parseKey(path: string, pem: Buffer): SigningRunner {
   try {
     return toRunner(createPrivateKey(pem))
   } catch (cause) {

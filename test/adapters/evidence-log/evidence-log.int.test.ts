@@ -1,5 +1,15 @@
 import { execFileSync } from 'node:child_process'
-import { appendFile, chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import {
+  appendFile,
+  chmod,
+  cp,
+  mkdir,
+  mkdtemp,
+  readFile,
+  rename,
+  rm,
+  writeFile,
+} from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
@@ -277,6 +287,74 @@ describe('a log that was tampered with', () => {
   })
 })
 
+describe('the logs of two runners', () => {
+  type Damage = (own: string, other: string) => Promise<unknown>
+  const swap = async (a: string, b: string): Promise<void> => {
+    await rename(a, `${a}.old`)
+    await rename(b, a)
+    await rename(`${a}.old`, b)
+  }
+  test.each<readonly [string, Damage, string]>([
+    ['as they are', async () => undefined, 'whole'],
+    ['with their folders swapped', swap, 'evidence_edited'],
+    [
+      'with their heads swapped',
+      (own, other) => swap(join(own, 'head.json'), join(other, 'head.json')),
+      'evidence_recomputed',
+    ],
+    [
+      'with their records swapped',
+      (own, other) => swap(join(own, 'evidence.ndjson'), join(other, 'evidence.ndjson')),
+      'evidence_recomputed',
+    ],
+    [
+      'with a record of one in the other',
+      async (own, other) =>
+        appendFile(
+          join(own, 'evidence.ndjson'),
+          await readFile(join(other, 'evidence.ndjson'), 'utf8'),
+        ),
+      'evidence_missing',
+    ],
+    [
+      'and a copy of one under another name',
+      (own) => cp(own, `${own}x`, { recursive: true }),
+      'evidence_forked',
+    ],
+    [
+      'and an older copy of one under another name',
+      async (own) => {
+        await cp(own, `${own}x`, { recursive: true })
+        const again = await openLog(join(own, '..'))
+        await again.append(passing(toItem('D1')))
+        await again.close()
+      },
+      'evidence_forked',
+    ],
+    [
+      'of which one lies in a folder of another name',
+      (own) => rename(own, `${own}x`),
+      'evidence_edited',
+    ],
+    ['and a file beside them', (own) => writeFile(`${own}.txt`, 'x'), 'whole'],
+    ['and an empty folder beside them', (own) => mkdir(`${own}x`), 'whole'],
+    [
+      'in a folder that also has the old form',
+      (own) => writeFile(join(own, '../evidence.ndjson'), ''),
+      'evidence_old_form',
+    ],
+  ])('%s', async (_what, damage, code) => {
+    const folder = await written()
+    const other = await makeRunnerKey(join(await mkdtemp(join(parent, 'key-')), 'other.pem'))
+    const log = await openEvidence(folder, other, toNeeds(shapes))
+    await log.append(passing(toItem('A2')))
+    await log.close()
+    await damage(join(folder, runner.kid), join(folder, other.kid))
+    const found = readLogs(folder).then(said, (error: { code: string }) => error.code)
+    expect(await found).toBe(code)
+  })
+})
+
 describe("a runner's key", () => {
   test('is never replaced', async () => {
     await expect(makeRunnerKey(join(parent, 'runner.pem'))).rejects.toMatchObject({
@@ -319,7 +397,7 @@ describe("a runner's key", () => {
   })
   test('of another kind is refused', async () => {
     const path = join(parent, 'x.pem')
-    await writeFile(path, 'x', { mode: 0o600 })
+    await writeFile(path, 'x')
     await expect(readRunnerKey(path)).rejects.toMatchObject({ code: 'runner_key_invalid' })
   })
 })
