@@ -108,6 +108,11 @@ export class ScenePlayer {
     return { ...found, state: playing.ledger.state(), written: playing.written }
   }
 
+  /** Whether each proof has compared something: decisions, writes and decisions among unrelated rows. */
+  hasComparedAll(): boolean {
+    return this.compared > 0 && this.writes > 0 && this.twins > 0
+  }
+
   private async playSteps(playing: ScenePlay): Promise<FoundMiss | null> {
     for (const { write, asks } of toRounds(playing.scene)) {
       const request = write === null ? null : this.toRequest(playing, write)

@@ -13,7 +13,10 @@ import { requireParityInputs, type ParityRequest, withSides } from './parity.ts'
 import type { ParityInputs } from './parity-inputs.ts'
 import { PRODUCTION, type ParityDependencies } from './dependencies.ts'
 
-/** Input of `ff parity fuzz`; the run ends after `runs` scenes or `timeMs`. */
+/**
+ * Input of `ff parity fuzz`; the run ends after `runs` scenes or `timeMs`, but not before each proof has compared
+ * something.
+ */
 export interface FuzzRequest extends ParityRequest {
   readonly runs: number
   readonly seed: number
@@ -21,6 +24,9 @@ export interface FuzzRequest extends ParityRequest {
   /** Receives the number of finished scenes. */
   readonly progress: (done: number, of: number) => void
 }
+/** Scenes played beyond `runs` at most; one scene in five holds no write. */
+const MORE_SCENES = 50
+
 /**
  * `ff parity fuzz`: opens both sides with scratch state of their own, plays random scenes on them and shrinks the
  * first divergence. Returns the report of `runFuzz`, and closes all it opened.
@@ -57,6 +63,7 @@ export async function runFuzz(
   const started = now()
   let done = 0
   let miss: FuzzMiss | null = null
+  const hasEnough = (): boolean => miss === null && done >= runs && player.hasComparedAll()
   const { played, smallest } = await adapters.searchScenes(
     async (scene) => {
       const found = await player.play(scene)
@@ -65,7 +72,7 @@ export async function runFuzz(
       progress(Math.min(done, runs), runs)
       return found !== null
     },
-    { runs, seed, timeMs, stopped: () => signal.aborted },
+    { runs: runs + MORE_SCENES, seed, timeMs, stopped: () => signal.aborted || hasEnough() },
   )
   throwIfEnded(
     signal,
