@@ -370,7 +370,15 @@ function lasting<T extends AnyOverrideRow>(stored: RowOrBroken<T> | null): RowOr
 
 /** Runs a command in this process, where a fault can be planted. */
 const parityHere = (command: 'run' | 'exhaustive', candidate = database.url): Promise<Run> =>
-  runInProcess(['parity', command, '--candidate', candidate, '--format', 'json'])
+  runInProcess([
+    'parity',
+    command,
+    '--allow-same-kind',
+    '--candidate',
+    candidate,
+    '--format',
+    'json',
+  ])
 
 // A fault affects the whole process: one test at a time.
 describe('one changed rule of the core', () => {

@@ -2,7 +2,7 @@ import type { Scalar } from '../../../core/gate/types.ts'
 import type { CheckReport, ParityReport } from '../../../core/report/types.ts'
 import { FfError } from '../../../errors.ts'
 import type { Adapters } from '../../../ports/adapters.ts'
-import type { ParityRequest } from '../../parity/parity.ts'
+import type { ProofRequest } from '../../parity/parity.ts'
 import { withoutUserOverrides } from '../faults/unguarded-route.ts'
 import { type Probe, defineProbe, type ProbeSpec, type ProbeContext } from '../framework/probe.ts'
 
@@ -17,14 +17,18 @@ export const defineParityProbe = (measure: ProbeSpec<Adapters>['measure']): Prob
     measure,
   })
 
-/** The request of a parity proof between a temporary file store and scratch state in a database. */
+/**
+ * The request of a parity proof between a temporary file store and scratch state in a database; evidence wants just
+ * these two kinds.
+ */
 export const buildProofRequest = (
   { root, targets, signal, now }: ProbeContext,
   adapters: Adapters,
-): ParityRequest => ({
+): ProofRequest => ({
   root,
   baseline: { kind: 'file', folder: null },
   candidate: targets.scratch,
+  allowSameKind: false,
   signal,
   now,
   adapters,
