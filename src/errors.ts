@@ -48,6 +48,7 @@ export const EXIT_BY_CODE = {
   production_refused: 'inconclusive',
   command_unanswered: 'inconclusive',
   proof_inconclusive: 'inconclusive',
+  sides_alike: 'inconclusive',
   row_refused: 'inconclusive',
   rights_missing: 'inconclusive',
   owner_refused: 'usage',

@@ -42,6 +42,7 @@ export type ArtefactCode =
   | 'fixture_environment_differs'
   | 'fixture_mode_underivable'
   | 'pointer_repeated'
+  | 'rule_below_floor'
   | 'field_unnamed'
   | 'cell_count_differs'
   | 'migration_name_invalid'

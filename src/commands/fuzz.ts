@@ -12,9 +12,10 @@ import { runReportCommand } from './run-report.ts'
 export const runParityFuzz = (invocation: Invocation<typeof PARITY_FUZZ>): Promise<void> =>
   runReportCommand(invocation, async (signal) => {
     const { context, options } = invocation
-    const { runs, seed, time } = options
+    const { runs, seed, time, allowSameKind } = options
     return parityFuzz({
       ...(await toParityRequest(invocation, signal)),
+      allowSameKind,
       runs,
       seed: seed ?? context.now().getTime() % 2 ** 31,
       timeMs: time === null ? null : time * 1000,

@@ -8,8 +8,8 @@ import { getDefaultBaseline, getDefaultCandidate, loadSettings } from './setting
 /** `ff parity run`: compares the vectors on both sides, prints a report and sets its exit. */
 export const runParityRun = (invocation: Invocation<typeof PARITY_RUN>): Promise<void> =>
   runReportCommand(invocation, async (signal) => {
-    const { vectors: more, vector: only } = invocation.options
-    return parityRun({ ...(await toParityRequest(invocation, signal)), more, only })
+    const { vectors: more, vector: only, allowSameKind } = invocation.options
+    return parityRun({ ...(await toParityRequest(invocation, signal)), allowSameKind, more, only })
   })
 
 /**
@@ -23,6 +23,7 @@ export const runParityExhaustive = (
   runReportCommand(invocation, async (signal) =>
     parityExhaustive({
       ...(await toParityRequest(invocation, signal)),
+      allowSameKind: invocation.options.allowSameKind,
       only: invocation.options.cell,
     }),
   )

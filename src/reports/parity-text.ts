@@ -94,13 +94,19 @@ function detailLines({ chains, rows, reproduce }: ItemDetail): readonly string[]
   return [...split, ...read, `    again: ${reproduce}`]
 }
 
-const GENERAL: ReadonlySet<string> = new Set(['comparer_fault', 'noise', 'nothing_decided'])
+const GENERAL: ReadonlySet<string> = new Set([
+  'comparer_fault',
+  'field_unseen',
+  'fault_unseen',
+  'noise',
+  'nothing_decided',
+])
 const generalFindings = ({ findings }: ParityReport): readonly string[] => {
   const faults = findings.filter(({ code }) => GENERAL.has(code))
   return faults.length === 0 ? [] : [findingLines(faults).join('\n')]
 }
 
-function formatCounts({ counts, coverage, controls, kind, rules = [] }: ParityReport): string {
+function formatCounts({ counts, coverage, controls, kind, rules }: ParityReport): string {
   const dimensions = [...new Set(coverage.map(({ dimension }) => dimension))]
   const reached = dimensions.map((name) => {
     const lines = coverage.filter(({ dimension }) => dimension === name)
@@ -122,20 +128,32 @@ function formatCounts({ counts, coverage, controls, kind, rules = [] }: ParityRe
       `${fields.compared} compared, ${fields.differing} differing, ${fields.expected} differing as they must`,
     ],
     ...(reached.length === 0 ? [] : [['coverage', reached.join(', ')]]),
-    ...rules.map(({ pointer, rule, why }) => ['rule', `${pointer} ${rule}: ${why}`]),
+    ...rules.map(({ pointer, rule, why, differences }) => [
+      'rule',
+      `${pointer} ${rule}, ${countDifferences(differences)}: ${why}`,
+    ]),
     ...controlLines.map((one, at) => [at === 0 ? 'controls' : '', one]),
   ])
 }
 
+const countDifferences = (count: number): string =>
+  count === 1 ? '1 difference' : `${count} differences`
+
 function formatResult(
-  { verdict, counts, kind, exitCode, exitName }: ParityReport,
+  { verdict, counts, kind, rules, exitCode, exitName }: ParityReport,
   style: Style,
 ): string {
   const noun = NOUN[kind]
   // A recorded request has no expected answer.
   const expectation = kind === 'parity_replay' ? '' : ' and as expected'
+  const exempted = rules
+    .map(
+      ({ pointer, rule, differences }) =>
+        `, but for ${countDifferences(differences)} in ${pointer} (${rule})`,
+    )
+    .join('')
   const words = {
-    pass: `Both sides decide ${counts.compared} of ${counts.expected} ${noun} alike${expectation && `,${expectation}`}.`,
+    pass: `Both sides decide ${counts.compared} of ${counts.expected} ${noun} alike${expectation && `,${expectation}`}${exempted}.`,
     fail: `The sides do not decide all ${noun} alike${expectation}.`,
     inconclusive: `Not everything was measured, so this is not a pass.`,
     cancelled: `The run was ended early; the report above is partial.`,

@@ -21,11 +21,21 @@ const SIDES: Readonly<Record<string, string>> = {
 
 /**
  * One finding in one line: the sides, the pointer with its rule, and both values, each cut to 120 characters and
- * `absent` for null; a sentence of its own for `comparer_fault`, `nothing_decided` and `unanswered`.
+ * `absent` for null; a sentence of its own for what concerns no field.
  */
-export function formatFinding({ code, sides, pointer, rule, left, right }: Finding): string {
+export function formatFinding({
+  code,
+  subject,
+  sides,
+  pointer,
+  rule,
+  left,
+  right,
+}: Finding): string {
   const side = SIDES[sides ?? ''] ?? ''
   if (code === 'comparer_fault') return 'the comparer judged a pair with a known answer wrongly'
+  if (code === 'field_unseen') return `the judge missed a difference in ${subject} alone`
+  if (code === 'fault_unseen') return `the proof missed a planted fault: ${subject}`
   if (code === 'nothing_decided') return 'every request was refused, so no decision was compared'
   if (code === 'unanswered') return `${side} gave no answer: ${left ?? ''}`
   const where = pointer === '' ? 'the whole answer' : pointer

@@ -331,6 +331,21 @@ describe.concurrent("the package's own artefacts", () => {
   const breaks: readonly [string, string, (path: string) => Promise<void>][] = [
     ['the vectors are missing', 'vectors/parity_test_matrix.json', (path) => rm(path)],
     ['the contract is cut off', 'contracts/cutover_parity_matrix.json', cutOff],
+    [
+      'H1: the contract lets the value differ',
+      'contracts/cutover_parity_matrix.json',
+      (path) =>
+        edit(
+          path,
+          '"pointer": "/value",\n      "rule": "MUST_MATCH"',
+          '"pointer": "/value",\n      "rule": "MAY_DIFFER"',
+        ),
+    ],
+    [
+      'H2: the contract lets every member of meta differ',
+      'contracts/cutover_parity_matrix.json',
+      (path) => edit(path, '"pointer": "/meta/backing_state"', '"pointer": "/meta/*"'),
+    ],
     ['the schema contract is empty', 'contracts/persistence_schema.json', (p) => writeFile(p, '')],
     ['the fixtures are a folder', 'vectors/jwt/fixtures.json', asFolder],
     ['a migration is missing', 'contracts/migrations/0002_flags.sql', (path) => rm(path)],
@@ -364,7 +379,7 @@ describe.concurrent("the package's own artefacts", () => {
       await change(join(copy.root, file))
       const [run, validated, doctor] = await Promise.all(
         [
-          ['parity', 'run', '--candidate', 'file'],
+          ['parity', 'run', '--candidate', 'file', '--allow-same-kind'],
           ['artefacts', 'validate'],
           ['doctor', '--format', 'json'],
         ].map((args) => runFf(args, { artefacts: copy.root })),
@@ -385,7 +400,7 @@ describe.concurrent("the package's own artefacts", () => {
     try {
       await rm(join(copy.root, 'vectors/oracle_cells.json'))
       const ff = (command: string): Promise<Run> =>
-        runFf(['parity', command, '--candidate', 'file', '--format', 'json'], {
+        runFf(['parity', command, '--candidate', 'file', '--allow-same-kind', '--format', 'json'], {
           artefacts: copy.root,
         })
       const [cells, vectors] = await Promise.all([ff('exhaustive'), ff('run')])

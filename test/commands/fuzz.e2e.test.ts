@@ -14,21 +14,41 @@ describe.concurrent('ff parity fuzz', () => {
       'writes',
       'metamorphic',
       'control.comparer',
+      'control.fields',
       'control.a_a',
+      'rule',
     ])
     expect(items[0]?.title).toMatch(/^60 scenes of seed 5, \d{3,} decisions compared$/)
     expect(items[1]?.title).toMatch(/^\d{2,} writes, each compared and its row read back$/)
   })
 
   test('without --seed reports the seed that it used', async () => {
-    const done = await runFf(['parity', 'fuzz', '--candidate', 'file', '--runs', '5'])
+    const done = await runFf([
+      'parity',
+      'fuzz',
+      '--candidate',
+      'file',
+      '--allow-same-kind',
+      '--runs',
+      '5',
+    ])
     expect(done.status).toBe(0)
     expect(done.stdout).toMatch(/5 scenes of seed \d+, /)
   })
 
   test('ends at its time limit with a partial report', async () => {
     const started = performance.now()
-    const args = ['parity', 'fuzz', '--candidate', 'file', '--runs', '1000000', '--time', '2']
+    const args = [
+      'parity',
+      'fuzz',
+      '--candidate',
+      'file',
+      '--allow-same-kind',
+      '--runs',
+      '1000000',
+      '--time',
+      '2',
+    ]
     const done = await runFf(args)
     expect(done.status).toBe(0)
     expect(performance.now() - started).toBeLessThan(15_000)
@@ -41,7 +61,14 @@ describe.concurrent('ff parity fuzz', () => {
     ['--seed', '2147483648'],
     ['--time', '1.5'],
   ])('%s %s is refused', async (name, value) => {
-    const done = await runFf(['parity', 'fuzz', '--candidate', 'file', `${name}=${value}`])
+    const done = await runFf([
+      'parity',
+      'fuzz',
+      '--candidate',
+      'file',
+      '--allow-same-kind',
+      `${name}=${value}`,
+    ])
     expect(done).toMatchObject({ status: 2, stdout: '' })
     expect(done.stderr).toMatch(ERROR_FORM('option_invalid', 'usage'))
   })

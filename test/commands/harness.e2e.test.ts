@@ -108,7 +108,11 @@ describe('proofs over HTTP', () => {
       if (path.startsWith('/harness/scenes/scene-3')) gone.child.kill('SIGKILL')
       return body
     })
-    const done = await prove('run', file.origin, meddler.origin, ['--timeout', '60'])
+    const done = await prove('run', file.origin, meddler.origin, [
+      '--allow-same-kind',
+      '--timeout',
+      '60',
+    ])
     await meddler.close()
     await gone.stop()
     expect(done.status).toBe(22)
@@ -140,6 +144,12 @@ describe('a target that is no harness', () => {
     expect(done.status).toBe(status)
     expect(done.stderr).toMatch(ERROR_FORM(code, status === 2 ? 'usage' : 'inconclusive'))
     expect(done.stderr).not.toContain('hush')
+  })
+
+  test.each(['run', 'exhaustive'])('H5: ff parity %s asks a harness for its kind', async (kind) => {
+    const done = await prove(kind, file.origin, 'file')
+    expect(done.status).toBe(22)
+    expect(toError(done)).toMatchObject({ code: 'sides_alike' })
   })
 
   test.each(['run', 'exhaustive'])('ff parity %s takes no service for both sides', async (kind) => {

@@ -1,4 +1,4 @@
-import { rm } from 'node:fs/promises'
+import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type pg from 'pg'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
@@ -153,6 +153,24 @@ describe('tables that were changed by hand', () => {
     const run = await ff('export', join(await store([]), 'out'))
     expect([run.status, found(run)]).toStrictEqual([20, [expected]])
   })
+})
+
+test('H11: a second heap row that a damaged unique index hides is found, and is not exported', async () => {
+  const folder = await store(ROWS)
+  const index = `indexrelid = 'ff.tenant_override_pkey'::regclass`
+  await sql(`UPDATE pg_index SET indisready = false WHERE ${index}`)
+  await sql(`INSERT INTO tenant_override SELECT * FROM tenant_override WHERE flag_key = 'ff.a'`)
+  await sql(`UPDATE pg_index SET indisready = true WHERE ${index}`)
+  // As in a large table: the rows are read in the order of the index, and counted in the heap.
+  await sql(`ALTER DATABASE ${database.database} SET enable_sort = off`)
+  const compared = await diff(folder)
+  expect(compared.status).toBe(20)
+  expect(getCheck(compared).findings).toMatchObject([{ subject: 'candidate', code: 'count_wrong' }])
+  const target = join(folder, 'exported')
+  const exported = await ff('export', target)
+  expect(exported.status, exported.stderr).toBe(20)
+  expect(getCheck(exported).findings).toMatchObject([{ subject: 'source', code: 'count_wrong' }])
+  expect((await readdir(target)).filter((name) => name !== '.lock')).toEqual([])
 })
 
 describe('store files that were edited by hand', () => {

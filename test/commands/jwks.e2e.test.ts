@@ -133,7 +133,7 @@ describe.concurrent('ff jwks check', () => {
       await editJson<Notes>(join(copy.root, NOTES), change)
       for (const args of [
         ['jwks', 'check'],
-        ['parity', 'run', '--candidate', 'file'],
+        ['parity', 'run', '--candidate', 'file', '--allow-same-kind'],
       ]) {
         const done = await runFf([...args, '--format', 'json'], { artefacts: copy.root })
         expect(done.status).toBe(2)

@@ -425,7 +425,7 @@ describe('doctor and settings', () => {
     const place = await below(config)
     for (const args of [
       ['doctor'],
-      ['parity', 'run', '--candidate', 'file'],
+      ['parity', 'run', '--candidate', 'file', '--allow-same-kind'],
       ['migrate', 'status'],
     ]) {
       const done = await json(args, place)
@@ -466,7 +466,7 @@ describe('doctor and settings', () => {
     const good = await mkdtemp(join(folder, 'good-'))
     const bad = join(folder, 'not-there')
     const run = (cwd: string, storeDir: string | null, options: readonly string[]) =>
-      json(['parity', 'run', '--candidate', 'file', ...options], cwd, {
+      json(['parity', 'run', '--candidate', 'file', '--allow-same-kind', ...options], cwd, {
         ...(storeDir !== null && { FF_STORE_DIR: storeDir }),
       })
     const [badFile, goodFile, noFile] = [

@@ -373,7 +373,15 @@ function lasting<T extends AnyOverrideRow>(stored: RowOrBroken<T> | null): RowOr
 
 /** Runs a command in this process, where a fault can be planted. */
 const parityHere = (command: 'run' | 'exhaustive', candidate = database.url): Promise<Run> =>
-  runInProcess(['parity', command, '--candidate', candidate, '--format', 'json'])
+  runInProcess([
+    'parity',
+    command,
+    '--allow-same-kind',
+    '--candidate',
+    candidate,
+    '--format',
+    'json',
+  ])
 
 /** Runs the one cell, or all cells in a full run. Both sides share the core, so two files suffice. */
 const cellHere = (cell: string): Promise<Run> => {

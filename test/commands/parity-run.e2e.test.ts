@@ -75,6 +75,8 @@ describe.concurrent('without configuration', () => {
       'a_a_baseline',
       'a_a_candidate',
       'comparer',
+      'fields',
+      'planted',
     ])
     expect(report.controls.every(({ held }) => held)).toBe(true)
     expect(Object.keys(report.timing)).not.toEqual([])
@@ -156,14 +158,28 @@ describe.concurrent('on a server', () => {
     expect(counts).toMatchObject({ expected: 17, compared: 17 })
   })
 
-  test.each([
+  const ALIKE = [
     ['one database against itself', () => [urlOn('18'), urlOn('18')]],
     ['15 against 18', () => [urlOn('15'), urlOn('18')]],
     ['a file against a file', () => ['file', 'file']],
-    ['a database against a file', () => [urlOn('15'), 'file']],
-  ] as const)('%s decides alike', async (_situation, sides) => {
+  ] as const
+  test.each(ALIKE)('H5: %s proves nothing about a database', async (_situation, sides) => {
     const [baseline = '', candidate = ''] = sides()
-    const done = await run(['--baseline', baseline, '--candidate', candidate])
+    const pair = ['--baseline', baseline, '--candidate', candidate]
+    const fuzz = runFf(['parity', 'fuzz', '--runs', '1', ...pair, '--format', 'json'])
+    for (const done of await Promise.all([run(pair), fuzz])) {
+      expect(done.status).toBe(22)
+      expect(toError(done)).toMatchObject({ code: 'sides_alike', exitName: 'inconclusive' })
+      expect(toError(done).hint).toContain('--allow-same-kind')
+    }
+  })
+
+  test.each([
+    ...ALIKE.map(([what, sides]) => [what, sides, ['--allow-same-kind']] as const),
+    ['a database against a file', () => [urlOn('15'), 'file'], []] as const,
+  ])('%s decides alike', async (_situation, sides, allow) => {
+    const [baseline = '', candidate = ''] = sides()
+    const done = await run(['--baseline', baseline, '--candidate', candidate, ...allow])
     expect(done.status).toBe(0)
     expect(getParity(done).counts).toMatchObject({ expected: 17, compared: 17 })
   })
@@ -209,7 +225,17 @@ describe.concurrent('a part of the vectors', () => {
 
   test('a single cell is never a pass, and an unknown one is a usage fault', async () => {
     const exhaustive = (cell: string) =>
-      runFf(['parity', 'exhaustive', '--cell', cell, '--candidate', 'file', '--format', 'json'])
+      runFf([
+        'parity',
+        'exhaustive',
+        '--cell',
+        cell,
+        '--candidate',
+        'file',
+        '--allow-same-kind',
+        '--format',
+        'json',
+      ])
     const [one, none] = await Promise.all([
       exhaustive('verified/user/SP-2/valid'),
       exhaustive('verified/user/SP-2/eternal'),
@@ -277,7 +303,13 @@ describe.concurrent('a folder of the user', () => {
     ['that is a file', 'a-file'],
   ] as const)('%s is inconclusive, and is not created', async (_situation, name) => {
     await writeFile(join(folder, 'a-file'), 'text')
-    const done = await run(['--baseline', `file:${join(folder, name)}`, '--candidate', 'file'])
+    const done = await run([
+      '--baseline',
+      `file:${join(folder, name)}`,
+      '--candidate',
+      'file',
+      '--allow-same-kind',
+    ])
     expect(done.status).toBe(22)
     expect(toError(done).exitName).toBe('inconclusive')
     expect(await readdir(folder)).not.toContain('nowhere')
@@ -349,7 +381,7 @@ describe('a fault while it runs', () => {
   test.each([['0'], ['-1'], ['soon'], ['1e9'], ['NaN'], ['']])(
     'a limit of "%s" is a usage fault',
     async (limit) => {
-      const done = await run([`--timeout=${limit}`, '--candidate', 'file'])
+      const done = await run([`--timeout=${limit}`, '--candidate', 'file', '--allow-same-kind'])
       expect(done.status).toBe(2)
       expect(toError(done)).toMatchObject({ code: 'option_invalid', exitName: 'usage' })
     },

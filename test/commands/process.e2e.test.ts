@@ -32,7 +32,9 @@ afterAll(() => rm(folder, { recursive: true, force: true }))
 describe.concurrent('a promise that never settles', () => {
   test('in a feature does not end in 0', async () => {
     const env = { NODE_OPTIONS: `--import=${new URL('never-settles.mjs', import.meta.url).href}` }
-    const done = await spawnFf(['parity', 'run', '--candidate', 'file'], { env })
+    const done = await spawnFf(['parity', 'run', '--candidate', 'file', '--allow-same-kind'], {
+      env,
+    })
     expect(done).toMatchObject({ status: 1, signal: null, stdout: '' })
     expect(done.stderr).toMatch(/never settles: \w+/)
   })
@@ -42,14 +44,16 @@ describe.concurrent('a promise that never settles', () => {
     const main = join(copy.root, 'dist/src/main.js')
     await rm(main)
     await writeFile(main, 'export const main = () => new Promise(() => {})\n')
-    const done = await spawnFf(['parity', 'run', '--candidate', 'file'], { root: copy.root })
+    const done = await spawnFf(['parity', 'run', '--candidate', 'file', '--allow-same-kind'], {
+      root: copy.root,
+    })
     await copy.remove()
     expect(done).toMatchObject({ status: 1, signal: null, stdout: '', stderr: '' })
   })
 
   test('ends at --timeout', () =>
     withFault(UNTIL_ENDED, async () => {
-      const args = ['parity', 'run', '--candidate', 'file', '--timeout', '1']
+      const args = ['parity', 'run', '--candidate', 'file', '--allow-same-kind', '--timeout', '1']
       const done = await runInProcess(args)
       expect([1, 124]).toContain(done.status)
     }))
@@ -102,7 +106,15 @@ describe.concurrent('a reader that', () => {
     await editJson<Oracle>(join(copy.root, 'vectors/oracle_cells.json'), ({ outcomes }) => {
       for (const { meta } of outcomes) meta.override_revision = 9
     })
-    const args = ['parity', 'exhaustive', '--candidate', 'file', '--format', 'json']
+    const args = [
+      'parity',
+      'exhaustive',
+      '--candidate',
+      'file',
+      '--allow-same-kind',
+      '--format',
+      'json',
+    ]
     const done = await readSlowly(startFf(args, { root: copy.root }))
     await copy.remove()
     expect(done.status).toBe(20)

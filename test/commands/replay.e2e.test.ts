@@ -129,6 +129,7 @@ describe('ff parity replay', () => {
     })
     expect(controls.map(({ id, held }) => [id, held])).toEqual([
       ['comparer', true],
+      ['fields', true],
       ['a_a_baseline', true],
       ['a_a_candidate', true],
     ])

@@ -40,7 +40,7 @@ const [ours, theirs, requests] = ['a', 'b', 'c'].map((name) => join(folder, name
 ]
 const SIDES = ['--baseline', `file:${ours}`, '--candidate', `file:${theirs}`]
 const REPLAY = ['parity', 'replay', requests, ...SIDES]
-const ON_FILES = ['parity', 'run', '--candidate', 'file']
+const ON_FILES = ['parity', 'run', '--candidate', 'file', '--allow-same-kind']
 const INCUMBENT = join(ROOT, 'contracts/examples/incumbent')
 const INTO = ['--into', `file:${join(folder, 'd')}`, '--dry-run']
 const MAPPED = [
@@ -99,7 +99,12 @@ describe('the --format json document fits its schema', () => {
       2,
     ],
     ['a doctor', 'check-report', ['doctor'], 0],
-    ['a fuzz', 'check-report', ['parity', 'fuzz', '--candidate', 'file', '--runs', '20'], 0],
+    [
+      'a fuzz',
+      'check-report',
+      ['parity', 'fuzz', '--candidate', 'file', '--allow-same-kind', '--runs', '20'],
+      0,
+    ],
     ['a preflight', 'check-report', ['parity', 'preflight', join(ROOT, 'package.json')], 0],
     ['a mapped import', 'check-report', [...MAPPED, ...INTO], 21],
     ['the settings', 'settings', ['config', 'show', '--origin'], 0],

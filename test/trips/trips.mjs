@@ -54,6 +54,7 @@ async function countVector() {
   const report = await parityRun({
     root: ROOT,
     baseline: { kind: 'file', folder: null },
+    allowSameKind: false,
     candidate: { kind: 'embedded' },
     adapters: { ...adapters, openScratch },
     signal: new AbortController().signal,

@@ -1,4 +1,5 @@
 import { appendPointer } from '../../core/json/pointer.ts'
+import { EXEMPTIBLE_FIELD } from '../../core/parity/field-rules.ts'
 import { countCoverage } from '../../core/parity/coverage.ts'
 import { TTL_STATES } from '../../core/evaluate/types.ts'
 import { ROW_MEMBERS } from '../../core/rows/decode-row.ts'
@@ -52,8 +53,9 @@ export function findGateMatrixProblems(
 }
 
 /**
- * Finds pointers that the contract lists twice (`pointer_repeated`), and members of the stored rows that it does not
- * list (`field_unnamed`). Empty where there are none.
+ * Finds pointers that the contract lists twice (`pointer_repeated`), rules that exempt a field of the decision other
+ * than `EXEMPTIBLE_FIELD` from MUST_MATCH (`rule_below_floor`), and members of the stored rows that the contract does
+ * not list (`field_unnamed`). Empty where there are none.
  */
 export function findContractProblems({ file, value }: Contract): readonly ArtefactProblem[] {
   const lists = { decision: value.decision, ...value.rows }
@@ -84,5 +86,17 @@ export function findContractProblems({ file, value }: Contract): readonly Artefa
         detail: name,
       }))
   })
-  return [...repeated, ...unnamed]
+  const exempted = value.decision.flatMap(({ pointer: field, rule }, at) =>
+    rule === 'MUST_MATCH' || field === EXEMPTIBLE_FIELD
+      ? []
+      : [
+          {
+            file,
+            pointer: appendPointer('/decision', at),
+            code: 'rule_below_floor' as const,
+            detail: `${field} ${rule}`,
+          },
+        ],
+  )
+  return [...repeated, ...exempted, ...unnamed]
 }

@@ -135,19 +135,27 @@ export const PROBE = [
   option('--scratch <target>', 'local server for scratch schemas; default embedded', parseText),
 ]
 
+const ALLOW_SAME_KIND = toggle(
+  '--allow-same-kind',
+  'compare two file stores or two databases, which proves nothing about a move',
+)
+
 export const PARITY_RUN = [
   ...SIDES,
+  ALLOW_SAME_KIND,
   list('--vectors <file...>', 'add matrices of the same schema', parseText),
   option('--vector <id>', 'run this vector only; such a run never ends 0', parseText),
 ]
 
 export const PARITY_EXHAUSTIVE = [
   ...SIDES,
+  ALLOW_SAME_KIND,
   option('--cell <id>', 'run only this MODE/SCOPE/PATH/TTL; never ends 0', parseText),
 ]
 
 export const PARITY_FUZZ = [
   ...SIDES,
+  ALLOW_SAME_KIND,
   optionOr('--runs <n>', 'number of random scenarios; default 300', {
     parse: wholeNumber({ most: 10_000_000 }),
     otherwise: 300,

@@ -1,5 +1,6 @@
 import type { BackingKind } from '../evaluate/types.ts'
 import type { JsonObject } from '../json/read.ts'
+import { type FieldRule, findFieldRule } from './field-rules.ts'
 import {
   type SideAnswer,
   answerToNode,
@@ -34,6 +35,8 @@ export interface VectorVerdict {
     readonly side: 'baseline' | 'candidate'
     readonly divergence: Divergence
   }[]
+  /** The pointer of the rule behind each difference that is expected or allowed, once for each difference. */
+  readonly exempted: readonly string[]
   readonly fields: {
     readonly compared: number
     readonly differing: number
@@ -64,6 +67,7 @@ export function judgeVector(
       chains: [],
       unanswered,
       noise: [],
+      exempted: [],
       fields: NO_FIELDS,
     }
   }
@@ -98,7 +102,13 @@ export function judgeVector(
     chain === null ? [] : [{ sides, ...chain }],
   )
   const status = divergences.length > 0 ? 'fail' : 'pass'
-  return { status, divergences, chains, unanswered, noise, fields: countFields(compared) }
+  const exempted = compared.flatMap((one) =>
+    one.divergences
+      .filter((divergence) => !isBlocker(divergence))
+      .map(({ pointer }) => (findFieldRule(comparing.rules, pointer) as FieldRule).pointer),
+  )
+  const fields = countFields(compared)
+  return { status, divergences, chains, unanswered, noise, exempted, fields }
 }
 
 const NO_FIELDS = { compared: 0, differing: 0, expected: 0, allowed: 0 }

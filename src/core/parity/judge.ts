@@ -74,7 +74,7 @@ export function compareParties(
       sides,
       pointer,
       rule,
-      class: classify(rule, alike),
+      class: classify(rule, { alike, sides }),
       left: toText(difference.left),
       right: toText(difference.right),
     }
@@ -104,11 +104,19 @@ export function answerToNode(answer: Exclude<SideAnswer, { status: 'unanswered' 
   return read.ok ? read.node : answer.text
 }
 
-/** MUST_DIFFER applies between sides of different kinds; between equal kinds the field must match. */
-function classify(rule: ParityRule, alike: boolean): DivergenceClass {
-  if (rule === 'MAY_DIFFER') return 'allowed'
+/**
+ * MUST_DIFFER applies between sides of different kinds; between equal kinds the field must match. MAY_DIFFER applies
+ * between two answers, and never excuses a side from the expectation.
+ */
+function classify(
+  rule: ParityRule,
+  { alike, sides }: { readonly alike: boolean; readonly sides: ComparedPair },
+): DivergenceClass {
+  if (rule === 'MAY_DIFFER') return EXPECTATIONS.has(sides) ? 'blocker' : 'allowed'
   return rule === 'MUST_DIFFER' && !alike ? 'expected' : 'blocker'
 }
+
+const EXPECTATIONS: ReadonlySet<ComparedPair> = new Set(['baseline-expected', 'candidate-expected'])
 
 /** The MUST_DIFFER fields that are equal on sides of different kinds. */
 function findUnchanged(

@@ -1,22 +1,25 @@
 import type { ReportControl } from '../report/types.ts'
 
-export interface ComparerCheck {
-  /** The pairs with a known answer that the comparer judged wrongly. */
+/** A control that puts pairs with a known answer to the harness itself. */
+export interface HarnessCheck {
+  /** `comparer`: unequal and equal pairs; `fields`: a pair for each leaf of the decision; `planted`: a planted fault. */
+  readonly id: 'comparer' | 'fields' | 'planted'
+  /** The pairs that were judged wrongly. */
   readonly faults: readonly string[]
   readonly pairs: number
 }
 type SideName = 'baseline' | 'candidate'
 
 /**
- * Judges the controls of a run: `comparer` holds where at least one pair was judged and none wrongly, `a_a_baseline`
- * and `a_a_candidate` where something was compared and that side's two answers never differ.
+ * Judges the controls of a run: a check holds where at least one pair was judged and none wrongly, `a_a_baseline` and
+ * `a_a_candidate` where something was compared and that side's two answers never differ.
  *
  * @param compared comparisons with an answer of both sides
  *
  * @param noise differences between two answers of one side, by side
  */
 export function judgeParityControls(
-  { faults, pairs }: ComparerCheck,
+  checks: readonly HarnessCheck[],
   compared: number,
   noise: Readonly<Record<SideName, number>>,
 ): readonly ReportControl[] {
@@ -26,7 +29,11 @@ export function judgeParityControls(
     compared,
   })
   return [
-    { id: 'comparer', held: faults.length === 0 && pairs > 0, compared: pairs },
+    ...checks.map(({ id, faults, pairs }): ReportControl => ({
+      id,
+      held: faults.length === 0 && pairs > 0,
+      compared: pairs,
+    })),
     repeated('baseline'),
     repeated('candidate'),
   ]

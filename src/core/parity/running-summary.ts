@@ -1,13 +1,15 @@
 import type { ReportCounts, Finding, ReportItem } from '../report/types.ts'
-import { EMPTY_FINDING, listFindings, type JudgedCase, type Summary } from './summarise.ts'
+import { listExemptions } from './field-rules.ts'
+import {
+  EMPTY_FINDING,
+  listCheckFindings,
+  listFindings,
+  type JudgedCase,
+  type Summary,
+  type SummaryTerms,
+} from './summarise.ts'
 import type { VectorVerdict } from './judge-vector.ts'
-import { type ComparerCheck, judgeParityControls, deriveParityVerdict } from './pass-rule.ts'
-
-/** The inputs of the summary that are known at the end of a run. */
-export interface RunningSummaryEnd {
-  readonly expected: number
-  readonly comparer: ComparerCheck
-}
+import { judgeParityControls, deriveParityVerdict } from './pass-rule.ts'
 
 /** One answered request; `decided` is false where the authenticator refused it, as no flag is compared then. */
 export type SummaryLine = JudgedCase & {
@@ -25,6 +27,7 @@ export class RunningSummary {
   private readonly findings: Finding[] = []
   private readonly fields = { compared: 0, differing: 0, expected: 0, allowed: 0 }
   private readonly noise = { baseline: 0, candidate: 0 }
+  private readonly exempted = new Map<string, number>()
   private compared = 0
   private decided = 0
   private differing = 0
@@ -38,7 +41,7 @@ export class RunningSummary {
   /** Counts one request, and keeps it with its findings where it is not a clean pass and the list is not full. */
   add(judged: SummaryLine): void {
     const { verdict, decided, id, title, state, detail } = judged
-    const { status, fields, noise } = verdict
+    const { status, fields, noise, exempted } = verdict
     if (status !== 'unanswered') this.compared += 1
     if (decided) this.decided += 1
     if (status === 'fail') this.differing += 1
@@ -46,6 +49,7 @@ export class RunningSummary {
     for (const name of ['compared', 'differing', 'expected', 'allowed'] as const)
       this.fields[name] += fields[name]
     for (const { side } of noise) this.noise[side] += 1
+    for (const rule of exempted) this.exempted.set(rule, (this.exempted.get(rule) ?? 0) + 1)
     const clean = status === 'pass' && noise.length === 0
     if (clean || this.items.length === this.mostListed) return
     this.items.push({ id, title, state, detail })
@@ -53,12 +57,12 @@ export class RunningSummary {
   }
 
   /**
-   * The summary of the requests so far, callable at any time. Findings are the comparer's faults, `nothing_decided`
-   * where every compared request was refused, then those of the kept requests; items are the kept requests only.
+   * The summary of the requests so far, callable at any time. Findings are those of the checks, `nothing_decided` where
+   * every compared request was refused, then those of the kept requests; items are the kept requests only.
    */
-  summary({ expected, comparer }: RunningSummaryEnd): Summary {
+  summary({ expected, checks, rules }: SummaryTerms): Summary {
     const { compared, decided, differing, allowed, items } = this
-    const controls = judgeParityControls(comparer, compared, this.noise)
+    const controls = judgeParityControls(checks, compared, this.noise)
     const counts: ReportCounts = {
       expected,
       compared,
@@ -69,11 +73,6 @@ export class RunningSummary {
       differing,
       fields: { ...this.fields },
     }
-    const broken = comparer.faults.map((why): Finding => ({
-      ...EMPTY_FINDING,
-      code: 'comparer_fault',
-      subject: why,
-    }))
     const refused: Finding[] =
       compared > 0 && decided === 0
         ? [{ ...EMPTY_FINDING, code: 'nothing_decided', subject: 'every request' }]
@@ -85,6 +84,13 @@ export class RunningSummary {
       decided,
       fields: this.fields.compared,
     })
-    return { verdict, counts, controls, findings: [...broken, ...refused, ...this.findings], items }
+    return {
+      verdict,
+      counts,
+      rules: listExemptions(rules, this.exempted),
+      controls,
+      findings: [...listCheckFindings(checks), ...refused, ...this.findings],
+      items,
+    }
   }
 }

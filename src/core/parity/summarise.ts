@@ -8,7 +8,8 @@ import type {
   ReportVerdict,
 } from '../report/types.ts'
 import type { VectorVerdict } from './judge-vector.ts'
-import { type ComparerCheck, judgeParityControls, deriveParityVerdict } from './pass-rule.ts'
+import { type Exemption, type FieldRule, listExemptions } from './field-rules.ts'
+import { type HarnessCheck, judgeParityControls, deriveParityVerdict } from './pass-rule.ts'
 
 /** One case after it was asked or skipped. A vector is one case; a cell has one for each boundary. */
 export interface JudgedCase {
@@ -22,31 +23,36 @@ export interface JudgedCase {
   /** Null where the case was skipped or never reached. */
   readonly verdict: VectorVerdict | null
 }
+/** The inputs of a summary besides its cases. */
+export interface SummaryTerms {
+  /** Number of vectors, cells or requests; comparing fewer is never a pass. */
+  readonly expected: number
+  /** The results of the harness on pairs with a known answer. */
+  readonly checks: readonly HarnessCheck[]
+  /** The rules by which the cases were judged. */
+  readonly rules: readonly FieldRule[]
+}
 export interface Summary {
   readonly verdict: Exclude<ReportVerdict, 'cancelled'>
   readonly counts: ReportCounts
+  readonly rules: readonly Exemption[]
   readonly controls: readonly ReportControl[]
   readonly findings: readonly Finding[]
   readonly items: readonly ReportItem[]
 }
 
 /**
- * Summarizes the judged cases of a run: the verdict of `deriveParityVerdict`, the counts, the controls, and the
- * findings. Each group becomes one item, with the worst state of its cases and the detail of the first case in that
- * state.
- *
- * @param expected number of vectors or cells; comparing fewer is never a pass
- *
- * @param comparer the comparer's results on pairs with a known answer
+ * Summarizes the judged cases of a run: the verdict of `deriveParityVerdict`, the counts, the exemptions in force with
+ * their counts, the controls, and the findings. Each group becomes one item, with the worst state of its cases and the
+ * detail of the first case in that state.
  */
 export function summarizeCases(
   judged: readonly JudgedCase[],
-  expected: number,
-  comparer: ComparerCheck,
+  { expected, checks, rules }: SummaryTerms,
 ): Summary {
   const items = toItems(judged)
   const counts = countAll(judged, items, expected)
-  const controls = judgeParityControls(comparer, counts.cases, {
+  const controls = judgeParityControls(checks, counts.cases, {
     baseline: computeNoise(judged, 'baseline'),
     candidate: computeNoise(judged, 'candidate'),
   })
@@ -58,15 +64,10 @@ export function summarizeCases(
     decided: counts.compared,
     fields: counts.fields.compared,
   })
-  const findings = [
-    ...comparer.faults.map((why): Finding => ({
-      ...EMPTY_FINDING,
-      code: 'comparer_fault',
-      subject: why,
-    })),
-    ...judged.flatMap(listFindings),
-  ]
-  return { verdict, counts, controls, findings, items }
+  const findings = [...listCheckFindings(checks), ...judged.flatMap(listFindings)]
+  const exempted = judged.flatMap(({ verdict: own }) => own?.exempted ?? [])
+  const exemptions = listExemptions(rules, countEach(exempted))
+  return { verdict, counts, rules: exemptions, controls, findings, items }
 }
 
 const computeNoise = (judged: readonly JudgedCase[], of: 'baseline' | 'candidate'): number =>
@@ -112,6 +113,24 @@ function countAll(
     },
   }
 }
+
+/** How often each text occurs. */
+function countEach(texts: readonly string[]): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>()
+  for (const text of texts) counts.set(text, (counts.get(text) ?? 0) + 1)
+  return counts
+}
+
+/** The findings of the pairs that the harness judged wrongly. */
+export const listCheckFindings = (checks: readonly HarnessCheck[]): readonly Finding[] =>
+  checks.flatMap(({ id, faults }) =>
+    faults.map((subject): Finding => ({ ...EMPTY_FINDING, code: CHECK_FINDINGS[id], subject })),
+  )
+const CHECK_FINDINGS = {
+  comparer: 'comparer_fault',
+  fields: 'field_unseen',
+  planted: 'fault_unseen',
+} as const satisfies Record<HarnessCheck['id'], Finding['code']>
 
 /** The members of a finding that concerns no field, all null. */
 export const EMPTY_FINDING = {

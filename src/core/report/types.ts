@@ -11,7 +11,7 @@ import type {
   Waiver,
 } from '../gate/types.ts'
 import type { ChainSplit, ComparedPair } from '../parity/judge.ts'
-import type { FieldRule } from '../parity/field-rules.ts'
+import type { Exemption } from '../parity/field-rules.ts'
 import type { CoverageLine } from '../parity/coverage.ts'
 
 /** The verdict of every report except the gate's. */
@@ -20,7 +20,14 @@ export type ItemState = 'pass' | 'fail' | 'unanswered' | 'skipped' | 'never_reac
 
 /** A code with arguments; reporters own the words. `left` and `right` are JSON texts, null where a side has no value. */
 export interface Finding {
-  readonly code: 'divergence' | 'noise' | 'unanswered' | 'comparer_fault' | 'nothing_decided'
+  readonly code:
+    | 'divergence'
+    | 'noise'
+    | 'unanswered'
+    | 'comparer_fault'
+    | 'field_unseen'
+    | 'fault_unseen'
+    | 'nothing_decided'
   /** Id of the vector, the cell or the control. */
   readonly subject: string
   readonly sides: ComparedPair | 'baseline' | 'candidate' | null
@@ -31,7 +38,7 @@ export interface Finding {
 }
 /** A control of the harness itself; a run whose control fails proves nothing. */
 export interface ReportControl {
-  readonly id: 'comparer' | 'a_a_baseline' | 'a_a_candidate'
+  readonly id: 'comparer' | 'fields' | 'planted' | 'a_a_baseline' | 'a_a_candidate'
   readonly held: boolean
   readonly compared: number
 }
@@ -86,8 +93,8 @@ export interface ParityReport {
   readonly exitName: ExitName
   readonly exitCode: number
   readonly sides: { readonly baseline: ReportSide; readonly candidate: ReportSide }
-  /** Extra rules, which take precedence over those of the contract. */
-  readonly rules?: readonly FieldRule[]
+  /** The rules in force other than MUST_MATCH, each with the number of differences that it expected or allowed. */
+  readonly rules: readonly Exemption[]
   readonly counts: ReportCounts
   readonly coverage: readonly CoverageLine[]
   readonly controls: readonly ReportControl[]

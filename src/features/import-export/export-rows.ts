@@ -24,7 +24,8 @@ export interface ExportRequest {
 /**
  * `ff export`: writes every row of a database into a new file store, whose audit chain continues the chain of the
  * database. Returns one item for each table with its number of rows, and `store` with the SHA-256 of the snapshot. If
- * a row is invalid, writes no store, and the item of its table fails with about 1,000 findings at most.
+ * a row is invalid, writes no store, and the item of its table fails with about 1,000 findings at most; if other rows
+ * were read than the server counts, writes no store, and the item `source` fails.
  *
  * @throws FfError `target_invalid` for a source that is no database, `row_refused` if its tables differ from the
  *   contract, `artefact_invalid` for a bad contract, the code of the ending if the run is aborted; also errors of the
@@ -81,7 +82,7 @@ class ExportedRows {
     this.source = source
   }
 
-  /** The lines of the store. @throws RowRefusedError at the end if a row is invalid */
+  /** The lines of the store. @throws RowRefusedError at the end if a row is invalid, or the source miscounts its rows */
   async *batches(): AsyncGenerator<Buffer> {
     const { signal, progress } = this.request
     const of = Object.values(this.source.counts).reduce((all, one) => all + one, 0)
@@ -100,7 +101,8 @@ class ExportedRows {
       yield batch.bytes
     }
     progress(of, of)
-    if (TABLE_NAMES.some((table) => this.broken[table].length > 0)) throw new RowRefusedError()
+    const broken = TABLE_NAMES.some((table) => this.broken[table].length > 0)
+    if (broken || this.source.faults().length > 0) throw new RowRefusedError()
   }
 
   /** @param sha256 digest of the snapshot that was written; null if none was */
@@ -110,7 +112,15 @@ class ExportedRows {
       const findings = this.broken[table]
       return findings.length === 0 ? item : { ...item, state: 'fail', findings, next: NEXT }
     })
-    return sha256 === null ? rows : [...rows, passResult('store', `snapshot sha256 ${sha256}`)]
+    if (sha256 !== null) return [...rows, passResult('store', `snapshot sha256 ${sha256}`)]
+    const { facts } = this.source
+    const findings = this.source
+      .faults()
+      .map(({ code, detail }) => ({ code, pointer: null, detail }))
+    const source = passResult('source', facts.target)
+    return findings.length === 0
+      ? rows
+      : [...rows, { ...source, state: 'fail', findings, next: MISCOUNTED }]
   }
 
   private judge({ table, bytes, unsure }: RowBatch): void {
@@ -127,4 +137,6 @@ class ExportedRows {
 
 /** Approximate size of a row; only the progress display uses it. */
 const ROW_BYTES = 240
+const MISCOUNTED =
+  'Find the damaged index with `pg_amcheck --heapallindexed`, repair the table and REINDEX; no store was written.'
 const NEXT = 'Correct these rows in the database and run the export again; no store was written.'

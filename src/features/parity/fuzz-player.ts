@@ -22,13 +22,19 @@ import {
   buildWriteRequest,
 } from '../../core/parity/scene-write.ts'
 import type { JsonNode } from '../../core/json/read.ts'
-import type { AnyRow, RowsByTable, RowOrBroken } from '../../core/rows/rows.ts'
+import type { RowsByTable } from '../../core/rows/rows.ts'
 import type { WriteRequest } from '../../core/rows/write-request.ts'
 import { FfError } from '../../errors.ts'
 import type { OpenScratchStore } from '../../ports/store.ts'
 import { toApprovalCheck, type EvaluateQuestion } from '../evaluation/answer-question.ts'
 import { type FuzzCallers, toCredential, toQuestion } from './fuzz-callers.ts'
-import type { FieldRule } from '../../core/parity/field-rules.ts'
+import {
+  type Exemption,
+  type FieldRule,
+  findFieldRule,
+  listExemptions,
+} from '../../core/parity/field-rules.ts'
+import { readRow, toOutcome, toRounds } from './fuzz-rounds.ts'
 import type { ScratchSides } from './run-parity.ts'
 import type { ParityDependencies } from './dependencies.ts'
 
@@ -84,6 +90,7 @@ export class ScenePlayer {
   noise = 0
   private readonly context: FuzzContext
   private readonly rules: readonly FieldRule[]
+  private readonly exempted = new Map<string, number>()
 
   constructor(context: FuzzContext, rules: readonly FieldRule[]) {
     this.context = context
@@ -106,6 +113,16 @@ export class ScenePlayer {
     const found = (await this.playSteps(playing)) ?? (await this.playTwin(playing))
     if (found === null) return null
     return { ...found, state: playing.ledger.state(), written: playing.written }
+  }
+
+  /** Whether each proof has compared something: decisions, writes and decisions among unrelated rows. */
+  hasComparedAll(): boolean {
+    return this.compared > 0 && this.writes > 0 && this.twins > 0
+  }
+
+  /** The rules other than MUST_MATCH, each with the number of differences that it expected or allowed. */
+  exemptions(): readonly Exemption[] {
+    return listExemptions(this.rules, this.exempted)
   }
 
   private async playSteps(playing: ScenePlay): Promise<FoundMiss | null> {
@@ -265,6 +282,10 @@ export class ScenePlayer {
         sides: 'baseline-candidate',
       },
     )
+    for (const { pointer } of divergences.filter((one) => one.class !== 'blocker')) {
+      const rule = findFieldRule(this.rules, pointer)?.pointer ?? pointer
+      this.exempted.set(rule, (this.exempted.get(rule) ?? 0) + 1)
+    }
     return divergences.find((one) => one.class === 'blocker') ?? null
   }
 
@@ -299,46 +320,6 @@ const hasSameText = (one: SideAnswer, other: SideAnswer): boolean =>
 
 const hasDecision = ({ baseline, candidate }: Pair): boolean =>
   baseline.status === 'decided' || candidate.status === 'decided'
-
-/** A write and the questions until the next write. Rounds run one after the other; the first has no write. */
-interface Round {
-  readonly write: SceneWrite | null
-  readonly asks: SceneQuestion[]
-}
-function toRounds({ steps }: Scene): readonly Round[] {
-  const rounds: Round[] = [{ write: null, asks: [] }]
-  for (const { ask, write } of steps) {
-    if (write === undefined) rounds.at(-1)?.asks.push(ask)
-    else rounds.push({ write, asks: [] })
-  }
-  return rounds
-}
-
-/** The outcome of a write. A row that the store's own constraints refuse is an outcome; other errors are thrown. */
-async function toOutcome(
-  { store }: OpenScratchStore,
-  request: WriteRequest,
-): Promise<WriteOutcome> {
-  try {
-    return await store.write(request)
-  } catch (error) {
-    if (error instanceof FfError && error.code === 'row_refused') return { failed: error.code }
-    throw error
-  }
-}
-
-/** The row under the key of a write, as the store reads it; null if there is none. */
-async function readRow(
-  { store }: OpenScratchStore,
-  { table, key: { flag_key, scope_id } }: WriteRequest,
-): Promise<RowOrBroken<AnyRow> | null> {
-  const rows = await store.read({
-    flag_key,
-    tenant_id: table === 'tenant_override' ? scope_id : null,
-    user_id: table === 'user_override' ? scope_id : null,
-  })
-  return { flag_registry: rows.flag, tenant_override: rows.tenant, user_override: rows.user }[table]
-}
 
 /** An answer as a party of the comparison; text that is not JSON becomes a string that equals no answer. */
 function toParty({ store }: OpenScratchStore, answer: SideAnswer): ComparedParty {

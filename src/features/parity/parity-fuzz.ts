@@ -1,7 +1,8 @@
 import { throwIfEnded } from '../../concurrency/ended.ts'
 import { closeAfter } from '../../concurrency/open-all.ts'
 import { settingsFromContract } from '../../core/auth/contract.ts'
-import { findComparerFaults } from '../../core/parity/comparer-controls.ts'
+import type { Exemption } from '../../core/parity/field-rules.ts'
+import type { HarnessCheck } from '../../core/parity/pass-rule.ts'
 import type { Scene } from '../../core/parity/scene.ts'
 import type { CheckReport } from '../../core/report/types.ts'
 import { FfError } from '../../errors.ts'
@@ -9,23 +10,32 @@ import { type CheckResult, buildCheckReport, passResult } from '../../core/repor
 import { openCallers } from './fuzz-callers.ts'
 import { toSceneFile, toVectorFile } from './fuzz-case.ts'
 import { type FuzzContext, type FuzzMiss, ScenePlayer } from './fuzz-player.ts'
-import { requireParityInputs, type ParityRequest, withSides } from './parity.ts'
+import { requireParityInputs, type ProofRequest, withSides } from './parity.ts'
 import type { ParityInputs } from './parity-inputs.ts'
-import { PRODUCTION, type ParityDependencies } from './dependencies.ts'
+import { requireUnlikeSides } from './sides.ts'
+import { checkJudging } from './harness-checks.ts'
+import { PRODUCTION } from './dependencies.ts'
 
-/** Input of `ff parity fuzz`; the run ends after `runs` scenes or `timeMs`. */
-export interface FuzzRequest extends ParityRequest {
+/**
+ * Input of `ff parity fuzz`; the run ends after `runs` scenes or `timeMs`, but not before each proof has compared
+ * something.
+ */
+export interface FuzzRequest extends ProofRequest {
   readonly runs: number
   readonly seed: number
   readonly timeMs: number | null
   /** Receives the number of finished scenes. */
   readonly progress: (done: number, of: number) => void
 }
+/** Scenes played beyond `runs` at most; one scene in five holds no write. */
+const MORE_SCENES = 50
+
 /**
  * `ff parity fuzz`: opens both sides with scratch state of their own, plays random scenes on them and shrinks the
  * first divergence. Returns the report of `runFuzz`, and closes all it opened.
  *
- * @throws FfError `artefact_invalid` for a bad artefact of the package; also errors of an opening and of `runFuzz`
+ * @throws FfError `artefact_invalid` for a bad artefact of the package, `sides_alike` for sides of one kind; also errors
+ *   of an opening and of `runFuzz`
  */
 export async function parityFuzz(request: FuzzRequest): Promise<CheckReport> {
   const { adapters, root } = request
@@ -34,9 +44,10 @@ export async function parityFuzz(request: FuzzRequest): Promise<CheckReport> {
   const { fixtures } = inputs.fixtures.value
   return closeAfter(async (keep) => {
     const callers = await openCallers({ adapters, settings, fixtures }, keep)
-    return withSides(request, inputs, (sides) =>
-      runFuzz(request, inputs, { sides, dependencies: PRODUCTION, callers }),
-    )
+    return withSides(request, inputs, (sides) => {
+      requireUnlikeSides(sides, request)
+      return runFuzz(request, inputs, { sides, dependencies: PRODUCTION, callers })
+    })
   })
 }
 
@@ -50,13 +61,15 @@ export async function parityFuzz(request: FuzzRequest): Promise<CheckReport> {
  */
 export async function runFuzz(
   { adapters, runs, seed, timeMs, signal, now, progress }: FuzzRequest,
-  inputs: Pick<ParityInputs, 'contract'>,
+  inputs: Pick<ParityInputs, 'contract' | 'leaves'>,
   context: FuzzContext,
 ): Promise<CheckReport> {
-  const player = new ScenePlayer(context, inputs.contract.value.decision)
+  const judging = { rules: inputs.contract.value.decision, leaves: inputs.leaves }
+  const player = new ScenePlayer(context, judging.rules)
   const started = now()
   let done = 0
   let miss: FuzzMiss | null = null
+  const hasEnough = (): boolean => miss === null && done >= runs && player.hasComparedAll()
   const { played, smallest } = await adapters.searchScenes(
     async (scene) => {
       const found = await player.play(scene)
@@ -65,7 +78,7 @@ export async function runFuzz(
       progress(Math.min(done, runs), runs)
       return found !== null
     },
-    { runs, seed, timeMs, stopped: () => signal.aborted },
+    { runs: runs + MORE_SCENES, seed, timeMs, stopped: () => signal.aborted || hasEnough() },
   )
   throwIfEnded(
     signal,
@@ -75,7 +88,11 @@ export async function runFuzz(
       }),
   )
   const items = toItems(player, { played, seed })
-  const controls = [buildComparerControl(context.dependencies), buildAaControl(player)]
+  const controls = [
+    ...checkJudging(judging, context.dependencies.compare).map(buildCheckControl),
+    buildAaControl(player),
+    ...player.exemptions().map(buildExemptionItem),
+  ]
   const timing = buildTiming(started, now(), player.compared + player.twins)
   if (smallest === null || miss === null)
     return buildCheckReport(
@@ -124,10 +141,13 @@ const toCheckResult = ({ item, count }: CountedItem): CheckResult =>
     ? item
     : { ...item, state: 'inconclusive', next: 'Run again with more --runs or --time.' }
 
-/** Control of the comparer: one that finds no known difference would find none in any scene. */
-function buildComparerControl({ compare }: ParityDependencies): CheckResult {
-  const item = passResult('control.comparer', 'pairs with a known answer')
-  const faults = findComparerFaults(compare)
+/** A rule that exempts a field, as an item, so that the report names it. */
+const buildExemptionItem = ({ pointer, rule, differences }: Exemption): CheckResult =>
+  passResult('rule', `${pointer} ${rule}, ${differences} differences`)
+
+/** A judge that misses a known difference would miss it in any scene. */
+function buildCheckControl({ id, faults, pairs }: HarnessCheck): CheckResult {
+  const item = passResult(`control.${id}`, `${pairs} pairs with a known answer`)
   if (faults.length === 0) return item
   const findings = faults.map((detail) => ({ code: 'control_not_held', pointer: null, detail }))
   return { ...item, state: 'inconclusive', findings }

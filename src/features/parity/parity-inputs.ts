@@ -7,11 +7,13 @@ import {
   type ArtefactPlace,
 } from '../../artefacts/load.ts'
 import { loadMigrations } from '../../artefacts/migrations.ts'
+import { loadLeafPairs } from '../../artefacts/decision-leaves.ts'
 import type { ArtefactProblem } from '../../artefacts/problem.ts'
 import { findContractProblems, findGateMatrixProblems } from '../../artefacts/rules/parity-rules.ts'
 import { findAuthProblems } from '../../artefacts/rules/auth-rules.ts'
 import { findPersistenceProblems } from '../../artefacts/rules/persistence-rules.ts'
 import { buildVectors, type RunnableVector } from '../../artefacts/vectors.ts'
+import type { LeafPair } from '../../core/parity/leaf-pairs.ts'
 import type { Migration } from '../../core/migrations/plan.ts'
 
 /** The artefacts of a parity run, validated by their schemas and rules. */
@@ -22,6 +24,8 @@ export interface ParityInputs {
   readonly persistence: LoadedArtefact<'persistence_schema'>
   readonly migrations: readonly Migration[]
   readonly vectors: readonly RunnableVector[]
+  /** A pair of envelopes for each leaf of a decision. */
+  readonly leaves: readonly LeafPair[]
 }
 
 /**
@@ -39,16 +43,18 @@ export async function loadParityInputs(
   const own = <K extends Parameters<typeof packagedArtefact>[1]>(
     kind: K,
   ): Promise<LoadResult<LoadedArtefact<K>>> => loadArtefact(kind, packagedArtefact(root, kind))
-  const [contract, auth, fixtures, persistence, migrations, gate, ...extended] = await Promise.all([
-    own('cutover_parity_matrix'),
-    own('jwks_integration_notes'),
-    own('jwt_fixtures'),
-    own('persistence_schema'),
-    loadMigrations(root),
-    own('parity_test_matrix'),
-    ...more.map((path) => loadArtefact('parity_test_matrix', toArtefactPlace(path))),
-  ])
-  const parts = [contract, auth, fixtures, persistence, migrations, gate, ...extended]
+  const [contract, auth, fixtures, persistence, migrations, leaves, gate, ...extended] =
+    await Promise.all([
+      own('cutover_parity_matrix'),
+      own('jwks_integration_notes'),
+      own('jwt_fixtures'),
+      own('persistence_schema'),
+      loadMigrations(root),
+      loadLeafPairs(root),
+      own('parity_test_matrix'),
+      ...more.map((path) => loadArtefact('parity_test_matrix', toArtefactPlace(path))),
+    ])
+  const parts = [contract, auth, fixtures, persistence, migrations, leaves, gate, ...extended]
   const broken = parts.flatMap((one) => (one.ok ? [] : one.problems))
   if (
     !contract.ok ||
@@ -56,6 +62,7 @@ export async function loadParityInputs(
     !fixtures.ok ||
     !persistence.ok ||
     !migrations.ok ||
+    !leaves.ok ||
     !gate.ok ||
     broken.length > 0
   ) {
@@ -82,6 +89,7 @@ export async function loadParityInputs(
       persistence: persistence.loaded,
       migrations: migrations.loaded,
       vectors,
+      leaves: leaves.loaded,
     },
   }
 }

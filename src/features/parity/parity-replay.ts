@@ -82,7 +82,7 @@ interface ReplayContext {
 
 async function runReplay(
   request: ReplayRequest,
-  { contract }: ParityInputs,
+  { contract, leaves }: ParityInputs,
   { sides, file, terms, expected }: ReplayContext,
 ): Promise<ParityReport> {
   const { signal, now, progress } = request
@@ -110,6 +110,7 @@ async function runReplay(
   }
   return buildReplayReport(summary, expected, {
     sides,
+    judging: { rules: comparing.rules, leaves },
     compare: PRODUCTION.compare,
     started,
     signal,

@@ -14,7 +14,7 @@ import type { Adapters } from '../../ports/adapters.ts'
 import { toArtefactError } from '../../artefacts/artefact-error.ts'
 import { loadParityInputs, type ParityInputs } from './parity-inputs.ts'
 import { openHarnessSide } from './harness-side.ts'
-import { createStoreSide, type ParitySides } from './sides.ts'
+import { createStoreSide, type ParitySides, requireUnlikeSides, type UnlikeSides } from './sides.ts'
 import type { Credentials, AuthenticatorWithScript } from '../../ports/auth.ts'
 import { formatCellGroup, type Oracle, runExhaustive } from './run-exhaustive.ts'
 import { runParity, type ScratchSides } from './run-parity.ts'
@@ -32,15 +32,18 @@ export interface ParityRequest {
   readonly adapters: Adapters
 }
 
+/** Input of a proof of a file against a database. */
+export interface ProofRequest extends ParityRequest, UnlikeSides {}
+
 /**
  * `ff parity run`: the vectors on both sides, each a store with scratch state or a harness. Returns the report of
  * `runParity`, and closes all it opened. @param more paths of further matrices @param only id of the one vector to run
  *
  * @throws FfError `artefact_invalid` for a bad artefact, `nothing_to_check` for an unknown `only`, `target_invalid`
- *   for the same service on both sides or a service that is no harness
+ *   for the same service on both sides or a service that is no harness, `sides_alike` for sides of one kind
  */
 export async function parityRun(
-  request: ParityRequest & { readonly more: readonly string[]; readonly only: string | null },
+  request: ProofRequest & { readonly more: readonly string[]; readonly only: string | null },
 ): Promise<ParityReport> {
   const inputs = await requireParityInputs(request.root, request.more)
   const { only, signal, now } = request
@@ -53,6 +56,7 @@ export async function parityRun(
     withParitySides(request, inputs, (sides) =>
       runParity(inputs.vectors, sides, {
         rules: inputs.contract.value.decision,
+        leaves: inputs.leaves,
         only,
         around: { authenticatorFor, signal, now, compare: PRODUCTION.compare },
       }),
@@ -65,10 +69,11 @@ export async function parityRun(
  * `runExhaustive`, and closes all it opened. @param only one `MODE/SCOPE/PATH/TTL`
  *
  * @throws FfError `artefact_invalid` for a bad artefact, `nothing_to_check` for an unknown `only` or a cell without a
- *   prediction, `target_invalid` for the same service on both sides or a service that is no harness
+ *   prediction, `target_invalid` for the same service on both sides or a service that is no harness, `sides_alike` for
+ *   sides of one kind
  */
 export async function parityExhaustive(
-  request: ParityRequest & { readonly only: string | null },
+  request: ProofRequest & { readonly only: string | null },
 ): Promise<ParityReport> {
   const { root, adapters, signal, now, only } = request
   const inputs = await requireParityInputs(root, [])
@@ -82,6 +87,7 @@ export async function parityExhaustive(
     withParitySides(request, inputs, (sides) =>
       runExhaustive(cells, sides, {
         rules: inputs.contract.value.decision,
+        leaves: inputs.leaves,
         oracle,
         credentials,
         only,
@@ -158,10 +164,10 @@ export function withSides<T>(
  * As `withSides`, for sides that may be services. A service must be a harness, which holds the rows and the clock of
  * one side.
  *
- * @throws FfError `target_invalid` if both sides are the same service
+ * @throws FfError `target_invalid` if both sides are the same service, `sides_alike` if they are of one kind
  */
 function withParitySides<T>(
-  { baseline, candidate, adapters }: ParityRequest,
+  { baseline, candidate, adapters, allowSameKind }: ProofRequest,
   { migrations, persistence }: ParityInputs,
   use: (sides: ParitySides) => Promise<T>,
 ): Promise<T> {
@@ -172,7 +178,11 @@ function withParitySides<T>(
     const scratch = await adapters.openScratch(spec, needs)
     return { ...createStoreSide(scratch, PRODUCTION.ask.baseline), close: () => scratch.close() }
   }
-  return withAll([open(baseline), open(candidate)], (b, c) => use({ baseline: b, candidate: c }))
+  return withAll([open(baseline), open(candidate)], (b, c) => {
+    const sides = { baseline: b, candidate: c }
+    requireUnlikeSides(sides, { allowSameKind })
+    return use(sides)
+  })
 }
 
 /**

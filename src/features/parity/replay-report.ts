@@ -1,12 +1,13 @@
-import { findComparerFaults, EQUAL, UNEQUAL } from '../../core/parity/comparer-controls.ts'
 import type { RunningSummary } from '../../core/parity/running-summary.ts'
 import type { JsonComparer } from '../../core/parity/compare.ts'
+import { checkJudging, type JudgingRules } from './harness-checks.ts'
 import type { ParityReport } from '../../core/report/types.ts'
 import type { ReplaySides } from './replay-sides.ts'
 import { deriveParityEnd } from './run-parity.ts'
 
 interface EndedReplay {
   readonly sides: ReplaySides
+  readonly judging: JudgingRules
   readonly compare: JsonComparer
   readonly started: Date
   readonly signal: AbortSignal
@@ -23,12 +24,12 @@ const ASKED_EACH = 2
 export function buildReplayReport(
   runningSummary: RunningSummary,
   expected: number,
-  { sides, compare, started, signal, now }: EndedReplay,
+  { sides, judging, compare, started, signal, now }: EndedReplay,
 ): ParityReport {
-  const faults = findComparerFaults(compare)
   const { verdict, ...found } = runningSummary.summary({
     expected,
-    comparer: { faults, pairs: UNEQUAL.length + EQUAL.length },
+    checks: checkJudging(judging, compare),
+    rules: judging.rules,
   })
   const duration_ms = now().getTime() - started.getTime()
   return {
@@ -36,7 +37,6 @@ export function buildReplayReport(
     kind: 'parity_replay',
     ...deriveParityEnd(verdict, signal),
     sides: { baseline: sides.baseline.facts, candidate: sides.candidate.facts },
-    ...(sides.rules.length > 0 ? { rules: sides.rules } : {}),
     ...found,
     coverage: [],
     timing: {

@@ -1,15 +1,22 @@
 import type { JsonNode, JsonObject } from '../../core/json/read.ts'
 import type { Cell } from '../../core/parity/cells.ts'
 import { buildExpectedEnvelope } from '../../core/parity/expected-cell.ts'
-import type { FieldRule } from '../../core/parity/field-rules.ts'
 import { judgeVector } from '../../core/parity/judge-vector.ts'
 import type { JudgedCase } from '../../core/parity/summarise.ts'
 import type { ParityReport } from '../../core/report/types.ts'
 import { type RowsByTable, TABLE_NAMES } from '../../core/rows/rows.ts'
 import { FfError } from '../../errors.ts'
 import type { Credentials } from '../../ports/auth.ts'
+import type { JudgingRules } from './harness-checks.ts'
 import type { ParitySide, ParitySides } from './sides.ts'
-import { buildReport, toJudgedCase, toSkippedCase, type RunDependencies } from './run-parity.ts'
+import { checkPlantedFault, type PreparedCase } from './planted-fault.ts'
+import {
+  buildReport,
+  checkPlanted,
+  toJudgedCase,
+  toSkippedCase,
+  type RunDependencies,
+} from './run-parity.ts'
 
 /** Cells in flight at once: enough to keep a connection pool busy. */
 const AT_ONCE = 16
@@ -20,8 +27,7 @@ export interface Oracle {
   readonly cells: Readonly<Record<string, number>>
 }
 
-export interface ExhaustiveOptions {
-  readonly rules: readonly FieldRule[]
+export interface ExhaustiveOptions extends JudgingRules {
   readonly oracle: Oracle
   readonly credentials: Credentials
   /** Number of cells that the contract requires, boundaries not counted. */
@@ -34,7 +40,8 @@ export interface ExhaustiveOptions {
 /**
  * Evaluates every cell twice on both sides, 16 cells at once, and compares the answers with each other and with the
  * oracle. Loads the rows of all cells once: no two cells share a flag. Cells outside `only` count as skipped; after an
- * unanswered cell or an abort, the rest as never reached. Returns the report `parity_exhaustive`.
+ * unanswered cell or an abort, the rest as never reached. Where nothing differs, ends with a planted fault. Returns the
+ * report `parity_exhaustive`.
  *
  * @throws FfError `nothing_to_check` for a cell without a prediction; also errors of loading the rows
  */
@@ -43,7 +50,7 @@ export async function runExhaustive(
   sides: ParitySides,
   options: ExhaustiveOptions,
 ): Promise<ParityReport> {
-  const { around, expected, only } = options
+  const { around, expected, only, rules, leaves } = options
   const started = around.now()
   const state = mergeStates(cells)
   await Promise.all([sides.baseline.load(state), sides.candidate.load(state)])
@@ -71,21 +78,28 @@ export async function runExhaustive(
     (_, at) => cases[at]?.verdict?.status !== 'unanswered' && cases[at]?.verdict != null,
   )
   const covers = answered.map((cell) => cell.covers)
-  return buildReport({ kind: 'parity_exhaustive', cases, expected, covers, askedMs }, sides, {
-    around,
-    started,
-  })
+  const judging = { rules, leaves }
+  const planted = await checkPlanted(cases, around, () =>
+    checkPlantedFault(
+      cells.map((cell) => toPreparedCase(cell, options)),
+      sides,
+      { rules, compare: around.compare },
+    ),
+  )
+  return buildReport(
+    { kind: 'parity_exhaustive', cases, expected, covers, askedMs, judging, planted },
+    sides,
+    { around, started },
+  )
 }
 
 async function runCell(
   cell: Cell,
   sides: ParitySides,
-  { rules, oracle, credentials, around: { compare } }: ExhaustiveOptions,
+  options: ExhaustiveOptions,
 ): Promise<JudgedCase> {
-  const { given, request, covers } = cell
-  const { credential, ...authenticator } = credentials[covers.auth_mode]
-  const question = { credential, request, now: given.now, environment: given.environment }
-  const prepared = { question, given, ...authenticator }
+  const { prepared, expected } = toPreparedCase(cell, options)
+  const { rules, around } = options
   const evaluateTwice = async (side: ParitySide) => {
     const first = await side.ask(prepared)
     const again = await side.ask(prepared)
@@ -100,16 +114,27 @@ async function runCell(
     evaluateTwice(sides.baseline),
     evaluateTwice(sides.candidate),
   ])
-  const verdict = judgeVector(
-    buildExpectedEnvelope(findPrediction(oracle, cell), cell),
-    { baseline, candidate },
-    { rules, compare },
-  )
+  const verdict = judgeVector(expected, { baseline, candidate }, { rules, compare: around.compare })
   const rows = { baseline: baseline.rows, candidate: candidate.rows }
   return toJudgedCase(toSubject(cell), verdict, {
     rows,
     command: `ff parity exhaustive --cell ${formatCellGroup(cell)}`,
   })
+}
+
+function toPreparedCase(
+  cell: Cell,
+  { oracle, credentials }: Pick<ExhaustiveOptions, 'oracle' | 'credentials'>,
+): PreparedCase {
+  const { id, given, request, covers } = cell
+  const { credential, ...authenticator } = credentials[covers.auth_mode]
+  const question = { credential, request, now: given.now, environment: given.environment }
+  return {
+    id,
+    state: given.state,
+    prepared: { question, given, ...authenticator },
+    expected: buildExpectedEnvelope(findPrediction(oracle, cell), cell),
+  }
 }
 
 function findPrediction({ outcomes, cells }: Oracle, { key }: Cell): JsonObject {

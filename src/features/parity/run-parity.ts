@@ -1,10 +1,9 @@
 import { getEnding } from '../../concurrency/ended.ts'
 import { EXIT_BY_STATE } from '../../core/exit.ts'
-import { EQUAL, findComparerFaults, UNEQUAL } from '../../core/parity/comparer-controls.ts'
 import type { JsonComparer } from '../../core/parity/compare.ts'
 import { countCoverage } from '../../core/parity/coverage.ts'
-import type { FieldRule } from '../../core/parity/field-rules.ts'
 import { judgeVector, type VectorVerdict } from '../../core/parity/judge-vector.ts'
+import type { HarnessCheck } from '../../core/parity/pass-rule.ts'
 import { type JudgedCase, summarizeCases, type Summary } from '../../core/parity/summarise.ts'
 import type { Vector, VectorCoverage } from '../../core/parity/vector.ts'
 import { deriveRunEnd, type RunEnding } from '../../core/report/run-end.ts'
@@ -19,7 +18,9 @@ import { FfError } from '../../errors.ts'
 import type { OpenScratchStore } from '../../ports/store.ts'
 import type { VectorCredential } from '../../artefacts/vectors.ts'
 import type { EvaluatedAnswer } from '../evaluation/answer-question.ts'
-import type { ParitySide, ParitySides, PreparedQuestion } from './sides.ts'
+import { checkJudging, type JudgingRules } from './harness-checks.ts'
+import { checkPlantedFault, type PreparedCase } from './planted-fault.ts'
+import type { ParitySide, ParitySides } from './sides.ts'
 import type { AuthenticatorWithScript } from '../../ports/auth.ts'
 
 /** Both sides as stores of their own scratch state. */
@@ -37,8 +38,7 @@ export interface RunDependencies {
 }
 type Runnable = Vector<VectorCredential>
 
-export interface RunOptions {
-  readonly rules: readonly FieldRule[]
+export interface RunOptions extends JudgingRules {
   /** Id of the one vector to run; the others count as skipped. Null runs all. */
   readonly only: string | null
 }
@@ -46,7 +46,8 @@ export interface RunOptions {
 /**
  * Runs the vectors one after the other: loads the rows of each into both sides and evaluates it twice on each. A side
  * that fails to load or answer with an FfError makes the vector unanswered; the vectors after it, or after an abort,
- * count as never reached, and those outside `only` as skipped. Returns the report `parity_run`.
+ * count as never reached, and those outside `only` as skipped. Where nothing differs, ends with a planted fault. Returns
+ * the report `parity_run`.
  *
  * @throws any other error than FfError of a side
  */
@@ -55,7 +56,7 @@ export async function runParity(
   sides: ParitySides,
   options: RunOptions & { readonly around: RunDependencies },
 ): Promise<ParityReport> {
-  const { around, only, rules } = options
+  const { around, only, rules, leaves } = options
   const started = around.now()
   const done: JudgedCase[] = []
   let lost = false
@@ -71,17 +72,49 @@ export async function runParity(
   }
   const answered = vectors.filter((_, at) => isAnswered(done[at]))
   const covers = answered.map((vector) => vector.covers)
+  const askedMs = around.now().getTime() - started.getTime()
+  const planted = await checkPlanted(done, around, () =>
+    checkPlantedFault(
+      vectors.map((vector) => toPreparedCase(vector, around)),
+      sides,
+      { rules, compare: around.compare },
+    ),
+  )
   return buildReport(
     {
       kind: 'parity_run',
       cases: done,
       expected: vectors.length,
       covers,
-      askedMs: around.now().getTime() - started.getTime(),
+      askedMs,
+      judging: { rules, leaves },
+      planted,
     },
     sides,
     { around, started },
   )
+}
+
+/**
+ * The check of a planted fault, in a list. Empty where a case differs, which shows that the proof can see, and where the
+ * run is over early.
+ */
+export const checkPlanted = async (
+  cases: readonly JudgedCase[],
+  { signal }: Pick<RunDependencies, 'signal'>,
+  check: () => Promise<HarnessCheck>,
+): Promise<readonly HarnessCheck[]> =>
+  signal.aborted || cases.some(({ state }) => state === 'fail') ? [] : [await check()]
+
+function toPreparedCase(vector: Runnable, around: RunDependencies): PreparedCase {
+  const { id, given, credential, request, expected } = vector
+  const question = { credential, request, now: given.now, environment: given.environment }
+  return {
+    id,
+    state: given.state,
+    prepared: { question, given, ...around.authenticatorFor(credential) },
+    expected,
+  }
 }
 
 const isAnswered = (one: JudgedCase | undefined): boolean =>
@@ -94,15 +127,18 @@ interface ReportInputs {
   readonly covers: readonly VectorCoverage[]
   /** Duration of the evaluations. */
   readonly askedMs: number
+  readonly judging: JudgingRules
+  /** The result of a planted fault; empty where none was planted. */
+  readonly planted: readonly HarnessCheck[]
 }
 
 /**
  * Builds the report of a run over vectors or cells: counts, coverage of the answered cases, controls, findings,
- * verdict and exit; the exit as `deriveParityEnd`. Checks the comparer on pairs with a known answer.
+ * verdict and exit; the exit as `deriveParityEnd`. Checks comparer and judge on pairs with a known answer.
  * `pairs_per_second` counts two pairs of answers for each case.
  */
 export function buildReport(
-  { kind, cases, expected, covers, askedMs }: ReportInputs,
+  { kind, cases, expected, covers, askedMs, judging, planted }: ReportInputs,
   { baseline, candidate }: ParitySides,
   {
     around,
@@ -112,23 +148,22 @@ export function buildReport(
     readonly started: Date
   },
 ): ParityReport {
-  const faults = findComparerFaults(around.compare)
-  const summary = summarizeCases(cases, expected, { faults, pairs: UNEQUAL.length + EQUAL.length })
-  const { verdict, counts, controls, findings, items } = summary
+  const { rules } = judging
+  const checks = [...checkJudging(judging, around.compare), ...planted]
+  const { verdict, ...summary } = summarizeCases(cases, { expected, checks, rules })
   return {
     schemaVersion: 1,
     kind,
     ...deriveParityEnd(verdict, around.signal),
     sides: { baseline: baseline.facts, candidate: candidate.facts },
-    counts,
+    ...summary,
     coverage: countCoverage(covers),
-    controls,
-    findings,
-    items,
     timing: {
       started_at: started.toISOString(),
       duration_ms: around.now().getTime() - started.getTime(),
-      pairs_per_second: Math.round((counts.cases * ASKED_EACH * 1000) / Math.max(askedMs, 1)),
+      pairs_per_second: Math.round(
+        (summary.counts.cases * ASKED_EACH * 1000) / Math.max(askedMs, 1),
+      ),
     },
   }
 }
@@ -146,16 +181,14 @@ export const deriveParityEnd = (verdict: Summary['verdict'], signal: AbortSignal
 async function runVector(
   vector: Runnable,
   sides: ParitySides,
-  { rules, around }: { readonly rules: readonly FieldRule[]; readonly around: RunDependencies },
+  { rules, around }: Pick<RunOptions, 'rules'> & { readonly around: RunDependencies },
 ): Promise<JudgedCase> {
-  const { given, credential, request } = vector
-  const question = { credential, request, now: given.now, environment: given.environment }
-  const prepared: PreparedQuestion = { question, given, ...around.authenticatorFor(credential) }
+  const { state, prepared } = toPreparedCase(vector, around)
   const evaluateTwice = async (
     side: ParitySide,
   ): Promise<readonly [EvaluatedAnswer, EvaluatedAnswer]> => {
     try {
-      await side.load(given.state)
+      await side.load(state)
     } catch (error) {
       if (!(error instanceof FfError)) throw error
       const silent: EvaluatedAnswer = {

@@ -1,6 +1,7 @@
 import type { AuthenticatorWithScript } from '../../ports/auth.ts'
 import type { VectorInput } from '../../core/parity/vector.ts'
 import type { RowsByTable } from '../../core/rows/rows.ts'
+import { FfError } from '../../errors.ts'
 import type { OpenScratchStore, SideFacts } from '../../ports/store.ts'
 import {
   toApprovalCheck,
@@ -20,6 +21,37 @@ export interface ParitySide {
   /** Replaces all rows. @throws FfError if the side refuses them or is unavailable */
   load(state: RowsByTable): Promise<void>
   ask(prepared: PreparedQuestion): Promise<EvaluatedAnswer>
+}
+/** A request of a proof that compares two kinds of store. */
+export interface UnlikeSides {
+  /** Whether both sides may be files, or both databases. Such a proof says nothing about a database. */
+  readonly allowSameKind: boolean
+}
+/**
+ * Refuses sides of one kind, by what answers: a harness states the kind of its store.
+ *
+ * @throws FfError `sides_alike`
+ */
+export function requireUnlikeSides(
+  {
+    baseline,
+    candidate,
+  }: Readonly<Record<'baseline' | 'candidate', { readonly facts: SideFacts }>>,
+  { allowSameKind }: UnlikeSides,
+): void {
+  const { backing } = baseline.facts
+  if (allowSameKind || backing !== candidate.facts.backing) return
+  const what = backing === 'file' ? 'file stores' : 'databases'
+  throw new FfError(
+    'sides_alike',
+    `Both sides are ${what} (${baseline.facts.target} and ${candidate.facts.target}), which proves nothing about moving from a file to a database.`,
+    {
+      hint:
+        backing === 'file'
+          ? 'Run it with --candidate embedded, or with --allow-same-kind to compare two file stores.'
+          : 'Run it with --baseline file, or with --allow-same-kind to compare two databases.',
+    },
+  )
 }
 export type ParitySides = Readonly<Record<'baseline' | 'candidate', ParitySide>>
 

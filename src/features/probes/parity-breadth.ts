@@ -48,54 +48,79 @@ interface Random {
 }
 /** Most scenes of the first run, which shows how many questions a scene holds. */
 const FIRST_RUNS = 100
-/** Fewest scenes of a run: one in five holds no write, and a run without a write is inconclusive. */
-const FEWEST_RUNS = 20
 /** Estimated questions in a scene, for the first run. */
 const QUESTIONS = 20
 /** Seeds are below this. */
 const SEEDS = 2 ** 31
 
-/** Fuzzes until both sides answered `wanted` questions, or until they differ. */
+/** Fuzzes until both sides answered `wanted` questions, or until they differ. One report judges the sum of all scenes. */
 async function runRandomCases(
   wanted: number,
   adapters: Adapters,
   context: ProbeContext,
 ): Promise<Random> {
-  const totals = { scenes: 0, cases: 0, failed: false }
-  const deps: Adapters = {
-    ...adapters,
-    searchScenes: countQuestions(adapters.searchScenes, totals),
+  const totals: Totals = { scenes: 0, cases: 0, failed: false, seeds: [] }
+  const searchScenes = searchUntil(wanted, adapters.searchScenes, { totals, context })
+  const report = requireMeasured(
+    await parityFuzz({
+      ...buildProofRequest(context, { ...adapters, searchScenes }),
+      runs: 1,
+      seed: context.now().getTime() % SEEDS,
+      timeMs: null,
+      progress: () => context.progress(Math.min(totals.cases, wanted), wanted),
+    }),
+  )
+  const { cases, seeds } = totals
+  return report.verdict === 'fail'
+    ? { cases, divergences: 1, seeds, example: formatExample(report) }
+    : { cases, divergences: 0, seeds, example: null }
+}
+
+interface Totals {
+  scenes: number
+  cases: number
+  failed: boolean
+  readonly seeds: number[]
+}
+interface Search {
+  readonly totals: Totals
+  readonly context: Pick<ProbeContext, 'signal'>
+}
+/** Searches seed after seed until `wanted` questions were asked and the run has enough, or until a scene fails. */
+const searchUntil =
+  (wanted: number, search: SearchScenes, { totals, context }: Search): SearchScenes =>
+  async (fails, options) => {
+    const most = wanted + options.runs
+    const stopped = (): boolean =>
+      context.signal.aborted || (totals.cases >= wanted && options.stopped())
+    for (;;) {
+      const seed = (options.seed + totals.seeds.length) % SEEDS
+      totals.seeds.push(seed)
+      const runs = estimateScenes(wanted, totals)
+      const { smallest } = await search(countQuestions(fails, totals), {
+        ...options,
+        runs,
+        seed,
+        stopped,
+      })
+      if (smallest !== null || stopped() || totals.scenes >= most)
+        return { played: totals.scenes, smallest }
+    }
   }
-  const seeds: number[] = []
-  while (totals.cases < wanted) {
-    const perScene = totals.cases / Math.max(totals.scenes, 1)
-    const remaining = Math.ceil((wanted - totals.cases) / Math.max(perScene, 1))
-    const estimated =
-      totals.scenes === 0 ? Math.min(FIRST_RUNS, Math.ceil(wanted / QUESTIONS)) : remaining
-    const runs = Math.max(estimated, FEWEST_RUNS)
-    const seed = (context.now().getTime() + seeds.length) % SEEDS
-    seeds.push(seed)
-    const progress = (): void => context.progress(Math.min(totals.cases, wanted), wanted)
-    const report = requireMeasured(
-      await parityFuzz({ ...buildProofRequest(context, deps), runs, seed, timeMs: null, progress }),
-    )
-    if (report.verdict === 'fail')
-      return { cases: totals.cases, divergences: 1, seeds, example: formatExample(report) }
-  }
-  return { cases: totals.cases, divergences: 0, seeds, example: null }
+
+/** Scenes until `wanted` questions, by the questions of the scenes so far. */
+function estimateScenes(wanted: number, { scenes, cases }: Totals): number {
+  if (scenes === 0) return Math.min(FIRST_RUNS, Math.ceil(wanted / QUESTIONS))
+  return Math.max(1, Math.ceil(((wanted - cases) * scenes) / Math.max(cases, 1)))
 }
 
 /** Counts the questions of every scene. Stops at the first failing scene: `ff parity fuzz` shrinks it. */
 const countQuestions =
-  (
-    search: SearchScenes,
-    totals: { scenes: number; cases: number; failed: boolean },
-  ): SearchScenes =>
-  (fails, options) =>
-    search(async (scene) => {
-      if (totals.failed) return false
-      totals.failed = await fails(scene)
-      totals.scenes += 1
-      totals.cases += scene.steps.filter(({ ask }) => ask !== undefined).length
-      return totals.failed
-    }, options)
+  (fails: Parameters<SearchScenes>[0], totals: Totals): Parameters<SearchScenes>[0] =>
+  async (scene) => {
+    if (totals.failed) return false
+    totals.failed = await fails(scene)
+    totals.scenes += 1
+    totals.cases += scene.steps.filter(({ ask }) => ask !== undefined).length
+    return totals.failed
+  }

@@ -22,6 +22,20 @@ const changeStrings = (change: (text: string) => string): Change =>
   changeNodes((node) => (typeof node === 'string' ? change(node) : node))
 const changeNumbers = (change: (lexeme: string) => string): Change =>
   changeNodes((node) => (isLexeme(node) ? { lexeme: change(node.lexeme) } : node))
+/** Drops the differences in one field; `*` stands for any entry of a list. */
+const ignoreField =
+  (field: string): Change =>
+  (compare) =>
+  (left, right) => {
+    const { differences, fields } = compare(left, right)
+    const pattern = field.split('/')
+    const isIgnored = (tokens: readonly string[]): boolean =>
+      pattern.every((token, at) => token === '*' || token === tokens[at])
+    return {
+      fields,
+      differences: differences.filter(({ pointer }) => !isIgnored(pointer.split('/'))),
+    }
+  }
 const isLexeme = (node: JsonNode): node is { readonly lexeme: string } =>
   typeof node === 'object' && node !== null && isJsonNumber(node)
 const isEmpty = (node: JsonNode): boolean =>
@@ -123,6 +137,13 @@ const COMPARERS: readonly FaultRow<Change>[] = [
       }
     },
   ],
+  ...['/flag_key', '/meta/tenant_id', '/meta/ttl_state', '/reason_chain/*/rule'].map(
+    (field): FaultRow<Change> => [
+      `ignores${field.replaceAll(/[/*]+/g, '-')}`,
+      `a list of fields to compare without ${field}`,
+      ignoreField(field),
+    ],
+  ),
   ['blind', 'everything is equal', () => () => ({ differences: [], fields: 1 })],
   [
     'suspicious',

@@ -45,10 +45,12 @@ export async function paritySelftest(
             signal,
             now,
             progress,
+            judging: { rules, leaves: inputs.leaves },
             lines: STORED_ROWS,
             vectors: ({ sides, dependencies }) =>
               runParity(inputs.vectors, createStoreSides(sides, dependencies.ask), {
                 rules,
+                leaves: inputs.leaves,
                 only: null,
                 around: { authenticatorFor, signal, now, compare: dependencies.compare },
               }),
@@ -56,6 +58,7 @@ export async function paritySelftest(
               services.serve(served)
               return runParity(inputs.vectors, services.paritySides, {
                 rules,
+                leaves: inputs.leaves,
                 only: null,
                 around: { authenticatorFor, signal, now, compare: dependencies.compare },
               })
@@ -63,6 +66,7 @@ export async function paritySelftest(
             cells: ({ sides, dependencies }) =>
               runExhaustive(cells, createStoreSides(sides, dependencies.ask), {
                 rules,
+                leaves: inputs.leaves,
                 oracle,
                 credentials,
                 expected,

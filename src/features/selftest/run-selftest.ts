@@ -2,7 +2,7 @@ import { throwIfEnded } from '../../concurrency/ended.ts'
 import type { CheckItem, CheckReport, ParityReport } from '../../core/report/types.ts'
 import { FfError } from '../../errors.ts'
 import { type CheckResult, buildCheckReport, passResult } from '../../core/report/check-report.ts'
-import { findComparerFaults } from '../../core/parity/comparer-controls.ts'
+import { checkJudging, type JudgingRules } from '../parity/harness-checks.ts'
 import type { ScratchSides } from '../parity/run-parity.ts'
 import { PRODUCTION, type ParityDependencies } from '../parity/dependencies.ts'
 import type { SelftestContext, PlantedFault, ProofName, StoredLine } from './fault.ts'
@@ -16,6 +16,7 @@ export interface SelftestOptions {
   readonly vectors: RunProof
   readonly cells: RunProof
   readonly served: RunProof
+  readonly judging: JudgingRules
   /** The rows that both sides of a diff hold without a fault. */
   readonly lines: readonly StoredLine[]
   readonly signal: AbortSignal
@@ -137,7 +138,7 @@ async function prove(
   context: SelftestContext,
   options: SelftestOptions,
 ): Promise<SeenBy | null> {
-  if (proof === 'comparer') return findInPairs(context.dependencies)
+  if (proof === 'comparer') return findInPairs(options.judging, context.dependencies)
   if (proof === 'rows') return findInRows(context)
   const report = await getReportOrRefusal(() => options[proof](context))
   if (typeof report === 'string') return { proof, subject: report, pointer: null }
@@ -175,7 +176,7 @@ async function getReportOrRefusal(
   }
 }
 
-function findInPairs({ compare }: ParityDependencies): SeenBy | null {
-  const [pair] = findComparerFaults(compare)
+function findInPairs(judging: JudgingRules, { compare }: ParityDependencies): SeenBy | null {
+  const [pair] = checkJudging(judging, compare).flatMap(({ faults }) => faults)
   return pair === undefined ? null : { proof: 'comparer', subject: pair, pointer: null }
 }

@@ -192,10 +192,27 @@ describe('judgeVector', () => {
 
   test('counts the fields of all three comparisons by class', () => {
     const took = (kind: string, ms: number): SideAnswer => right(kind, '1', `,"took":${ms}`)
-    const { fields, status } = verdict(side('file', took('file', 1)), side('db', took('db', 2)))
-    // Five leaves each time; `took` differs each time, the backing state between the sides alone.
-    expect(fields).toEqual({ compared: 15, differing: 0, expected: 1, allowed: 3 })
-    expect(status).toBe('pass')
+    const { fields, status, exempted } = verdict(
+      side('file', took('file', 1)),
+      side('db', took('db', 2)),
+    )
+    // Five leaves each time; `took` differs between the sides, and the expectation does not have it.
+    expect(fields).toEqual({ compared: 15, differing: 2, expected: 1, allowed: 1 })
+    expect([status, ...exempted]).toEqual(['fail', '/meta/backing_state', '/took'])
+  })
+
+  test('H1: a rule MAY_DIFFER excuses no side from the expectation', () => {
+    const rules: readonly FieldRule[] = [{ pointer: '/value', rule: 'MAY_DIFFER', why: '' }]
+    const alike = {
+      baseline: side('db', right('db', '2')),
+      candidate: side('db', right('db', '3')),
+    }
+    const { status, divergences } = judgeVector(EXPECTED, alike, { rules })
+    expect([status, ...divergences.map(({ sides }) => sides)]).toEqual([
+      'fail',
+      'baseline-expected',
+      'candidate-expected',
+    ])
   })
 
   test('lists a chain split once for each pair of sides', () => {

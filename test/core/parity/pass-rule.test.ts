@@ -10,6 +10,7 @@ const pass: VectorVerdict = {
   chains: [],
   unanswered: [],
   noise: [],
+  exempted: [],
   fields: { compared: 3, differing: 0, expected: 0, allowed: 0 },
 }
 const divergence = {
@@ -33,22 +34,22 @@ const judgedAs = (verdict: VectorVerdict, at: number): JudgedCase & { verdict: V
   return { id, group: id, title: id, state: verdict.status, detail: null, verdict }
 }
 const triples = KINDS.flatMap((a) => KINDS.flatMap((b) => KINDS.map((c) => [a, b, c])))
-const SOUND = { faults: [], pairs: 25 }
+const SOUND = [{ id: 'comparer', faults: [], pairs: 25 }] as const
 
 describe('RunningSummary and summarizeCases give the same verdict', () => {
   test.each([
     ['a sound comparer', SOUND, 3],
-    ['a comparer with a fault', { faults: ['a pair'], pairs: 25 }, 3],
-    ['a comparer without pairs', { faults: [], pairs: 0 }, 3],
+    ['a comparer with a fault', [{ id: 'comparer', faults: ['a pair'], pairs: 25 }] as const, 3],
+    ['a comparer without pairs', [{ id: 'comparer', faults: [], pairs: 0 }] as const, 3],
     ['fewer than expected', SOUND, 4],
-  ])('%s', (_what, comparer, expected) => {
+  ])('%s', (_what, checks, expected) => {
     expect(triples).toHaveLength(125)
     for (const verdicts of triples) {
       const judged = verdicts.map(judgedAs)
       const runningSummary = new RunningSummary(10)
       judged.forEach((one) => runningSummary.add({ ...one, decided: one.state !== 'unanswered' }))
-      const running = runningSummary.summary({ expected, comparer })
-      const whole = summarizeCases(judged, expected, comparer)
+      const running = runningSummary.summary({ expected, checks, rules: [] })
+      const whole = summarizeCases(judged, { expected, checks, rules: [] })
       expect([running.verdict, running.controls]).toEqual([whole.verdict, whole.controls])
     }
   })

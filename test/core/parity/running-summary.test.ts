@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { VectorVerdict } from '../../../src/core/parity/judge-vector.ts'
+import type { HarnessCheck } from '../../../src/core/parity/pass-rule.ts'
 import { RunningSummary } from '../../../src/core/parity/running-summary.ts'
 
 const divergence = {
@@ -17,6 +18,7 @@ const clean: VectorVerdict = {
   chains: [],
   unanswered: [],
   noise: [],
+  exempted: ['/meta/backing_state'],
   fields,
 }
 const differing: VectorVerdict = {
@@ -32,18 +34,22 @@ const silent: VectorVerdict = {
   unanswered: [{ side: 'candidate', code: 'backing_unavailable' }],
   fields: { compared: 0, differing: 0, expected: 0, allowed: 0 },
 }
-const SOUND = { faults: [], pairs: 25 }
+const SOUND: readonly HarnessCheck[] = [{ id: 'comparer', faults: [], pairs: 25 }]
+const FAULTY: readonly HarnessCheck[] = [{ id: 'comparer', faults: ['a pair'], pairs: 25 }]
+const RULES = [
+  { pointer: '/meta/backing_state', rule: 'MUST_DIFFER', why: 'It names the backing.' },
+] as const
 
 function counted(
   verdicts: readonly VectorVerdict[],
   more: {
     expected?: number
     most?: number
-    comparer?: { faults: string[]; pairs: number }
+    checks?: readonly HarnessCheck[]
     decided?: boolean
   } = {},
 ) {
-  const { expected = verdicts.length, most = 10, comparer = SOUND, decided = true } = more
+  const { expected = verdicts.length, most = 10, checks = SOUND, decided = true } = more
   const runningSummary = new RunningSummary(most)
   verdicts.forEach((verdict, at) => {
     const id = `line ${at + 1}`
@@ -57,7 +63,7 @@ function counted(
       decided,
     })
   })
-  return runningSummary.summary({ expected, comparer })
+  return runningSummary.summary({ expected, checks, rules: RULES })
 }
 
 describe('a running summary', () => {
@@ -73,14 +79,10 @@ describe('a running summary', () => {
     ['a side that did not answer', counted([clean, silent]), 'inconclusive'],
     ['no request', counted([]), 'inconclusive'],
     ['a side with two different answers', counted([noisy, differing]), 'inconclusive'],
-    [
-      'a faulty comparer',
-      counted([clean], { comparer: { faults: ['a pair'], pairs: 25 } }),
-      'inconclusive',
-    ],
+    ['a faulty comparer', counted([clean], { checks: FAULTY }), 'inconclusive'],
     [
       'a comparer without controls',
-      counted([clean], { comparer: { faults: [], pairs: 0 } }),
+      counted([clean], { checks: [{ id: 'comparer', faults: [], pairs: 0 }] }),
       'inconclusive',
     ],
     ['only refusals', counted([clean, clean], { decided: false }), 'inconclusive'],
@@ -107,15 +109,18 @@ describe('a running summary', () => {
     expect(done.findings.map(({ subject }) => subject)).toEqual(['line 2'])
   })
 
+  test('counts what each rule in force exempted', () => {
+    const { rules } = counted([clean, differing, { ...silent, exempted: [] }])
+    expect(rules).toEqual([{ ...RULES[0], differences: 2 }])
+  })
+
   test('reports that every request was refused', () => {
     const { findings } = counted([clean], { decided: false })
     expect(findings.map(({ code }) => code)).toEqual(['nothing_decided'])
   })
 
   test('reports which control did not hold', () => {
-    const { controls, findings } = counted([noisy], {
-      comparer: { faults: ['a pair'], pairs: 25 },
-    })
+    const { controls, findings } = counted([noisy], { checks: FAULTY })
     expect(controls).toEqual([
       { id: 'comparer', held: false, compared: 25 },
       { id: 'a_a_baseline', held: true, compared: 1 },

@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Divergence } from '../../../src/core/parity/judge.ts'
+import type { FieldRule } from '../../../src/core/parity/field-rules.ts'
+import type { HarnessCheck } from '../../../src/core/parity/pass-rule.ts'
 import type { VectorVerdict } from '../../../src/core/parity/judge-vector.ts'
 import { type JudgedCase, summarizeCases } from '../../../src/core/parity/summarise.ts'
 
@@ -9,6 +11,7 @@ const PASS: VectorVerdict = {
   chains: [],
   unanswered: [],
   noise: [],
+  exempted: ['/meta/backing_state'],
   fields: { compared: 10, differing: 0, expected: 1, allowed: 0 },
 }
 const divergence: Divergence = {
@@ -29,6 +32,7 @@ const UNANSWERED: VectorVerdict = {
   ...PASS,
   status: 'unanswered',
   unanswered: [{ side: 'candidate', code: 'backing_unreachable' }],
+  exempted: [],
   fields: { compared: 0, differing: 0, expected: 0, allowed: 0 },
 }
 const noisy = (side: 'baseline' | 'candidate'): VectorVerdict => ({
@@ -57,7 +61,18 @@ const one = (
   verdict,
   ...more,
 })
-const SOUND = { faults: [], pairs: 25 }
+const SOUND: readonly HarnessCheck[] = [{ id: 'comparer', faults: [], pairs: 25 }]
+const FAULTY: readonly HarnessCheck[] = [{ id: 'comparer', faults: ['x'], pairs: 25 }]
+const RULES: readonly FieldRule[] = [
+  { pointer: '/value', rule: 'MUST_MATCH', why: 'The caller acts on it.' },
+  { pointer: '/meta/backing_state', rule: 'MUST_DIFFER', why: 'It names the backing.' },
+  { pointer: '/took', rule: 'MAY_DIFFER', why: 'A time.' },
+]
+const summarize = (
+  judged: readonly JudgedCase[],
+  expected: number,
+  checks: readonly HarnessCheck[],
+) => summarizeCases(judged, { expected, checks, rules: RULES })
 
 describe('the verdict', () => {
   test.each([
@@ -84,17 +99,17 @@ describe('the verdict', () => {
       SOUND,
       'inconclusive',
     ],
-    ['the comparer is faulty', [one('a', PASS)], 1, { faults: ['x'], pairs: 25 }, 'inconclusive'],
+    ['the comparer is faulty', [one('a', PASS)], 1, FAULTY, 'inconclusive'],
+    ['the comparer is faulty and one fails', [one('a', FAIL)], 1, FAULTY, 'inconclusive'],
     [
-      'the comparer is faulty and one fails',
-      [one('a', FAIL)],
+      'the comparer was not checked',
+      [one('a', PASS)],
       1,
-      { faults: ['x'], pairs: 25 },
+      [{ id: 'comparer', faults: [], pairs: 0 } as const],
       'inconclusive',
     ],
-    ['the comparer was not checked', [one('a', PASS)], 1, { faults: [], pairs: 0 }, 'inconclusive'],
   ])('%s', (_situation, judged, expected, comparer, verdict) => {
-    expect(summarizeCases(judged, expected, comparer).verdict).toBe(verdict)
+    expect(summarize(judged, expected, comparer).verdict).toBe(verdict)
   })
 })
 
@@ -104,14 +119,14 @@ describe('the controls', () => {
     ['the baseline is noisy', [one('a', noisy('baseline'))], [true, false, true]],
     ['the candidate is noisy', [one('a', PASS), one('b', noisy('candidate'))], [true, true, false]],
   ])('%s', (_situation, judged, held) => {
-    const { controls } = summarizeCases(judged, judged.length, SOUND)
+    const { controls } = summarize(judged, judged.length, SOUND)
     expect(controls.map(({ id }) => id)).toEqual(['comparer', 'a_a_baseline', 'a_a_candidate'])
     expect(controls.map((control) => control.held)).toEqual(held)
   })
 
   test('each states its number of comparisons', () => {
     const judged = [one('a', PASS), one('b', UNANSWERED), one('c', null)]
-    const { controls } = summarizeCases(judged, 3, { faults: ['x'], pairs: 25 })
+    const { controls } = summarize(judged, 3, FAULTY)
     expect(controls.map(({ compared }) => compared)).toEqual([25, 1, 1])
     expect(controls[0]?.held).toBe(false)
   })
@@ -127,7 +142,7 @@ describe('the counts', () => {
       one('e', null, { state: 'never_reached' }),
       one('f', ALLOWED),
     ]
-    expect(summarizeCases(judged, 7, SOUND).counts).toEqual({
+    expect(summarize(judged, 7, SOUND).counts).toEqual({
       expected: 7,
       compared: 3,
       allowed: 1,
@@ -140,7 +155,7 @@ describe('the counts', () => {
 
   test('count a cell once, however many cases it has', () => {
     const judged = ['a1', 'a2', 'a3'].map((id) => one(id, PASS, { group: 'a' }))
-    expect(summarizeCases(judged, 1, SOUND)).toMatchObject({
+    expect(summarize(judged, 1, SOUND)).toMatchObject({
       verdict: 'pass',
       counts: { compared: 1, cases: 3, fields: { compared: 30 } },
     })
@@ -148,8 +163,17 @@ describe('the counts', () => {
 
   test('count a cell with an allowed difference once', () => {
     const judged = ['a1', 'a2'].map((id) => one(id, ALLOWED, { group: 'a' }))
-    expect(summarizeCases(judged, 1, SOUND).counts).toMatchObject({ compared: 1, allowed: 1 })
+    expect(summarize(judged, 1, SOUND).counts).toMatchObject({ compared: 1, allowed: 1 })
   })
+})
+
+test('H1: each rule in force but MUST_MATCH states how many differences it excused', () => {
+  const judged = [one('a', PASS), one('b', { ...PASS, exempted: ['/meta/backing_state', '/took'] })]
+  const { rules } = summarize([...judged, one('c', null)], 3, SOUND)
+  expect(rules).toEqual([
+    { ...RULES[1], differences: 2 },
+    { ...RULES[2], differences: 1 },
+  ])
 })
 
 describe('the items', () => {
@@ -163,9 +187,9 @@ describe('the items', () => {
       one(`a${at}`, verdict, { group: 'a', title: `t${at}` }),
     )
     for (const order of [judged, judged.toReversed()]) {
-      expect(summarizeCases(order, 1, SOUND).items).toMatchObject([{ id: 'a', state }])
+      expect(summarize(order, 1, SOUND).items).toMatchObject([{ id: 'a', state }])
     }
-    expect(summarizeCases(judged, 1, SOUND).items[0]?.title).toBe('t0')
+    expect(summarize(judged, 1, SOUND).items[0]?.title).toBe('t0')
   })
 
   test('a case that was never reached is worse than a skipped one', () => {
@@ -173,7 +197,7 @@ describe('the items', () => {
       ...each,
       group: 'a',
     }))
-    expect(summarizeCases(judged, 1, SOUND).items[0]?.state).toBe('never_reached')
+    expect(summarize(judged, 1, SOUND).items[0]?.state).toBe('never_reached')
   })
 
   test('the detail is that of the first case in the worst state', () => {
@@ -183,7 +207,7 @@ describe('the items', () => {
       one('a3', FAIL, { group: 'a', detail: detail('second') }),
       one('b', PASS),
     ]
-    const { items } = summarizeCases(judged, 2, SOUND)
+    const { items } = summarize(judged, 2, SOUND)
     expect(items.map((item) => item.detail?.reproduce ?? null)).toEqual(['first', null])
   })
 })
@@ -197,8 +221,11 @@ describe('the findings', () => {
     ]
     const nowhere = { pointer: null, rule: null, right: null }
     const there = { subject: 'c', pointer: '/value', rule: 'MUST_MATCH', left: '1', right: null }
-    expect(summarizeCases(judged, 3, { faults: ['x'], pairs: 1 }).findings).toEqual([
+    expect(
+      summarize(judged, 3, [...FAULTY, { id: 'fields', faults: ['/reason'], pairs: 1 }]).findings,
+    ).toEqual([
       { code: 'comparer_fault', subject: 'x', sides: null, left: null, ...nowhere },
+      { code: 'field_unseen', subject: '/reason', sides: null, left: null, ...nowhere },
       {
         code: 'unanswered',
         subject: 'a',

@@ -28,6 +28,7 @@ const common = {
   root: ROOT,
   signal: new AbortController().signal,
   now: () => new Date(),
+  allowSameKind: true,
   progress: () => undefined,
 } as const
 /** Ends a run before its first question: the run opens everything and measures nothing. */

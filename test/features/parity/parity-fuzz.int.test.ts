@@ -107,6 +107,29 @@ describe('ff parity fuzz', () => {
     )
   })
 
+  // Seeds whose first scene holds no write, or no decision.
+  test.each([15, 19, 22])(
+    'H12: one scene of seed %i is not inconclusive by chance',
+    async (seed) => {
+      const done = await runFuzz(request({ runs: 1, seed }), inputs, context)
+      expect(done).toMatchObject({ verdict: 'pass', exitName: 'ok' })
+      expect(await runFuzz(request({ runs: 1, seed }), inputs, context)).toEqual(done)
+    },
+  )
+
+  test('H12: stays inconclusive where no scene ever holds a write', async () => {
+    const withoutWrites: FuzzRequest['adapters']['searchScenes'] = (fails, options) =>
+      searchScenes(
+        (scene) =>
+          fails({ ...scene, steps: scene.steps.filter(({ write }) => write === undefined) }),
+        options,
+      )
+    const adapters = { searchScenes: withoutWrites } as unknown as FuzzRequest['adapters']
+    const done = await runFuzz(request({ runs: 2, adapters }), inputs, context)
+    expect(done.items.find(({ id }) => id === 'writes')).toMatchObject({ state: 'inconclusive' })
+    expect(done.exitName).toBe('inconclusive')
+  })
+
   test('finds an expiry that is off by one, and shrinks it to one flag with one override', async () => {
     const late = RULES.map((rule, at): typeof rule =>
       at === 4 || at === 5

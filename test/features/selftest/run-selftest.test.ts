@@ -30,6 +30,7 @@ const options = (more: Partial<SelftestOptions> = {}): SelftestOptions => ({
     Promise.resolve(context.planted === true ? report('fail', [DIVERGENCE]) : report('pass')),
   cells: () => Promise.resolve(report('pass')),
   served: () => Promise.resolve(report('pass')),
+  judging: { rules: [], leaves: [] },
   lines: [],
   signal: new AbortController().signal,
   now: () => new Date(0),

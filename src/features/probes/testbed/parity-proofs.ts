@@ -2,7 +2,7 @@ import type { Scalar } from '../../../core/gate/types.ts'
 import type { CheckReport, ParityReport } from '../../../core/report/types.ts'
 import { FfError } from '../../../errors.ts'
 import type { Adapters } from '../../../ports/adapters.ts'
-import type { ParityRequest } from '../../parity/parity.ts'
+import type { ProofRequest } from '../../parity/parity.ts'
 import { withoutUserOverrides } from '../faults/unguarded-route.ts'
 import { type Probe, defineProbe, type ProbeSpec, type ProbeContext } from '../framework/probe.ts'
 
@@ -21,16 +21,17 @@ export const defineParityProbe = (measure: ProbeSpec<Adapters>['measure']): Prob
   })
 
 /**
- * The request of a parity proof: the baseline is a temporary file store, the candidate `targets.scratch`. Opens
- * nothing.
+ * The request of a parity proof: the baseline is a temporary file store, the candidate scratch state in the database of
+ * `targets.scratch`, since evidence wants just these two kinds. Opens nothing.
  */
 export const buildProofRequest = (
   { root, targets, signal, now }: ProbeContext,
   adapters: Adapters,
-): ParityRequest => ({
+): ProofRequest => ({
   root,
   baseline: { kind: 'file', folder: null },
   candidate: targets.scratch,
+  allowSameKind: false,
   signal,
   now,
   adapters,
