@@ -88,7 +88,7 @@ async function toRequest(
 /** Said before the measurements: they can take minutes, and would not count. */
 const formatUnnamed = (kid: string): string =>
   `The trust file does not name this runner, ${kid}, so no record of this run will count as a pass.\n` +
-  'To change that: `ff trust init --runner FILE` with its public key, or `ff trust rotate` for a trust file that exists.\n'
+  'Name its public key: `ff trust init --platform-lead alice.pub.json --security-lead bob.pub.json --runner .ff/runner.pub.json`, or the next version by `ff trust rotate checklists/trust-next.json --key alice.key.json`.\n'
 
 function getTargets(
   { context, options }: Invocation<typeof PROBE>,

@@ -70,7 +70,7 @@ test('a database with the rows of the store passes, and each planted fault is de
   })
   // The runner is made now, and the trust file does not name it: nothing else is said.
   expect(run.stderr).toMatch(
-    /^(Made a key .*\n)?The trust file does not name .*\nTo change that: .*\n$/,
+    /^(Made a key .*\n)?The trust file does not name .*\nName its public key: .*\n$/,
   )
   // The dump is measured only where a pg_dump of the server's version is installed.
   const restored = hasPgDump('15') ? ['pass', 'detected'] : ['inconclusive', undefined]

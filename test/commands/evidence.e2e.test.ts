@@ -17,6 +17,15 @@ import { makeRunnerKey, type SigningRunner } from '../../src/adapters/evidence-l
 import { EVIDENCE_SHAPES } from '../../src/artefacts/schemas.ts'
 import type { GateReport } from '../../src/core/report/types.ts'
 import type { TrustFile } from '../../src/core/signoff/types.ts'
+import {
+  alice,
+  bob,
+  encode,
+  signRaw,
+  toHeader,
+  tools,
+  trustText,
+} from '../features/signoff/people.ts'
 import { toNeeds } from '../support/gate-folder.ts'
 import {
   changeTrust,
@@ -112,12 +121,42 @@ describe('the trust file', () => {
   async function pinned(change: Partial<TrustFile>): Promise<Env> {
     return { FF_TRUST_SHA256: await changeTrust(go.cwd, change) }
   }
-  test('of an older version than a head names ends 23', async () => {
+  test('of the same version as a head names, but another file, ends 23', async () => {
     expect((await ff(['evidence', 'seal'])).stdout).toContain('trust file version 1')
     const forked = await pinned({ waiver_policy: { max_active: 2, max_days: 14 } })
     expect((await gate(forked))[1]).toContain('trust_forked')
     const sealed = await ff(['evidence', 'seal'], forked)
     expect([sealed.status, sealed.stderr]).toEqual([23, expect.stringContaining('trust_forked')])
+  })
+  test('V7: put back to an older version than a head names, under the old pin, ends 23', async () => {
+    const path = join(go.cwd, 'checklists/trust.json')
+    const chain = join(go.cwd, 'checklists/trust-chain.json')
+    const first = await readFile(path, 'utf8')
+    const second = trustText({ ...(JSON.parse(first) as TrustFile), version: 2 })
+    const signatures = [alice, bob].map((who) => {
+      const about = { meaning: 'approves-trust', attests: [], signed_at: later(0) } as const
+      return signRaw(encode(second), { ...toHeader(who, about), typ: 'ff-trust+jws' }, who.key)
+    })
+    const links = [
+      { payload: encode(first), signatures: [] },
+      { payload: encode(second), signatures },
+    ]
+    await writeFile(path, second)
+    await writeFile(chain, JSON.stringify({ kind: 'trust_chain', schemaVersion: 1, links }))
+    const FF_TRUST_SHA256 = tools.sha256(second)
+    const sealed = await ff(['evidence', 'seal'], { FF_TRUST_SHA256 })
+    expect([sealed.status, sealed.stdout]).toEqual([0, expect.stringContaining('version 2')])
+    expect((await gate({ FF_TRUST_SHA256 }))[0]).toBe(0)
+    await writeFile(path, first)
+    await rm(chain)
+    expect(await gate()).toEqual([23, ['trust_rolled_back']])
+    for (const args of [
+      ['evidence', 'seal'],
+      ['probe', 'run', 'J1'],
+    ]) {
+      const run = await ff(args)
+      expect([run.status, run.stderr]).toEqual([23, expect.stringContaining('trust_rolled_back')])
+    }
   })
   test('names a second runner, whose log is missing', async () => {
     const other = await makeRunnerKey(join(go.cwd, 'other/runner.pem'))
@@ -154,7 +193,7 @@ describe('the trust file', () => {
     expect(stderr).toMatch(
       /does not name this runner, [\w-]{43}, .*no record .* will count as a pass/,
     )
-    expect(stderr).toContain('ff trust init --runner')
+    expect(stderr).toContain('ff trust init --platform-lead')
   })
 })
 

@@ -43,11 +43,16 @@ function findUnheld(logs: readonly WholeLog[], head: LogHead): readonly Untruste
   return toFaults(head, log === undefined ? missing : findHeadFault(log.entries, head))
 }
 
-/** A runner whose log does not show now that it is whole; `name` is the runner's. */
+/** A runner whose log does not show now that it is whole. */
 export interface LateLog {
   readonly kid: string
   readonly code: 'log_missing' | 'head_stale'
+  /** The name of the runner, and the time of its head. */
   readonly detail: string
+}
+interface LogsContext {
+  readonly runners: readonly RunnerKey[]
+  readonly now: Instant
 }
 
 /**
@@ -56,33 +61,39 @@ export interface LateLog {
  */
 export const findLateLogs = (
   logs: readonly WholeLog[],
-  { runners, now }: { readonly runners: readonly RunnerKey[]; readonly now: Instant },
+  { runners, now }: LogsContext,
 ): readonly LateLog[] =>
-  listHeads(logs, { runners, now }).flatMap(({ kid, name, log, until }): LateLog[] => {
-    if (log === null) return [{ kid, code: 'log_missing', detail: `runner ${name}` }]
-    return now < until
-      ? []
-      : [{ kid, code: 'head_stale', detail: `runner ${name}, sealed at ${log.head.time}` }]
-  })
+  listHeads(logs, runners).flatMap(
+    ({ runner: { kid, name, from, until }, log, end }): readonly LateLog[] => {
+      const isCurrent = from <= now && now < until
+      if (!isCurrent || (end !== null && now < end)) return []
+      return log === null
+        ? [{ kid, code: 'log_missing', detail: `runner ${name}` }]
+        : [{ kid, code: 'head_stale', detail: `runner ${name}, sealed at ${log.head.time}` }]
+    },
+  )
 
-/** Each current runner with its log, null where there is none, and until when the head of the log counts. */
-const listHeads = (
-  logs: readonly WholeLog[],
-  { runners, now }: { readonly runners: readonly RunnerKey[]; readonly now: Instant },
-) =>
-  runners
-    .filter(({ from, until, revoked }) => !revoked && from <= now && now < until)
-    .map(({ kid, name }) => {
-      const log = logs.find((one) => one.kid === kid) ?? null
-      return { kid, name, log, until: addMs(log?.head.time ?? now, HEAD_AGE_MS) }
-    })
-
-/** When the head of each current runner's log is too old, by `log NAME`; `now` plus an hour where there is no log. */
+/**
+ * When the log of each runner will be late, by `log NAME`: once its head is too old, or for a runner whose time has not
+ * begun at the earliest then. None for a log that is late, or only after the runner's time.
+ */
 export const listHeadExpiries = (
   logs: readonly WholeLog[],
-  context: { readonly runners: readonly RunnerKey[]; readonly now: Instant },
+  { runners, now }: LogsContext,
 ): readonly { readonly id: string; readonly at: Instant }[] =>
-  listHeads(logs, context).map(({ name, until }) => ({ id: `log ${name}`, at: until }))
+  listHeads(logs, runners).flatMap(({ runner: { name, from, until }, end }) => {
+    const late = end !== null && end > from ? end : from
+    return now < late && late < until ? [{ id: `log ${name}`, at: late }] : []
+  })
+
+/** Each runner whose key is not revoked with its log, and the time at which the head is too old; null without a log. */
+const listHeads = (logs: readonly WholeLog[], runners: readonly RunnerKey[]) =>
+  runners
+    .filter(({ revoked }) => !revoked)
+    .map((runner) => {
+      const log = logs.find(({ kid }) => kid === runner.kid) ?? null
+      return { runner, log, end: log === null ? null : addMs(log.head.time, HEAD_AGE_MS) }
+    })
 
 /**
  * Whether any record or head is more than 60 s ahead of the gate's clock: then one of the clocks is wrong, and no age

@@ -37,6 +37,34 @@ test('two runners with young heads, one of them without a record, are a GO', () 
   )
 })
 
+describe('what expires next', () => {
+  const stale = { ...EMPTY, head: { ...EMPTY.head, time: at(-HOUR_MS) } }
+  const other = (change: Partial<(typeof RUNNERS)[0]>) => [
+    runner(),
+    runner({ kid: OTHER, name: 'staging', ...change }),
+  ]
+  test.each<readonly [string, readonly WholeLog[], GateInput['runners'], Instant | null]>([
+    ['a head', [FULL, EMPTY], other({}), at(HOUR_MS)],
+    ['no log that is missing', [FULL], other({}), null],
+    ['no log whose head is stale', [FULL, stale], other({}), null],
+    ['the beginning of a runner without a log', [FULL], other({ from: at(5) }), at(5)],
+    ['the beginning of a runner with a stale head', [FULL, stale], other({ from: at(5) }), at(5)],
+    ['the head of a runner that begins', [FULL, EMPTY], other({ from: at(5) }), at(HOUR_MS)],
+    ['no head that outlives its runner', [FULL, EMPTY], other({ until: at(HOUR_MS) }), null],
+    ['no runner that is over', [FULL], other({ until: NOW }), null],
+    ['no revoked key', [FULL, EMPTY], other({ revoked: true }), null],
+  ])('names %s', (_what, logs, runners, time) => {
+    const judged = judgeGate({ ...twoLogs(...logs), runners })
+    const found = judged.expires_next.find(({ id }) => id === 'log staging')
+    expect(found?.at ?? null).toBe(time)
+    if (judged.valid_until === null) return
+    const end = judged.valid_until
+    const last = new Date(Date.parse(end) - 1).toISOString() as Instant
+    expect(judgeGate({ ...twoLogs(...logs), runners, now: last }).verdict).toBe('go')
+    expect(judgeGate({ ...twoLogs(...logs), runners, now: end }).verdict).not.toBe('go')
+  })
+})
+
 describe('logs at the gate', () => {
   type Logs = readonly WholeLog[]
   const sealed = (time: Instant): Logs => [FULL, { ...EMPTY, head: { ...EMPTY.head, time } }]
