@@ -17,6 +17,9 @@ describe.concurrent('ff parity fuzz', () => {
       'control.fields',
       'control.a_a',
       'rule',
+      'control.decisions',
+      'control.writes',
+      'control.metamorphic',
     ])
     expect(items[0]?.title).toMatch(/^60 scenes of seed 5, \d{3,} decisions compared$/)
     expect(items[1]?.title).toMatch(/^\d{2,} writes, each compared and its row read back$/)

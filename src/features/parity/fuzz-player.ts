@@ -34,7 +34,7 @@ import {
   findFieldRule,
   listExemptions,
 } from '../../core/parity/field-rules.ts'
-import { readRow, toOutcome, toRounds } from './fuzz-rounds.ts'
+import { readWrittenRow, toOutcome, toRounds } from './fuzz-rounds.ts'
 import type { ScratchSides } from './run-parity.ts'
 import type { ParityDependencies } from './dependencies.ts'
 
@@ -207,8 +207,8 @@ export class ScenePlayer {
   private async readBack(request: WriteRequest): Promise<FoundMiss | null> {
     const { baseline, candidate } = this.context.sides
     const [here, there] = await Promise.all([
-      readRow(baseline, request),
-      readRow(candidate, request),
+      readWrittenRow(baseline, request),
+      readWrittenRow(candidate, request),
     ])
     const at = this.findDifference(storedToNode(here), storedToNode(there))
     return at === null ? null : { kind: 'row_differs', at, evaluated: null }

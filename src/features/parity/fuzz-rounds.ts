@@ -34,7 +34,7 @@ export async function toOutcome(
 }
 
 /** The row under the key of a write, as the store reads it; null if there is none. */
-export async function readRow(
+export async function readWrittenRow(
   { store }: OpenScratchStore,
   { table, key: { flag_key, scope_id } }: WriteRequest,
 ): Promise<RowOrBroken<AnyRow> | null> {

@@ -12,6 +12,7 @@ import { toSceneFile, toVectorFile } from './fuzz-case.ts'
 import { type FuzzContext, type FuzzMiss, ScenePlayer } from './fuzz-player.ts'
 import { requireParityInputs, type ProofRequest, withSides } from './parity.ts'
 import type { ParityInputs } from './parity-inputs.ts'
+import { checkPlantedScenes } from './fuzz-controls.ts'
 import { requireUnlikeSides } from './sides.ts'
 import { checkJudging } from './harness-checks.ts'
 import { PRODUCTION } from './dependencies.ts'
@@ -52,8 +53,8 @@ export async function parityFuzz(request: FuzzRequest): Promise<CheckReport> {
 }
 
 /**
- * The fuzz run on sides that are open. Returns items for decisions, writes and the metamorphic twins, and two
- * controls. At a divergence, returns only the failed item and the controls, and adds the smallest failing scene as
+ * The fuzz run on sides that are open. Returns items for decisions, writes and the metamorphic twins, the
+ * controls, a planted fault for each of these proofs, and the exemptions. At a divergence, returns only the failed item and the controls, and adds the smallest failing scene as
  * `counterexample`. Inconclusive if an item compared nothing or a control failed.
  *
  * @throws FfError the code of the ending if the run is aborted, `backing_unavailable` if a side gives no answer; also
@@ -97,7 +98,12 @@ export async function runFuzz(
   if (smallest === null || miss === null)
     return buildCheckReport(
       'parity_fuzz',
-      [...Object.values(items).map(toCheckResult), ...controls],
+      [
+        ...Object.values(items).map(toCheckResult),
+        ...controls,
+        // A divergence shows as much, so a run that found one plants none.
+        ...(await checkPlantedScenes(context, judging.rules)),
+      ],
       {
         timing,
       },

@@ -4,6 +4,7 @@ import { buildExpectedEnvelope } from '../../core/parity/expected-cell.ts'
 import { judgeVector } from '../../core/parity/judge-vector.ts'
 import type { JudgedCase } from '../../core/parity/summarise.ts'
 import type { ParityReport } from '../../core/report/types.ts'
+import { withNearMiss } from '../../core/parity/unrelated-rows.ts'
 import { type RowsByTable, TABLE_NAMES } from '../../core/rows/rows.ts'
 import { FfError } from '../../errors.ts'
 import type { Credentials } from '../../ports/auth.ts'
@@ -154,7 +155,15 @@ const toSubject = (cell: Cell) => ({
   title: 'every boundary and required_auth',
 })
 
-const mergeStates = (cells: readonly Cell[]): RowsByTable =>
-  Object.fromEntries(
-    TABLE_NAMES.map((table) => [table, cells.flatMap(({ given }) => [...given.state[table]])]),
-  ) as unknown as RowsByTable
+/** The rows of all cells, each with overrides of a near miss of its tenant and its user. */
+function mergeStates(cells: readonly Cell[]): RowsByTable {
+  const states = cells.map(({ given, author }, turn) =>
+    withNearMiss(
+      given.state,
+      { tenant_id: author.tenant_id ?? '', user_id: author.user_id ?? '' },
+      turn,
+    ),
+  )
+  const merged = TABLE_NAMES.map((table) => [table, states.flatMap((state) => [...state[table]])])
+  return Object.fromEntries(merged) as unknown as RowsByTable
+}

@@ -59,6 +59,29 @@ const anyTenant: Make = (store) => {
   }
 }
 
+/** Takes the override of a tenant whose id differs in case alone, as `lower(tenant_id) = lower($1)` does. */
+const foldedTenant: Make = (store) => {
+  let held: RowsByTable | null = null
+  return {
+    load: async (state) => {
+      held = state
+      await store.load(state)
+    },
+    read: async (query) => {
+      const rows = await store.read(query)
+      const { tenant_id, flag_key } = query
+      if (tenant_id === null) return rows
+      const other = held?.tenant_override.find(
+        (row) =>
+          row.flag_key === flag_key &&
+          row.tenant_id !== tenant_id &&
+          row.tenant_id.toLowerCase() === tenant_id.toLowerCase(),
+      )
+      return other === undefined ? rows : { ...rows, tenant: { row: { ...other, tenant_id } } }
+    },
+  }
+}
+
 /** Every second read finds no row, as a pool with one lagging replica does. */
 const wavering: Make = (store) => {
   let count = 0
@@ -85,6 +108,7 @@ const READS: readonly FaultRow<Make>[] = [
     'the query binds another tenant',
     changeQuery((query) => ({ ...query, tenant_id: 'T-other' })),
   ],
+  ['tenant-case-folded', 'the query compares tenants in lower case', foldedTenant, 'cells'],
   ['tenant-filter-lost', 'the query has no filter by tenant', anyTenant],
   [
     'user-of-another',

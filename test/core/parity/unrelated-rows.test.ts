@@ -1,6 +1,10 @@
 import { describe, expect, test } from 'vitest'
 import type { CanonicalJson } from '../../../src/core/json/canonical.ts'
-import { withUnrelatedRows } from '../../../src/core/parity/unrelated-rows.ts'
+import {
+  listNearMisses,
+  withNearMiss,
+  withUnrelatedRows,
+} from '../../../src/core/parity/unrelated-rows.ts'
 import { WrittenRows } from '../../../src/core/parity/ledger.ts'
 import type { Scene, SceneWrite } from '../../../src/core/parity/scene.ts'
 import type { RowsByTable } from '../../../src/core/rows/rows.ts'
@@ -26,19 +30,52 @@ const scene = (steps: Scene['steps']): Scene => ({
 })
 
 describe('withUnrelatedRows', () => {
-  test('keeps every row, and adds unrelated overrides of each flag', () => {
-    const { flag_registry, tenant_override, user_override } = withUnrelatedRows(
-      scene([{ ask: { ...ask, flag_key: 'ff.a' } }]),
-    )
-    expect(flag_registry.map(({ flag_key }) => flag_key)).toEqual(['ff.b', 'ff.a', 'ff.stranger'])
-    expect(tenant_override.map(({ flag_key }) => flag_key)).toEqual(['ff.b', 'ff.a', 'ff.a'])
-    expect(user_override).toHaveLength(2)
+  const asked = (flag_key: string) => withUnrelatedRows(scene([{ ask: { ...ask, flag_key } }]))
+
+  test('keeps every row in reverse order, and adds unrelated ones', () => {
+    const { flag_registry, tenant_override, user_override } = asked('ff.a')
+    expect(flag_registry.slice(0, 2).map(({ flag_key }) => flag_key)).toEqual(['ff.b', 'ff.a'])
     expect(tenant_override.at(-1)).toBe(state.tenant_override[0])
+    const owners = tenant_override.filter(({ flag_key }) => flag_key === 'ff.b')
+    expect(owners.map(({ tenant_id }) => tenant_id)).toContain('T-stranger')
+    expect(user_override.map(({ user_id }) => user_id)).toContain('U-stranger')
+  })
+
+  test('H6: adds near misses of each tenant, user and flag, and none that the scene names', () => {
+    const { flag_registry, tenant_override, user_override } = withUnrelatedRows(
+      scene([
+        { ask: { ...ask, flag_key: 'ff.unknown', tenant_id: 'T-pty-pilot-0', user_id: 'u1001' } },
+      ]),
+    )
+    const tenants = new Set(tenant_override.map(({ tenant_id }) => tenant_id))
+    for (const near of ['t-pty-pilot-01', 'T-pty-pilot-0_', 'T-pty-pilot_01', 'T-pty-pilot-01x'])
+      expect(tenants).toContain(near)
+    const near = tenant_override.filter((row) => row.tenant_id === 'T-pty-pilot-0')
+    expect(near).toEqual([])
+    const users = new Set(user_override.map(({ user_id }) => user_id))
+    for (const one of ['U100', 'U1001x', 'u1001x', 'U100_']) expect(users).toContain(one)
+    expect(users).not.toContain('u1001')
+    const flags = flag_registry.map(({ flag_key }) => flag_key)
+    for (const one of ['ff.unknow', 'ff.unknownx', 'ff.ax']) expect(flags).toContain(one)
+    const own = tenant_override.filter(({ flag_key }) => flag_key === 'ff.ax')
+    expect(own.map(({ tenant_id }) => tenant_id)).toEqual(['T-pty-pilot-01'])
   })
 
   test('adds no override of a flag that is written, as its type could not change', () => {
     const { user_override } = withUnrelatedRows(scene([{ write: write('ff.a') }]))
-    expect(user_override.map(({ flag_key }) => flag_key)).toEqual(['ff.b'])
+    expect(user_override.filter(({ flag_key }) => flag_key === 'ff.a')).toEqual([])
+    expect(user_override.filter(({ flag_key }) => flag_key === 'ff.b').length).toBeGreaterThan(3)
+  })
+
+  test('H6: gives a cell one near miss of its tenant and its user, another kind each turn', () => {
+    const owner = { tenant_id: 'T-1', user_id: 'u1' }
+    const turns = [0, 1, 2, 3, 4].map((turn) => withNearMiss(state, owner, turn))
+    const extra = turns.map(({ tenant_override }) =>
+      tenant_override.slice(1).map((row) => row.tenant_id),
+    )
+    expect(new Set(extra.flat()).size).toBeGreaterThanOrEqual(4)
+    expect(extra.every((ids) => ids.length === 2)).toBe(true)
+    expect(turns[0]?.user_override.map(({ user_id }) => user_id)).toEqual(['U1', 'U1'])
   })
 
   test('adds nothing to an empty scene', () => {
@@ -47,6 +84,20 @@ describe('withUnrelatedRows', () => {
       withUnrelatedRows({ given: { state: empty, approvals: [], admin: 'reachable' }, steps: [] }),
     ).toEqual(empty)
   })
+})
+
+test('near misses are in the other case, with a wildcard, a prefix, or longer', () => {
+  const all = () => true
+  expect(listNearMisses('ff.a-b', all)).toEqual([
+    'FF.A-B',
+    'ff.a-_',
+    'ff.a-%',
+    'ff.a_b',
+    'ff.a-',
+    'ff.a-bx',
+  ])
+  expect(listNearMisses('T1', all)).toEqual(['t1', 'T_', 'T%', 'T', 'T1x'])
+  expect(listNearMisses('7', (id) => id !== '')).toEqual(['_', '%', '7x'])
 })
 
 describe('WrittenRows', () => {

@@ -164,6 +164,7 @@ describe('ff parity fuzz', () => {
     'database.boolean-flipped',
     'database.text-decomposed',
     'reading.tenant-filter-lost',
+    'reading.tenant-case-folded',
     'reading.stale-entry',
     'answer.member-extra',
     'admin.unknown-as-allowed',
@@ -283,6 +284,48 @@ describe('ff parity fuzz', () => {
     // The scenes also need differences, which such a comparer misses: the run may fail before its control.
     expect(done.exitName).not.toBe('ok')
     expect(done.findings.map(({ subject }) => subject)).toContain('control.comparer')
+  })
+
+  test('H4: does not pass where the candidate is the baseline once more', async () => {
+    const { baseline } = context.sides
+    const { ask } = PRODUCTION
+    // A harness that asks the baseline twice: what is planted into the candidate reaches no answer.
+    const twice: FuzzContext = {
+      ...context,
+      sides: { baseline, candidate: baseline },
+      dependencies: {
+        ...PRODUCTION,
+        ask: {
+          ...ask,
+          candidate: (target, question) =>
+            ask.baseline({ ...target, store: baseline.store }, question),
+        },
+      },
+    }
+    const done = await runFuzz(request({ runs: 3 }), inputs, twice)
+    expect(done.exitName).not.toBe('ok')
+    const reached = await runFuzz(request({ runs: 3 }), inputs, context)
+    const controls = reached.items.filter(({ id }) => id.startsWith('control.'))
+    expect(controls.map(({ id, state }) => `${id} ${state}`)).toEqual(
+      ['comparer', 'fields', 'a_a', 'decisions', 'writes', 'metamorphic'].map(
+        (id) => `control.${id} pass`,
+      ),
+    )
+  })
+
+  test('is inconclusive where a twin has no strangers', async () => {
+    const forgetful = withStore((store) => ({
+      load: (state) =>
+        store.load({
+          ...state,
+          tenant_override: state.tenant_override.filter(({ tenant_id }) =>
+            /^T-(pty-pilot-01?|other)$/.test(tenant_id),
+          ),
+        }),
+    }))
+    const done = await runFuzz(request({ runs: 3 }), inputs, forgetful)
+    expect(done.exitName).toBe('inconclusive')
+    expect(done.findings).toMatchObject([{ subject: 'control.metamorphic', code: 'fault_unseen' }])
   })
 
   test('does not pass without a scene', async () => {
