@@ -13,6 +13,9 @@ const REPORT = `${ROOT}reports/mutation.json`
 const RESULTS = fileURLToPath(new URL('RESULTS.md', import.meta.url))
 const STORED = fileURLToPath(new URL('results.json', import.meta.url))
 
+/** States of a mutant that no test noticed, also where none covers it or none ran. */
+const SURVIVED = ['Survived', 'NoCoverage', 'RuntimeError']
+
 const wanted = process.argv.slice(2)
 const unknown = wanted.filter((name) => !(name in PARTS))
 if (unknown.length > 0)
@@ -44,11 +47,11 @@ function measure({ mutate, tests }) {
   )
   const count = (...states) => mutants.filter(({ mutant }) => states.includes(mutant.status)).length
   return {
-    mutants: mutants.length - count('Ignored', 'CompileError', 'RuntimeError'),
+    mutants: mutants.length - count('Ignored', 'CompileError'),
     killed: count('Killed'),
     timedOut: count('Timeout'),
     survivors: mutants
-      .filter(({ mutant }) => mutant.status === 'Survived' || mutant.status === 'NoCoverage')
+      .filter(({ mutant }) => SURVIVED.includes(mutant.status))
       .map(({ file, mutant, text }) => {
         const change = `${text} -> ${oneLine(mutant.replacement)}`
         return {

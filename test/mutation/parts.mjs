@@ -8,7 +8,7 @@ const part = (name, ...others) => ({
 
 /** What is mutated, and the tests that have to notice. */
 export const PARTS = {
-  'core/evaluate': part('core/evaluate', 'oracle'),
+  'core/evaluate': part('core/evaluate'),
   'core/parity': part('core/parity'),
   'core/gate': part('core/gate', 'features/gate', 'features/item-states'),
   'core/signoff': part('core/signoff', 'features/signoff'),
