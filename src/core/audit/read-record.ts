@@ -10,7 +10,7 @@ const text: Form = (member) =>
   typeof member === 'string' && findJsonProblems(member).length === 0 ? member : undefined
 const textOrNull: Form = (member) => (member === null ? null : text(member))
 const whole: Form = (member) => {
-  if (typeof member !== 'object' || member === null || !isJsonNumber(member)) return undefined
+  if (!isJsonNumber(member)) return undefined
   return /^-?\d{1,15}$/.test(member.lexeme) ? Number(member.lexeme) : undefined
 }
 const row: Form = (member) => {
@@ -42,7 +42,7 @@ const FORMS: Readonly<Record<keyof AuditRecord, Form>> = {
  * its stored form, with integers of at most 15 digits. Checks neither hashes nor the values of enumerations.
  */
 export function parseAuditRecord(node: JsonNode): AuditRecord | null {
-  if (typeof node !== 'object' || node === null || !isJsonObject(node)) return null
+  if (!isJsonObject(node)) return null
   const read = new Map<string, string | number | null>()
   for (const [name, member] of node.members) {
     const value = Object.hasOwn(FORMS, name) ? FORMS[name as keyof AuditRecord](member) : undefined

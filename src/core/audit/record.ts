@@ -3,7 +3,13 @@ import type { CanonicalJson } from '../json/canonical.ts'
 import type { Instant } from '../rows/instant.ts'
 import type { RowChange } from '../rows/plan-write.ts'
 import type { WriteRequest } from '../rows/write-request.ts'
-import { type AnyRow, type FlagRow, serializeRow, type TableName } from '../rows/rows.ts'
+import {
+  type AnyOverrideRow,
+  type AnyRow,
+  type FlagRow,
+  serializeRow,
+  type TableName,
+} from '../rows/rows.ts'
 
 /** The last record of a chain: its number, which is the number of records, and its hash. */
 export interface AuditChainHead {
@@ -66,10 +72,10 @@ export function hashRecord(record: Omit<AuditRecord, 'hash'>, sha256: Sha256): s
 export const serializeRecord = (record: AuditRecord): CanonicalJson => serializeMembers(record)
 
 const RAW: ReadonlySet<string> = new Set(['before', 'after'])
-function serializeMembers(members: object): CanonicalJson {
-  const sorted = Object.entries(members).sort(([a], [b]) => (a < b ? -1 : 1))
-  const written = sorted.map(
-    ([name, member]) => `"${name}":${RAW.has(name) ? member : JSON.stringify(member)}`,
+function serializeMembers(members: Partial<AuditRecord>): CanonicalJson {
+  const names = Object.keys(members).sort() as (keyof AuditRecord)[]
+  const written = names.map(
+    (name) => `"${name}":${RAW.has(name) ? members[name] : JSON.stringify(members[name])}`,
   )
   return `{${written.join(',')}}` as CanonicalJson
 }
@@ -170,4 +176,4 @@ export function isSensitiveChange(change: RowChange, flag: FlagRow | null): bool
 
 /** The approval ref of an override; null without one. */
 const findApprovalRef = (row: AnyRow): string | null =>
-  'approval_ref' in row && row.approval_ref !== undefined ? row.approval_ref : null
+  (row as Pick<AnyOverrideRow, 'approval_ref'>).approval_ref ?? null

@@ -36,6 +36,15 @@ describe('a parsed record', () => {
   })
 
   test.each([
+    ['1', 1],
+    ['-1', -1],
+    ['999999999999999', 999_999_999_999_999],
+  ])('holds the number %s', (lexeme, seq) => {
+    const text = TEXT.replace('"seq":1', `"seq":${lexeme}`)
+    expect(parseAuditRecord(node(text))).toStrictEqual({ ...RECORD, seq })
+  })
+
+  test.each([
     ['a list', '[]'],
     ['null', 'null'],
     ['a text', '"record"'],
@@ -46,6 +55,9 @@ describe('a parsed record', () => {
     ['a member twice', TEXT.replace('"phase":"file"', '"actor":"ops.bob"')],
     ['a number in another spelling', TEXT.replace('[1,', '[1.0,')],
     ['a number in a text', TEXT.replace('"seq":1', '"seq":"1"')],
+    ['a number of 16 digits', TEXT.replace('"seq":1', '"seq":1000000000000000')],
+    ['a number with an exponent', TEXT.replace('"seq":1', '"seq":1e0')],
+    ['an object in place of a number', TEXT.replace('"seq":1', '"seq":{"lexeme":"1"}')],
     ['a fraction', TEXT.replace('"seq":1', '"seq":1.5')],
     ['no number', TEXT.replace('"seq":1', '"seq":null')],
     ['a text that is null', TEXT.replace('"actor":"ops.bob"', '"actor":null')],

@@ -112,6 +112,19 @@ describe('a walk', () => {
     expect(findFault(records)).toStrictEqual(fault)
   })
 
+  test.each<[string, readonly (AuditRecord | null)[]]>([
+    ['record 2 is not a readable record', [one, null]],
+    ['record 2 is missing: record 4 follows instead', [one, four]],
+    ['record 1 stands in the place of record 3', [one, two, one]],
+    ['record 2 does not match its hash', [one, { ...two, actor: 'x' }]],
+    ['record 1 does not match its hash', [rehashed({ ...one, prev_hash: '1'.repeat(64) })]],
+    ['record 3 was changed and its hash recomputed', [one, two, FORGED, four]],
+    ['record 2 stands further on', [one, three, two]],
+    ['record 2 stands as 3', [one, { ...three, seq: 2 }, { ...two, seq: 3 }]],
+  ])('says which record it means: %s', (detail, records) => {
+    expect(walked(records).fault?.detail).toBe(detail)
+  })
+
   test('reports no fault after the first', () => {
     const walk = walked([one, { ...two, actor: 'x' }, three, null, six])
     expect(walk.fault).toMatchObject({ code: 'audit_changed', seq: 2 })
