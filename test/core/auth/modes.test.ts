@@ -42,6 +42,23 @@ describe('the matrix of the contract', () => {
   )
 })
 
+describe('buildModeMatrix', () => {
+  test('sorts the warnings of a row, which another row may share', () => {
+    const warnings = ['kid_not_found', 'auth_not_verified'] as const
+    const row: ModeRow = {
+      id: 'M-1',
+      when: [{ condition: 'keys_unreachable', environments: ['dev+H'] }],
+      outcome: { mode: 'decode-only', source: 'jwt-unverified', warnings },
+    }
+    expect(buildModeMatrix([row])('keys_unreachable', 'dev+H')).toEqual({
+      mode: 'decode-only',
+      source: 'jwt-unverified',
+      warnings: ['auth_not_verified', 'kid_not_found'],
+    })
+    expect(warnings[0]).toBe('kid_not_found')
+  })
+})
+
 describe('findModeFaults', () => {
   const changed = (id: string, change: Partial<ModeRow>): readonly ModeRow[] =>
     MODES.map((row) => (row.id === id ? { ...row, ...change } : row))
@@ -116,5 +133,90 @@ describe('findModeFaults', () => {
     ],
   ])('%s', (_situation, rows, code, detail) => {
     expect(findModeFaults(rows)).toContainEqual(expect.objectContaining({ code, detail }))
+  })
+
+  test('an empty matrix lacks every condition in every environment, and no row is at fault', () => {
+    expect(findModeFaults([])).toEqual(
+      CONDITIONS.flatMap((condition) =>
+        ENVIRONMENTS.map((environment) => ({
+          code: 'place_empty',
+          row: null,
+          detail: `${condition} in ${environment}`,
+        })),
+      ),
+    )
+  })
+
+  const repeated = (id: string, outcome: ModeRow['outcome']): readonly ModeRow[] => {
+    const row = MODES.find((one) => one.id === id) as ModeRow
+    return [...MODES, { id: 'M-99', when: row.when.slice(0, 1), outcome }]
+  }
+  test.each<[string, readonly ModeRow[], readonly ModeFaultCode[]]>([
+    ['the same refusal', repeated('M-07', { refused: 'token_expired', http: 401 }), []],
+    [
+      'the same grant, its warnings in another order',
+      repeated('M-02', { ...decodeOnly, warnings: decodeOnly.warnings.toReversed() }),
+      [],
+    ],
+    [
+      'another refusal',
+      repeated('M-02', { refused: 'token_expired', http: 401 }),
+      ['rows_contradict'],
+    ],
+    [
+      'another status',
+      repeated('M-02', { refused: 'jwks_unreachable', http: 401 }),
+      ['rows_contradict', 'status_differs'],
+    ],
+    ['another source', repeated('M-02', { ...decodeOnly, source: 'jwt' }), ['rows_contradict']],
+    ['another mode', repeated('M-02', { ...decodeOnly, mode: 'dev-headers' }), ['rows_contradict']],
+    [
+      'another warning',
+      repeated('M-02', { ...decodeOnly, warnings: ['auth_not_verified', 'kid_not_found'] }),
+      ['rows_contradict'],
+    ],
+  ])('a second row for one case with %s', (_what, rows, codes) => {
+    const last = rows.length - 1
+    expect(findModeFaults(rows).map(({ code, row }) => [code, row])).toEqual(
+      codes.map((code) => [code, last]),
+    )
+  })
+
+  type OwnRow = readonly [
+    string,
+    ModeRow['when'][number]['environments'],
+    ModeRow['outcome'],
+    readonly ModeFaultCode[],
+  ]
+  test.each<OwnRow>([
+    ['decode-only in dev with headers', ['dev+H'], decodeOnly, []],
+    ['decode-only also without them', ['dev+H', 'dev-H'], decodeOnly, ['not_outside_dev']],
+    [
+      'dev headers in prod',
+      ['prod'],
+      { ...decodeOnly, mode: 'dev-headers', source: 'dev-headers' },
+      ['not_outside_dev'],
+    ],
+    ['anonymous in prod', ['prod'], { mode: 'none', source: 'none', warnings: [] }, []],
+    ['a refusal in prod', ['prod'], { refused: 'token_missing', http: 401 }, []],
+    ['another status', ['prod'], { refused: 'token_missing', http: 403 }, ['status_differs']],
+    [
+      'verified without a signature',
+      ['prod'],
+      { mode: 'verified', source: 'jwt', warnings: [] },
+      ['verified_without_signature'],
+    ],
+    [
+      'anonymous with the warning of decode-only',
+      ['prod'],
+      { mode: 'none', source: 'none', warnings: ['auth_not_verified'] },
+      ['warning_differs'],
+    ],
+  ])('a row for callers without a token: %s', (_what, environments, outcome, codes) => {
+    const when = [{ condition: 'no_token', environments }] as const
+    const faults = findModeFaults([{ id: 'M-99', when, outcome }])
+    expect(faults.filter(({ code }) => code !== 'place_empty')).toEqual(
+      codes.map((code) => ({ code, row: 0, detail: 'M-99' })),
+    )
   })
 })
