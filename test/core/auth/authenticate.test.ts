@@ -50,6 +50,15 @@ describe('authenticateWithoutToken', () => {
     })
   })
 
+  test('a caller without credentials has no identity, whatever mode the matrix grants', () => {
+    const grant = { mode: 'dev-headers', source: 'dev-headers', warnings: [] } as const
+    const open = { ...RULES, modes: () => grant }
+    expect(authenticateWithoutToken({ token: null, dev_headers: null }, 'dev+H', open)).toEqual({
+      ...ANONYMOUS,
+      ...grant,
+    })
+  })
+
   test('dev headers without a tenant are accepted', () => {
     const dev_headers = { ...headers, tenant_id: null }
     expect(authenticateWithoutToken({ token: null, dev_headers }, 'dev+H', RULES)).toMatchObject(
@@ -98,7 +107,7 @@ describe('authenticateWithoutToken', () => {
 
 describe('resolveNamedContext', () => {
   const unnamed = { tenant_id: null, user_id: null }
-  const any = { scopes: [EVALUATE_ANY] }
+  const any = { scopes: ['ff:evaluate:any'] }
 
   test.each([
     ['a verified caller', principal()],

@@ -182,6 +182,30 @@ describe('findModeFaults', () => {
     )
   })
 
+  test.each<[ModeFaultCode, ModeRow]>([
+    [
+      'not_outside_dev',
+      {
+        id: 'M-99',
+        when: [
+          { condition: 'dev_headers', environments: ['dev+H'] },
+          { condition: 'no_token', environments: ['prod'] },
+        ],
+        outcome: decodeOnly,
+      },
+    ],
+    [
+      'verified_without_signature',
+      {
+        id: 'M-99',
+        when: [...when('verified'), ...when('signature_invalid')],
+        outcome: { mode: 'verified', source: 'jwt', warnings: [] },
+      },
+    ],
+  ])('one case of several is enough for %s', (code, row) => {
+    expect(findModeFaults([row])).toContainEqual({ code, row: 0, detail: 'M-99' })
+  })
+
   type OwnRow = readonly [
     string,
     ModeRow['when'][number]['environments'],
