@@ -20,7 +20,7 @@ export type HeadRenewal =
 
 /**
  * The next head of a log, at record `last`; says at least what the head before said: a trust file that does not verify
- * now keeps the one named before. Refused for an older or another trust file of the same version, a withdrawal that is
+ * now keeps the one named before, and its withdrawals. Refused for an older or another trust file of the same version, a withdrawal that is
  * gone, and a clock more than 60 s behind the head before (`clock_set_back`).
  *
  * @param before null for a log that begins now
@@ -41,6 +41,7 @@ export function renewHead(
     head: {
       ...next,
       trust: trust ?? before.trust,
+      withdrawn: trust === null ? before.withdrawn : next.withdrawn,
       time: time < before.time ? before.time : time,
     },
   }
@@ -55,10 +56,9 @@ export function findRetreat(
   named: RunnerSight,
   present: RunnerSight,
 ): { readonly code: EvidenceFault; readonly detail: string } | null {
-  if (named.trust !== null && present.trust !== null) {
-    const fault = compareTrust(named.trust, present.trust)
-    if (fault !== null) return fault
-  }
+  if (present.trust === null) return null
+  const fault = named.trust === null ? null : compareTrust(named.trust, present.trust)
+  if (fault !== null) return fault
   const gone = named.withdrawn.find((one) => !present.withdrawn.includes(one))
   return gone === undefined ? null : { code: 'withdrawal_missing', detail: gone }
 }

@@ -42,6 +42,22 @@ export function findWithdrawalFault(
   return null
 }
 
+/**
+ * The SHA-256 of each withdrawal in RFC 8785 form, in the order of the file; a withdrawal that does not verify is left
+ * out, but not one by a key that the trust file no longer accepts. Empty without a file.
+ */
+export function listWithdrawals(
+  { text, trust, now }: Pick<WithdrawalContext, 'text' | 'trust' | 'now'>,
+  tools: SignoffDependencies,
+): readonly string[] {
+  const read = text === null ? null : parseSignedDocument('withdrawals', text, tools)
+  if (read?.ok !== true) return []
+  const context = { text, trust, now, statement: '', signed: [] }
+  return read.value.withdrawals
+    .filter((envelope) => judgeWithdrawal(envelope, context, tools) === null)
+    .map((envelope) => tools.sha256(canonicalizeObject(envelope)))
+}
+
 function judgeWithdrawal(
   envelope: Envelope,
   { statement, signed, trust, now }: WithdrawalContext,

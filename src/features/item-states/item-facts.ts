@@ -8,6 +8,7 @@ import type { SignoffFault } from '../../core/signoff/refusals.ts'
 import { checkTrust, type TrustOutcome } from '../../core/signoff/trust.ts'
 import type { SignoffDependencies } from '../../core/signoff/types.ts'
 import { verifyWaivers } from '../../core/signoff/waivers.ts'
+import { listWithdrawals } from '../../core/signoff/withdrawals.ts'
 import type { Instant } from '../../core/rows/instant.ts'
 import { quoteValue } from '../../core/text/quote.ts'
 import { FfError } from '../../errors.ts'
@@ -51,7 +52,7 @@ export async function loadItemFacts(
       policy: pickStricter(files.contract.waivers, trust?.waiver_policy ?? null),
       expected: identity,
       runners: listRunners(outcome),
-      sight: toRunnerSight(outcome),
+      sight: toRunnerSight(outcome, { withdrawals: texts.withdrawals, now }, tools),
       pinned_heads,
       unmeasurable: UNIMPLEMENTED_PROBES,
       plan_until: (files.plan?.window.until ?? null) as Instant | null,
@@ -89,14 +90,19 @@ function listRunners(outcome: TrustOutcome): readonly RunnerKey[] {
   }))
 }
 
-/** What verifies under the pin, as the heads of logs name it. There are no withdrawals yet. */
-export const toRunnerSight = (outcome: TrustOutcome): RunnerSight => ({
-  trust:
-    outcome.status === 'trusted'
-      ? { version: outcome.trust.version, sha256: outcome.sha256 }
-      : null,
-  withdrawn: [],
-})
+/** What verifies under the pin, as the heads of logs name it: nothing where the trust file does not verify. */
+export function toRunnerSight(
+  outcome: TrustOutcome,
+  { withdrawals: text, now }: { readonly withdrawals: string | null; readonly now: Instant },
+  tools: SignoffDependencies,
+): RunnerSight {
+  if (outcome.status !== 'trusted') return { trust: null, withdrawn: [] }
+  const { trust, sha256 } = outcome
+  return {
+    trust: { version: trust.version, sha256 },
+    withdrawn: listWithdrawals({ text, trust, now }, tools),
+  }
+}
 
 const pickStricter = (contract: WaiverPolicy, trust: WaiverPolicy | null): WaiverPolicy => ({
   max_active: Math.min(contract.max_active, trust?.max_active ?? contract.max_active),

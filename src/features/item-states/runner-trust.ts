@@ -21,7 +21,11 @@ export interface RunnerTrust {
  * @throws FfError `setting_invalid` where the pin is not a SHA-256
  */
 export async function readRunnerTrust(
-  { trust: text, trust_chain: chain }: Pick<SignoffTexts, 'trust' | 'trust_chain'>,
+  {
+    trust: text,
+    trust_chain: chain,
+    withdrawals,
+  }: Pick<SignoffTexts, 'trust' | 'trust_chain' | 'withdrawals'>,
   { trust_pin, now }: { readonly trust_pin: string | null; readonly now: () => Date },
   { signoffCrypto }: Pick<Adapters, 'signoffCrypto'>,
 ): Promise<RunnerTrust> {
@@ -32,7 +36,7 @@ export async function readRunnerTrust(
   const file = read?.ok === true ? read.value : null
   const revoked = new Set(file?.revoked.keys.map(({ kid }) => kid))
   return {
-    sight: toRunnerSight(outcome),
+    sight: toRunnerSight(outcome, { withdrawals, now: at }, tools),
     findRunner: (kid) =>
       file?.runners.find((one) => one.kid === kid && at < one.until && !revoked.has(kid)) ?? null,
   }

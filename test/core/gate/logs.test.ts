@@ -308,7 +308,11 @@ describe('a renewed head', () => {
   })
   test.each<readonly [string, object, object]>([
     ['a newer trust file', { trust: V2 }, { trust: V2 }],
-    ['no trust file that verifies', { trust: null }, { trust: V1 }],
+    [
+      'no trust file that verifies',
+      { trust: null, withdrawn: [] },
+      { trust: V1, withdrawn: [getHash(5)] },
+    ],
     ['a clock a minute behind', { time: at(-60_000) }, { time: NOW }],
     ['a later time', { time: at(1) }, { time: at(1) }],
   ])('%s', (_what, change, expected) =>

@@ -19,7 +19,7 @@ import {
   type SignedFolder,
   signedFolder,
 } from '../../support/signed-folder.ts'
-import { ROOT } from '../../support/run-ff.ts'
+import { ROOT, runFf } from '../../support/run-ff.ts'
 import { alice, bob, envelopeText, type Person } from './people.ts'
 
 let folder: SignedFolder
@@ -125,6 +125,16 @@ describe('V23: one person stops a GO', () => {
       await writeFile(file('withdrawals.json'), text.replace(from, to))
       expect((await judge()).exitCode).toBe(23)
     }
+  })
+  test('cannot be undone once a runner has sealed its log', async () => {
+    await withdrawSignoff(await contextOf(alice), choice(alice))
+    const { cwd, env } = folder
+    expect(await runFf(['evidence', 'seal'], { cwd, env })).toMatchObject({ status: 0 })
+    await rm(file('withdrawals.json'))
+    const report = await judge()
+    expect(report.exitCode).toBe(23)
+    expect(report.findings.map(({ code }) => code)).toContain('withdrawal_missing')
+    expect(await runFf(['evidence', 'seal'], { cwd, env })).toMatchObject({ status: 23 })
   })
   test('also under a trust file that has expired', async () => {
     const later = instantFromMs(Date.now() + 31 * 86_400_000)
