@@ -26,21 +26,28 @@ export interface ServedValue {
 
 /** The result of one rule: continue, ask Admin first, or a final decision. */
 export type RuleResult =
-  | { readonly kind: 'go'; readonly entry: ChainEntry; readonly consulted?: ApprovalLookup }
+  | {
+      readonly kind: 'go'
+      readonly entry: ChainEntry
+      readonly consulted: ApprovalLookup | undefined
+    }
   | { readonly kind: 'ask'; readonly question: ApprovalQuery }
   | {
       readonly kind: 'deny'
       readonly entry: ChainEntry
       readonly reason: DenyReason
-      readonly consulted?: ApprovalLookup
+      readonly consulted: ApprovalLookup | undefined
     }
   | { readonly kind: 'allow'; readonly entry: ChainEntry; readonly served: ServedValue }
 
 export type Rule = (facts: EvaluationInput, answer: ApprovalAnswer | undefined) => RuleResult
 
 /** The result of a rule that does not decide: its chain entry and, where Admin was asked, the approval consulted. */
-export const continueWith = (entry: ChainEntry, consulted?: ApprovalLookup): RuleResult =>
-  consulted === undefined ? { kind: 'go', entry } : { kind: 'go', entry, consulted }
+export const continueWith = (entry: ChainEntry, consulted?: ApprovalLookup): RuleResult => ({
+  kind: 'go',
+  entry,
+  consulted,
+})
 
 /**
  * The result of a rule that denies: its chain entry, the reason and, where Admin was asked, the approval consulted.
@@ -49,10 +56,7 @@ export const denyWith = (
   entry: ChainEntry,
   reason: DenyReason,
   consulted?: ApprovalLookup,
-): RuleResult =>
-  consulted === undefined
-    ? { kind: 'deny', entry, reason }
-    : { kind: 'deny', entry, reason, consulted }
+): RuleResult => ({ kind: 'deny', entry, reason, consulted })
 
 /** The result of a rule that allows: its chain entry and the value served. */
 export const allowWith = (entry: ChainEntry, served: ServedValue): RuleResult => ({
