@@ -28,12 +28,10 @@ for (const name of wanted.length > 0 ? wanted : Object.keys(PARTS))
   stored[name] = measure(PARTS[name])
 writeFileSync(STORED, `${JSON.stringify(stored, null, 2)}\n`)
 writeFileSync(RESULTS, describe(stored))
-const open = Object.values(stored).flatMap(({ survivors }) =>
-  survivors.filter(({ reason }) => reason === null),
-)
+const open = Object.values(stored).flatMap(({ survivors }) => survivors.filter(isOpen))
 process.exitCode = open.length === 0 ? 0 : 1
 
-/** Counts of the mutants of a part, and each survivor with the reason that equivalent.mjs gives, null where none. */
+/** Counts of the mutants of a part, and its survivors, whatever equivalent.mjs says of them. */
 function measure({ mutate, tests }) {
   rmSync(REPORT, { force: true })
   execFileSync(
@@ -52,16 +50,17 @@ function measure({ mutate, tests }) {
     timedOut: count('Timeout'),
     survivors: mutants
       .filter(({ mutant }) => SURVIVED.includes(mutant.status))
-      .map(({ file, mutant, text }) => {
-        const change = `${text} -> ${oneLine(mutant.replacement)}`
-        return {
-          file,
-          line: mutant.location.start.line,
-          change,
-          reason: EQUIVALENT[file]?.[change] ?? null,
-        }
-      }),
+      .map(({ file, mutant, text }) => ({
+        file,
+        line: mutant.location.start.line,
+        change: `${text} -> ${oneLine(mutant.replacement)}`,
+      })),
   }
+}
+
+/** Whether `equivalent.mjs` gives no reason why a mutant survived. */
+function isOpen({ file, change }) {
+  return EQUIVALENT[file]?.[change] === undefined
 }
 
 /** The mutated text on one line; a location is 1-based with an exclusive end. */
@@ -77,12 +76,12 @@ function oneLine(text) {
 
 function describe(results) {
   const rows = Object.entries(results).map(([name, { mutants, killed, timedOut, survivors }]) => {
-    const equivalent = survivors.filter(({ reason }) => reason !== null).length
+    const equivalent = survivors.filter((mutant) => !isOpen(mutant)).length
     const score = (100 * (killed + timedOut)) / (mutants - equivalent)
     return `| ${name} | ${mutants} | ${killed} | ${timedOut} | ${equivalent} | ${survivors.length - equivalent} | ${score.toFixed(1)} % |`
   })
   const lists = Object.entries(results).flatMap(([name, { survivors }]) => {
-    const open = survivors.filter(({ reason }) => reason === null)
+    const open = survivors.filter(isOpen)
     return open.length === 0
       ? []
       : [
