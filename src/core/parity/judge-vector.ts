@@ -1,6 +1,6 @@
 import type { BackingKind } from '../evaluate/types.ts'
 import type { JsonObject } from '../json/read.ts'
-import { type FieldRule, findFieldRule } from './field-rules.ts'
+import { findFieldRule } from './field-rules.ts'
 import {
   type SideAnswer,
   answerToNode,
@@ -105,7 +105,10 @@ export function judgeVector(
   const exempted = compared.flatMap((one) =>
     one.divergences
       .filter((divergence) => !isBlocker(divergence))
-      .map(({ pointer }) => (findFieldRule(comparing.rules, pointer) as FieldRule).pointer),
+      .flatMap(({ pointer }) => {
+        const ruling = findFieldRule(comparing.rules, pointer)
+        return comparing.rules.filter((rule) => rule === ruling).map((rule) => rule.pointer)
+      }),
   )
   const fields = countFields(compared)
   return { status, divergences, chains, unanswered, noise, exempted, fields }

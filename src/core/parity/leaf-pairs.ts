@@ -40,7 +40,8 @@ interface Change {
 
 /**
  * Builds a pair of whole envelopes for each leaf of the decision schema, and one for each type that a leaf may have.
- * The reason chain holds one entry of each rule, with all its details.
+ * The reason chain holds one entry of each rule, with all its details. One more pair differs in `/unnamed`, a field that
+ * the schema lacks: no rule names it, so it has to match.
  *
  * @param schemas the schemas by the name that a `$ref` gives them
  * @throws Error for a `$ref` without a schema
@@ -49,7 +50,9 @@ export function buildLeafPairs(
   schemas: Readonly<Record<string, LeafSchema>>,
   root = 'decision.schema.json',
 ): readonly LeafPair[] {
-  const { changes } = expand(resolve({ $ref: root }, schemas), schemas)
+  const decision = resolve({ $ref: root }, schemas)
+  const properties = { ...decision.properties, unnamed: { type: 'integer' } }
+  const { changes } = expand({ properties }, schemas)
   return changes.map(({ path, left, right }) => ({
     field: path.reduce<string>(
       (at, one) => appendPointer(at, typeof one === 'number' ? '*' : one),
