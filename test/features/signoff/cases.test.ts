@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest'
 import { judgeSignoff } from '../../../src/core/signoff/judge.ts'
 import { canonicalizeObject } from '../../../src/core/signoff/read-document.ts'
 import { formatStatement } from '../../../src/core/signoff/statement.ts'
-import { formatWithdrawal } from '../../../src/core/signoff/withdrawals.ts'
+import { formatWithdrawal, listWithdrawals } from '../../../src/core/signoff/withdrawals.ts'
 import { SIGNOFF_REFUSALS } from '../../../src/core/signoff/refusals.ts'
 import { checkTrust, type TrustOutcome } from '../../../src/core/signoff/trust.ts'
 import type { Envelope, PresentFacts, TrustFile } from '../../../src/core/signoff/types.ts'
@@ -380,6 +380,14 @@ const withdrawal = (who: Person, payload = WITHDRAWAL): Envelope => {
   }
 }
 const OTHER = encode(formatWithdrawal(digest('another statement')))
+test('heads name the withdrawals that verify or whose signer has left, by their SHA-256', () => {
+  const list = (text: string | null) => listWithdrawals({ text, trust: TRUST, now: NOW }, tools)
+  const kept = [withdrawal(bob), withdrawal(mallory, OTHER)]
+  const changed = { ...withdrawal(bob, OTHER), payload: WITHDRAWAL }
+  const { withdrawals } = withdrawn(...kept, changed).present ?? PRESENT
+  expect(list(withdrawals)).toEqual(kept.map((one) => digest(canonicalizeObject(one))))
+  expect([list(null), list('{}')]).toEqual([[], []])
+})
 const WITHDRAWALS: typeof CASES = [
   ['a withdrawal by a signer', 'signature_withdrawn', () => withdrawn(withdrawal(bob))],
   [
