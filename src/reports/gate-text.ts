@@ -11,7 +11,7 @@ import {
   listSubject,
   measuredLines,
 } from './gate-words.ts'
-import { colorWord, foldLine, formatColumns, formatState, type Style } from './paint.ts'
+import { foldLine, formatColumns, formatEnding, formatState, type Style } from './paint.ts'
 
 /**
  * The text of a gate report, in order: its subject, findings about the gate, groups, unmeasured items one line each,
@@ -105,11 +105,11 @@ function formatEnd(report: GateReport, style: Style): string {
     ...(remeasure === null ? [] : [['measure again', remeasure]]),
     ...(next === null ? [] : [['next', next]]),
   ]
-  const word = formatVerdictWord(report)
-  const line = foldLine(
-    `${word}  ${formatVerdictRest(report)}.  exit ${exitCode} (${exitName})`,
-    '  ',
-  )
-  const painted = colorWord(word, verdict, style) + line.slice(word.length)
+  const ending = {
+    word: formatVerdictWord(report),
+    sentence: `${formatVerdictRest(report)}.`,
+    state: verdict,
+  }
+  const painted = formatEnding(ending, { exitCode, exitName }, style)
   return `${rows.length === 0 ? '' : `${formatColumns(rows)}\n\n`}${painted}`
 }

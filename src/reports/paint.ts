@@ -29,6 +29,26 @@ export function formatState(state: string, { color }: Style): string {
 export const colorWord = (word: string, state: string, { color }: Style): string =>
   new Chalk({ level: color ? 1 : 0 })[COLORS[state] ?? 'yellow'](word)
 
+interface Ending {
+  /** The verdict in words, such as `NOT READY`. */
+  readonly word: string
+  readonly sentence: string
+  /** The state that gives the word its colour. */
+  readonly state: string
+}
+/** The last line of a report: verdict, sentence and exit. Folded to 80 characters, the exit never within itself. */
+export function formatEnding(
+  { word, sentence, state }: Ending,
+  { exitCode, exitName }: { readonly exitCode: number; readonly exitName: string },
+  style: Style,
+): string {
+  const exit = `exit ${exitCode} (${exitName})`
+  const folded = foldLine(`${word}  ${sentence}`, '  ')
+  const room = WIDTH - (folded.length - folded.lastIndexOf('\n') - 1)
+  const line = room < exit.length + 2 ? `${folded}\n  ${exit}` : `${folded}  ${exit}`
+  return colorWord(word, state, style) + line.slice(word.length)
+}
+
 /** Width of text in columns. */
 const WIDTH = 80
 const getWidth = (cell: string): number => stripVTControlCharacters(cell).length

@@ -5,7 +5,7 @@ import type {
   ReportItem,
   ReportSide,
 } from '../core/report/types.ts'
-import { formatColumns, formatState, type Style } from './paint.ts'
+import { formatColumns, formatEnding, formatState, type Style } from './paint.ts'
 import { formatFinding } from './words.ts'
 
 /** The most items that are listed; the counts are of all items. */
@@ -158,5 +158,6 @@ function formatResult(
     inconclusive: `Not everything was measured, so this is not a pass.`,
     cancelled: `The run was ended early; the report above is partial.`,
   }
-  return `${formatState(verdict, style)}  ${words[verdict]}  exit ${exitCode} (${exitName})`
+  const ending = { word: verdict.toUpperCase(), sentence: words[verdict], state: verdict }
+  return formatEnding(ending, { exitCode, exitName }, style)
 }

@@ -123,7 +123,7 @@ describe('SARIF', () => {
   const fits = new Ajv2020({ strict: false }).compile(LOG)
   test.each([
     ['a gate', ['gate'], 42],
-    ['a parity run', ['parity', 'run', '--candidate', 'file'], 20],
+    ['a parity run', ['parity', 'run', '--candidate', 'file', '--allow-same-kind'], 22],
   ])('of %s has a rule for each item and control', async (_what, args, rules) => {
     const { stdout } = await ff(empty, ...args, '--format', 'sarif')
     const log = JSON.parse(stdout) as Log

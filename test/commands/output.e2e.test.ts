@@ -194,7 +194,11 @@ describe.concurrent('text', () => {
   test.each<[string, () => readonly string[], () => Readonly<Record<string, string>>]>([
     ['parity run on the embedded default', () => ['parity', 'run'], () => ({})],
     ['parity run', () => ['parity', 'run', '--candidate', database.url], () => ({})],
-    ['parity exhaustive', () => ['parity', 'exhaustive', '--candidate', 'file'], () => ({})],
+    [
+      'parity exhaustive',
+      () => ['parity', 'exhaustive', '--candidate', 'file', '--allow-same-kind'],
+      () => ({}),
+    ],
     ['artefacts validate', () => ['artefacts', 'validate'], () => ({})],
     ['doctor', () => ['doctor'], onServer],
     ['doctor with settings', () => ['doctor'], () => ({ ...onServer(), FF_STORE_DIR: tmpdir() })],
