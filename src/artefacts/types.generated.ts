@@ -1610,13 +1610,13 @@ export interface SignoffHeader {
 export interface SignoffStatement {
   _type: 'https://in-toto.io/Statement/v1'
   /**
-   * Bound. SHA-256 of the bytes of each file; a missing file counts as empty.
+   * Bound. SHA-256 of the bytes of each file; a missing file counts as empty. Of inputs, the runbook and the files of team commands, SHA-256 of the RFC 8785 form of their digests by path.
    *
    * @minItems 1
    * @maxItems 8
    */
   subject: {
-    name: 'checklist' | 'waivers' | 'plan' | 'rollback_triggers'
+    name: 'checklist' | 'waivers' | 'plan' | 'rollback_triggers' | 'inputs'
     digest: {
       sha256: string
     }
@@ -1848,6 +1848,12 @@ export interface DecisionFile {
     trust_chain: string | null
     signoff: string | null
     withdrawals: string | null
+    /**
+     * The runbook and the files of team commands, as base64url by path; without the missing ones.
+     */
+    inputs: {
+      [k: string]: string
+    }
     /**
      * One log for each runner.
      *

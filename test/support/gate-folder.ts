@@ -17,7 +17,7 @@ export const CODE = 'sha256:of-a-test'
 const HOUR_MS = 3_600_000
 const ahead = (ms: number): Instant => instantFromMs(Date.now() + ms)
 
-/** A team's folder: its checklist and a plan whose window is ahead. */
+/** A team's folder: its checklist, a runbook and a plan whose window is ahead. */
 export async function gateFolder(): Promise<string> {
   const cwd = await mkdtemp(join(tmpdir(), 'ff-gate-'))
   await mkdir(join(cwd, 'checklists'))
@@ -34,6 +34,7 @@ export async function gateFolder(): Promise<string> {
     window: { from: ahead(24 * HOUR_MS), until: ahead(28 * HOUR_MS) },
     freeze: { from: ahead(HOUR_MS), until: ahead(48 * HOUR_MS) },
   }
+  await writeFile(own('runbook.md'), 'what to do\n')
   await writeFile(own('plan.json'), JSON.stringify({ ...plan, ...spans }))
   return cwd
 }

@@ -48,6 +48,8 @@ interface SignedFolderOptions {
   readonly waived?: boolean
   /** Changes the items of the team's checklist before anything is measured. */
   readonly checklist?: (items: readonly Record<string, unknown>[]) => void
+  /** Further files by their path in the folder. */
+  readonly files?: Readonly<Record<string, string>>
   /** Maps each record before it is written. */
   readonly change?: (draft: EvidenceDraft) => EvidenceDraft
 }
@@ -60,10 +62,12 @@ const window = () => ({ from: soon(-DAY_MS), until: soon(90 * DAY_MS) })
 export async function signedFolder({
   waived = false,
   checklist,
+  files = {},
   change = keepDraft,
 }: SignedFolderOptions = {}): Promise<SignedFolder> {
   const cwd = await gateFolder()
   if (checklist !== undefined) await changeChecklist(cwd, checklist)
+  for (const [path, text] of Object.entries(files)) await writeFile(join(cwd, path), text)
   const put = (name: string, text: string): Promise<void> =>
     writeFile(join(cwd, 'checklists', name), text)
   const runner = await fullEvidence(cwd, waived ? leaking : change)

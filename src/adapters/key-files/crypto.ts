@@ -7,7 +7,7 @@ import { verifyEd25519, isSoundKey, computeThumbprint } from '../jose/ed25519.ts
  * base64url.
  */
 export const signoffCrypto: SignoffCrypto = {
-  sha256: (text) => createHash('sha256').update(text, 'utf8').digest('hex'),
+  sha256: (content) => createHash('sha256').update(content).digest('hex'),
   thumbprint: computeThumbprint,
   isSound: isSoundKey,
   holds: verifyEd25519,

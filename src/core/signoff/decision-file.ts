@@ -1,7 +1,13 @@
-import { nodeToValue } from '../json/plain.ts'
+import { canonicalizeValue, nodeToValue } from '../json/plain.ts'
 import { canonicalizeObject, checkNodeShape } from './read-document.ts'
 import { isJsonObject, type JsonNode, parseLosslessJson } from '../json/read.ts'
-import type { DecisionFile, ShapeResult, SignoffDependencies, BoundSubject } from './types.ts'
+import type {
+  DecisionFile,
+  ShapeResult,
+  SignoffDependencies,
+  BoundFiles,
+  BoundSubject,
+} from './types.ts'
 import { BOUND_SUBJECTS } from './types.ts'
 
 const DECISION_VERSION = 2
@@ -52,13 +58,23 @@ function findOtherVersion(node: JsonNode, tool_version: string): OtherDecision['
 
 /**
  * The digest of each bound file by its name: SHA-256 in hexadecimal of its UTF-8 bytes; a missing file (null) counts as
- * empty.
+ * empty. That of `inputs` is over the RFC 8785 form of their digests by path.
  */
 export const subjectDigests = (
-  files: Readonly<Record<BoundSubject, string | null>>,
-  { sha256 }: SignoffDependencies,
-): Readonly<Record<BoundSubject, string>> =>
-  Object.fromEntries(BOUND_SUBJECTS.map((name) => [name, sha256(files[name] ?? '')])) as Record<
-    BoundSubject,
-    string
-  >
+  files: BoundFiles,
+  tools: SignoffDependencies,
+): Readonly<Record<BoundSubject, string>> => {
+  const texts = { ...files, inputs: canonicalizeValue(digestFiles(files, tools)) }
+  return Object.fromEntries(
+    BOUND_SUBJECTS.map((name) => [name, tools.sha256(texts[name] ?? '')]),
+  ) as Record<BoundSubject, string>
+}
+
+/** SHA-256 of the bytes of each input, by path; bytes in another spelling than base64url count as none. */
+export const digestFiles = (
+  { inputs }: Pick<BoundFiles, 'inputs'>,
+  { sha256, decode }: SignoffDependencies,
+): Readonly<Record<string, string>> =>
+  Object.fromEntries(
+    Object.entries(inputs).map(([path, bytes]) => [path, sha256(decode(bytes) ?? '')]),
+  )

@@ -61,6 +61,7 @@ export const SIGNOFF_REFUSALS = {
   waivers_changed: 'stale',
   plan_changed: 'stale',
   triggers_changed: 'stale',
+  inputs_changed: 'stale',
   signoff_expired: 'stale',
   signed_before_evidence: 'refused',
   attestation_missing: 'refused',

@@ -115,6 +115,7 @@ const CHANGED: Readonly<Record<BoundSubject, SignoffRefusalCode>> = {
   waivers: 'waivers_changed',
   plan: 'plan_changed',
   rollback_triggers: 'triggers_changed',
+  inputs: 'inputs_changed',
 }
 
 const CHECKS: readonly Check[] = [

@@ -92,18 +92,26 @@ export type SignedTarget = {
   readonly [K in keyof CutoverIdentity]: NonNullable<CutoverIdentity[K]>
 }
 /** Files that a signature binds by the SHA-256 of their bytes. */
-export type BoundSubject = 'checklist' | 'waivers' | 'plan' | 'rollback_triggers'
+type FileSubject = 'checklist' | 'waivers' | 'plan' | 'rollback_triggers'
+/** `inputs` stands for the files of `SignoffTexts.inputs`, by the digest of each. */
+export type BoundSubject = FileSubject | 'inputs'
 export const BOUND_SUBJECTS: readonly BoundSubject[] = [
   'checklist',
   'waivers',
   'plan',
   'rollback_triggers',
+  'inputs',
 ]
 
 /** The text of every file that a sign-off is judged by; null where the file is missing. */
 export type SignoffTexts = Readonly<
-  Record<BoundSubject | 'trust' | 'trust_chain' | 'signoff' | 'withdrawals', string | null>
+  Record<FileSubject | 'trust' | 'trust_chain' | 'signoff' | 'withdrawals', string | null> & {
+    /** The bytes of the runbook and of the files of team commands, as base64url by path; without the missing ones. */
+    readonly inputs: Readonly<Record<string, string>>
+  }
 >
+/** The files that a signature binds. */
+export type BoundFiles = Pick<SignoffTexts, BoundSubject>
 
 /** An in-toto Statement v1. */
 export interface SignedStatement {
@@ -244,8 +252,8 @@ export interface SignedDocuments {
 
 /** Cryptography that the caller supplies, as core has none of its own. */
 export interface SignoffCrypto {
-  /** SHA-256 of the UTF-8 bytes, in hexadecimal. */
-  readonly sha256: (text: string) => string
+  /** SHA-256 of the bytes, of a text in UTF-8, in hexadecimal. */
+  readonly sha256: (content: string | Uint8Array) => string
   /** RFC 7638 thumbprint: SHA-256 in base64url. */
   readonly thumbprint: (jwk: PublicJwk) => string
   /** False for a public key of small order, under which signatures prove nothing. */

@@ -5,12 +5,11 @@ import { instantToMs } from '../../core/rows/instant.ts'
 import type { Instant } from '../../core/rows/instant.ts'
 import { FfError } from '../../errors.ts'
 import { readBounded } from '../../files/read-bounded.ts'
+import { MAX_INPUT_BYTES, RUNBOOK } from '../team-folder/input-files.ts'
 import type { GateFiles } from '../team-folder/load-gate-files.ts'
 import { defineProbe, type ProbeContext } from './framework/probe.ts'
 
 type Plan = NonNullable<GateFiles['plan']>
-/** The file that the plan names by its digest, relative to the team's folder. */
-const RUNBOOK = 'checklists/runbook.md'
 /** Placeholders of the template, in lower case. */
 const BLANKS: ReadonlySet<string> = new Set(['to be named', ''])
 const HOUR_MS = 3_600_000
@@ -72,12 +71,10 @@ export function requirePlan({ plan: found }: Pick<ProbeContext, 'plan'>): Plan {
   })
 }
 
-const MAX_RUNBOOK_BYTES = 16_777_216
-
 /** SHA-256 of the runbook, in hex. @throws FfError `target_missing` where it cannot be read */
 async function computeRunbookDigest({ cwd }: ProbeContext): Promise<string> {
   try {
-    const read = await readBounded(join(cwd, RUNBOOK), MAX_RUNBOOK_BYTES)
+    const read = await readBounded(join(cwd, RUNBOOK), MAX_INPUT_BYTES)
     if (!read.ok) throw new TypeError(read.fault)
     return createHash('sha256').update(read.bytes).digest('hex')
   } catch (cause) {

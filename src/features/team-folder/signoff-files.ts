@@ -7,6 +7,7 @@ import { FfError } from '../../errors.ts'
 import { getErrorCode, listOrEmpty } from '../../files/read-or-null.ts'
 import { replaceFile } from '../../files/replace-file.ts'
 import { toArtefactError } from '../../artefacts/artefact-error.ts'
+import { readInputFiles } from './input-files.ts'
 import { locateChecklist, type GateFolder } from './locate-checklist.ts'
 
 /** Paths below the team folder, of the files that are signed and of the signatures. */
@@ -25,21 +26,23 @@ export const TRUST_ROTATION = 'checklists/trust-rotation.json'
 export const PAST_SIGNOFFS = 'checklists/signoffs'
 
 /**
- * Reads the checklist and all signed files by subject; null for each missing one. Parses and verifies nothing.
+ * Reads the checklist and all signed files by subject, null for each missing one, and the runbook and the files of team
+ * commands. Verifies nothing.
  *
  * @throws FfError `artefact_invalid` where a file is unreadable
  */
 export async function readSignoffFiles(where: GateFolder): Promise<SignoffTexts> {
   const checklist = await locateChecklist(where)
+  const text = await readFileIfPresent(checklist.path, checklist.shown)
   const names = Object.keys(SIGNOFF_FILES) as (keyof typeof SIGNOFF_FILES)[]
   const entries = await Promise.all([
-    readFileIfPresent(checklist.path, checklist.shown).then((text) => ['checklist', text] as const),
+    readInputFiles(where.cwd, text).then((inputs) => ['inputs', inputs] as const),
     ...names.map(async (name) => {
       const shown = SIGNOFF_FILES[name]
       return [name, await readFileIfPresent(join(where.cwd, shown), shown)] as const
     }),
   ])
-  return Object.fromEntries(entries) as SignoffTexts
+  return Object.fromEntries([['checklist', text] as const, ...entries]) as SignoffTexts
 }
 
 /**

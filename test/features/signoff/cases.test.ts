@@ -266,7 +266,7 @@ const MORE: typeof CASES = [
     'checklist_changed',
     () => ({ present: present({ checklist_digest: digest('other') }) }),
   ],
-  ...(['waivers', 'plan', 'rollback_triggers'] as const).map(
+  ...(['waivers', 'plan', 'rollback_triggers', 'inputs'] as const).map(
     (name) =>
       [
         `${name} edited`,

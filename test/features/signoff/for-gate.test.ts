@@ -35,7 +35,7 @@ const trust: TrustFile = {
   runners: [runner, lost],
   revoked: { keys: [{ kid: lost.kid, at: NOW, reason: 'lost' }], statements: [] },
 }
-const files = { checklist: 'c', waivers: null, plan: 'p', rollback_triggers: 't' }
+const files = { checklist: 'c', waivers: null, plan: 'p', rollback_triggers: 't', inputs: {} }
 const signed = signedBy([alice, bob], {
   subjects: subjectDigests(files, tools),
   trust: { version: 1, sha256: digest(trustText(trust)) },

@@ -92,6 +92,7 @@ export const PRESENT: PresentFacts = {
     waivers: digest(''),
     plan: digest('plan'),
     rollback_triggers: digest('triggers'),
+    inputs: digest('{}'),
   },
   withdrawals: null,
   attestations: { 'platform-lead': ['I4', 'J1'], 'security-lead': ['A', 'F', 'G', 'G3'] },

@@ -206,6 +206,7 @@ describe('decision.json', () => {
     waivers: null,
     plan: '{"a": "\u00e9"}',
     rollback_triggers: null,
+    inputs: { 'checklists/runbook.md': encode('read me'), 'not base64url': '_' },
     trust: trustText(TRUST),
     trust_chain: null,
     signoff: null,
@@ -286,6 +287,9 @@ describe('decision.json', () => {
       waivers: digest(''),
       plan: digest(files.plan),
       rollback_triggers: digest(''),
+      inputs: digest(
+        `{"checklists/runbook.md":"${digest('read me')}","not base64url":"${digest('')}"}`,
+      ),
     })
   })
 })

@@ -173,7 +173,13 @@ function buildPresent({ sha256 }: SignoffDependencies): PresentFacts {
       config_digest: digest,
       checklist_digest: digest,
     },
-    subjects: { checklist: digest, waivers: digest, plan: digest, rollback_triggers: digest },
+    subjects: {
+      checklist: digest,
+      waivers: digest,
+      plan: digest,
+      rollback_triggers: digest,
+      inputs: digest,
+    },
     withdrawals: null,
     attestations: { 'platform-lead': [], 'security-lead': [] },
   }
