@@ -1110,6 +1110,15 @@ export interface ReadinessGate {
       [k: string]: 'at_least' | 'at_most' | 'superset' | 'free'
     }
   }
+  /**
+   * By item, the files of the team's folder that say what is measured; of the plan a member, where the probe uses no other. A team command depends on each of its words that is a file there, too.
+   */
+  inputs: {
+    /**
+     * @minItems 1
+     */
+    [k: string]: string[]
+  }
 }
 /**
  * checklists/cutover_readiness_checklist.json: the items that must hold before the cutover, and how each is measured.

@@ -2,6 +2,11 @@ import { cp, mkdir, mkdtemp, readdir, readFile, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { buildIdentity } from '../../src/features/team-folder/identity.ts'
+import { createSignoffDependencies } from '../../src/artefacts/documents.ts'
+import { signoffCrypto } from '../../src/adapters/key-files/crypto.ts'
+import { type InputTerms, selectInputs } from '../../src/core/gate/inputs.ts'
+import { digestInputs } from '../../src/features/team-folder/digest-inputs.ts'
+import { readSignoffFiles } from '../../src/features/team-folder/signoff-files.ts'
 import { loadGateFiles } from '../../src/features/team-folder/load-gate-files.ts'
 import { behaviouralSettings, loadSettings } from '../../src/commands/settings.ts'
 import { instantFromMs, type Instant } from '../../src/core/rows/instant.ts'
@@ -46,6 +51,14 @@ export async function identityIn(cwd: string): Promise<CutoverIdentity> {
   return buildIdentity({ code: CODE, settings, schema_head: '0002_flags' }, files)
 }
 
+/** What the inputs of evidence in the folder are judged by. */
+export async function inputsIn(cwd: string): Promise<InputTerms> {
+  const where = { root: ROOT, cwd, checklist: null }
+  const [files, texts] = await Promise.all([loadGateFiles(where), readSignoffFiles(where)])
+  const tools = createSignoffDependencies(signoffCrypto)
+  return { floor: files.contract.inputs, present: digestInputs(texts, files, tools) }
+}
+
 /** The folder of the one evidence log of a folder. */
 export async function findLog(evidence: string): Promise<string> {
   const [name = '', ...others] = await readdir(evidence)
@@ -77,11 +90,12 @@ export async function fullEvidence(
 ): Promise<SigningRunner> {
   const files = await loadGateFiles({ root: ROOT, cwd, checklist: null })
   const identity = await identityIn(cwd)
+  const inputs = await inputsIn(cwd)
   const runner = known ?? (await makeRunnerKey(join(cwd, '.ff', 'runner.pem')))
   const log = await openEvidence(join(cwd, '.ff', 'evidence'), runner, toNeeds(files))
   for (const item of files.checklist.value.items as readonly ChecklistItem[]) {
     const at = ahead(-1_000)
-    const draft = passing(item, identity)
+    const draft = { ...passing(item, identity), inputs: selectInputs(item, inputs) }
     const control = draft.control === null ? null : { ...draft.control, at }
     await log.append(change({ ...draft, control, started_at: ahead(-2_000), ended_at: at }))
   }

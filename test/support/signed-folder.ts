@@ -8,6 +8,7 @@ import { behaviouralSettings, loadSettings } from '../../src/commands/settings.t
 import type { EvidenceDraft } from '../../src/core/gate/types.ts'
 import type { Envelope, TrustFile, WaiverEntry } from '../../src/core/signoff/types.ts'
 import { formatWaiver } from '../../src/core/signoff/waivers.ts'
+import { selectInputs } from '../../src/core/gate/inputs.ts'
 import { instantFromMs, type Instant } from '../../src/core/rows/instant.ts'
 import type { GateRequest } from '../../src/features/item-states/gate-inputs.ts'
 import { openEvidence } from '../../src/adapters/evidence-log/evidence-log.ts'
@@ -33,7 +34,7 @@ import {
   TRUST,
   trustText,
 } from '../features/signoff/people.ts'
-import { CODE, fullEvidence, gateFolder, identityIn, toNeeds } from './gate-folder.ts'
+import { CODE, fullEvidence, gateFolder, identityIn, inputsIn, toNeeds } from './gate-folder.ts'
 import { ROOT } from './run-ff.ts'
 
 /** A team's folder whose verdict is GO: 42 signed records, a pinned trust file, and two signatures. */
@@ -75,12 +76,17 @@ export async function signedFolder({
   await put('trust.json', trust)
   if (waived) await put('waivers.json', JSON.stringify(WAIVERS(waiver()), null, 2))
   const pin = tools.sha256(trust)
+  await signFolder(cwd, pin)
+  return { cwd, runner, env: { FF_CODE_VERSION: CODE, FF_TRUST_SHA256: pin } }
+}
+
+/** Requests a statement of the folder as it is now, and both sign it. */
+export async function signFolder(cwd: string, pin: string): Promise<void> {
   const { envelope, attests } = await prepareSignoff(cwd, pin)
   const signatures = [alice, bob].map((who) =>
     signAs(envelope.payload, who, { signed_at: soon(0), attests: [...attests[who.role]] }),
   )
-  await put('signoff.json', envelopeText({ ...envelope, signatures }))
-  return { cwd, runner, env: { FF_CODE_VERSION: CODE, FF_TRUST_SHA256: pin } }
+  await writeFile(join(cwd, 'checklists/signoff.json'), envelopeText({ ...envelope, signatures }))
 }
 
 const keepDraft = (draft: EvidenceDraft): EvidenceDraft => draft
@@ -112,7 +118,9 @@ export async function measureAgain(
   const files = await loadGateFiles({ root: ROOT, cwd, checklist: null })
   const runner = await readRunnerKey(join(cwd, '.ff', 'runner.pem'))
   const log = await openEvidence(join(cwd, '.ff', 'evidence'), runner, toNeeds(files))
-  const draft = passing(toItem(id), await identityIn(cwd))
+  const item = toItem(id)
+  const inputs = selectInputs(item, await inputsIn(cwd))
+  const draft = { ...passing(item, await identityIn(cwd)), inputs }
   const at = soon(-500)
   const control = draft.control === null ? null : { ...draft.control, at }
   await log.append({ ...draft, control, started_at: at, ended_at: at, ...change })

@@ -1,7 +1,45 @@
-import type { ChecklistItem } from './types.ts'
+import type { ChecklistItem, EvidenceRecord, InputDigests } from './types.ts'
+
+/** What the inputs of records are judged by. */
+export interface InputTerms {
+  /** The paths that an item depends on, by its id: `inputs` of the gate contract. */
+  readonly floor: Readonly<Record<string, readonly string[] | undefined>>
+  /** The digests of every file that is there now. */
+  readonly present: InputDigests
+}
 
 /** The words of an item's team command and of its control; empty for an item with a probe. */
 export const listCommandWords = ({
   probe: { name, params },
 }: Pick<ChecklistItem, 'probe'>): readonly string[] =>
   name === 'command' ? [params['argv'], params['control_argv']].flat().map(String) : []
+
+/** The digests of an item's inputs: of those of the floor, and of its command's words, that are there. */
+export const selectInputs = (item: ChecklistItem, terms: InputTerms): InputDigests =>
+  Object.fromEntries(
+    listPaths(item, terms).flatMap((path) =>
+      Object.hasOwn(terms.present, path) ? [[path, terms.present[path] as string]] : [],
+    ),
+  )
+
+/**
+ * The inputs of a record that have another digest now or are gone, and those of its item that it does not name, each by
+ * path.
+ */
+export function compareInputs(
+  item: ChecklistItem,
+  { inputs = {} }: Pick<EvidenceRecord, 'inputs'>,
+  terms: InputTerms,
+): { readonly changed: readonly string[]; readonly missing: readonly string[] } {
+  const words = listCommandWords(item).filter((word) => Object.hasOwn(terms.present, word))
+  const required = new Set([...(terms.floor[item.id] ?? []), ...words])
+  return {
+    changed: Object.keys(inputs).filter((path) => inputs[path] !== terms.present[path]),
+    missing: [...required].filter((path) => !Object.hasOwn(inputs, path)),
+  }
+}
+
+const listPaths = (item: ChecklistItem, { floor }: InputTerms): readonly string[] => [
+  ...(floor[item.id] ?? []),
+  ...listCommandWords(item),
+]

@@ -1,6 +1,7 @@
 import type { Instant } from '../rows/instant.ts'
 import { parseDurationMs, findEarliest, addMs } from './duration.ts'
 import { chooseRecords } from './choose-records.ts'
+import { compareInputs, type InputTerms } from './inputs.ts'
 import { judgeLimits } from './limits.ts'
 import type {
   ChecklistItem,
@@ -23,6 +24,7 @@ export interface EvidenceContext {
   readonly runners: readonly RunnerKey[]
   /** Probes that cannot run yet: the missing prerequisite by probe name. */
   readonly unmeasurable: Readonly<Record<string, string>>
+  readonly inputs: InputTerms
   /** The end of the plan's window; null without a plan. */
   readonly plan_until: Instant | null
   readonly now: Instant
@@ -172,6 +174,15 @@ function checkIdentity({
   ]
 }
 
+/** A measurement counts for the files that it was made with alone. */
+function checkInputs({ item, entry, context }: EvidenceUnderReview): readonly Finding[] {
+  const { changed, missing } = compareInputs(item, entry.record, context.inputs)
+  return [
+    ...changed.map((path): Finding => ['stale', 'input_changed', path]),
+    ...missing.map((path): Finding => ['inconclusive', 'input_missing', path]),
+  ]
+}
+
 const checkAge: Check = ({ item, entry: { record }, context: { now } }) =>
   now < addMs(record.ended_at, parseDurationMs(item.max_age))
     ? []
@@ -254,12 +265,13 @@ const findExpiry = (
     ...controls.map((one) => addMs(one.record.ended_at, parseDurationMs(item.control.max_age))),
   ])
 
-/** In order of precedence: signer, place, clock, identity, age, plan, the probe's result, its control, the limits. */
+/** In order of precedence: signer, place, clock, identity, inputs, age, plan, the probe's result, its control, the limits. */
 const CHECKS: readonly Check[] = [
   checkRunner,
   checkWhere,
   checkClock,
   checkIdentity,
+  checkInputs,
   checkAge,
   checkPlan,
   checkAnswer,

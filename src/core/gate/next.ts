@@ -71,6 +71,8 @@ const MEASURED: ReadonlySet<string> = new Set([
   'identity_changed',
   'identity_not_said',
   'probe_changed',
+  'input_changed',
+  'input_missing',
   'runner_not_named',
   'measured_elsewhere',
   'limit_broken',
@@ -78,7 +80,7 @@ const MEASURED: ReadonlySet<string> = new Set([
 
 /**
  * One `ff probe run` command with the ids of all items that were never measured, or whose evidence is old or has
- * another identity or probe; null where there is none.
+ * another identity, input or probe; null where there is none.
  */
 export function buildRemeasureCommand({ items }: Pick<GateJudgement, 'items'>): string | null {
   const ids = items.filter(({ codes }) => codes.some((code) => AGAIN.has(code))).map(({ id }) => id)
@@ -89,4 +91,6 @@ const AGAIN: ReadonlySet<string> = new Set([
   'evidence_old',
   'identity_changed',
   'probe_changed',
+  'input_changed',
+  'input_missing',
 ])

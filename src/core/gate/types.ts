@@ -74,6 +74,12 @@ export interface CutoverIdentity {
 }
 export type IdentityField = keyof CutoverIdentity
 
+/**
+ * SHA-256 in hexadecimal of files of the team's folder by path, as in `inputs` of the gate contract; of a member of the
+ * plan that of its RFC 8785 form. A missing file has none.
+ */
+export type InputDigests = Readonly<Record<string, string>>
+
 /** A record of a probe before it is chained and signed. */
 export interface EvidenceDraft {
   readonly schemaVersion: 1
@@ -96,6 +102,8 @@ export interface EvidenceDraft {
   readonly example: string | null
   readonly started_at: Instant
   readonly ended_at: Instant
+  /** By path; none in a control's record and in one of an earlier version. */
+  readonly inputs?: InputDigests
   readonly identity: CutoverIdentity
   readonly tool_version: string
 }

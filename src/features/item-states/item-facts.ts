@@ -12,6 +12,7 @@ import { listWithdrawals } from '../../core/signoff/withdrawals.ts'
 import type { Instant } from '../../core/rows/instant.ts'
 import { quoteValue } from '../../core/text/quote.ts'
 import { FfError } from '../../errors.ts'
+import { digestInputs } from '../team-folder/digest-inputs.ts'
 import type { GateInputs } from './gate-inputs.ts'
 
 /** The input of the item states, except for the heads of the logs that the sign-off covers. */
@@ -55,6 +56,7 @@ export async function loadItemFacts(
       sight: toRunnerSight(outcome, { withdrawals: texts.withdrawals, now }, tools),
       pinned_heads,
       unmeasurable: UNIMPLEMENTED_PROBES,
+      inputs: { floor: files.contract.inputs, present: digestInputs(texts, files, tools) },
       plan_until: (files.plan?.window.until ?? null) as Instant | null,
       now,
     },

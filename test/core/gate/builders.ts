@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { addMs } from '../../../src/core/gate/duration.ts'
+import { type InputTerms, selectInputs } from '../../../src/core/gate/inputs.ts'
 import type { GateInput } from '../../../src/core/gate/judge-gate.ts'
 import type {
   Checklist,
@@ -50,6 +51,18 @@ export const holding = ({ limits }: ChecklistItem): Record<string, Scalar> =>
     ]),
   ) as Record<string, Scalar>
 
+const CONTRACT = JSON.parse(readFileSync(join(ROOT, 'contracts/readiness_gate.json'), 'utf8')) as {
+  readonly inputs: Readonly<Record<string, readonly string[]>>
+}
+/** The inputs of the floor, each with a digest of its own. */
+export const INPUTS: InputTerms = {
+  floor: CONTRACT.inputs,
+  present: Object.fromEntries(
+    Object.values(CONTRACT.inputs)
+      .flat()
+      .map((path, at) => [path, String(at).padStart(64, 'f')]),
+  ),
+}
 /** A record that makes its item pass. */
 export const passing = (item: ChecklistItem, identity = IDENTITY): EvidenceDraft => ({
   schemaVersion: 1,
@@ -68,6 +81,7 @@ export const passing = (item: ChecklistItem, identity = IDENTITY): EvidenceDraft
   example: null,
   started_at: at(-120_000),
   ended_at: at(-60_000),
+  inputs: selectInputs(item, INPUTS),
   identity,
   tool_version: '0.0.0',
 })
@@ -169,6 +183,7 @@ export const go = (change: Partial<GateInput> = {}): GateInput => ({
   waivers: [],
   policy: { max_active: 3, max_days: 14 },
   signoff: signed(),
+  inputs: INPUTS,
   plan_until: at(6 * 86_400_000),
   expected: IDENTITY,
   runners: [runner()],

@@ -1,13 +1,16 @@
-import { rm, writeFile } from 'node:fs/promises'
+import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
 import { runGateCheck } from '../../../src/features/gate/gate.ts'
 import { readSignoffFiles } from '../../../src/features/team-folder/signoff-files.ts'
 import type { GateReport } from '../../../src/core/report/types.ts'
 import { ROOT } from '../../support/run-ff.ts'
+import { INPUTS } from '../../core/gate/builders.ts'
+import { inputsIn } from '../../support/gate-folder.ts'
 import {
   ADAPTERS,
   requestIn,
+  signFolder,
   type SignedFolder,
   signedFolder,
 } from '../../support/signed-folder.ts'
@@ -80,4 +83,117 @@ test('an input of another size than a file of people has is refused', async () =
     code: 'artefact_invalid',
     details: [expect.stringContaining('checklists/runbook.md')],
   })
+})
+
+type Plan = Record<string, unknown>
+/** Rewrites the plan of a folder. */
+async function changePlan({ cwd }: SignedFolder, change: (plan: Plan) => Plan): Promise<void> {
+  const path = join(cwd, 'checklists/plan.json')
+  await writeFile(path, JSON.stringify(change(JSON.parse(await readFile(path, 'utf8')) as Plan)))
+}
+
+test('V1: a plan and a runbook that were replaced after J1 passed are stale, also signed anew', async () => {
+  const folder = await make()
+  await changePlan(folder, (plan) => ({
+    ...plan,
+    admin: { ...(plan['admin'] as object), verdict: 'no_go' },
+    on_call: ['platform', 'database'].map((role) => ({
+      role,
+      name: 'to be named',
+      contact: 'to be named',
+    })),
+    runbook_digest: '0'.repeat(64),
+  }))
+  await writeFile(join(folder.cwd, 'checklists/runbook.md'), 'another way\n')
+  await signFolder(folder.cwd, folder.env.FF_TRUST_SHA256)
+  const report = await gate(folder)
+  expect(report.verdict).not.toBe('go')
+  expect(report.exitCode).not.toBe(0)
+  expect(stateOf(report, 'J1')).toMatchObject({
+    state: 'stale',
+    codes: ['input_changed'],
+    detail: 'checklists/plan.json; checklists/runbook.md',
+  })
+})
+
+const DAY_MS = 86_400_000
+const later = (time: unknown): string =>
+  new Date(Date.parse(String(time)) + 30 * DAY_MS).toISOString()
+const moved = (plan: Plan, name: string): object => {
+  const { from, until } = plan[name] as Plan
+  return { from: later(from), until: later(until) }
+}
+test.each<readonly [string, (plan: Plan) => Plan, readonly string[]]>([
+  ['500 replicas', (plan) => ({ ...plan, replicas: 500 }), ['B4', 'J1']],
+  ['a higher peak', (plan) => ({ ...plan, peak_requests_per_second: 100_000 }), ['E5', 'J1']],
+  [
+    'a window 30 days later',
+    (plan) => ({ ...plan, window: moved(plan, 'window'), freeze: moved(plan, 'freeze') }),
+    ['J1'],
+  ],
+])('V3: %s in the plan makes exactly what depends on it stale', async (_what, change, ids) => {
+  const folder = await make()
+  await changePlan(folder, change)
+  const report = await gate(folder)
+  expect(report.exitCode).toBe(21)
+  const changed = report.items.filter(({ codes }) => codes.includes('input_changed'))
+  expect(changed.map(({ id, state }) => [id, state])).toEqual(ids.map((id) => [id, 'stale']))
+  expect(report.remeasure).toBe(`ff probe run ${ids.join(' ')}`)
+})
+
+test('V3: rollback triggers that were removed make I4 stale', async () => {
+  const folder = await make()
+  await rm(join(folder.cwd, 'checklists/rollback_triggers.json'))
+  const report = await gate(folder)
+  expect(report.exitCode).toBe(21)
+  expect(stateOf(report, 'I4')).toMatchObject({
+    state: 'stale',
+    codes: ['input_changed'],
+    detail: 'checklists/rollback_triggers.json',
+  })
+})
+
+test('each input of each item, changed or removed, makes it no pass and is named', async () => {
+  const files = { 'signals.mjs': 'sound', 'control.mjs': 'faulty' }
+  const folder = await make({ checklist: commanded, files })
+  const floor = { ...INPUTS.floor, H1: ['./signals.mjs', 'control.mjs'] }
+  const pairs = Object.entries(floor).flatMap(([id, paths]) =>
+    paths.map((path) => [id, path] as const),
+  )
+  const { present } = await inputsIn(folder.cwd)
+  expect(pairs.filter(([, path]) => !Object.hasOwn(present, path))).toEqual([])
+  const seen: unknown[] = []
+  for (const [id, path] of pairs) {
+    const [file = '', member] = path.split('#/')
+    const place = join(folder.cwd, file)
+    const text = await readFile(place, 'utf8')
+    const changed =
+      member === undefined
+        ? `${text}\n`
+        : JSON.stringify({ ...(JSON.parse(text) as Plan), [member]: 3 })
+    for (const next of [changed, null]) {
+      await (next === null ? rm(place) : writeFile(place, next))
+      const report = await gate(folder)
+      const found = stateOf(report, id)
+      expect([id, path, found?.state, found?.codes]).toEqual([
+        id,
+        path,
+        'stale',
+        expect.arrayContaining(['input_changed']),
+      ])
+      expect(found?.detail).toContain(path)
+      expect(report.exitCode).not.toBe(0)
+      seen.push([id, path, next])
+      await writeFile(place, text)
+    }
+    expect((await gate(folder)).exitCode).toBe(0)
+  }
+  expect(seen).toHaveLength(14)
+})
+
+test('layout and other members of the plan are no change of an item that uses one member', async () => {
+  const folder = await make()
+  await changePlan(folder, ({ replicas, ...plan }) => ({ replicas, ...plan, attempt: 1 }))
+  const report = await gate(folder)
+  expect([stateOf(report, 'B4')?.state, stateOf(report, 'E5')?.state]).toEqual(['pass', 'pass'])
 })

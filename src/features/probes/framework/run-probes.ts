@@ -1,5 +1,7 @@
 import { mapConcurrently } from '../../../concurrency/map-concurrently.ts'
 import { getEnding } from '../../../concurrency/ended.ts'
+import { createSignoffDependencies } from '../../../artefacts/documents.ts'
+import { type InputTerms, selectInputs } from '../../../core/gate/inputs.ts'
 import { formatLimit } from '../../../core/gate/limits.ts'
 import type { ChecklistItem, EvidenceDraft } from '../../../core/gate/types.ts'
 import type { CheckReport, ProbeRow } from '../../../core/report/types.ts'
@@ -17,6 +19,7 @@ import {
   toGateFiles,
 } from '../../team-folder/load-gate-files.ts'
 import { readRunnerTrust, requireLogHere } from '../../item-states/runner-trust.ts'
+import { digestInputs } from '../../team-folder/digest-inputs.ts'
 import { readSignoffFiles } from '../../team-folder/signoff-files.ts'
 import { buildIdentity, type RunningVersion } from '../../team-folder/identity.ts'
 import { findProbe, type ProbeLookup } from '../index.ts'
@@ -115,7 +118,9 @@ async function runAll(
   })
   try {
     request.onRunner({ ...runner, isNamed: trust.findRunner(runner.kid) !== null })
-    const run = new ProbeRun(request, files, { writer, work })
+    const tools = createSignoffDependencies(await adapters.signoffCrypto())
+    const inputs = { floor: files.contract.inputs, present: digestInputs(texts, files, tools) }
+    const run = new ProbeRun(request, files, { writer, work, inputs })
     const checked = await run.runAll(chosen)
     const { signal } = request
     const ending = getEnding(signal)
@@ -153,6 +158,12 @@ function selectItems(
     : all.filter(({ item }) => ids.includes(item.id))
 }
 
+interface RunDependencies {
+  readonly writer: EvidenceWriter
+  readonly work: Work
+  /** As of the start of the run. */
+  readonly inputs: InputTerms
+}
 /** One run over the selected items, and its progress. */
 class ProbeRun implements Progress {
   readonly ms: Record<string, number> = {}
@@ -160,17 +171,13 @@ class ProbeRun implements Progress {
   private readonly request: ProbeRequest
   private readonly context: ProbeContext
   private readonly terms: ProbeRecordTerms
-  private readonly deps: { readonly writer: EvidenceWriter; readonly work: Work }
+  private readonly deps: RunDependencies
   readonly groups = new Map<string, Count>()
   readonly running = new Map<string, Count>()
   /** Serializes the appends to the log. */
   private written: Promise<unknown> = Promise.resolve()
 
-  constructor(
-    request: ProbeRequest,
-    files: GateFiles,
-    deps: { readonly writer: EvidenceWriter; readonly work: Work },
-  ) {
+  constructor(request: ProbeRequest, files: GateFiles, deps: RunDependencies) {
     const { folder, adapters, targets, now, signal, tool_version, repeat } = request
     this.request = request
     this.deps = deps
@@ -225,13 +232,19 @@ class ProbeRun implements Progress {
       // The report does not wait for a probe that is slow to end; the probe cleans up by itself.
       const draft = await Promise.race([work, this.ended])
       if (draft === null || signal.aborted) return null
-      await this.append(draft)
+      await this.append(this.addInputs(item, draft))
       this.ms[item.id] = now().getTime() - from
       return draft
     } catch (error) {
       if (signal.aborted) return null
       throw error
     }
+  }
+
+  private addInputs(item: ChecklistItem, draft: EvidenceDraft): EvidenceDraft {
+    return draft.kind === 'control'
+      ? draft
+      : { ...draft, inputs: selectInputs(item, this.deps.inputs) }
   }
 
   private append(draft: EvidenceDraft): Promise<unknown> {
