@@ -190,7 +190,7 @@ describe('V8: a decision counts for its subject alone', () => {
         'flags-to-postgres',
         'attempt',
         CODE,
-        '0/0/ff',
+        '1/1/ff',
         folder.env.FF_TRUST_SHA256.slice(0, 16),
       ])
         expect(first.replaceAll(/%3A|&#58;/g, ':')).toContain(part)

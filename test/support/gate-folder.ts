@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { cp, mkdir, mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -19,10 +20,11 @@ import { ROOT } from './run-ff.ts'
 
 /** The code version of evidence in tests. */
 export const CODE = 'sha256:of-a-test'
+const RUNBOOK = 'what to do\n'
 const HOUR_MS = 3_600_000
 const ahead = (ms: number): Instant => instantFromMs(Date.now() + ms)
 
-/** A team's folder: its checklist, a runbook and a plan whose window is ahead. */
+/** A team's folder: its checklist, a runbook and a plan that J1 passes. */
 export async function gateFolder(): Promise<string> {
   const cwd = await mkdtemp(join(tmpdir(), 'ff-gate-'))
   await mkdir(join(cwd, 'checklists'))
@@ -39,8 +41,16 @@ export async function gateFolder(): Promise<string> {
     window: { from: ahead(24 * HOUR_MS), until: ahead(28 * HOUR_MS) },
     freeze: { from: ahead(HOUR_MS), until: ahead(48 * HOUR_MS) },
   }
-  await writeFile(own('runbook.md'), 'what to do\n')
-  await writeFile(own('plan.json'), JSON.stringify({ ...plan, ...spans }))
+  await writeFile(own('runbook.md'), RUNBOOK)
+  const people = ['Ada', 'Grace'].map((name) => ({ role: 'on call', name, contact: `${name}@x` }))
+  const admin = { checklist_digest: '1'.repeat(64), verdict: 'go', contact: 'admin@x' }
+  const filled = {
+    database: '1/1/ff',
+    on_call: people,
+    admin: { ...admin, date: ahead(-HOUR_MS) },
+    runbook_digest: createHash('sha256').update(RUNBOOK).digest('hex'),
+  }
+  await writeFile(own('plan.json'), JSON.stringify({ ...plan, ...spans, ...filled }))
   return cwd
 }
 

@@ -10,6 +10,7 @@ import type {
   CutoverIdentity,
   ItemResult,
   RunnerKey,
+  Scalar,
   WholeLog,
 } from './types.ts'
 
@@ -25,6 +26,8 @@ export interface EvidenceContext {
   /** Probes that cannot run yet: the missing prerequisite by probe name. */
   readonly unmeasurable: Readonly<Record<string, string>>
   readonly inputs: InputTerms
+  /** The values of J1 as of `now`; null without a plan. */
+  readonly plan_now: Readonly<Record<string, Scalar>> | null
   /** The end of the plan's window; null without a plan. */
   readonly plan_until: Instant | null
   readonly now: Instant
@@ -254,6 +257,14 @@ function checkLimits({ item, entry: { record } }: EvidenceUnderReview): readonly
   ]
 }
 
+/** What follows from the plan alone is judged again, by the present time. */
+const checkPlanNow: Check = ({ item, context: { plan_now } }) =>
+  item.probe.name === PLAN && plan_now !== null
+    ? judgeLimits(item.limits, plan_now)
+        .filter(({ held }) => !held)
+        .map(({ limit }): Finding => ['fail', 'limit_broken', limit.measure])
+    : []
+
 /** The earliest time at which the measurement or its control becomes too old. */
 const findExpiry = (
   item: ChecklistItem,
@@ -265,7 +276,7 @@ const findExpiry = (
     ...controls.map((one) => addMs(one.record.ended_at, parseDurationMs(item.control.max_age))),
   ])
 
-/** In order of precedence: signer, place, clock, identity, inputs, age, plan, the probe's result, its control, the limits. */
+/** In order of precedence: signer, place, clock, identity, inputs, age, plan, the probe's result, its control, the limits, the plan again. */
 const CHECKS: readonly Check[] = [
   checkRunner,
   checkWhere,
@@ -277,4 +288,5 @@ const CHECKS: readonly Check[] = [
   checkAnswer,
   checkControl,
   checkLimits,
+  checkPlanNow,
 ]

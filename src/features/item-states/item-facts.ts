@@ -1,6 +1,7 @@
 import { createSignoffDependencies } from '../../artefacts/documents.ts'
 import type { Adapters } from '../../ports/adapters.ts'
 import { UNIMPLEMENTED_PROBES } from './unimplemented-probes.ts'
+import { measurePlan } from '../../core/gate/plan-rules.ts'
 import type { RunnerSight } from '../../core/gate/heads.ts'
 import type { ItemsInput } from '../../core/gate/judge-items.ts'
 import type { GateJudgement, LogHead, RunnerKey, WaiverPolicy } from '../../core/gate/types.ts'
@@ -12,6 +13,7 @@ import { listWithdrawals } from '../../core/signoff/withdrawals.ts'
 import type { Instant } from '../../core/rows/instant.ts'
 import { quoteValue } from '../../core/text/quote.ts'
 import { FfError } from '../../errors.ts'
+import { RUNBOOK } from '../team-folder/input-files.ts'
 import { digestInputs } from '../team-folder/digest-inputs.ts'
 import type { GateInputs } from './gate-inputs.ts'
 
@@ -45,6 +47,8 @@ export async function loadItemFacts(
   const trust = outcome.status === 'trusted' ? outcome.trust : null
   const written = { kind: 'waivers', schemaVersion: 1, waivers: files.waivers } as const
   const { waivers, faults } = verifyWaivers(written, { trust, now }, tools)
+  const present = digestInputs(texts, files, tools)
+  const runbook = present[RUNBOOK] ?? null
   return {
     judged: {
       checklist: files.checklist.value,
@@ -56,7 +60,8 @@ export async function loadItemFacts(
       sight: toRunnerSight(outcome, { withdrawals: texts.withdrawals, now }, tools),
       pinned_heads,
       unmeasurable: UNIMPLEMENTED_PROBES,
-      inputs: { floor: files.contract.inputs, present: digestInputs(texts, files, tools) },
+      inputs: { floor: files.contract.inputs, present },
+      plan_now: files.plan === null ? null : measurePlan(files.plan, { now, runbook }).measured,
       plan_until: (files.plan?.window.until ?? null) as Instant | null,
       now,
     },

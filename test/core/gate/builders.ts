@@ -184,6 +184,7 @@ export const go = (change: Partial<GateInput> = {}): GateInput => ({
   policy: { max_active: 3, max_days: 14 },
   signoff: signed(),
   inputs: INPUTS,
+  plan_now: holding(toItem('J1')),
   plan_until: at(6 * 86_400_000),
   expected: IDENTITY,
   runners: [runner()],

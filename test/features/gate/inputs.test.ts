@@ -1,7 +1,7 @@
 import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
-import { runGateCheck } from '../../../src/features/gate/gate.ts'
+import { judgeFolder, judgeInputs, runGateCheck } from '../../../src/features/gate/gate.ts'
 import { readSignoffFiles } from '../../../src/features/team-folder/signoff-files.ts'
 import type { GateReport } from '../../../src/core/report/types.ts'
 import { ROOT } from '../../support/run-ff.ts'
@@ -9,6 +9,7 @@ import { INPUTS } from '../../core/gate/builders.ts'
 import { inputsIn } from '../../support/gate-folder.ts'
 import {
   ADAPTERS,
+  measureAgain,
   requestIn,
   signFolder,
   type SignedFolder,
@@ -116,6 +117,20 @@ test('V1: a plan and a runbook that were replaced after J1 passed are stale, als
   })
 })
 
+test('V1: the rules of the plan are judged again at the gate, whatever a record of the same plan says', async () => {
+  const folder = await make()
+  await changePlan(folder, (plan) => ({
+    ...plan,
+    admin: { ...(plan['admin'] as object), verdict: 'no_go' },
+  }))
+  await measureAgain(folder, 'J1')
+  expect(stateOf(await gate(folder), 'J1')).toMatchObject({
+    state: 'fail',
+    codes: ['limit_broken'],
+    detail: 'plan_faults; admin_in_step',
+  })
+})
+
 const DAY_MS = 86_400_000
 const later = (time: unknown): string =>
   new Date(Date.parse(String(time)) + 30 * DAY_MS).toISOString()
@@ -189,6 +204,27 @@ test('each input of each item, changed or removed, makes it no pass and is named
     expect((await gate(folder)).exitCode).toBe(0)
   }
   expect(seen).toHaveLength(14)
+})
+
+test('a decision file with another runbook is no GO, nor the GO that it says', async () => {
+  const folder = await make()
+  const decided = await judgeFolder(
+    await requestIn(folder.cwd, folder.env.FF_TRUST_SHA256),
+    ADAPTERS,
+  )
+  const { inputs } = decided.texts
+  expect(Object.keys(inputs)).toEqual(['checklists/runbook.md'])
+  expect(decided.judgement.verdict).toBe('go')
+  const other = { 'checklists/runbook.md': Buffer.from('another').toString('base64url') }
+  for (const spoiled of [other, {}]) {
+    const texts = { ...decided.texts, inputs: spoiled }
+    const { judgement } = await judgeInputs({ ...decided, texts }, ADAPTERS)
+    expect(judgement.exitName).toBe('not_ready')
+    expect(judgement.items.find(({ id }) => id === 'J1')).toMatchObject({
+      state: 'stale',
+      detail: 'checklists/runbook.md',
+    })
+  }
 })
 
 test('layout and other members of the plan are no change of an item that uses one member', async () => {
