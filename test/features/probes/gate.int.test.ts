@@ -1,4 +1,4 @@
-import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { runGateCheck } from '../../../src/features/gate/gate.ts'
@@ -73,6 +73,18 @@ test('records of probes pass at the gate where the trust file names their runner
     ['A4', 'pass', []],
     ['A5', 'pending', ['no_record']],
   ])
+})
+
+test('V2: a record of J1 counts at the gate until the runbook is another one', async () => {
+  const report = await probeRun(await requestFor(['J1']))
+  expect([report.exitCode, report.items.map(({ state }) => state)]).toEqual([0, ['pass']])
+  expect(await getStates(['J1'])).toEqual([['J1', 'pending', ['attestation_missing']]])
+  const path = join(cwd, 'checklists/runbook.md')
+  const text = await readFile(path, 'utf8')
+  await writeFile(path, 'another way')
+  expect(await getStates(['J1'])).toEqual([['J1', 'stale', ['input_changed']]])
+  await writeFile(path, text)
+  expect(await getStates(['J1'])).toEqual([['J1', 'pending', ['attestation_missing']]])
 })
 
 test('a record of a control alone does not change the state of its item', async () => {
