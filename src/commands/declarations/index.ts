@@ -60,7 +60,7 @@ const PROVE: readonly CommandGroup[] = [
         name: 'fuzz',
         what: 'compare both sides on random rows, questions and writes; shrink a difference',
         options: PARITY_FUZZ,
-        examples: ['ff parity fuzz --runs 1000', 'ff parity fuzz --seed 7 --candidate file'],
+        examples: ['ff parity fuzz --runs 1000', 'ff parity fuzz --seed 7 --runs 20'],
         load: async () => (await import('../fuzz.ts')).runParityFuzz,
       }),
       declareCommand({

@@ -56,20 +56,25 @@ interface LogsContext {
 }
 
 /**
- * The current runners without a log, and those whose head is older than one hour: a record could have been taken away
- * since. Current is a runner within its window whose key is not revoked.
+ * The current runners without a log, and those whose head is older than one hour or than the trust file: a record could
+ * have been taken away since, or the file put back later. A head without a trust file counts as sealed under version 1.
+ * Current is a runner within its window whose key is not revoked.
  */
 export const findLateLogs = (
   logs: readonly WholeLog[],
-  { runners, now }: LogsContext,
+  { runners, now, sight }: LogsContext & { readonly sight: RunnerSight },
 ): readonly LateLog[] =>
   listHeads(logs, runners).flatMap(
     ({ runner: { kid, name, from, until }, log, end }): readonly LateLog[] => {
-      const isCurrent = from <= now && now < until
-      if (!isCurrent || (end !== null && now < end)) return []
-      return log === null
-        ? [{ kid, code: 'log_missing', detail: `runner ${name}` }]
-        : [{ kid, code: 'head_stale', detail: `runner ${name}, sealed at ${log.head.time}` }]
+      if (now < from || now >= until) return []
+      if (log === null || end === null)
+        return [{ kid, code: 'log_missing', detail: `runner ${name}` }]
+      const late = (detail: string): LateLog => ({ kid, code: 'head_stale', detail })
+      if (now >= end) return [late(`runner ${name}, sealed at ${log.head.time}`)]
+      const [sealed, present] = [log.head.trust?.version ?? 1, sight.trust?.version ?? 1]
+      return sealed < present
+        ? [late(`runner ${name}, sealed under version ${sealed} of the trust file, now ${present}`)]
+        : []
     },
   )
 

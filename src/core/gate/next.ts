@@ -8,7 +8,8 @@ const TRUST = (): string => 'ff trust show'
 
 /** The next command by the code of a fault of the trust file, without which no item means anything. */
 const TRUST_COMMANDS: Readonly<Record<string, () => string>> = {
-  trust_missing: () => 'ff trust init --platform-lead alice.pub.json --security-lead bob.pub.json',
+  trust_missing: () =>
+    'ff trust init --platform-lead alice.pub.json --security-lead bob.pub.json --runner .ff/runner.pub.json',
   trust_pin_missing: () => 'ff trust pin',
   trust_pin_outdated: () => 'ff trust pin',
   trust_pin_mismatch: TRUST,

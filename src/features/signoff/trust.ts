@@ -155,7 +155,8 @@ const PINNED = {
 }
 
 const NEXT: Readonly<Record<string, string>> = {
-  trust_missing: 'Run ff trust init --platform-lead alice.pub.json --security-lead bob.pub.json.',
+  trust_missing:
+    'Run ff trust init --platform-lead alice.pub.json --security-lead bob.pub.json --runner .ff/runner.pub.json.',
   trust_pin_missing:
     'Set FF_TRUST_SHA256, outside the repository, to the value that ff trust pin prints.',
   trust_pin_outdated:

@@ -90,8 +90,8 @@ describe('logs at the gate', () => {
       'a head that names an older trust file',
       naming({ trust: TRUST }),
       { sight: { trust: { version: 2, sha256: getHash(2) }, withdrawn: [] } },
-      'ok',
-      [],
+      'not_ready',
+      ['head_stale', 'head_stale'],
     ],
     [
       'a head that names a newer trust file',
