@@ -438,6 +438,7 @@ export interface CutoverParityMatrix {
   }
   cells: {
     count: number
+    situations: number
   }
   /**
    * @minItems 1
@@ -930,7 +931,7 @@ export interface Script {
   }
 }
 /**
- * The prediction of the oracle in test/oracle for each cell: the whole envelope without flag_key and request_id of the cell and backing_state of the side. The oracle writes it, never the core.
+ * The prediction of the oracle in test/oracle for each cell and each situation: the whole envelope without flag_key and request_id of the question and backing_state of the side, or the refusal of the credential. The oracle writes it, never the core.
  */
 export interface OracleCells {
   kind: 'oracle_cells'
@@ -942,126 +943,135 @@ export interface OracleCells {
   /**
    * @minItems 1
    */
-  outcomes: {
-    decision: 'allow' | 'deny'
-    value: boolean | string | number | {} | null
-    reason:
-      | ('user_override' | 'tenant_override' | 'global_default')
-      | (
-          | 'flag_unknown'
-          | 'flag_archived'
-          | 'kill_switch'
-          | 'auth_required'
+  outcomes: (
+    | {
+        decision: 'allow' | 'deny'
+        value: boolean | string | number | {} | null
+        reason:
+          | ('user_override' | 'tenant_override' | 'global_default')
+          | (
+              | 'flag_unknown'
+              | 'flag_archived'
+              | 'kill_switch'
+              | 'auth_required'
+              | 'auth_not_verified'
+              | 'approval_missing'
+              | 'approval_unknown'
+              | 'approval_not_yet_valid'
+              | 'approval_expired'
+              | 'approval_revoked'
+              | 'admin_unreachable'
+              | 'fail_safe'
+            )
+        matched_scope: ('user' | 'tenant' | 'global') | null
+        /**
+         * @minItems 1
+         * @maxItems 8
+         */
+        reason_chain: (
+          | {
+              prec: 1
+              rule: 'registered'
+              outcome: 'pass' | 'unknown' | 'archived'
+            }
+          | {
+              prec: 2
+              rule: 'kill_switch'
+              outcome: 'pass' | 'killed'
+            }
+          | {
+              prec: 3
+              rule: 'authentication'
+              outcome: 'pass' | 'missing' | 'not_verified'
+            }
+          | {
+              prec: 4
+              rule: 'sensitive_overlay'
+              outcome: 'not_sensitive' | 'approved' | 'expiring_soon' | 'denied'
+              code?:
+                | 'flag_unknown'
+                | 'flag_archived'
+                | 'kill_switch'
+                | 'auth_required'
+                | 'auth_not_verified'
+                | 'approval_missing'
+                | 'approval_unknown'
+                | 'approval_not_yet_valid'
+                | 'approval_expired'
+                | 'approval_revoked'
+                | 'admin_unreachable'
+                | 'fail_safe'
+              named_by?: 'request' | 'user_override' | 'tenant_override'
+              jwks_stale?: true
+            }
+          | {
+              prec: 5
+              rule: 'user_override'
+              outcome: 'matched' | 'expired' | 'absent'
+              revision?: number
+              /**
+               * RFC 3339, UTC, milliseconds, Z.
+               */
+              expires_at?: string
+            }
+          | {
+              prec: 6
+              rule: 'tenant_override'
+              outcome: 'matched' | 'expired' | 'absent'
+              revision?: number
+              /**
+               * RFC 3339, UTC, milliseconds, Z.
+               */
+              expires_at?: string
+            }
+          | {
+              prec: 7
+              rule: 'global_default'
+              outcome: 'matched'
+            }
+          | {
+              prec: 8
+              rule: 'fail_safe'
+              outcome: 'engaged'
+              cause: 'row_broken' | 'row_foreign' | 'value_type_mismatch' | 'rules_exhausted'
+              at: number
+            }
+        )[]
+        warnings: (
+          | 'approval_expiring_soon'
           | 'auth_not_verified'
-          | 'approval_missing'
-          | 'approval_unknown'
-          | 'approval_not_yet_valid'
-          | 'approval_expired'
-          | 'approval_revoked'
-          | 'admin_unreachable'
-          | 'fail_safe'
-        )
-    matched_scope: ('user' | 'tenant' | 'global') | null
-    /**
-     * @minItems 1
-     * @maxItems 8
-     */
-    reason_chain: (
-      | {
-          prec: 1
-          rule: 'registered'
-          outcome: 'pass' | 'unknown' | 'archived'
-        }
-      | {
-          prec: 2
-          rule: 'kill_switch'
-          outcome: 'pass' | 'killed'
-        }
-      | {
-          prec: 3
-          rule: 'authentication'
-          outcome: 'pass' | 'missing' | 'not_verified'
-        }
-      | {
-          prec: 4
-          rule: 'sensitive_overlay'
-          outcome: 'not_sensitive' | 'approved' | 'expiring_soon' | 'denied'
-          code?:
-            | 'flag_unknown'
-            | 'flag_archived'
-            | 'kill_switch'
-            | 'auth_required'
-            | 'auth_not_verified'
-            | 'approval_missing'
-            | 'approval_unknown'
-            | 'approval_not_yet_valid'
-            | 'approval_expired'
-            | 'approval_revoked'
-            | 'admin_unreachable'
-            | 'fail_safe'
-          named_by?: 'request' | 'user_override' | 'tenant_override'
-          jwks_stale?: true
-        }
-      | {
-          prec: 5
-          rule: 'user_override'
-          outcome: 'matched' | 'expired' | 'absent'
-          revision?: number
+          | 'dev_headers'
+          | 'jwks_stale'
+          | 'jwks_unreachable'
+          | 'kid_missing'
+          | 'kid_not_found'
+          | 'unauthenticated'
+        )[]
+        meta: {
+          auth_mode: 'verified' | 'decode-only' | 'dev-headers' | 'none'
+          auth_source: 'jwt' | 'jwt-unverified' | 'dev-headers' | 'none'
+          tenant_id: string | null
+          user_id: string | null
+          approval_ref: string | null
+          ttl_state:
+            ('unknown' | 'revoked' | 'not_yet_valid' | 'expired' | 'expiring_soon' | 'valid') | null
+          flag_revision: number | null
+          override_revision: number | null
           /**
            * RFC 3339, UTC, milliseconds, Z.
            */
-          expires_at?: string
+          evaluated_at: string
         }
-      | {
-          prec: 6
-          rule: 'tenant_override'
-          outcome: 'matched' | 'expired' | 'absent'
-          revision?: number
-          /**
-           * RFC 3339, UTC, milliseconds, Z.
-           */
-          expires_at?: string
-        }
-      | {
-          prec: 7
-          rule: 'global_default'
-          outcome: 'matched'
-        }
-      | {
-          prec: 8
-          rule: 'fail_safe'
-          outcome: 'engaged'
-          cause: 'row_broken' | 'row_foreign' | 'value_type_mismatch' | 'rules_exhausted'
-          at: number
-        }
-    )[]
-    warnings: (
-      | 'approval_expiring_soon'
-      | 'auth_not_verified'
-      | 'dev_headers'
-      | 'jwks_stale'
-      | 'jwks_unreachable'
-      | 'kid_missing'
-      | 'kid_not_found'
-      | 'unauthenticated'
-    )[]
-    meta: {
-      auth_mode: 'verified' | 'decode-only' | 'dev-headers' | 'none'
-      auth_source: 'jwt' | 'jwt-unverified' | 'dev-headers' | 'none'
-      tenant_id: string | null
-      user_id: string | null
-      approval_ref: string | null
-      ttl_state:
-        ('unknown' | 'revoked' | 'not_yet_valid' | 'expired' | 'expiring_soon' | 'valid') | null
-      flag_revision: number | null
-      override_revision: number | null
-      /**
-       * RFC 3339, UTC, milliseconds, Z.
-       */
-      evaluated_at: string
-    }
-  }[]
+      }
+    | {
+        refused: 'context_mismatch'
+        http: 403
+      }
+  )[]
   cells: {
+    [k: string]: number
+  }
+  situations: {
     [k: string]: number
   }
 }

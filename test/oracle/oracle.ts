@@ -7,19 +7,19 @@ const REF = 'APP-900000-cell'
 const TENANT = 'T-pty-pilot-01'
 const USER = 'U1001'
 
-const MODES = ['verified', 'decode-only', 'dev-headers', 'none']
+export const MODES = ['verified', 'decode-only', 'dev-headers', 'none']
 const SCOPES = ['user', 'tenant', 'global']
 const PATHS = ['SP-1', 'SP-2', 'SP-3', 'SP-4', 'SP-5']
 const TTLS = ['unknown', 'revoked', 'not_yet_valid', 'expired', 'expiring_soon', 'valid']
 const REQUIRED = ['none', 'any', 'verified']
 
-const SOURCE: Record<string, string> = {
+export const SOURCE: Record<string, string> = {
   verified: 'jwt',
   'decode-only': 'jwt-unverified',
   'dev-headers': 'dev-headers',
   none: 'none',
 }
-const AUTH_WARNINGS: Record<string, string[]> = {
+export const AUTH_WARNINGS: Record<string, string[]> = {
   verified: [],
   'decode-only': ['auth_not_verified', 'jwks_unreachable'],
   'dev-headers': ['auth_not_verified', 'dev_headers'],
@@ -169,19 +169,16 @@ function getMeta(
   }
 }
 
-/** The artefact `vectors/oracle_cells.json`: the distinct outcomes, and the index of the outcome of each cell. */
-export function oracleCells(): object {
-  const outcomes: string[] = []
-  const cells: Record<string, number> = {}
+/** The prediction of each cell, by `MODE/SCOPE/PATH/TTL/REQUIRED_AUTH`. */
+export function predictCells(): readonly (readonly [key: string, outcome: object])[] {
+  const cells: (readonly [string, object])[] = []
   for (const mode of MODES)
     for (const scope of SCOPES)
       for (const path of PATHS)
         for (const ttl of TTLS)
           for (const required of REQUIRED) {
-            const text = JSON.stringify(predict({ mode, scope, path, ttl, required }))
-            if (!outcomes.includes(text)) outcomes.push(text)
-            cells[[mode, scope, path, ttl, required].join('/')] = outcomes.indexOf(text)
+            const where = { mode, scope, path, ttl, required }
+            cells.push([[mode, scope, path, ttl, required].join('/'), predict(where)])
           }
-  const read = outcomes.map((text) => JSON.parse(text) as object)
-  return { kind: 'oracle_cells', schemaVersion: 1, now: NOW, outcomes: read, cells }
+  return cells
 }

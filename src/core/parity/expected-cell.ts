@@ -1,11 +1,15 @@
 import type { JsonMember, JsonObject } from '../json/read.ts'
-import type { Cell } from './cells.ts'
+import type { VectorQuestion } from './vector.ts'
 
 /**
- * The expected envelope of a cell, without `meta.backing_state`: the cell's flag key, then the oracle's outcome with
- * the cell's request id added to `meta`.
+ * The expected envelope of a question, without `meta.backing_state`: its flag key, then the oracle's outcome with its
+ * request id added to `meta`. A refusal has neither and stays as it is.
  */
-export function buildExpectedEnvelope(outcome: JsonObject, { request }: Cell): JsonObject {
+export function buildExpectedEnvelope(
+  outcome: JsonObject,
+  { request }: { readonly request: VectorQuestion },
+): JsonObject {
+  if (outcome.members.some(([name]) => name === 'refused')) return outcome
   const members = outcome.members.map(([name, value]): JsonMember => {
     if (name !== 'meta') return [name, value]
     return [
