@@ -15,7 +15,7 @@ import type { RowsByTable } from '../core/rows/rows.ts'
 import type { AdminServer, ApprovalService, ApprovalsPlan } from './admin.ts'
 import type { AuditHeadRead, AuditSigner, AuditTrail, SignedHead } from './audit.ts'
 import type {
-  Credentials,
+  CredentialsByKeys,
   DevIssuer,
   KeyServer,
   KeysFetched,
@@ -114,14 +114,14 @@ export interface Adapters {
   ): Promise<LiveStore>
   /**
    * Signs one credential per mode for the cells of the parity matrix with the fixtures' key, and opens the key
-   * servers of their authenticators.
+   * servers of their authenticators, with a fresh and with a stale key set.
    * @param root folder of the package, which holds `vectors/jwt/keys.json` @param now the tokens expire one hour later
    */
   cellCredentials(
     root: string,
     settings: AuthSettings,
     now: Instant,
-  ): Promise<{ readonly byMode: Credentials; close(): Promise<void> }>
+  ): Promise<{ readonly byKeys: CredentialsByKeys; close(): Promise<void> }>
   /** Opens an authenticator whose loopback key server follows the script; null is a service without keys. */
   openScriptedAuthenticator(
     script: KeyServerScript | null,

@@ -118,3 +118,5 @@ export interface AuthenticatorWithScript {
 export type Credentials = Readonly<
   Record<AuthMode, AuthenticatorWithScript & { readonly credential: Credential }>
 >
+/** Credentials for a service whose key set is as fresh or as stale as a situation wants it. */
+export type CredentialsByKeys = Readonly<Record<'fresh' | 'stale', Credentials>>

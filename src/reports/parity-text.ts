@@ -115,7 +115,7 @@ function formatCounts({ counts, coverage, controls, kind, rules }: ParityReport)
   const controlLines = controls.map(
     ({ id, held: holds, compared }) => `${id} ${holds ? 'held' : 'DID NOT HOLD'} (${compared})`,
   )
-  const { expected, compared, cases, differing, skipped, neverReached, fields } = counts
+  const { expected, compared, cases, differing, skipped, neverReached, fields, situations } = counts
   const noun = NOUN[kind]
   const counted = differing === undefined ? `${cases} cases` : `${differing} differing`
   return formatColumns([
@@ -123,6 +123,14 @@ function formatCounts({ counts, coverage, controls, kind, rules }: ParityReport)
       'compared',
       `${compared} of ${expected} ${noun} (${counted}), ${skipped} skipped, ${neverReached} never reached`,
     ],
+    ...(situations === undefined
+      ? []
+      : [
+          [
+            '',
+            `${situations.compared} of ${situations.expected} situations, ${situations.skipped} skipped, ${situations.neverReached} never reached`,
+          ],
+        ]),
     [
       'fields',
       `${fields.compared} compared, ${fields.differing} differing, ${fields.expected} differing as they must`,
@@ -146,6 +154,11 @@ function formatResult(
   const noun = NOUN[kind]
   // A recorded request has no expected answer.
   const expectation = kind === 'parity_replay' ? '' : ' and as expected'
+  const { situations } = counts
+  const also =
+    situations === undefined
+      ? ''
+      : ` and ${situations.compared} of ${situations.expected} situations`
   const exempted = rules
     .map(
       ({ pointer, rule, differences }) =>
@@ -153,7 +166,7 @@ function formatResult(
     )
     .join('')
   const words = {
-    pass: `Both sides decide ${counts.compared} of ${counts.expected} ${noun} alike${expectation && `,${expectation}`}${exempted}.`,
+    pass: `Both sides decide ${counts.compared} of ${counts.expected} ${noun}${also} alike${expectation && `,${expectation}`}${exempted}.`,
     fail: `The sides do not decide all ${noun} alike${expectation}.`,
     inconclusive: `Not everything was measured, so this is not a pass.`,
     cancelled: `The run was ended early; the report above is partial.`,

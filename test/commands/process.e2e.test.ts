@@ -101,7 +101,7 @@ describe.concurrent('a reader that', () => {
     expect(getCheck(done).findings).toHaveLength(5_000)
   })
 
-  test('pauses gets all 360 cells, and a no-go stays one', async () => {
+  test('pauses gets all 360 cells and 92 situations, and a no-go stays one', async () => {
     const copy = await copyPackage()
     await editJson<Oracle>(join(copy.root, 'vectors/oracle_cells.json'), ({ outcomes }) => {
       for (const { meta } of outcomes) if (meta !== undefined) meta.override_revision = 9
@@ -119,7 +119,7 @@ describe.concurrent('a reader that', () => {
     await copy.remove()
     expect(done.status).toBe(20)
     expect(done.stdout.length).toBeGreaterThan(400_000)
-    expect(getParity(done).cells).toHaveLength(360)
+    expect(getParity(done).cells).toHaveLength(452)
   })
 
   test.each([

@@ -51,7 +51,7 @@ const PROVE: readonly CommandGroup[] = [
       }),
       declareCommand({
         name: 'exhaustive',
-        what: 'compare all 360 cells, at every boundary, with the oracle',
+        what: 'compare all 360 cells, at every boundary, and 92 situations with the oracle',
         options: PARITY_EXHAUSTIVE,
         examples: ['ff parity exhaustive', 'ff parity exhaustive --cell verified/user/SP-2/valid'],
         load: async () => (await import('../parity.ts')).runParityExhaustive,

@@ -150,7 +150,11 @@ export const PARITY_RUN = [
 export const PARITY_EXHAUSTIVE = [
   ...SIDES,
   ALLOW_SAME_KIND,
-  option('--cell <id>', 'run only this MODE/SCOPE/PATH/TTL; never ends 0', parseText),
+  option(
+    '--cell <id>',
+    'run only this MODE/SCOPE/PATH/TTL or SITUATION/MODE; never ends 0',
+    parseText,
+  ),
 ]
 
 export const PARITY_FUZZ = [

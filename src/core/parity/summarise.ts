@@ -6,6 +6,7 @@ import type {
   ItemDetail,
   ItemState,
   ReportVerdict,
+  TableCounts,
 } from '../report/types.ts'
 import type { VectorVerdict } from './judge-vector.ts'
 import { type Exemption, type FieldRule, listExemptions } from './field-rules.ts'
@@ -31,6 +32,8 @@ export interface SummaryTerms {
   readonly checks: readonly HarnessCheck[]
   /** The rules by which the cases were judged. */
   readonly rules: readonly FieldRule[]
+  /** The second table of an exhaustive run, judged and counted by itself. */
+  readonly situations?: { readonly judged: readonly JudgedCase[]; readonly expected: number }
 }
 export interface Summary {
   readonly verdict: Exclude<ReportVerdict, 'cancelled'>
@@ -44,21 +47,28 @@ export interface Summary {
 /**
  * Summarizes the judged cases of a run: the verdict of `deriveParityVerdict`, the counts, the exemptions in force with
  * their counts, the controls, and the findings. Each group becomes one item, with the worst state of its cases and the
- * detail of the first case in that state.
+ * detail of the first case in that state. Situations follow the cells and have to be compared in full, too.
  */
 export function summarizeCases(
-  judged: readonly JudgedCase[],
-  { expected, checks, rules }: SummaryTerms,
+  first: readonly JudgedCase[],
+  { expected, checks, rules, situations }: SummaryTerms,
 ): Summary {
+  const judged = [...first, ...(situations?.judged ?? [])]
   const items = toItems(judged)
-  const counts = countAll(judged, items, expected)
-  const controls = judgeParityControls(checks, counts.cases, {
+  const second = situations && countTable(toItems(situations.judged), situations.expected)
+  const counts = {
+    ...countTable(toItems(first), expected),
+    ...countCases(first),
+    fields: sumFields(judged),
+    ...(second && { situations: second }),
+  }
+  const controls = judgeParityControls(checks, countCases(judged).cases, {
     baseline: computeNoise(judged, 'baseline'),
     candidate: computeNoise(judged, 'candidate'),
   })
   const verdict = deriveParityVerdict(controls, {
-    expected,
-    compared: counts.compared,
+    expected: expected + (second?.expected ?? 0),
+    compared: counts.compared + (second?.compared ?? 0),
     differing: judged.filter((one) => one.verdict?.status === 'fail').length,
     // A vector or cell may expect a refusal, so every comparison counts as decided.
     decided: counts.compared,
@@ -86,31 +96,32 @@ function toItems(judged: readonly JudgedCase[]): readonly ReportItem[] {
   })
 }
 
-function countAll(
-  judged: readonly JudgedCase[],
-  items: readonly ReportItem[],
-  expected: number,
-): ReportCounts {
-  const verdicts = judged.flatMap(({ verdict }) => (verdict === null ? [] : [verdict]))
-  const sum = (name: keyof VectorVerdict['fields']): number =>
-    verdicts.reduce((total, { fields }) => total + fields[name], 0)
+function countTable(items: readonly ReportItem[], expected: number): TableCounts {
   const inState = (...states: readonly ItemState[]): number =>
     items.filter(({ state }) => states.includes(state)).length
   return {
     expected,
     compared: inState('pass', 'fail'),
-    allowed: new Set(
-      judged.filter(({ verdict }) => (verdict?.fields.allowed ?? 0) > 0).map(({ group }) => group),
-    ).size,
     skipped: inState('skipped'),
     neverReached: inState('never_reached', 'unanswered'),
-    cases: verdicts.filter(({ status }) => status !== 'unanswered').length,
-    fields: {
-      compared: sum('compared'),
-      differing: sum('differing'),
-      expected: sum('expected'),
-      allowed: sum('allowed'),
-    },
+  }
+}
+
+const countCases = (judged: readonly JudgedCase[]): Pick<ReportCounts, 'allowed' | 'cases'> => ({
+  allowed: new Set(
+    judged.filter(({ verdict }) => (verdict?.fields.allowed ?? 0) > 0).map(({ group }) => group),
+  ).size,
+  cases: judged.filter(({ verdict }) => verdict !== null && verdict.status !== 'unanswered').length,
+})
+
+function sumFields(judged: readonly JudgedCase[]): ReportCounts['fields'] {
+  const sum = (name: keyof VectorVerdict['fields']): number =>
+    judged.reduce((total, { verdict }) => total + (verdict?.fields[name] ?? 0), 0)
+  return {
+    compared: sum('compared'),
+    differing: sum('differing'),
+    expected: sum('expected'),
+    allowed: sum('allowed'),
   }
 }
 

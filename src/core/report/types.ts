@@ -63,6 +63,13 @@ export interface ItemDetail {
 }
 export type RowTexts = Readonly<Record<'flag' | 'tenant' | 'user', string | null>>
 
+/** Counts of one table of a run. */
+export interface TableCounts {
+  readonly expected: number
+  readonly compared: number
+  readonly skipped: number
+  readonly neverReached: number
+}
 /** Counts of vectors or cells; `cases` counts single comparisons, of which a cell has several. */
 export interface ReportCounts {
   readonly expected: number
@@ -73,6 +80,8 @@ export interface ReportCounts {
   readonly cases: number
   /** Requests of a replay that differ, listed or not. */
   readonly differing?: number
+  /** The situations of an exhaustive run, which no other member but `fields` counts. */
+  readonly situations?: TableCounts
   readonly fields: {
     readonly compared: number
     readonly differing: number

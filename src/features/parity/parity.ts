@@ -3,6 +3,7 @@ import { findCellProblems } from '../../artefacts/rules/cell-rules.ts'
 import { withAll } from '../../concurrency/open-all.ts'
 import type { JsonNode, JsonObject } from '../../core/json/read.ts'
 import { buildCells, type Cell } from '../../core/parity/cells.ts'
+import { buildSituations, type Situation } from '../../core/parity/situations.ts'
 import type { ParityReport } from '../../core/report/types.ts'
 import { isSameService, type TargetSpec } from '../../core/parity/target.ts'
 import type { Instant } from '../../core/rows/instant.ts'
@@ -15,8 +16,8 @@ import { toArtefactError } from '../../artefacts/artefact-error.ts'
 import { loadParityInputs, type ParityInputs } from './parity-inputs.ts'
 import { openHarnessSide } from './harness-side.ts'
 import { createStoreSide, type ParitySides, requireUnlikeSides, type UnlikeSides } from './sides.ts'
-import type { Credentials, AuthenticatorWithScript } from '../../ports/auth.ts'
-import { formatCellGroup, type Oracle, runExhaustive } from './run-exhaustive.ts'
+import type { CredentialsByKeys, AuthenticatorWithScript } from '../../ports/auth.ts'
+import { formatGroup, type Oracle, runExhaustive } from './run-exhaustive.ts'
 import { runParity, type ScratchSides } from './run-parity.ts'
 import { makeSameSidesError } from './resolve-target.ts'
 import { PRODUCTION } from './dependencies.ts'
@@ -65,8 +66,8 @@ export async function parityRun(
 }
 
 /**
- * `ff parity exhaustive`: every cell at every boundary on both sides, against the oracle. Returns the report of
- * `runExhaustive`, and closes all it opened. @param only one `MODE/SCOPE/PATH/TTL`
+ * `ff parity exhaustive`: every cell at every boundary and every situation on both sides, against the oracle. Returns
+ * the report of `runExhaustive`, and closes all it opened. @param only one `MODE/SCOPE/PATH/TTL` or `SITUATION/MODE`
  *
  * @throws FfError `artefact_invalid` for a bad artefact, `nothing_to_check` for an unknown `only` or a cell without a
  *   prediction, `target_invalid` for the same service on both sides or a service that is no harness, `sides_alike` for
@@ -77,21 +78,21 @@ export async function parityExhaustive(
 ): Promise<ParityReport> {
   const { root, adapters, signal, now, only } = request
   const inputs = await requireParityInputs(root, [])
-  const { cells, oracle, time } = await loadCells(root, inputs)
-  if (only !== null && !cells.some((cell) => formatCellGroup(cell) === only)) {
+  const { cells, situations, oracle, time } = await loadCells(root, inputs)
+  if (only !== null && ![...cells, ...situations].some((one) => formatGroup(one) === only)) {
     throw new FfError('nothing_to_check', `There is no cell ${only}.`, {
-      hint: 'Write MODE/SCOPE/PATH/TTL, such as --cell verified/user/SP-2/valid.',
+      hint: 'Write MODE/SCOPE/PATH/TTL, such as --cell verified/user/SP-2/valid, or a situation, such as --cell flag_unknown/none.',
     })
   }
   return withCredentials(root, { inputs, adapters, time }, (credentials) =>
     withParitySides(request, inputs, (sides) =>
-      runExhaustive(cells, sides, {
+      runExhaustive({ cells, situations }, sides, {
         rules: inputs.contract.value.decision,
         leaves: inputs.leaves,
         oracle,
         credentials,
         only,
-        expected: inputs.contract.value.cells.count,
+        expected: inputs.contract.value.cells,
         around: { signal, now, compare: PRODUCTION.compare },
       }),
     ),
@@ -99,15 +100,20 @@ export async function parityExhaustive(
 }
 
 /**
- * Reads the predictions of the oracle from the package. Returns every cell at every boundary, the predictions, and the
- * time of evaluation.
+ * Reads the predictions of the oracle from the package. Returns every cell at every boundary, every situation, the
+ * predictions, and the time of evaluation.
  *
  * @throws FfError `artefact_invalid` with every problem of the file or with the parity contract
  */
 export async function loadCells(
   root: string,
   inputs: ParityInputs,
-): Promise<{ readonly cells: readonly Cell[]; readonly oracle: Oracle; readonly time: Instant }> {
+): Promise<{
+  readonly cells: readonly Cell[]
+  readonly situations: readonly Situation[]
+  readonly oracle: Oracle
+  readonly time: Instant
+}> {
   const loaded = await loadArtefact('oracle_cells', packagedArtefact(root, 'oracle_cells'))
   if (!loaded.ok) throw toArtefactError(loaded.problems)
   const problems = findCellProblems(loaded.loaded, inputs.contract)
@@ -117,7 +123,8 @@ export async function loadCells(
   const outcomes = (node as JsonObject).members.find(
     ([name]) => name === 'outcomes',
   )?.[1] as readonly JsonNode[]
-  return { cells: buildCells(time), oracle: { outcomes, cells: value.cells }, time }
+  const oracle = { outcomes, places: { ...value.cells, ...value.situations } }
+  return { cells: buildCells(time), situations: buildSituations(time), oracle, time }
 }
 
 interface CredentialInputs {
@@ -134,11 +141,11 @@ interface CredentialInputs {
 export function withCredentials<T>(
   root: string,
   { inputs, adapters, time }: CredentialInputs,
-  use: (credentials: Credentials) => Promise<T>,
+  use: (credentials: CredentialsByKeys) => Promise<T>,
 ): Promise<T> {
   const settings = settingsFromContract(inputs.auth.value, inputs.fixtures.value)
-  return withAll([() => adapters.cellCredentials(root, settings, time)], ({ byMode }) =>
-    use(byMode),
+  return withAll([() => adapters.cellCredentials(root, settings, time)], ({ byKeys }) =>
+    use(byKeys),
   )
 }
 

@@ -1,5 +1,6 @@
 import type { JsonNode, JsonObject } from '../../core/json/read.ts'
 import type { Cell } from '../../core/parity/cells.ts'
+import type { Situation } from '../../core/parity/situations.ts'
 import { buildExpectedEnvelope } from '../../core/parity/expected-cell.ts'
 import { judgeVector } from '../../core/parity/judge-vector.ts'
 import type { JudgedCase } from '../../core/parity/summarise.ts'
@@ -7,7 +8,7 @@ import type { ParityReport } from '../../core/report/types.ts'
 import { withNearMiss } from '../../core/parity/unrelated-rows.ts'
 import { type RowsByTable, TABLE_NAMES } from '../../core/rows/rows.ts'
 import { FfError } from '../../errors.ts'
-import type { Credentials } from '../../ports/auth.ts'
+import type { CredentialsByKeys } from '../../ports/auth.ts'
 import type { JudgingRules } from './harness-checks.ts'
 import type { ParitySide, ParitySides } from './sides.ts'
 import { checkPlantedFault, type PreparedCase } from './planted-fault.ts'
@@ -22,52 +23,60 @@ import {
 /** Cells in flight at once: enough to keep a connection pool busy. */
 const AT_ONCE = 16
 
-/** Predictions of the oracle: `cells` maps the key of a cell to its index in `outcomes`. */
+/** Predictions of the oracle: `places` maps the key of a cell or a situation to its index in `outcomes`. */
 export interface Oracle {
   readonly outcomes: readonly JsonNode[]
-  readonly cells: Readonly<Record<string, number>>
+  readonly places: Readonly<Record<string, number>>
 }
+
+/** Both tables of the proof; no two of their questions share a flag. */
+export interface ExhaustiveTables {
+  readonly cells: readonly Cell[]
+  readonly situations: readonly Situation[]
+}
+type Question = Cell | Situation
 
 export interface ExhaustiveOptions extends JudgingRules {
   readonly oracle: Oracle
-  readonly credentials: Credentials
-  /** Number of cells that the contract requires, boundaries not counted. */
-  readonly expected: number
-  /** The one cell to run, by its four dimensions; the others count as skipped. Null runs all. */
+  readonly credentials: CredentialsByKeys
+  /** Numbers of cells, boundaries not counted, and of situations that the contract requires. */
+  readonly expected: { readonly count: number; readonly situations: number }
+  /** The one cell, by its four dimensions, or situation to run; the others count as skipped. Null runs all. */
   readonly only: string | null
   readonly around: Pick<RunDependencies, 'signal' | 'now' | 'compare'>
 }
 
 /**
- * Evaluates every cell twice on both sides, 16 cells at once, and compares the answers with each other and with the
- * oracle. Loads the rows of all cells once: no two cells share a flag. Cells outside `only` count as skipped; after an
- * unanswered cell or an abort, the rest as never reached. Where nothing differs, ends with a planted fault. Returns the
- * report `parity_exhaustive`.
+ * Evaluates every cell and every situation twice on both sides, 16 at once, and compares the answers with each other and
+ * with the oracle. Loads the rows of all once. Questions outside `only` count as skipped; after an unanswered one or an
+ * abort, the rest as never reached. Where nothing differs, ends with a planted fault. Returns the report
+ * `parity_exhaustive`.
  *
- * @throws FfError `nothing_to_check` for a cell without a prediction; also errors of loading the rows
+ * @throws FfError `nothing_to_check` for a question without a prediction; also errors of loading the rows
  */
 export async function runExhaustive(
-  cells: readonly Cell[],
+  { cells, situations }: ExhaustiveTables,
   sides: ParitySides,
   options: ExhaustiveOptions,
 ): Promise<ParityReport> {
   const { around, expected, only, rules, leaves } = options
   const started = around.now()
-  const state = mergeStates(cells)
+  const questions: readonly Question[] = [...cells, ...situations]
+  const state = mergeStates(questions)
   await Promise.all([sides.baseline.load(state), sides.candidate.load(state)])
   const loaded = around.now().getTime()
-  const cases = Array.from<JudgedCase>({ length: cells.length })
+  const cases = Array.from<JudgedCase>({ length: questions.length })
   let next = 0
   let lost = false
-  const judgeCell = async (cell: Cell): Promise<JudgedCase> => {
-    if (only !== null && formatCellGroup(cell) !== only)
+  const judgeCell = async (cell: Question): Promise<JudgedCase> => {
+    if (only !== null && formatGroup(cell) !== only)
       return toSkippedCase(toSubject(cell), 'skipped')
     if (lost || around.signal.aborted) return toSkippedCase(toSubject(cell), 'never_reached')
     return runCell(cell, sides, options)
   }
   const work = async (): Promise<void> => {
-    for (let at = next++; at < cells.length; at = next++) {
-      const cell = cells[at] as Cell
+    for (let at = next++; at < questions.length; at = next++) {
+      const cell = questions[at] as Question
       const one = await judgeCell(cell)
       lost ||= one.state === 'unanswered'
       cases[at] = one
@@ -88,14 +97,23 @@ export async function runExhaustive(
     ),
   )
   return buildReport(
-    { kind: 'parity_exhaustive', cases, expected, covers, askedMs, judging, planted },
+    {
+      kind: 'parity_exhaustive',
+      cases: cases.slice(0, cells.length),
+      situations: { judged: cases.slice(cells.length), expected: expected.situations },
+      expected: expected.count,
+      covers,
+      askedMs,
+      judging,
+      planted,
+    },
     sides,
     { around, started },
   )
 }
 
 async function runCell(
-  cell: Cell,
+  cell: Question,
   sides: ParitySides,
   options: ExhaustiveOptions,
 ): Promise<JudgedCase> {
@@ -119,16 +137,17 @@ async function runCell(
   const rows = { baseline: baseline.rows, candidate: candidate.rows }
   return toJudgedCase(toSubject(cell), verdict, {
     rows,
-    command: `ff parity exhaustive --cell ${formatCellGroup(cell)}`,
+    command: `ff parity exhaustive --cell ${formatGroup(cell)}`,
   })
 }
 
 function toPreparedCase(
-  cell: Cell,
+  cell: Question,
   { oracle, credentials }: Pick<ExhaustiveOptions, 'oracle' | 'credentials'>,
 ): PreparedCase {
-  const { id, given, request, covers } = cell
-  const { credential, ...authenticator } = credentials[covers.auth_mode]
+  const { id, given, request, author } = cell
+  const keys = 'keys' in cell ? cell.keys : 'fresh'
+  const { credential, ...authenticator } = credentials[keys][author.auth_mode]
   const question = { credential, request, now: given.now, environment: given.environment }
   return {
     id,
@@ -138,26 +157,34 @@ function toPreparedCase(
   }
 }
 
-function findPrediction({ outcomes, cells }: Oracle, { key }: Cell): JsonObject {
-  const outcome = outcomes[cells[key] ?? -1]
+function findPrediction({ outcomes, places }: Oracle, cell: Question): JsonObject {
+  const key = 'key' in cell ? cell.key : cell.id
+  const outcome = outcomes[places[key] ?? -1]
   if (outcome !== undefined) return outcome as JsonObject
-  throw new FfError('nothing_to_check', `The oracle has no prediction for the cell ${key}.`, {
+  throw new FfError('nothing_to_check', `The oracle has no prediction for ${key}.`, {
     hint: 'Run `npm run oracle`.',
   })
 }
 
-/** The cell as `MODE/SCOPE/PATH/TTL`, the argument of `--cell`; its boundaries share one text. */
-export const formatCellGroup = ({ covers }: Cell): string =>
-  [covers.auth_mode, covers.scope, covers.sensitive_path, covers.ttl_state].join('/')
-const toSubject = (cell: Cell) => ({
-  id: cell.id,
-  group: formatCellGroup(cell),
-  title: 'every boundary and required_auth',
+/** A cell as `MODE/SCOPE/PATH/TTL`, or a situation as `NAME/MODE`: the argument of `--cell`. */
+export const formatGroup = (one: Question): string =>
+  'covers' in one
+    ? [
+        one.covers.auth_mode,
+        one.covers.scope,
+        one.covers.sensitive_path,
+        one.covers.ttl_state,
+      ].join('/')
+    : one.id
+const toSubject = (one: Question) => ({
+  id: one.id,
+  group: formatGroup(one),
+  title: 'covers' in one ? 'every boundary and required_auth' : 'left out by the cells',
 })
 
-/** The rows of all cells, each with overrides of a near miss of its tenant and its user. */
-function mergeStates(cells: readonly Cell[]): RowsByTable {
-  const states = cells.map(({ given, author }, turn) =>
+/** The rows of all questions, each with overrides of a near miss of its tenant and its user. */
+function mergeStates(questions: readonly Question[]): RowsByTable {
+  const states = questions.map(({ given, author }, turn) =>
     withNearMiss(
       given.state,
       { tenant_id: author.tenant_id ?? '', user_id: author.user_id ?? '' },

@@ -4,7 +4,12 @@ import type { JsonComparer } from '../../core/parity/compare.ts'
 import { countCoverage } from '../../core/parity/coverage.ts'
 import { judgeVector, type VectorVerdict } from '../../core/parity/judge-vector.ts'
 import type { HarnessCheck } from '../../core/parity/pass-rule.ts'
-import { type JudgedCase, summarizeCases, type Summary } from '../../core/parity/summarise.ts'
+import {
+  type JudgedCase,
+  summarizeCases,
+  type Summary,
+  type SummaryTerms,
+} from '../../core/parity/summarise.ts'
 import type { Vector, VectorCoverage } from '../../core/parity/vector.ts'
 import { deriveRunEnd, type RunEnding } from '../../core/report/run-end.ts'
 import type { ItemState, ParityReport, RowTexts } from '../../core/report/types.ts'
@@ -130,15 +135,16 @@ interface ReportInputs {
   readonly judging: JudgingRules
   /** The result of a planted fault; empty where none was planted. */
   readonly planted: readonly HarnessCheck[]
+  readonly situations?: SummaryTerms['situations']
 }
 
 /**
  * Builds the report of a run over vectors or cells: counts, coverage of the answered cases, controls, findings,
  * verdict and exit; the exit as `deriveParityEnd`. Checks comparer and judge on pairs with a known answer.
- * `pairs_per_second` counts two pairs of answers for each case.
+ * `pairs_per_second` counts two pairs of answers for each case and situation.
  */
 export function buildReport(
-  { kind, cases, expected, covers, askedMs, judging, planted }: ReportInputs,
+  { kind, cases, expected, covers, askedMs, judging, planted, situations }: ReportInputs,
   { baseline, candidate }: ParitySides,
   {
     around,
@@ -150,7 +156,13 @@ export function buildReport(
 ): ParityReport {
   const { rules } = judging
   const checks = [...checkJudging(judging, around.compare), ...planted]
-  const { verdict, ...summary } = summarizeCases(cases, { expected, checks, rules })
+  const { verdict, ...summary } = summarizeCases(cases, {
+    expected,
+    checks,
+    rules,
+    ...(situations && { situations }),
+  })
+  const asked = summary.counts.cases + (summary.counts.situations?.compared ?? 0)
   return {
     schemaVersion: 1,
     kind,
@@ -161,9 +173,7 @@ export function buildReport(
     timing: {
       started_at: started.toISOString(),
       duration_ms: around.now().getTime() - started.getTime(),
-      pairs_per_second: Math.round(
-        (summary.counts.cases * ASKED_EACH * 1000) / Math.max(askedMs, 1),
-      ),
+      pairs_per_second: Math.round((asked * ASKED_EACH * 1000) / Math.max(askedMs, 1)),
     },
   }
 }

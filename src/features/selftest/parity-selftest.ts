@@ -30,9 +30,8 @@ export async function paritySelftest(
 ): Promise<CheckReport> {
   const { root, adapters, signal, now, progress, baseline, candidate } = request
   const inputs = await requireParityInputs(root, [])
-  const { cells, oracle, time } = await loadCells(root, inputs)
-  const { decision: rules, cells: cellContract } = inputs.contract.value
-  const expected = cellContract.count
+  const { cells, situations, oracle, time } = await loadCells(root, inputs)
+  const { decision: rules, cells: expected } = inputs.contract.value
   const { migrations, persistence } = inputs
   const open = (spec: TargetSpec) => () =>
     adapters.openScratchServiceStore(spec, { migrations, versions: persistence.value.postgres })
@@ -64,7 +63,7 @@ export async function paritySelftest(
               })
             },
             cells: ({ sides, dependencies }) =>
-              runExhaustive(cells, createStoreSides(sides, dependencies.ask), {
+              runExhaustive({ cells, situations }, createStoreSides(sides, dependencies.ask), {
                 rules,
                 leaves: inputs.leaves,
                 oracle,

@@ -1,5 +1,6 @@
 import type { ChainEntry, Decision, EvaluationInput } from '../../core/evaluate/types.ts'
-import { continueWith, type Rule } from '../../core/evaluate/step.ts'
+import { allowWith, continueWith, type Rule } from '../../core/evaluate/step.ts'
+import type { CanonicalJson } from '../../core/json/canonical.ts'
 import { instantFromMs, instantToMs } from '../../core/rows/instant.ts'
 import { type PlantedFault, inDecision, inFacts, inRules, type FaultRow } from './fault.ts'
 
@@ -36,6 +37,32 @@ const passRule =
   (at: number, entry: ChainEntry): Rules =>
   (rules) =>
     rules.map((rule, index) => (index === at ? () => continueWith(entry) : rule))
+
+/** The registry takes each archived flag for an active one. */
+const reviveFlag = (input: EvaluationInput): EvaluationInput => {
+  const flag = input.rows.flag?.row
+  return flag?.state === 'archived'
+    ? { ...input, rows: { ...input.rows, flag: { row: { ...flag, state: 'active' } } } }
+    : input
+}
+/** A user override without an approval borrows that of the tenant override. */
+const borrowApproval = (input: EvaluationInput): EvaluationInput => {
+  const { user, tenant } = input.rows
+  const approval_ref = user?.row?.approval_ref ?? tenant?.row?.approval_ref
+  return user?.row === undefined || approval_ref === undefined
+    ? input
+    : { ...input, rows: { ...input.rows, user: { row: { ...user.row, approval_ref } } } }
+}
+/** The registry allows a flag that it does not know. */
+const allowUnknown: Rules = (rules) =>
+  rules.map((rule, at) => (input, answer) => {
+    if (at !== REGISTERED || input.rows.flag !== null) return rule(input, answer)
+    const value = 'null' as CanonicalJson
+    return allowWith(
+      { prec: 1, rule: 'registered', outcome: 'unknown' },
+      { scope: 'global', value, revision: null, reason: 'global_default' },
+    )
+  })
 
 const RULE_ROWS: readonly FaultRow<Rules>[] = [
   [
@@ -102,6 +129,28 @@ const RULE_ROWS: readonly FaultRow<Rules>[] = [
       ...input,
       request: { ...input.request, approval_ref: null },
     })),
+  ],
+  [
+    'archived-served',
+    'an archived flag is served as active',
+    changeInput(REGISTERED, reviveFlag),
+    'cells',
+  ],
+  ['unknown-allowed', 'an unknown flag is allowed', allowUnknown, 'cells'],
+  [
+    'approval-borrowed',
+    'an override borrows the approval of the tenant override',
+    changeInput(APPROVAL, borrowApproval),
+    'cells',
+  ],
+  [
+    'stale-keys-good',
+    'a stale key set is good enough for sensitive flags',
+    changeInput(APPROVAL, (input) => ({
+      ...input,
+      principal: { ...input.principal, key_set_stale: false },
+    })),
+    'cells',
   ],
 ]
 

@@ -238,3 +238,35 @@ describe('the findings', () => {
     ])
   })
 })
+
+describe('situations', () => {
+  const summarizeBoth = (second: readonly JudgedCase[], expected: number) =>
+    summarizeCases([one('a', PASS)], {
+      expected: 1,
+      checks: SOUND,
+      rules: RULES,
+      situations: { judged: second, expected },
+    })
+
+  test('are counted apart from the cells, and listed after them', () => {
+    const { verdict, counts, items } = summarizeBoth([one('s', PASS), one('t', PASS)], 2)
+    expect(verdict).toBe('pass')
+    expect(counts).toMatchObject({ expected: 1, compared: 1, cases: 1, fields: { compared: 30 } })
+    expect(counts.situations).toEqual({ expected: 2, compared: 2, skipped: 0, neverReached: 0 })
+    expect(items.map(({ id }) => id)).toEqual(['a', 's', 't'])
+  })
+
+  test.each([
+    ['one differs', [one('s', FAIL)], 1, 'fail'],
+    ['one is unanswered', [one('s', UNANSWERED)], 1, 'inconclusive'],
+    ['one was skipped', [one('s', null)], 1, 'inconclusive'],
+    ['there are fewer than expected', [one('s', PASS)], 2, 'inconclusive'],
+  ] as const)('end the run where %s', (_situation, second, expected, verdict) => {
+    expect(summarizeBoth(second, expected).verdict).toBe(verdict)
+  })
+
+  test('that differ are named by a finding', () => {
+    const { findings } = summarizeBoth([one('s', FAIL)], 1)
+    expect(findings).toMatchObject([{ code: 'divergence', subject: 's', pointer: '/value' }])
+  })
+})
