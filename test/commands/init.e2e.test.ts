@@ -85,7 +85,7 @@ describe('ff init', () => {
     const run = await pasted(lines[1] ?? '')
     expect([run.status, run.stdout]).toEqual([22, expect.stringContaining('::')])
     for (const name of ['gate.html', 'gate.xml', 'decision.json'])
-      expect((await stat(join(cwd, name))).size).toBeGreaterThan(0)
+      expect((await stat(join(cwd, 'reports', name))).size).toBeGreaterThan(0)
   })
   test('the template of a trust file is valid, and trusts no key', async () => {
     const text = await readFile(join(cwd, 'checklists/templates/trust.json'), 'utf8')
