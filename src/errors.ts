@@ -59,6 +59,7 @@ export const EXIT_BY_CODE = {
   disk_full: 'inconclusive',
   evidence_unreadable: 'inconclusive',
   evidence_unwritable: 'inconclusive',
+  signoff_unwritable: 'inconclusive',
   evidence_old_form: 'inconclusive',
   log_not_here: 'usage',
   evidence_untrusted: 'untrusted',

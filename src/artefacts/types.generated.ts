@@ -1368,6 +1368,13 @@ export interface Params {
    * @maxItems 64
    */
   control_argv: string[]
+  /**
+   * Names of the variables that the command sees besides PATH and HOME.
+   *
+   * @minItems 1
+   * @maxItems 64
+   */
+  env?: string[]
   timeout_s: number
 }
 /**

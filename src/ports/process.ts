@@ -10,8 +10,10 @@ export interface CommandLimits {
   readonly cwd: string
   readonly timeoutMs: number
   readonly signal: AbortSignal
-  /** `runCommand` adds these to the environment of this process; `startFf` passes these and PATH only. */
+  /** Variables of the program, besides PATH and (`runCommand`) HOME of this process. */
   readonly env?: Readonly<Record<string, string>>
+  /** Names of further variables that `runCommand` passes on from this process where they are set. */
+  readonly pass?: readonly string[]
 }
 
 /** A child process. The kernel kills it when this process ends. */

@@ -17,7 +17,8 @@ export async function runCommand(
   try {
     const { exitCode, all } = await execa(file, args, {
       cwd: limits.cwd,
-      env: limits.env ?? {},
+      env: buildEnvironment(limits),
+      extendEnv: false,
       timeout: limits.timeoutMs,
       cancelSignal: limits.signal,
       forceKillAfterDelay: GRACE_MS,
@@ -30,6 +31,12 @@ export async function runCommand(
     if (!(error instanceof ExecaError)) throw error
     return toOutcome(error, limits)
   }
+}
+
+/** PATH, HOME, what is passed on, and what is given: a program sees no secret that is not meant for it. */
+function buildEnvironment({ env = {}, pass = [] }: CommandLimits): NodeJS.ProcessEnv {
+  const passed = ['PATH', 'HOME', ...pass].map((name) => [name, process.env[name]])
+  return { ...Object.fromEntries(passed.filter(([, value]) => value !== undefined)), ...env }
 }
 
 function toOutcome(error: ExecaError, { timeoutMs }: CommandLimits): CommandOutcome {

@@ -37,9 +37,11 @@ const toFaults = (
     : [{ status: 'untrusted', code: found.code, detail: `${found.detail}, log ${kid}` }]
 
 function findUnheld(logs: readonly WholeLog[], head: LogHead): readonly UntrustedLog[] {
-  if (head.seq === 0) return []
   const log = logs.find(({ kid }) => kid === head.kid)
-  const missing = { code: 'evidence_missing', detail: `${head.seq} records are missing` } as const
+  const missing = {
+    code: 'evidence_missing',
+    detail: `a log of ${head.seq} records is missing`,
+  } as const
   return toFaults(head, log === undefined ? missing : findHeadFault(log.entries, head))
 }
 

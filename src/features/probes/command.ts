@@ -7,7 +7,7 @@ const INCONCLUSIVE_STATUS = 22
 
 /**
  * Items of kind `command`: runs the team's command `argv` in its folder, without a shell, and measures the exit status.
- * The control runs `control_argv`, which has to fail.
+ * The control runs `control_argv`, which has to fail. Both see PATH, HOME and the variables that the parameter `env` names.
  *
  * Inconclusive (`command_unanswered`) where the command does not start, is killed, exceeds `timeout_s` or exits with
  * 22.
@@ -21,7 +21,8 @@ export const commandProbe = defineProbe<readonly string[]>({
   measure: async (argv, context): Promise<Measurement> => {
     const { adapters, cwd, signal } = context
     const timeoutMs = readNumberParam(context, 'timeout_s') * 1000
-    const outcome = await adapters.runCommand(argv, { cwd, timeoutMs, signal })
+    const pass = context.params['env'] === undefined ? [] : toWords(context, 'env')
+    const outcome = await adapters.runCommand(argv, { cwd, timeoutMs, signal, pass })
     const [file = ''] = argv
     if (outcome.kind === 'unanswered' || outcome.status === INCONCLUSIVE_STATUS)
       throw new FfError('command_unanswered', `The command ${file} came to no result.`, {

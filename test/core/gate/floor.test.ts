@@ -348,6 +348,7 @@ describe('the package against itself', () => {
       'privileges.pool',
       'command.argv',
       'command.control_argv',
+      'command.env',
       'command.timeout_s',
     ])
     expect(by('at_most')).toEqual(['audit-continuity.pending_bound_s', 'plan.days_ahead'])

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { EMPTY_CHAIN } from '../../../src/core/gate/chain.ts'
 import { compareLogs, renewHead } from '../../../src/core/gate/heads.ts'
 import { type GateInput, judgeGate } from '../../../src/core/gate/judge-gate.ts'
 import type { EvidenceDraft, WholeLog } from '../../../src/core/gate/types.ts'
@@ -122,8 +123,23 @@ describe('logs at the gate', () => {
       [],
     ],
     ['a pinned record', [FULL, EMPTY], pinned(42, getHash(42)), 'ok', []],
+    ['a pinned beginning', [FULL, EMPTY], pinned(0, EMPTY_CHAIN.hash), 'ok', []],
+    [
+      'a pinned beginning with another hash',
+      [FULL, EMPTY],
+      pinned(0, getHash(7)),
+      'untrusted',
+      ['evidence_forked'],
+    ],
+    [
+      'a pinned beginning of a log that is gone',
+      [FULL, EMPTY],
+      pinned(0, EMPTY_CHAIN.hash, 'x'.repeat(43)),
+      'untrusted',
+      ['evidence_missing'],
+    ],
     ['a pinned record that others follow', [FULL, EMPTY], pinned(7, getHash(7)), 'ok', []],
-    ['a pinned empty log', [FULL, EMPTY], pinned(0, getHash(0), LOCAL), 'ok', []],
+    ['a pinned empty log', [FULL, EMPTY], pinned(0, EMPTY_CHAIN.hash, OTHER), 'ok', []],
     ['a pin past the end', [FULL, EMPTY], pinned(43, getHash(43)), 'untrusted', ['evidence_cut']],
     [
       'a pin of another record',

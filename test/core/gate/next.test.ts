@@ -54,6 +54,7 @@ describe('the next command', () => {
     ['J2', 'stale', ['evidence_old'], 'ff probe run J2'],
     ['G3', 'pending', ['attestation_missing'], 'ff signoff sign'],
     ['J2', 'stale', ['signature_old'], 'ff signoff request'],
+    ['J3', 'stale', ['signature_withdrawn'], 'ff signoff request'],
     [
       'B1',
       'error',

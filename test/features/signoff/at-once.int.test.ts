@@ -1,5 +1,5 @@
 import { sign } from 'node:crypto'
-import { readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { signoffKeys } from '../../../src/adapters/key-files/index.ts'
@@ -83,6 +83,12 @@ describe('V13: of two who sign at once both signatures are kept', () => {
     await approve(alice, () => approve(bob))
     const [waiver] = (await read<Waivers>('waivers.json')).waivers
     expect(waiver?.approvals.map(({ person }) => person).sort()).toEqual(['alice', 'bob'])
+  })
+  test('a lock that cannot be taken is no bug of ff', async () => {
+    await unsign()
+    await rm(join(folder.cwd, '.ff/signoff.lock'), { force: true })
+    await mkdir(join(folder.cwd, '.ff/signoff.lock'))
+    await expect(signs(alice)).rejects.toMatchObject({ code: 'signoff_unwritable' })
   })
   test('nothing is written where the statement was replaced meanwhile, or the key has signed', async () => {
     await unsign()
