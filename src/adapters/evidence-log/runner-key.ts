@@ -76,9 +76,11 @@ const buildKeyError = (path: string, cause: unknown): FfError =>
 
 /**
  * Creates an Ed25519 key file with mode 600, and its folder if missing, and returns the runner; no trust file names it
- * yet. The `.gitignore` of the folder first gets a line for it: evidence may be committed, the key may not.
+ * yet. The `.gitignore` of the folder first gets the lines for key and locks that it lacks: evidence may be committed,
+ * the key may not.
  *
- * @throws the system's errors, such as `EEXIST`: a file is never overwritten
+ * @throws FfError `evidence_unwritable` for a `.gitignore` that is no regular file or over 1 MiB, else the system's
+ *   errors, such as `EEXIST`: a key is never overwritten
  */
 export async function makeRunnerKey(path: string): Promise<SigningRunner> {
   const { privateKey } = generateKeyPairSync('ed25519')

@@ -240,6 +240,8 @@ const readSnapshotSize = async (folder: string): Promise<number> =>
 
 /**
  * Reads a folder without a lock: the rows of its snapshot with the changes of the log applied, and the end of the log.
+ * A torn last line of the log is left out, as its write was never acknowledged; a row that breaks its schema is kept as
+ * `broken`. The head of the snapshot stays that of its file: the present one is that of the log's end.
  *
  * @throws StoreDamage or LineTooLong for damage; the system's error for a file
  */

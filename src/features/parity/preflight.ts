@@ -15,8 +15,8 @@ const MAX_FINDINGS = 100
 
 /**
  * `ff parity preflight FILE`: lists each value of a flag file that PostgreSQL, its driver or JSON parsing would change
- * or refuse. Returns one item for each hazard, with at most 100 findings; a hazard that was not found is inconclusive
- * where the document is too deep or not UTF-8.
+ * or refuse. Returns one item for each hazard, each with at most 100 findings; a hazard that was not found is
+ * inconclusive where the document cannot be parsed: over 64 levels deep, or not UTF-8.
  *
  * @throws FfError `artefact_invalid` if the file cannot be read or is not a JSON document; `nothing_to_check` if it
  *   holds no value, such as `{}`

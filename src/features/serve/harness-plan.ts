@@ -6,7 +6,8 @@ import { makeSettingError, LOOPBACK } from './start-plan.ts'
 /**
  * The target of the scratch state of a harness; opens nothing. A harness trusts every caller and creates schemas, so
  * it listens on a loopback address and uses a named store or database only with FF_ENV=dev. With nothing set it is a
- * file store without a folder, or an embedded database with FF_BACKING=db: the harness creates its own.
+ * file store without a folder, or an embedded database with FF_BACKING=db: the harness creates its own. FF_BACKING alone
+ * chooses: FF_DATABASE_URL counts with FF_BACKING=db only, FF_STORE_DIR only without it.
  *
  * @throws FfError `setting_invalid`, also for another FF_ENV than dev and for FF_ADMIN_LISTEN
  */
