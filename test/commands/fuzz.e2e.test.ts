@@ -49,12 +49,13 @@ describe.concurrent('ff parity fuzz', () => {
       '--allow-same-kind',
       '--runs',
       '1000000',
+      // On a busy machine a shorter run compares too little, and says so (22).
       '--time',
-      '2',
+      '4',
     ]
     const done = await runFf(args)
-    expect(done.status).toBe(0)
-    expect(performance.now() - started).toBeLessThan(15_000)
+    expect(done.status, done.stdout + done.stderr).toBe(0)
+    expect(performance.now() - started).toBeLessThan(20_000)
   })
 
   test.each([
