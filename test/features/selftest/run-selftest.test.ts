@@ -24,6 +24,7 @@ const fault = (id: string, plant: PlantedFault['plant']): PlantedFault => ({
 })
 const real = fault('real', (context) => ({ ...context, planted: true }) as Planted)
 const idle = fault('idle', (context) => context)
+const inCells: PlantedFault = { ...real, id: 'in-cells', proof: 'cells' }
 
 const options = (more: Partial<SelftestOptions> = {}): SelftestOptions => ({
   vectors: (context: Planted) =>
@@ -54,12 +55,23 @@ describe('the catalogue', () => {
 describe('a selftest', () => {
   test('passes if it catches each fault, and names the finding that caught it', async () => {
     const done = await runSelftest([real], SIDES, options())
-    expect(done).toMatchObject({ verdict: 'pass', exitName: 'ok', counts: { expected: 11 } })
+    expect(done).toMatchObject({ verdict: 'pass', exitName: 'ok', counts: { expected: 3 } })
     expect(done.items.find(({ id }) => id === 'real')).toMatchObject({
       id: 'real',
       state: 'pass',
       seen_by: { proof: 'vectors', subject: 'PV-01', pointer: '/value' },
     })
+  })
+
+  test('runs the controls of the proofs that its faults name, and of no other', async () => {
+    const { items } = await runSelftest([real, inCells], SIDES, options())
+    expect(items.map(({ id }) => id).filter((id) => id.startsWith('control.'))).toEqual([
+      'control.vectors.before',
+      'control.cells.before',
+      'control.vectors.after',
+      'control.cells.after',
+    ])
+    expect(new Set(FAULT_CATALOGUE.map(({ proof }) => proof)).size).toBe(5)
   })
 
   test('fails if a fault has no effect', async () => {
@@ -75,7 +87,7 @@ describe('a selftest', () => {
 
   test('is inconclusive if a proof raises a false alarm', async () => {
     const nervous = options({ cells: () => Promise.resolve(report('fail', [DIVERGENCE])) })
-    const done = await runSelftest([real], SIDES, nervous)
+    const done = await runSelftest([inCells], SIDES, nervous)
     expect(done.exitName).toBe('inconclusive')
     expect(done.findings).toMatchObject([
       { subject: 'control.cells.before', code: 'false_alarm' },
@@ -122,8 +134,8 @@ describe('a selftest', () => {
 
   test('throws the error that a side throws', async () => {
     const lost = new FfError('backing_unavailable', 'It is gone.', { hint: 'Look.' })
-    const cells: SelftestOptions['cells'] = () => Promise.reject(lost)
-    await expect(runSelftest([real], SIDES, options({ cells }))).rejects.toBe(lost)
+    const vectors: SelftestOptions['vectors'] = () => Promise.reject(lost)
+    await expect(runSelftest([real], SIDES, options({ vectors }))).rejects.toBe(lost)
   })
 
   test('reports nothing if it is stopped', async () => {
