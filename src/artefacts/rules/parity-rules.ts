@@ -53,11 +53,14 @@ export function findGateMatrixProblems(
 }
 
 /**
- * Finds pointers that the contract lists twice (`pointer_repeated`), rules that exempt a field of the decision other
- * than `EXEMPTIBLE_FIELD` from MUST_MATCH (`rule_below_floor`), and members of the stored rows that the contract does
+ * Finds pointers that the contract lists twice (`pointer_repeated`), rules that exempt a field from MUST_MATCH, other
+ * than `EXEMPTIBLE_FIELD` of the decision (`rule_below_floor`), and members of the stored rows that the contract does
  * not list (`field_unnamed`). Empty where there are none.
  */
-export function findContractProblems({ file, value }: Contract): readonly ArtefactProblem[] {
+export function findContractProblems({
+  file,
+  value,
+}: Pick<Contract, 'file' | 'value'>): readonly ArtefactProblem[] {
   const lists = { decision: value.decision, ...value.rows }
   const repeated = Object.entries(lists).flatMap(([name, fields]) => {
     const where = name === 'decision' ? '/decision' : `/rows/${name}`
@@ -86,17 +89,21 @@ export function findContractProblems({ file, value }: Contract): readonly Artefa
         detail: name,
       }))
   })
-  const exempted = value.decision.flatMap(({ pointer: field, rule }, at) =>
-    rule === 'MUST_MATCH' || field === EXEMPTIBLE_FIELD
-      ? []
-      : [
-          {
-            file,
-            pointer: appendPointer('/decision', at),
-            code: 'rule_below_floor' as const,
-            detail: `${field} ${rule}`,
-          },
-        ],
-  )
+  const exempted = Object.entries(lists).flatMap(([name, fields]) => {
+    const where = name === 'decision' ? '/decision' : `/rows/${name}`
+    const exemptible = name === 'decision' ? EXEMPTIBLE_FIELD : null
+    return fields.flatMap(({ pointer: field, rule }, at) =>
+      rule === 'MUST_MATCH' || field === exemptible
+        ? []
+        : [
+            {
+              file,
+              pointer: appendPointer(where, at),
+              code: 'rule_below_floor' as const,
+              detail: `${field} ${rule}`,
+            },
+          ],
+    )
+  })
   return [...repeated, ...exempted, ...unnamed]
 }
