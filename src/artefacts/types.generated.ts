@@ -9,7 +9,7 @@ export type FlagValue = boolean | string | number | {}
  */
 export type TenantOverrideRow = {
   /**
-   * The id of a tenant, a user, or the author of a row.
+   * The id of a tenant, a user, or the author of a row: visible ASCII.
    */
   tenant_id: string
   flag_key: string
@@ -21,11 +21,11 @@ export type TenantOverrideRow = {
    */
   expires_at?: string
   /**
-   * The id of a tenant, a user, or the author of a row.
+   * The id of a tenant, a user, or the author of a row: visible ASCII.
    */
   created_by: string
   /**
-   * The id of a tenant, a user, or the author of a row.
+   * The id of a tenant, a user, or the author of a row: visible ASCII.
    */
   updated_by: string
   revision: number
@@ -47,7 +47,7 @@ export type TenantOverrideRow = {
  */
 export type UserOverrideRow = {
   /**
-   * The id of a tenant, a user, or the author of a row.
+   * The id of a tenant, a user, or the author of a row: visible ASCII.
    */
   user_id: string
   flag_key: string
@@ -59,11 +59,11 @@ export type UserOverrideRow = {
    */
   expires_at?: string
   /**
-   * The id of a tenant, a user, or the author of a row.
+   * The id of a tenant, a user, or the author of a row: visible ASCII.
    */
   created_by: string
   /**
-   * The id of a tenant, a user, or the author of a row.
+   * The id of a tenant, a user, or the author of a row: visible ASCII.
    */
   updated_by: string
   revision: number
@@ -259,11 +259,11 @@ export interface Approval {
   approval_ref: string
   flag_key: string
   /**
-   * The id of a tenant, a user, or the author of a row.
+   * The id of a tenant, a user, or the author of a row: visible ASCII.
    */
   tenant_id: string
   /**
-   * The id of a tenant, a user, or the author of a row.
+   * The id of a tenant, a user, or the author of a row: visible ASCII.
    */
   user_id: string
   /**
@@ -278,11 +278,11 @@ export interface Approval {
 }
 export interface DevHeaders {
   /**
-   * The id of a tenant, a user, or the author of a row.
+   * The id of a tenant, a user, or the author of a row: visible ASCII.
    */
   user_id?: string
   /**
-   * The id of a tenant, a user, or the author of a row.
+   * The id of a tenant, a user, or the author of a row: visible ASCII.
    */
   tenant_id?: string
   scopes: string[]
@@ -290,11 +290,11 @@ export interface DevHeaders {
 export interface EvaluationRequest {
   flag_key: string
   /**
-   * The id of a tenant, a user, or the author of a row.
+   * The id of a tenant, a user, or the author of a row: visible ASCII.
    */
   tenant_id?: string
   /**
-   * The id of a tenant, a user, or the author of a row.
+   * The id of a tenant, a user, or the author of a row: visible ASCII.
    */
   user_id?: string
   approval_ref?: string

@@ -352,7 +352,7 @@ describe.concurrent('refused, with its place in the file, and nothing written:',
       ['/per_user/1/switch row_repeated'],
     ],
     ['an invalid key', '"banner.text":', '"Banner Text":', ['/switches/Banner Text form_wrong']],
-    ['an id with a colon', '"T-pty-pilot-02":', '"T:02":', ['/per_tenant/T:02 form_wrong']],
+    ['an id with a space', '"T-pty-pilot-02":', '"T 02":', ['/per_tenant/T 02 form_wrong']],
     [
       'a microsecond',
       '59.9990Z',

@@ -389,7 +389,7 @@ describe.concurrent('ff token mint', () => {
     ['in prod', ['--dev'], { FF_ENV: 'prod' }, 'setting_invalid'],
     ['without an environment', ['--dev'], {}, 'setting_invalid'],
     ['without --dev', [], DEV, 'option_invalid'],
-    ['for an invalid user id', ['--dev', '--user', 'a:b'], DEV, 'option_invalid'],
+    ['for an invalid user id', ['--dev', '--user', 'a b'], DEV, 'option_invalid'],
     ['for an invalid tenant id', ['--dev', '--tenant', '*'], DEV, 'option_invalid'],
   ])('is refused %s', async (_situation, args, env, code) => {
     const done = await runFf(['token', 'mint', ...args], { env })

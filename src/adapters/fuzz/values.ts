@@ -7,8 +7,8 @@ import type { ValueType } from '../../core/rows/rows.ts'
 
 // Few of each, so that questions hit the rows of the scene.
 export const FLAGS = ['ff.a', 'ff.a.b', 'ff.a-b', 'ff.z'] as const
-export const TENANTS = [TEST_TENANT, 'T-other', 'T-pty-pilot-0'] as const
-export const USERS = [TEST_USER, 'U-other', 'u1001'] as const
+export const TENANTS = [TEST_TENANT, 'T-other', 'T-pty-pilot-0', 'T"\\%_/{}'] as const
+export const USERS = [TEST_USER, 'U-other', 'u1001', 'auth0|5f7c'] as const
 export const REFS = ['APP-1-a', 'APP-1-b', 'APP-2-a'] as const
 export const CREATED = '2025-09-01T00:00:00.000Z' as Instant
 const DAY = 86_400_000

@@ -5,7 +5,7 @@ import { canonicalizeObject } from '../signoff/read-document.ts'
  * here.
  */
 export const ADMIN_CONTRACT_SHA256 =
-  '1d0577fe0e5536ba0064c7574d3ce4c36aca15f9345618b4c779419c436f97d1'
+  '56c328a8a5e6f6a0e4964dc4e88c549759322f1a1a5a0aad92592cf156e9142e'
 
 /** Definitions of the common schema that both messages use. */
 const FORMS = ['approval_ref', 'flag_key', 'scope_id', 'instant', 'ttl_state']

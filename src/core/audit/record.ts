@@ -160,7 +160,14 @@ const TARGETS: Readonly<Record<TableName, string>> = {
 }
 /** Also the record's Kafka key, so that the records of one target keep their order. */
 const formatTarget = (table: TableName, scopeId: string | null, flagKey: string): string =>
-  [TARGETS[table], ...(scopeId === null ? [] : [scopeId]), flagKey].join('/')
+  [TARGETS[table], ...(scopeId === null ? [] : [encodeSegment(scopeId)]), flagKey].join('/')
+
+/** An id as one segment of a target: every character but letters, digits and `._@-` as `%` and two hex digits. */
+const encodeSegment = (id: string): string =>
+  id.replace(
+    /[^A-Za-z0-9._@-]/g,
+    (one) => `%${one.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`,
+  )
 
 /**
  * Whether a change involves values that must not appear in clear: the changed row was or becomes a sensitive flag, or

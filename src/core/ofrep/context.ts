@@ -5,18 +5,22 @@ import { isApprovalRef, isScopeId } from '../rows/grammar.ts'
 
 /** The attributes of an OFREP context that are used; null where absent. Other attributes are ignored. */
 export interface OfrepContext {
+  /** Any text: one that is no id matches no row (`listSkippedLayers`). */
   readonly user_id: string | null
+  /** Any text, as `user_id`. */
   readonly tenant_id: string | null
   readonly approval_ref: string | null
 }
+/** A layer of overrides that was skipped, as the context names it by a text that is no id. */
+export type OfrepWarning = 'targeting_key_skipped' | 'tenant_id_skipped'
 export type OfrepRequest =
   | { readonly ok: true; readonly context: OfrepContext }
   | { readonly ok: false; readonly problem: Problem }
 
 type Attribute = readonly [name: string, holds: (text: string) => boolean]
 const ATTRIBUTES: { readonly [K in keyof OfrepContext]: Attribute } = {
-  user_id: ['targetingKey', isScopeId],
-  tenant_id: ['tenant_id', isScopeId],
+  user_id: ['targetingKey', () => true],
+  tenant_id: ['tenant_id', () => true],
   approval_ref: ['approval_ref', isApprovalRef],
 }
 
@@ -46,6 +50,29 @@ export function parseOfrepRequest(body: string): OfrepRequest {
     ) as unknown as OfrepContext,
   }
 }
+
+const isMatchable = (id: string | null): boolean => id === null || isScopeId(id)
+
+/**
+ * The warnings of a context whose `targetingKey` or `tenant_id` is no id; empty where both are ids or absent. Such a
+ * text is no error: an error would make the client serve its own default, also for a killed flag.
+ */
+export const listSkippedLayers = ({
+  user_id,
+  tenant_id,
+}: OfrepContext): readonly OfrepWarning[] => [
+  ...(isMatchable(user_id) ? [] : (['targeting_key_skipped'] as const)),
+  ...(isMatchable(tenant_id) ? [] : (['tenant_id_skipped'] as const)),
+]
+
+/** The same principal with null for a tenant and a user that is no id. */
+export const skipUnmatched = <P extends Pick<OfrepContext, 'user_id' | 'tenant_id'>>(
+  principal: P,
+): P => ({
+  ...principal,
+  user_id: isMatchable(principal.user_id) ? principal.user_id : null,
+  tenant_id: isMatchable(principal.tenant_id) ? principal.tenant_id : null,
+})
 
 const refuseRequest = (code: Problem['code'], at: string): OfrepRequest => ({
   ok: false,

@@ -13,7 +13,8 @@ export interface PlainRow {
 const DAY =
   '(?:(?:0[13-9]|1[0-2])-(?:0[1-9]|[12]\\d|30)|02-(?:0[1-9]|1\\d|2[0-8])|(?:0[13578]|1[02])-31)'
 const TIME = `"[1-9]\\d{3}-${DAY}T(?:[01]\\d|2[0-3]):[0-5]\\d:[0-5]\\d\\.\\d{3}Z"`
-const ID = '"[A-Za-z0-9][A-Za-z0-9._@-]{0,127}"'
+/** An id whose JSON text needs no escape. */
+const ID = '"[!#-\\[\\]-~]{1,255}"'
 const FLAG = '"ff\\.[a-z0-9]+(?:[._-][a-z0-9]+)*"'
 const REF = '"APP-\\d{1,60}-[A-Za-z0-9]{1,60}"'
 /** Printable ASCII without quote and backslash, shorter than any limit of a row's text. */

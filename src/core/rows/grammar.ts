@@ -1,6 +1,7 @@
-/** ASCII grammar of identifiers, which also form Redis keys (contracts/schemas/common.schema.json). */
+/** ASCII grammar of identifiers (contracts/schemas/common.schema.json). */
 const FLAG_KEY = /^ff\.[a-z0-9]+([._-][a-z0-9]+)*$/
-const SCOPE_ID = /^[A-Za-z0-9][A-Za-z0-9._@-]{0,127}$/
+/** As OpenID Connect Core 1.0, section 2, bounds `sub`, without the space. */
+const SCOPE_ID = /^[!-~]{1,255}$/
 const APPROVAL_REF = /^APP-[0-9]+-[A-Za-z0-9]+$/
 
 /**
@@ -9,8 +10,8 @@ const APPROVAL_REF = /^APP-[0-9]+-[A-Za-z0-9]+$/
  */
 export const isFlagKey = (text: string): boolean => text.length <= 128 && FLAG_KEY.test(text)
 /**
- * Whether a text is a tenant id, a user id or the actor of a change: 1 to 128 ASCII letters, digits and, except in
- * front, `.`, `_`, `@`, `-`.
+ * Whether a text is a tenant id, a user id or the actor of a change: 1 to 255 characters of visible ASCII, U+0021 to
+ * U+007E.
  */
 export const isScopeId = (text: string): boolean => SCOPE_ID.test(text)
 /** Whether a text is an approval ref: `APP-`, digits, `-`, then ASCII letters or digits; at most 128 characters. */

@@ -1,6 +1,11 @@
 import { createHash } from 'node:crypto'
 import { toOfrepAnswer } from '../../core/ofrep/answer.ts'
-import { parseOfrepRequest } from '../../core/ofrep/context.ts'
+import {
+  listSkippedLayers,
+  type OfrepWarning,
+  parseOfrepRequest,
+  skipUnmatched,
+} from '../../core/ofrep/context.ts'
 import { matchesTag } from '../../core/http-api/preconditions.ts'
 import { formatOfrepFailure } from '../../core/ofrep/failure.ts'
 import { isFlagKey } from '../../core/rows/grammar.ts'
@@ -11,6 +16,9 @@ import { toOfrepRefusal, toOfrepResponse } from './ofrep-reply.ts'
 import type { GetServiceDependencies, ServiceDependencies } from './dependencies.ts'
 import { HttpRefusal, toHttpRefusal } from './reply.ts'
 
+interface OfrepTerms extends EvaluationTerms {
+  readonly skipped: readonly OfrepWarning[]
+}
 type Answer = (service: ServiceDependencies, call: RouteRequest) => Promise<RouteResponse>
 
 /**
@@ -48,7 +56,7 @@ const answerOne: Answer = async (service, call) => {
   const terms = await resolveTerms(service, call)
   const { key = '' } = call.params
   if (!isFlagKey(key)) throw new HttpRefusal('flag_unknown')
-  const { text, failure } = toOfrepAnswer(await decideOne(service, key, terms))
+  const { text, failure } = toOfrepAnswer(await decideOne(service, key, terms), terms.skipped)
   if (failure !== undefined) throw new HttpRefusal(failure)
   return toOfrepResponse(text, 200)
 }
@@ -65,7 +73,7 @@ const answerAll: Answer = async (service, call) => {
     terms,
   )
   const items = decisions.map((decision) => {
-    const { text, failure } = toOfrepAnswer(decision)
+    const { text, failure } = toOfrepAnswer(decision, terms.skipped)
     return text ?? formatOfrepFailure(failure, decision.flag_key)
   })
   const text = `{"flags":[${items.join(',')}]}`
@@ -79,17 +87,15 @@ const answerAll: Answer = async (service, call) => {
  *
  * @throws HttpRefusal
  */
-async function resolveTerms(
-  service: ServiceDependencies,
-  call: RouteRequest,
-): Promise<EvaluationTerms> {
+async function resolveTerms(service: ServiceDependencies, call: RouteRequest): Promise<OfrepTerms> {
   const now = service.now()
   const caller = await authenticateCaller(service, call, now)
   const read = parseOfrepRequest(call.body)
   if (!read.ok) throw new HttpRefusal(read.problem.code, [read.problem])
   const { approval_ref, ...named } = read.context
   return {
-    principal: resolvePrincipal(caller, named),
+    principal: skipUnmatched(resolvePrincipal(caller, named)),
+    skipped: listSkippedLayers(read.context),
     approval_ref,
     request_id: call.request_id,
     now,

@@ -40,7 +40,8 @@ const PACKAGES = {
 } as const
 type Supported = (typeof SUPPORTED)[number]
 
-const NAMES = ['0001_audit', '0002_flags']
+const NAMES = ['0001_audit', '0002_flags', '0003_ids']
+const LAST = '0003_ids'
 const FLAG = 'ff.checkout'
 /** Shorter than LOCK_WAITS. */
 const SHORT: LockWaits = { migrationMs: 1_000, tableMs: 500, attempts: 5, retryAfterMs: 20 }
@@ -274,7 +275,8 @@ describe.each(SUPPORTED)('the roles on PostgreSQL %s', (version) => {
       await expect(ship.query("UPDATE ff.audit SET actor = 'x'")).rejects.toMatchObject(denied)
       await expect(ship.query('SELECT FROM ff.flag_registry')).rejects.toMatchObject(denied)
       const { rowCount } = await ship.query("UPDATE ff.audit SET sink_status = 'delivered'")
-      expect(rowCount).toBe(4)
+      // A record for each migration, and two of the service.
+      expect(rowCount).toBe(NAMES.length + 2)
       await app.end()
       await ship.end()
     } finally {
@@ -329,7 +331,12 @@ describe.each(SUPPORTED)('migrations on PostgreSQL %s', (version) => {
     ])
     expect((await migrateStatus(at.request())).exitName).toBe('not_ready')
     expect((await migrateVerify(at.request())).exitName).toBe('no_go')
-    expect(outcome(await migrateUp(at.request()))).toStrictEqual(['ok', [['0002_flags', 'pass']]])
+    expect(outcome(await migrateUp(at.request({ to: 2 })))).toStrictEqual([
+      'ok',
+      [['0002_flags', 'pass']],
+    ])
+    expect(outcome(await migrateUp(at.request()))).toStrictEqual(['ok', [[LAST, 'pass']]])
+    expect(outcome(await migrateDown(at.request()))).toStrictEqual(['ok', [[LAST, 'pass']]])
     expect(outcome(await migrateDown(at.request()))).toStrictEqual(['ok', [['0002_flags', 'pass']]])
     expect(await ledger(at.sql)).toStrictEqual(['0001_audit'])
     expect(await failure(migrateUp(at.request({ to: 7 })))).toBe('migration_unknown')
@@ -370,8 +377,9 @@ describe.each(SUPPORTED)('migrations on PostgreSQL %s', (version) => {
     ).toStrictEqual([
       ['audit.boundary', 'migration/0001_audit', 'up'],
       ['audit.boundary', 'migration/0002_flags', 'up'],
-      ['audit.boundary', 'migration/0002_flags', 'down'],
-      ['audit.boundary', 'migration/0002_flags', 'up'],
+      ['audit.boundary', `migration/${LAST}`, 'up'],
+      ['audit.boundary', `migration/${LAST}`, 'down'],
+      ['audit.boundary', `migration/${LAST}`, 'up'],
     ])
     const [{ checksum } = { checksum: '' }] = await migrations()
     expect(records[0]?.after).toContain(checksum)
@@ -381,7 +389,7 @@ describe.each(SUPPORTED)('migrations on PostgreSQL %s', (version) => {
     ['a flag', false],
     ['a flag and an override', true],
   ])('down with %s is refused, and nothing is changed', async (_what, withOverride) => {
-    await migrateUp(at.request())
+    await migrateUp(at.request({ to: 2 }))
     const store = at.store()
     await taken(store, putFlag(FLAG))
     if (withOverride) await taken(store, putTenant('A1', FLAG, overrideText('true')))
@@ -415,8 +423,18 @@ describe.each(SUPPORTED)('migrations on PostgreSQL %s', (version) => {
     )
   })
 
-  test('down does not lose a row of an open transaction', async () => {
+  test('down is refused where an id has a form that the earlier schema does not know', async () => {
     await migrateUp(at.request())
+    const store = at.store()
+    await taken(store, putFlag(FLAG))
+    await taken(store, putTenant('auth0|5f7c', FLAG, overrideText('true')))
+    const before = await fingerprint(at.sql)
+    expect(await failure(migrateDown(at.request()))).toBe('rows_would_be_lost')
+    expect([await ledger(at.sql), await fingerprint(at.sql)]).toStrictEqual([NAMES, before])
+  })
+
+  test('down does not lose a row of an open transaction', async () => {
+    await migrateUp(at.request({ to: 2 }))
     const other = await connectAs(version, at.name)
     await other.query('BEGIN')
     await other.query(
@@ -448,11 +466,11 @@ describe.each(SUPPORTED)('migrations on PostgreSQL %s', (version) => {
   test('a migration that this version does not know is refused by every command', async () => {
     await migrateUp(at.request())
     await at.sql.query(
-      `INSERT INTO ff.migration_ledger (version, name, checksum) VALUES (3, '0003_later', repeat('0', 64))`,
+      `INSERT INTO ff.migration_ledger (version, name, checksum) VALUES (4, '0004_later', repeat('0', 64))`,
     )
     for (const command of [migrateUp, migrateDown, migrateStatus, migrateVerify])
       expect(await failure(command(at.request()))).toBe('migration_unknown')
-    expect(await ledger(at.sql)).toStrictEqual([...NAMES, '0003_later'])
+    expect(await ledger(at.sql)).toStrictEqual([...NAMES, '0004_later'])
   })
 
   test('files with CRLF line ends count as the same files', async () => {
@@ -491,7 +509,7 @@ describe.each(SUPPORTED)('migrations on PostgreSQL %s', (version) => {
     ],
     [
       'with a number left out',
-      (root) => writeFile(migrationFile(root, '0004_later.sql'), '-- ff:up\n-- ff:down\n'),
+      (root) => writeFile(migrationFile(root, '0005_later.sql'), '-- ff:up\n-- ff:down\n'),
       'migration_name_invalid',
     ],
     [
@@ -501,15 +519,15 @@ describe.each(SUPPORTED)('migrations on PostgreSQL %s', (version) => {
     ],
     [
       'with a name in capitals',
-      (root) => writeFile(migrationFile(root, '0003_Later.sql'), '-- ff:up\n-- ff:down\n'),
+      (root) => writeFile(migrationFile(root, '0004_Later.sql'), '-- ff:up\n-- ff:down\n'),
       'migration_name_invalid',
     ],
     [
       'that the contract does not name',
-      (root) => writeFile(migrationFile(root, '0003_later.sql'), '-- ff:up\n-- ff:down\n'),
+      (root) => writeFile(migrationFile(root, '0004_later.sql'), '-- ff:up\n-- ff:down\n'),
       'migration_not_in_contract',
     ],
-    ['that is gone', (root) => rm(migrationFile(root, '0002_flags.sql')), 'migration_missing'],
+    ['that is gone', (root) => rm(migrationFile(root, `${LAST}.sql`)), 'migration_missing'],
     [
       'that is not UTF-8',
       (root) =>
@@ -590,7 +608,7 @@ describe.each(SUPPORTED)('migrations on PostgreSQL %s', (version) => {
       ends.filter((end) => ![NAMES.join(), 'head', 'migration_locked'].includes(end)),
     ).toStrictEqual([])
     expect(await ledger(at.sql)).toStrictEqual(NAMES)
-    expect(await selectedRecords(at.sql, 'ff')).toHaveLength(2)
+    expect(await selectedRecords(at.sql, 'ff')).toHaveLength(NAMES.length)
     expect((await migrateVerify(at.request())).exitName).toBe('ok')
   })
 

@@ -249,6 +249,13 @@ describe('the event of a change', () => {
     })
   })
 
+  test('an id is one percent-encoded segment of the target', () => {
+    const user_id = `a/b%|:"~!_.@-Z9`
+    const request = { ...write('user_override'), key: { scope_id: user_id, flag_key: FLAG } }
+    const { target } = buildChangeEvent(request, put(null, userRow({ user_id })), context)
+    expect(target).toBe(`user/a%2Fb%25%7C%3A%22%7E%21_.@-Z9/${FLAG}`)
+  })
+
   test.each([
     ['none', write('user_override'), userRow(), null],
     ['that of the override', write('user_override'), userRow({ approval_ref: REF }), REF],

@@ -88,10 +88,10 @@ describe('findClaimFault', () => {
       ['a start a second from now', { ...GOOD, nbf: SECONDS + 1 }, 'token_not_yet_valid'],
       ['an end in the current second', { ...GOOD, exp: SECONDS }, 'token_expired'],
       ['an end in the past', { ...GOOD, exp: SECONDS - 1 }, 'token_expired'],
-      ['a subject with a colon', { ...GOOD, sub: 'a:b' }, 'context_invalid'],
+      ['a subject with a space', { ...GOOD, sub: 'a b' }, 'context_invalid'],
       ['an empty subject', { ...GOOD, sub: '' }, 'context_invalid'],
       ['a subject that is a number', { ...GOOD, sub: 1001 }, 'context_invalid'],
-      ['a tenant with an asterisk', { ...GOOD, tid: '*' }, 'context_invalid'],
+      ['a tenant beyond ASCII', { ...GOOD, tid: 'é' }, 'context_invalid'],
       ['a tenant of null', { ...GOOD, tid: null }, 'context_invalid'],
     ]
   test.each(FAULTY)('%s', (_situation, claims, condition) => {
@@ -105,7 +105,7 @@ describe('findClaimFault', () => {
     ['audience_mismatch', { aud: 'x' }],
     ['token_not_yet_valid', { nbf: SECONDS + 1 }],
     ['token_expired', { exp: SECONDS - 1 }],
-    ['context_invalid', { sub: 'a:b' }],
+    ['context_invalid', { sub: 'a b' }],
   ]
   test('of several faults, the first in the order of checks is reported', () => {
     for (let first = 0; first < IN_ORDER.length; first += 1) {

@@ -119,7 +119,7 @@ describe('a line in plain form', () => {
         '2024-12-31T24:00:00.000Z',
         '2026-01-01T00:00:00.000000Z',
       ),
-      tenant_id: mostly('T1', '-T', 'a b', '', 'T:1', 'ü'),
+      tenant_id: mostly('T1', '-T', 'a b', '', 'T:1', 'ü', '"', '\\', 'a'.repeat(256)),
       flag_key: mostly('ff.a', 'ff.a..b', 'ff.A', 'ff.', 'ff.a-'),
       revision: mostly(1, 0, 1.5, 2 ** 53),
     })

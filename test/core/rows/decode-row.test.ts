@@ -163,7 +163,7 @@ describe('an invalid row', () => {
       'time_not_canonical',
     ],
     ['a time that is a number', 'flag_registry', 'updated_at', '1768467600', 'type_wrong'],
-    ['a tenant with a colon', 'tenant_override', 'tenant_id', '"a:b"', 'form_wrong'],
+    ['a tenant beyond ASCII', 'tenant_override', 'tenant_id', '"é"', 'form_wrong'],
     ['a user with a space', 'user_override', 'user_id', '"a b"', 'form_wrong'],
     ['a value of null', 'tenant_override', 'value', 'null', 'value_type_unsupported'],
     ['an empty list as value', 'tenant_override', 'value', '[]', 'value_type_unsupported'],

@@ -347,7 +347,7 @@ describe('putting an override', () => {
   })
 
   test.each([
-    ['a malformed id', 'a:b', 'form_wrong'],
+    ['a malformed id', 'a b', 'form_wrong'],
     ['no id', null, 'form_wrong'],
   ])('is refused with %s', (_situation, scope_id, code) => {
     const plan = planWrite(

@@ -27,7 +27,7 @@ describe('findRequestProblems', () => {
 
   test.each<[string, Partial<WriteRequest>, string]>([
     ['a flag key with U+0000', { key: { scope_id: USER, flag_key: 'ff.\u0000' } }, '/flag_key'],
-    ['a user with a colon', { key: { scope_id: 'a:b', flag_key: FLAG } }, '/user_id'],
+    ['a user with a space', { key: { scope_id: 'a b', flag_key: FLAG } }, '/user_id'],
     ['no user', { key: { scope_id: null, flag_key: FLAG } }, '/user_id'],
     [
       'no tenant',

@@ -266,13 +266,13 @@ describe('a corrupted database or store fails by the right measure', () => {
 
   test('B3: a down step that drops rows instead of refusing', async () => {
     const copy = await copyArtefacts()
-    const file = join(copy.root, 'contracts/migrations/0002_flags.sql')
-    await edit(file, 'IF EXISTS (SELECT FROM flag_registry) OR', 'IF false AND')
+    const file = join(copy.root, 'contracts/migrations/0003_ids.sql')
+    await edit(file, 'LOCK TABLE', 'DELETE FROM tenant_override; LOCK TABLE')
     const found = await measured('B3', { root: copy.root })
     await copy.remove()
     expect([found.result, found.measured]).toMatchObject([
       'fail',
-      { down_refuses_loss: false, rows_lost: 601, tables_rewritten: 0 },
+      { down_refuses_loss: false, rows_lost: 600, tables_rewritten: 0 },
     ])
   })
 

@@ -105,6 +105,33 @@ describe.each([
   })
 
   test.each([
+    'anna+test@example.com',
+    'auth0|5f7c',
+    'system:serviceaccount:ns:sa',
+    '../U1/ff.layers?x#y',
+    '%2F%00',
+    `"'\\{}<>`,
+    '__proto__',
+    '~'.repeat(255),
+  ])('S3: the id %j of a user or a tenant is one segment of a path', async (id) => {
+    const flag_key = 'ff.ids'
+    await put(`/v1/flags/${flag_key}`, {
+      ...FLAG,
+      value_type: 'string',
+      default_value: 'd',
+      safe_value: 's',
+    })
+    for (const kind of ['tenant', 'user']) {
+      const path = `/v1/flags/override/${kind}/${encodeURIComponent(id)}/${flag_key}`
+      const value = `of the ${kind} ${id}`
+      expect((await put(path, { value })).status).toBe(201)
+      expect(JSON.parse((await call(path)).text)).toMatchObject({ [`${kind}_id`]: id, value })
+      expect(await evaluate({ flag_key, [`${kind}_id`]: id })).toMatchObject({ value })
+      expect((await remove(path)).status).toBe(200)
+    }
+  })
+
+  test.each([
     ['the right tag', { 'if-match': '"1"' }, 200, null],
     ['any row', { 'if-match': '*' }, 200, null],
     ['a stale tag', { 'if-match': '"7"' }, 412, 'revision_conflict'],
@@ -266,7 +293,7 @@ describe.each([
       'form_wrong',
       '/tenant_id',
     ],
-    ['a tenant of *', '{"flag_key":"ff.x","tenant_id":"*"}', 'form_wrong', '/tenant_id'],
+    ['a tenant with a space', '{"flag_key":"ff.x","tenant_id":"a b"}', 'form_wrong', '/tenant_id'],
     ['a lone surrogate', '{"flag_key":"\\ud800"}', 'lone_surrogate', '/flag_key'],
   ] as const)(
     'an evaluation of %s is refused with a code and a pointer',
