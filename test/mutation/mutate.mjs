@@ -1,7 +1,8 @@
 // Runs the mutation tester over the parts that decide, and writes RESULTS.md.
-//   npm run mutate                  all parts
-//   npm run mutate -- core/gate     one part; its rows alone are replaced
-// Exits 1 while a survivor has no reason.
+//   npm run mutate                               all parts
+//   npm run mutate -- core/gate                  one part
+//   npm run mutate -- src/core/gate/limits.ts    one file, by the tests of its part
+// The results of what is measured are replaced, the others stay. Exits 1 while a survivor has no reason.
 import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -17,21 +18,27 @@ const STORED = fileURLToPath(new URL('results.json', import.meta.url))
 const SURVIVED = ['Survived', 'NoCoverage', 'RuntimeError']
 
 const wanted = process.argv.slice(2)
-const unknown = wanted.filter((name) => !(name in PARTS))
+const isFileOf = (name) => (path) => path.startsWith(`src/${name}/`)
+const unknown = wanted.filter(
+  (one) => !(one in PARTS) && !Object.keys(PARTS).some((name) => isFileOf(name)(one)),
+)
 if (unknown.length > 0)
   throw new Error(
-    `No part is named ${unknown.join(', ')}. The parts: ${Object.keys(PARTS).join(', ')}`,
+    `No part is or has ${unknown.join(', ')}. The parts: ${Object.keys(PARTS).join(', ')}`,
   )
 
 const stored = existsSync(STORED) ? JSON.parse(readFileSync(STORED, 'utf8')) : {}
-for (const name of wanted.length > 0 ? wanted : Object.keys(PARTS))
-  stored[name] = measure(PARTS[name])
+for (const [name, part] of Object.entries(PARTS)) {
+  const mutate = wanted.filter(isFileOf(name))
+  if (wanted.length === 0 || wanted.includes(name)) stored[name] = measure(part)
+  else if (mutate.length > 0) stored[name] = { ...stored[name], ...measure({ ...part, mutate }) }
+}
 writeFileSync(STORED, `${JSON.stringify(stored, null, 2)}\n`)
 writeFileSync(RESULTS, describe(stored))
-const open = Object.values(stored).flatMap(({ survivors }) => survivors.filter(isOpen))
+const open = Object.values(stored).flatMap(listSurvivors).filter(isOpen)
 process.exitCode = open.length === 0 ? 0 : 1
 
-/** Counts of the mutants of a part, and its survivors, whatever equivalent.mjs says of them. */
+/** By file: the counts of its mutants, and its survivors, whatever equivalent.mjs says of them. */
 function measure({ mutate, tests }) {
   rmSync(REPORT, { force: true })
   execFileSync(
@@ -40,22 +47,27 @@ function measure({ mutate, tests }) {
     { cwd: ROOT, stdio: 'inherit', env: { ...process.env, FF_MUTATION_TESTS: tests.join(',') } },
   )
   const { files } = JSON.parse(readFileSync(REPORT, 'utf8'))
-  const mutants = Object.entries(files).flatMap(([file, { source, mutants }]) =>
-    mutants.map((mutant) => ({ file, mutant, text: textAt(source, mutant.location) })),
-  )
-  const count = (...states) => mutants.filter(({ mutant }) => states.includes(mutant.status)).length
+  return Object.fromEntries(Object.entries(files).map(([file, found]) => [file, count(found)]))
+}
+
+function count({ source, mutants }) {
+  const having = (...states) => mutants.filter(({ status }) => states.includes(status))
   return {
-    mutants: mutants.length - count('Ignored', 'CompileError'),
-    killed: count('Killed'),
-    timedOut: count('Timeout'),
-    survivors: mutants
-      .filter(({ mutant }) => SURVIVED.includes(mutant.status))
-      .map(({ file, mutant, text }) => ({
-        file,
-        line: mutant.location.start.line,
-        change: `${text} -> ${oneLine(mutant.replacement)}`,
-      })),
+    mutants: mutants.length - having('Ignored', 'CompileError').length,
+    killed: having('Killed').length,
+    timedOut: having('Timeout').length,
+    survivors: having(...SURVIVED).map(({ location, replacement }) => ({
+      line: location.start.line,
+      change: `${textAt(source, location)} -> ${oneLine(replacement)}`,
+    })),
   }
+}
+
+/** The survivors of a part, each with its file. */
+function listSurvivors(files) {
+  return Object.entries(files).flatMap(([file, { survivors }]) =>
+    survivors.map((one) => ({ file, ...one })),
+  )
 }
 
 /** Whether `equivalent.mjs` gives no reason why a mutant survived. */
@@ -75,13 +87,17 @@ function oneLine(text) {
 }
 
 function describe(results) {
-  const rows = Object.entries(results).map(([name, { mutants, killed, timedOut, survivors }]) => {
+  const parts = Object.entries(results)
+  const rows = parts.map(([name, files]) => {
+    const sum = (member) => Object.values(files).reduce((total, file) => total + file[member], 0)
+    const [mutants, killed, timedOut] = [sum('mutants'), sum('killed'), sum('timedOut')]
+    const survivors = listSurvivors(files)
     const equivalent = survivors.filter((mutant) => !isOpen(mutant)).length
     const score = (100 * (killed + timedOut)) / (mutants - equivalent)
     return `| ${name} | ${mutants} | ${killed} | ${timedOut} | ${equivalent} | ${survivors.length - equivalent} | ${score.toFixed(1)} % |`
   })
-  const lists = Object.entries(results).flatMap(([name, { survivors }]) => {
-    const open = survivors.filter(isOpen)
+  const lists = parts.flatMap(([name, files]) => {
+    const open = listSurvivors(files).filter(isOpen)
     return open.length === 0
       ? []
       : [

@@ -1,8 +1,10 @@
 /** Settings of the mutation tester; mutate.mjs names the files and the tests. */
 export default {
   testRunner: 'vitest-files',
-  vitest: { configFile: 'test/mutation/vitest.config.ts' },
-  plugins: ['./test/mutation/test-runner.mjs'],
+  // The part names its tests; to look for related ones walks all imports once more for each mutant.
+  vitest: { configFile: 'test/mutation/vitest.config.ts', related: false },
+  plugins: ['./test/mutation/test-runner.mjs', './test/mutation/prose.mjs'],
+  ignorers: ['prose'],
   coverageAnalysis: 'perTest',
   // No such file: Stryker would rewrite it with TypeScript's API, which version 7 does not have.
   tsconfigFile: 'no-tsconfig.json',

@@ -1,10 +1,13 @@
 // Stryker's vitest runner looks at tests alone (stryker-js issues 6150 and 6213). A mutant that makes a test file fail
 // while vitest collects it, in code at module level or in a body of `describe`, leaves no test in that file, and the
 // runner reports `survived`. Here every mutant is killed that vitest's exit status would report, and a mutant for which
-// no test ran has no result.
+// no test ran has no result. A mutant that batch-runner.mjs killed is not run again.
+import { readFileSync, writeFileSync } from 'node:fs'
 import { strykerPlugins as published } from '@stryker-mutator/vitest-runner'
 
 const [plugin] = published
+/** In the sandbox, which all workers share: by the id of each mutant that was killed in the batch, the test. */
+const KILLED = 'killed-in-batch.json'
 
 function createTestRunner(injector) {
   const runner = plugin.factory(injector)
@@ -12,21 +15,30 @@ function createTestRunner(injector) {
     runner.ctx.state.getFiles().find(({ result }) => result?.state === 'fail')
   const dryRun = runner.dryRun.bind(runner)
   const mutantRun = runner.mutantRun.bind(runner)
+  let killed
 
   runner.dryRun = async (options) => {
     const result = await dryRun(options)
     const file = findFailedFile()
-    if (result.status !== 'complete' || file === undefined) return result
-    return { status: 'error', errorMessage: `${file.name} fails without a mutant` }
+    if (result.status !== 'complete') return result
+    if (file !== undefined)
+      return { status: 'error', errorMessage: `${file.name} fails without a mutant` }
+    writeFileSync(KILLED, JSON.stringify(listKilled(runner, result)))
+    return result
   }
   runner.mutantRun = async (options) => {
-    const result = await mutantRun(options)
     const kill = (failureMessage) => ({
       status: 'killed',
       killedBy: [],
       failureMessage,
       nrOfTests: 0,
     })
+    killed ??= JSON.parse(readFileSync(KILLED, 'utf8'))
+    const { id } = options.activeMutant
+    if (id in killed) return kill(killed[id])
+    // Read by the order of files in vitest.config.ts.
+    process.env['FF_MUTATED_FILE'] = options.sandboxFileName
+    const result = await mutantRun(options)
     if (result.status === 'error') return kill(result.errorMessage)
     if (result.status !== 'survived') return result
     const file = findFailedFile()
@@ -36,6 +48,18 @@ function createTestRunner(injector) {
   return runner
 }
 createTestRunner.inject = plugin.factory.inject
+
+/** Without mutants of code that also runs while it is loaded: only a part of what they change was active. */
+function listKilled({ ctx }, { mutantCoverage }) {
+  const toTests = (task) => task.tasks?.flatMap(toTests) ?? [task]
+  return Object.fromEntries(
+    ctx.state
+      .getFiles()
+      .flatMap(toTests)
+      .flatMap(({ name, meta }) => (meta.killed ?? []).map((id) => [id, name]))
+      .filter(([id]) => !(id in (mutantCoverage?.static ?? {}))),
+  )
+}
 
 export const strykerPlugins = [{ ...plugin, name: 'vitest-files', factory: createTestRunner }]
 export { strykerValidationSchema } from '@stryker-mutator/vitest-runner'
