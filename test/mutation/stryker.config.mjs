@@ -15,6 +15,7 @@ export default {
   jsonReporter: { fileName: 'reports/mutation.json' },
   // Stryker counts the hits of a mutant and so finds most endless loops; a slow machine is no reason to count a kill.
   timeoutMS: 60_000,
+  dryRunTimeoutMinutes: 60,
   concurrency: 2,
   warnings: { slow: false },
 }
