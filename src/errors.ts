@@ -21,6 +21,8 @@ export const EXIT_BY_CODE = {
   migration_invalid: 'usage',
   migration_edited: 'usage',
   migration_unknown: 'usage',
+  migration_failed: 'no_go',
+  pooler_unsupported: 'usage',
   terminal_missing: 'usage',
   file_exists: 'usage',
   passphrase_weak: 'usage',

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import type { Migration } from '../core/migrations/plan.ts'
+import { findTransactionCommand, splitStatements } from '../core/migrations/statements.ts'
 import { listOrEmpty } from '../files/read-or-null.ts'
 import type { LoadResult } from './load.ts'
 import type { ArtefactProblem } from './problem.ts'
@@ -12,8 +13,8 @@ const PARTS = /^(?:(?!-- ff:).*\n)*-- ff:up\n([\s\S]*?)^-- ff:down\n([\s\S]*)$/m
 
 /**
  * Reads the `NNNN_name.sql` files of `contracts/migrations`, numbered from 1 without a gap: version, name, SHA-256 of
- * the text with normal line ends, and the SQL of both parts. A bad name, an unreadable file and a missing part are
- * problems; a missing folder is an empty list.
+ * the text with normal line ends, and the SQL of both parts. A bad name, an unreadable file, a missing part and a
+ * statement that begins or ends a transaction are problems; a missing folder is an empty list.
  *
  * @throws the system's other errors of the folder
  */
@@ -53,6 +54,15 @@ async function loadMigration(
     return fail({
       code: 'migration_part_missing',
       detail: 'it needs a part "-- ff:up" followed by a part "-- ff:down"',
+    })
+  }
+  for (const [part, sql] of Object.entries({ up, down })) {
+    const command = findTransactionCommand(splitStatements(sql))
+    if (command === null) continue
+    const where = `statement ${command.number} of its part "-- ff:${part}"`
+    return fail({
+      code: 'migration_not_atomic',
+      detail: `${where} is ${command.words}: a migration and its row in the ledger are one transaction, which ff ends`,
     })
   }
   const checksum = createHash('sha256').update(text).digest('hex')

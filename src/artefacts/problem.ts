@@ -47,6 +47,7 @@ export type ArtefactCode =
   | 'cell_count_differs'
   | 'migration_name_invalid'
   | 'migration_part_missing'
+  | 'migration_not_atomic'
   | 'migration_not_in_contract'
   | 'migration_missing'
   | 'role_unknown'

@@ -294,9 +294,8 @@ describe('ff parity replay', () => {
     const args = ['--baseline', `file:${store}`, '--candidate', url, '--format', 'json']
     const ended = finished(startFf(['parity', 'replay', path, ...args]))
     await until('the replay asks', async () => {
-      const { rowCount } = await admin.query(
-        `SELECT FROM pg_stat_activity WHERE query LIKE '%json_build_array%' AND pid <> pg_backend_pid()`,
-      )
+      const asked = `SELECT FROM pg_stat_activity WHERE query LIKE '%json_build_array%' AND pid <> pg_backend_pid()`
+      const { rowCount } = await admin.with((client) => client.query(asked))
       // Opening takes a single connection.
       return (rowCount ?? 0) > 1
     })

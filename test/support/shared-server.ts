@@ -31,7 +31,8 @@ class SharedServer {
     'postgres-18': () => this.#postgres('18'),
     'migrated-15': () => this.#migrated('15'),
     'migrated-18': () => this.#migrated('18'),
-    chromium: installChromium,
+    chromium: () => install('chromium'),
+    pgbouncer: () => install('pgbouncer'),
     exhaustive: () => spawnFf(['parity', 'exhaustive', '--format', 'json']),
     'parity-run': () => spawnFf(['parity', 'run', '--format', 'json']),
     selftest,
@@ -88,10 +89,10 @@ async function selftest(): Promise<Run> {
   return { status, signal: null, stdout: formatJsonReport(report), stderr: '' }
 }
 
-/** Installs Debian's Chromium where it is missing. @returns the reason where there is none, else null */
-async function installChromium(): Promise<string | null> {
+/** Installs a program of Debian where it is missing. @returns the reason where there is none, else null */
+async function install(program: 'chromium' | 'pgbouncer'): Promise<string | null> {
   try {
-    await promisify(execFile)(`${ROOT}/.ci/install-chromium`, { maxBuffer: 67_108_864 })
+    await promisify(execFile)(`${ROOT}/.ci/install-${program}`, { maxBuffer: 67_108_864 })
     return null
   } catch (error) {
     return error instanceof Error && 'stderr' in error ? String(error.stderr) : String(error)

@@ -13,6 +13,8 @@ export interface Shared {
   readonly 'migrated-18': string
   /** The reason why there is no browser; null where there is one. */
   readonly chromium: string | null
+  /** The reason why there is no PgBouncer; null where there is one. */
+  readonly pgbouncer: string | null
   /** The run of `ff parity exhaustive` on a file and an embedded server. */
   readonly exhaustive: Run
   /** The run of `ff parity run` without options. */

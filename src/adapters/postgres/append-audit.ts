@@ -54,7 +54,7 @@ interface HeadRow {
   readonly hash: string
 }
 /** Parses the row of `audit_head` into number and hash of the last record. @throws Error if the table is empty */
-export function parseAuditHead({ rows }: pg.QueryResult<HeadRow>): AuditChainHead {
+export function parseAuditHead({ rows }: Pick<pg.QueryResult<HeadRow>, 'rows'>): AuditChainHead {
   const [row] = rows
   if (row === undefined) throw new Error('the audit head is missing')
   return { seq: Number(row.seq), hash: row.hash }

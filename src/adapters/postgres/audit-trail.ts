@@ -5,10 +5,11 @@ import type { AuditReading, AuditTrail } from '../../ports/audit.ts'
 import type { SideFacts } from '../../ports/store.ts'
 import { parseAuditHead } from './append-audit.ts'
 import { padToMilliseconds } from './columns.ts'
-import { Client } from './client.ts'
+import type { Client } from './client.ts'
 import {
+  beginTransaction,
+  connect,
   requireSupportedVersion,
-  buildClientConfig,
   type DatabaseConfig,
   type SupportedVersions,
 } from './connect.ts'
@@ -35,9 +36,6 @@ const PLAIN = [
   'prev_hash',
   'hash',
 ]
-/** With row_security off, rows that a policy hides from this role cause an error instead of missing records. */
-const BEGIN = `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL row_security = off`
-
 /** The audit trail of one schema, read over one connection in read-only transactions. */
 export class PostgresTrail implements AuditTrail {
   readonly facts: SideFacts
@@ -60,11 +58,9 @@ export class PostgresTrail implements AuditTrail {
     schema: string,
     versions: SupportedVersions,
   ): Promise<PostgresTrail> {
-    const client = new Client(buildClientConfig(database))
-    client.on('error', () => undefined) // The current query, or the next one, rejects with it.
     return mapPgErrors(database.name, async () => {
+      const client = await connect(database)
       try {
-        await client.connect()
         const server = await requireSupportedVersion(client, versions)
         return new PostgresTrail(client, schema, { target: database.name, backing: 'db', server })
       } catch (error) {
@@ -82,7 +78,7 @@ export class PostgresTrail implements AuditTrail {
    */
   async read<T>(after: number, use: (reading: AuditReading) => Promise<T>): Promise<T> {
     const head = await this.withMappedErrors(async () => {
-      await this.client.query(BEGIN)
+      await beginTransaction(this.client, 'ISOLATION LEVEL REPEATABLE READ READ ONLY')
       return parseAuditHead(await this.client.query(buildStatements(this.schema).head))
     })
     try {
@@ -102,7 +98,7 @@ export class PostgresTrail implements AuditTrail {
     const members = PLAIN.map((name) => `'${name}', ${name}`).join(', ')
     const text =
       `SELECT a.seq::text, json_build_object(${members}, 'occurred_at', occurred_at AT TIME ZONE 'UTC')::text` +
-      ` FROM "${this.schema}".audit a WHERE a.seq > $1::bigint ORDER BY a.seq LIMIT ${BATCH}`
+      ` FROM ONLY "${this.schema}".audit a WHERE a.seq > $1::bigint ORDER BY a.seq LIMIT ${BATCH}`
     const page = (past: string) =>
       this.withMappedErrors(() =>
         this.client.query<string[]>({

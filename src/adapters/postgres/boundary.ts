@@ -8,7 +8,7 @@ import {
   requireSupportedVersion,
   type DatabaseConfig,
   type SupportedVersions,
-  withClient,
+  withReading,
 } from './connect.ts'
 import { buildStatements } from './statements.ts'
 
@@ -59,11 +59,10 @@ export async function listImportedDigests(
   schema: string,
   versions: SupportedVersions,
 ): Promise<readonly string[]> {
-  return withClient(database, async (client) => {
+  return withReading(database, async (client) => {
     await requireSupportedVersion(client, versions)
-    await client.query('SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY')
     const { rows } = await client.query<{ digest: string }>(
-      `SELECT substr(target, length('import/') + 1) AS digest FROM "${schema}".audit
+      `SELECT substr(target, length('import/') + 1) AS digest FROM ONLY "${schema}".audit
        WHERE action = 'audit.boundary' AND target LIKE 'import/%' ORDER BY seq`,
     )
     return rows.map(({ digest }) => digest)

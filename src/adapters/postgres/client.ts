@@ -11,6 +11,10 @@ interface PrivateConnection {
   /** `connect` calls it with the socket of the server. */
   attachListeners: (stream: Pick<Socket, 'on'>) => void
 }
+/** From `BackendKeyData` (PostgreSQL manual, "Message Formats"); null if the server sent none. */
+interface PrivateClient {
+  readonly processID: number | null
+}
 const getConnection = (client: pg.Client): PrivateConnection =>
   (client as unknown as { readonly connection: PrivateConnection }).connection
 
@@ -18,14 +22,35 @@ const getConnection = (client: pg.Client): PrivateConnection =>
 const isQueryTimeout = (error: unknown): boolean =>
   error instanceof Error && error.message === 'Query read timeout'
 
+const withoutStatementName = (config: unknown): unknown =>
+  typeof config === 'object' && config !== null && 'name' in config
+    ? { ...config, name: undefined }
+    : config
+
 /**
- * The driver's client with three changes for which it has no option:
+ * The driver's client with four changes for which it has no option:
  * - A parser error, for example of a peer with another protocol, closes the connection with that error. In the driver
  *   it is thrown inside the socket's handler, where nothing can catch it.
  * - All messages of one turn of the event loop go out in one write, so that a pipelined transaction is one packet.
  * - A query timeout closes the connection, so that the ROLLBACK after it does not wait as long again.
+ * - Behind a pooler no statement has a name: the session that prepared it is that of another client a moment later.
  */
 export class Client extends pg.Client {
+  /** What showed that a pooler is between this client and the server; null where the session is this client's own. */
+  pooler: string | null = null
+  /** What each transaction has to set itself: statements with a semicolon before each; empty without a pooler. */
+  localSettings = ''
+
+  /** The server process that was announced at the start, as `pg_backend_pid()` writes it; a pooler announces its own. */
+  get announcedProcess(): string {
+    return String((this as unknown as PrivateClient).processID)
+  }
+
+  /** Closes the socket at once. After a failed TLS handshake `end` would wait for ever. */
+  abandon(): void {
+    getConnection(this).stream.destroy()
+  }
+
   constructor(config?: pg.ClientConfig) {
     super(config)
     const connection = getConnection(this)
@@ -34,7 +59,9 @@ export class Client extends pg.Client {
       const { stream } = connection
       stream.cork()
       process.nextTick(() => stream.uncork())
-      const result = query(...args)
+      const [config, ...rest] = args
+      const result =
+        this.pooler === null ? query(...args) : query(withoutStatementName(config), ...rest)
       if (result instanceof Promise)
         result.catch((error) => isQueryTimeout(error) && stream.destroy())
       return result

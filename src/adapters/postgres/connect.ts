@@ -1,6 +1,8 @@
-import pg from 'pg'
+import type pg from 'pg'
 import { FfError } from '../../errors.ts'
-import { Client } from './client.ts'
+import type { Client } from './client.ts'
+import { ClientPool } from './client-pool.ts'
+import { openConnection } from './open-connection.ts'
 import { mapPgErrors } from './pg-error.ts'
 
 /** How to connect to a database, and its name in messages and reports. */
@@ -54,48 +56,109 @@ export const buildClientConfig = (
 })
 
 /**
+ * Opens a connection to a database, as `openConnection`; timeouts as for `buildClientConfig`.
+ *
+ * @throws the errors of `openConnection`, unmapped
+ */
+export const connect = (database: DatabaseConfig, bounds: object = {}): Promise<Client> =>
+  openConnection(buildClientConfig(database, bounds))
+
+/**
  * Returns a pool of at most this many connections, which connect at the first query that needs them and then stay
  * open. A broken connection rejects its query with the driver's error, unmapped.
  */
-export function openPool(database: DatabaseConfig, connections: number): pg.Pool {
-  const pool = new pg.Pool({
-    ...buildClientConfig(database),
-    Client,
-    max: connections,
-    min: 0,
-    idleTimeoutMillis: 0,
-    // Sends queries without waiting for earlier results; the server still runs them in order.
-    pipeline: true,
-  })
-  // The pool removes an idle connection that breaks. The next query connects again, and reports what is wrong.
-  pool.on('error', () => undefined)
-  // A connection in use that breaks rejects its current query; an `error` event without a listener would end the process.
-  pool.on('connect', (client) => client.on('error', () => undefined))
-  return pool
+export function openPool(database: DatabaseConfig, connections: number): ClientPool {
+  // Sends queries without waiting for earlier results; the server still runs them in order.
+  const config: pg.ClientConfig = { ...buildClientConfig(database), pipeline: true }
+  const waitMs = config.connectionTimeoutMillis ?? WAITS.connectionTimeoutMillis
+  return new ClientPool(() => openConnection(config), { connections, waitMs })
 }
 
 /**
- * Connects, runs `use`, closes the connection, and returns the result.
+ * Connects, runs `use`, closes the connection, and returns the result. Behind a pooler nothing but single statements and
+ * transactions with `localSettings` may run; use `withReading` or `withSession`.
  *
  * @throws FfError of `mapPgError` for the connection and for what `use` throws; an error that it does not map is
  *   thrown as it is
  */
 export async function withClient<T>(
   database: DatabaseConfig,
-  use: (client: pg.Client) => Promise<T>,
+  use: (client: Client) => Promise<T>,
   bounds: object = {},
 ): Promise<T> {
   return mapPgErrors(database.name, async () => {
-    const client = new Client(buildClientConfig(database, bounds))
-    client.on('error', () => undefined) // The current query, or the next one, rejects with it.
+    const client = await connect(database, bounds)
     try {
-      await client.connect()
       return await use(client)
     } finally {
       await client.end()
     }
   })
 }
+
+/**
+ * Runs `use` in one read-only transaction over a connection of its own, and returns the result. Works behind a pooler and
+ * leaves nothing behind there.
+ *
+ * @throws as `withClient`
+ */
+export const withReading = <T>(
+  database: DatabaseConfig,
+  use: (client: Client) => Promise<T>,
+  bounds: object = {},
+): Promise<T> =>
+  withClient(
+    database,
+    async (client) => {
+      await beginTransaction(client, 'ISOLATION LEVEL REPEATABLE READ READ ONLY')
+      try {
+        return await use(client)
+      } finally {
+        // A lost connection has ended its transaction already; report the first error.
+        await client.query('ROLLBACK').catch(() => undefined)
+      }
+    },
+    bounds,
+  )
+
+/**
+ * As `withClient`, for work that needs a session of its own: session locks, temporary tables, other settings.
+ *
+ * @throws FfError `pooler_unsupported` (exit 2) behind a pooler; as `withClient`
+ */
+export const withSession = <T>(
+  database: DatabaseConfig,
+  use: (client: Client) => Promise<T>,
+  bounds: object = {},
+): Promise<T> =>
+  withClient(
+    database,
+    (client) => {
+      requireSession(client, database.name)
+      return use(client)
+    },
+    bounds,
+  )
+
+/** @throws FfError `pooler_unsupported` (exit 2) if a pooler is between this client and the server */
+export function requireSession({ pooler }: Client, name: string): void {
+  if (pooler === null) return
+  throw new FfError(
+    'pooler_unsupported',
+    `The database ${name} is behind a connection pooler, and this command needs a session of its own: ${pooler}.`,
+    { hint: 'Name the port of the server itself in the URL, such as 5432 instead of 6432.' },
+  )
+}
+
+/**
+ * Begins a transaction, with the pinned settings where the session has none.
+ *
+ * @param mode such as `READ ONLY`
+ * @param more further statements, with a semicolon before each
+ * @throws the driver's error, unmapped
+ */
+export const beginTransaction = (client: Client, mode: string, more = ''): Promise<unknown> =>
+  client.query(`BEGIN ${mode}${client.localSettings}${more}`)
 
 /**
  * Returns the server's version, such as `18.4`.

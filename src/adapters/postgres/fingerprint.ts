@@ -30,7 +30,7 @@ export async function fingerprintSchema(
       for (const { name } of tables) {
         const { rows } = await client.query<{ digest: string | null }>(
           `SELECT encode(sha256(string_agg(hash, ''::bytea ORDER BY hash)), 'hex') AS digest
-           FROM (SELECT sha256(convert_to(r::text, 'UTF8')) AS hash FROM "${schema}"."${name}" r) q`,
+           FROM (SELECT sha256(convert_to(r::text, 'UTF8')) AS hash FROM ONLY "${schema}"."${name}" r) q`,
         )
         found.set(name, rows[0]?.digest ?? 'empty')
       }

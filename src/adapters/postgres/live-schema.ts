@@ -7,7 +7,7 @@ import {
   requireSupportedVersion,
   type DatabaseConfig,
   type SupportedVersions,
-  withClient,
+  withReading,
 } from './connect.ts'
 import { SCHEMA } from './migration-session.ts'
 import { mapPgErrors } from './pg-error.ts'
@@ -29,7 +29,7 @@ export async function openLiveSchema(
   database: DatabaseConfig,
   versions: SupportedVersions,
 ): Promise<LiveStore> {
-  const { server, identity } = await withClient(database, async (client) => ({
+  const { server, identity } = await withReading(database, async (client) => ({
     server: await requireSupportedVersion(client, versions),
     identity: await readStoreIdentity(client, SCHEMA),
   }))

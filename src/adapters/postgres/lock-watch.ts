@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { LockWatch } from '../../ports/database.ts'
-import { Client } from './client.ts'
-import { type DatabaseConfig, buildClientConfig } from './connect.ts'
+import { connect, type DatabaseConfig } from './connect.ts'
 import { mapPgErrors } from './pg-error.ts'
 
 const PAUSE_MS = 10
@@ -18,8 +17,7 @@ const HELD = `SELECT virtualtransaction || ' ' || relation AS lock FROM pg_locks
  * @throws FfError of `mapPgError`, also from `end`
  */
 export async function watchLocks(database: DatabaseConfig): Promise<LockWatch> {
-  const client = new Client(buildClientConfig(database))
-  client.on('error', () => undefined) // The current poll, or the next one, rejects with it.
+  const client = await mapPgErrors(database.name, () => connect(database))
   const since = new Map<string, number>()
   let [longest, before, watching] = [0, 0, true]
   const poll = async (): Promise<void> => {
@@ -42,7 +40,6 @@ export async function watchLocks(database: DatabaseConfig): Promise<LockWatch> {
     }
   }
   return mapPgErrors(database.name, async () => {
-    await client.connect()
     before = performance.now()
     const watched = watch()
     watched.catch(() => undefined) // `end` rejects with it.

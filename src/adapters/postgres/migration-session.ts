@@ -7,7 +7,8 @@ import {
   type DatabaseConfig,
   MIGRATION_BOUNDS,
   type SupportedVersions,
-  withClient,
+  withReading,
+  withSession,
 } from './connect.ts'
 import { introspect } from './introspect.ts'
 import { LOCK_WAITS, type LockWaits, Migrator } from './migrator.ts'
@@ -36,15 +37,13 @@ export function withMigrationSession<T>(
   { locked, ...needs }: SessionOptions & { readonly locked: boolean },
   use: (session: MigrationSession) => Promise<T>,
 ): Promise<T> {
-  return withClient(
+  const run = locked ? withSession : withReading
+  return run(
     database,
     async (client) => {
       await requireSupportedVersion(client, needs.versions)
       const session = makeSession(client, database.name, needs)
-      if (!locked) {
-        await client.query('SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY')
-        return use(session)
-      }
+      if (!locked) return use(session)
       const busy = ['migration_locked', 'migration'] as const
       const { migrationMs: waitMs } = needs.waits ?? LOCK_WAITS
       const lock = { name: `ff migrate ${SCHEMA}`, waitMs, busy }
@@ -89,18 +88,11 @@ function makeSession(
       })
     },
     catalogue: async () => {
-      // The texts of definitions depend on these three settings.
-      await client.query(
-        `BEGIN READ ONLY; SET LOCAL search_path = "${SCHEMA}"; SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO'`,
-      )
-      try {
-        const tables = await listExistingTables(client)
-        const found =
-          tables.size === 0 ? new Map<string, string>() : await introspect(client, SCHEMA)
-        return { found, roles: await listExistingRoles(client, roles) }
-      } finally {
-        await client.query('ROLLBACK')
-      }
+      // The texts of definitions depend on search_path, which the next transaction sets for itself.
+      await client.query(`SET search_path = "${SCHEMA}"`)
+      const tables = await listExistingTables(client)
+      const found = tables.size === 0 ? new Map<string, string>() : await introspect(client, SCHEMA)
+      return { found, roles: await listExistingRoles(client, roles) }
     },
   }
 }

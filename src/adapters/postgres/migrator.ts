@@ -1,9 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type pg from 'pg'
 import type { CanonicalJson } from '../../core/json/canonical.ts'
+import { splitStatements } from '../../core/migrations/statements.ts'
 import type { AppliedMigration, Migration } from '../../core/migrations/plan.ts'
 import { appendBoundary } from './boundary.ts'
 import { mapPgError } from './pg-error.ts'
+import { type RunningStatement, toMigrationError } from './migration-error.ts'
 
 export type MigrationDirection = 'up' | 'down'
 
@@ -42,6 +44,8 @@ export class Migrator {
   private readonly name: string
   private readonly owner: string | null
   private readonly waits: LockWaits
+  /** The statement of a migration that is under way; it stays where the statement fails. */
+  private running: RunningStatement | null = null
 
   constructor(
     client: pg.Client,
@@ -75,7 +79,7 @@ export class Migrator {
     if (tables[0]?.found == null) return []
     const { rows } = await this.client.query<Record<keyof AppliedMigration, string>>(
       `SELECT version::text, name, checksum, to_json(applied_at AT TIME ZONE 'UTC') #>> '{}' AS applied_at
-       FROM ${ledger} ORDER BY version`,
+       FROM ONLY ${ledger} ORDER BY version`,
     )
     return rows.map((row) => ({ ...row, version: Number(row.version) }))
   }
@@ -91,18 +95,23 @@ export class Migrator {
    * Runs one migration up or down, its ledger row and its boundary record in one transaction. Retries after a lock
    * timeout or a deadlock, up to `waits.attempts`.
    *
-   * @throws FfError `lock_timeout` if the last attempt got no table lock, `rows_would_be_lost`, or another of
-   *   `mapPgError`; the server's error after a deadlock
+   * @throws FfError `migration_invalid` (exit 2) for a statement that the server cannot run, `migration_failed` (exit 20)
+   *   for one that does not fit what the database holds, `lock_timeout` if the last attempt got no table lock,
+   *   `rows_would_be_lost`, or another of `mapPgError`; each names file and statement
    */
   async apply(migration: Migration, direction: MigrationDirection): Promise<void> {
     const { attempts, retryAfterMs } = this.waits
     for (let attempt = 1; ; attempt += 1) {
+      this.running = null
       try {
         await this.inSchema(() => this.step(migration, direction))
         return
       } catch (error) {
         const code = error instanceof Error && 'code' in error ? String(error.code) : ''
-        if (!WORTH_A_RETRY.has(code) || attempt === attempts) throw mapPgError(error, this.name)
+        if (!WORTH_A_RETRY.has(code) || attempt === attempts)
+          throw this.running === null
+            ? mapPgError(error, this.name)
+            : toMigrationError(error, this.name, this.running)
         await sleep(retryAfterMs * attempt * (0.5 + Math.random()))
       }
     }
@@ -110,7 +119,12 @@ export class Migrator {
 
   private async step(migration: Migration, direction: MigrationDirection): Promise<void> {
     const { client } = this
-    await client.query(migration[direction])
+    for (const [at, { text }] of splitStatements(migration[direction]).entries()) {
+      this.running = { migration, direction, number: at + 1, text }
+      // One statement each: whatever else a text holds, the server refuses a second one.
+      await client.query({ text, queryMode: 'extended' } as pg.QueryConfig)
+    }
+    this.running = null
     if (direction === 'up') {
       const { version, name, checksum } = migration
       await client.query(
@@ -118,7 +132,9 @@ export class Migrator {
         [version, name, checksum],
       )
     } else {
-      await client.query('DELETE FROM migration_ledger WHERE version = $1', [migration.version])
+      await client.query('DELETE FROM ONLY migration_ledger WHERE version = $1', [
+        migration.version,
+      ])
     }
     await this.recordBoundary(migration, direction)
   }

@@ -1,3 +1,4 @@
+import pg from 'pg'
 import { quoteError } from '../../core/text/quote-error.ts'
 import { type ErrorCode, FfError } from '../../errors.ts'
 
@@ -16,12 +17,32 @@ const LOST: Row = [
 const LOGIN_REFUSED: Row = [
   'rights_missing',
   'refuses the login',
-  'Check the user, and the password in FF_DATABASE_URL or PGPASSFILE: `psql "$FF_DATABASE_URL" -c "SELECT 1"`.',
+  'Check the user, the password in FF_DATABASE_URL or PGPASSFILE, and sslmode: `psql "$FF_DATABASE_URL" -c "SELECT 1"`.',
+]
+const UNTRUSTED: Row = [
+  'target_unreachable',
+  'shows a certificate that cannot be verified',
+  'Set sslrootcert in the URL, or PGSSLROOTCERT, to the certificate of its CA.',
+]
+const OTHER_NAME: Row = [
+  'target_unreachable',
+  'shows a certificate of another host',
+  'Name the host as in the certificate, or set sslmode=verify-ca in the URL.',
+]
+const OUTDATED: Row = [
+  'target_unreachable',
+  'shows a certificate that is not valid now',
+  'Renew the certificate of the server, or its CA in sslrootcert, and check the clock of this machine.',
+]
+const NO_TLS: Row = [
+  'target_unreachable',
+  'does not agree on TLS',
+  'Check ssl=on and the log of the server, and sslmode, sslcert and sslkey of the URL; sslmode=disable goes without TLS.',
 ]
 const NO_RIGHTS: Row = [
   'rights_missing',
   'denies this role a privilege',
-  'Use a role that may read every row. A parity run also creates a schema: `GRANT CREATE ON DATABASE "name" TO "role"`.',
+  'Use a role that may read every row, also behind row level security: `ALTER ROLE "role" BYPASSRLS`. A parity run also creates a schema: `GRANT CREATE ON DATABASE "name" TO "role"`.',
 ]
 /** A column is missing, or the unique constraint that ON CONFLICT names. */
 const ALTERED: Row = [
@@ -36,6 +57,32 @@ const REFUSED: Row = [
   "Correct the row and run again; --debug prints the server's whole error.",
 ]
 
+const ROLLED_BACK: Row = [
+  'backing_unavailable',
+  'rolled the transaction back',
+  'Run again; nothing of it was kept.',
+]
+const IN_THE_WAY: Row = [
+  'backing_unavailable',
+  'is in a state that does not allow this',
+  'Wait for what is under way there (SELECT pid, state, query FROM pg_stat_activity), then run again.',
+]
+const BROKEN: Row = [
+  'backing_unavailable',
+  'reports an error of its own',
+  'Check the log of the server. XX001 and XX002 are damaged data: restore a backup.',
+]
+const TOO_LARGE: Row = [
+  'row_refused',
+  'has a limit that this exceeds',
+  'Make the row smaller, or raise the limit that the message names.',
+]
+const TRIGGER_REFUSED: Row = [
+  'row_refused',
+  'refuses a row by a function or trigger of its own',
+  'Correct the row, or the function: \\df and \\dy in psql list them.',
+]
+
 /** By SQLSTATE (PostgreSQL manual, appendix A) or system error code. */
 const BY_CODE: Readonly<Record<string, Row>> = {
   ECONNREFUSED: UNREACHABLE,
@@ -48,7 +95,6 @@ const BY_CODE: Readonly<Record<string, Row>> = {
   ENETUNREACH: UNREACHABLE,
   ETIMEDOUT: UNREACHABLE,
   EACCES: UNREACHABLE,
-  '08P01': LOST,
   '25006': [
     'target_read_only',
     'is read-only',
@@ -69,8 +115,8 @@ const BY_CODE: Readonly<Record<string, Row>> = {
   '53100': ['disk_full', 'is on a full disk', 'Free space on the server, and run again.'],
   '55000': [
     'target_unreachable',
-    'accepts no connections',
-    'Have its owner run `ALTER DATABASE "name" ALLOW_CONNECTIONS true`.',
+    'is not ready for this',
+    'If it accepts no connections, have its owner run `ALTER DATABASE "name" ALLOW_CONNECTIONS true`.',
   ],
   '53300': [
     'target_unreachable',
@@ -103,14 +149,46 @@ const BY_CODE: Readonly<Record<string, Row>> = {
   ],
 }
 
-/** By class, the first two characters: 08 connection, 22 data, 23 constraint, 53 resources, 58 system error. */
+/** By class, the first two characters of an SQLSTATE; a class that is missing here is `IN_THE_WAY`. */
 const BY_CLASS: Readonly<Record<string, Row>> = {
   '08': LOST,
+  '09': TRIGGER_REFUSED,
+  '0A': ALTERED,
   '22': REFUSED,
   '23': REFUSED,
+  '25': IN_THE_WAY,
+  '27': TRIGGER_REFUSED,
+  '28': LOGIN_REFUSED,
+  '38': TRIGGER_REFUSED,
+  '39': TRIGGER_REFUSED,
+  '40': ROLLED_BACK,
+  '42': ALTERED,
+  '44': REFUSED,
   '53': LOST,
+  '54': TOO_LARGE,
+  '55': IN_THE_WAY,
+  '57': LOST,
   '58': LOST,
+  P0: TRIGGER_REFUSED,
+  XX: BROKEN,
 }
+const SQLSTATE = /^[0-9A-Z]{5}$/
+
+/** By code of the driver's TLS (Node's manual, "X509 certificate error codes"). */
+const BY_TLS: readonly (readonly [RegExp, Row])[] = [
+  [/^ERR_TLS_CERT_ALTNAME/, OTHER_NAME],
+  [/^(CERT|CRL)_(HAS_EXPIRED|NOT_YET_VALID)/, OUTDATED],
+  [/^(DEPTH_ZERO_|SELF_SIGNED|UNABLE_TO_|CERT_|CRL_|ERROR_IN_|INVALID_(CA|PURPOSE))/, UNTRUSTED],
+  [/^(ERR_SSL_|ERR_TLS_|ERR_OSSL_|EPROTO)/, NO_TLS],
+]
+
+/** PgBouncer has one code, protocol_violation, for all that it refuses; its messages are always in English. */
+const POOLER_SAYS: readonly (readonly [RegExp, Row])[] = [
+  [/password|auth|no such user/i, LOGIN_REFUSED],
+  [/SSL|TLS/, NO_TLS],
+  [/database|cannot connect|startup parameter|login/i, UNREACHABLE],
+  [/./, LOST],
+]
 
 /** Errors of the driver, which have no code. */
 const BY_MESSAGE: readonly (readonly [RegExp, Row])[] = [
@@ -119,31 +197,42 @@ const BY_MESSAGE: readonly (readonly [RegExp, Row])[] = [
     /Connection terminated|Client has encountered a connection error|Query read timeout|not queryable/i,
     LOST,
   ],
-  [/authenticationOk|SASL/, UNREACHABLE],
-  [/password must be a string|no password/i, NO_RIGHTS],
-  [/invalid response|Unknown message|unexpected message|does not support SSL/i, UNREACHABLE],
+  [/does not support SSL|establishing an SSL|sslnegotiation/, NO_TLS],
+  [/password must be a string|SASL|SCRAM/, LOGIN_REFUSED],
+  [/authenticationOk|invalid response|Unknown message|unexpected message/i, UNREACHABLE],
 ]
 
 /**
- * Returns the FfError for an error of the driver or the server that its tables know: `target_unreachable`,
- * `backing_unavailable`, `rights_missing`, `row_refused`, `lock_timeout`, `disk_full`, `target_read_only` or
- * `rows_would_be_lost`. The message quotes it; of class 22 only the SQLSTATE, because a text may contain a sensitive
- * value. Returns an FfError and every unknown error as it is; throws nothing.
+ * Returns the FfError for every error of the server, by its SQLSTATE or that one's class, and for the errors of the
+ * driver that its tables know: `target_unreachable`, `backing_unavailable`, `rights_missing`, `row_refused`,
+ * `lock_timeout`, `disk_full`, `target_read_only` or `rows_would_be_lost`. The message quotes it; of class 22 only the
+ * SQLSTATE, because a text may contain a sensitive value. Returns an FfError and every unknown error as it is; throws
+ * nothing.
  *
  * @param target the database's name in messages, without password
  */
 export function mapPgError(error: unknown, target: string): unknown {
   if (!(error instanceof Error) || error instanceof FfError) return error
   const code = 'code' in error ? String(error.code) : ''
-  const row =
-    BY_CODE[code] ??
-    BY_CLASS[code.slice(0, 2)] ??
-    BY_MESSAGE.find(([pattern]) => pattern.test(error.message))?.[1]
+  const row = findRow(code, error)
   if (row === undefined) return error
   const [known, what, hint] = row
   // Messages of class 22 contain the rejected value, which may be a sensitive flag's.
   const reason = code.startsWith('22') ? `SQLSTATE ${code}` : quoteError(error)
   return new FfError(known, `The database ${target} ${what}: ${reason}.`, { hint, cause: error })
+}
+
+function findRow(code: string, error: Error): Row | undefined {
+  const said = code === '08P01' ? POOLER_SAYS : BY_MESSAGE
+  const known =
+    BY_CODE[code] ??
+    BY_TLS.find(([pattern]) => pattern.test(code))?.[1] ??
+    said.find(([pattern]) => pattern.test(error.message))?.[1]
+  // No error of the server is a bug of this program, whatever a trigger or an extension raises.
+  const ofServer = error instanceof pg.DatabaseError && SQLSTATE.test(code)
+  return ofServer && BY_CODE[code] === undefined && code !== '08P01'
+    ? (BY_CLASS[code.slice(0, 2)] ?? IN_THE_WAY)
+    : known
 }
 
 /** Runs `work` and returns its result. @throws its error, mapped by `mapPgError` */

@@ -1,4 +1,3 @@
-import type pg from 'pg'
 import type { AuditChainHead } from '../../core/audit/record.ts'
 import { type ExistingRows, planWrite } from '../../core/rows/plan-write.ts'
 import { findRequestProblems, type WriteRequest } from '../../core/rows/write-request.ts'
@@ -23,15 +22,21 @@ import type {
 } from '../../ports/store.ts'
 import { sealChange, sealRefusal } from '../store-files/seal-audit.ts'
 import { appendAudit, parseAuditHead, preparedStatement } from './append-audit.ts'
+import type { Client } from './client.ts'
+import type { ClientPool } from './client-pool.ts'
+import { beginTransaction } from './connect.ts'
 import { mapPgErrors } from './pg-error.ts'
-import type { ReadPipe } from './read-pipe.ts'
+import { type ReadPipe, sendRead } from './read-pipe.ts'
 import { type RowOfTexts, RowReader, toRowSet } from './row-reader.ts'
 import { buildStatements, type Statements } from './statements.ts'
+
+/** read_only_sql_transaction. */
+const READ_ONLY = '25006'
 
 /** Flags and overrides in one schema of a PostgreSQL database. Any number of processes may have it open. */
 export class PostgresStore implements ScratchStore, ServiceStore {
   readonly kind = 'db'
-  private readonly pool: pg.Pool
+  private readonly pool: ClientPool
   private readonly name: string
   private readonly tools: AuditOptions
   private readonly statements: Statements
@@ -40,7 +45,7 @@ export class PostgresStore implements ScratchStore, ServiceStore {
   private readonly reader: RowReader
 
   constructor(
-    pool: pg.Pool,
+    pool: ClientPool,
     schema: string,
     options: {
       readonly name: string
@@ -59,7 +64,10 @@ export class PostgresStore implements ScratchStore, ServiceStore {
     const { readers } = options
     this.readers = readers
     this.reader = new RowReader(
-      (query) => (readers === undefined ? pool.query<string[]>(query) : readers.query(query)),
+      (query) =>
+        readers === undefined
+          ? pool.with((client) => sendRead(client, query))
+          : readers.query(query),
       schema,
       options.name,
     )
@@ -123,7 +131,11 @@ export class PostgresStore implements ScratchStore, ServiceStore {
   /** The number and hash of the last audit record. @throws FfError of `mapPgError`; Error if the table is empty */
   auditHead(): Promise<AuditChainHead> {
     return mapPgErrors(this.name, async () =>
-      parseAuditHead(await this.pool.query(this.statements.head)),
+      this.pool.with(async (client) => {
+        const text = this.statements.head
+        const { rows } = await sendRead(client, { text, rowMode: 'array' })
+        return parseAuditHead({ rows: rows.map(([seq = '', hash = '']) => ({ seq, hash })) })
+      }),
     )
   }
 
@@ -138,9 +150,8 @@ export class PostgresStore implements ScratchStore, ServiceStore {
     const texts = filled.map((table) =>
       state[table].map((row: AnyRow) => serializeRow(row)).join(','),
     )
-    return mapPgErrors(this.name, async () => {
-      const client = await this.pool.connect()
-      try {
+    return mapPgErrors(this.name, () =>
+      this.pool.with(async (client) => {
         // Pipelined: the server runs them in order, and after a failure it turns the COMMIT into a ROLLBACK.
         await Promise.all([
           this.begin(client),
@@ -152,12 +163,8 @@ export class PostgresStore implements ScratchStore, ServiceStore {
           ),
           client.query('COMMIT'),
         ])
-        client.release()
-      } catch (error) {
-        client.release(true)
-        throw error
-      }
-    })
+      }),
+    )
   }
 
   /** Closes the connections of writers and readers. */
@@ -165,7 +172,7 @@ export class PostgresStore implements ScratchStore, ServiceStore {
     await Promise.all([this.pool.end(), this.readers?.end()])
   }
 
-  private async apply(client: pg.PoolClient, request: WriteRequest): Promise<WriteResult> {
+  private async apply(client: Client, request: WriteRequest): Promise<WriteResult> {
     const problems = findRequestProblems(request)
     if (problems.length > 0) return { ok: false, problems }
     const { lockHead, upsert } = this.statements
@@ -190,10 +197,7 @@ export class PostgresStore implements ScratchStore, ServiceStore {
     return { ok: true, row: change.after, head: { seq: record.seq, hash: record.hash } }
   }
 
-  private async readExisting(
-    client: pg.PoolClient,
-    { table, key }: WriteRequest,
-  ): Promise<ExistingRows> {
+  private async readExisting(client: Client, { table, key }: WriteRequest): Promise<ExistingRows> {
     const tenant = table === 'tenant_override' ? key.scope_id : null
     const user = table === 'user_override' ? key.scope_id : null
     const { rows } = await client.query<string[]>({
@@ -210,12 +214,12 @@ export class PostgresStore implements ScratchStore, ServiceStore {
 
   /** Commits if the result of `work` is ok; otherwise rolls back, without waiting for the rollback. */
   private async transaction<T extends { readonly ok: boolean }>(
-    work: (client: pg.PoolClient) => Promise<T>,
+    work: (client: Client) => Promise<T>,
   ): Promise<T> {
-    const client = await this.pool.connect()
-    const giveBack = (): void => client.release()
+    const client = await this.pool.take()
+    const giveBack = (): void => this.pool.release(client)
     // A connection with an open transaction is closed, which ends it, and never returned to the pool.
-    const close = (): void => client.release(true)
+    const close = (): void => this.pool.discard(client)
     try {
       const begun = this.begin(client)
       const [result] = await Promise.all([work(client), begun])
@@ -224,13 +228,16 @@ export class PostgresStore implements ScratchStore, ServiceStore {
       return result
     } catch (error) {
       close()
+      // After a failover the server that a connection leads to may be a standby: the next ones look for the primary.
+      if (error instanceof Error && 'code' in error && error.code === READ_ONLY)
+        this.pool.discardIdle()
       throw error
     }
   }
 
-  private begin(client: pg.PoolClient): Promise<unknown> {
+  private begin(client: Client): Promise<unknown> {
     // Explicit, because the database may have another default: after waiting for the lock, a writer must see new commits.
-    const begin = 'BEGIN ISOLATION LEVEL READ COMMITTED'
-    return client.query(this.durable ? begin : `${begin}; SET LOCAL synchronous_commit = off`)
+    const more = this.durable ? '' : '; SET LOCAL synchronous_commit = off'
+    return beginTransaction(client, 'ISOLATION LEVEL READ COMMITTED', more)
   }
 }

@@ -1,6 +1,6 @@
 import pg from 'pg'
-import { Client } from './client.ts'
-import { buildClientConfig, type DatabaseConfig } from './connect.ts'
+import type { Client } from './client.ts'
+import { beginTransaction, connect, type DatabaseConfig } from './connect.ts'
 
 /** admin_shutdown, crash_shutdown, idle_session_timeout. */
 const ENDED_BY_SERVER: ReadonlySet<string> = new Set(['57P01', '57P02', '57P05'])
@@ -11,14 +11,14 @@ const ENDED_BY_SERVER: ReadonlySet<string> = new Set(['57P01', '57P02', '57P05']
  * a second loss fails it.
  */
 export class ReadPipe {
-  private readonly config: pg.ClientConfig
+  private readonly database: DatabaseConfig
   private readonly connections: number
-  private readonly clients = new Map<number, Promise<pg.Client>>()
+  private readonly clients = new Map<number, Promise<Client>>()
   private turn = 0
   private ended = false
 
   constructor(database: DatabaseConfig, connections: number) {
-    this.config = { ...buildClientConfig(database), pipeline: true }
+    this.database = database
     this.connections = connections
   }
 
@@ -34,10 +34,10 @@ export class ReadPipe {
     const connection = this.getClient(at)
     const client = await connection
     try {
-      return await client.query<string[]>(query)
+      return await sendRead(client, query)
     } catch (error) {
       if (this.ended || !this.isLost(at, connection, error)) throw error
-      return (await this.getClient(at)).query<string[]>(query)
+      return sendRead(await this.getClient(at), query)
     }
   }
 
@@ -51,22 +51,22 @@ export class ReadPipe {
   }
 
   /** True if the connection of a failed query is lost, also if the server has only announced its end. */
-  private isLost(at: number, connection: Promise<pg.Client>, error: unknown): boolean {
+  private isLost(at: number, connection: Promise<Client>, error: unknown): boolean {
     const announced = error instanceof pg.DatabaseError && ENDED_BY_SERVER.has(error.code ?? '')
     if (announced) this.forget(at, connection)
     return this.clients.get(at) !== connection
   }
 
   /** Removes a lost connection; a late event of it does not remove its replacement. */
-  private forget(at: number, connection: Promise<pg.Client>): void {
+  private forget(at: number, connection: Promise<Client>): void {
     if (this.clients.get(at) === connection) this.clients.delete(at)
   }
 
-  private getClient(at: number): Promise<pg.Client> {
+  private getClient(at: number): Promise<Client> {
     return this.clients.get(at) ?? this.connect(at)
   }
 
-  private connect(at: number): Promise<pg.Client> {
+  private connect(at: number): Promise<Client> {
     const onEnd = (): void => this.forget(at, connection)
     const connection = this.open(onEnd)
     this.clients.set(at, connection)
@@ -75,14 +75,34 @@ export class ReadPipe {
     return connection
   }
 
-  private async open(onEnd: () => void): Promise<pg.Client> {
-    const client = new Client(this.config)
+  private async open(onEnd: () => void): Promise<Client> {
+    const client = await connect(this.database, { pipeline: true })
     // Queries in flight reject afterwards.
     client.on('error', onEnd)
     client.on('end', onEnd)
-    await client.connect()
-    // Overrides the options of the URL: this connection never writes.
-    await client.query('SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY')
+    // Overrides the options of the URL: this connection never writes. Behind a pooler each read is a transaction.
+    if (client.pooler === null)
+      await client.query('SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY')
     return client
   }
+}
+
+/**
+ * Sends one read. Behind a pooler, in a read-only transaction of its own with the pinned settings, pipelined: one round
+ * trip.
+ *
+ * @throws the driver's error, unmapped
+ */
+export async function sendRead(
+  client: Client,
+  query: pg.QueryArrayConfig,
+): Promise<pg.QueryArrayResult<string[]>> {
+  if (client.pooler === null) return client.query<string[]>(query)
+  const begun = beginTransaction(client, 'READ ONLY')
+  const read = client.query<string[]>(query)
+  // Of a transaction that did not begin, the first error says why.
+  const [first, result] = await Promise.allSettled([begun, read, client.query('COMMIT')])
+  if (first.status === 'rejected') throw first.reason
+  if (result.status === 'rejected') throw result.reason
+  return result.value
 }

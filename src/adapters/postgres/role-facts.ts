@@ -5,7 +5,7 @@ import {
   requireSupportedVersion,
   type DatabaseConfig,
   type SupportedVersions,
-  withClient,
+  withReading,
 } from './connect.ts'
 
 /**
@@ -58,9 +58,8 @@ export function readRoleFacts(
   schema: string,
   versions: SupportedVersions,
 ): Promise<RoleFacts> {
-  return withClient(database, async (client) => {
+  return withReading(database, async (client) => {
     const server = await requireSupportedVersion(client, versions)
-    await client.query('BEGIN READ ONLY')
     const { rows: roles } = await client.query<{ role: string; reads: string }>(
       `SELECT current_user AS role, (has_schema_privilege($1::text, 'USAGE')
          AND has_table_privilege($1::text || '.flag_registry', 'SELECT'))::text AS reads`,

@@ -5,7 +5,7 @@ import {
   type DatabaseConfig,
   requireSupportedVersion,
   type SupportedVersions,
-  withClient,
+  withReading,
 } from './connect.ts'
 import { buildStatements } from './statements.ts'
 
@@ -45,11 +45,9 @@ export function readSchemaFacts(
   schema: string,
   versions: SupportedVersions,
 ): Promise<SchemaFacts> {
-  return withClient(database, async (client) => {
+  return withReading(database, async (client) => {
     const server = await requireSupportedVersion(client, versions)
-    await client.query(
-      `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL search_path = "${schema}"`,
-    )
+    await client.query(`SET LOCAL search_path = "${schema}"`)
     const select = async (text: string): Promise<readonly string[][]> =>
       (await client.query<string[]>({ text, values: [schema], rowMode: 'array' })).rows
     const constraints = await select(CONSTRAINTS)
@@ -110,7 +108,7 @@ async function explainQuery(
 async function largeTables(client: pg.Client, schema: string): Promise<ReadonlySet<string>> {
   const counts = TABLE_NAMES.map(
     (table) =>
-      `SELECT '${table}' FROM (SELECT FROM "${schema}".${table} LIMIT ${MANY_ROWS}) q HAVING count(*) = ${MANY_ROWS}`,
+      `SELECT '${table}' FROM (SELECT FROM ONLY "${schema}".${table} LIMIT ${MANY_ROWS}) q HAVING count(*) = ${MANY_ROWS}`,
   )
   const text = counts.join(' UNION ALL ')
   const { rows } = await client.query<string[]>({ text, rowMode: 'array' })

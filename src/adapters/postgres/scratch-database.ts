@@ -11,7 +11,9 @@ import {
   openPool,
   type SupportedVersions,
   withClient,
+  withSession,
 } from './connect.ts'
+import { planConnection } from './connection-url.ts'
 import { fingerprintSchema } from './fingerprint.ts'
 import { watchLocks } from './lock-watch.ts'
 import { PostgresStore } from './postgres-store.ts'
@@ -31,7 +33,7 @@ export function withTemporaryDatabase<T>(
   versions: SupportedVersions,
   use: (made: { readonly name: string; readonly server: string }) => Promise<T>,
 ): Promise<T> {
-  return withClient(
+  return withSession(
     database,
     async (keeper) => {
       const server = await requireSupportedVersion(keeper, versions)
@@ -94,7 +96,10 @@ export function openScratchDatabase(
 
 /** Environment for PostgreSQL's programs: every user of the machine can read a program's arguments. */
 function libpqEnvironment(database: DatabaseConfig): Readonly<Record<string, string>> {
-  const { host, port, user, database: name, password } = new pg.Client(buildClientConfig(database))
+  const { hosts, config } = planConnection(buildClientConfig(database), process.env)
+  const [first] = hosts.flat()
+  const at = { ...config, ...first, ssl: false }
+  const { host, port, user, database: name, password } = new pg.Client(at as pg.ClientConfig)
   const entries = Object.entries({
     PGHOST: host,
     PGPORT: String(port),

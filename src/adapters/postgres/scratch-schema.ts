@@ -4,10 +4,10 @@ import { openAll } from '../../concurrency/open-all.ts'
 import type { Migration } from '../../core/migrations/plan.ts'
 import type { AuditOptions, ScratchServiceStore } from '../../ports/store.ts'
 import { tryAdvisoryLock } from './advisory-lock.ts'
-import { Client } from './client.ts'
 import {
+  connect,
+  requireSession,
   requireSupportedVersion,
-  buildClientConfig,
   type DatabaseConfig,
   openPool,
   type SupportedVersions,
@@ -39,13 +39,11 @@ export async function openScratchSchema(
   database: DatabaseConfig,
   options: ScratchOptions,
 ): Promise<ScratchServiceStore> {
-  const keeper = new Client(buildClientConfig(database))
-  keeper.on('error', () => undefined) // The next query over it rejects; without one the loss does not matter.
   const schema = `ff_scratch_${randomBytes(8).toString('hex')}`
   const { value, close } = await mapPgErrors(database.name, () =>
     openAll(async (keep) => {
-      await keep(Promise.resolve(keeper), (one) => one.end())
-      await keeper.connect()
+      const keeper = await keep(connect(database), (one) => one.end())
+      requireSession(keeper, database.name)
       const server = await requireSupportedVersion(keeper, options.versions)
       await dropDeadSchemas(keeper)
       await tryAdvisoryLock(keeper, schema)

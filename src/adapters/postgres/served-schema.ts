@@ -7,7 +7,7 @@ import {
   type DatabaseConfig,
   openPool,
   type SupportedVersions,
-  withClient,
+  withReading,
 } from './connect.ts'
 import { SCHEMA } from './migration-session.ts'
 import { PostgresStore } from './postgres-store.ts'
@@ -35,7 +35,7 @@ export async function openServedSchema(
   database: DatabaseConfig,
   { versions, migrations, tools }: ServedSchemaOptions,
 ): Promise<OpenServiceStore> {
-  const server = await withClient(database, async (client) => {
+  const server = await withReading(database, async (client) => {
     const found = await requireSupportedVersion(client, versions)
     await checkRole(client)
     await checkHead(client, migrations)
@@ -73,7 +73,7 @@ async function checkRole(client: pg.Client): Promise<void> {
 
 async function checkHead(client: pg.Client, migrations: readonly Migration[]): Promise<void> {
   const { rows } = await client.query<{ name: string; checksum: string }>(
-    `SELECT name, checksum FROM "${SCHEMA}".migration_ledger ORDER BY version`,
+    `SELECT name, checksum FROM ONLY "${SCHEMA}".migration_ledger ORDER BY version`,
   )
   const applied = rows.map(({ name, checksum }) => `${name} ${checksum}`)
   const known = migrations.map(({ name, checksum }) => `${name} ${checksum}`)
@@ -91,7 +91,7 @@ const behind = (what: string): FfError =>
 
 async function checkRows(client: pg.Client): Promise<void> {
   const { rows } = await client.query<{ lost: string }>(
-    `SELECT (NOT EXISTS (SELECT FROM "${SCHEMA}".flag_registry) AND EXISTS (SELECT FROM "${SCHEMA}".audit
+    `SELECT (NOT EXISTS (SELECT FROM ONLY "${SCHEMA}".flag_registry) AND EXISTS (SELECT FROM ONLY "${SCHEMA}".audit
        WHERE action = 'audit.boundary' AND target LIKE 'import/%'))::text AS lost`,
   )
   if (rows[0]?.lost !== 'true') return

@@ -1,7 +1,7 @@
 import { SCOPE_MEMBER, type TableName, TABLE_NAMES } from '../../core/rows/rows.ts'
 import { listColumnNames, formatColumnTypes, formatRowColumn } from './columns.ts'
 
-/** The SQL statements of the store for one schema. Names are schema-qualified, so search_path does not matter. */
+/** The SQL statements of the store for one schema. Names are schema-qualified, so search_path does not matter; ONLY leaves out the rows of tables that inherit. */
 export interface Statements {
   readonly read: string
   /** As `read`, for a list of flag keys, in the order of the list. */
@@ -33,12 +33,12 @@ export function buildStatements(schema: string): Statements {
   const selectRows = (keys: string): string =>
     `SELECT ${formatRowColumn('flag_registry', 'f')}, ${formatRowColumn('tenant_override', 't')}, ${formatRowColumn('user_override', 'u')}` +
     ` FROM (SELECT ${keys}) q` +
-    ` LEFT JOIN ${at('flag_registry')} f ON f.flag_key = q.flag_key` +
-    ` LEFT JOIN ${at('tenant_override')} t ON t.tenant_id = q.tenant_id AND t.flag_key = q.flag_key` +
-    ` LEFT JOIN ${at('user_override')} u ON u.user_id = q.user_id AND u.flag_key = q.flag_key`
+    ` LEFT JOIN ONLY ${at('flag_registry')} f ON f.flag_key = q.flag_key` +
+    ` LEFT JOIN ONLY ${at('tenant_override')} t ON t.tenant_id = q.tenant_id AND t.flag_key = q.flag_key` +
+    ` LEFT JOIN ONLY ${at('user_override')} u ON u.user_id = q.user_id AND u.flag_key = q.flag_key`
   const rows = selectRows('$1::text AS flag_key, $2::text AS tenant_id, $3::text AS user_id')
   const live = (table: TableName): string =>
-    `EXISTS (SELECT FROM ${at(table)} WHERE flag_key = $1 AND deleted_at IS NULL)`
+    `EXISTS (SELECT FROM ONLY ${at(table)} WHERE flag_key = $1 AND deleted_at IS NULL)`
   return {
     read: rows,
     readMany: `${selectRows(
@@ -46,22 +46,24 @@ export function buildStatements(schema: string): Statements {
         ' FROM unnest($1::text[]) WITH ORDINALITY k (flag_key, place)',
     )} ORDER BY q.place`,
     page:
-      `SELECT f.flag_key, ${formatRowColumn('flag_registry', 'f')} FROM ${at('flag_registry')} f` +
+      `SELECT f.flag_key, ${formatRowColumn('flag_registry', 'f')} FROM ONLY ${at('flag_registry')} f` +
       ` WHERE f.flag_key > $1::text ORDER BY f.flag_key LIMIT $2::bigint`,
-    all: forEachTable((table) => `SELECT ${formatRowColumn(table, 'held')} FROM ${at(table)} held`),
+    all: forEachTable(
+      (table) => `SELECT ${formatRowColumn(table, 'held')} FROM ONLY ${at(table)} held`,
+    ),
     standing: rows.replace(
       'SELECT ',
       `SELECT (${live('tenant_override')} OR ${live('user_override')})::text, `,
     ),
-    lockHead: `SELECT seq::text, hash::text FROM ${at('audit_head')} FOR UPDATE`,
-    head: `SELECT seq::text, hash::text FROM ${at('audit_head')}`,
-    moveHead: `UPDATE ${at('audit_head')} SET seq = $1, hash = $2 WHERE seq = $1 - 1`,
+    lockHead: `SELECT seq::text, hash::text FROM ONLY ${at('audit_head')} FOR UPDATE`,
+    head: `SELECT seq::text, hash::text FROM ONLY ${at('audit_head')}`,
+    moveHead: `UPDATE ONLY ${at('audit_head')} SET seq = $1, hash = $2 WHERE seq = $1 - 1`,
     insertAudit:
       `INSERT INTO ${at('audit')} (seq, audit_id, occurred_at, actor, auth_mode, action, outcome, target, before,` +
       ` after, request_id, approval_ref, phase, prev_hash, hash)` +
       ` VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9::jsonb, $10::jsonb, $11, $12, $13, $14, $15)`,
     clear: TABLE_NAMES.toReversed()
-      .map((table) => `DELETE FROM ${at(table)}`)
+      .map((table) => `DELETE FROM ONLY ${at(table)}`)
       .join('; '),
     insert: forEachTable((table) => insertInto(at(table), table)),
     upsert: forEachTable(

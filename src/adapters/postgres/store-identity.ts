@@ -4,7 +4,7 @@ import {
   type DatabaseConfig,
   requireSupportedVersion,
   type SupportedVersions,
-  withClient,
+  withReading,
 } from './connect.ts'
 
 /**
@@ -35,7 +35,7 @@ export async function readDatabaseIdentity(
   schema: string,
   versions: SupportedVersions,
 ): Promise<string> {
-  return withClient(database, async (client) => {
+  return withReading(database, async (client) => {
     await requireSupportedVersion(client, versions)
     const { rows } = await client.query<{ cluster: string; oid: string }>(
       `SELECT (pg_control_system()).system_identifier AS cluster,

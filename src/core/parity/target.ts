@@ -9,6 +9,7 @@ export type TargetSpec =
 
 export type TargetRefusal =
   | 'target_unknown'
+  | 'target_scheme_of_driver'
   | 'target_url_malformed'
   | 'service_url_malformed'
   | 'service_not_https'
@@ -23,7 +24,8 @@ export type ParsedTarget =
  * password, or `env:NAME` for a variable of `env` that holds one of these, with a password if need be. Refuses with
  * `variable_unset` for an absent or empty variable, `secret_in_option` for a password in the option or any `@` in a
  * service's URL, `service_not_https` for http to another machine, `service_url_malformed` or `target_url_malformed`,
- * and `target_unknown` for any other text. The `name` of a database is its URL without credentials and query.
+ * `target_scheme_of_driver` for the URL of another program's driver, and `target_unknown` for any other text. The `name`
+ * of a database is its URL without credentials and query.
  */
 export function parseTarget(
   text: string,
@@ -43,6 +45,9 @@ function parse(text: string, secret: boolean): ParsedTarget {
   if (text.startsWith('file:') && text.length > 5)
     return { ok: true, spec: { kind: 'file', folder: text.slice(5) } }
   if (/^https?:\/\//.test(text)) return parseService(text)
+  // As SQLAlchemy and JDBC write it: `postgresql+asyncpg://`, `jdbc:postgresql://`.
+  if (/^jdbc:postgres|^postgres(ql)?\+/.test(text))
+    return { ok: false, refusal: 'target_scheme_of_driver' }
   if (!/^postgres(ql)?:\/\//.test(text)) return { ok: false, refusal: 'target_unknown' }
   return parseUrl(text, secret)
 }

@@ -9,10 +9,15 @@ const REFUSALS: Readonly<
     'is not a target',
     'Use file, file:DIR, embedded, postgres://..., http://... or env:NAME.',
   ],
+  target_scheme_of_driver: [
+    'target_invalid',
+    'has a scheme that names the driver of another program',
+    'Begin the URL with postgresql:// alone, without +driver and jdbc:.',
+  ],
   target_url_malformed: [
     'target_invalid',
     'is not a valid URL',
-    'Write postgres://user@host:port/database.',
+    'Write postgres://user@host:port/database; in user and password write / as %2F, # as %23, ? as %3F, @ as %40 and % as %25.',
   ],
   secret_in_option: [
     'secret_in_option',

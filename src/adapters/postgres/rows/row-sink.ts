@@ -11,7 +11,7 @@ import {
   requireSupportedVersion,
   type DatabaseConfig,
   type SupportedVersions,
-  withClient,
+  withSession,
 } from '../connect.ts'
 import { mapPgErrors } from '../pg-error.ts'
 import { buildStatements } from '../statements.ts'
@@ -34,7 +34,7 @@ export function withRowSink<T>(
   { schema, versions }: { readonly schema: string; readonly versions: SupportedVersions },
   use: (sink: RowSink) => Promise<T>,
 ): Promise<T> {
-  return withClient(
+  return withSession(
     database,
     async (client) => {
       await requireSupportedVersion(client, versions)
@@ -90,7 +90,7 @@ class DatabaseSink implements RowSink {
   record(event: Parameters<RowSink['record']>[0]): Promise<void> {
     return this.inTransaction(async () => {
       const earlier = await this.client.query(
-        `SELECT FROM "${this.schema}".audit WHERE target = $1 LIMIT 1`,
+        `SELECT FROM ONLY "${this.schema}".audit WHERE target = $1 LIMIT 1`,
         [event.target],
       )
       if (earlier.rowCount === 0) await appendBoundary(this.client, this.schema, event)

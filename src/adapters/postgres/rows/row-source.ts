@@ -8,13 +8,13 @@ import {
 import { type RowKey, SCOPE_MEMBER, type TableName, TABLE_NAMES } from '../../../core/rows/rows.ts'
 import type { RowBatch, RowSource, SourceFault } from '../../../ports/rows.ts'
 import { COLUMNS } from '../columns.ts'
-import { Client } from '../client.ts'
 import {
+  beginTransaction,
+  connect,
   requireSupportedVersion,
-  buildClientConfig,
   type DatabaseConfig,
   type SupportedVersions,
-  withClient,
+  withReading,
 } from '../connect.ts'
 import { introspect } from '../introspect.ts'
 import { mapPgError, mapPgErrors } from '../pg-error.ts'
@@ -25,7 +25,12 @@ import { RowLines } from './row-lines.ts'
 import { type ColumnTypes, type RowSelection, buildRowSelection } from './select-rows.ts'
 
 /** Milliseconds. A copy may take an hour; `STALL_MS` limits the time without data, the driver's limit is for the whole. */
-const BOUNDS = { query_timeout: 0, statement_timeout: 3_600_000 } as const
+const BOUNDS = {
+  query_timeout: 0,
+  statement_timeout: 3_600_000,
+  // The other side of a comparison may take long between two tables.
+  idle_in_transaction_session_timeout: 3_600_000,
+} as const
 const STALL_MS = 60_000
 const READ_BYTES = 1_048_576
 
@@ -47,13 +52,11 @@ export async function openRowSource(
   schema: string,
   needs: RowSourceOptions,
 ): Promise<RowSource> {
-  const client = new Client(buildClientConfig(database, BOUNDS))
-  client.on('error', () => undefined) // The query that is under way, or the next one, rejects with it.
   return mapPgErrors(database.name, async () => {
+    const client = await connect(database, BOUNDS)
     try {
-      await client.connect()
       const server = await requireSupportedVersion(client, needs.versions)
-      await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY')
+      await beginTransaction(client, 'ISOLATION LEVEL REPEATABLE READ READ ONLY')
       const shape = await readShape(client, schema, needs.contract)
       const counts = await countRows(client, schema)
       const head = parseAuditHead(await client.query(buildStatements(schema).head))
@@ -75,7 +78,9 @@ export async function openRowSource(
 }
 
 async function countRows(client: pg.Client, schema: string): Promise<RowSource['counts']> {
-  const counts = TABLE_NAMES.map((table) => `(SELECT count(*) FROM "${schema}".${table})::text`)
+  const counts = TABLE_NAMES.map(
+    (table) => `(SELECT count(*) FROM ONLY "${schema}".${table})::text`,
+  )
   const text = `SELECT ${counts.join(', ')}`
   const [row = []] = (await client.query<string[]>({ text, rowMode: 'array' })).rows
   return Object.fromEntries(
@@ -92,9 +97,8 @@ interface Shape {
   readonly guarded: boolean
 }
 
-/** Settings of a transaction. With row_security off, rows that a policy hides from this role cause an error. */
-const buildSettings = (schema: string): string =>
-  `SET LOCAL search_path = "${schema}"; SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO'; SET LOCAL row_security = off`
+/** The definitions of the catalogue are texts that depend on it. */
+const buildSettings = (schema: string): string => `SET LOCAL search_path = "${schema}"`
 
 async function readShape(
   client: pg.Client,
@@ -213,10 +217,10 @@ class DatabaseRows implements RowSource {
       `SELECT * FROM (${this.shape.selections[table].sql}) q WHERE ` +
       `(flag_key::text, ${scope === null ? "''" : `${scope}::text`}) IN` +
       ` (SELECT k ->> 0, k ->> 1 FROM jsonb_array_elements(${wanted}::jsonb) k)`
-    return withClient(
+    return withReading(
       this.database,
       async (client) => {
-        await client.query(`BEGIN READ ONLY; ${buildSettings(this.shape.schema)}`)
+        await client.query(buildSettings(this.shape.schema))
         const found: Buffer[] = []
         for await (const { bytes } of this.copy(client, table, sql)) found.push(bytes)
         return Buffer.concat(found).toString('utf8').split('\n').slice(0, -1)

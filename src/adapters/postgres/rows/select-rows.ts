@@ -67,7 +67,7 @@ export function buildRowSelection(
   const key = [...(scope === null ? [] : [scope]), 'flag_key'].map(
     (name) => `"${name}"::text COLLATE "C"`,
   )
-  return { columns, sql: `SELECT ${fields.join(', ')} FROM ${at} ORDER BY ${key.join(', ')}` }
+  return { columns, sql: `SELECT ${fields.join(', ')} FROM ONLY ${at} ORDER BY ${key.join(', ')}` }
 }
 
 const TYPES: Readonly<Record<ColumnKind, string>> = {

@@ -1,0 +1,173 @@
+import { writeFileSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import {
+  openLive,
+  openRows,
+  openScratch,
+  openServed,
+  openTrail,
+  withMigrations,
+  withSink,
+} from '../../../src/adapters/stores.ts'
+import type { TargetSpec } from '../../../src/core/parity/target.ts'
+import {
+  loadPersistence,
+  type DdlContract,
+} from '../../../src/features/migrate/load-persistence.ts'
+import { connect, migratedDatabase, type TestDatabase } from '../../support/database.ts'
+import { type Pooler, startPooler } from '../../support/pgbouncer.ts'
+import { ROOT } from '../../support/run-ff.ts'
+import { TOOLS } from '../store-contract/opened-store.ts'
+import { failure, putFlag, taken } from '../store-contract/requests.ts'
+
+/** One server process for all clients, so that whatever a client leaves behind meets the next one. */
+const ONE = { default_pool_size: '1', auth_type: 'trust' }
+
+let folder = ''
+let database: TestDatabase
+let inputs: DdlContract
+const poolers: Pooler[] = []
+const targets: Record<string, TargetSpec> = {}
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'ff-pooler-'))
+  inputs = await loadPersistence(ROOT)
+  database = await migratedDatabase('18')
+  const admin = await connect('18', database.database)
+  await admin.query('CREATE ROLE pooled_service LOGIN IN ROLE ff_app')
+  await admin.end()
+  const users = join(folder, 'users')
+  writeFileSync(users, '"postgres" ""\n"pooled_service" ""\n')
+  const ignored = 'options,statement_timeout,lock_timeout,idle_in_transaction_session_timeout'
+  const settings = {
+    strict: {},
+    ignoring: { ignore_startup_parameters: ignored },
+  }
+  for (const [name, more] of Object.entries(settings)) {
+    const pooler = await startPooler('18', { ...ONE, auth_file: users, ...more })
+    poolers.push(pooler)
+    for (const user of ['postgres', 'pooled_service'])
+      targets[`${name} ${user}`] = {
+        kind: 'postgres',
+        url: `postgres://${user}@127.0.0.1:${pooler.port}/${database.database}`,
+        name: 'pooled',
+      }
+  }
+})
+afterAll(async () => {
+  await Promise.all(poolers.map((one) => one.stop()))
+  await database.drop()
+  const admin = await connect('18')
+  await admin.query('DROP ROLE pooled_service')
+  await admin.end()
+  await rm(folder, { recursive: true })
+})
+
+/** What another client of the pool meets in the session that this program has used. */
+async function seenByAnother(name: string): Promise<unknown> {
+  const { url } = targets[name] as Extract<TargetSpec, { kind: 'postgres' }>
+  const { default: pg } = await import('pg')
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  try {
+    const { rows } = await client.query<object>(
+      `SELECT current_setting('transaction_read_only') AS read_only, current_setting('row_security') AS security,
+         current_setting('search_path') AS path, current_setting('statement_timeout') AS timeout,
+         (SELECT count(*) FROM pg_prepared_statements)::int AS prepared,
+         (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid())::int AS locks,
+         (SELECT count(*) FROM pg_class WHERE relpersistence = 't')::int AS temporary`,
+    )
+    return rows[0]
+  } finally {
+    await client.end()
+  }
+}
+const UNTOUCHED = {
+  read_only: 'off',
+  security: 'on',
+  path: '"$user", public',
+  timeout: '0',
+  prepared: 0,
+  locks: 0,
+  temporary: 0,
+}
+
+describe.each(['strict', 'ignoring'])(
+  'P1, P5 behind a transaction pooler that is %s of startup parameters',
+  (name) => {
+    const at = (user: string): TargetSpec => targets[`${name} ${user}`] as TargetSpec
+
+    test('the service reads and writes, in many requests at once', async () => {
+      const { versions, migrations } = inputs
+      const service = await openServed(at('pooled_service'), {
+        versions,
+        migrations,
+        tools: TOOLS,
+      })
+      const { store } = service
+      const keys = Array.from({ length: 20 }, (_, index) => `ff.${name}.f${index}`)
+      await Promise.all(keys.map((key) => taken(store, putFlag(key))))
+      const read = await Promise.all(
+        [...keys, ...keys].map((flag_key) =>
+          store.read({ flag_key, tenant_id: 'A1', user_id: null }),
+        ),
+      )
+      expect(read.map(({ flag }) => flag?.row?.flag_key)).toEqual([...keys, ...keys])
+      const bulk = await store.readMany({ flag_keys: keys, tenant_id: null, user_id: null })
+      expect(bulk).toHaveLength(keys.length)
+      expect((await store.page({ after: null, limit: 500 })).length).toBeGreaterThanOrEqual(20)
+      expect((await store.auditHead()).seq).toBeGreaterThanOrEqual(20)
+      await service.close()
+      expect(await seenByAnother(`${name} pooled_service`)).toEqual(UNTOUCHED)
+    })
+
+    test('what only reads works', async () => {
+      const target = at('postgres')
+      const needs = { ...inputs, locked: false }
+      const { applied, found } = await withMigrations(target, needs, async (session) => ({
+        applied: await session.applied(),
+        found: (await session.catalogue()).found,
+      }))
+      expect([applied.length, found.size > 50]).toEqual([inputs.migrations.length, true])
+      const rows = await openRows(target, inputs)
+      let bytes = 0
+      for await (const batch of rows.lines()) bytes += batch.bytes.length
+      expect([bytes > 0, rows.faults()]).toEqual([true, []])
+      await rows.close()
+      const live = await openLive(target, { ...inputs, copied: null })
+      expect((await live.state()).flag_registry.length).toBeGreaterThan(0)
+      await live.close()
+      const trail = await openTrail(target, inputs.versions)
+      const records = await trail.read(0, async ({ records: all }) => {
+        let count = 0
+        for await (const record of all) count += record === null ? 0 : 1
+        return count
+      })
+      expect(records).toBeGreaterThan(0)
+      await trail.close()
+      expect(await seenByAnother(`${name} postgres`)).toEqual(UNTOUCHED)
+    })
+
+    test.each([
+      [
+        'migrate up',
+        () => withMigrations(at('postgres'), { ...inputs, locked: true }, () => Promise.resolve()),
+      ],
+      ['import', () => withSink(at('postgres'), inputs, () => Promise.resolve())],
+      ['a scratch schema', () => openScratch(at('postgres'), inputs)],
+    ])('%s needs a session and says so', async (_what, work) => {
+      await expect(work()).rejects.toMatchObject({
+        code: 'pooler_unsupported',
+        exitName: 'usage',
+        message: expect.stringContaining(
+          name === 'strict' ? 'startup parameter' : 'session',
+        ) as string,
+      })
+      expect(await failure(work())).toBe('pooler_unsupported')
+      expect(await seenByAnother(`${name} postgres`)).toEqual(UNTOUCHED)
+    })
+  },
+)

@@ -1,0 +1,86 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { connect, createServer, type AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { findLaunchers } from '../../src/adapters/postgres/embedded-runner.ts'
+import { getSocket, startServer, type Version } from './database.ts'
+import { shared } from './shared.ts'
+
+/** A running PgBouncer in transaction mode before a shared server. */
+export interface Pooler {
+  readonly port: number
+  stop(): Promise<void>
+}
+
+/**
+ * Starts Debian's PgBouncer on a loopback port.
+ *
+ * @param settings lines of the section `[pgbouncer]` beside the defaults, which take any login as the superuser
+ */
+export async function startPooler(
+  version: Version,
+  settings: Readonly<Record<string, string>> = {},
+): Promise<Pooler> {
+  const missing = await shared('pgbouncer')
+  if (missing !== null) throw new Error(missing)
+  await startServer(version)
+  const folder = mkdtempSync(join(tmpdir(), 'ff-pgbouncer-'))
+  const port = await findPort()
+  const all = {
+    listen_addr: '127.0.0.1',
+    listen_port: String(port),
+    unix_socket_dir: '',
+    auth_type: 'any',
+    pool_mode: 'transaction',
+    default_pool_size: '4',
+    logfile: join(folder, 'log'),
+    ...settings,
+  }
+  const user = settings['auth_file'] === undefined ? ' user=postgres' : ''
+  const lines = Object.entries(all).map(([name, value]) => `${name} = ${value}\n`)
+  const ini = join(folder, 'pgbouncer.ini')
+  writeFileSync(
+    ini,
+    `[databases]\n* = host=${getSocket(version)} port=5432${user}\n[pgbouncer]\n${lines.join('')}`,
+  )
+  // As the servers: PgBouncer refuses to run as root, too.
+  const [launcher] = findLaunchers()
+  const [program, ...args] = [...(launcher?.wrap ?? []), 'pgbouncer', '--quiet', ini] as const
+  const env = { PATH: `${process.env['PATH']}:/usr/sbin` }
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], env })
+  await untilListening(child, port)
+  return {
+    port,
+    stop: async () => {
+      const exit = once(child, 'exit')
+      child.kill('SIGTERM')
+      await exit
+      rmSync(folder, { recursive: true })
+    },
+  }
+}
+
+async function findPort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
+}
+
+async function untilListening(child: ChildProcess, port: number): Promise<void> {
+  let said = ''
+  child.stderr?.on('data', (chunk: Buffer) => (said += chunk.toString()))
+  for (;;) {
+    if (child.exitCode !== null) throw new Error(`PgBouncer ended: ${said}`)
+    const socket = connect(port, '127.0.0.1')
+    const open = await once(socket, 'connect').catch(() => null)
+    socket.destroy()
+    if (open !== null) return
+    await sleep(10)
+  }
+}
