@@ -88,7 +88,7 @@ const READERS: { readonly [K in TargetSpec['kind']]: LiveOpener<K> } = {
     const { identity } = store
     return { facts, identity, store, state: () => store.state(), close: () => Promise.resolve() }
   },
-  postgres: (spec, { versions }) => openLiveSchema(toDatabaseConfig(spec), versions),
+  postgres: (spec, needs) => openLiveSchema(toDatabaseConfig(spec), needs),
   embedded: async (spec, { copied, ...needs }) => {
     if (copied === null) throw noLiveStoreError('embedded')
     const { value, close } = await openAll(async (keep) => {
@@ -169,12 +169,12 @@ export async function openTrail(
  */
 export async function withSink<T>(
   spec: TargetSpec,
-  { versions }: RowSourceOptions,
+  { versions, migrations }: RowSourceOptions,
   use: (sink: RowSink) => Promise<T>,
 ): Promise<T> {
   return withRowSink(
     requireDatabase(spec, 'can be imported into'),
-    { schema: SCHEMA, versions },
+    { schema: SCHEMA, versions, migrations },
     use,
   )
 }

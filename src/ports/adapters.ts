@@ -284,8 +284,10 @@ export interface ServeOptions extends Pick<MigrationOptions, 'versions'> {
   readonly tools: AuditOptions
 }
 
-/** Options to read or merge rows of a database: supported server versions and the schema contract. */
-export type RowReadOptions = Pick<MigrationOptions, 'versions' | 'contract'>
+/** Options to read or merge rows of a database: server versions, the schema contract, and the migrations it may have. */
+export interface RowReadOptions extends Pick<MigrationOptions, 'versions' | 'contract'> {
+  readonly migrations: readonly Migration[]
+}
 
 /** Options of a migration session. */
 export interface MigrationOptions {

@@ -76,6 +76,30 @@ export function planConnection(
   return { hosts, session, config }
 }
 
+/**
+ * The configuration for a service, which writes: of several hosts, the one that is read-write. Other configurations as
+ * they are.
+ *
+ * @throws FfError `target_invalid` if the connection string asks for a server that is read-only; as `planConnection`
+ */
+export function requireWritable(config: pg.ClientConfig, env = process.env): pg.ClientConfig {
+  const { hosts, session } = planConnection(config, env)
+  const { connectionString = '' } = config
+  if (session === 'read-write' || session === 'primary') return config
+  if (session !== 'any')
+    throw new FfError(
+      'target_invalid',
+      `The service writes, and target_session_attrs is ${session}.`,
+      {
+        hint: 'Set target_session_attrs=read-write in FF_DATABASE_URL.',
+      },
+    )
+  if (hosts.length === 1) return config
+  const plain = connectionString.replace(/([?&])target_session_attrs=[^&]*&?/, '$1')
+  const joint = /\?/.test(plain) ? '&' : '?'
+  return { ...config, connectionString: `${plain}${joint}target_session_attrs=read-write` }
+}
+
 const decode = (text = ''): string => decodeURIComponent(text)
 /** Without an empty value, for which the driver takes its own default. */
 const optional = (name: string, value: string): Readonly<Record<string, string>> =>

@@ -47,6 +47,12 @@ const LINES: readonly string[] = [
   `SELECT 'table ' || r.relname || ', rule ' || w.rulename, pg_get_ruledef(w.oid)
    FROM pg_rewrite w JOIN pg_class r ON r.oid = w.ev_class
    WHERE r.relnamespace = $1::regnamespace AND r.relkind = 'r'`,
+  `SELECT 'table ' || p.relname || ', child ' || c.relname, 'inherits' FROM pg_inherits i
+   JOIN pg_class p ON p.oid = i.inhparent JOIN pg_class c ON c.oid = i.inhrelid
+   WHERE p.relkind = 'r' AND p.relnamespace = $1::regnamespace`,
+  `SELECT 'table ' || c.relname || ', parent ' || p.relname, 'inherited' FROM pg_inherits i
+   JOIN pg_class p ON p.oid = i.inhparent JOIN pg_class c ON c.oid = i.inhrelid
+   WHERE c.relkind = 'r' AND c.relnamespace = $1::regnamespace`,
   `SELECT 'table ' || r.relname || ', policy ' || p.polname, p.polcmd::text
    FROM pg_policy p JOIN pg_class r ON r.oid = p.polrelid WHERE r.relnamespace = $1::regnamespace`,
 ]

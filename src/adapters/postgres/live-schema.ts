@@ -1,4 +1,5 @@
 import { openAll } from '../../concurrency/open-all.ts'
+import type { Migration } from '../../core/migrations/plan.ts'
 import { type RowsByTable, TABLE_NAMES } from '../../core/rows/rows.ts'
 import type { LiveStore } from '../../ports/store.ts'
 import { refuseUnfitRow } from '../store-files/unfit-rows.ts'
@@ -9,6 +10,7 @@ import {
   type SupportedVersions,
   withReading,
 } from './connect.ts'
+import { requireKnownMigrations } from './known-migrations.ts'
 import { SCHEMA } from './migration-session.ts'
 import { mapPgErrors } from './pg-error.ts'
 import { ReadPipe } from './read-pipe.ts'
@@ -27,12 +29,16 @@ const READERS = 2
  */
 export async function openLiveSchema(
   database: DatabaseConfig,
-  versions: SupportedVersions,
+  {
+    versions,
+    migrations,
+  }: { readonly versions: SupportedVersions; readonly migrations: readonly Migration[] },
 ): Promise<LiveStore> {
-  const { server, identity } = await withReading(database, async (client) => ({
-    server: await requireSupportedVersion(client, versions),
-    identity: await readStoreIdentity(client, SCHEMA),
-  }))
+  const { server, identity } = await withReading(database, async (client) => {
+    const found = await requireSupportedVersion(client, versions)
+    await requireKnownMigrations(client, SCHEMA, migrations)
+    return { server: found, identity: await readStoreIdentity(client, SCHEMA) }
+  })
   const { value, close } = await openAll(async (keep) => {
     const opening = Promise.resolve(new ReadPipe(database, READERS))
     const pipe = await keep(opening, (one) => one.end())

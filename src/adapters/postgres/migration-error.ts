@@ -18,7 +18,7 @@ export interface RunningStatement {
  */
 const DOES_NOT_FIT = /^(22|23|2B|P0|42(P01|P0[467]|701|703|704|710|723|883))/
 /** SQLSTATEs of a statement that no database can run in a migration. */
-const CANNOT_RUN = /^(0A|25|42)/
+const CANNOT_RUN = /^(0A|25|2D|42)/
 /** The role lacks a right. */
 const NO_RIGHT = '42501'
 

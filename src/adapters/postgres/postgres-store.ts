@@ -9,6 +9,7 @@ import {
   TABLE_NAMES,
 } from '../../core/rows/rows.ts'
 import { makeProblem } from '../../core/problem.ts'
+import type { FfError } from '../../errors.ts'
 import type {
   AuditOptions,
   BulkQuery,
@@ -43,6 +44,7 @@ export class PostgresStore implements ScratchStore, ServiceStore {
   private readonly durable: boolean
   private readonly readers: ReadPipe | undefined
   private readonly reader: RowReader
+  private readonly refusal: () => FfError | null
 
   constructor(
     pool: ClientPool,
@@ -54,6 +56,8 @@ export class PostgresStore implements ScratchStore, ServiceStore {
       readonly durable?: boolean
       /** Connections for evaluation reads; default the pool. */
       readonly readers?: ReadPipe
+      /** Why no call may be answered now; default never. */
+      readonly refusal?: () => FfError | null
     },
   ) {
     this.pool = pool
@@ -63,11 +67,14 @@ export class PostgresStore implements ScratchStore, ServiceStore {
     this.statements = buildStatements(schema)
     const { readers } = options
     this.readers = readers
+    this.refusal = options.refusal ?? (() => null)
     this.reader = new RowReader(
-      (query) =>
-        readers === undefined
+      async (query) => {
+        this.throwIfRefused()
+        return readers === undefined
           ? pool.with((client) => sendRead(client, query))
-          : readers.query(query),
+          : readers.query(query)
+      },
       schema,
       options.name,
     )
@@ -129,8 +136,9 @@ export class PostgresStore implements ScratchStore, ServiceStore {
   }
 
   /** The number and hash of the last audit record. @throws FfError of `mapPgError`; Error if the table is empty */
-  auditHead(): Promise<AuditChainHead> {
-    return mapPgErrors(this.name, async () =>
+  async auditHead(): Promise<AuditChainHead> {
+    this.throwIfRefused()
+    return mapPgErrors(this.name, () =>
       this.pool.with(async (client) => {
         const text = this.statements.head
         const { rows } = await sendRead(client, { text, rowMode: 'array' })
@@ -216,6 +224,7 @@ export class PostgresStore implements ScratchStore, ServiceStore {
   private async transaction<T extends { readonly ok: boolean }>(
     work: (client: Client) => Promise<T>,
   ): Promise<T> {
+    this.throwIfRefused()
     const client = await this.pool.take()
     const giveBack = (): void => this.pool.release(client)
     // A connection with an open transaction is closed, which ends it, and never returned to the pool.
@@ -233,6 +242,11 @@ export class PostgresStore implements ScratchStore, ServiceStore {
         this.pool.discardIdle()
       throw error
     }
+  }
+
+  private throwIfRefused(): void {
+    const refusal = this.refusal()
+    if (refusal !== null) throw refusal
   }
 
   private begin(client: Client): Promise<unknown> {

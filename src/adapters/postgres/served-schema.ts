@@ -2,6 +2,7 @@ import type pg from 'pg'
 import type { Migration } from '../../core/migrations/plan.ts'
 import { FfError } from '../../errors.ts'
 import type { AuditOptions, OpenServiceStore } from '../../ports/store.ts'
+import { requireWritable } from './connection-url.ts'
 import {
   requireSupportedVersion,
   type DatabaseConfig,
@@ -11,45 +12,84 @@ import {
 } from './connect.ts'
 import { SCHEMA } from './migration-session.ts'
 import { PostgresStore } from './postgres-store.ts'
+import { requirePlainTables } from './plain-tables.ts'
 import { ReadPipe } from './read-pipe.ts'
 
 /** All writers wait for the row lock on the audit head, so more connections would not write faster. */
 const WRITERS = 4
 const READERS = 4
+const CHECK_MS = 60_000
 
 export interface ServedSchemaOptions {
   readonly versions: SupportedVersions
   readonly migrations: readonly Migration[]
   readonly tools: AuditOptions
+  /** Milliseconds between two checks of the tables; default a minute, and only tests set another. */
+  readonly checkEveryMs?: number
 }
 
 /**
- * Opens the live schema `ff` for the service, after checking its role, its migrations and its rows. Writes nothing;
- * `close` closes every connection.
+ * Opens the live schema `ff` for the service, after checking its role, its migrations, its tables and its rows. Writes
+ * nothing. Checks the tables every minute, and refuses every call while they may hide a row; `close` closes every
+ * connection.
  *
  * @throws FfError `owner_refused` for a superuser, the owner's role or a member of it; `schema_drift` if the schema is
  *   missing or has other migrations than this version's; `store_empty` if rows were imported and no flag is left;
- *   `server_version_unsupported`, or another of `mapPgError`
+ *   `rights_missing` for row level security; `server_version_unsupported`, or another of `mapPgError`
  */
 export async function openServedSchema(
-  database: DatabaseConfig,
-  { versions, migrations, tools }: ServedSchemaOptions,
+  given: DatabaseConfig,
+  { versions, migrations, tools, checkEveryMs = CHECK_MS }: ServedSchemaOptions,
 ): Promise<OpenServiceStore> {
+  const database = { ...given, config: requireWritable(given.config) }
   const server = await withReading(database, async (client) => {
     const found = await requireSupportedVersion(client, versions)
     await checkRole(client)
     await checkHead(client, migrations)
+    await requirePlainTables(client, SCHEMA)
     await checkRows(client)
     return found
   })
   const pool = openPool(database, WRITERS)
   const readers = new ReadPipe(database, READERS)
-  const store = new PostgresStore(pool, SCHEMA, { name: database.name, tools, readers })
+  const watch = watchTables(database, checkEveryMs)
+  const { name } = database
+  const store = new PostgresStore(pool, SCHEMA, { name, tools, readers, refusal: watch.refusal })
   return {
     facts: { target: database.name, backing: 'db', server },
     store,
-    close: () => store.close(),
+    close: async () => {
+      watch.end()
+      await store.close()
+    },
   }
+}
+
+/** Checks the tables again and again; `refusal` is what the last check that could be made found. */
+function watchTables(
+  database: DatabaseConfig,
+  everyMs: number,
+): { readonly refusal: () => FfError | null; readonly end: () => void } {
+  let found: FfError | null = null
+  let running = false
+  const check = async (): Promise<void> => {
+    if (running) return
+    running = true
+    try {
+      await withReading(database, async (client) => {
+        found = await requirePlainTables(client, SCHEMA).then(
+          () => null,
+          (error: unknown) => (error instanceof FfError ? error : found),
+        )
+      })
+    } catch {
+      // A store that is away is reported by the reads themselves.
+    } finally {
+      running = false
+    }
+  }
+  const timer = setInterval(() => void check(), everyMs).unref()
+  return { refusal: () => found, end: () => clearInterval(timer) }
 }
 
 /** The owner of the schema could drop the triggers that keep the audit table append-only, so the service must not be it. */

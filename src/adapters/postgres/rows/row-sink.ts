@@ -2,6 +2,7 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type pg from 'pg'
 import copyStreams from 'pg-copy-streams'
+import type { Migration } from '../../../core/migrations/plan.ts'
 import { type TableName, TABLE_NAMES } from '../../../core/rows/rows.ts'
 import type { ColumnTexts, RowSink } from '../../../ports/rows.ts'
 import { withAdvisoryLock } from '../advisory-lock.ts'
@@ -13,6 +14,7 @@ import {
   type SupportedVersions,
   withSession,
 } from '../connect.ts'
+import { requireKnownMigrations } from '../known-migrations.ts'
 import { mapPgErrors } from '../pg-error.ts'
 import { buildStatements } from '../statements.ts'
 
@@ -26,18 +28,27 @@ const PIECE_ROWS = 500
  * Runs `use` with the one import sink of a schema, over one connection with temporary staging tables, and returns its
  * result.
  *
- * @throws FfError `import_locked` (exit 24) while another import runs, after 500 ms; `server_version_unsupported`, or
- *   another of `mapPgError`
+ * @throws FfError `import_locked` (exit 24) while another import runs, after 500 ms; `server_version_unsupported`,
+ *   `migration_unknown` for the schema of a newer version, `pooler_unsupported`, or another of `mapPgError`
  */
 export function withRowSink<T>(
   database: DatabaseConfig,
-  { schema, versions }: { readonly schema: string; readonly versions: SupportedVersions },
+  {
+    schema,
+    versions,
+    migrations,
+  }: {
+    readonly schema: string
+    readonly versions: SupportedVersions
+    readonly migrations: readonly Migration[]
+  },
   use: (sink: RowSink) => Promise<T>,
 ): Promise<T> {
   return withSession(
     database,
     async (client) => {
       await requireSupportedVersion(client, versions)
+      await requireKnownMigrations(client, schema, migrations)
       const lock = {
         name: `ff import ${schema}`,
         waitMs: LOCK_WAIT_MS,

@@ -5,6 +5,7 @@ import {
   buildCatalogue,
   type SchemaContract,
 } from '../../../core/migrations/catalogue.ts'
+import type { Migration } from '../../../core/migrations/plan.ts'
 import { type RowKey, SCOPE_MEMBER, type TableName, TABLE_NAMES } from '../../../core/rows/rows.ts'
 import type { RowBatch, RowSource, SourceFault } from '../../../ports/rows.ts'
 import { COLUMNS } from '../columns.ts'
@@ -17,6 +18,7 @@ import {
   withReading,
 } from '../connect.ts'
 import { introspect } from '../introspect.ts'
+import { requireKnownMigrations } from '../known-migrations.ts'
 import { mapPgError, mapPgErrors } from '../pg-error.ts'
 import { parseAuditHead } from '../append-audit.ts'
 import { buildStatements } from '../statements.ts'
@@ -37,6 +39,7 @@ const READ_BYTES = 1_048_576
 export interface RowSourceOptions {
   readonly versions: SupportedVersions
   readonly contract: SchemaContract
+  readonly migrations: readonly Migration[]
 }
 
 /**
@@ -44,8 +47,8 @@ export interface RowSourceOptions {
  * `close`. A missing or unknown column becomes a fault; if tables or domains differ from the contract, no line counts
  * as checked.
  *
- * @throws FfError `server_version_unsupported`, `target_unreachable` if the schema or a table is missing, or another
- *   of `mapPgError`
+ * @throws FfError `server_version_unsupported`, `migration_unknown` for the schema of a newer version,
+ *   `target_unreachable` if the schema or a table is missing, or another of `mapPgError`
  */
 export async function openRowSource(
   database: DatabaseConfig,
@@ -57,6 +60,7 @@ export async function openRowSource(
     try {
       const server = await requireSupportedVersion(client, needs.versions)
       await beginTransaction(client, 'ISOLATION LEVEL REPEATABLE READ READ ONLY')
+      await requireKnownMigrations(client, schema, needs.migrations)
       const shape = await readShape(client, schema, needs.contract)
       const counts = await countRows(client, schema)
       const head = parseAuditHead(await client.query(buildStatements(schema).head))
