@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { throwIfEnded } from '../../concurrency/ended.ts'
-import { withAll } from '../../concurrency/open-all.ts'
+import { closeAfter } from '../../concurrency/open-all.ts'
 import type { CanonicalJson } from '../../core/json/canonical.ts'
 import type { TargetSpec } from '../../core/parity/target.ts'
 import type { CheckReport } from '../../core/report/types.ts'
@@ -94,30 +94,28 @@ async function walk(
   inputs: DdlContract,
   sink: Parameters<Parameters<Adapters['withRowSink']>[2]>[0] | null,
 ): Promise<WalkResult> {
-  return withAll(
-    [
-      async () => ('lines' in source ? source : adapters.openRows(source, inputs)),
-      () => adapters.openRows(database, inputs),
-    ],
-    async (rows, held) => {
-      const of = Object.values(rows.counts).reduce((all, one) => all + one, 0)
-      const visitor = new ImportVisitor(sink, {
-        stopped: () => signal.aborted,
-        progress: (done) => progress(Math.min(done, of), of),
-      })
-      const hash = createHash('sha256')
-      await mergeRows(withHash(rows, hash), visitor.seeFlags(held), visitor)
-      await visitor.finish()
-      throwIfEnded(
-        signal,
-        (ending) =>
-          new FfError(ending, 'The import was stopped before it was complete.', {
-            hint: 'Run the same command again: the import continues where it stopped.',
-          }),
-      )
-      return { visitor, faults: rows.faults(), digest: hash.digest('hex') }
-    },
-  )
+  return closeAfter(async (keep) => {
+    // The source first: reading a long log takes a minute, and the server ends a transaction that idles.
+    const opening = 'lines' in source ? Promise.resolve(source) : adapters.openRows(source, inputs)
+    const rows = await keep<ImportSource>(opening)
+    const held = await keep(adapters.openRows(database, inputs))
+    const of = Object.values(rows.counts).reduce((all, one) => all + one, 0)
+    const visitor = new ImportVisitor(sink, {
+      stopped: () => signal.aborted,
+      progress: (done) => progress(Math.min(done, of), of),
+    })
+    const hash = createHash('sha256')
+    await mergeRows(withHash(rows, hash), visitor.seeFlags(held), visitor)
+    await visitor.finish()
+    throwIfEnded(
+      signal,
+      (ending) =>
+        new FfError(ending, 'The import was stopped before it was complete.', {
+          hint: 'Run the same command again: the import continues where it stopped.',
+        }),
+    )
+    return { visitor, faults: rows.faults(), digest: hash.digest('hex') }
+  })
 }
 
 const withHash = (

@@ -1,4 +1,4 @@
-import { withAll } from '../../concurrency/open-all.ts'
+import { closeAfter } from '../../concurrency/open-all.ts'
 import { compareJson } from '../../core/parity/compare.ts'
 import type { TargetSpec } from '../../core/parity/target.ts'
 import type { CheckReport } from '../../core/report/types.ts'
@@ -16,6 +16,7 @@ import {
   SETTLE_MS,
   type TableDiff,
 } from '../import-export/diff-sources.ts'
+import { openBoth } from '../import-export/open-both.ts'
 import type { SideName } from '../import-export/merge-rows.ts'
 import { countFields, formatRowPointer } from '../import-export/row-report.ts'
 import { makeSameSidesError } from './resolve-target.ts'
@@ -64,10 +65,10 @@ export async function parityDiff(request: DiffRequest): Promise<CheckReport> {
 
 function diffStores(request: DiffRequest, inputs: DdlContract): Promise<CheckReport> {
   const { baseline, candidate, adapters } = request
-  return withAll(
-    [() => adapters.openRows(baseline, inputs), () => adapters.openRows(candidate, inputs)],
-    (left, right) => diffSides(request, { baseline: left, candidate: right }),
-  )
+  return closeAfter(async (keep) => {
+    const [left, right] = await openBoth(keep, [baseline, candidate], { adapters, needs: inputs })
+    return diffSides(request, { baseline: left, candidate: right })
+  })
 }
 
 async function diffSides(

@@ -1,5 +1,7 @@
+import { rm } from 'node:fs/promises'
 import type pg from 'pg'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { createStore } from '../../../src/adapters/file-store/file-store.ts'
 import { openServedSchema } from '../../../src/adapters/postgres/served-schema.ts'
 import { openLive, openRows, openServed, withSink } from '../../../src/adapters/stores.ts'
 import type { TargetSpec } from '../../../src/core/parity/target.ts'
@@ -7,6 +9,7 @@ import {
   type DdlContract,
   loadPersistence,
 } from '../../../src/features/migrate/load-persistence.ts'
+import { parityDiff } from '../../../src/features/parity/parity-diff.ts'
 import { migrateDown, migrateUp } from '../../../src/features/migrate/migrate.ts'
 import { adapters } from '../../../src/composition.ts'
 import { FaultProxy } from '../../faults/tcp-proxy.ts'
@@ -19,7 +22,7 @@ import {
 } from '../../support/database.ts'
 import { ROOT } from '../../support/run-ff.ts'
 import { until } from '../../commands/outcome.ts'
-import { TOOLS } from '../store-contract/opened-store.ts'
+import { temporaryFolder, TOOLS } from '../store-contract/opened-store.ts'
 import { failure, overrideText, putFlag, putTenant, taken } from '../store-contract/requests.ts'
 
 const ROLE = 'databases_service'
@@ -44,10 +47,10 @@ beforeAll(async () => {
   sql = await connect('18', database.database)
   await sql.query(`CREATE ROLE ${ROLE} LOGIN IN ROLE ff_app`)
   target = toTarget(getUrl('18', database.database, ROLE))
-  const { store, close } = await openServed(target, { ...inputs, tools: TOOLS })
-  await taken(store, putFlag(FLAG))
-  await taken(store, putTenant('T2', FLAG, overrideText('true')))
-  await close()
+  const service = await openServed(target, { ...inputs, tools: TOOLS })
+  await taken(service.store, putFlag(FLAG))
+  await taken(service.store, putTenant('T2', FLAG, overrideText('true')))
+  await service.close()
 })
 afterEach(async () => {
   for (const text of undo.splice(0).toReversed()) await sql.query(text)
@@ -71,12 +74,12 @@ describe('P2 tables that do not show all their rows', () => {
   })
 
   test('row level security that comes later: rights_missing, and gone with it', async () => {
-    const { store, close } = await openServed(target, { ...inputs, tools: TOOLS })
+    const service = await openServed(target, { ...inputs, tools: TOOLS })
     await change(HIDE, SHOW)
-    expect(await failure(store.read(query))).toBe('rights_missing')
+    expect(await failure(service.store.read(query))).toBe('rights_missing')
     await sql.query('ALTER TABLE ff.tenant_override DISABLE ROW LEVEL SECURITY')
-    expect((await store.read(query)).tenant?.row?.tenant_id).toBe('T2')
-    await close()
+    expect((await service.store.read(query)).tenant?.row?.tenant_id).toBe('T2')
+    await service.close()
   })
 
   test('row level security: a comparison does not read past it', async () => {
@@ -210,6 +213,37 @@ describe('P4 an error of a trigger is decided by its class', () => {
       message: expect.stringContaining('raised here') as string,
     })
   })
+})
+
+test('P7 a comparison opens the folder first, so that no transaction waits for it', async () => {
+  const folder = await temporaryFolder()
+  await createStore(folder)
+  const order: string[] = []
+  const openRowsInOrder: typeof adapters.openRows = async (spec, needs) => {
+    order.push(`opening ${spec.kind}`)
+    const opened = await adapters.openRows(spec, needs)
+    order.push(`opened ${spec.kind}`)
+    return opened
+  }
+  for (const sides of [
+    { baseline: { kind: 'file', folder }, candidate: toTarget(database.url) },
+    { baseline: toTarget(database.url), candidate: { kind: 'file', folder } },
+  ] as const) {
+    order.length = 0
+    const { exitName } = await parityDiff({
+      root: ROOT,
+      ...sides,
+      maxDiffs: 10,
+      sample: null,
+      signal: new AbortController().signal,
+      now: () => new Date(),
+      adapters: { ...adapters, openRows: openRowsInOrder },
+      progress: () => undefined,
+    })
+    expect(exitName).toBe('no_go')
+    expect(order).toEqual(['opening file', 'opened file', 'opening postgres', 'opened postgres'])
+  }
+  await rm(folder, { recursive: true })
 })
 
 describe('P10 a migration that fails', () => {
@@ -355,24 +389,26 @@ describe('several hosts', () => {
   })
 
   test('the service finds the new primary after a failover', async () => {
-    const { store, close } = await openServed(toTarget(url([0, 1], 'any')), {
+    const service = await openServed(toTarget(url([0, 1], 'any')), {
       ...inputs,
       tools: TOOLS,
     })
-    expect((await store.read(query)).flag?.row?.flag_key).toBe(FLAG)
+    expect((await service.store.read(query)).flag?.row?.flag_key).toBe(FLAG)
     const admin = await connect('15')
     await admin.query(`ALTER DATABASE ${database.database} RESET default_transaction_read_only`)
     await admin.end()
     await proxies[0]?.set({ kind: 'refuse' })
     await until('it reads from the other server', async () =>
-      store.read(query).then(
+      service.store.read(query).then(
         ({ flag }) => flag === null,
         () => false,
       ),
     )
-    await taken(store, putFlag('ff.after'))
-    expect((await store.read({ ...query, flag_key: 'ff.after' })).flag?.row?.revision).toBe(1)
-    await close()
+    await taken(service.store, putFlag('ff.after'))
+    expect((await service.store.read({ ...query, flag_key: 'ff.after' })).flag?.row?.revision).toBe(
+      1,
+    )
+    await service.close()
     await proxies[0]?.set({ kind: 'none' })
   })
 })

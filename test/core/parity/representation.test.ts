@@ -68,6 +68,16 @@ describe('the cause of a difference between stored rows', () => {
     expect(Object.keys(REPRESENTATIONS).filter((code) => !detected.has(code))).toStrictEqual([])
   })
 
+  test('P8 an object of many members on one side takes time in proportion to them', () => {
+    const members = Array.from({ length: 20_000 }, (_, at) => `"m${at}":${at}`).join(',')
+    const [a, b] = [node(`{"value":{${members}}}`), node('{"value":{}}')]
+    const { differences } = compareJson(a, b)
+    const before = process.cpuUsage()
+    expect(classifyDifferences(a, b, differences)).toHaveLength(20_000)
+    // In proportion 0.1 s; in proportion to the square 5 minutes.
+    expect(process.cpuUsage(before).user / 1_000_000).toBeLessThan(10)
+  })
+
   test('a difference below a place that one side lacks is reported at its own place', () => {
     const [a, b] = [node('{"a":{"b":1}}'), node('{"a":2}')]
     const difference = { pointer: '/a/b', left: node('1'), right: undefined }

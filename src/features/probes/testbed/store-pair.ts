@@ -1,9 +1,10 @@
-import { withAll } from '../../../concurrency/open-all.ts'
+import { closeAfter } from '../../../concurrency/open-all.ts'
 import { compareJson } from '../../../core/parity/compare.ts'
 import type { TargetSpec } from '../../../core/parity/target.ts'
 import { FfError } from '../../../errors.ts'
 import { loadPersistence, type DdlContract } from '../../migrate/load-persistence.ts'
 import { type DiffResult, diffSources, SETTLE_MS } from '../../import-export/diff-sources.ts'
+import { openBoth } from '../../import-export/open-both.ts'
 import type { RowFinding } from '../../import-export/row-report.ts'
 import { requireDatabase, type WithResource, type ProbeContext } from '../framework/probe.ts'
 import { importStore, requireStore, withMigratedDatabase } from './scratch-database.ts'
@@ -54,42 +55,43 @@ export async function compareStores(
   { adapters, root, signal, progress }: ProbeContext,
 ): Promise<DiffResult & { readonly inputs: DdlContract }> {
   const inputs = await loadPersistence(root)
-  return withAll(
-    [() => adapters.openRows(store, inputs), () => adapters.openRows(database, inputs)],
-    async (baseline, candidate) => {
-      const of = Object.values(baseline.counts).reduce((all, one) => all + one, 0)
-      const result = await diffSources(
-        { baseline, candidate },
+  return closeAfter(async (keep) => {
+    const [baseline, candidate] = await openBoth(keep, [store, database], {
+      adapters,
+      needs: inputs,
+    })
+    const of = Object.values(baseline.counts).reduce((all, one) => all + one, 0)
+    const result = await diffSources(
+      { baseline, candidate },
+      {
+        maxDiffs: MAX_DIFFERENCES,
+        progress: (rows) => progress(Math.min(rows, of), of),
+        stopped: () => signal.aborted,
+        compare: compareJson,
+        pauseMs: SETTLE_MS,
+        sample: null,
+      },
+    )
+    const [fault] = [...baseline.faults(), ...candidate.faults()]
+    if (fault !== undefined)
+      throw new FfError(
+        'store_corrupt',
+        `A side does not match its own digest or counts: ${fault.detail}.`,
         {
-          maxDiffs: MAX_DIFFERENCES,
-          progress: (rows) => progress(Math.min(rows, of), of),
-          stopped: () => signal.aborted,
-          compare: compareJson,
-          pauseMs: SETTLE_MS,
-          sample: null,
+          hint: 'Restore the store, or run ff migrate verify on the database.',
         },
       )
-      const [fault] = [...baseline.faults(), ...candidate.faults()]
-      if (fault !== undefined)
-        throw new FfError(
-          'store_corrupt',
-          `A side does not match its own digest or counts: ${fault.detail}.`,
-          {
-            hint: 'Restore the store, or run ff migrate verify on the database.',
-          },
-        )
-      const moving = result.tables.reduce((all, { inFlight }) => all + inFlight.length, 0)
-      if (moving > 0)
-        throw new FfError(
-          'backing_unavailable',
-          `${moving} rows changed at each read, so they could not be compared.`,
-          {
-            hint: 'Run ff probe run again while fewer writes arrive.',
-          },
-        )
-      return { ...result, inputs }
-    },
-  )
+    const moving = result.tables.reduce((all, { inFlight }) => all + inFlight.length, 0)
+    if (moving > 0)
+      throw new FfError(
+        'backing_unavailable',
+        `${moving} rows changed at each read, so they could not be compared.`,
+        {
+          hint: 'Run ff probe run again while fewer writes arrive.',
+        },
+      )
+    return { ...result, inputs }
+  })
 }
 
 /** A finding in one table. */
