@@ -51,7 +51,7 @@ function standardStreams(): Io {
   }
 }
 
-const SIGNALS = { SIGINT: 'interrupted', SIGTERM: 'terminated' } as const
+const SIGNALS = { SIGINT: 'interrupted', SIGTERM: 'terminated', SIGHUP: 'terminated' } as const
 
 const onSignal: Context['onSignal'] = (heard) => {
   const names = Object.keys(SIGNALS) as (keyof typeof SIGNALS)[]

@@ -15,7 +15,7 @@ export interface Context {
   readonly nodeVersion: string
   readonly io: Io
   readonly adapters: Adapters
-  /** Calls back at the first SIGINT or SIGTERM; a second one ends the process. @returns a function that stops listening */
+  /** Calls back at the first SIGINT, SIGTERM or SIGHUP; a second one ends the process. @returns a function that stops listening */
   readonly onSignal: (heard: (name: 'interrupted' | 'terminated') => void) => () => void
   /** The exit of the command, from which main takes the exit status. */
   exit: ExitName

@@ -7,7 +7,7 @@ import type { SERVING } from './declarations/options.ts'
 import { loadSettings } from './settings.ts'
 
 /**
- * `ff serve`: prints its addresses, serves until SIGTERM (`ok`) or Ctrl-C (`interrupted`), then drains open requests.
+ * `ff serve`: prints its addresses, serves until SIGTERM or SIGHUP (`ok`) or Ctrl-C (`interrupted`), then drains open requests.
  * Logs to stderr.
  *
  * @throws the errors of the start
@@ -25,7 +25,7 @@ export async function runServe({ context, options }: Invocation<typeof SERVING>)
     await io.stdout(formatAddresses(service))
     context.exit = await ended
   } finally {
-    await service.close()
+    await service.close(context.exit === 'interrupted' ? { hurry: true } : {})
   }
 }
 

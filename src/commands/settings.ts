@@ -144,6 +144,14 @@ const FAULTS: Readonly<Record<SettingFault, FaultWords>> = {
     `${name} must be a number of seconds from 0 to ${MAX_LEEWAY_S}.`,
     `Set ${name}=${MAX_LEEWAY_S} or less.`,
   ],
+  number_unreadable: ({ name, text }) => {
+    const { least = 0, most = 0, decimals = 0 } = getSettingRow(name).bounds ?? {}
+    return [
+      'setting_invalid',
+      `${name} must be a ${decimals === 0 ? 'whole ' : ''}number from ${least} to ${most}, not ${quoteValue(text)}.`,
+      `Run \`export ${name}=${String(getSettingRow(name).otherwise)}\`, which is the default.`,
+    ]
+  },
   key_server_with_user: () => [
     'secret_in_option',
     'The URL of the key server holds a user or a password.',

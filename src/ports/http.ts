@@ -38,6 +38,10 @@ export interface Route {
   readonly handle: (call: RouteRequest) => Promise<RouteResponse>
   /** Body limit in bytes. Default: the server's `body_bytes`. */
   readonly body_bytes?: number
+  /** Outside of the bound of requests in flight, such as liveness; default false. */
+  readonly operational?: boolean
+  /** Receives a request that the server refused because of its body, which is empty here. */
+  readonly refused?: (call: RouteRequest, code: ServerCode) => Promise<void>
 }
 
 /**
@@ -63,8 +67,12 @@ export interface HttpLimits {
   readonly request_ms: number
   /** Time for the client to receive the response, on top of `request_ms`; then the connection is destroyed. */
   readonly answer_ms: number
-  /** Most requests in flight; one more is refused. */
+  /** Most requests in flight that have arrived in full; one more is refused. */
   readonly in_flight: number
+  /** Most requests whose body is arriving; past it the oldest is refused. */
+  readonly arriving: number
+  /** The same for the requests of one address. */
+  readonly arriving_per_peer: number
   /** How long a drain still accepts connections before it stops listening. */
   readonly settle_ms: number
   /** How long a drain then waits for requests in flight before it closes their connections. */
@@ -90,12 +98,15 @@ export interface HttpObserver {
 export interface HttpServer {
   /** `http://host:port`. */
   readonly origin: string
-  /** Number of requests in flight. */
+  /** Number of requests that have arrived in full and are not answered; without operational routes. */
   inFlight(): number
   /**
-   * Accepts connections for `settle_ms`, stops listening, waits up to `drain_ms` for requests in flight, and closes.
+   * Accepts connections for `settle_ms`, stops listening, waits up to `drain_ms` for unanswered requests, and closes
+   * every connection.
+   *
+   * @param settle_ms default that of the limits
    */
-  drain(): Promise<void>
+  drain(settle_ms?: number): Promise<void>
 }
 
 /** One request to a service. A credential goes into the headers, nowhere else. */

@@ -95,6 +95,7 @@ async function withServices(use) {
     await admin.query('CREATE ROLE bench_app LOGIN IN ROLE ff_app')
     await admin.end()
     const env = {
+      FF_DRAIN_DELAY: '0',
       FF_LISTEN: '127.0.0.1:0',
       FF_JWKS_URL: keys.url.href,
       FF_JWT_ISSUER: keys.origin,

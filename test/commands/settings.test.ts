@@ -54,6 +54,8 @@ describe('an invalid text', () => {
     ['FF_ALLOW_DEV_HEADERS', '1', 'setting_invalid', 'FF_ALLOW_DEV_HEADERS'],
     ['FF_ADMIN_LISTEN', 'here', 'setting_invalid', 'FF_ADMIN_LISTEN'],
     ['FF_JWT_LEEWAY', 'abc', 'setting_invalid', 'FF_JWT_LEEWAY'],
+    ['FF_MAX_IN_FLIGHT', '0', 'setting_invalid', 'whole number from 1 to 100000, not "0"'],
+    ['FF_DRAIN_DELAY', 'soon', 'setting_invalid', 'number from 0 to 300, not "soon"'],
     ['FF_JWKS_URL', 'https://u:hunter2@idp.example', 'secret_in_option', 'key server'],
     ['FF_JWKS_URL', 'ftp://idp.example', 'setting_invalid', 'key server'],
     ['FF_ADMIN_URL', 'https://u:hunter2@admin.example', 'secret_in_option', 'FF_ADMIN_URL'],

@@ -1,12 +1,13 @@
 import { join } from 'node:path'
 import { Validator } from '@seriousme/openapi-schema-validator'
 import { describe, expect, test } from 'vitest'
-import { createHealthRoutes, METRICS_ROUTE } from '../../src/features/serve/health.ts'
+import { createHealthRoutes, INDEX_ROUTE, METRICS_ROUTE } from '../../src/features/serve/health.ts'
 import { OPERATIONS } from '../../src/features/serve/openapi/operations.ts'
 import { buildOpenapiDocument } from '../../src/features/serve/openapi/document.ts'
 import { OPENAPI_ROUTE, readSchemas } from '../../src/features/serve/openapi/route.ts'
 import type { Json } from '../../src/features/serve/openapi/schema-refs.ts'
-import { LIMITS } from '../../src/features/serve/serve.ts'
+import { toHttpLimits } from '../../src/features/serve/serve.ts'
+import { DEFAULT_SETTINGS } from '../../src/core/settings/settings.ts'
 import { buildServiceRoutes } from '../../src/features/serve/routes.ts'
 import { SERVICE_PROBLEMS, type ServiceCode } from '../../src/core/http-api/problems.ts'
 import { ROOT } from '../support/run-ff.ts'
@@ -18,6 +19,7 @@ const routes = [
   ...buildServiceRoutes(parts),
   ...createHealthRoutes(parts, () => false),
   METRICS_ROUTE,
+  INDEX_ROUTE,
   OPENAPI_ROUTE,
 ]
 const codes = Object.keys(SERVICE_PROBLEMS) as ServiceCode[]
@@ -37,7 +39,11 @@ function problemSchema(): Json {
   }))
   return { ...files['problem'], oneOf, $defs: { code: { enum: codes } } }
 }
-const document = buildOpenapiDocument(routes, { ...files, problem: problemSchema() }, LIMITS)
+const document = buildOpenapiDocument(
+  routes,
+  { ...files, problem: problemSchema() },
+  toHttpLimits(DEFAULT_SETTINGS),
+)
 const text = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`
 
 describe('the contract of the service', () => {

@@ -261,6 +261,7 @@ await admin.query('CREATE ROLE soak_app LOGIN IN ROLE ff_app')
 writeFileSync(join(place, 'digest.key'), randomBytes(32), { mode: 0o600 })
 await createStore(join(place, 'store'))
 const env = {
+  FF_DRAIN_DELAY: '0',
   FF_JWKS_URL: keys.url.href,
   FF_JWT_ISSUER: keys.origin,
   FF_STORE_DIR: join(place, 'store'),

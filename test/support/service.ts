@@ -65,7 +65,9 @@ export async function startService(
   env: Readonly<Record<string, string>> = {},
   args: readonly string[] = [],
 ): Promise<StartedService> {
-  const child = startFf(['serve', ...args], { env: { FF_LISTEN: '127.0.0.1:0', ...env } })
+  const child = startFf(['serve', ...args], {
+    env: { FF_LISTEN: '127.0.0.1:0', FF_DRAIN_DELAY: '0', ...env },
+  })
   let [stdout, stderr] = ['', '']
   child.stderr?.setEncoding('utf8').on('data', (text: string) => (stderr += text))
   const ended = new Promise<Run>((resolve) => {

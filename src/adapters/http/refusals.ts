@@ -1,11 +1,14 @@
 import { randomUUID } from 'node:crypto'
+import { METHODS } from 'node:http'
 import type { Socket } from 'node:net'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { SERVICE_PROBLEMS, formatProblem, type RequestCode } from '../../core/http-api/problems.ts'
 import type { Route, HttpObserver } from '../../ports/http.ts'
 import { PROBLEM_TYPE, sendRefusal } from './reply.ts'
+import { toRouteRequest } from './route-request.ts'
 
-const METHODS = ['GET', 'PUT', 'POST', 'DELETE', 'PATCH'] as const
+/** How long a refused connection may go on to send before it is destroyed, so that its client can read the answer. */
+const LINGER_MS = 1_000
 
 /**
  * Sets the handlers for errors and unknown routes: a fault of the client gets its code of the contract, a missing route
@@ -17,9 +20,16 @@ export function refuseFailures(server: FastifyInstance, httpObserver: HttpObserv
     const gone = request.raw.destroyed && !request.raw.complete
     const code = gone ? 'request_malformed' : getErrorCode(error)
     if (code === null) httpObserver.failed(error, request.id)
+    else if (!gone) reportRefused(request, code, httpObserver)
     return sendRefusal(reply, code ?? 'internal')
   })
   server.setNotFoundHandler((_request, reply) => sendRefusal(reply, 'route_unknown'))
+}
+
+/** Tells the route of a request that was refused before its handler. */
+function reportRefused(request: FastifyRequest, code: RequestCode, observer: HttpObserver): void {
+  const told = request.routeOptions.config.refused?.(toRouteRequest(request), code)
+  told?.catch((error: unknown) => observer.failed(error, request.id))
 }
 
 /** The errors of fastify and the body parser that the client caused. */
@@ -34,19 +44,35 @@ const getErrorCode = (error: unknown): RequestCode | null =>
   error instanceof Error && 'code' in error ? (CODES[String(error.code)] ?? null) : null
 
 /**
- * Adds to each served path the methods that it lacks, of GET, PUT, POST, DELETE and PATCH: they answer
- * `method_not_allowed` (405) with `Allow` (RFC 9110, 15.5.6).
+ * Adds to each served path the methods that it lacks: OPTIONS answers `Allow` (RFC 9110, 9.3.7), every other one
+ * `method_not_allowed` (405) with `Allow` (15.5.6), before a body is read. HEAD is there where GET is.
  */
-export function refuseOtherMethods(server: FastifyInstance, routes: readonly Route[]): void {
+export function answerOtherMethods(server: FastifyInstance, routes: readonly Route[]): void {
+  const methods = METHODS.filter((method) => method !== 'CONNECT')
+  for (const method of methods)
+    if (!server.supportedMethods.includes(method)) server.addHttpMethod(method)
   for (const path of new Set(routes.map((route) => route.path))) {
-    const taken = routes.filter((route) => route.path === path).map(({ method }) => method)
+    const taken = routes
+      .filter((route) => route.path === path)
+      .flatMap(({ method }) => (method === 'GET' ? ['GET', 'HEAD'] : [method]))
+    const allow = [...taken, 'OPTIONS'].join(', ')
     server.route({
-      method: METHODS.filter((method) => !(taken as readonly string[]).includes(method)),
+      method: 'OPTIONS',
       url: path,
-      handler: (_request, reply) =>
-        sendRefusal(reply.header('allow', taken.join(', ')), 'method_not_allowed'),
+      onRequest: (_request, reply) => void reply.code(204).header('allow', allow).send(),
+      handler: unreached,
+    })
+    server.route({
+      method: methods.filter((method) => method !== 'OPTIONS' && !taken.includes(method)),
+      url: path,
+      onRequest: (_request, reply) =>
+        void sendRefusal(reply.header('allow', allow), 'method_not_allowed'),
+      handler: unreached,
     })
   }
+}
+const unreached = (): never => {
+  throw new Error('a hook has answered the request')
 }
 
 /** Errors of Node's parser, which come before there is a request. */
@@ -89,6 +115,8 @@ export function refuseSocket(
   const text = formatProblem(code, id)
   const [status] = SERVICE_PROBLEMS[code]
   reportUnrouted(httpObserver, code, id)
+  const linger = setTimeout(() => socket.destroy(), LINGER_MS)
+  socket.once('close', () => clearTimeout(linger))
   socket.end(
     `HTTP/1.1 ${status} ${code}\r\nconnection: close\r\ncontent-type: ${PROBLEM_TYPE}\r\n` +
       `content-length: ${Buffer.byteLength(text)}\r\n\r\n${text}`,

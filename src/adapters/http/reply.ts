@@ -1,13 +1,13 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { SERVICE_PROBLEMS, formatProblem, type ServerCode } from '../../core/http-api/problems.ts'
-import type { RouteResponse, RefusalAt } from '../../ports/http.ts'
+import type { RouteResponse, RefusalAt, Route } from '../../ports/http.ts'
+import type { TrackedRequest } from './request-tracker.ts'
 
 /** Media type of a problem detail (RFC 9457). */
 export const PROBLEM_TYPE = 'application/problem+json; charset=utf-8'
 
-/** Requests in flight and drain state of a server. */
+/** Drain state of a server. */
 export interface ServerState {
-  inFlight: number
   /** Whether each response also closes its connection. */
   draining: boolean
 }
@@ -16,10 +16,12 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** Name of the matched route. */
     id?: string
+    refused?: NonNullable<Route['refused']>
   }
   interface FastifyRequest {
     /** Error code of the contract; null for success. */
     refusedAs: string | null
+    tracked: TrackedRequest
   }
   interface FastifyInstance {
     refusalAt: RefusalAt
@@ -67,3 +69,7 @@ export function sendRefusal(reply: FastifyReply, code: ServerCode): FastifyReply
   if (status === 503) reply.header('retry-after', '1')
   return reply.code(status).type(PROBLEM_TYPE).send(formatProblem(code, request.id))
 }
+
+/** As `sendRefusal`, and closes the connection: what follows on it cannot be trusted, or is not waited for. */
+export const sendLastRefusal = (reply: FastifyReply, code: ServerCode): FastifyReply =>
+  sendRefusal(reply.header('connection', 'close'), code)

@@ -12,19 +12,22 @@ import type {
   ListenAt,
   RefusalAt,
   Route,
-  RouteRequest,
 } from '../../ports/http.ts'
 import { ReplyBatcher } from './reply-batcher.ts'
-import { refuseFailures, refuseOtherMethods, refuseSocket, reportUnrouted } from './refusals.ts'
-import { sendRefusal, sendReply, type ServerState } from './reply.ts'
-import type { FastifyRequest } from 'fastify'
-import { readCredential } from './credential.ts'
+import { answerOtherMethods, refuseFailures, refuseSocket, reportUnrouted } from './refusals.ts'
+import { RequestTracker } from './request-tracker.ts'
+import { sendLastRefusal, sendRefusal, sendReply, type ServerState } from './reply.ts'
+import { toRouteRequest } from './route-request.ts'
 import { FfError } from '../../errors.ts'
 
 /** Interval of the check for slow requests. */
 const SLOW_CHECK_MS = 1_000
-/** Interval at which a drain checks the number of requests in flight. */
+/** Interval at which a drain checks the number of unanswered requests. */
 const DRAIN_CHECK_MS = 20
+/** How long a drain waits for the first request of a connection that it has accepted. */
+const FIRST_REQUEST_MS = 1_000
+/** Node would drop the headers after its own limit silently, a credential among them. */
+const MAX_HEADERS = 2_000
 /** Longer than any valid id in a path, so that the route refuses a long id with the code of that parameter. */
 const MAX_PARAM = 1_024
 
@@ -38,7 +41,8 @@ export interface ServerOptions {
 
 /**
  * Serves routes over HTTP/1.1, within the limits; resolves once it listens. `drain` closes connections after their
- * response, stops listening after `settle_ms`, cuts what is left `drain_ms` later, and resolves when all is closed.
+ * response, stops listening after `settle_ms`, cuts what is left at most `drain_ms` later, and resolves when all is
+ * closed.
  *
  * @throws FfError `listen_failed` for any error of listening
  */
@@ -49,16 +53,17 @@ export async function openServer(
   const { at, limits } = options
   const server = makeServer(options)
   server.decorate('refusalAt', options.refusal ?? (() => null))
-  const state: ServerState = { inFlight: 0, draining: false }
+  const state: ServerState = { draining: false }
   server.decorate('serverState', state)
-  observeRequests(server, state, options)
+  const tracker = new RequestTracker(limits)
+  observeRequests(server, tracker, options)
   // An unknown expectation may be ignored (RFC 9110, 10.1.1); Node would answer 417 without a code.
   server.server.on('checkExpectation', (request, reply) => server.routing(request, reply))
   acceptJsonBodies(server)
   refuseFailures(server, options.httpObserver)
   const replyBatcher = new ReplyBatcher()
-  for (const route of routes) addRoute(server, route, replyBatcher)
-  refuseOtherMethods(server, routes)
+  for (const route of routes) addRoute(server, route, { replyBatcher, tracker })
+  answerOtherMethods(server, routes)
   try {
     await server.listen(at)
   } catch (error) {
@@ -66,19 +71,31 @@ export async function openServer(
   }
   return {
     origin: getOrigin(server.server.address() as AddressInfo),
-    inFlight: () => state.inFlight,
-    drain: async () => {
+    inFlight: () => tracker.inFlight,
+    drain: async (settle_ms = limits.settle_ms) => {
       // Closing now would reset connections in the kernel's backlog; kept-alive ones get `connection: close`.
       state.draining = true
-      await sleep(limits.settle_ms)
+      await sleep(settle_ms)
+      // In this phase of the event loop every connection in the backlog has just been accepted.
+      await new Promise(setImmediate)
       // Only stop listening: http.Server.close would also cut connections that still send, which Node counts as idle.
       NetServer.prototype.close.call(server.server)
-      const timer = setTimeout(() => server.server.closeAllConnections(), limits.drain_ms)
-      while (state.inFlight > 0) await sleep(DRAIN_CHECK_MS)
+      await waitForAnswers(tracker, limits.drain_ms)
+      tracker.cut()
       await server.close()
-      clearTimeout(timer)
     },
   }
+}
+
+/** Waits until every request is answered, and a short time for requests of connections that were just accepted. */
+async function waitForAnswers(tracker: RequestTracker, most_ms: number): Promise<void> {
+  const since = performance.now()
+  const isWithin = (ms: number): boolean => performance.now() - since < Math.min(ms, most_ms)
+  while (
+    (tracker.unanswered > 0 && isWithin(most_ms)) ||
+    (tracker.waiting > 0 && isWithin(FIRST_REQUEST_MS))
+  )
+    await sleep(DRAIN_CHECK_MS)
 }
 
 const makeServer = ({ limits, httpObserver }: ServerOptions): FastifyInstance =>
@@ -87,7 +104,7 @@ const makeServer = ({ limits, httpObserver }: ServerOptions): FastifyInstance =>
     requestTimeout: limits.request_ms,
     return503OnClosing: false,
     forceCloseConnections: 'idle',
-    exposeHeadRoutes: false,
+    exposeHeadRoutes: true,
     routerOptions: { maxParamLength: MAX_PARAM, caseSensitive: true },
     genReqId: ({ headers }) => getRequestId(headers['x-request-id']),
     frameworkErrors: (error, { id }, reply) => {
@@ -105,38 +122,59 @@ const makeServer = ({ limits, httpObserver }: ServerOptions): FastifyInstance =>
     },
   })
 
-/** Counts requests in flight, refuses those over the limit, and reports each response, sent or cut off. */
+/** Tracks each connection and request, and reports each response, sent or cut off. */
 function observeRequests(
   server: FastifyInstance,
-  state: ServerState,
+  tracker: RequestTracker,
   { limits, httpObserver }: ServerOptions,
 ): void {
   server.decorateRequest('refusedAs', null)
+  server.decorateRequest('tracked')
+  // 0 is no limit; `isMalformed` refuses more than MAX_HEADERS.
+  server.server.maxHeadersCount = 0
+  server.server.on('connection', (socket) => tracker.connect(socket))
   server.addHook('onRequest', (request, reply, done) => {
     const started = process.hrtime.bigint()
+    const { socket } = request.raw
     // A client that does not read its response would keep its place in flight for ever.
-    const late = setTimeout(() => reply.raw.destroy(), limits.request_ms + limits.answer_ms)
-    state.inFlight += 1
-    reply.raw.once('close', () => {
-      state.inFlight -= 1
-      clearTimeout(late)
-      httpObserver.replied({
-        route: request.routeOptions.config.id ?? null,
-        status: reply.statusCode,
-        seconds: Number(process.hrtime.bigint() - started) / 1e9,
-        request_id: request.id,
-        code: request.refusedAs,
-      })
+    const late = setTimeout(() => socket.destroy(), limits.request_ms + limits.answer_ms)
+    const tracked = tracker.arrive({
+      socket,
+      refuse: () => void sendLastRefusal(reply, 'too_many_requests_arriving'),
+      ended: () => {
+        clearTimeout(late)
+        httpObserver.replied({
+          route: request.routeOptions.config.id ?? null,
+          status: reply.statusCode,
+          seconds: Number(process.hrtime.bigint() - started) / 1e9,
+          request_id: request.id,
+          code: request.refusedAs,
+        })
+      },
     })
-    if (state.inFlight > limits.in_flight) sendRefusal(reply, 'too_many_requests_in_flight')
-    else if (isWithoutHost(request.raw)) sendRefusal(reply, 'request_malformed')
+    request.tracked = tracked
+    reply.raw.once('close', () => tracker.end(tracked))
+    if (isMalformed(request.raw)) sendLastRefusal(reply, 'request_malformed')
     else done()
   })
 }
 
-/** HTTP/1.1 requires a Host header (RFC 9112, 3.2). */
-const isWithoutHost = ({ httpVersion, headers }: IncomingMessage): boolean =>
-  httpVersion === '1.1' && headers.host === undefined
+/**
+ * Whether a request breaks a rule that Node does not check: one Host header in HTTP/1.1 (RFC 9112, 3.2), no transfer
+ * coding but chunked, whose end alone this server finds (RFC 9112, 6.1), and not more headers than the limit.
+ */
+function isMalformed({ httpVersion, headers, rawHeaders }: IncomingMessage): boolean {
+  let hosts = 0
+  for (let at = 0; at < rawHeaders.length; at += 2)
+    if (rawHeaders[at]?.length === 4 && rawHeaders[at]?.toLowerCase() === 'host') hosts += 1
+  const coding = headers['transfer-encoding']
+  return (
+    hosts > 1 ||
+    (hosts === 0 && httpVersion === '1.1') ||
+    (coding !== undefined && coding.toLowerCase() !== 'chunked') ||
+    rawHeaders.length > 2 * MAX_HEADERS
+  )
+}
 
 /** The client's request id, if it is valid and no token, so that both sides' logs can be matched; else a new one. */
 const getRequestId = (named: string | readonly string[] | undefined): string =>
@@ -144,15 +182,24 @@ const getRequestId = (named: string | readonly string[] | undefined): string =>
 /** The beginning of a compact JWS: its header is an object, and `{"` is `eyJ` in base64url. */
 const TOKEN = /eyJ[\w-]*\.[\w-]*\./
 
-function addRoute(server: FastifyInstance, route: Route, replyBatcher: ReplyBatcher): void {
-  const { id, method, path, handle, body_bytes } = route
+function addRoute(
+  server: FastifyInstance,
+  { id, method, path, handle, body_bytes, operational = false, refused }: Route,
+  {
+    replyBatcher,
+    tracker,
+  }: { readonly replyBatcher: ReplyBatcher; readonly tracker: RequestTracker },
+): void {
   server.route({
     method,
     url: path,
-    config: { id },
+    config: { id, ...(refused === undefined ? {} : { refused }) },
     ...(body_bytes === undefined ? {} : { bodyLimit: body_bytes }),
     // Not async: fastify's handling of a returned promise costs more than this call.
     handler: (request, reply) => {
+      if (operational) tracker.settle(request.tracked)
+      else if (!tracker.begin(request.tracked))
+        return void sendRefusal(reply, 'too_many_requests_in_flight')
       const failed = (error: unknown): unknown => reply.send(error)
       void handle(toRouteRequest(request)).then(
         (done) => replyBatcher.put(() => sendReply(request, reply, done), failed),
@@ -177,26 +224,6 @@ function acceptJsonBodies(server: FastifyInstance): void {
 
 const getOrigin = ({ address, family, port }: AddressInfo): string =>
   `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`
-
-/**
- * The request as its route receives it: dev headers and token read but not verified, the query parsed on each access, a
- * missing header null, and '' for a body that is missing or was not parsed as text.
- */
-export const toRouteRequest = (request: FastifyRequest): RouteRequest => ({
-  request_id: request.id,
-  params: request.params as RouteRequest['params'],
-  get query() {
-    const { url } = request
-    const from = url.indexOf('?')
-    return new URLSearchParams(from === -1 ? '' : url.slice(from + 1))
-  },
-  credential: readCredential(request.raw),
-  header: (name) => {
-    const value = request.headers[name]
-    return value === undefined ? null : String(value)
-  },
-  body: typeof request.body === 'string' ? request.body : '',
-})
 
 /**
  * Makes, without throwing it, the FfError `listen_failed` for an address; its message holds the system's code, and the

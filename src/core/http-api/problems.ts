@@ -14,6 +14,8 @@ export type RequestCode =
   | 'query_invalid'
   | 'precondition_invalid'
   | 'too_many_requests_in_flight'
+  | 'too_many_requests_arriving'
+  | 'too_many_members'
   | 'too_many_flags'
   | 'scene_unknown'
   | 'too_many_scenes'
@@ -55,6 +57,11 @@ const OWN: Readonly<Record<Exclude<ServiceCode, AuthRefusalCode>, readonly [numb
     UNAVAILABLE,
     'The service already handles as many requests as its limit allows.',
   ],
+  too_many_requests_arriving: [
+    UNAVAILABLE,
+    'Too many requests arrive slowly, and this is the oldest of them.',
+  ],
+  too_many_members: [BAD, 'The body has more members than any request needs.'],
   too_many_flags: [BAD, 'The request names more flags than one answer holds.'],
   scene_unknown: [UNKNOWN, 'The harness holds no scene with this name.'],
   too_many_scenes: [
@@ -105,7 +112,7 @@ const OWN: Readonly<Record<Exclude<ServiceCode, AuthRefusalCode>, readonly [numb
 
 /** Titles of the authenticator's refusals; the mode matrix gives their statuses. */
 const CREDENTIAL_REFUSALS: Readonly<Record<AuthRefusalCode, string>> = {
-  token_malformed: 'The token is not a compact JWS.',
+  token_malformed: 'The token is not a compact JWS of type JWT or at+jwt.',
   crit_unsupported: 'The token has critical headers that the service does not support.',
   alg_not_allowed: 'The algorithm of the token is not allowed.',
   key_not_usable: 'The key of the token cannot be used to verify it.',

@@ -14,6 +14,7 @@ const ERROR_CODES: Readonly<Partial<Record<ServiceCode, OfrepErrorCode>>> = {
   type_wrong: 'INVALID_CONTEXT',
   form_wrong: 'INVALID_CONTEXT',
   member_missing: 'INVALID_CONTEXT',
+  too_many_members: 'INVALID_CONTEXT',
   duplicate_member: 'INVALID_CONTEXT',
   flag_unknown: 'FLAG_NOT_FOUND',
 }
@@ -22,11 +23,12 @@ const ERROR_CODES: Readonly<Partial<Record<ServiceCode, OfrepErrorCode>>> = {
 const ELSEWHERE: ReadonlySet<ServiceCode> = new Set([
   'jwks_unreachable',
   'too_many_requests_in_flight',
+  'too_many_requests_arriving',
 ])
 
 /**
  * The HTTP status in OFREP: that of the service, but 500 for its 5xx codes, the only server error that OFREP clients
- * handle. `jwks_unreachable` and `too_many_requests_in_flight` keep theirs, as a retry or another token may help.
+ * handle. `jwks_unreachable` and those of a server that is too busy keep theirs, as a retry or another token may help.
  */
 export function toOfrepStatus(code: ServiceCode): number {
   const [status] = SERVICE_PROBLEMS[code]

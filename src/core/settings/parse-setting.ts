@@ -10,6 +10,7 @@ export type SettingFault =
   | 'switch_unreadable'
   | 'listen_unreadable'
   | 'leeway_unreadable'
+  | 'number_unreadable'
   | 'key_server_with_user'
   | 'key_server_not_https'
   | 'admin_with_user'
@@ -66,6 +67,27 @@ export const parseLeewaySeconds = (given: string): ParsedSetting<number> =>
   /^\d{1,3}$/.test(given) && Number(given) <= MAX_LEEWAY_S
     ? accept(Number(given))
     : refuse('leeway_unreadable')
+
+/** The values of a setting that is a number; `decimals` are the digits that may follow its point. */
+export interface NumberBounds {
+  readonly least: number
+  readonly most: number
+  readonly decimals: 0 | 3
+}
+
+/**
+ * Makes a parser of a number within bounds, both included, without sign and exponent; it refuses any other text with
+ * `number_unreadable`.
+ */
+export const createNumberParser =
+  ({ least, most, decimals }: NumberBounds) =>
+  (given: string): ParsedSetting<number> => {
+    const form = decimals === 0 ? /^\d{1,9}$/ : /^\d{1,9}(?:\.\d{1,3})?$/
+    const value = Number(given)
+    return form.test(given) && value >= least && value <= most
+      ? accept(value)
+      : refuse('number_unreadable')
+  }
 
 /**
  * Parses `HOST:PORT`, with an IPv6 host in brackets, which the result lacks; port 0 to 65535. Refuses any other text

@@ -1,5 +1,7 @@
 import type { LogHead } from '../gate/types.ts'
 import {
+  createNumberParser,
+  type NumberBounds,
   parseAdminSetting,
   parseBacking,
   parseDatabase,
@@ -27,10 +29,24 @@ export interface SettingDeclaration<Value = unknown> {
   readonly environmentOnly?: true
   /** Part of the service's behaviour, and so of the config digest; a setting that varies by place, such as a URL, is not. */
   readonly behavioural?: true
+  /** The values of a number. */
+  readonly bounds?: NumberBounds
 }
 const DEFAULT_LISTEN: ListenAddress = { host: '127.0.0.1', port: 8420 }
 const NO_WORDS: readonly string[] = []
 const NO_HEADS: readonly LogHead[] = []
+
+const number = (bounds: NumberBounds, otherwise: number, what: string) => ({
+  parse: createNumberParser(bounds),
+  bounds,
+  otherwise,
+  what: `${what}; default ${otherwise}`,
+})
+type Range = readonly [least: number, most: number]
+const count = ([least, most]: Range, otherwise: number, what: string) =>
+  number({ least, most, decimals: 0 }, otherwise, what)
+const seconds = ([least, most]: Range, otherwise: number, what: string) =>
+  number({ least, most, decimals: 3 }, otherwise, `${what}, in seconds`)
 
 /** Every setting. Its key in the file is the name without `FF_`, in camelCase. */
 export const SETTINGS = {
@@ -48,6 +64,23 @@ export const SETTINGS = {
     parse: parseListenAddress,
     what: 'separate HOST:PORT for health, metrics and the API description; default FF_LISTEN',
   },
+  FF_MAX_BODY_BYTES: count([1_024, 16_777_216], 262_144, 'largest body of a request, in bytes'),
+  FF_MAX_IN_FLIGHT: count([1, 100_000], 1_000, 'most requests that are answered at once'),
+  FF_MAX_ARRIVING: count([1, 100_000], 1_000, 'most requests that arrive at once'),
+  FF_MAX_ARRIVING_PER_PEER: count(
+    [1, 100_000],
+    200,
+    'most requests that arrive from one address at once',
+  ),
+  FF_HEADERS_TIMEOUT: seconds([0.1, 300], 10, 'time for the headers of a request'),
+  FF_REQUEST_TIMEOUT: seconds([0.1, 300], 20, 'time for a whole request to arrive'),
+  FF_ANSWER_TIMEOUT: seconds([0.1, 600], 60, 'time for a client to receive the answer'),
+  FF_DRAIN_DELAY: seconds(
+    [0, 300],
+    5,
+    'time between SIGTERM and the close of the listener, while readiness says draining',
+  ),
+  FF_DRAIN_TIMEOUT: seconds([0, 300], 25, 'time for open requests to end after that'),
   FF_AUDIT_DIGEST_KEY_FILE: {
     parse: parseTextSetting,
     what: 'file of the key for digests of sensitive values in audit records, at least 32 bytes',

@@ -13,19 +13,26 @@ import { HttpRefusal } from './reply.ts'
 /**
  * Parses a body as an I-JSON object (RFC 7493), numbers and member order kept.
  *
- * @throws HttpRefusal with the code of the first fault: the one place where it does not parse, every place that
+ * @throws HttpRefusal `too_many_members`, else with the code of the first fault: the one place where it does not parse, every place that
  *   breaks I-JSON, or `type_wrong` for a value that is not an object
  */
 export function parseJsonBody(body: string): JsonObject {
   const read = parseLosslessJson(body)
   if (!read.ok) throw new HttpRefusal(read.code, [makeProblem(read.code, '')])
   const { node } = read
+  const isObject = node !== null && typeof node === 'object' && isJsonObject(node)
+  // Counted before every other check, each of which reports every member that breaks it.
+  if (isObject && node.members.length > MAX_MEMBERS) throw new HttpRefusal('too_many_members')
   const strict = findJsonProblems(node)
   if (strict[0] !== undefined) throw new HttpRefusal(strict[0].code, strict)
-  if (node === null || typeof node !== 'object' || !isJsonObject(node))
-    throw new HttpRefusal('type_wrong', [makeProblem('type_wrong', '')])
+  if (!isObject) throw new HttpRefusal('type_wrong', [makeProblem('type_wrong', '')])
   return node
 }
+
+/** Most members of a body, many times those of any request; the value of a flag is below them and not counted. */
+const MAX_MEMBERS = 500
+/** Most violations of a schema that are reported. */
+const MAX_BREACHES = 100
 
 /** Problem codes by code of a schema breach; every other breach is `form_wrong`. */
 const CODES: Readonly<Record<string, ProblemCode>> = {
@@ -42,7 +49,7 @@ const CODES: Readonly<Record<string, ProblemCode>> = {
  */
 export function requireSchema<T>(schema: string, node: JsonNode): T {
   const value = nodeToValue(node)
-  const breaches = validateSchema(schema, value, '')
+  const breaches = validateSchema(schema, value, '', MAX_BREACHES)
   const places = breaches.map(({ code, pointer }): Problem =>
     makeProblem(CODES[code] ?? 'form_wrong', pointer),
   )

@@ -1,3 +1,4 @@
+import { withDeadline } from '../../concurrency/deadline.ts'
 import type { AuthenticatorMetrics } from '../../ports/auth.ts'
 import type { Route } from '../../ports/http.ts'
 import type { GetServiceDependencies } from './dependencies.ts'
@@ -25,12 +26,14 @@ export const createHealthRoutes = (
     id: 'health.live',
     method: 'GET',
     path: '/health/live',
+    operational: true,
     handle: () => Promise.resolve(toJsonResponse('{"status":"live"}')),
   },
   {
     id: 'health.ready',
     method: 'GET',
     path: '/health/ready',
+    operational: true,
     handle: async () => {
       const { store, authenticator, approvals } = parts()
       const dependencies = {
@@ -66,8 +69,18 @@ export const METRICS_ROUTE = { id: 'metrics', method: 'GET', path: '/metrics' } 
 /** The route `GET /metrics`: the metrics as text for Prometheus to scrape, with `no-store`. */
 export const createMetricsRoute = ({ metrics }: Telemetry): Route => ({
   ...METRICS_ROUTE,
+  operational: true,
   handle: async () => ({ status: 200, ...(await metrics()), headers: NO_STORE, code: null }),
 })
+
+/** The route without its handler. */
+export const INDEX_ROUTE = { id: 'index', method: 'GET', path: '/' } as const
+
+/** The route `GET /`: the paths of the given routes. */
+export function createIndexRoute(routes: readonly Route[]): Route {
+  const reply = toJsonResponse(JSON.stringify({ paths: routes.map(({ path }) => path) }))
+  return { ...INDEX_ROUTE, operational: true, handle: () => Promise.resolve(reply) }
+}
 
 /** A store that takes longer counts as down. */
 const STORE_MS = 1_000
@@ -81,20 +94,12 @@ export type StoreProbe =
  * Checks a store by reading the head of its audit chain: returns the head, or as fault the error's code, `internal`
  * for an error without one, or `timeout` after a second. Never rejects; a late read goes on.
  */
-export async function probeStore(store: Pick<ServiceStore, 'auditHead'>): Promise<StoreProbe> {
-  let timer: NodeJS.Timeout | undefined
-  const timeout = new Promise<StoreProbe>((resolve) => {
-    timer = setTimeout(() => resolve({ head: null, fault: 'timeout' }), STORE_MS)
-  })
+export function probeStore(store: Pick<ServiceStore, 'auditHead'>): Promise<StoreProbe> {
   const answer = store.auditHead().then(
     (head): StoreProbe => ({ head, fault: null }),
     (error: unknown): StoreProbe => ({ head: null, fault: getErrorCode(error) }),
   )
-  try {
-    return await Promise.race([answer, timeout])
-  } finally {
-    clearTimeout(timer)
-  }
+  return withDeadline(answer, STORE_MS, () => ({ head: null, fault: 'timeout' }))
 }
 const getErrorCode = (error: unknown): string =>
   error instanceof Error && 'code' in error ? String(error.code) : 'internal'

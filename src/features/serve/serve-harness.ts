@@ -3,7 +3,7 @@ import { settingsFromContract } from '../../core/auth/contract.ts'
 import { instantFromMs } from '../../core/rows/instant.ts'
 import { loadAuth } from '../tokens/jwks-check.ts'
 import { loadPersistence } from '../migrate/load-persistence.ts'
-import { LIMITS, type ServeRequest, type Service } from './serve.ts'
+import { PROOF_LIMITS, type ServeRequest, type Service } from './serve.ts'
 import { Harness } from './harness.ts'
 import { createHealthRoutes } from './health.ts'
 import { planHarness } from './harness-plan.ts'
@@ -26,7 +26,7 @@ export async function startHarness(request: ServeRequest): Promise<Service> {
     const scratch = await keep(adapters.openScratchServiceStore(target, { migrations, versions }))
     const authenticator = await keep(adapters.openScriptedAuthenticator(null, auth))
     const { httpObserver, observer } = await adapters.openTelemetry(log, {
-      in_flight_limit: LIMITS.in_flight,
+      in_flight_limit: PROOF_LIMITS.in_flight,
       inFlight: () => 0,
       authenticator: () => authenticator.metrics(),
       admin: () => NULL_APPROVALS.metrics(),
@@ -53,7 +53,7 @@ export async function startHarness(request: ServeRequest): Promise<Service> {
       () => false,
     )
     const routes = [...harness.routes(), ...health]
-    const options = { at: settings.FF_LISTEN, limits: LIMITS, httpObserver }
+    const options = { at: settings.FF_LISTEN, limits: PROOF_LIMITS, httpObserver }
     const server = await keep(adapters.openServer(routes, options), (one) => one.drain())
     return server.origin
   })

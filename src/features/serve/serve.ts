@@ -1,16 +1,23 @@
+import { withDeadline } from '../../concurrency/deadline.ts'
 import { type KeepOpen, openAll } from '../../concurrency/open-all.ts'
 import { checkAuth, checkEnvironment } from '../tokens/auth-settings.ts'
 import type { TargetSpec } from '../../core/parity/target.ts'
-import type { SettingValues } from '../../core/settings/settings.ts'
+import { DEFAULT_SETTINGS, type SettingValues } from '../../core/settings/settings.ts'
 import { instantFromMs } from '../../core/rows/instant.ts'
 import type { Adapters } from '../../ports/adapters.ts'
-import type { HttpServer, ListenAt } from '../../ports/http.ts'
+import type { HttpLimits, HttpServer, ListenAt } from '../../ports/http.ts'
 import type { OpenServiceStore } from '../../ports/store.ts'
 import type { ServiceLog, Telemetry } from '../../ports/telemetry.ts'
 import { loadAuth } from '../tokens/jwks-check.ts'
 import { loadPersistence } from '../migrate/load-persistence.ts'
 import { resolveApprovalsPlan } from './admin-settings.ts'
-import { createHealthRoutes, createMetricsRoute, probeStore } from './health.ts'
+import {
+  createHealthRoutes,
+  createIndexRoute,
+  createMetricsRoute,
+  INDEX_ROUTE,
+  probeStore,
+} from './health.ts'
 import { createOpenapiRoute } from './openapi/route.ts'
 import { toOfrepRefusalAt } from './ofrep-reply.ts'
 import type { ServiceDependencies } from './dependencies.ts'
@@ -34,21 +41,30 @@ export interface Service {
   readonly admin_origin: string | null
   /** Whether the service serves the sample, because no store is configured. */
   readonly sample: boolean
-  /** Drains the requests in flight, then closes everything that was opened. */
-  close(): Promise<void>
+  /**
+   * Drains the open requests, then closes everything that was opened; resolves within the bounds of the settings,
+   * whatever still hangs.
+   *
+   * @param options.hurry closes the listener at once: no load balancer waits for readiness to change
+   */
+  close(options?: { readonly hurry?: boolean }): Promise<void>
 }
 
-/** Limits of the server; `x-limits` of the OpenAPI document shows them. */
-export const LIMITS = {
-  body_bytes: 262_144,
+/** Limits of the server by its settings, in bytes, milliseconds and requests; `x-limits` of the OpenAPI document. */
+export const toHttpLimits = (settings: SettingValues): HttpLimits => ({
+  body_bytes: settings.FF_MAX_BODY_BYTES,
   header_bytes: 16_384,
-  headers_ms: 10_000,
-  request_ms: 20_000,
-  answer_ms: 60_000,
-  in_flight: 1_000,
-  settle_ms: 250,
-  drain_ms: 25_000,
-}
+  headers_ms: settings.FF_HEADERS_TIMEOUT * 1000,
+  request_ms: settings.FF_REQUEST_TIMEOUT * 1000,
+  answer_ms: settings.FF_ANSWER_TIMEOUT * 1000,
+  in_flight: settings.FF_MAX_IN_FLIGHT,
+  arriving: settings.FF_MAX_ARRIVING,
+  arriving_per_peer: settings.FF_MAX_ARRIVING_PER_PEER,
+  settle_ms: settings.FF_DRAIN_DELAY * 1000,
+  drain_ms: settings.FF_DRAIN_TIMEOUT * 1000,
+})
+/** The limits of a server that proofs use: it has no load balancer, so it does not wait before it closes. */
+export const PROOF_LIMITS: HttpLimits = { ...toHttpLimits(DEFAULT_SETTINGS), settle_ms: 0 }
 
 /**
  * `ff serve`: checks settings, contracts and store, then listens, and returns the addresses and `close`. A failed
@@ -66,6 +82,8 @@ export async function startService(request: ServeRequest): Promise<Service> {
   // Without a key server every token is refused, so the issuer is optional.
   const auth = checkAuth(notes, settings, FF_JWKS_URL === null ? '' : null)
   const approvalsPlan = await resolveApprovalsPlan(settings, environment)
+  const limits = toHttpLimits(settings)
+  const ending: Ending = { hurry: target === null }
   const { value: servers, close } = await openAll(async (keep) => {
     const { store } = await keep(openStore(request, target))
     const keys = FF_JWKS_URL === null ? null : { url: FF_JWKS_URL }
@@ -74,7 +92,7 @@ export async function startService(request: ServeRequest): Promise<Service> {
     const now = () => instantFromMs(request.now().getTime())
     const sockets: Sockets = { server: null }
     const telemetry = await adapters.openTelemetry(request.log, {
-      in_flight_limit: LIMITS.in_flight,
+      in_flight_limit: limits.in_flight,
       inFlight: () => sockets.server?.inFlight() ?? 0,
       authenticator: () => authenticator.metrics(),
       admin: () => approvals.metrics(),
@@ -90,9 +108,26 @@ export async function startService(request: ServeRequest): Promise<Service> {
       observer,
     }
     const at = { FF_LISTEN, FF_ADMIN_LISTEN }
-    return listen(request, at, { parts, keep, telemetry, sockets })
+    return listen(request, at, { parts, keep, telemetry, sockets, limits, ending })
   })
-  return { ...servers, sample: target === null, close }
+  return {
+    ...servers,
+    sample: target === null,
+    close: ({ hurry = ending.hurry } = {}) => {
+      ending.hurry = hurry
+      const within = limits.settle_ms + limits.drain_ms + CLOSE_MS
+      return withDeadline(close(), within, () =>
+        request.log.error({}, 'ended before all was closed'),
+      )
+    },
+  }
+}
+
+/** Time for stores and clients to close, after the drain. */
+const CLOSE_MS = 2_000
+/** How a service ends; `hurry` is set before it closes. */
+interface Ending {
+  hurry: boolean
 }
 
 async function openStore(
@@ -114,12 +149,14 @@ interface CreatedService {
   readonly keep: KeepOpen
   readonly telemetry: Telemetry
   readonly sockets: Sockets
+  readonly limits: HttpLimits
+  readonly ending: Ending
 }
 
 async function listen(
   { adapters, root }: ServeRequest,
   { FF_LISTEN, FF_ADMIN_LISTEN }: Pick<SettingValues, 'FF_LISTEN' | 'FF_ADMIN_LISTEN'>,
-  { parts, keep, telemetry, sockets }: CreatedService,
+  { parts, keep, telemetry, sockets, limits, ending }: CreatedService,
 ): Promise<Pick<Service, 'origin' | 'admin_origin'>> {
   let draining = false
   const { httpObserver } = telemetry
@@ -128,17 +165,27 @@ async function listen(
     () => parts,
     () => draining,
   )
-  const operational = [...health, createMetricsRoute(telemetry)]
-  const operationalRoutes = [
-    ...operational,
-    await createOpenapiRoute(root, [...routes, ...operational], LIMITS),
+  const measured = [...health, createMetricsRoute(telemetry)]
+  const described = [...measured, INDEX_ROUTE]
+  const operational = [
+    ...measured,
+    await createOpenapiRoute(root, [...routes, ...described], limits),
   ]
-  const open = (served: typeof routes, where: ListenAt): Promise<HttpServer> => {
-    const options = { at: where, limits: LIMITS, httpObserver, refusal: toOfrepRefusalAt }
-    return keep(adapters.openServer(served, options), (server) => server.drain())
+  const operationalRoutes = [...operational, createIndexRoute(operational)]
+  const open = (
+    served: typeof routes,
+    where: ListenAt,
+    settle: () => number,
+  ): Promise<HttpServer> => {
+    const options = { at: where, limits, httpObserver, refusal: toOfrepRefusalAt }
+    return keep(adapters.openServer(served, options), (server) => server.drain(settle()))
   }
-  const admin = FF_ADMIN_LISTEN === null ? null : await open(operationalRoutes, FF_ADMIN_LISTEN)
-  const main = await open(admin === null ? [...routes, ...operationalRoutes] : routes, FF_LISTEN)
+  const settle = (): number => (ending.hurry ? 0 : limits.settle_ms)
+  // The admin port closes after the main one, which has settled before.
+  const admin =
+    FF_ADMIN_LISTEN === null ? null : await open(operationalRoutes, FF_ADMIN_LISTEN, () => 0)
+  const served = admin === null ? [...routes, ...operationalRoutes] : routes
+  const main = await open(served, FF_LISTEN, settle)
   sockets.server = main
   // Opened last, so undone first: readiness reports `draining` before anything closes.
   await keep(Promise.resolve(), () => {

@@ -21,6 +21,7 @@ const child = spawn(
     env: {
       ...process.env,
       FF_LISTEN: '127.0.0.1:0',
+      FF_DRAIN_DELAY: '0',
       FF_STORE_DIR: store,
       FF_AUDIT_DIGEST_KEY_FILE: join(place, 'digest.key'),
     },

@@ -2,7 +2,7 @@ import { Agent, get, type IncomingMessage } from 'node:http'
 import { connect, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { LIMITS } from '../../../src/features/serve/serve.ts'
+import { PROOF_LIMITS } from '../../../src/features/serve/serve.ts'
 import { toJsonResponse } from '../../../src/features/serve/reply.ts'
 import { openServer } from '../../../src/adapters/http/server.ts'
 import type { HttpLimits, Route, HttpServer } from '../../../src/ports/http.ts'
@@ -104,6 +104,20 @@ describe('a body', () => {
     expect(Date.now() - started).toBeLessThan(2_000)
   })
 
+  test('S5: of 24,000 unknown members is refused by their count, before any schema', async () => {
+    const members = Array.from({ length: 24_000 }, (_, at) => `"m${at}":1`).join(',')
+    const others = Array.from({ length: 4 }, () => call(EVALUATE, { body: `{${members}}` }))
+    for (const answer of await Promise.all(others)) {
+      expect([answer.status, getCode(answer)]).toEqual([400, 'too_many_members'])
+      expect(answer.text).not.toContain('errors')
+    }
+  })
+  test('S5: of 400 unknown members names 100 of them', async () => {
+    const members = Array.from({ length: 400 }, (_, at) => `"m${at}":1`).join(',')
+    const answer = await call(EVALUATE, { body: `{${members}}` })
+    expect((JSON.parse(answer.text) as { errors: unknown[] }).errors).toHaveLength(100)
+  })
+
   test('of 500 flags is answered', async () => {
     const flag_keys = Array.from({ length: 500 }, (_, at) => `ff.f${at}`)
     const answer = await call(EVALUATE, { body: JSON.stringify({ flag_keys }) })
@@ -140,7 +154,7 @@ describe('a path', () => {
   test('with other methods is refused with an Allow header', async () => {
     const answer = await call('/v1/flags/ff.x', { method: 'POST', body: '{}' })
     expect([answer.status, getCode(answer)]).toEqual([405, 'method_not_allowed'])
-    expect(answer.headers['allow']).toBe('GET, PUT, DELETE')
+    expect(answer.headers['allow']).toBe('GET, HEAD, PUT, DELETE, OPTIONS')
   })
 })
 
@@ -289,7 +303,7 @@ describe('a response', () => {
   const serve = (handle: Route['handle'], more: Partial<HttpLimits>): Promise<HttpServer> =>
     openServer([{ id: 'big', method: 'GET', path: '/big', handle }], {
       at: { host: '127.0.0.1', port: 0 },
-      limits: { ...LIMITS, settle_ms: 0, ...more },
+      limits: { ...PROOF_LIMITS, ...more },
       httpObserver: { replied: () => undefined, failed: () => undefined },
     })
 

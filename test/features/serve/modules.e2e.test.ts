@@ -7,7 +7,7 @@ import { finished, startFf } from '../../support/run-ff.ts'
 
 test('the process of ff serve holds no module of the selftest or of the probes', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'ff-modules-'))
-  const env = { FF_LISTEN: '127.0.0.1:0', NODE_V8_COVERAGE: folder }
+  const env = { FF_LISTEN: '127.0.0.1:0', FF_DRAIN_DELAY: '0', NODE_V8_COVERAGE: folder }
   const child = startFf(['serve'], { env })
   const ended = finished(child)
   if (child.stdout === null) throw new Error('no stdout')

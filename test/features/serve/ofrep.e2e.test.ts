@@ -484,6 +484,8 @@ describe('a refusal of the server outside a route', () => {
     headers_ms: 1_000,
     request_ms: 1_000,
     answer_ms: 1_000,
+    arriving: 10,
+    arriving_per_peer: 10,
   }
   const httpObserver = { replied: () => undefined, failed: () => undefined }
 

@@ -38,7 +38,8 @@ const seen = new Set<string>()
 
 beforeAll(async () => {
   ;[target, issuer] = await Promise.all([openFileTarget(), openIssuer()])
-  service = await startService({ ...target.env, ...issuer.env })
+  // The document shows the default of the delay, and Ctrl-C does not wait for it.
+  service = await startService({ ...target.env, ...issuer.env, FF_DRAIN_DELAY: '5' })
   token = await issuer.token()
   const { status, headers, text } = await ask(service.origin, '/openapi.json')
   expect([status, headers['content-type']]).toEqual([200, 'application/json; charset=utf-8'])
@@ -46,7 +47,7 @@ beforeAll(async () => {
   ajv.addSchema(document, 'served')
 })
 afterAll(async () => {
-  expect((await service.stop()).status).toBe(0)
+  expect((await service.stop('SIGINT')).status).toBe(130)
   await target.remove()
   await issuer.close()
 })
@@ -174,6 +175,7 @@ test('every response of a walk through the routes is described', async () => {
     ['/health/ready', '/health/ready', GET],
     ['/openapi.json', '/openapi.json', GET],
     ['/metrics', '/metrics', GET],
+    ['/', '/', GET],
   ]
   for (const [path, template, asked] of steps) await walk(path, template, asked)
 })

@@ -6,7 +6,7 @@ import type { Authenticator } from '../../../ports/auth.ts'
 import type { HttpClient, HttpObserver, Route } from '../../../ports/http.ts'
 import type { ScratchServiceStore } from '../../../ports/store.ts'
 import { loadPersistence } from '../../migrate/load-persistence.ts'
-import { LIMITS } from '../../serve/serve.ts'
+import { PROOF_LIMITS } from '../../serve/serve.ts'
 import { Harness, type HarnessDependencies } from '../../serve/harness.ts'
 import { NULL_APPROVALS, NULL_OBSERVER } from '../../serve/dependencies.ts'
 import { buildServiceRoutes } from '../../serve/routes.ts'
@@ -27,7 +27,7 @@ export function withRoutes<T>(
   use: (client: HttpClient) => Promise<T>,
 ): Promise<T> {
   const at = { host: '127.0.0.1', port: 0 }
-  const options = { at, limits: LIMITS, httpObserver: ANONYMOUS }
+  const options = { at, limits: PROOF_LIMITS, httpObserver: ANONYMOUS }
   return closeAfter(async (keep) => {
     const server = await keep(adapters.openServer(routes, options), (one) => one.drain())
     return use(await keep(adapters.openClient(server.origin)))

@@ -33,6 +33,7 @@ const SETTINGS: SettingValues = {
   FF_BACKING: 'file',
   FF_STORE_DIR: 'a scratch folder',
   FF_LISTEN: ANY_PORT,
+  FF_DRAIN_DELAY: 0,
   FF_ADMIN_LISTEN: ANY_PORT,
 }
 

@@ -7,6 +7,7 @@ export const ANY_CODES: readonly ServiceCode[] = [
   'request_timeout',
   'headers_too_large',
   'too_many_requests_in_flight',
+  'too_many_requests_arriving',
   'internal',
 ]
 const ABOUT_SOMETHING: readonly AuthRefusalCode[] = ['token_missing', 'context_mismatch']
@@ -39,6 +40,7 @@ export const BODY_CODES: readonly ServiceCode[] = [
   'json_too_deep',
   'duplicate_member',
   'type_wrong',
+  'too_many_members',
 ]
 /** Codes of a body that breaks I-JSON (RFC 7493) or its schema. */
 export const STRICT_CODES: readonly ServiceCode[] = [

@@ -215,6 +215,12 @@ export const OPERATIONS: Readonly<Record<string, ApiOperation>> = {
     answers: { 200: { what: 'The text format of Prometheus.', type: 'text/plain', schemas: [] } },
     refusals: ANY_CODES,
   },
+  index: {
+    summary: 'Names the paths that take no credential.',
+    who: 'open',
+    answers: { 200: { what: 'The paths.', schemas: ['service-index'] } },
+    refusals: ANY_CODES,
+  },
   openapi: {
     summary: 'Returns this document.',
     who: 'open',

@@ -20,12 +20,12 @@ export const OPENAPI_ROUTE = { id: 'openapi', method: 'GET', path: '/openapi.jso
  */
 export async function createOpenapiRoute(
   root: string,
-  routes: readonly Route[],
+  routes: readonly Pick<Route, 'id' | 'method' | 'path'>[],
   limits: HttpLimits,
 ): Promise<Route> {
   const document = buildOpenapiDocument([...routes, OPENAPI_ROUTE], await readSchemas(root), limits)
   const reply = toJsonResponse(JSON.stringify(document))
-  return { ...OPENAPI_ROUTE, handle: () => Promise.resolve(reply) }
+  return { ...OPENAPI_ROUTE, operational: true, handle: () => Promise.resolve(reply) }
 }
 
 /**

@@ -1,0 +1,186 @@
+import type { Socket } from 'node:net'
+import type { HttpLimits } from '../../ports/http.ts'
+
+/** A connection without a request yet, or a request whose body has not arrived in full. */
+interface Arrival {
+  readonly peer: string
+  readonly since: number
+  /** Ends it, because too many others arrive too. */
+  readonly refuse: () => void
+}
+
+/** Longer than a client takes from its connection to its first request. */
+const SILENT_GRACE_MS = 1_000
+
+/** Arrivals in order of age. Past one of its bounds the oldest is refused: a slow one, not the next to come. */
+class ArrivalPool {
+  private readonly arrivals = new Set<Arrival>()
+  private readonly peers = new Map<string, Set<Arrival>>()
+  private readonly limits: Pick<HttpLimits, 'arriving' | 'arriving_per_peer'>
+  private readonly graceMs: number
+
+  /** @param graceMs age before which an arrival is never refused */
+  constructor(limits: Pick<HttpLimits, 'arriving' | 'arriving_per_peer'>, graceMs: number) {
+    this.limits = limits
+    this.graceMs = graceMs
+  }
+
+  get size(): number {
+    return this.arrivals.size
+  }
+
+  add(arrival: Arrival): void {
+    const ofPeer = this.peers.get(arrival.peer) ?? new Set()
+    this.peers.set(arrival.peer, ofPeer.add(arrival))
+    this.arrivals.add(arrival)
+    this.relieve(this.arrivals, this.limits.arriving)
+    this.relieve(ofPeer, this.limits.arriving_per_peer)
+  }
+
+  remove(arrival: Arrival): void {
+    this.arrivals.delete(arrival)
+    const ofPeer = this.peers.get(arrival.peer)
+    ofPeer?.delete(arrival)
+    if (ofPeer?.size === 0) this.peers.delete(arrival.peer)
+  }
+
+  private relieve(held: ReadonlySet<Arrival>, most: number): void {
+    if (held.size <= most) return
+    // A request that came whole is gone from here at the end of this turn.
+    setImmediate(() => {
+      for (const oldest of held) {
+        if (held.size <= most || performance.now() - oldest.since < this.graceMs) return
+        this.remove(oldest)
+        oldest.refuse()
+      }
+    })
+  }
+}
+
+/** A request between its headers and the end of its response or connection. */
+export interface TrackedRequest {
+  /** Null once its body has arrived. */
+  arrival: Arrival | null
+  inFlight: boolean
+  readonly socket: Socket
+  readonly ended: () => void
+}
+
+/** A request whose headers have arrived. */
+export interface ArrivingRequest {
+  readonly socket: Socket
+  /** Refuses the request while its body arrives. */
+  readonly refuse: () => void
+  /** Called once, whatever ends the request: its response, or its connection. */
+  readonly ended: () => void
+}
+
+interface Connection {
+  /** Null once its first request has come. */
+  silent: Arrival | null
+  readonly requests: Set<TrackedRequest>
+}
+
+/**
+ * Counts the requests of a server, each once, from its headers to whatever ends it. A pipelined request whose
+ * connection breaks gets no `close` event of its own, so the connection ends its requests.
+ */
+export class RequestTracker {
+  private readonly limits: HttpLimits
+  private readonly connections = new Map<Socket, Connection>()
+  private readonly open = new Set<TrackedRequest>()
+  private readonly silent: ArrivalPool
+  private readonly arriving: ArrivalPool
+  private complete = 0
+
+  constructor(limits: HttpLimits) {
+    this.limits = limits
+    this.silent = new ArrivalPool(limits, SILENT_GRACE_MS)
+    this.arriving = new ArrivalPool(limits, 0)
+  }
+
+  /** Requests that arrived in full and are not answered yet, without those outside of the bounds. */
+  get inFlight(): number {
+    return this.complete
+  }
+  /** All requests that are not answered yet. */
+  get unanswered(): number {
+    return this.open.size
+  }
+  /** Connections that have not sent a request yet. */
+  get waiting(): number {
+    return this.silent.size
+  }
+
+  /** Tracks a connection until it closes. */
+  connect(socket: Socket): void {
+    const silent = toArrival(socket, () => socket.destroy())
+    const connection: Connection = { silent, requests: new Set() }
+    this.connections.set(socket, connection)
+    this.silent.add(silent)
+    socket.once('close', () => this.close(socket, connection))
+  }
+
+  /** Tracks a request from its headers on. */
+  arrive({ socket, refuse, ended }: ArrivingRequest): TrackedRequest {
+    const connection = this.connections.get(socket)
+    const arrival = toArrival(socket, refuse)
+    const request: TrackedRequest = { arrival, inFlight: false, socket, ended }
+    this.open.add(request)
+    if (connection !== undefined) {
+      this.hear(connection)
+      connection.requests.add(request)
+    }
+    this.arriving.add(arrival)
+    return request
+  }
+
+  /** The request has arrived in full. @returns whether it is within the bound of requests in flight */
+  begin(request: TrackedRequest): boolean {
+    this.settle(request)
+    if (this.complete >= this.limits.in_flight) return false
+    this.complete += 1
+    request.inFlight = true
+    return true
+  }
+
+  /** The request has arrived, or its body is not waited for; it does not count as in flight. */
+  settle(request: TrackedRequest): void {
+    if (request.arrival !== null) this.arriving.remove(request.arrival)
+    request.arrival = null
+  }
+
+  /** The request is answered, or its connection is closed. Later calls do nothing. */
+  end(request: TrackedRequest): void {
+    if (!this.open.delete(request)) return
+    this.settle(request)
+    if (request.inFlight) this.complete -= 1
+    this.connections.get(request.socket)?.requests.delete(request)
+    request.ended()
+  }
+
+  /** Destroys every connection, and so ends its requests. */
+  cut(): void {
+    for (const [socket, connection] of this.connections) {
+      socket.destroy()
+      this.close(socket, connection)
+    }
+  }
+
+  private close(socket: Socket, connection: Connection): void {
+    this.connections.delete(socket)
+    this.hear(connection)
+    for (const request of connection.requests) this.end(request)
+  }
+
+  private hear(connection: Connection): void {
+    if (connection.silent !== null) this.silent.remove(connection.silent)
+    connection.silent = null
+  }
+}
+
+const toArrival = (socket: Socket, refuse: () => void): Arrival => ({
+  peer: socket.remoteAddress ?? '',
+  since: performance.now(),
+  refuse,
+})

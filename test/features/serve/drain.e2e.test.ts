@@ -1,0 +1,61 @@
+import { connect, type Socket } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterEach, describe, expect, test } from 'vitest'
+import { ask, openFileTarget, startService } from '../../support/service.ts'
+
+const EVALUATE = '/v1/flags/evaluate'
+const BODY = '{"flag_key":"ff.sample.banner"}'
+const sockets: Socket[] = []
+afterEach(() => sockets.splice(0).forEach((socket) => socket.destroy()))
+
+function dial(origin: string, text: string): Promise<void> {
+  const socket = connect(Number(new URL(origin).port), '127.0.0.1')
+  sockets.push(socket)
+  socket.on('error', () => undefined) // The end of the service may reset it.
+  return new Promise((resolve) => socket.once('connect', () => socket.write(text, () => resolve())))
+}
+const head = (length: number): string =>
+  `POST ${EVALUATE} HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: ${length}\r\n\r\n`
+
+describe.each(['SIGTERM', 'SIGHUP'] as const)('S9: %s', (signal) => {
+  test('at 150 fresh connections a second resets none of them', async () => {
+    const target = await openFileTarget()
+    const service = await startService({ ...target.env, FF_DRAIN_DELAY: '1' })
+    const seen: string[] = []
+    const pending: Promise<unknown>[] = []
+    const sendOne = (): unknown =>
+      pending.push(
+        ask(service.origin, EVALUATE, { body: BODY, headers: { connection: 'close' } }).then(
+          ({ status }) => seen.push(String(status)),
+          (error: NodeJS.ErrnoException) => seen.push(String(error.code)),
+        ),
+      )
+    const load = setInterval(sendOne, 7)
+    await sleep(200)
+    const ended = service.stop(signal)
+    const since = performance.now()
+    await expect
+      .poll(async () => (await ask(service.origin, '/health/ready')).text)
+      .toContain('"status":"draining"')
+    expect((await ask(service.origin, EVALUATE, { body: BODY })).status).toBe(200)
+    const { status } = await ended
+    expect(performance.now() - since).toBeGreaterThan(1_000)
+    clearInterval(load)
+    await Promise.all(pending)
+    expect(status).toBe(0)
+    expect(new Set(seen)).toEqual(new Set(['200', 'ECONNREFUSED']))
+    await target.remove()
+  })
+})
+
+test('what still hangs after the bound of the drain does not keep the process', async () => {
+  const service = await startService({ FF_DRAIN_TIMEOUT: '0.5' })
+  await dial(service.origin, '') // silent
+  await dial(service.origin, 'GET / HT')
+  await dial(service.origin, `${head(BODY.length)}{`)
+  await dial(service.origin, `${head(BODY.length)}${BODY}`.repeat(10))
+  sockets.at(-1)?.resetAndDestroy()
+  const since = performance.now()
+  expect((await service.stop()).status).toBe(0)
+  expect(performance.now() - since).toBeLessThan(3_000)
+})
