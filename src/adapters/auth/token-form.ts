@@ -11,7 +11,8 @@ export interface CompactForm {
 
 /**
  * Parses a compact JWS strictly (RFC 7515, 7.1): at most `maxBytes`, three segments of canonical base64url, and a
- * header that is a JSON object without repeated members, whose `kid`, if present, is a string. Null for any other text.
+ * header that is a JSON object without repeated members, whose `kid`, if present, is a string, and whose `typ`, if
+ * present, is that of an access token. Null for any other text.
  * Checks neither the payload's content nor the signature.
  */
 export function parseCompactJws(token: string, maxBytes: number): CompactForm | null {
@@ -22,10 +23,19 @@ export function parseCompactJws(token: string, maxBytes: number): CompactForm | 
   const [header, payload] = segments.slice(0, 2).map((one) => Buffer.from(one, 'base64url'))
   const read = parseJsonObject(header as Buffer)
   if (read === null) return null
-  return read['kid'] === undefined || typeof read['kid'] === 'string'
+  return isAccessToken(read['typ']) &&
+    (read['kid'] === undefined || typeof read['kid'] === 'string')
     ? { header: read as CompactForm['header'], payload: payload as Buffer }
     : null
 }
+
+/**
+ * Whether a `typ` is absent, `JWT` or `at+jwt` (RFC 9068, 2.1). Tokens of one issuer for other purposes, such as a
+ * logout, have another type (RFC 8725, 3.11). A media type compares without case and without `application/` (RFC 7515,
+ * 4.1.9).
+ */
+const isAccessToken = (typ: unknown): boolean =>
+  typ === undefined || (typeof typ === 'string' && /^(?:application\/)?(?:at\+)?jwt$/i.test(typ))
 
 /**
  * The claims set of a payload (RFC 7519, 7.2); null where it is not a JSON object in UTF-8 without repeated members, or

@@ -139,7 +139,7 @@ const headerMembers = (url: () => string): fc.Arbitrary<object> => {
         ATTACKER,
       ),
       x5t: fc.string(),
-      typ: fc.constantFrom('JWT', 'at+jwt', 'JOSE+JSON', ''),
+      typ: fc.constantFrom('JWT', 'at+jwt', 'jwt'),
       cty: fc.constant('JWT'),
       zip: fc.constant('DEF'),
       enc: fc.constant('A128GCM'),

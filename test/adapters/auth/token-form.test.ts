@@ -48,6 +48,19 @@ describe('parseCompactJws', () => {
     expect(parseCompactJws(withHeader(header), MAX)?.header).toEqual(JSON.parse(header))
   })
 
+  test.each(['JWT', 'jwt', 'at+jwt', 'AT+JWT', 'application/at+jwt'])(
+    'S12: a header of the type %s',
+    (typ) => {
+      expect(parseCompactJws(withHeader(JSON.stringify({ typ })), MAX)?.header).toEqual({ typ })
+    },
+  )
+  test.each<unknown>(['logout+jwt', 'secevent+jwt', 'JOSE', '', 'xjwt', 'jwt ', 1, null, ['JWT']])(
+    'S12: a header of the type %j is refused',
+    (typ) => {
+      expect(parseCompactJws(withHeader(JSON.stringify({ typ })), MAX)).toBeNull()
+    },
+  )
+
   test.each([
     ['nothing', ''],
     ['two dots alone', '..'],
