@@ -1,3 +1,4 @@
+import { writeSync } from 'node:fs'
 import { adapters, findPackageRoot } from './composition.ts'
 import type { Context, Io } from './commands/context.ts'
 import { runCli } from './commands/program.ts'
@@ -38,6 +39,14 @@ function standardStreams(): Io {
         process.stdout.write(text, (error) => (error == null ? resolve() : reject(error)))
       }),
     stderr: (text) => void process.stderr.write(text),
+    tryStderr: (bytes) => {
+      try {
+        // `process.stderr` has put a pipe into non-blocking mode.
+        return writeSync(process.stderr.fd, bytes)
+      } catch {
+        return 0
+      }
+    },
     stdin: () => process.stdin,
     terminal: async () => {
       if (!process.stdin.isTTY || !process.stderr.isTTY) return null

@@ -24,6 +24,8 @@ export interface Io {
   /** Resolves once the text is written; rejects when the reader is gone. */
   readonly stdout: (text: string) => Promise<void>
   readonly stderr: (text: string) => void
+  /** Writes to stderr what its reader takes without waiting; returns the number of bytes, 0 for a reader that is gone. */
+  readonly tryStderr: (bytes: Uint8Array) => number
   /** Bytes of standard input; `destroy` ends a waiting read. */
   readonly stdin: () => AsyncIterable<Uint8Array> & { destroy(): unknown }
   /** The terminal for questions to a person; null where stdin or stderr is not a terminal. */

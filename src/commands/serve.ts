@@ -18,7 +18,7 @@ export async function runServe({ context, options }: Invocation<typeof SERVING>)
   const ended = new Promise<ExitName>((resolve) => {
     context.onSignal((name) => resolve(name === 'terminated' ? 'ok' : name))
   })
-  const log = await adapters.openServiceLog(io.stderr)
+  const log = await adapters.openServiceLog(io.tryStderr)
   const start = options.harness ? startHarness : startService
   const service = await start({ root, adapters, now, log, settings })
   try {

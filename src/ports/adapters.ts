@@ -96,7 +96,7 @@ export interface Adapters {
     },
   ): Promise<HttpServer>
   /** Opens a log of JSON lines. @param write receives one whole line with its line feed */
-  openServiceLog(write: (line: string) => void): Promise<ServiceLog>
+  openServiceLog(write: (bytes: Uint8Array) => number): Promise<ServiceLog>
   /** Opens the observers that log and count the work of a service, and its metrics. */
   openTelemetry(log: ServiceLog, readings: MetricReadings): Promise<Telemetry>
   /**

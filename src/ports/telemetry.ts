@@ -10,6 +10,8 @@ export interface ServiceLog {
   info(fields: object, message: string): void
   warn(fields: object, message: string): void
   error(fields: object, message: string): void
+  /** Lines that were dropped, because their reader did not take them. */
+  dropped(): number
 }
 
 /** Receives the events of a service, to count them. Each call is cheap: it adds to counters in memory. */
@@ -32,6 +34,8 @@ export type ChangeOutcome = 'applied' | 'refused' | 'failed'
 export interface MetricReadings {
   readonly in_flight_limit: number
   readonly inFlight: () => number
+  /** Log lines that were dropped so far. */
+  readonly droppedLines: () => number
   readonly authenticator: () => AuthenticatorMetrics
   readonly admin: () => AdminMetrics
   /** The end of the audit chain; null where the store does not answer in time. */

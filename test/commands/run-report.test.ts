@@ -26,6 +26,7 @@ function start(): Started {
     io: {
       stdout: (text) => Promise.resolve(void written.push(text)),
       stderr: () => undefined,
+      tryStderr: () => 0,
       stdin: () => process.stdin,
       terminal: () => Promise.resolve(null),
       stdoutIsTerminal: false,

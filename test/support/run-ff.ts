@@ -84,6 +84,7 @@ async function runHere(
   const io = {
     stdout: async (text: string) => void (stdout += text),
     stderr: (text: string) => void (stderr += text),
+    tryStderr: (bytes: Uint8Array) => bytes.length,
     stdin: () => Readable.from(input === '' ? [] : [Buffer.from(input)]),
     terminal: () => Promise.resolve(terminal ?? null),
     stdoutIsTerminal: false,

@@ -26,6 +26,7 @@ export async function runInProcess(
     io: {
       stdout: async (text) => void (stdout += text),
       stderr: (text) => void (stderr += text),
+      tryStderr: (bytes) => bytes.length,
       stdin: () => Readable.from([Buffer.from(input)]),
       terminal: async () => null,
       stdoutIsTerminal: false,

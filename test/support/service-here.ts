@@ -27,7 +27,10 @@ export async function getService({
       (name) => ({ FF_LISTEN: '127.0.0.1:0', FF_DRAIN_DELAY: '0', ...settings })[name] ?? null,
     ),
     now: () => new Date(),
-    log: await adapters.openServiceLog((line) => void lines.push(line)),
+    log: await adapters.openServiceLog((bytes) => {
+      lines.push(Buffer.from(bytes).toString('utf8'))
+      return bytes.length
+    }),
   })
   return { ...service, lines }
 }

@@ -15,6 +15,7 @@ export function listServiceMetrics(): readonly ServiceMetric[] {
   createMetrics({
     in_flight_limit: 1,
     inFlight: notRead,
+    droppedLines: notRead,
     authenticator: notRead,
     admin: notRead,
     head: notRead,

@@ -9,20 +9,56 @@ const REDACTED = ['token', 'authorization', 'password', 'url', 'value', 'body', 
 
 /**
  * Opens a log of JSON lines with level and ISO time. Members named as secrets or values, such as `token` or `body`,
- * become `***` at the top level and one below.
+ * become `***` at the top level and one below. A line that is not taken at once is dropped and counted; the next one
+ * that is taken follows a line with the number of those that were dropped.
  *
- * @param write receives one whole line with its line feed
+ * @param write takes bytes without waiting for their reader, and returns how many it took
  */
-export const openServiceLog = (write: (line: string) => void): ServiceLog =>
-  pino(
+export function openServiceLog(write: (bytes: Uint8Array) => number): ServiceLog {
+  const lines = new LineWriter(write)
+  const log = pino(
     {
       base: null,
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (level) => ({ level }) },
       redact: { paths: REDACTED, censor: '***' },
     },
-    { write },
-  ) as ServiceLog
+    lines,
+  )
+  return Object.assign(log, { dropped: () => lines.dropped }) as unknown as ServiceLog
+}
+
+const NOTHING = new Uint8Array()
+/** Writes whole lines to a reader that may be slow: keeps no more than the rest of one line. */
+class LineWriter {
+  dropped = 0
+  private unreported = 0
+  private rest: Uint8Array = NOTHING
+  private readonly take: (bytes: Uint8Array) => number
+
+  constructor(take: (bytes: Uint8Array) => number) {
+    this.take = take
+  }
+
+  write(line: string): void {
+    if (this.unreported > 0 && this.put(formatDropped(this.unreported))) this.unreported = 0
+    if (this.put(line)) return
+    this.dropped += 1
+    this.unreported += 1
+  }
+
+  /** @returns whether the line is taken, in whole or with a rest that goes out before the next one */
+  private put(line: string): boolean {
+    this.rest = this.rest.subarray(this.rest.length === 0 ? 0 : this.take(this.rest))
+    if (this.rest.length > 0) return false
+    const bytes = Buffer.from(line, 'utf8')
+    const taken = this.take(bytes)
+    if (taken > 0) this.rest = bytes.subarray(taken)
+    return taken > 0
+  }
+}
+const formatDropped = (lines: number): string =>
+  `${JSON.stringify({ level: 'warn', time: new Date().toISOString(), lines, msg: 'dropped log lines' })}\n`
 
 /**
  * Makes an observer that logs responses from 500 as errors and from 400 as infos, with the duration in ms, and bugs as

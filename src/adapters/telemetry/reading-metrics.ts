@@ -24,9 +24,14 @@ export function registerReadings(
     gauge: (name, help, labelNames = []) => new Gauge({ name, help, labelNames, registers }),
     counter: (name, help, labelNames = []) => new Counter({ name, help, labelNames, registers }),
   }
-  const setters = [requestGauges, storeGauges, keyMetrics, tokenMetrics, adminMetrics].map((make) =>
-    make(factory, readings),
-  )
+  const setters = [
+    requestGauges,
+    logMetrics,
+    storeGauges,
+    keyMetrics,
+    tokenMetrics,
+    adminMetrics,
+  ].map((make) => make(factory, readings))
   return async () => {
     for (const set of setters) await set()
   }
@@ -51,6 +56,14 @@ function requestGauges(
     now.set(inFlight())
     limit.set(in_flight_limit)
   }
+}
+
+function logMetrics({ counter }: MetricFactory, { droppedLines }: MetricReadings): Setter {
+  const dropped = counter(
+    'ff_log_lines_dropped_total',
+    'Log lines dropped because their reader did not take them.',
+  )
+  return () => setTotal(dropped, droppedLines())
 }
 
 function storeGauges({ gauge }: MetricFactory, { head }: MetricReadings): Setter {

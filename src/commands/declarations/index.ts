@@ -33,6 +33,21 @@ const SERVE: readonly CommandGroup[] = [
       }),
     ],
   },
+  {
+    noun: 'store',
+    what: 'create a store for the service',
+    job: 'Serve:',
+    commands: [
+      declareCommand({
+        name: 'init',
+        what: 'create an empty file store; never overwrites one',
+        arguments: '<folder>',
+        options: [],
+        examples: ['ff store init flags', 'ff store init /tmp/flags'],
+        load: async () => (await import('../store.ts')).runStoreInit,
+      }),
+    ],
+  },
 ]
 
 /** The proofs: two backings decide alike, and the authenticator admits the right callers. */

@@ -115,6 +115,13 @@ const breakerOpen: Event = async ({ fault }) => {
     fault.admin = 'none'
   }
 }
+const logBlocked: Event = async (service) => {
+  service.fault.log = 'blocked'
+  await service.requestUnknownPath()
+  return async () => {
+    service.fault.log = 'none'
+  }
+}
 const requestsInFlight: Event = async (service) => service.hold(1)
 
 /** The event that changes each metric. */
@@ -125,6 +132,7 @@ const EVENTS: Readonly<Record<string, Event>> = {
   ff_http_refusals_total: withoutUndo((service) => service.requestUnknownPath()),
   ff_decisions_total: plain,
   ff_changes_total: change,
+  ff_log_lines_dropped_total: logBlocked,
   ff_store_up: storeDown,
   ff_audit_head_seq: change,
   ff_jwks_fetches_total: keysAway,

@@ -81,4 +81,9 @@ const wrapRoute =
   (route: Route): Route => ({ ...route, handle: (call) => serving(route)(call) })
 
 const SETTINGS: SettingValues = { ...DEFAULT_SETTINGS, FF_LISTEN: { host: '127.0.0.1', port: 0 } }
-const SILENT = { info: () => undefined, warn: () => undefined, error: () => undefined }
+const SILENT = {
+  info: () => undefined,
+  warn: () => undefined,
+  error: () => undefined,
+  dropped: () => 0,
+}

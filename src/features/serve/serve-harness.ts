@@ -28,6 +28,7 @@ export async function startHarness(request: ServeRequest): Promise<Service> {
     const { httpObserver, observer } = await adapters.openTelemetry(log, {
       in_flight_limit: PROOF_LIMITS.in_flight,
       inFlight: () => 0,
+      droppedLines: () => log.dropped(),
       authenticator: () => authenticator.metrics(),
       admin: () => NULL_APPROVALS.metrics(),
       head: () => scratch.store.auditHead(),

@@ -94,6 +94,7 @@ export async function startService(request: ServeRequest): Promise<Service> {
     const telemetry = await adapters.openTelemetry(request.log, {
       in_flight_limit: limits.in_flight,
       inFlight: () => sockets.server?.inFlight() ?? 0,
+      droppedLines: () => request.log.dropped(),
       authenticator: () => authenticator.metrics(),
       admin: () => approvals.metrics(),
       head: async () => (await probeStore(store)).head,

@@ -12,7 +12,7 @@ import {
 } from '../../../src/features/probes/testbed/test-tokens.ts'
 import { adapters } from '../../../src/composition.ts'
 import { toPublicJwk } from '../../../src/core/text/jwk.ts'
-import { createUnverifiedLog } from '../../../src/adapters/telemetry/log.ts'
+import { createUnverifiedLog, openServiceLog } from '../../../src/adapters/telemetry/log.ts'
 import type { ServiceStore } from '../../../src/ports/store.ts'
 import { toContext } from '../../features/probes/context.ts'
 import { askFlag, except, type RunningService, getService } from '../../support/service-here.ts'
@@ -174,11 +174,39 @@ test("a caller's own id is in the line, so that two logs can be laid side by sid
   expect(service.lines.some((line) => line.includes('"request_id":"trace-0815"'))).toBe(true)
 })
 
+describe('S8: a log whose reader takes nothing', () => {
+  test('drops lines, counts them, and says so once the reader is back', () => {
+    let room = 150
+    let text = ''
+    const log = openServiceLog((bytes) => {
+      const taken = bytes.subarray(0, room)
+      room -= taken.length
+      text += Buffer.from(taken).toString('utf8')
+      return taken.length
+    })
+    for (let at = 0; at < 50; at += 1) log.info({ at }, 'a line of more than thirty characters')
+    expect(text).toHaveLength(150)
+    expect(log.dropped()).toBe(48)
+    room = Number.POSITIVE_INFINITY
+    log.info({ at: 50 }, 'read again')
+    const lines = text
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => JSON.parse(line) as object)
+    expect(lines).toMatchObject([{ at: 0 }, { at: 1 }, { lines: 48 }, { at: 50 }])
+    expect(log.dropped()).toBe(48)
+  })
+})
+
 describe('a caller with an unverified token', () => {
   test('is logged under an unverified name, and again after a minute', () => {
     const told: object[] = []
     let now = 5_000
-    const log = { info: () => undefined, warn: (fields: object) => void told.push(fields) }
+    const log = {
+      info: () => undefined,
+      warn: (fields: object) => void told.push(fields),
+      dropped: () => 0,
+    }
     const unverified = createUnverifiedLog({ ...log, error: () => undefined }, () => now)
     for (const sub of ['U1', 'U2', 'U1']) unverified(sub)
     now += 59_999

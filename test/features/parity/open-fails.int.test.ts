@@ -61,7 +61,7 @@ const harness = (adapters: Adapters) => ({
   adapters,
   settings: { ...DEFAULT_SETTINGS, FF_LISTEN: { host: '127.0.0.1', port: 0 } },
   now: () => new Date(),
-  log: { info: () => undefined, warn: () => undefined, error: () => undefined },
+  log: { info: () => undefined, warn: () => undefined, error: () => undefined, dropped: () => 0 },
 })
 /** Two harnesses in which no open fails. */
 async function withServices(

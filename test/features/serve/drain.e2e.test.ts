@@ -59,3 +59,21 @@ test('what still hangs after the bound of the drain does not keep the process', 
   expect((await service.stop()).status).toBe(0)
   expect(performance.now() - since).toBeLessThan(3_000)
 })
+
+test('S8: a log that is not read drops lines, counts them, and does not keep the process', async () => {
+  const service = await startService()
+  service.child.stderr?.pause()
+  const refused = { body: '{}', headers: { 'x-request-id': 'r'.repeat(120) } }
+  const countDropped = async (): Promise<number> => {
+    for (let at = 0; at < 500; at += 100)
+      await Promise.all(Array.from({ length: 100 }, () => ask(service.origin, EVALUATE, refused)))
+    const { text } = await ask(service.origin, '/metrics')
+    return Number(/^ff_log_lines_dropped_total (\d+)$/m.exec(text)?.[1])
+  }
+  await expect.poll(countDropped, { timeout: 20_000 }).toBeGreaterThan(100)
+  const since = performance.now()
+  service.child.kill('SIGTERM')
+  await new Promise((resolve) => service.child.once('exit', resolve))
+  expect(service.child.exitCode).toBe(0)
+  expect(performance.now() - since).toBeLessThan(3_000)
+})

@@ -5,7 +5,6 @@ import { toPublicJwk } from '../../../core/text/jwk.ts'
 import type { Adapters } from '../../../ports/adapters.ts'
 import type { TestAuthenticator } from '../../../ports/auth.ts'
 import type { HttpClient, HttpRequest } from '../../../ports/http.ts'
-import type { ServiceLog } from '../../../ports/telemetry.ts'
 import { type Service, startService } from '../../serve/serve.ts'
 import type { ProbeContext } from '../framework/probe.ts'
 import { loadTestKeys, signTestToken, TEST_NOW, type TestKeys } from './test-tokens.ts'
@@ -21,7 +20,6 @@ import type { FlagRow, RowsByTable } from '../../../core/rows/rows.ts'
 /** Limit of requests in flight: low enough for a drill to reach it. */
 export const TEST_IN_FLIGHT_LIMIT = 20
 const SCOPES = 'ff:override:write'
-const SILENT: ServiceLog = { info: () => undefined, warn: () => undefined, error: () => undefined }
 const ANY_PORT = { host: '127.0.0.1', port: 0 }
 /** Settings of a developer's machine, on loopback. They name no Admin: the test service has its own. */
 const SETTINGS: SettingValues = {
@@ -37,6 +35,10 @@ const SETTINGS: SettingValues = {
   FF_ADMIN_LISTEN: ANY_PORT,
 }
 
+/** The fault of the log: its reader takes nothing. */
+interface LogFault {
+  log: 'none' | 'blocked'
+}
 /** Changes the adapters that the test service starts with. */
 export type AdaptersDecorator = (adapters: Adapters) => Adapters
 
@@ -47,10 +49,11 @@ export type AdaptersDecorator = (adapters: Adapters) => Adapters
  * service is stopped.
  */
 export class TestService {
-  readonly fault: StoreFault & AdminFault = {
+  readonly fault: StoreFault & AdminFault & LogFault = {
     store: 'none',
     admin: 'none',
     released: Promise.resolve(),
+    log: 'none',
   }
   /** Seconds that the virtual clock has advanced. */
   elapsed_s = 0
@@ -99,7 +102,9 @@ export class TestService {
       adapters: this.deps(this.adapters()),
       settings: { ...SETTINGS, FF_JWT_ISSUER: issuer, FF_JWT_AUDIENCE: audience },
       now: () => new Date(TEST_NOW),
-      log: SILENT,
+      log: await this.context.adapters.openServiceLog((bytes) =>
+        this.fault.log === 'none' ? bytes.length : 0,
+      ),
     })
     const { adapters } = this.context
     const { origin, admin_origin } = this.service

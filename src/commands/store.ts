@@ -1,0 +1,17 @@
+import { initStore } from '../features/serve/init-store.ts'
+import { quoteForShell } from '../core/text/quote.ts'
+import type { Invocation } from './context.ts'
+
+/**
+ * `ff store init DIR`: creates an empty file store, and prints the command that serves it.
+ *
+ * @throws FfError as `initStore`
+ */
+export async function runStoreInit({ context, words }: Invocation): Promise<void> {
+  const [folder = ''] = words
+  await initStore(folder, context.adapters)
+  await context.io.stdout(
+    `Created an empty file store in ${folder}. Serve it with:\n  FF_STORE_DIR=${quoteForShell(folder)} FF_ENV=dev ff serve\n`,
+  )
+  context.exit = 'ok'
+}

@@ -1,0 +1,24 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { runFf } from '../support/run-ff.ts'
+import { ask, startService } from '../support/service.ts'
+
+let folder = ''
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'ff-store-init-'))
+})
+afterAll(() => rm(folder, { recursive: true, force: true }))
+
+test('S15: ff store init makes an empty store that ff serve serves, and never overwrites one', async () => {
+  const store = join(folder, 'new', 'store')
+  const made = await runFf(['store', 'init', store])
+  expect([made.status, made.stdout]).toEqual([0, expect.stringContaining(`FF_STORE_DIR=${store}`)])
+  const service = await startService({ FF_BACKING: 'file', FF_STORE_DIR: store, FF_ENV: 'dev' })
+  const { text } = await ask(service.origin, '/v1/flags/evaluate', { body: '{"all":true}' })
+  expect(JSON.parse(text)).toEqual({ decisions: [] })
+  expect((await service.stop()).status).toBe(0)
+  const refused = await runFf(['store', 'init', store])
+  expect([refused.status, refused.stderr]).toEqual([2, expect.stringContaining('[option_invalid,')])
+})
