@@ -92,6 +92,8 @@ export interface RefusedWrite {
   readonly request: WriteRequest
   /** Error code that the caller received. */
   readonly code: string
+  /** How many refusals of this actor and code the record stands for; default 1. */
+  readonly count?: number
 }
 
 /** A store with the operations that a service needs: bulk reads, listing, and audit records of refusals. */

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { AuditChainHead, AuditRecord } from '../../core/audit/record.ts'
 import { planWrite, type ExistingRows } from '../../core/rows/plan-write.ts'
-import { findRequestProblems, type WriteRequest } from '../../core/rows/write-request.ts'
+import { findCallerProblems, type WriteRequest } from '../../core/rows/write-request.ts'
 import type { AuditOptions, RefusalResult, RefusedWrite, WriteResult } from '../../ports/store.ts'
 import { sealChange, sealRefusal } from '../store-files/seal-audit.ts'
 import { type LogEntry, formatLogLine } from './log.ts'
@@ -50,7 +50,7 @@ export function stageRefusal(
   refused: RefusedWrite,
   stage: StagedState,
 ): StagedResult<RefusalResult> {
-  const problems = findRequestProblems(refused.request)
+  const problems = findCallerProblems(refused.request)
   if (problems.length > 0) return { result: { ok: false, problems }, line: '' }
   const record = sealRefusal(stage.tools, refused, stage.head)
   return { result: { ok: true, head: toHead(record) }, line: toLine(stage, record, []) }

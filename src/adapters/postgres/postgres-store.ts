@@ -1,6 +1,10 @@
 import type { AuditChainHead } from '../../core/audit/record.ts'
 import { type ExistingRows, planWrite } from '../../core/rows/plan-write.ts'
-import { findRequestProblems, type WriteRequest } from '../../core/rows/write-request.ts'
+import {
+  findCallerProblems,
+  findRequestProblems,
+  type WriteRequest,
+} from '../../core/rows/write-request.ts'
 import {
   type AnyRow,
   type RowsByTable,
@@ -121,7 +125,7 @@ export class PostgresStore implements ScratchStore, ServiceStore {
    * @throws FfError as `write`
    */
   async refuse(refused: RefusedWrite): Promise<RefusalResult> {
-    const problems = findRequestProblems(refused.request)
+    const problems = findCallerProblems(refused.request)
     if (problems.length > 0) return { ok: false, problems }
     return mapPgErrors(this.name, () =>
       this.transaction(async (client) => {

@@ -1,5 +1,6 @@
 import type { AuthMode } from '../evaluate/types.ts'
 import type { CanonicalJson } from '../json/canonical.ts'
+import { isFlagKey, isScopeId } from '../rows/grammar.ts'
 import type { Instant } from '../rows/instant.ts'
 import type { RowChange } from '../rows/plan-write.ts'
 import type { WriteRequest } from '../rows/write-request.ts'
@@ -131,10 +132,15 @@ const REQUESTED_ACTIONS: Readonly<
 
 /**
  * The event of a refused change, outcome `refused`: target, action, caller and approval ref of the request, with
- * `before` null and `after` `{"refused": code}`. Nothing else of the request's content appears.
+ * `before` null and `after` `{"refused": code}`, and `count` where it stands for more than one. A part of the target that
+ * breaks its grammar is `*`. Nothing else of the request's content appears.
  */
 export function buildRefusalEvent(
-  { request, code }: { readonly request: WriteRequest; readonly code: string },
+  {
+    request,
+    code,
+    count = 1,
+  }: { readonly request: WriteRequest; readonly code: string; readonly count?: number },
   context: Omit<AuditContext, 'digest'>,
 ): AuditEvent {
   const { table, key, action, occurred_at, actor, auth_mode, request_id, approval } = request
@@ -145,9 +151,15 @@ export function buildRefusalEvent(
     auth_mode,
     action: REQUESTED_ACTIONS[table][action],
     outcome: 'refused',
-    target: formatTarget(table, key.scope_id, key.flag_key),
+    target: formatTarget(
+      table,
+      key.scope_id === null || isScopeId(key.scope_id) ? key.scope_id : '*',
+      isFlagKey(key.flag_key) ? key.flag_key : '*',
+    ),
     before: null,
-    after: JSON.stringify({ refused: code }) as CanonicalJson,
+    after: JSON.stringify(
+      count === 1 ? { refused: code } : { count, refused: code },
+    ) as CanonicalJson,
     request_id,
     approval_ref: approval?.approval_ref ?? null,
   }

@@ -32,19 +32,36 @@ const MAX_REQUEST_ID = 128
  * reject some of these values.
  */
 export function findRequestProblems(request: WriteRequest): readonly Problem[] {
-  const { table, key, actor, request_id, approval } = request
+  const { table, key } = request
   const member = SCOPE_MEMBER[table]
   const scopeFits =
     member === null ? key.scope_id === null : key.scope_id !== null && isScopeId(key.scope_id)
-  const checks: readonly (readonly [holds: boolean, at: string])[] = [
+  const checks: readonly Check[] = [
     [isFlagKey(key.flag_key), '/flag_key'],
     [scopeFits, `/${member ?? 'scope_id'}`],
+  ]
+  return [...toProblems(checks), ...findCallerProblems(request)]
+}
+
+/**
+ * The faults of a write apart from its key, each `form_wrong`: its actor, its request id and its approval ref; empty for
+ * none. A refusal is recorded where there is none, whatever its key.
+ */
+export function findCallerProblems({
+  actor,
+  request_id,
+  approval,
+}: WriteRequest): readonly Problem[] {
+  return toProblems([
     [isScopeId(actor), '/actor'],
     [isRequestId(request_id), '/request_id'],
     [approval === null || isApprovalRef(approval.approval_ref), '/approval_ref'],
-  ]
-  return checks.filter(([holds]) => !holds).map(([, at]) => makeProblem('form_wrong', at))
+  ])
 }
+
+type Check = readonly [holds: boolean, at: string]
+const toProblems = (checks: readonly Check[]): readonly Problem[] =>
+  checks.filter(([holds]) => !holds).map(([, at]) => makeProblem('form_wrong', at))
 
 /** Whether a text is a request id: 1 to 128 UTF-16 units without U+0000 or a lone surrogate. */
 export const isRequestId = (text: string): boolean =>

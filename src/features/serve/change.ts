@@ -8,7 +8,7 @@ import { isApprovalRef } from '../../core/rows/grammar.ts'
 import type { Instant } from '../../core/rows/instant.ts'
 import { type AnyRow, type RowKey, serializeRow, type TableName } from '../../core/rows/rows.ts'
 import { findRequestProblems, type WriteRequest } from '../../core/rows/write-request.ts'
-import type { RouteRequest, RouteResponse } from '../../ports/http.ts'
+import type { Route, RouteRequest, RouteResponse } from '../../ports/http.ts'
 import { authenticateCaller, requireScopes } from './authorize.ts'
 import { parseJsonBody } from './body.ts'
 import type { GetServiceDependencies, ServiceDependencies } from './dependencies.ts'
@@ -23,13 +23,26 @@ export interface ChangedRow {
 }
 
 /**
- * The handler of a route that changes a row: returns the row, with status 201 for a put that created it, else 200.
- * Records a refused change of an authenticated user in the audit trail, and reports every outcome after
- * authentication to the observer.
- *
- * @throws HttpRefusal for a refused change, and the errors of the store
+ * The handlers of a route that changes a row. `handle` returns the row, with status 201 for a put that created it, else
+ * 200; it reports every outcome after authentication to the observer, and throws an HttpRefusal for a refused change,
+ * and the errors of the store. A refused change of an authenticated user is recorded in the audit trail, also where the
+ * server refused its body.
  */
-export const createChangeRoute =
+export const createChangeRoute = (
+  parts: GetServiceDependencies,
+  changed: ChangedRow,
+): Pick<Route, 'handle' | 'refused'> => ({
+  handle: createChangeHandler(parts, changed),
+  refused: async (call, code) => {
+    const service = parts()
+    const now = service.now()
+    const caller = await authenticateCaller(service, call, now).catch(() => null)
+    if (caller === null || caller.user_id === null || !WRITING_MODES.has(caller.mode)) return
+    await service.recordRefusal({ request: toBareRequest(changed, { call, caller, now }), code })
+  },
+})
+
+const createChangeHandler =
   (parts: GetServiceDependencies, changed: ChangedRow) =>
   async (call: RouteRequest): Promise<RouteResponse> => {
     const service = parts()
@@ -56,6 +69,8 @@ async function applyChange(
   if (!WRITING_MODES.has(caller.mode)) requireScopes(caller, changed.need(changed.key(call.params)))
   const bare = toBareRequest(changed, received)
   try {
+    const problems = findRequestProblems(bare)
+    if (problems.length > 0) throw new HttpRefusal('form_wrong', problems)
     requireScopes(caller, changed.need(bare.key))
     const request = await completeRequest(service, bare, received)
     const written = await service.store.write(request)
@@ -66,7 +81,8 @@ async function applyChange(
       changed.action === 'put' && written.row.revision === 1 ? 201 : 200,
     )
   } catch (error) {
-    await recordRefusal(service, bare, error)
+    if (error instanceof HttpRefusal)
+      await service.recordRefusal({ request: bare, code: error.code })
     throw error
   }
 }
@@ -86,14 +102,14 @@ interface ChangeCall {
 /**
  * The request without its body and precondition: all that the audit record of a refusal needs.
  *
- * @throws HttpRefusal `actor_missing` for a token without a user, `form_wrong` for a key that no row can have
+ * @throws HttpRefusal `actor_missing` for a token without a user
  */
 function toBareRequest(
   { table, action, key }: ChangedRow,
   { call, caller, now }: ChangeCall,
 ): WriteRequest {
   if (caller.user_id === null) throw new HttpRefusal('actor_missing')
-  const request: WriteRequest = {
+  return {
     table,
     key: key(call.params),
     action,
@@ -105,9 +121,6 @@ function toBareRequest(
     occurred_at: now,
     approval: null,
   }
-  const problems = findRequestProblems(request)
-  if (problems.length > 0) throw new HttpRefusal('form_wrong', problems)
-  return request
 }
 
 async function completeRequest(
@@ -149,13 +162,4 @@ async function fetchApproval(
 ): Promise<NonNullable<WriteRequest['approval']>> {
   const answer = await approvals.begin()({ approval_ref, flag_key, tenant_id, user_id })
   return { approval_ref, answer }
-}
-
-/** Where the record cannot be written, the error of the store replaces the refusal. */
-async function recordRefusal(
-  { store }: ServiceDependencies,
-  request: WriteRequest,
-  error: unknown,
-): Promise<void> {
-  if (error instanceof HttpRefusal) await store.refuse({ request, code: error.code })
 }

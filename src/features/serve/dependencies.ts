@@ -2,7 +2,7 @@ import type { Environment } from '../../core/auth/types.ts'
 import type { Instant } from '../../core/rows/instant.ts'
 import type { AdminMetrics, ApprovalService } from '../../ports/admin.ts'
 import type { Authenticator } from '../../ports/auth.ts'
-import type { ServiceStore } from '../../ports/store.ts'
+import type { RefusedWrite, ServiceStore } from '../../ports/store.ts'
 import type { ServiceObserver } from '../../ports/telemetry.ts'
 
 /** All that the routes of a service use. A harness replaces them between two requests. */
@@ -13,6 +13,8 @@ export interface ServiceDependencies {
   readonly environment: Environment
   readonly now: () => Instant
   readonly observer: ServiceObserver
+  /** Has a refused change recorded in the audit trail. */
+  readonly recordRefusal: (refused: RefusedWrite) => Promise<unknown>
 }
 export type GetServiceDependencies = () => ServiceDependencies
 

@@ -19,7 +19,11 @@ import type { ServiceObserver } from '../../ports/telemetry.ts'
 import type { Adapters } from '../../ports/adapters.ts'
 import { toApprovalCheck } from '../evaluation/answer-question.ts'
 import { parseJsonBody, requireSchema } from './body.ts'
-import { type GetServiceDependencies, NULL_ADMIN_METRICS } from './dependencies.ts'
+import {
+  type GetServiceDependencies,
+  NULL_ADMIN_METRICS,
+  type ServiceDependencies,
+} from './dependencies.ts'
 import { HttpRefusal, toJsonResponse } from './reply.ts'
 import { withRefusals } from './routes.ts'
 
@@ -60,9 +64,11 @@ export class Harness {
    * The routes that set rows and scenes, and those of a service, which answer `scene_unknown` without a known scene.
    */
   routes(): readonly Route[] {
-    const inScenes = this.context.routes(refuseUnknownScene).map((route) => ({
-      ...route,
-      handle: withRefusals((call: RouteRequest) => this.toScene(call, route.id).handle(call)),
+    const inScenes = this.context.routes(refuseUnknownScene).map(({ id, method, path }) => ({
+      id,
+      method,
+      path,
+      handle: withRefusals((call: RouteRequest) => this.toScene(call, id).handle(call)),
     }))
     return [
       {
@@ -116,8 +122,11 @@ export class Harness {
     const authenticator = await this.getAuthenticator(scene.keys)
     if (this.scenes.size >= MAX_SCENES) throw new HttpRefusal('too_many_scenes')
     const { now, environment } = scene
-    const parts = {
-      store: this.context.scratch.store,
+    const { store } = this.context.scratch
+    const parts: ServiceDependencies = {
+      store,
+      // At once: a proof compares the trail after each change.
+      recordRefusal: (refused) => store.refuse(refused),
       authenticator,
       approvals: createAdmin(scene),
       environment,

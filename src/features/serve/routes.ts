@@ -28,35 +28,39 @@ const USER_OVERRIDE: Target = {
   need: () => ({ scopes: [WRITE_OVERRIDE, ANY_TENANT], tenant: null }),
 }
 
-const put = (parts: GetServiceDependencies, target: Target): Route['handle'] =>
+type Handlers = Pick<Route, 'handle' | 'refused'>
+const put = (parts: GetServiceDependencies, target: Target): Handlers =>
   createChangeRoute(parts, { ...target, action: 'put' })
-const remove = (parts: GetServiceDependencies, target: Target): Route['handle'] =>
+const remove = (parts: GetServiceDependencies, target: Target): Handlers =>
   createChangeRoute(parts, { ...target, action: 'delete' })
+const get = (parts: GetServiceDependencies, target: Target): Handlers => ({
+  handle: createRowRoute(parts, target),
+})
 
 type Row = readonly [
   id: string,
   method: HttpMethod,
   path: string,
-  make: (parts: GetServiceDependencies) => Route['handle'],
+  make: (parts: GetServiceDependencies) => Handlers,
 ]
 const FLAG_PATH = '/v1/flags/:flag'
 const TENANT_PATH = '/v1/flags/override/tenant/:tenant/:flag'
 const USER_PATH = '/v1/flags/override/user/:user/:flag'
 const ROUTES: readonly Row[] = [
-  ['flags.evaluate', 'POST', '/v1/flags/evaluate', createEvaluateRoute],
-  ['flags.list', 'GET', '/v1/flags', createListRoute],
   [
-    'flags.get',
-    'GET',
-    FLAG_PATH,
-    (parts) => createRowRoute(parts, { ...FLAG, need: () => READ_REGISTRY }),
+    'flags.evaluate',
+    'POST',
+    '/v1/flags/evaluate',
+    (parts) => ({ handle: createEvaluateRoute(parts) }),
   ],
+  ['flags.list', 'GET', '/v1/flags', (parts) => ({ handle: createListRoute(parts) })],
+  ['flags.get', 'GET', FLAG_PATH, (parts) => get(parts, { ...FLAG, need: () => READ_REGISTRY })],
   ['flags.put', 'PUT', FLAG_PATH, (parts) => put(parts, FLAG)],
   ['flags.delete', 'DELETE', FLAG_PATH, (parts) => remove(parts, FLAG)],
-  ['tenant_overrides.get', 'GET', TENANT_PATH, (parts) => createRowRoute(parts, TENANT_OVERRIDE)],
+  ['tenant_overrides.get', 'GET', TENANT_PATH, (parts) => get(parts, TENANT_OVERRIDE)],
   ['tenant_overrides.put', 'PUT', TENANT_PATH, (parts) => put(parts, TENANT_OVERRIDE)],
   ['tenant_overrides.delete', 'DELETE', TENANT_PATH, (parts) => remove(parts, TENANT_OVERRIDE)],
-  ['user_overrides.get', 'GET', USER_PATH, (parts) => createRowRoute(parts, USER_OVERRIDE)],
+  ['user_overrides.get', 'GET', USER_PATH, (parts) => get(parts, USER_OVERRIDE)],
   ['user_overrides.put', 'PUT', USER_PATH, (parts) => put(parts, USER_OVERRIDE)],
   ['user_overrides.delete', 'DELETE', USER_PATH, (parts) => remove(parts, USER_OVERRIDE)],
 ]
@@ -66,12 +70,10 @@ const ROUTES: readonly Row[] = [
  * A new `/v1` route is a row of ROUTES.
  */
 export const buildServiceRoutes = (parts: GetServiceDependencies): readonly Route[] => [
-  ...ROUTES.map(([id, method, path, make]) => ({
-    id,
-    method,
-    path,
-    handle: withRefusals(make(parts)),
-  })),
+  ...ROUTES.map(([id, method, path, make]) => {
+    const handlers = make(parts)
+    return { id, method, path, ...handlers, handle: withRefusals(handlers.handle) }
+  }),
   ...createOfrepRoutes(parts),
 ]
 

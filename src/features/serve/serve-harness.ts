@@ -43,6 +43,7 @@ export async function startHarness(request: ServeRequest): Promise<Service> {
     const now = () => instantFromMs(request.now().getTime())
     const idle = {
       store: scratch.store,
+      recordRefusal: () => Promise.resolve(),
       authenticator,
       approvals: NULL_APPROVALS,
       environment: 'prod',

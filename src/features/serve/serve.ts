@@ -24,6 +24,7 @@ import type { ServiceDependencies } from './dependencies.ts'
 import { planServe } from './start-plan.ts'
 import { buildServiceRoutes } from './routes.ts'
 import { SAMPLE_ROWS } from './sample.ts'
+import { RefusalRecorder } from './refusal-recorder.ts'
 import { readDigestKey } from './secret-file.ts'
 
 export interface ServeRequest {
@@ -100,8 +101,12 @@ export async function startService(request: ServeRequest): Promise<Service> {
       head: async () => (await probeStore(store)).head,
     })
     const { observer } = telemetry
+    const failedToRecord = (error: unknown): void =>
+      telemetry.httpObserver.failed(error, 'audit of refusals')
+    const recorder = await keep(Promise.resolve(new RefusalRecorder(store, failedToRecord)))
     const parts: ServiceDependencies = {
       store,
+      recordRefusal: (refused) => Promise.resolve(recorder.record(refused)),
       authenticator,
       approvals,
       environment,

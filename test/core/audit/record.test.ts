@@ -315,6 +315,28 @@ describe('the event of a refusal', () => {
     })
   })
 
+  test.each([
+    ['flag_registry', { scope_id: null, flag_key: 'FF.X' }, 'flag/*'],
+    ['tenant_override', { scope_id: 'a b', flag_key: FLAG }, `tenant/*/${FLAG}`],
+    ['user_override', { scope_id: USER, flag_key: '' }, `user/${USER}/*`],
+  ] as const)(
+    'S14: has * for a part of the target of %s outside its grammar',
+    (table, key, target) => {
+      const event = buildRefusalEvent(
+        { request: write(table, { key }), code: 'form_wrong' },
+        context,
+      )
+      expect(event.target).toBe(target)
+    },
+  )
+
+  test('S14: states how many refusals it stands for', () => {
+    const request = write('flag_registry')
+    expect(buildRefusalEvent({ request, code: 'x', count: 3 }, context).after).toBe(
+      '{"count":3,"refused":"x"}',
+    )
+  })
+
   test('names the approval of the request', () => {
     const request = write('user_override', { approval: { approval_ref: REF, answer: known() } })
     expect(buildRefusalEvent({ request, code: 'forbidden' }, context).approval_ref).toBe(REF)

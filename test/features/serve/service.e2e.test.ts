@@ -319,13 +319,15 @@ describe.each([
       const answer = await put(path, body)
       expect([answer.status, getCode(answer)]).toEqual([status, code])
     }
-    const { records } = await getAudit(crashTarget)
-    const refused = records.filter(
-      ({ target, outcome }) => target === 'flag/ff.refused' && outcome === 'refused',
-    )
-    expect(refused.map(({ after }) => after)).toEqual(
-      cases.map(([, , code]) => ({ refused: code })),
-    )
+    const recorded = async () => {
+      const { records } = await getAudit(crashTarget)
+      const refused = records.filter(
+        ({ target, outcome }) => target === 'flag/ff.refused' && outcome === 'refused',
+      )
+      return refused.map(({ after }) => after)
+    }
+    // Records of refusals are written behind the answers.
+    await expect.poll(recorded).toEqual(cases.map(([, , code]) => ({ refused: code })))
   })
 
   test('a change without its scope is recorded for an authenticated user, and not for an anonymous one', async () => {
@@ -334,11 +336,15 @@ describe.each([
     const token = await issuer.token({ scope: 'ff:override:write', sub: 'U-nosy' })
     expect((await anonymous(path, { token, ...change })).status).toBe(403)
     expect((await anonymous(path, change)).status).toBe(401)
-    const { records } = await getAudit(crashTarget)
-    const about = records.filter(({ target }) => target === 'tenant/T9/ff.recorded')
-    expect(about).toMatchObject([
-      { actor: 'U-nosy', outcome: 'refused', after: { refused: 'tenant_foreign' } },
-    ])
+    const about = async () => {
+      const { records } = await getAudit(crashTarget)
+      return records.filter(({ target }) => target === 'tenant/T9/ff.recorded')
+    }
+    await expect
+      .poll(about)
+      .toMatchObject([
+        { actor: 'U-nosy', outcome: 'refused', after: { refused: 'tenant_foreign' } },
+      ])
   })
 
   test('a number keeps its digits, and members their order; a number that would lose digits is refused', async () => {

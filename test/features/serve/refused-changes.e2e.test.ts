@@ -1,0 +1,85 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import {
+  ask,
+  type AskOptions,
+  type Issuer,
+  openDatabaseTarget,
+  openFileTarget,
+  openIssuer,
+  startService,
+} from '../../support/service.ts'
+import { getAudit } from './audit-of.ts'
+
+const FLAG = {
+  value_type: 'boolean',
+  default_value: true,
+  safe_value: false,
+  sensitive: false,
+  required_auth: 'none',
+  state: 'active',
+  description: '',
+  owner: 'tests',
+}
+const PATH = '/v1/flags/ff.a'
+const TENANT = '/v1/flags/override/tenant'
+let issuer: Issuer
+let token = ''
+beforeAll(async () => {
+  issuer = await openIssuer()
+  token = await issuer.token()
+})
+afterAll(() => issuer.close())
+const change = (over: AskOptions): AskOptions => ({ method: 'PUT', token, body: '{}', ...over })
+
+/** Refused changes of a known caller, each with the code and the target of its record. */
+const REFUSED: readonly (readonly [path: string, over: AskOptions, code: string, on: string])[] = [
+  [PATH, { body: 'x'.repeat(300_000) }, 'body_too_large', 'flag/ff.a'],
+  [PATH, { headers: { 'content-type': 'text/plain' } }, 'media_type_unsupported', 'flag/ff.a'],
+  [PATH, { body: Buffer.from([0x7b, 0xff, 0x7d]) }, 'utf8_invalid', 'flag/ff.a'],
+  ['/v1/flags/FF.A', {}, 'form_wrong', 'flag/*'],
+  [`${TENANT}/a%20b/ff.a`, { token: 'U-tenant' }, 'form_wrong', 'tenant/*/ff.a'],
+  [PATH, { body: '' }, 'json_empty', 'flag/ff.a'],
+  [PATH, { body: '{' }, 'json_malformed', 'flag/ff.a'],
+  [PATH, { body: '{"a":1,"a":2}' }, 'duplicate_member', 'flag/ff.a'],
+  [PATH, { body: '{"a":1}' }, 'member_unknown', 'flag/ff.a'],
+  [PATH, { headers: { 'if-match': 'x' } }, 'precondition_invalid', 'flag/ff.a'],
+  [
+    PATH,
+    { body: JSON.stringify(FLAG), headers: { 'if-match': '"7"' } },
+    'revision_conflict',
+    'flag/ff.a',
+  ],
+  [`${TENANT}/T9/ff.a`, { token: 'plain' }, 'scope_missing', 'tenant/T9/ff.a'],
+]
+
+describe.each([
+  ['file', openFileTarget],
+  ['PostgreSQL 18', () => openDatabaseTarget('18')],
+] as const)('%s', (_name, openTarget) => {
+  test('S14, S4: each refused change is recorded, and 300 at once do not hold up a change', async () => {
+    const target = await openTarget()
+    const service = await startService({ ...target.env, ...issuer.env })
+    const tokens: Readonly<Record<string, string>> = {
+      'U-tenant': await issuer.token({ sub: 'U-tenant' }),
+      plain: await issuer.token({ scope: '', sub: 'U-plain' }),
+    }
+    const send = (path: string, over: AskOptions) =>
+      ask(service.origin, path, change({ ...over, token: tokens[over.token ?? ''] ?? token }))
+    for (const [path, over, code] of REFUSED)
+      expect(JSON.parse((await send(path, over)).text)).toMatchObject({ code })
+    const flood = Array.from({ length: 300 }, () => send(PATH, { token: 'plain' }))
+    expect((await send(PATH, { body: JSON.stringify(FLAG) })).status).toBe(201)
+    await Promise.all(flood)
+    expect((await service.stop()).status).toBe(0)
+    const { records, whole } = await getAudit(target)
+    const refused = records.filter(({ outcome }) => outcome === 'refused')
+    expect(refused.map(({ target: on, after }) => [on, after])).toEqual([
+      ...REFUSED.map(([, , code, on]) => [on, { refused: code }]),
+      ['flag/ff.a', { refused: 'scope_missing', count: 300 }],
+    ])
+    expect(whole).toBe(true)
+    // The change waited for no more than the records of the refusals before the flood.
+    expect(records.findIndex(({ outcome }) => outcome === 'applied')).toBeLessThan(refused.length)
+    await target.remove()
+  })
+})
