@@ -92,6 +92,7 @@ export class RequestTracker {
   private readonly silent: ArrivalPool
   private readonly arriving: ArrivalPool
   private complete = 0
+  private connected = 0
 
   constructor(limits: HttpLimits) {
     this.limits = limits
@@ -112,8 +113,14 @@ export class RequestTracker {
     return this.silent.size
   }
 
+  /** Connections so far. */
+  get accepted(): number {
+    return this.connected
+  }
+
   /** Tracks a connection until it closes. */
   connect(socket: Socket): void {
+    this.connected += 1
     const silent = toArrival(socket, () => socket.destroy())
     const connection: Connection = { silent, requests: new Set() }
     this.connections.set(socket, connection)

@@ -24,6 +24,8 @@ import { FfError } from '../../errors.ts'
 const SLOW_CHECK_MS = 1_000
 /** Interval at which a drain checks the number of unanswered requests. */
 const DRAIN_CHECK_MS = 20
+/** How long a drain goes on to accept connections that come in every turn of the event loop. */
+const BACKLOG_MS = 500
 /** How long a drain waits for the first request of a connection that it has accepted. */
 const FIRST_REQUEST_MS = 1_000
 /** Node would drop the headers after its own limit silently, a credential among them. */
@@ -76,14 +78,23 @@ export async function openServer(
       // Closing now would reset connections in the kernel's backlog; kept-alive ones get `connection: close`.
       state.draining = true
       await sleep(settle_ms)
-      // In this phase of the event loop every connection in the backlog has just been accepted.
-      await new Promise(setImmediate)
+      await emptyBacklog(tracker)
       // Only stop listening: http.Server.close would also cut connections that still send, which Node counts as idle.
       NetServer.prototype.close.call(server.server)
       await waitForAnswers(tracker, limits.drain_ms)
       tracker.cut()
       await server.close()
     },
+  }
+}
+
+/** Waits until a turn of the event loop accepts no connection: each turn takes one from the backlog of the kernel. */
+async function emptyBacklog(tracker: RequestTracker): Promise<void> {
+  const since = performance.now()
+  let before = -1
+  while (tracker.accepted !== before && performance.now() - since < BACKLOG_MS) {
+    before = tracker.accepted
+    await new Promise(setImmediate)
   }
 }
 
