@@ -3,7 +3,7 @@ import type { ExitName } from './core/exit.ts'
 /** The exit of each error code. */
 export const EXIT_BY_CODE = {
   internal: 'internal',
-  output_failed: 'internal',
+  output_failed: 'inconclusive',
   option_invalid: 'usage',
   output_over_input: 'usage',
   command_unknown: 'usage',

@@ -24,11 +24,11 @@ import { readVersion } from './version.ts'
  * `decision_altered` for an altered file, `decision_of_other_version`, and the errors of the inputs
  */
 export const runGate = (invocation: Invocation<typeof GATE_DECISION>): Promise<void> =>
-  runReportCommand(invocation, async () => {
+  runReportCommand(invocation, async (signal) => {
     const { offline, decision } = invocation.options
     if (offline !== null) return judgeOffline(invocation, offline)
     refuseSubject(invocation.options)
-    return decision === null ? judge(invocation) : writeDecision(invocation, decision)
+    return decision === null ? judge(invocation) : writeDecision(invocation, decision, signal)
   })
 
 /** `ff report`: the verdict and exit of `ff gate`, as markdown by default. */
@@ -46,12 +46,14 @@ async function judge({ context, options }: Invocation<typeof GATE>): Promise<Gat
 async function writeDecision(
   { context, options }: Invocation<typeof GATE>,
   path: string,
+  signal: AbortSignal,
 ): Promise<GateReport> {
   const { adapters, now, root } = context
   await clearOutputs([{ path }])
   const judged = await judgeFolder(await buildGateRequest(context, options), adapters)
   const report = toReport(judged, now)
-  await writeOutput(path, formatDecisionFile(judged, { report, tool_version: readVersion(root) }))
+  const text = formatDecisionFile(judged, { report, tool_version: readVersion(root) })
+  await writeOutput(path, text, signal)
   return report
 }
 

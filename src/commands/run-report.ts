@@ -25,17 +25,23 @@ export async function runReportCommand(
   const color = useColor(context, chosen)
   await refuseInputsAsOutputs({ context, options, words })
   await clearOutputs(outputs)
-  const report = await underSignals(context, timeoutMs, work)
+  const report = await underSignals(context, timeoutMs, async (signal) => {
+    const done = await work(signal)
+    // Under the time limit too: a pipe may have no reader.
+    if (typeof done !== 'string') await writeOutputs(outputs, (as) => write(done, as), signal)
+    return done
+  })
   if (typeof report === 'string') {
     context.exit = report
     return
   }
-  const write = (as: Format, painted: boolean): string => REPORTERS[as](report, { color: painted })
-  await writeOutputs(outputs, (as) => write(as, false))
-  await context.io.stdout(write(format, color))
-  if (format === 'github') await addToSummary(context, write('markdown', false))
+  await context.io.stdout(write(report, format, color))
+  if (format === 'github') await addToSummary(context, write(report, 'markdown'))
   context.exit = report.exitName
 }
+
+const write = (report: Report, as: Format, color = false): string =>
+  REPORTERS[as](report, { color })
 
 /** Appends to the job summary of GitHub Actions, which GITHUB_STEP_SUMMARY names; elsewhere it is not set. */
 async function addToSummary({ env }: Context, text: string): Promise<void> {

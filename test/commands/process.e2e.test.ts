@@ -1,7 +1,17 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { closeSync, openSync } from 'node:fs'
-import { mkdir, mkdtemp, readdir, readFile, realpath, rm, stat, writeFile } from 'node:fs/promises'
+import { closeSync, constants, existsSync, openSync } from 'node:fs'
+import {
+  mkdir,
+  mkdtemp,
+  open,
+  readdir,
+  readFile,
+  realpath,
+  rm,
+  stat,
+  writeFile,
+} from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -128,21 +138,21 @@ describe.concurrent('a reader that', () => {
     ['of help', () => startFf(['--help'])],
     ['of the version', () => startFf(['--version'])],
     ['of a topic', () => startFf(['help', 'exit-codes'])],
-  ] as const)('closes at once, %s, leaves status 1 and no crash', async (_situation, start) => {
+  ] as const)('closes at once, %s, leaves status 22 and no crash', async (_situation, start) => {
     const child = start()
     child.stdout?.destroy()
     const done = await finished(child)
-    expect(done).toMatchObject({ status: 1, signal: null })
-    expect(done.stderr).toContain('[output_failed, exit internal]')
+    expect(done).toMatchObject({ status: 22, signal: null })
+    expect(done.stderr).toContain('[output_failed, exit inconclusive]')
     expect(done.stderr).not.toMatch(STACK)
   })
 
-  test('closes after the first bytes leaves status 1 and no crash', async () => {
+  test('closes after the first bytes leaves status 22 and no crash', async () => {
     const child = startLarge()
     child.stdout?.once('data', () => child.stdout?.destroy())
     const end = finished(child)
     const done = await end
-    expect(done).toMatchObject({ status: 1, signal: null })
+    expect(done).toMatchObject({ status: 22, signal: null })
     expect(done.stderr).not.toMatch(STACK)
   })
 
@@ -154,7 +164,7 @@ describe.concurrent('a reader that', () => {
     expect(toError(done).code).toBe('nothing_to_check')
   })
 
-  test('is a full disk leaves status 1', async () => {
+  test('is a full disk leaves status 22', async () => {
     const full = openSync('/dev/full', 'w')
     const child = spawn(process.execPath, [FF, 'artefacts', 'validate'], {
       stdio: ['ignore', full, 'pipe'],
@@ -163,8 +173,8 @@ describe.concurrent('a reader that', () => {
     })
     const done = await finished(child)
     closeSync(full)
-    expect(done).toMatchObject({ status: 1, signal: null })
-    expect(done.stderr).toContain('[output_failed, exit internal]')
+    expect(done).toMatchObject({ status: 22, signal: null })
+    expect(done.stderr).toContain('[output_failed, exit inconclusive]')
   })
 })
 
@@ -219,8 +229,8 @@ describe.concurrent('--output', () => {
     await writeFile(join(place, 'file'), 'kept')
     await mkdir(join(place, 'folder'))
     const done = await validate(`json=${pathIn(place)}`)
-    expect(done).toMatchObject({ status: 1, signal: null })
-    expect(done.stderr).toContain('[output_failed, exit internal]')
+    expect(done).toMatchObject({ status: 22, signal: null })
+    expect(done.stderr).toContain('[output_failed, exit inconclusive]')
     expect(done.stderr).not.toMatch(STACK)
     expect((await readdir(place, { recursive: true })).toSorted()).toEqual(['file', 'folder'])
     expect(await readFile(join(place, 'file'), 'utf8')).toBe('kept')
@@ -237,8 +247,8 @@ describe.concurrent('--output', () => {
       env: { PATH: process.env['PATH'] },
     })
     const done = await finished(child)
-    expect(done).toMatchObject({ status: 1, signal: null })
-    expect(done.stderr).toContain('[output_failed, exit internal]')
+    expect(done).toMatchObject({ status: 22, signal: null })
+    expect(done.stderr).toContain('[output_failed, exit inconclusive]')
     expect(await readdir(place)).toEqual([])
   })
 
@@ -261,6 +271,52 @@ describe.concurrent('--output', () => {
     expect(done.status).toBe(0)
     expect((await reader).stdout).toBe(done.stdout)
     expect((await stat(path)).isFIFO()).toBe(true)
+  })
+
+  test('writes to a process substitution', async () => {
+    const place = await mkdtemp(join(folder, 'out-'))
+    const script = `"$0" "$1" artefacts validate --timeout 30 --output json=>(cat > ${place}/r.json; touch ${place}/done)`
+    const child = spawn('bash', ['-c', script, process.execPath, FF], { cwd: folder })
+    expect((await finished(child)).status).toBe(0)
+    await vi.waitUntil(() => existsSync(join(place, 'done')), { timeout: 10_000 })
+    expect(await readFile(join(place, 'r.json'), 'utf8')).toMatch(/^\{[^]*\}\n$/)
+  })
+
+  test.each([
+    ['--output', ['artefacts', 'validate', '--output', 'json=pipe']],
+    ['--decision', ['gate', '--decision', 'pipe']],
+  ])('%s to a pipe that no process reads ends with the time limit', async (_name, args) => {
+    const cwd = await mkdtemp(join(folder, 'out-'))
+    execFileSync('mkfifo', [join(cwd, 'pipe')])
+    const done = await spawnFf([...args, '--timeout', '2'], { cwd })
+    expect([done.status, done.stdout]).toEqual([124, ''])
+    expect((await stat(join(cwd, 'pipe'))).isFIFO()).toBe(true)
+  })
+
+  test('to a pipe that is full ends with the time limit', async () => {
+    const cwd = await mkdtemp(join(folder, 'out-'))
+    const pipe = join(cwd, 'pipe')
+    execFileSync('mkfifo', [pipe])
+    const reader = await open(pipe, constants.O_RDWR)
+    await reader.write(Buffer.alloc(65_536)) // Its whole buffer (pipe(7)).
+    const args = ['artefacts', 'validate', '--output', 'json=pipe', '--timeout', '2']
+    const done = await spawnFf(args, { cwd })
+    await reader.close()
+    expect(done.status).toBe(124)
+  })
+
+  test('to an open file of the shell adds to it', async () => {
+    const place = await mkdtemp(join(folder, 'out-'))
+    const script = `echo first > ${place}/log; "$0" "$1" artefacts validate --output json=/dev/fd/3 3>> ${place}/log`
+    const child = spawn('bash', ['-c', script, process.execPath, FF], { cwd: folder })
+    expect((await finished(child)).status).toBe(0)
+    expect(await readFile(join(place, 'log'), 'utf8')).toMatch(/^first\n\{[^]*\}\n$/)
+  })
+
+  test('to a full device says why', async () => {
+    const done = await validate('json=/dev/full')
+    expect(done).toMatchObject({ status: 22, signal: null })
+    expect(done.stderr).toMatch(/ENOSPC[^]*\[output_failed, exit inconclusive\]/)
   })
 
   test.each([['json'], ['json='], ['=r.json'], ['yaml=r.yaml'], [''], ['JSON=r.json']])(
