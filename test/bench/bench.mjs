@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { startEmbedded } from '../../dist/src/adapters/postgres/embedded.js'
 import { decisionsPerCpuSecond } from './core-speed.mjs'
+import { gateSpeed } from './gate-speed.mjs'
 import { rowsSpeed } from './rows-speed.mjs'
 import { serviceSpeed } from './service-speed.mjs'
 import { SMOKE, sized } from './smoke.mjs'
@@ -62,6 +63,8 @@ const startup = medians(
 below('ff --version', startup.version / startup.bare, 1.5, 'x node -e 0')
 below('ff --help', startup.help / startup.bare, 1.5, 'x node -e 0')
 below('a usage error', startup.usage / startup.bare, 1.5, 'x node -e 0')
+
+below('ff gate, 42 records of three runners', await gateSpeed(), 0.3, 's of CPU over ff --version')
 
 const server = await startEmbedded()
 const { host, user, database } = server.database.config

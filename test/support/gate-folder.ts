@@ -89,13 +89,14 @@ export const toNeeds = (
 })
 
 /**
- * Writes a passing record for each item, passed through `change`; signed by `known` or a new key.
+ * Writes a passing record for each item, passed through `change`, which leaves an item out by null; signed by `known`
+ * or a new key.
  *
  * @returns the runner
  */
 export async function fullEvidence(
   cwd: string,
-  change: (draft: EvidenceDraft) => EvidenceDraft = (draft) => draft,
+  change: (draft: EvidenceDraft) => EvidenceDraft | null = (draft) => draft,
   known?: SigningRunner,
 ): Promise<SigningRunner> {
   const files = await loadGateFiles({ root: ROOT, cwd, checklist: null })
@@ -107,7 +108,8 @@ export async function fullEvidence(
     const at = ahead(-1_000)
     const draft = { ...passing(item, identity), inputs: selectInputs(item, inputs) }
     const control = draft.control === null ? null : { ...draft.control, at }
-    await log.append(change({ ...draft, control, started_at: ahead(-2_000), ended_at: at }))
+    const changed = change({ ...draft, control, started_at: ahead(-2_000), ended_at: at })
+    if (changed !== null) await log.append(changed)
   }
   await log.close()
   return runner
