@@ -1,5 +1,6 @@
+import { execFileSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { link, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { link, mkdir, mkdtemp, readFile, rm, symlink, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -89,6 +90,44 @@ describe('V17: no output overwrites an input', () => {
       true,
       false,
     ])
+  })
+})
+
+describe('an input that never ends is refused at once', () => {
+  const about = '--environment production --cutover flags-to-postgres --attempt 1 --code sha256:aa'
+  const lines = [
+    `gate --offline INPUT ${about}`,
+    'gate --checklist INPUT',
+    'gate --evidence INPUT',
+    'report --checklist INPUT',
+    'checklist validate --checklist INPUT',
+    'evidence list --evidence INPUT',
+    'evidence import INPUT',
+    'signoff add INPUT',
+    'key show INPUT',
+    'artefacts validate INPUT',
+    'parity run --vectors INPUT',
+    'import INPUT',
+  ]
+  const make: Readonly<Record<string, (path: string) => unknown>> = {
+    'a pipe without a writer': (path) => execFileSync('mkfifo', [path]),
+    'an endless device': (path) => symlink('/dev/zero', path),
+    'a file of 1 TiB': (path) => writeFile(path, '').then(() => truncate(path, 2 ** 40)),
+  }
+  test.each(Object.entries(make))('%s', async (what, put) => {
+    const input = `odd ${what}`
+    await put(join(folder.cwd, input))
+    for (const line of lines) {
+      const args = line.split(' ').map((word) => (word === 'INPUT' ? input : word))
+      const { status, stdout, stderr } = await run(args)
+      expect([line, status, stdout + stderr]).toEqual([
+        line,
+        expect.any(Number),
+        expect.not.stringContaining('bug in ff'),
+      ])
+      expect([2, 22, 23]).toContain(status)
+    }
+    await rm(join(folder.cwd, input))
   })
 })
 
