@@ -60,6 +60,8 @@ export type ArtefactCode =
   | 'identity_incomplete'
   | 'checklist_loosened'
   | 'limit_has_no_order'
+  | 'control_missing'
+  | 'control_unknown'
   | 'span_invalid'
   | 'wildcard_missing'
   | 'value_repeated'

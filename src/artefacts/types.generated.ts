@@ -1184,17 +1184,10 @@ export interface CutoverReadinessChecklist {
       | 'config_digest'
       | 'checklist_digest'
     )[]
-    control: {
-      /**
-       * A text that a person writes: one line without control, bidi or zero-width characters.
-       */
-      name: string
-      run: 'with_probe' | 'selftest'
-      /**
-       * ISO 8601 duration in whole hours or whole days.
-       */
-      max_age: string
-    }
+    /**
+     * @minItems 1
+     */
+    controls: Control[]
     /**
      * no: cannot be waived. one: by the platform lead. two: by both leads.
      */
@@ -1241,6 +1234,28 @@ export interface Limit {
     factor: number
     measure: string
   }
+  /**
+   * The limit says how much was looked at; its control is the same measurement cut short.
+   */
+  effort?: true
+}
+/**
+ * A deliberate fault that the probe has to report as a breach of one limit.
+ */
+export interface Control {
+  /**
+   * The measure whose limit the fault has to break.
+   */
+  limit: string
+  /**
+   * A text that a person writes: one line without control, bidi or zero-width characters.
+   */
+  name: string
+  run: 'with_probe' | 'selftest'
+  /**
+   * ISO 8601 duration in whole hours or whole days.
+   */
+  max_age: string
 }
 /**
  * The plan of one cutover: database, times, people, and the state of the Admin service.
@@ -1350,6 +1365,10 @@ export interface TeamCommands {
      * @minItems 1
      */
     limits: Limit[]
+    /**
+     * @minItems 1
+     */
+    controls: Control[]
   }[]
 }
 export interface Probe1 {

@@ -25,6 +25,7 @@ export function formatChecklist(checklist: Checklist): string {
 }
 
 const WAIVED = { no: 'not waivable', one: 'platform lead', two: 'both leads' } as const
+const RUNS = { with_probe: 'with the probe', selftest: 'by ff probe selftest' } as const
 const KINDS = {
   probe: 'measured',
   probe_and_attestation: 'measured, and attested',
@@ -50,7 +51,10 @@ export function formatChecklistItem(given: ChecklistItem): string {
       formatLimit(limit),
     ]),
     ['sample', `at least ${item.min_sample}`],
-    ['control', item.control.name],
+    ...item.controls.map(({ limit, name, run, max_age }, at): [string, string] => [
+      at === 0 ? 'controls' : '',
+      `${limit}: ${name} (${RUNS[run]}, good for ${max_age})`,
+    ]),
     ['good for', item.max_age],
     ['stale when', `${item.identity.join(', ')} change`],
     ['waived by', WAIVED[item.waivable]],

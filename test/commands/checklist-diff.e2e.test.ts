@@ -63,8 +63,8 @@ describe('a looser checklist', () => {
   test.each(['D2', 'D3', 'I2', 'E1', 'E3', 'C5'])(
     'V5: A2 in place of %s is refused',
     async (id) => {
-      const { probe, limits, control } = toItem('A2')
-      await change((items) => Object.assign(items[id] as object, { probe, limits, control }))
+      const { probe, limits, controls } = toItem('A2')
+      await change((items) => Object.assign(items[id] as object, { probe, limits, controls }))
       const run = await ff('probe', 'run', id)
       expect([run.status, run.stderr]).toEqual([
         2,

@@ -6,6 +6,7 @@ import type { EvidenceRecord } from '../../src/core/gate/types.ts'
 import { openEvidenceLog } from '../../src/adapters/evidence-log/opened-log.ts'
 import { findLog, gateFolder, toNeeds } from '../support/gate-folder.ts'
 import { runFf } from '../support/run-ff.ts'
+import { COMMAND_CONTROLS } from '../core/gate/builders.ts'
 
 let cwd = ''
 beforeEach(async () => {
@@ -27,7 +28,13 @@ async function replaced(id: string, argv: readonly string[], control_argv: reado
   const path = join(cwd, 'checklists/cutover_readiness_checklist.json')
   const checklist = JSON.parse(await readFile(path, 'utf8')) as { items: { id: string }[] }
   const probe = { name: 'command', version: 1, params: { argv, control_argv, timeout_s: 1 } }
-  const own = { kind: 'command', probe, limits: [LIMIT], min_sample: 1 }
+  const own = {
+    kind: 'command',
+    probe,
+    limits: [LIMIT],
+    controls: COMMAND_CONTROLS,
+    min_sample: 1,
+  }
   const items = checklist.items.map((one) => (one.id === id ? { ...one, ...own } : one))
   await writeFile(path, JSON.stringify({ ...checklist, items }))
 }
@@ -56,20 +63,29 @@ describe('a command of the team', () => {
       'inconclusive',
       ['command_unanswered'],
     ],
-    [
-      'whose control holds',
-      node('process.exit(0)'),
-      [...node('process.exit(0)'), 'with a fault'],
-      22,
-      'inconclusive',
-      ['control_not_detected'],
-    ],
     ['with characters of shell syntax', ['echo', '$(exit 1); exit 1'], FAILS, 0, 'pass', []],
   ] as const)('%s', async (_what, argv, control, status, result, codes) => {
     await replaced('D1', argv, control)
     const run = await ff('probe', 'run', 'D1')
     expect([run.status, run.stdout.split('\n')[0]]).toEqual([status, 'ff probe run'])
-    expect(await records()).toMatchObject([{ item: 'D1', result, codes, seq: 1 }])
+    const [measured, ...controls] = await records()
+    expect(measured).toMatchObject({ item: 'D1', result, codes, seq: 1 })
+    expect(controls.map(({ limit, control: one }) => [limit, one?.outcome])).toEqual(
+      result === 'inconclusive' ? [] : [['exit_status', 'detected']],
+    )
+  })
+  test.each([
+    ['holds', [...node('process.exit(0)'), 'with a fault'], 'control_not_detected'],
+    ['cannot start', ['./not-there'], 'control_not_run'],
+  ] as const)('whose control %s is inconclusive, and says so', async (_what, control, code) => {
+    await replaced('D1', node('process.exit(0)'), control)
+    const run = await ff('probe', 'run', 'D1')
+    expect([run.status, run.stdout]).toEqual([22, expect.stringContaining(code)])
+    expect(run.stdout).toContain('ff probe selftest D1')
+    expect((await records()).map(({ kind, codes }) => [kind, codes])).toEqual([
+      ['measurement', []],
+      ['control', [code]],
+    ])
   })
   test('is refused for an item that cannot be waived', async () => {
     await replaced('A1', node('process.exit(0)'), FAILS)
@@ -87,7 +103,13 @@ test('a runner without a key gets one, readable by its owner only, with a note',
   const again = await ff('probe', 'run', 'J1')
   expect([again.status, again.stderr]).toEqual([0, expect.not.stringContaining('Made')])
   expect(again.stderr).toContain('does not name this runner')
-  expect((await records()).map(({ seq }) => seq)).toEqual([1, 2])
+  const kept = (await records()).map(({ seq, kind }) => [seq, kind])
+  const controls = 6
+  expect(kept).toHaveLength(2 * (1 + controls))
+  expect(kept.filter(([, kind]) => kind === 'measurement')).toEqual([
+    [1, 'measurement'],
+    [2 + controls, 'measurement'],
+  ])
 })
 
 test('two at once: the second ends busy', async () => {
@@ -142,9 +164,11 @@ test('an unmeasurable item is inconclusive, and leaves no record', async () => {
 test('a selftest reports the controls, also those of a served endpoint', async () => {
   const run = await ff('probe', 'selftest', 'A1', 'H1')
   expect(run.status).toBe(0)
-  const kept = (await records()).map(({ item, kind, control }) => [item, kind, control?.outcome])
+  const kept = (await records()).map((one) => [one.item, one.limit, one.kind, one.control?.outcome])
+  const detected = (item: string, ...limits: string[]) =>
+    limits.map((limit) => [item, limit, 'control', 'detected'])
   expect(kept).toEqual([
-    ['A1', 'control', 'detected'],
-    ['H1', 'control', 'detected'],
+    ...detected('A1', 'forged_accepted', 'attacker_key_requests', 'valid_accepted'),
+    ...detected('H1', 'metrics_missing', 'metrics_still', 'slowest_s'),
   ])
 })

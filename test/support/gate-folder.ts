@@ -15,7 +15,7 @@ import type { ChecklistItem, EvidenceDraft, CutoverIdentity } from '../../src/co
 import { openEvidence } from '../../src/adapters/evidence-log/evidence-log.ts'
 import { makeRunnerKey, type SigningRunner } from '../../src/adapters/evidence-log/runner-key.ts'
 import type { EvidenceNeeds, EvidenceShapes } from '../../src/ports/evidence.ts'
-import { passing } from '../core/gate/builders.ts'
+import { detecting, passing } from '../core/gate/builders.ts'
 import { ROOT } from './run-ff.ts'
 
 /** The code version of evidence in tests. */
@@ -89,8 +89,8 @@ export const toNeeds = (
 })
 
 /**
- * Writes a passing record for each item, passed through `change`, which leaves an item out by null; signed by `known`
- * or a new key.
+ * Writes a passing record for each item, passed through `change`, which leaves an item out by null, and one for each of
+ * the item's controls; signed by `known` or a new key.
  *
  * @returns the runner
  */
@@ -107,9 +107,11 @@ export async function fullEvidence(
   for (const item of files.checklist.value.items as readonly ChecklistItem[]) {
     const at = ahead(-1_000)
     const draft = { ...passing(item, identity), inputs: selectInputs(item, inputs) }
-    const control = draft.control === null ? null : { ...draft.control, at }
-    const changed = change({ ...draft, control, started_at: ahead(-2_000), ended_at: at })
-    if (changed !== null) await log.append(changed)
+    const changed = change({ ...draft, started_at: ahead(-2_000), ended_at: at })
+    if (changed === null) continue
+    await log.append(changed)
+    for (const one of detecting(item, identity))
+      await log.append({ ...one, started_at: ahead(-2_000), ended_at: at })
   }
   await log.close()
   return runner

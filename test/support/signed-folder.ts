@@ -122,8 +122,7 @@ export async function measureAgain(
   const inputs = selectInputs(item, await inputsIn(cwd))
   const draft = { ...passing(item, await identityIn(cwd)), inputs }
   const at = soon(-500)
-  const control = draft.control === null ? null : { ...draft.control, at }
-  await log.append({ ...draft, control, started_at: at, ended_at: at, ...change })
+  await log.append({ ...draft, started_at: at, ended_at: at, ...change })
   await log.close()
 }
 

@@ -15,8 +15,8 @@ export const findGateContractProblems = ({ file, value }: Contract): readonly Ar
 
 /**
  * Finds where a checklist is not of the form of the package's: missing, unknown or repeated items and groups, an
- * identity without a field on which all evidence must agree, and an ordered limit that is no number. Compares no value
- * with the package's. Empty where there are none.
+ * identity without a field on which all evidence must agree, an ordered limit that is no number, a limit without a
+ * control, and a control without a limit or of one that has another. Compares no value with the package's. Empty where there are none.
  *
  * @param floor the package's checklist, which says which items there are
  */
@@ -110,6 +110,22 @@ function findItemFaults(
       .filter((field) => !item.identity.includes(field))
       .map((field): Fault => ['/identity', 'identity_incomplete', field]),
     ...unordered,
+    ...findControlFaults(item),
+  ]
+}
+
+/** Each limit has one control, by its measure. */
+function findControlFaults({ limits, controls }: Item): readonly Fault[] {
+  const measures = limits.map(({ measure }) => measure)
+  const named = controls.map(({ limit }) => limit)
+  return [
+    ...[...new Set(measures)]
+      .filter((measure) => !named.includes(measure))
+      .map((measure): Fault => ['/controls', 'control_missing', measure]),
+    ...findRepeated(named).map(([at, limit]): Fault => [`/controls/${at}`, 'id_repeated', limit]),
+    ...named.flatMap((limit, at): readonly Fault[] =>
+      measures.includes(limit) ? [] : [[`/controls/${at}`, 'control_unknown', limit]],
+    ),
   ]
 }
 

@@ -26,7 +26,7 @@ export function findLimitPairs(
     const found = same ?? implying[0]
     if (found === undefined) return { limit, found: own, kind: 'looser' }
     if (same === undefined) return { limit, found: [found], kind: 'stricter' }
-    return { limit, found: [found], kind: same.unit === limit.unit ? null : 'text' }
+    return { limit, found: [found], kind: isSameText(same, limit) ? null : 'text' }
   })
   const used = new Set(pairs.flatMap(({ found }) => found))
   return { pairs, added: team.filter((one) => !used.has(one)) }
@@ -49,6 +49,10 @@ export function takeLimits(limits: readonly Limit[], team: readonly Limit[]): re
   }
   return [...team.map((one) => replaced.get(one) ?? one), ...missing]
 }
+
+/** What people read of a limit: it decides nothing. */
+const isSameText = (team: Limit, floor: Limit): boolean =>
+  team.unit === floor.unit && team.effort === floor.effort
 
 /** Whether whatever holds the limit `team` holds the limit `floor` of the same measure too. */
 function implies(team: Limit, floor: Limit): boolean {

@@ -45,8 +45,8 @@ const KINDS: Readonly<Record<FloorRule, Judge>> = {
   text: () => 'text',
 }
 
-/** The members that have rules of their own: `limits`, and the parameters of the probe. */
-type Nested = 'probe' | 'limits' | 'control'
+/** The members that have rules of their own: limits, controls, and the parameters of the probe. */
+type Nested = 'probe' | 'limits' | 'controls'
 /** The rule of each member; one without a rule does not compile. */
 export const FLOOR_RULES = {
   kinds: KINDS,
@@ -71,6 +71,6 @@ export const FLOOR_RULES = {
     Record<Exclude<keyof ProbeCall, 'params'>, FloorRule>
   >,
   control: { name: 'text', run: 'run', max_age: 'duration' } satisfies Readonly<
-    Record<keyof ControlRule, FloorRule>
+    Record<Exclude<keyof ControlRule, 'limit'>, FloorRule>
   >,
 } as const

@@ -1,29 +1,18 @@
 import { canonicalizeValue } from '../json/plain.ts'
 import { escapeLine } from '../text/terminal.ts'
+import { compareControls } from './floor-controls.ts'
 import { findLimitPairs, formatLimits, takeLimits } from './floor-limits.ts'
-import {
-  type DepartureKind,
-  type ParameterRule,
-  FLOOR_RULES,
-  type FloorRule,
-} from './floor-rules.ts'
+import { type Change, compareMembers, formatValue } from './floor-members.ts'
+import { type ParameterRule, FLOOR_RULES, type FloorRule } from './floor-rules.ts'
 import type { Checklist, ChecklistItem } from './types.ts'
 
 /** One member in which a team's checklist departs from the package's; values in words, null where one lacks it. */
-export interface Departure {
+export interface Departure extends Omit<Change, 'path' | 'value'> {
   /** Id of the item, or of the group. */
   readonly item: string
-  /** Such as `min_sample`, `probe.params.pairs`, `limits.forged_accepted`. */
-  readonly member: string
-  readonly kind: DepartureKind
-  readonly package: string | null
-  readonly team: string | null
 }
 /** A departure with its place in the team's checklist, and the value that ends it: undefined where the member goes. */
-export interface PlacedDeparture extends Departure {
-  readonly path: readonly string[]
-  readonly value: unknown
-}
+export interface PlacedDeparture extends Departure, Change {}
 
 /** What the package says about its checklist besides the checklist: `contracts/readiness_gate.json`. */
 export interface FloorTerms {
@@ -90,9 +79,6 @@ export const listTeamCommands = (
     .filter(({ kind }) => kind === 'command')
     .map(({ id, probe }) => ({ item: id, argv: [probe.params['argv']].flat().map(String) }))
 
-/** A departure of an item before the item is named; the path is within the item. */
-type Change = Omit<PlacedDeparture, 'item'>
-
 const toWholeItem = (
   { id }: ChecklistItem,
   [floor, team]: readonly [string | null, string | null],
@@ -132,7 +118,7 @@ function compareItem(
     ...compareMembers(FLOOR_RULES.probe, [floor.probe, team.probe], ['probe']),
     ...compareParameters(floor, team, terms),
     ...compareLimits(floor, team),
-    ...compareMembers(FLOOR_RULES.control, [floor.control, team.control], ['control']),
+    ...compareControls(floor, team),
     ...(commanded ? findSameCommand(team) : []),
   ]
 }
@@ -149,8 +135,9 @@ const isCommanded = (
   !never_commanded.includes(id)
 
 /** What a command of a team has to hold in place of the probe; all else stays as the package's item says. */
-const toCommandFloor = (item: ChecklistItem): ChecklistItem => ({
+const toCommandFloor = ({ controls: [first], ...item }: ChecklistItem): ChecklistItem => ({
   ...item,
+  controls: first === undefined ? [] : [{ ...first, limit: 'exit_status' }],
   kind: 'command',
   probe: { name: 'command', version: 1, params: {} },
   limits: [{ measure: 'exit_status', op: 'equals', value: 0, unit: 'status' }],
@@ -225,40 +212,4 @@ function compareLimits({ limits }: ChecklistItem, team: ChecklistItem): readonly
       value,
     })),
   ]
-}
-
-/** Compares the members that have a rule. */
-function compareMembers(
-  rules: Readonly<Record<string, FloorRule>>,
-  sides: readonly [floor: object, team: object],
-  parent: readonly string[] = [],
-): readonly Change[] {
-  const [own, other] = sides.map((one) => new Map<string, unknown>(Object.entries(one)))
-  return Object.entries(rules).flatMap(([name, rule]): Change[] => {
-    const [value, found] = [own?.get(name), other?.get(name)]
-    if (isEqual(value, found)) return []
-    const path = [...parent, name]
-    return [
-      {
-        member: path.join('.'),
-        kind: FLOOR_RULES.kinds[rule](value, found),
-        package: formatValue(value),
-        team: formatValue(found),
-        path,
-        value,
-      },
-    ]
-  })
-}
-
-/** A missing value has no form, and equals only another one. */
-const isEqual = (left: unknown, right: unknown): boolean =>
-  canonicalizeValue(left) === canonicalizeValue(right)
-
-/** A value in words; null where it is missing. */
-function formatValue(value: unknown): string | null {
-  if (value === undefined) return null
-  if (Array.isArray(value) && value.every((one) => typeof one === 'string'))
-    return value.length === 0 ? 'none' : value.join(' ')
-  return typeof value === 'string' ? value : canonicalizeValue(value)
 }

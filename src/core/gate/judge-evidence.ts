@@ -1,6 +1,7 @@
 import type { Instant } from '../rows/instant.ts'
 import { parseDurationMs, findEarliest, addMs } from './duration.ts'
 import { chooseRecords } from './choose-records.ts'
+import { type ChosenControl, chooseControls, findControlFault } from './controls.ts'
 import { compareInputs, type InputTerms } from './inputs.ts'
 import { judgeLimits } from './limits.ts'
 import type {
@@ -48,10 +49,10 @@ export function judgeEvidence(item: ChecklistItem, context: EvidenceContext): It
     runners,
     ({ item: id, kind }) => id === item.id && kind === 'measurement',
   )
-  const controls = chooseRecords(
+  const controls = chooseControls(
+    item,
     logs,
     runners.filter(({ revoked }) => !revoked),
-    ({ item: id, control }) => id === item.id && control !== null,
   )
   const judged = entries.map((entry) => judgeRecord({ item, entry, controls, context }))
   const worst = STATES_BY_WEIGHT.flatMap((state) => judged.filter((one) => one.state === state))
@@ -119,8 +120,8 @@ function findMissingRecord(
 interface EvidenceUnderReview {
   readonly item: ChecklistItem
   readonly entry: EvidenceEntry
-  /** The newest records with a control's outcome, which have to agree; empty where there is none. */
-  readonly controls: readonly EvidenceEntry[]
+  /** The newest records of the control of each limit. */
+  readonly controls: readonly ChosenControl[]
   readonly context: EvidenceContext
 }
 type Check = (review: EvidenceUnderReview) => readonly Finding[]
@@ -206,29 +207,16 @@ function checkAnswer({ entry: { record } }: EvidenceUnderReview): readonly Findi
   return codes.map((code) => [result, code, record.example ?? ''])
 }
 
-function checkControl({
-  item,
-  entry: { record },
-  controls,
-  context,
-}: EvidenceUnderReview): readonly Finding[] {
-  const inconclusive = (code: string): readonly Finding[] => [
-    ['inconclusive', code, item.control.name],
-  ]
-  const { run, max_age } = item.control
-  const within = run === 'with_probe' ? [record.control] : []
-  if (controls.length === 0 || within.includes(null)) return inconclusive('control_not_run')
-  const outcomes = [...controls.map((one) => one.record.control), ...within]
-  if (outcomes.some((one) => one?.outcome !== 'detected'))
-    return inconclusive('control_not_detected')
-  if (!controls.every((one) => isNamed(one, context.runners)))
-    return inconclusive('control_runner_not_named')
-  const counts = controls.every(
-    (one) =>
-      one.record.identity.code === context.expected.code &&
-      context.now < addMs(one.record.ended_at, parseDurationMs(max_age)),
-  )
-  return counts ? [] : inconclusive('control_stale')
+/** The control of each limit has to have been detected, lately, by this code and a named runner. */
+function checkControls({ item, controls, context }: EvidenceUnderReview): readonly Finding[] {
+  const { expected, now, runners } = context
+  return controls.flatMap((chosen): readonly Finding[] => {
+    const code =
+      findControlFault(item, chosen, { code: expected.code, now }) ??
+      (chosen.entries.every((one) => isNamed(one, runners)) ? null : 'control_runner_not_named')
+    const { limit, name } = chosen.rule
+    return code === null ? [] : [['inconclusive', code, `${limit}: ${name}`]]
+  })
 }
 
 /** The checklist's limits decide on the recorded values; a probe's own `fail` stays a fail. */
@@ -265,18 +253,20 @@ const checkPlanNow: Check = ({ item, context: { plan_now } }) =>
         .map(({ limit }): Finding => ['fail', 'limit_broken', limit.measure])
     : []
 
-/** The earliest time at which the measurement or its control becomes too old. */
+/** The earliest time at which the measurement or one of its controls becomes too old. */
 const findExpiry = (
   item: ChecklistItem,
   { record }: EvidenceEntry,
-  controls: readonly EvidenceEntry[],
+  controls: readonly ChosenControl[],
 ): Instant | null =>
   findEarliest([
     addMs(record.ended_at, parseDurationMs(item.max_age)),
-    ...controls.map((one) => addMs(one.record.ended_at, parseDurationMs(item.control.max_age))),
+    ...controls.flatMap(({ rule, entries }) =>
+      entries.map((one) => addMs(one.record.ended_at, parseDurationMs(rule.max_age))),
+    ),
   ])
 
-/** In order of precedence: signer, place, clock, identity, inputs, age, plan, the probe's result, its control, the limits, the plan again. */
+/** In order of precedence: signer, place, clock, identity, inputs, age, plan, the probe's result, its controls, the limits, the plan again. */
 const CHECKS: readonly Check[] = [
   checkRunner,
   checkWhere,
@@ -286,7 +276,7 @@ const CHECKS: readonly Check[] = [
   checkAge,
   checkPlan,
   checkAnswer,
-  checkControl,
+  checkControls,
   checkLimits,
   checkPlanNow,
 ]

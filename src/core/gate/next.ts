@@ -53,15 +53,14 @@ const findIn = (commands: Readonly<Record<string, () => string>>, faults: Faults
  * waived.
  */
 export function findNextCommand(
-  { id, kind, control }: ChecklistItem,
+  { id, kind }: ChecklistItem,
   { state, codes }: Pick<ItemResult, 'state' | 'codes'>,
 ): string | null {
   if (state === 'pass' || state === 'waived') return null
   const named = codes.find((code) => Object.hasOwn(COMMANDS, code))
   const known = named === undefined ? undefined : COMMANDS[named]
   if (known !== undefined) return known(id)
-  if (control.run === 'selftest' && codes.some((code) => code.startsWith('control_')))
-    return `ff probe selftest ${id}`
+  if (codes.some((code) => code.startsWith('control_'))) return `ff probe selftest ${id}`
   // A refused or stale signature is verified; a signature item without a measurement is measured.
   const measured = codes.some((code) => MEASURED.has(code))
   return kind === 'signature' && !measured ? 'ff signoff verify' : MEASURE(id)

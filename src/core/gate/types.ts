@@ -18,6 +18,8 @@ export interface Limit {
   /** A unit for display: `ms`, `rows`, `share`. */
   readonly unit: string
   readonly or_times?: { readonly factor: number; readonly measure: string }
+  /** The limit says how much was looked at; its control is the same measurement cut short. */
+  readonly effort?: true
 }
 export interface ProbeCall {
   readonly name: string
@@ -40,7 +42,8 @@ export interface ChecklistItem {
   readonly max_age: Duration
   /** Evidence becomes stale when one of these changes. */
   readonly identity: readonly IdentityField[]
-  readonly control: ControlRule
+  /** One for each limit. */
+  readonly controls: readonly ControlRule[]
   readonly waivable: Waivable
   readonly attest_role: SignoffRole | null
   readonly where: Where
@@ -49,8 +52,13 @@ export interface ChecklistItem {
   readonly remediation: string
   readonly docs: string
 }
-/** The planted fault that the probe must detect; an expensive one runs with `ff probe selftest` and counts for `max_age`. */
+/**
+ * The planted fault that the probe must report as a breach of one limit; an expensive one runs with `ff probe selftest`.
+ * Its record counts for `max_age`.
+ */
 export interface ControlRule {
+  /** The measure of the limit. */
+  readonly limit: string
   readonly name: string
   readonly run: 'with_probe' | 'selftest'
   readonly max_age: Duration
@@ -86,6 +94,8 @@ export interface EvidenceDraft {
   /** A control's record tells only whether the planted fault was detected. */
   readonly kind: 'measurement' | 'control'
   readonly item: string
+  /** The measure whose limit the planted fault has to break; of every control, and of nothing else. */
+  readonly limit?: string
   readonly probe: ProbeCall
   readonly where: Where
   readonly effect: Effect
@@ -95,6 +105,7 @@ export interface EvidenceDraft {
   readonly measured: Readonly<Record<string, Scalar>>
   readonly limits: readonly Limit[]
   readonly sample_size: number
+  /** Null in a measurement, and in a control that did not run to its end. */
   readonly control: ControlOutcome | null
   /** Properties of the server, the rows and the requests of the run. */
   readonly met: Readonly<Record<string, Scalar>>

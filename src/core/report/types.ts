@@ -195,7 +195,8 @@ export interface ProbeRow {
   readonly probe: string
   readonly where: string
   readonly effect: string
-  readonly control: string
+  /** The planted fault for each limit, by its measure. */
+  readonly controls: readonly { readonly limit: string; readonly name: string }[]
   /** The missing prerequisite; null where the item can be measured. */
   readonly needs: string | null
 }

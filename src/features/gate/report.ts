@@ -167,7 +167,7 @@ function toGateItem(
   entries: readonly EvidenceEntry[],
 ): GateItem {
   const own = entries
-    .filter(({ record }) => record.item === item.id)
+    .filter(({ record }) => record.item === item.id && record.kind === 'measurement')
     .sort((a, b) => (a.record.recorded_at < b.record.recorded_at ? 1 : -1))
   const counted = own.find(
     ({ hash, runner }) => hash === evidence?.hash && runner === evidence.runner,

@@ -13,7 +13,14 @@ import type { HttpClient } from '../../ports/http.ts'
 import type { ServiceStore } from '../../ports/store.ts'
 import { withAdmin } from './testbed/test-admin.ts'
 import { runLoad } from './testbed/load-generator.ts'
-import { defineProbe, fromValue, type ProbeContext, readNumberParam } from './framework/probe.ts'
+import { rejectSome } from './faults/rejected-reads.ts'
+import {
+  defineProbe,
+  fromValue,
+  type ProbeContext,
+  readNumberParam,
+  withParams,
+} from './framework/probe.ts'
 import { withScratchService } from './testbed/served-endpoints.ts'
 import { withLoadService } from './testbed/load-service.ts'
 import { createOrdinaryLoad, createSensitiveLoad, LOAD_ROWS } from './testbed/load-rows.ts'
@@ -32,19 +39,32 @@ const WARM_REQUESTS = 100
 /** Sensitive requests for each ordinary one: one decision in three. */
 const SENSITIVE_SHARE = 0.5
 
+/** The planted faults: one connection for everything, which rejects one read in five, in one short run. */
+const shared = withParams(
+  fromValue(
+    (): ConnectDependencies =>
+      ({ store, approvals }) =>
+        shareOneConnection({ store: rejectSome(store, 5), approvals }),
+  ),
+  { runs: 1, requests: 100, seconds: 1 },
+)
+
 /**
  * F5: p99 and errors of decisions that need no Admin, before and while Admin fails under concurrent sensitive
  * decisions, in `runs` runs over a service in this process on a file store. The control makes store reads and Admin
- * calls queue for one connection.
+ * calls queue for one connection, rejects one read in five, and ends after one run.
  *
  * Inconclusive (`proof_inconclusive`) where a run caused no successful or no failed call to Admin.
  */
-export const adminBlastRadius = defineProbe<ConnectDependencies>({
+export const adminBlastRadius = defineProbe<
+  ConnectDependencies,
+  'error_share' | 'p99_change_ms' | 'runs'
+>({
   version: 1,
   site: 'scratch',
   isolation: 'exclusive',
   sound: fromValue((): ConnectDependencies => (dependencies) => dependencies),
-  faulty: fromValue((): ConnectDependencies => shareOneConnection),
+  faulty: { error_share: shared, p99_change_ms: shared, runs: shared },
   measure: async (connect, context) => {
     const count = readNumberParam(context, 'runs')
     const runs: Run[] = []

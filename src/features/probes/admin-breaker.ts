@@ -4,7 +4,8 @@ import type { Measurement } from '../../core/gate/judge-measurement.ts'
 import { percentile, roundToHundredths } from '../../core/load-stats/load.ts'
 import type { AdminServer, ApprovalService, CheckApproval } from '../../ports/admin.ts'
 import { buildApproval, buildApprovalQuery, withAdmin } from './testbed/test-admin.ts'
-import { defineProbe, fromValue, readNumberParam } from './framework/probe.ts'
+import { wrapApprovals } from './faults/wrapped-approvals.ts'
+import { defineProbe, fromValue, inContext, readNumberParam } from './framework/probe.ts'
 
 const { failures, half_open_after_ms } = ADMIN_LIMITS.breaker
 /** Delay of Admin's reply to the half-open call: long enough for all callers to arrive meanwhile. */
@@ -12,16 +13,39 @@ const HALF_OPEN_DELAY_MS = 200
 /** A timer can fire slightly early. */
 const MARGIN_MS = 50
 
+/** Longer than an answer of an open breaker may take. */
+const HELD_BACK_MS = 20
+/** The planted faults: no breaker, and answers that are held back; few callers show both. */
+const withoutBreaker = inContext(
+  fromValue((): AdminLimits => ({ ...ADMIN_LIMITS, breaker: null })),
+  (context) => ({
+    params: { ...context.params, callers: 10 },
+    ...wrapApprovals((check) => async (question) => {
+      await sleep(HELD_BACK_MS)
+      return check(question)
+    })(context),
+  }),
+)
+
 /**
  * F4: whether the circuit breaker of the Admin client opens, half-opens and closes as declared, against an Admin on
- * loopback, and the latency of answers while it is open. The waits are real. The control has no breaker.
+ * loopback, and the latency of answers while it is open. The waits are real. The control has no breaker, and answers late.
  */
-export const adminBreaker = defineProbe<AdminLimits>({
+export const adminBreaker = defineProbe<
+  AdminLimits,
+  'opened_as_declared' | 'open_answer_ms' | 'open_calls' | 'half_open_calls' | 'closed_on_success'
+>({
   version: 1,
   site: 'scratch',
   isolation: 'exclusive',
   sound: fromValue(() => ADMIN_LIMITS),
-  faulty: fromValue(() => ({ ...ADMIN_LIMITS, breaker: null })),
+  faulty: {
+    opened_as_declared: withoutBreaker,
+    open_answer_ms: withoutBreaker,
+    open_calls: withoutBreaker,
+    half_open_calls: withoutBreaker,
+    closed_on_success: withoutBreaker,
+  },
   measure: async (limits, context): Promise<Measurement> => {
     const callers = readNumberParam(context, 'callers')
     const approvals = Array.from({ length: callers }, (_, at) => buildApproval(at, context))

@@ -20,19 +20,57 @@ import {
   type TestAdmin,
   withAdmin,
 } from './testbed/test-admin.ts'
-import { defineProbe, fromValue, type ProbeContext } from './framework/probe.ts'
+import { wrapApprovals } from './faults/wrapped-approvals.ts'
+import { defineProbe, fromValue, inContext, type ProbeContext } from './framework/probe.ts'
+
+const sound = fromValue(() => ADMIN_CONTRACT_SHA256)
+/** The planted fault: every client calls with the token that Admin knows, as if Admin answered every caller. */
+const anonymous = inContext(sound, ({ adapters }) => {
+  let known: string | null = null
+  return {
+    adapters: {
+      ...adapters,
+      openAdminServer: async (approvals) => {
+        const server = await adapters.openAdminServer(approvals)
+        known = server.token
+        return server
+      },
+      openApprovals: (opening) =>
+        adapters.openApprovals(
+          opening.kind === 'admin'
+            ? { ...opening, credential: { ...opening.credential, token: known } }
+            : opening,
+        ),
+    },
+  }
+})
+/** The planted fault: an Admin that looks at the reference of an approval alone. */
+const foreign = inContext(
+  sound,
+  wrapApprovals((check) => ({ approval_ref }) => {
+    const { flag_key, tenant_id, user_id } = buildApprovalQuery(0)
+    return check({ approval_ref, flag_key, tenant_id, user_id })
+  }),
+)
 
 /**
  * F1: the messages between the Admin client and an Admin on loopback, by their schemas and the pinned digest of the
  * contract; also counts calls without a known token that it answered, and approvals that it reported for another flag,
- * tenant or user. The control pins another digest.
+ * tenant or user. The controls pin another digest, answer every caller, and look at the reference alone.
  */
-export const adminContract = defineProbe<string>({
+export const adminContract = defineProbe<
+  string,
+  'contract_differences' | 'anonymous_answered' | 'foreign_approvals_known'
+>({
   version: 1,
   site: 'scratch',
   isolation: 'parallel',
-  sound: fromValue(() => ADMIN_CONTRACT_SHA256),
-  faulty: fromValue(() => '0'.repeat(64)),
+  sound,
+  faulty: {
+    contract_differences: fromValue(() => '0'.repeat(64)),
+    anonymous_answered: anonymous,
+    foreign_approvals_known: foreign,
+  },
   measure: async (pin, context): Promise<Measurement> => {
     const pinned = (await computeContractDigest(context)) === pin
     const approvals = STATES.flatMap(

@@ -42,22 +42,24 @@ const FAILURES: readonly Failure[] = [
 /** Wraps the approval check of a decision; the control plants its fault there. */
 type DecorateCheck = (check: CheckApproval) => CheckApproval
 
+/** The planted fault: an unreachable Admin is taken for a valid approval. */
+const credulous = fromValue((context): DecorateCheck => (check) => async (question) => {
+  const { not_before, expires_at, revoked } = buildApproval(1, context)
+  const answer = await check(question)
+  if (answer.status !== 'unreachable') return answer
+  return { status: 'known', not_before, expires_at, revoked }
+})
+
 /**
  * F3: in `modes` failure modes of an Admin on loopback, whether a sensitive flag, allowed before, is denied with reason
  * `admin_unreachable`. The control takes an unreachable Admin for a valid approval.
  */
-export const adminFailures = defineProbe<DecorateCheck>({
+export const adminFailures = defineProbe<DecorateCheck, 'modes_denied' | 'wrong_reasons'>({
   version: 1,
   site: 'scratch',
   isolation: 'parallel',
   sound: fromValue(() => (check) => check),
-  // The planted fault: an unreachable Admin is taken for a valid approval.
-  faulty: fromValue((context) => (check) => async (question) => {
-    const { not_before, expires_at, revoked } = buildApproval(1, context)
-    const answer = await check(question)
-    if (answer.status !== 'unreachable') return answer
-    return { status: 'known', not_before, expires_at, revoked }
-  }),
+  faulty: { modes_denied: credulous, wrong_reasons: credulous },
   measure: async (decorate, context): Promise<Measurement> => {
     const failures = FAILURES.slice(0, readNumberParam(context, 'modes'))
     const results = await Promise.all(failures.map((one) => runFailure(one, decorate, context)))

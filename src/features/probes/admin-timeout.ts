@@ -3,7 +3,15 @@ import { ADMIN_LIMITS, type AdminLimits } from '../../core/admin/contract.ts'
 import type { Measurement } from '../../core/gate/judge-measurement.ts'
 import type { AdminScript } from '../../ports/admin.ts'
 import { buildApproval, decideSensitiveFlag, isFailSafe, withAdmin } from './testbed/test-admin.ts'
-import { defineProbe, fromValue, type ProbeContext, readNumberParam } from './framework/probe.ts'
+import { wrapApprovals } from './faults/wrapped-approvals.ts'
+import {
+  defineProbe,
+  fromValue,
+  inContext,
+  type ProbeContext,
+  readNumberParam,
+  type WithResource,
+} from './framework/probe.ts'
 
 interface Case extends AdminScript {
   readonly name: string
@@ -19,17 +27,39 @@ const CASES: readonly Case[] = [
 /** Time for an aborted socket to close on both sides. */
 const SETTLING_MS = 200
 
+const withTimeout = (timeout_ms: number): WithResource<AdminLimits> =>
+  fromValue(() => ({ ...ADMIN_LIMITS, timeout_ms }))
+/** The planted fault: a client that waits too long, and uses the late answer. */
+const slow = withTimeout(5_000)
+/** The planted fault: a client that stops waiting in time, and leaves its call running. */
+const leaking = inContext(
+  slow,
+  wrapApprovals((check) => (question) => {
+    const late = sleep(ADMIN_LIMITS.timeout_ms).then(() => ({ status: 'unreachable' }) as const)
+    return Promise.race([check(question), late])
+  }),
+)
+
 /**
  * F2: how long one decision waits, in ms, in the first `cases` of five cases of a slow Admin on loopback; the late
  * answers that do not end in a fail-safe denial, the answer in time that does, and the sockets left. The waits are
- * real; a sample is a case. The control has a timeout of five seconds.
+ * real; a sample is a case. The controls have a timeout of five seconds, one of half a second, and one that leaves the
+ * call running.
  */
-export const adminTimeout = defineProbe<AdminLimits>({
+export const adminTimeout = defineProbe<
+  AdminLimits,
+  'slowest_ms' | 'slow_allowed' | 'in_time_refused' | 'sockets_left'
+>({
   version: 1,
   site: 'scratch',
   isolation: 'exclusive',
   sound: fromValue(() => ADMIN_LIMITS),
-  faulty: fromValue(() => ({ ...ADMIN_LIMITS, timeout_ms: 5_000 })),
+  faulty: {
+    slowest_ms: slow,
+    slow_allowed: slow,
+    in_time_refused: withTimeout(500),
+    sockets_left: leaking,
+  },
   measure: async (limits, context): Promise<Measurement> => {
     const cases = CASES.slice(0, readNumberParam(context, 'cases'))
     const results = await Promise.all(cases.map((one) => runCase(one, limits, context)))

@@ -1,7 +1,7 @@
 import { evaluateAlert } from '../../core/alerts/alert-state.ts'
 import type { AlertRule, AlertState, Scrape } from '../../core/alerts/types.ts'
 import { loadAlerts } from './alert-contract.ts'
-import { defineProbe, type ProbeContext } from './framework/probe.ts'
+import { defineProbe, fromValue, type ProbeContext } from './framework/probe.ts'
 import { type AlertDrill, ALERT_DRILLS } from './testbed/alert-drills.ts'
 import { TestService } from './testbed/test-service.ts'
 
@@ -11,21 +11,26 @@ const SCRAPE_S = 15
 const MAX_SCRAPES = 120
 /** Scrapes kept for evaluation: no window of a rule is longer. */
 const KEPT_SCRAPES = 120
-/** The planted fault: the contract lacks this rule. */
-const REMOVED = 'store_down'
+type SelectRules = (rules: readonly AlertRule[]) => readonly AlertRule[]
+/** The planted faults: the contract has one rule alone, which fires while its series are sound. */
+const onlyFiring: SelectRules = (rules) =>
+  rules
+    .filter(({ id }) => id === 'service_absent')
+    .map((rule) => ({ ...rule, op: 'below', threshold: 2 }))
+const spoiled = fromValue(() => onlyFiring)
 
 /**
  * H2: alert rules of the contract that do not fire on their fault (silent), and rules that fire without it or do not
  * clear after it (stuck), evaluated on scrapes of a real service in this process on a file store; the time between
- * scrapes is virtual. A rule without a drill is silent, also a drill without a rule. The control lacks the rule
- * `store_down`.
+ * scrapes is virtual. A rule without a drill is silent, also a drill without a rule. The control has a single rule, which
+ * always fires.
  */
-export const alerts = defineProbe<(rules: readonly AlertRule[]) => readonly AlertRule[]>({
+export const alerts = defineProbe<SelectRules, 'rules_silent' | 'rules_stuck'>({
   version: 1,
   site: 'scratch',
   isolation: 'exclusive',
-  sound: (_context, use) => use((rules) => rules),
-  faulty: (_context, use) => use((rules) => rules.filter(({ id }) => id !== REMOVED)),
+  sound: fromValue((): SelectRules => (rules) => rules),
+  faulty: { rules_silent: spoiled, rules_stuck: spoiled },
   measure: async (selectRules, context) => {
     const rules = selectRules((await loadAlerts(context.root)).rules)
     const ids = [...new Set([...rules.map(({ id }) => id), ...Object.keys(ALERT_DRILLS)])]

@@ -41,12 +41,12 @@ type DecorateStore = (store: ServiceStore) => ServiceStore
  * suite of the management API; a status other than that of the suite is a difference, too. The control lists the flags
  * of the database in reverse order.
  */
-export const apiParity = defineProbe<DecorateStore>({
+export const apiParity = defineProbe<DecorateStore, 'differences'>({
   version: 1,
   site: 'scratch',
   isolation: 'parallel',
   sound: fromValue((): DecorateStore => (store) => store),
-  faulty: fromValue((): DecorateStore => createReversedListing),
+  faulty: { differences: fromValue((): DecorateStore => createReversedListing) },
   measure: async (decorate, context): Promise<Measurement> => {
     const testKeys = await loadTestKeys(context)
     const tokens = mintTokens(testKeys)

@@ -7,6 +7,7 @@ import { endIfAborted } from '../audit/signed-heads.ts'
 import { hashAuditText, walkRecords } from '../audit/verify.ts'
 import { loadPersistence } from '../migrate/load-persistence.ts'
 import { requireDatabase, type WithResource, defineProbe } from './framework/probe.ts'
+import { withMigratedDatabase } from './testbed/scratch-database.ts'
 
 /** Lends the audit trail of the database that is cut over, its records passed through `change`. */
 const withTrail =
@@ -38,18 +39,25 @@ async function* alterOneRecord(records: AuditReading['records']): AuditReading['
   }
 }
 
+/** The planted faults: the owner of a scratch database, who may change its trail, and one altered record. */
+const spoiled: WithResource<AuditTrail> = (context, use) =>
+  withMigratedDatabase(context, ({ target }) => {
+    const changed = { ...context, targets: { ...context.targets, database: target } }
+    return withTrail(alterOneRecord)(changed, (trail) => use(trail, changed))
+  })
+
 /**
  * G2: on the database that is cut over, the ways in which the service's role can change the audit trail, and the breaks
- * of its hash chain. The control alters one record as it is read; it changes nothing in the database.
+ * of its hash chain. The control measures a scratch database as its owner, and alters one record as it is read.
  *
  * Inconclusive (`target_missing`) where no database is named or the trail is empty.
  */
-export const auditAppendOnly = defineProbe<AuditTrail>({
+export const auditAppendOnly = defineProbe<AuditTrail, 'forbidden_allowed' | 'chain_breaks'>({
   version: 1,
   site: 'database',
   isolation: 'parallel',
   sound: withTrail((records) => records),
-  faulty: withTrail(alterOneRecord),
+  faulty: { forbidden_allowed: spoiled, chain_breaks: spoiled },
   measure: async (trail, context) => {
     const { versions, contract } = await loadPersistence(context.root)
     const database = requireDatabase(context)

@@ -38,18 +38,20 @@ const withAudit =
   (context, use) =>
     withCrashTargets(context, late, (targets) => use({ targets, share }))
 
+/** The planted fault is permanent, so a tenth of the operations shows it. */
+const late = withAudit(true, 0.1)
+
 /**
  * G1: whether the trail holds each change of an authenticated caller exactly once, after `operations` requests and
  * `kills` kills of an `ff serve` process during writes, on a scratch file and a scratch database. The control writes
- * audit records outside the transactions of their changes, with a tenth of the operations.
+ * audit records outside the transactions of their changes and one of them twice, with a tenth of the operations.
  */
-export const auditOnce = defineProbe<AuditInput>({
+export const auditOnce = defineProbe<AuditInput, 'missing' | 'duplicates' | 'halves'>({
   version: 1,
   site: 'scratch',
   isolation: 'parallel',
   sound: withAudit(false, 1),
-  // The fault is permanent, so a tenth of the operations shows it.
-  faulty: withAudit(true, 0.1),
+  faulty: { missing: late, duplicates: late, halves: late },
   measure: ({ targets, share }, context) => {
     return closeAfter(async (keep) => {
       const issuer = await keep(openIssuer(context), ({ server }) => server.close())

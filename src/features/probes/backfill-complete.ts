@@ -6,32 +6,29 @@ import {
   listTableFindings,
   withLiveStores,
   countRows,
+  withCopyOfAnother,
   withCorruptedCopy,
   type TableFinding,
 } from './testbed/store-pair.ts'
 import { defineProbe, type ProbeContext } from './framework/probe.ts'
 
-/** The planted fault: deletes one row that no other row references. */
-const DELETED = `WITH from_users AS (
-    DELETE FROM ff.user_override WHERE (user_id, flag_key) =
-      (SELECT user_id, flag_key FROM ff.user_override LIMIT 1)),
-  from_tenants AS (
-    DELETE FROM ff.tenant_override WHERE NOT EXISTS (SELECT FROM ff.user_override)
-      AND (tenant_id, flag_key) = (SELECT tenant_id, flag_key FROM ff.tenant_override LIMIT 1))
-  DELETE FROM ff.flag_registry WHERE NOT EXISTS (SELECT FROM ff.user_override)
-    AND NOT EXISTS (SELECT FROM ff.tenant_override)
-    AND flag_key = (SELECT flag_key FROM ff.flag_registry LIMIT 1)`
+/** The planted faults: one row that is deleted, and one that is added. */
+const spoiled = withCorruptedCopy(`INSERT INTO ff.user_override
+    SELECT 'one-too-many', flag_key, value, NULL, NULL, NULL, created_by, updated_by, revision, created_at, updated_at
+      FROM ff.tenant_override LIMIT 1;
+  DELETE FROM ff.tenant_override WHERE tenant_id = (SELECT min(tenant_id::text) FROM ff.tenant_override)`)
 
 /**
  * C1: rows of the named store that the named database lacks, rows that it has in excess, and whether the store changed
- * since its import. Reads both, writes to neither. The control deletes one row of a copy in a scratch database.
+ * since its import. Reads both, writes to neither. The controls delete and add one row in a copy in a scratch database,
+ * and compare a copy of another store.
  */
-export const backfillComplete = defineProbe<StorePair>({
+export const backfillComplete = defineProbe<StorePair, 'missing' | 'extra' | 'source_changed'>({
   version: 1,
   site: 'database',
   isolation: 'parallel',
   sound: withLiveStores,
-  faulty: withCorruptedCopy(DELETED),
+  faulty: { missing: spoiled, extra: spoiled, source_changed: withCopyOfAnother },
   measure: async (stores, context) => {
     const result = await compareStores(stores, context)
     const { inputs } = result

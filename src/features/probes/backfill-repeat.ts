@@ -37,16 +37,18 @@ const withBackfill =
       }),
     )
 
+const unguarded = withBackfill(true)
+
 /**
  * C4: rows that a repeated import into a scratch database changes, and concurrent writes that an import loses. The
- * control merges tenant overrides by an upsert without a revision check.
+ * control merges tenant overrides by an upsert that neither checks the revision nor takes over the new one.
  */
-export const backfillRepeat = defineProbe<Backfill>({
+export const backfillRepeat = defineProbe<Backfill, 'rows_changed_again' | 'writes_lost'>({
   version: 1,
   site: 'scratch',
   isolation: 'parallel',
   sound: withBackfill(false),
-  faulty: withBackfill(true),
+  faulty: { rows_changed_again: unguarded, writes_lost: unguarded },
   measure: async ({ scratch, inputs, getSink }, context) => {
     const tenants = generateTenants(readNumberParam(context, 'writes'))
     const importRevision = (revision: number, wrap: (sink: RowSink) => RowSink): Promise<void> =>
@@ -168,7 +170,9 @@ class Race {
   }
 }
 
-/** The planted fault: an upsert without a revision check. The generated texts need no SQL escaping. */
+/**
+ * The planted fault: an upsert that checks no revision, and leaves the old one. The generated texts need no SQL escaping.
+ */
 function createUnguardedSink(sink: RowSink, scratch: ScratchDatabase): RowSink {
   return {
     record: (event) => sink.record(event),
@@ -180,7 +184,7 @@ function createUnguardedSink(sink: RowSink, scratch: ScratchDatabase): RowSink {
       await scratch.run(
         `INSERT INTO ff.tenant_override VALUES ${values.join(', ')}
          ON CONFLICT (tenant_id, flag_key) DO UPDATE SET value = excluded.value, note = excluded.note,
-           updated_by = excluded.updated_by, updated_at = excluded.updated_at, revision = excluded.revision`,
+           updated_by = excluded.updated_by, updated_at = excluded.updated_at`,
       )
       return { inserted: 0, updated: rows.length }
     },

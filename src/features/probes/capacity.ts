@@ -12,40 +12,56 @@ import type { HttpClient } from '../../ports/http.ts'
 import type { ServiceStore } from '../../ports/store.ts'
 import { runLoad } from './testbed/load-generator.ts'
 import { requirePlan } from './plan.ts'
-import { fromValue, readNumberParam, defineProbe, type ProbeContext } from './framework/probe.ts'
+import {
+  fromValue,
+  inContext,
+  readNumberParam,
+  defineProbe,
+  type ProbeContext,
+} from './framework/probe.ts'
+import { rejectSome } from './faults/rejected-reads.ts'
 import { withScratchPair } from './testbed/served-endpoints.ts'
 import { withLoadService } from './testbed/load-service.ts'
 import { LOAD_ROWS, createOrdinaryLoad } from './testbed/load-rows.ts'
 import { overrideMethods } from './testbed/faulty-store.ts'
 
-/** Wraps the store of the service on a database; the control adds latency there. */
+/** Wraps the store of the service on a database; the control plants its faults there. */
 type DecorateStore = (store: ServiceStore) => ServiceStore
 const ADDED_MS = 100
 /** The sides take short turns, so that other load on the machine affects both. */
 const TURNS = 24
 const WARM_REQUESTS = 200
 
+const delayReads = (store: ServiceStore): ServiceStore =>
+  overrideMethods(store, () => ({
+    read: async (query) => {
+      await sleep(ADDED_MS)
+      return store.read(query)
+    },
+  }))
+/** The load of a control: no more than the peak that its plan declares. */
+const AT_PEAK = { peak_factor: 1, requests: 120, seconds: 2 }
+const PEAK = { peak_requests_per_second: 60 } as ProbeContext['plan']
+/** The planted faults: reads of the database take 100 ms more, one in ten is rejected, and the load is too small. */
+const spoiled = inContext(
+  fromValue((): DecorateStore => (store) => rejectSome(delayReads(store), 10)),
+  ({ params }) => ({ params: { ...params, ...AT_PEAK }, plan: PEAK }),
+)
+
 /**
  * E5: p99 and errors of a service on a scratch file and of one on a scratch database, both in this process, under the
  * same load of ordinary evaluations: the plan's peak times `peak_factor`. One instance takes all of it, whatever the
- * plan's number of replicas. The control delays each read of the database by 100 ms.
+ * plan's number of replicas. The control delays each read of the database by 100 ms, rejects one in ten, and sends no
+ * more than the peak.
  *
  * Inconclusive without a plan (`target_missing`), or where fewer requests a second were sent (`proof_inconclusive`).
  */
-export const capacity = defineProbe<DecorateStore>({
+export const capacity = defineProbe<DecorateStore, 'db_p99_ms' | 'error_share' | 'load_share'>({
   version: 1,
   site: 'scratch',
   isolation: 'exclusive',
   sound: fromValue((): DecorateStore => (store) => store),
-  faulty: fromValue(
-    (): DecorateStore => (store) =>
-      overrideMethods(store, () => ({
-        read: async (query) => {
-          await sleep(ADDED_MS)
-          return store.read(query)
-        },
-      })),
-  ),
+  faulty: { db_p99_ms: spoiled, error_share: spoiled, load_share: spoiled },
   measure: async (decorate, context) => {
     const peak = requirePlan(context).peak_requests_per_second
     const least_per_s = peak * readNumberParam(context, 'peak_factor')

@@ -12,12 +12,12 @@ const INCONCLUSIVE_STATUS = 22
  * Inconclusive (`command_unanswered`) where the command does not start, is killed, exceeds `timeout_s` or exits with
  * 22.
  */
-export const commandProbe = defineProbe<readonly string[]>({
+export const commandProbe = defineProbe<readonly string[], 'exit_status'>({
   version: 1,
   site: 'declared',
   isolation: 'parallel',
   sound: fromValue((context) => toWords(context, 'argv')),
-  faulty: fromValue((context) => toWords(context, 'control_argv')),
+  faulty: { exit_status: fromValue((context) => toWords(context, 'control_argv')) },
   measure: async (argv, context): Promise<Measurement> => {
     const { adapters, cwd, signal } = context
     const timeoutMs = readNumberParam(context, 'timeout_s') * 1000

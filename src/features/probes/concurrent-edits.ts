@@ -2,7 +2,8 @@ import { withAll } from '../../concurrency/open-all.ts'
 import type { Instant } from '../../core/rows/instant.ts'
 import { serializeRow } from '../../core/rows/rows.ts'
 import { FfError } from '../../errors.ts'
-import type { FlagStore, OpenScratchStore } from '../../ports/store.ts'
+import { createLateStore } from './faults/late-store.ts'
+import type { FlagStore, OpenScratchStore, ScratchStore } from '../../ports/store.ts'
 import { loadPersistence } from '../migrate/load-persistence.ts'
 import { toWriteRequest } from './testbed/row-edits.ts'
 import { identifyTarget, refuseProduction } from './testbed/production-guard.ts'
@@ -12,15 +13,20 @@ import {
   type ProbeContext,
   readNumberParam,
   type WithResource,
+  withParams,
 } from './framework/probe.ts'
 
+/** What a control changes: the revision that writers send, and the store of the database. */
+interface EditFault extends Pick<EditInput, 'toExpected'> {
+  readonly change?: (store: ScratchStore) => ScratchStore
+}
 /** Both stores; `toExpected` maps the revision that a writer read to the one that it sends. */
 interface EditInput {
   readonly sides: readonly [OpenScratchStore, OpenScratchStore]
   readonly toExpected: (seen: number) => number | null
 }
 const withBothStores =
-  (toExpected: EditInput['toExpected']): WithResource<EditInput> =>
+  ({ toExpected, change = (store) => store }: EditFault): WithResource<EditInput> =>
   async (context, use) => {
     const { adapters, root, targets } = context
     const inputs = await loadPersistence(root)
@@ -31,22 +37,38 @@ const withBothStores =
         () => adapters.openScratch({ kind: 'file', folder: null }, inputs),
         () => adapters.openScratch(targets.scratch, inputs),
       ],
-      (file, database) => use({ sides: [file, database], toExpected }),
+      (file, database) =>
+        use({ sides: [file, { ...database, store: change(database.store) }], toExpected }),
     )
   }
 
 /**
+ * The planted faults: writes without an expected revision, which overwrite each other, and a database that records
+ * another time. Few writers show both.
+ */
+const unguarded = withParams(withBothStores({ toExpected: () => null, change: createLateStore }), {
+  writers: 10,
+  edits: 2,
+})
+
+/**
  * C5: concurrent edits of one flag on a scratch file store and a scratch database: the edits that are neither accepted
  * on the revision that was read nor reported as a conflict, gaps of the revision, and whether both stores end alike.
- * The control writes without an expected revision.
+ * The control writes without an expected revision, and records another time in the database.
  */
-export const concurrentEdits = defineProbe<EditInput>({
+export const concurrentEdits = defineProbe<
+  EditInput,
+  'revision_gap' | 'conflicts_unreported' | 'sides_differing'
+>({
   version: 1,
   site: 'scratch',
   isolation: 'parallel',
-  sound: withBothStores((seen) => seen),
-  // The planted fault: writes without an expected revision, which overwrite each other.
-  faulty: withBothStores(() => null),
+  sound: withBothStores({ toExpected: (seen) => seen }),
+  faulty: {
+    revision_gap: unguarded,
+    conflicts_unreported: unguarded,
+    sides_differing: unguarded,
+  },
   measure: async ({ sides, toExpected }, context) => {
     const [file, database] = sides
     const counts = await Promise.all(sides.map(({ store }) => editAll(store, toExpected, context)))

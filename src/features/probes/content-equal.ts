@@ -20,12 +20,12 @@ const ABSENT: ReadonlySet<string> = new Set(['row_missing', 'row_extra'])
  * C2: rows on both sides, the named store and the named database, that differ in a field; rows on one side only belong
  * to C1. Reads both, writes to neither. The control flips one bit of a revision in a copy in a scratch database.
  */
-export const contentEqual = defineProbe<StorePair>({
+export const contentEqual = defineProbe<StorePair, 'differing'>({
   version: 1,
   site: 'database',
   isolation: 'parallel',
   sound: withLiveStores,
-  faulty: withCorruptedCopy(FLIPPED),
+  faulty: { differing: withCorruptedCopy(FLIPPED) },
   measure: async (stores, context) => {
     const result = await compareStores(stores, context)
     const findings = listTableFindings(result).filter(({ code }) => !ABSENT.has(code))

@@ -1,39 +1,55 @@
 import { isAuthRefusal } from '../../core/auth/types.ts'
 import type { Measurement } from '../../core/gate/judge-measurement.ts'
 import { toPublicJwk } from '../../core/text/jwk.ts'
-import type { TestAuthenticator, TokenVerifier } from '../../ports/auth.ts'
-import { defineAuthenticatorProbe } from './framework/authenticator-probe.ts'
+import type { TestAuthenticator } from '../../ports/auth.ts'
+import { createInsecureVerifier } from './faults/insecure-verifier.ts'
+import { defineAuthenticatorProbe, plantVerifier } from './framework/authenticator-probe.ts'
 import { readNumberParam } from './framework/probe.ts'
 import {
   TEST_NOW,
+  type TestJwk,
   type TestKeys,
   signTestToken,
   loadTestKeys,
   withAuthenticator,
 } from './testbed/test-tokens.ts'
 
-/**
- * A4: tokens of a known key that the authenticator refuses while its key server is down for nearly `last_known_good_s`,
- * and the fetches that `unknown_kids` tokens cause in each cooldown after it. Time is virtual. The control opens a new
- * authenticator for each token.
- */
-export const jwksOutage = defineAuthenticatorProbe({
-  version: 1,
-  // The planted fault: a new authenticator for each token, so no key set survives the outage.
-  faulty: (adapters) => async (keyServer, settings) => {
-    const testAuthenticator = await adapters.openTestAuthenticator(keyServer, settings)
-    const verify: TokenVerifier['verify'] = async (token, at) => {
-      const authenticator = await adapters.openAuthenticator(
-        { url: testAuthenticator.server.url },
-        settings,
-      )
+/** Unknown kids of a control: the faults show at the first one. */
+const SHORT = { unknown_kids: 40 }
+
+/** The planted fault: a new authenticator for each token, so no key set survives the outage. */
+const withoutCache = plantVerifier(
+  ({ adapters, authenticator: { server }, settings }) =>
+    async (token, at) => {
+      const authenticator = await adapters.openAuthenticator({ url: server.url }, settings)
       try {
         return await authenticator.verifier.verify(token, at)
       } finally {
         await authenticator.close()
       }
-    }
-    return { ...testAuthenticator, verifier: { ...testAuthenticator.verifier, verify } }
+    },
+  SHORT,
+)
+
+/** The planted fault: a verifier that tries a key of its own where it does not know the kid. */
+const ignoringKids = plantVerifier(
+  ({ adapters, keyServer }) => createInsecureVerifier(keyServer.keys as TestJwk[], adapters).verify,
+  SHORT,
+)
+
+/**
+ * A4: tokens of a known key that the authenticator refuses while its key server is down for nearly `last_known_good_s`,
+ * and the fetches that `unknown_kids` tokens cause in each cooldown after it. Time is virtual. The controls open a new
+ * authenticator for each token, and ignore the kid.
+ */
+export const jwksOutage = defineAuthenticatorProbe<
+  'known_kid_refused' | 'fetches_per_cooldown' | 'unknown_kid_accepted'
+>({
+  version: 1,
+  faulty: {
+    known_kid_refused: withoutCache,
+    fetches_per_cooldown: withoutCache,
+    unknown_kid_accepted: ignoringKids,
   },
   measure: async (openAuthenticator, context): Promise<Measurement> => {
     const kids = readNumberParam(context, 'unknown_kids')

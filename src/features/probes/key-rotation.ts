@@ -1,9 +1,9 @@
 import { openAll } from '../../concurrency/open-all.ts'
 import type { Measurement } from '../../core/gate/judge-measurement.ts'
 import { toPublicJwk } from '../../core/text/jwk.ts'
-import type { TestAuthenticator } from '../../ports/auth.ts'
+import type { OpenAuthenticator, TestAuthenticator } from '../../ports/auth.ts'
 import { FfError } from '../../errors.ts'
-import { defineAuthenticatorProbe } from './framework/authenticator-probe.ts'
+import { defineAuthenticatorProbe, plantAuthenticator } from './framework/authenticator-probe.ts'
 import { type SendToken, withEndpoint } from './testbed/served-endpoints.ts'
 import {
   signTestToken,
@@ -13,22 +13,53 @@ import {
   type TestKeys,
 } from './testbed/test-tokens.ts'
 
+/** The planted fault: a verifier with a fixed key set, which never fetches. */
+const fixedKeys = plantAuthenticator((adapters) => async (keyServer, settings) => {
+  const { value, close } = await openAll(async (keep) => {
+    const testAuthenticator = await keep(adapters.openTestAuthenticator(keyServer, settings))
+    const keys = keyServer.keys as readonly TestJwk[]
+    const { verifier, metrics } = await keep(adapters.openAuthenticator({ keys }, settings))
+    return { ...testAuthenticator, verifier, metrics }
+  })
+  return { ...value, close }
+})
+
+/** The planted fault: an authenticator that is opened anew whenever time passes. */
+const restarting = plantAuthenticator((adapters) => async (keyServer, settings) => {
+  const first = await adapters.openTestAuthenticator(keyServer, settings)
+  let current: OpenAuthenticator = first
+  const closeCurrent = (): Promise<void> =>
+    current === first ? Promise.resolve() : current.close()
+  return {
+    ...first,
+    verifier: { ...first.verifier, verify: (token, at) => current.verifier.verify(token, at) },
+    metrics: () => current.metrics(),
+    advance: async (seconds) => {
+      await first.advance(seconds)
+      await closeCurrent()
+      current = await adapters.openAuthenticator({ url: first.server.url }, settings)
+    },
+    close: async () => {
+      await closeCurrent()
+      await first.close()
+    },
+  }
+})
+
 /**
  * A3: seconds until a served endpoint accepts a new key, and whether it refuses a retired one in time, without a
- * restart. Time is virtual; the key server and the sockets are real. The control has a fixed key set, which it never
- * fetches. Inconclusive (`proof_inconclusive`) on a status other than 200 and 401.
+ * restart. Time is virtual; the key server and the sockets are real. The controls have a fixed key set, which is never
+ * fetched, and an authenticator that restarts. Inconclusive (`proof_inconclusive`) on a status other than 200 and 401.
  */
-export const keyRotation = defineAuthenticatorProbe({
+export const keyRotation = defineAuthenticatorProbe<
+  'new_key_accepted_s' | 'retired_key_refused' | 'restarts' | 'valid_refused'
+>({
   version: 2,
-  // The planted fault: a verifier with a fixed key set, which never fetches.
-  faulty: (adapters) => async (keyServer, settings) => {
-    const { value, close } = await openAll(async (keep) => {
-      const testAuthenticator = await keep(adapters.openTestAuthenticator(keyServer, settings))
-      const keys = keyServer.keys as readonly TestJwk[]
-      const { verifier, metrics } = await keep(adapters.openAuthenticator({ keys }, settings))
-      return { ...testAuthenticator, verifier, metrics }
-    })
-    return { ...value, close }
+  faulty: {
+    new_key_accepted_s: fixedKeys,
+    retired_key_refused: fixedKeys,
+    restarts: restarting,
+    valid_refused: fixedKeys,
   },
   measure: async (openAuthenticator, context): Promise<Measurement> => {
     const testKeys = await loadTestKeys(context)
@@ -128,6 +159,10 @@ class Rotation {
   private async advance(seconds: number): Promise<void> {
     await this.authenticator.advance(seconds)
     this.second += seconds
+    this.countRestart()
+  }
+
+  private countRestart(): void {
     const fetches = this.authenticator.metrics().keys?.fetches ?? 0
     if (fetches < this.fetches) this.restarts += 1
     this.fetches = fetches
@@ -142,6 +177,7 @@ class Rotation {
     this.tokens += 1
     const token = signTestToken(key, this.testKeys.claims({ jti: `rotation-${this.tokens}` }))
     const status = await this.sendToken(token, 'prod')
+    this.countRestart()
     if (status === 200 || status === 401) return status === 200
     throw new FfError(
       'proof_inconclusive',

@@ -22,17 +22,25 @@ const sound: WithResource<Head> = (context, use) =>
     use({ scratch, inputs, last: getLastMigration(inputs) }),
   )
 
+/** A database whose last step is another one. */
+const withStep =
+  (step: Pick<Migration, 'name' | 'up' | 'down'>): WithResource<Head> =>
+  (context, use) =>
+    withMigratedDatabase(context, async (scratch, inputs) => {
+      const version = getLastMigration(inputs).version + 1
+      const head = { scratch, inputs, last: { ...step, version, checksum: '0'.repeat(64) } }
+      await apply(head, 'up', context)
+      return use(head)
+    })
+
 /** The planted fault: a step that rewrites every row, at 4 ms each, to take as long as on a large table. */
 const REWRITE = `ALTER TABLE tenant_override ALTER COLUMN note TYPE prose
   USING CASE WHEN pg_sleep(0.004)::text = '' THEN note END`
-const faulty: WithResource<Head> = (context, use) =>
-  withMigratedDatabase(context, async (scratch, inputs) => {
-    const version = getLastMigration(inputs).version + 1
-    const terms = { version, name: 'a-rewrite', checksum: '0'.repeat(64) }
-    const head = { scratch, inputs, last: { ...terms, up: REWRITE, down: 'SELECT 1' } }
-    await apply(head, 'up', context)
-    return use(head)
-  })
+const rewriting = withStep({ name: 'a-rewrite', up: REWRITE, down: 'SELECT 1' })
+
+/** The planted fault: a down step that deletes the rows in place of refusing. */
+const DELETE_ROWS = 'DELETE FROM tenant_override; DELETE FROM flag_registry'
+const deleting = withStep({ name: 'a-deletion', up: 'SELECT 1', down: DELETE_ROWS })
 
 function getLastMigration({ migrations }: DdlContract): Migration {
   const last = migrations.at(-1)
@@ -48,15 +56,28 @@ function getLastMigration({ migrations }: DdlContract): Migration {
 
 /**
  * B3: on a scratch database, without rows and then with rows, reverts the last migration and applies it again, and
- * measures the longest lock, rewritten tables, lost rows and differences after it. The control adds a step that
- * rewrites every row.
+ * measures the longest lock, rewritten tables, lost rows and differences after it. The controls add a step that rewrites
+ * every row, and one that deletes them.
  */
-export const migrationRoundTrip = defineProbe<Head>({
+export const migrationRoundTrip = defineProbe<
+  Head,
+  | 'longest_lock_ms'
+  | 'tables_rewritten'
+  | 'fingerprints_differing'
+  | 'rows_lost'
+  | 'down_refuses_loss'
+>({
   version: 1,
   site: 'scratch',
   isolation: 'exclusive',
   sound,
-  faulty,
+  faulty: {
+    longest_lock_ms: rewriting,
+    tables_rewritten: rewriting,
+    fingerprints_differing: deleting,
+    rows_lost: deleting,
+    down_refuses_loss: deleting,
+  },
   measure: (head, context) =>
     withGeneratedStore(context, { tenants: TENANTS, revision: 1 }, async (source) => {
       const { scratch, last } = head

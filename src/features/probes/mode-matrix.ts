@@ -14,8 +14,15 @@ import { buildServiceRoutes } from '../serve/routes.ts'
 import { SAMPLE_ROWS } from '../serve/sample.ts'
 import { toCredentialHeaders, readAnswerWord } from '../parity/service-client.ts'
 import { buildEndpointRequest, ENDPOINTS } from './testbed/endpoints.ts'
+import { acceptExpired } from './faults/insecure-verifier.ts'
 import { createUnguardedRoutes } from './faults/unguarded-route.ts'
-import { fromValue, readNumberParam, defineProbe, type ProbeContext } from './framework/probe.ts'
+import {
+  fromValue,
+  inContext,
+  readNumberParam,
+  defineProbe,
+  type ProbeContext,
+} from './framework/probe.ts'
 import { type ServicePair, withHarnessPair } from './testbed/served-endpoints.ts'
 
 /** Builds the routes of the service on a database; the control plants its fault there. */
@@ -29,20 +36,28 @@ interface MatrixInput {
 const CONCURRENCY = 16
 
 /**
+ * The planted faults: one route that lets every credential in, so a tenth of the fixtures shows it; and authenticators
+ * that accept expired tokens, which the matrix shows.
+ */
+const unguarded = inContext(
+  fromValue((): MatrixInput => ({ routes: createUnguardedRoutes, share: 0.1 })),
+  ({ adapters }) => ({ adapters: acceptExpired(adapters) }),
+)
+
+/**
  * A5: rows of the mode matrix that do not hold for the authenticator, and the pairs of credential and endpoint that two
  * harness services, on a file and on a database, answer with a different status or code. Sends every fixture in its own
- * environment, then in others up to `pairs`; a credential that no header can carry is counted and skipped. The control
- * has a route `flags.list` on the database that accepts every caller.
+ * environment, then in others up to `pairs`; a credential that no header can carry is counted and skipped. In the
+ * control authenticators accept expired tokens, and a route `flags.list` on the database accepts every caller.
  *
  * Inconclusive (`proof_inconclusive`) where a service refuses the rows or a scene.
  */
-export const modeMatrixProbe = defineProbe<MatrixInput>({
+export const modeMatrixProbe = defineProbe<MatrixInput, 'rows_wrong' | 'differences'>({
   version: 2,
   site: 'scratch',
   isolation: 'parallel',
   sound: fromValue(() => ({ routes: buildServiceRoutes, share: 1 })),
-  // The fault lets every credential in, so a tenth of the fixtures shows it.
-  faulty: fromValue(() => ({ routes: createUnguardedRoutes, share: 0.1 })),
+  faulty: { rows_wrong: unguarded, differences: unguarded },
   measure: async ({ routes, share }, context): Promise<Measurement> => {
     const { root, adapters, signal } = context
     const matrix = await jwksCheck({ root, adapters, signal })

@@ -2,7 +2,13 @@ import type { Adapters } from '../../ports/adapters.ts'
 import type { SearchScenes } from '../../ports/fuzz.ts'
 import { parityExhaustive } from '../parity/parity.ts'
 import { parityFuzz } from '../parity/parity-fuzz.ts'
-import { readNumberParam, type ProbeContext } from './framework/probe.ts'
+import { withoutUserOverrides } from './faults/unguarded-route.ts'
+import {
+  readNumberParam,
+  type ProbeContext,
+  type WithResource,
+  withParams,
+} from './framework/probe.ts'
 import {
   formatExample,
   requireMeasured,
@@ -11,34 +17,42 @@ import {
   describeSides,
 } from './testbed/parity-proofs.ts'
 
+const withFault: WithResource<Adapters> = ({ adapters }, use) => use(withoutUserOverrides(adapters))
+/** The planted fault, in a search that is cut short. */
+const spoiled = withParams(withFault, { cases: 50 })
+
 /**
  * E2: the decisions of a temporary file store and scratch state in a database, in every cell at every boundary, and in
  * at least `cases` random questions; random search ends at the first difference. The control drops user overrides on
- * load into the database. Inconclusive (`proof_inconclusive`) where a proof is.
+ * load into the database, and asks few questions. Inconclusive (`proof_inconclusive`) where a proof is.
  */
-export const parityBreadth = defineParityProbe(async (adapters, context) => {
-  const wanted = readNumberParam(context, 'cases')
-  const request = { ...buildProofRequest(context, adapters), only: null }
-  const cells = requireMeasured(await parityExhaustive(request))
-  const random = await runRandomCases(wanted, adapters, context)
-  const { counts, findings, items } = cells
-  return {
-    measured: {
-      // Situations follow the cells; a difference of theirs is a divergence.
-      cells_passed: items.slice(0, counts.expected).filter(({ state }) => state === 'pass').length,
-      random_cases: random.cases,
-      divergences: findings.length + random.divergences,
-    },
-    met: {
-      ...describeSides(cells),
-      cells: counts.compared,
-      cell_cases: counts.cases,
-      random_cases: random.cases,
-      seeds: random.seeds.join(' '),
-    },
-    sample_size: counts.compared + random.cases,
-    example: formatExample(cells) ?? random.example,
-  }
+export const parityBreadth = defineParityProbe<'cells_passed' | 'random_cases' | 'divergences'>({
+  faulty: { cells_passed: spoiled, random_cases: spoiled, divergences: spoiled },
+  measure: async (adapters, context) => {
+    const wanted = readNumberParam(context, 'cases')
+    const request = { ...buildProofRequest(context, adapters), only: null }
+    const cells = requireMeasured(await parityExhaustive(request))
+    const random = await runRandomCases(wanted, adapters, context)
+    const { counts, findings, items } = cells
+    return {
+      measured: {
+        // Situations follow the cells; a difference of theirs is a divergence.
+        cells_passed: items.slice(0, counts.expected).filter(({ state }) => state === 'pass')
+          .length,
+        random_cases: random.cases,
+        divergences: findings.length + random.divergences,
+      },
+      met: {
+        ...describeSides(cells),
+        cells: counts.compared,
+        cell_cases: counts.cases,
+        random_cases: random.cases,
+        seeds: random.seeds.join(' '),
+      },
+      sample_size: counts.compared + random.cases,
+      example: formatExample(cells) ?? random.example,
+    }
+  },
 })
 
 interface Random {

@@ -7,27 +7,53 @@ import { FfError } from '../../errors.ts'
 import { readBounded } from '../../files/read-bounded.ts'
 import { MAX_INPUT_BYTES, RUNBOOK } from '../team-folder/input-files.ts'
 import type { GateFiles } from '../team-folder/load-gate-files.ts'
-import { defineProbe, type ProbeContext } from './framework/probe.ts'
+import { defineProbe, fromValue, type ProbeContext, type WithResource } from './framework/probe.ts'
 
 type Plan = NonNullable<GateFiles['plan']>
 const HOUR_MS = 3_600_000
+const TWO_WEEKS_H = 336
+
+/** The plan with some members changed; `ahead` gives a time so many hours from now. */
+const plantInPlan = (
+  change: (found: Plan, ahead: (hours: number) => Instant) => Partial<Plan>,
+): WithResource<Plan> =>
+  fromValue((context) => {
+    const found = requirePlan(context)
+    const ahead = (hours: number): Instant =>
+      new Date(context.now().getTime() + hours * HOUR_MS).toISOString() as Instant
+    return { ...found, ...change(found, ahead) }
+  })
+const isOver = plantInPlan((_plan, ahead) => ({ window: { from: ahead(-8), until: ahead(-4) } }))
 
 /**
  * J1: faults of the loaded cutover plan (a window that is over, an unnamed person on call, an Admin without its
  * GO, a runbook in the team's folder with another digest, and the like), the hours until the window, and the number of
- * persons on call. Loading has already validated its form. The control moves the window into the past.
+ * persons on call. Loading has already validated its form. Each control changes one member of the plan.
  *
  * Inconclusive (`target_missing`) without a plan or a readable runbook.
  */
-export const plan = defineProbe<Plan>({
+export const plan = defineProbe<
+  Plan,
+  | 'plan_faults'
+  | 'window_starts_in_h'
+  | 'window_ahead'
+  | 'on_call'
+  | 'admin_in_step'
+  | 'runbook_matches'
+>({
   version: 1,
   site: 'scratch',
   isolation: 'parallel',
   sound: (context, use) => use(requirePlan(context)),
-  faulty: (context, use) => {
-    const past = (hours: number): Instant =>
-      new Date(context.now().getTime() - hours * HOUR_MS).toISOString() as Instant
-    return use({ ...requirePlan(context), window: { from: past(8), until: past(4) } })
+  faulty: {
+    plan_faults: isOver,
+    window_starts_in_h: plantInPlan((_plan, ahead) => ({
+      window: { from: ahead(TWO_WEEKS_H), until: ahead(TWO_WEEKS_H + 4) },
+    })),
+    window_ahead: isOver,
+    on_call: plantInPlan(({ on_call }) => ({ on_call: on_call.slice(0, 1) })),
+    admin_in_step: plantInPlan(({ admin }) => ({ admin: { ...admin, verdict: 'no_go' } })),
+    runbook_matches: plantInPlan(() => ({ runbook_digest: '0'.repeat(64) })),
   },
   measure: async (cutoverPlan, context): Promise<Measurement> => {
     const { window, admin } = cutoverPlan

@@ -4,24 +4,40 @@ import { loadPersistence } from '../migrate/load-persistence.ts'
 import {
   requireDatabase,
   fromValue,
+  inContext,
   readNumberParam,
   defineProbe,
   type ProbeContext,
+  type WithResource,
 } from './framework/probe.ts'
 import { withMigratedDatabase } from './testbed/scratch-database.ts'
+
+/** The role that creates a scratch database owns it, and has no timeouts. */
+const asOwner: WithResource<TargetSpec> = (context, use) =>
+  withMigratedDatabase(context, ({ target }) => use(target))
+/** The planted faults: the owner, for more instances than any server has connections for. */
+const spoiled = inContext(asOwner, ({ plan }) => ({
+  plan: { ...plan, replicas: 1_000_000 } as ProbeContext['plan'],
+}))
 
 /**
  * B4: on the database that is cut over, forbidden actions that the service's role may do, its timeouts that are not
  * set, and the connections that the plan's replicas need, next to the server's limit. The control inspects a scratch
- * database as its owner. Inconclusive (`target_missing`) without a database or a plan.
+ * database as its owner, for a million replicas. Inconclusive (`target_missing`) without a database or a plan.
  */
-export const privileges = defineProbe<TargetSpec>({
+export const privileges = defineProbe<
+  TargetSpec,
+  'forbidden_allowed' | 'timeouts_missing' | 'connections_needed'
+>({
   version: 1,
   site: 'database',
   isolation: 'parallel',
   sound: fromValue(requireDatabase),
-  // The planted fault: the role that creates the scratch database owns it.
-  faulty: (context, use) => withMigratedDatabase(context, ({ target }) => use(target)),
+  faulty: {
+    forbidden_allowed: spoiled,
+    timeouts_missing: spoiled,
+    connections_needed: spoiled,
+  },
   measure: async (database, context) => {
     const { versions } = await loadPersistence(context.root)
     const facts = await context.adapters.inspectRole(database, versions)

@@ -6,6 +6,7 @@ import type { CommandOutcome } from '../../ports/process.ts'
 import type { ScratchDatabase } from '../../ports/database.ts'
 import { loadPersistence, type DdlContract } from '../migrate/load-persistence.ts'
 import { type WithResource, defineProbe, type ProbeContext } from './framework/probe.ts'
+import { generateTenants, withGeneratedStore } from './testbed/generated-store.ts'
 import { importStore, requireStore, withMigratedDatabase } from './testbed/scratch-database.ts'
 
 /** A store; `damage` plants the fault of the control in the dump before it is restored. */
@@ -15,26 +16,41 @@ interface Backup {
 }
 const sound: WithResource<Backup> = (context, use) =>
   use({ store: requireStore(context), damage: () => Promise.resolve() })
-/** The planted fault: cuts the dump to half its size. */
-const faulty: WithResource<Backup> = (context, use) =>
-  use({
-    store: requireStore(context),
-    damage: async (dump) => truncate(dump, Math.floor((await stat(dump)).size / 2)),
+const cutInHalf = async (file: string): Promise<void> =>
+  truncate(file, Math.floor((await stat(file)).size / 2))
+const SAVED = { tenants: generateTenants(20), revision: 1 }
+/** The planted fault: a dump that is cut to half its size. */
+const withCutDump: WithResource<Backup> = (context, use) =>
+  withGeneratedStore(context, SAVED, (store) => use({ store, damage: cutInHalf }))
+/** The planted fault: a snapshot that is cut to half its size. */
+const withCutSnapshot: WithResource<Backup> = (context, use) =>
+  withGeneratedStore(context, SAVED, async (store) => {
+    await cutInHalf(join(getFolder(store), 'snapshot.ndjson'))
+    return use({ store, damage: () => Promise.resolve() })
   })
+const getFolder = (store: TargetSpec): string => (store.kind === 'file' ? (store.folder ?? '') : '')
 
 /**
  * I3: whether the named store's snapshot can be read and matches its digest, and whether a copy of it in a scratch
- * database equals its pg_dump restored by pg_restore into another one. The control cuts the dump to half its size.
+ * database equals its pg_dump restored by pg_restore into another one. The controls cut the dump or the snapshot of a
+ * generated store to half its size.
  *
  * Inconclusive without a store or a pg_dump of the server's major version (`target_missing`), or where pg_dump fails
  * (`command_unanswered`).
  */
-export const restore = defineProbe<Backup>({
+export const restore = defineProbe<
+  Backup,
+  'fingerprints_differing' | 'snapshot_digest_matches' | 'snapshot_readable'
+>({
   version: 1,
   site: 'scratch',
   isolation: 'parallel',
   sound,
-  faulty,
+  faulty: {
+    fingerprints_differing: withCutDump,
+    snapshot_digest_matches: withCutSnapshot,
+    snapshot_readable: withCutSnapshot,
+  },
   measure: async ({ store, damage }, context) => {
     const snapshot = await readSnapshot(store, context)
     const measured = {

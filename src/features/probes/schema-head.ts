@@ -1,24 +1,38 @@
 import { findDrift, buildCatalogue } from '../../core/migrations/catalogue.ts'
 import type { TargetSpec } from '../../core/parity/target.ts'
 import { loadPersistence } from '../migrate/load-persistence.ts'
-import { requireDatabase, fromValue, defineProbe } from './framework/probe.ts'
+import { requireDatabase, fromValue, defineProbe, type WithResource } from './framework/probe.ts'
 import { withMigratedDatabase } from './testbed/scratch-database.ts'
+
+/** The planted faults: a column that was added by hand, and a last migration that goes by another name. */
+const SPOILED = `ALTER TABLE ff.flag_registry ADD COLUMN added_by_hand text;
+  UPDATE ff.migration_ledger SET name = 'x' || name
+    WHERE version = (SELECT max(version) FROM ff.migration_ledger)`
+const spoiled: WithResource<TargetSpec> = (context, use) =>
+  withMigratedDatabase(context, async (scratch) => {
+    await scratch.run(SPOILED)
+    return use(scratch.target)
+  })
 
 /**
  * B1: whether the last migration of the database that is cut over is the last of this version, its migrations that are
  * unknown or have another checksum, those not applied, and its drift from the contract, missing roles included. Changes
- * nothing. The control adds a column by hand in a scratch database.
+ * nothing. In the control a scratch database has one column more, and a last migration of another name.
  */
-export const schemaHead = defineProbe<TargetSpec>({
+export const schemaHead = defineProbe<
+  TargetSpec,
+  'head_matches' | 'checksum_differences' | 'unapplied' | 'drift'
+>({
   version: 1,
   site: 'database',
   isolation: 'parallel',
   sound: fromValue(requireDatabase),
-  faulty: (context, use) =>
-    withMigratedDatabase(context, async (scratch) => {
-      await scratch.run('ALTER TABLE ff.flag_registry ADD COLUMN added_by_hand text')
-      return use(scratch.target)
-    }),
+  faulty: {
+    head_matches: spoiled,
+    checksum_differences: spoiled,
+    unapplied: spoiled,
+    drift: spoiled,
+  },
   measure: async (database, { root, adapters }) => {
     const inputs = await loadPersistence(root)
     const { contract, migrations } = inputs

@@ -2,36 +2,35 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Exposition } from '../../core/alerts/exposition.ts'
 import { loadAlerts } from './alert-contract.ts'
 import { METRICS_ROUTE } from '../serve/health.ts'
-import { defineProbe, type ProbeContext } from './framework/probe.ts'
+import { defineProbe, fromValue, inContext, type ProbeContext } from './framework/probe.ts'
+import { createSpoiledMetrics, createFastClock } from './faults/spoiled-metrics.ts'
 import { type AdaptersDecorator, TestService } from './testbed/test-service.ts'
 
-/** Limit of the time from an event to its metric: a metric is `still` after this. */
-const WITHIN_S = 60
+/** A metric is `still` after this: longer than the limit of the time from an event to its metric. */
+const MOST_WAIT_S = 120
 const EVERY_MS = 50
+
+/** The planted faults, at a clock by which their waits are short. */
+const spoiled = inContext(
+  fromValue(({ now }): AdaptersDecorator => createSpoiledMetrics(now)),
+  ({ now }) => ({ now: createFastClock(now) }),
+)
 
 /**
  * H1: metrics of the contract that a service in this process on a file store does not expose, and, of those that the
- * contract says move, the ones that do not change within 60 s of their event, or whose event the probe does not know.
- * Waits are real; a sample is a metric. The control renames one metric.
+ * contract says move, the ones that do not change within two minutes of their event, or whose event the probe does not
+ * know; and the longest wait for the others. Waits are real; a sample is a metric. The control renames one metric, hides
+ * the series of another, shows a third one late, and has a fast clock.
  */
-export const signals = defineProbe<AdaptersDecorator>({
+export const signals = defineProbe<
+  AdaptersDecorator,
+  'metrics_missing' | 'metrics_still' | 'slowest_s'
+>({
   version: 2,
   site: 'scratch',
   isolation: 'parallel',
   sound: (_context, use) => use((adapters) => adapters),
-  // The planted fault: one metric has another name.
-  faulty: (_context, use) =>
-    use((adapters) => ({
-      ...adapters,
-      openTelemetry: async (log, readings) => {
-        const telemetry = await adapters.openTelemetry(log, readings)
-        const metrics = async () => {
-          const { type, text } = await telemetry.metrics()
-          return { type, text: text.replaceAll('ff_decisions_total', 'ff_decided_total') }
-        }
-        return { ...telemetry, metrics }
-      },
-    })),
+  faulty: { metrics_missing: spoiled, metrics_still: spoiled, slowest_s: spoiled },
   measure: async (deps, context) => {
     const contract = await loadAlerts(context.root)
     const required = contract.signals.filter(({ moves }) => moves).map(({ metric }) => metric)
@@ -47,7 +46,7 @@ export const signals = defineProbe<AdaptersDecorator>({
       measured: {
         metrics_missing: missing.length,
         metrics_still: still.length,
-        slowest_s: delaysSeconds.length === 0 ? WITHIN_S : Math.max(...delaysSeconds),
+        slowest_s: delaysSeconds.length === 0 ? MOST_WAIT_S : Math.max(...delaysSeconds),
       },
       met: {
         service: 'in this process, over HTTP on loopback, on a file store',
@@ -154,11 +153,11 @@ class MetricWatch {
   /** Seconds from each event to the scrape that shows it. */
   readonly delaysSeconds: number[] = []
   private readonly service: TestService
-  private readonly signal: AbortSignal
+  private readonly context: ProbeContext
 
-  constructor(service: TestService, { signal }: ProbeContext) {
+  constructor(service: TestService, context: ProbeContext) {
     this.service = service
-    this.signal = signal
+    this.context = context
   }
 
   async requirePresent(metrics: readonly string[]): Promise<void> {
@@ -175,11 +174,12 @@ class MetricWatch {
   }
 
   private async waitForChange(metric: string, before: string, event: Event): Promise<void> {
+    const { now, signal } = this.context
     const undo = await event(this.service)
-    const since = performance.now()
-    const seconds = (): number => (performance.now() - since) / 1000
+    const since = now().getTime()
+    const seconds = (): number => (now().getTime() - since) / 1000
     try {
-      while (seconds() < WITHIN_S && !this.signal.aborted) {
+      while (seconds() < MOST_WAIT_S && !signal.aborted) {
         if (findSeries(await this.service.scrape(), metric) !== before)
           return void this.delaysSeconds.push(seconds())
         await sleep(EVERY_MS)

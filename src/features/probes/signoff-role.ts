@@ -16,17 +16,19 @@ const withCrypto =
 
 /**
  * J2 and J3, by role: whether the gate's verifier accepts a generated valid sign-off of the role, and how many spoiled
- * ones it accepts. The real signatures are verified by the gate at each verdict, not here. The control takes every
- * signature for valid.
+ * ones it accepts. The real signatures are verified by the gate at each verdict, not here. The controls take no signature
+ * for valid, and every one.
  */
 export const defineSignoffProbe = (role: SignoffRole): Probe =>
-  defineProbe<SignoffDependencies>({
+  defineProbe<SignoffDependencies, 'signature_verifies' | 'negatives_accepted'>({
     version: 1,
     site: 'scratch',
     isolation: 'parallel',
     sound: withCrypto((tools) => tools),
-    // The planted fault: every signature verifies, so some negatives are accepted.
-    faulty: withCrypto((tools) => ({ ...tools, holds: () => true })),
+    faulty: {
+      signature_verifies: withCrypto((tools) => ({ ...tools, holds: () => false })),
+      negatives_accepted: withCrypto((tools) => ({ ...tools, holds: () => true })),
+    },
     measure: async (tools, context): Promise<Measurement> => {
       const { trust, present, now, good, negatives } = createSignoffScenario(
         role,

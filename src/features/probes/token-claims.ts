@@ -1,10 +1,14 @@
 import { resolveNamedContext } from '../../core/auth/authenticate.ts'
-import { type AuthResult, isAuthRefusal } from '../../core/auth/types.ts'
+import { type AuthResult, isAuthRefusal, makeAuthRefusal } from '../../core/auth/types.ts'
 import type { Measurement } from '../../core/gate/judge-measurement.ts'
 import { TEST_TENANT } from '../../core/parity/scene.ts'
 import { instantFromMs, type Instant } from '../../core/rows/instant.ts'
 import type { TestAuthenticator } from '../../ports/auth.ts'
-import { defineAuthenticatorProbe } from './framework/authenticator-probe.ts'
+import {
+  defineAuthenticatorProbe,
+  plantVerifier,
+  type VerifierParts,
+} from './framework/authenticator-probe.ts'
 import { readNumberParam } from './framework/probe.ts'
 import {
   signTestToken,
@@ -29,17 +33,12 @@ interface Case {
 /**
  * A2: tokens with one wrong claim that the authenticator does not refuse with the code expected, good tokens that it
  * refuses, both also at `edge_s` before and after `nbf` and `exp`, at both leeways of the contract; and codes shared by
- * different faults. A sample is a token. The control verifies every token at the time of the first one.
+ * different faults. A sample is a token. The controls verify every token at the time of the first one, and refuse with
+ * one code.
  */
-export const tokenClaims = defineAuthenticatorProbe({
+export const tokenClaims = defineAuthenticatorProbe<'wrong_outcomes' | 'codes_shared'>({
   version: 1,
-  faulty: (adapters) => async (keyServer, settings) => {
-    const authenticator = await adapters.openTestAuthenticator(keyServer, settings)
-    return {
-      ...authenticator,
-      verifier: { ...authenticator.verifier, verify: stopClock(authenticator) },
-    }
-  },
+  faulty: { wrong_outcomes: plantVerifier(stopClock), codes_shared: plantVerifier(refuseAlike) },
   measure: async (openAuthenticator, context): Promise<Measurement> => {
     const testKeys = await loadTestKeys(context)
     const edge = readNumberParam(context, 'edge_s')
@@ -89,11 +88,23 @@ class ClaimCounts {
 }
 
 /** The planted fault: verifies every token at the time of the first one. */
-function stopClock({ verifier }: TestAuthenticator): TestAuthenticator['verifier']['verify'] {
+function stopClock({
+  authenticator: { verifier },
+}: VerifierParts): TestAuthenticator['verifier']['verify'] {
   let stopped: Instant | null = null
   return (token, at) => {
     stopped ??= at.now
     return verifier.verify(token, { ...at, now: stopped })
+  }
+}
+
+/** The planted fault: refuses every token with the same code. */
+function refuseAlike({
+  authenticator: { verifier },
+}: VerifierParts): TestAuthenticator['verifier']['verify'] {
+  return async (token, at) => {
+    const result = await verifier.verify(token, at)
+    return isAuthRefusal(result) ? makeAuthRefusal('token_expired') : result
   }
 }
 

@@ -1,11 +1,11 @@
 import { withAll } from '../../concurrency/open-all.ts'
-import { ENVIRONMENTS, isAuthRefusal } from '../../core/auth/types.ts'
+import { ENVIRONMENTS, isAuthRefusal, makeAuthRefusal } from '../../core/auth/types.ts'
 import type { Measurement } from '../../core/gate/judge-measurement.ts'
 import { toPublicJwk } from '../../core/text/jwk.ts'
 import { createInsecureVerifier } from './faults/insecure-verifier.ts'
 import { type ForgedToken, buildForgedTokens } from './testbed/forged-tokens.ts'
 import type { TestAuthenticator } from '../../ports/auth.ts'
-import { defineAuthenticatorProbe } from './framework/authenticator-probe.ts'
+import { defineAuthenticatorProbe, plantVerifier } from './framework/authenticator-probe.ts'
 import { type SendToken, withEndpoint } from './testbed/served-endpoints.ts'
 import {
   signTestToken,
@@ -18,22 +18,25 @@ import {
 const UNAUTHORISED = 401
 const ACCEPTED = 200
 
+const withoutAllowList = plantVerifier(
+  ({ adapters, keyServer }) => createInsecureVerifier(keyServer.keys as TestJwk[], adapters).verify,
+)
+
 /**
  * A1: in every environment, forged tokens that the authenticator or a served endpoint answers with another status than
  * 401, good tokens that both accept, and requests to the attacker's key server. A sample is a token, counted once for
- * all environments. The control is a verifier without an allow-list.
+ * all environments. The controls are a verifier without an allow-list and one that refuses every token.
  */
-export const tokenForgeries = defineAuthenticatorProbe({
+export const tokenForgeries = defineAuthenticatorProbe<
+  'forged_accepted' | 'attacker_key_requests' | 'valid_accepted'
+>({
   version: 2,
-  faulty: (adapters) => async (keyServer, settings) => {
-    const authenticator = await adapters.openTestAuthenticator(keyServer, settings)
-    return {
-      ...authenticator,
-      verifier: {
-        ...authenticator.verifier,
-        ...createInsecureVerifier(keyServer.keys as TestJwk[], adapters),
-      },
-    }
+  faulty: {
+    forged_accepted: withoutAllowList,
+    attacker_key_requests: withoutAllowList,
+    valid_accepted: plantVerifier(
+      () => () => Promise.resolve(makeAuthRefusal('signature_invalid')),
+    ),
   },
   measure: async (openAuthenticator, context): Promise<Measurement> => {
     const { settings, keys, claims } = await loadTestKeys(context)

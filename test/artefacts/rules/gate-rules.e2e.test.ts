@@ -73,10 +73,37 @@ describe('a checklist', () => {
     [
       'an order on a word',
       (value) =>
-        void (item(value, 'B1').limits = [
-          { measure: 'head', op: 'at_most', value: 'x', unit: '' },
-        ]),
+        void (item(value, 'B1').limits[0] = {
+          measure: 'head_matches',
+          op: 'at_most',
+          value: 'x',
+          unit: '',
+        }),
       ['limit_has_no_order'],
+    ],
+    [
+      'a limit without a control',
+      (value) => void item(value, 'B1').controls.pop(),
+      ['control_missing'],
+    ],
+    [
+      'a control of no limit',
+      (value) =>
+        void item(value, 'B1').controls.push({
+          limit: 'other',
+          name: 'x',
+          run: 'selftest',
+          max_age: 'P7D',
+        }),
+      ['control_unknown'],
+    ],
+    [
+      'a limit with two controls',
+      (value) => {
+        const { controls } = item(value, 'B1')
+        controls.push(...controls.slice(0, 1))
+      },
+      ['id_repeated'],
     ],
   ])('%s', async (_what, change, codes) => {
     const checklist = changed(await own('cutover_readiness_checklist'), change)

@@ -10,6 +10,7 @@ import type {
   EvidenceEntry,
   EvidenceHead,
   CutoverIdentity,
+  Limit,
   RunnerKey,
   Scalar,
   VerifiedSignoff,
@@ -76,7 +77,7 @@ export const passing = (item: ChecklistItem, identity = IDENTITY): EvidenceDraft
   measured: holding(item),
   limits: item.limits,
   sample_size: item.min_sample,
-  control: { name: item.control.name, outcome: 'detected', at: at(-60_000) },
+  control: null,
   met: { server: 'a test' },
   example: null,
   started_at: at(-120_000),
@@ -85,6 +86,37 @@ export const passing = (item: ChecklistItem, identity = IDENTITY): EvidenceDraft
   identity,
   tool_version: '0.0.0',
 })
+
+/** The controls of an item that a command of the team measures. */
+export const COMMAND_CONTROLS: ChecklistItem['controls'] = [
+  { limit: 'exit_status', name: 'a control of the team', run: 'with_probe', max_age: 'P7D' },
+]
+/** A value that breaks a limit. */
+const breaking = ({ measure, op, value, or_times }: Limit): Readonly<Record<string, Scalar>> => {
+  const by = op === 'at_least' ? -1 : 1
+  return {
+    [measure]: typeof value === 'number' ? value + by : !value,
+    ...(or_times === undefined ? {} : { [or_times.measure]: 0 }),
+  }
+}
+/** A record of each control of an item, which detected its fault. */
+export const detecting = (item: ChecklistItem, identity = IDENTITY): readonly EvidenceDraft[] =>
+  item.controls.map(({ limit, name }) => {
+    const { inputs: _, ...draft } = passing(item, identity)
+    return {
+      ...draft,
+      kind: 'control',
+      limit,
+      where: 'scratch',
+      measured: Object.assign(
+        {},
+        ...item.limits.filter(({ measure }) => measure === limit).map(breaking),
+      ) as EvidenceDraft['measured'],
+      control: { name, outcome: 'detected', at: at(-60_000) },
+    }
+  })
+/** The controls of every item. */
+export const CONTROLS = CHECKLIST.items.flatMap((item) => detecting(item))
 
 /** Links records to a chain of distinct, made-up hashes, by default of the one runner. */
 export const chained = (
@@ -114,10 +146,13 @@ export const toLog = (
     ...head,
   },
 })
-/** The one log of a folder. */
-export const whole = (drafts: readonly EvidenceDraft[]): WholeLogs => ({
+/** The one log of a folder: these records, then every control. */
+export const whole = (
+  drafts: readonly EvidenceDraft[],
+  controls: readonly EvidenceDraft[] = CONTROLS,
+): WholeLogs => ({
   status: 'whole',
-  logs: [toLog(drafts)],
+  logs: [toLog([...drafts, ...controls])],
 })
 type WholeLogs = Extract<GateInput['evidence'], { status: 'whole' }>
 /** A named runner that is current. */

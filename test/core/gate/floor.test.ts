@@ -22,7 +22,7 @@ const TERMS = JSON.parse(
 /** Any member of an item, written to. */
 type Draft = Record<string, unknown> & {
   probe: { name: string; version: number; params: Record<string, unknown> }
-  control: Record<string, unknown>
+  controls: Record<string, unknown>[]
   limits: Record<string, unknown>[]
   identity: string[]
 }
@@ -65,9 +65,9 @@ const set =
   (draft) =>
     void (draft[name] = value)
 const setControl =
-  (name: string, value: unknown): Change =>
-  ({ control }) =>
-    void (control[name] = value)
+  (at: number, name: string, value: unknown): Change =>
+  ({ controls }) =>
+    void (controls[at] = { ...controls[at], [name]: value })
 const setParam =
   (name: string, value: unknown): Change =>
   ({ probe }) =>
@@ -224,10 +224,14 @@ function loosenings(item: ChecklistItem): readonly Mutation[] {
       ),
     ]),
     ...(WEAKER[item.waivable] ?? []).map((one): Row => ['waivable', one, set('waivable', one)]),
-    ['control.max_age', 'an older control', setControl('max_age', LONGER[item.control.max_age])],
-    ...(item.control.run === 'with_probe'
-      ? [['control.run', 'selftest', setControl('run', 'selftest')] as const]
-      : []),
+    ...item.controls.flatMap(({ limit, run, max_age }, at): Row[] => [
+      [`controls.${limit}.max_age`, 'an older control', setControl(at, 'max_age', LONGER[max_age])],
+      [`controls.${limit}`, 'dropped', ({ controls }) => void controls.splice(at, 1)],
+      [`controls.${limit}`, 'of another limit', setControl(at, 'limit', `${limit}_too`)],
+      ...(run === 'with_probe'
+        ? [[`controls.${limit}.run`, 'selftest', setControl(at, 'run', 'selftest')] as const]
+        : []),
+    ]),
     ...item.limits.flatMap((limit, at) => loosenLimit(limit, at, item.limits.length)),
     ...loosenParams(item),
   ])
@@ -256,16 +260,29 @@ function tightenings(item: ChecklistItem): readonly Mutation[] {
       'other words',
       set(name, 'other words'),
     ]),
-    ['control.name', 'other words', setControl('name', 'other words')],
+    [
+      'controls.one_more',
+      'a further control',
+      ({ controls }) => void controls.push({ ...controls[0], limit: 'one_more' }),
+    ],
+    ...item.controls.flatMap(({ limit, run }, at): Row[] => [
+      [`controls.${limit}.name`, 'other words', setControl(at, 'name', 'other words')],
+      [`controls.${limit}.max_age`, 'a younger control', setControl(at, 'max_age', 'PT1H')],
+      ...(run === 'selftest'
+        ? [
+            [
+              `controls.${limit}.run`,
+              'with the probe',
+              setControl(at, 'run', 'with_probe'),
+            ] as const,
+          ]
+        : []),
+    ]),
     ['probe.version', 'a newer version', ({ probe }) => void (probe.version += 1)],
     ['min_sample', 'one more', set('min_sample', item.min_sample + 1)],
     ...(item.max_age === 'PT1H'
       ? []
       : [['max_age', 'younger evidence', set('max_age', 'PT1H')] as const]),
-    ['control.max_age', 'a younger control', setControl('max_age', 'PT1H')],
-    ...(item.control.run === 'selftest'
-      ? [['control.run', 'with the probe', setControl('run', 'with_probe')] as const]
-      : []),
     ...stricter.map((one): Row => ['waivable', one, set('waivable', one)]),
     ...(item.identity.includes('database')
       ? []
@@ -303,6 +320,11 @@ function tightenings(item: ChecklistItem): readonly Mutation[] {
                 void own.push({ ...own[at], value: Number(value) + (op === 'at_most' ? -2 : 2) }),
             ],
             [`limits.${measure}`, 'in another unit', setLimit(at, { unit: 'other' })],
+            [
+              `limits.${measure}`,
+              'with another mark',
+              setLimit(at, { effort: limits[at]?.effort === true ? undefined : true }),
+            ],
             ...(or_times === undefined
               ? []
               : ([
@@ -526,6 +548,7 @@ describe('a command of the team', () => {
         kind: 'command',
         probe: { name: 'command', version: 1, params: { ...COMMAND } },
         limits: [{ ...STATUS }],
+        controls: [{ limit: 'exit_status', name: 'broken', run: 'with_probe', max_age: 'P7D' }],
         min_sample: 1,
       })
       change(draft)
@@ -535,11 +558,12 @@ describe('a command of the team', () => {
   const WAIVABLE = CHECKLIST.items.filter(({ waivable, id }) => waivable !== 'no' && id !== 'J1')
   const OTHER = CHECKLIST.items.filter((one) => !WAIVABLE.includes(one))
   test.each(WAIVABLE.map(({ id }) => id))('may replace the probe of %s, and is shown', (id) => {
-    expect(summarize(on(id))).toEqual(
-      ['kind', 'probe.params.argv', 'probe.params.control_argv', 'probe.params.timeout_s'].map(
-        (member) => `free ${id} ${member}`,
-      ),
-    )
+    const free = ['kind', ...Object.keys(COMMAND).map((name) => `probe.params.${name}`)]
+    const shown = on(id).filter(({ member }) => member !== 'controls.exit_status.run')
+    expect(summarize(shown)).toEqual([
+      ...free.map((member) => `free ${id} ${member}`),
+      `text ${id} controls.exit_status.name`,
+    ])
     expect(on(id)[0]).toMatchObject({
       package: `${toItem(id).kind} ${toItem(id).probe.name}`,
       team: 'command ./check --all',
@@ -634,9 +658,9 @@ describe('the cases', () => {
   test.each(['D2', 'D3', 'I2', 'E1', 'E3', 'C5'])(
     'V5: the probe, limits and control of A2 at %s',
     (id) => {
-      const { probe, limits, control } = toItem('A2')
+      const { probe, limits, controls } = toItem('A2')
       const change: Change = (draft) =>
-        void Object.assign(draft, structuredClone({ probe, limits, control }))
+        void Object.assign(draft, structuredClone({ probe, limits, controls }))
       const looser = compared([{ item: id, member: '', what: '', change }]).filter(
         ({ kind }) => kind === 'looser',
       )

@@ -15,6 +15,8 @@ import { EXIT_STATUSES, decideExit } from '../../../src/core/exit.ts'
 import {
   at,
   CHECKLIST,
+  CONTROLS,
+  detecting,
   go,
   goBut,
   getHash,
@@ -122,14 +124,6 @@ describe('evidence', () => {
       'error',
       'probe_threw',
     ],
-    ['without its control', 'A1', { control: null }, 'inconclusive', 'control_not_run'],
-    [
-      'whose control was not detected',
-      'A1',
-      { control: { name: 'c', outcome: 'not_detected', at: NOW } },
-      'inconclusive',
-      'control_not_detected',
-    ],
     ['of too few samples', 'A5', { sample_size: 499 }, 'inconclusive', 'too_few_samples'],
     ['without a measure', 'A1', { measured: {} }, 'inconclusive', 'measure_missing'],
     [
@@ -233,57 +227,107 @@ describe('evidence', () => {
     expect(found).toMatchObject({ state: 'stale', codes: ['identity_not_said'] })
   })
 
-  describe('with a control by ff probe selftest', () => {
-    const measurement: EvidenceDraft = { ...passing(toItem('H2')), control: null }
-    const control = (change: Partial<EvidenceDraft> = {}): EvidenceDraft => ({
-      ...passing(toItem('H2')),
-      kind: 'control',
-      measured: {},
-      ...change,
-    })
-    const h2 = (...records: EvidenceDraft[]): string => {
-      const { state, codes } = toVerdict(
-        go({ evidence: whole([...WITHOUT('H2'), ...records]) }),
-        'H2',
-      )
-      return [state, ...codes].join(' ')
+  describe('with the controls of its limits', () => {
+    const [first, second] = detecting(toItem('H2')) as [EvidenceDraft, EvidenceDraft]
+    const missed = { control: { name: 'c', outcome: 'not_detected', at: NOW } } as const
+    const h2 = (...controls: EvidenceDraft[]): string => {
+      const others = CONTROLS.filter(({ item }) => item !== 'H2')
+      const measured = CHECKLIST.items.map((item) => passing(item))
+      const evidence = whole(measured, [...others, ...controls])
+      const { state, codes, detail } = toVerdict(go({ evidence }), 'H2')
+      return [state, ...codes, detail].join(' ').trim()
     }
-    test('the control counts for its maximal age, for the same code', () => {
-      expect(h2(control(), measurement)).toBe('pass')
-      expect(h2(measurement, control())).toBe('pass')
-      expect(h2(measurement)).toBe('inconclusive control_not_run')
-      expect(h2(control())).toBe('pending no_record')
-      expect(h2(control({ ended_at: at(-parseDurationMs('P7D')) }), measurement)).toBe(
-        'inconclusive control_stale',
+    const silent = 'rules_silent: one rule removed'
+    test.each<readonly [string, readonly EvidenceDraft[], string]>([
+      ['detected', [first, second], 'pass'],
+      ['missing for one limit', [second], `inconclusive control_not_run ${silent}`],
+      [
+        'missing for each limit',
+        [],
+        `inconclusive control_not_run ${silent}; rules_stuck: a rule that fires without its fault`,
+      ],
+      [
+        'of another limit alone',
+        [second, { ...first, limit: 'rules_stuck' }],
+        `inconclusive control_not_run control_not_detected ${silent}; rules_stuck: a rule that fires without its fault`,
+      ],
+      [
+        'without the limit of an earlier version',
+        [second, withoutLimit(first)],
+        `inconclusive control_not_run ${silent}`,
+      ],
+      [
+        'that did not end, after one that did',
+        [first, second, { ...first, control: null, result: 'inconclusive' }],
+        `inconclusive control_not_run ${silent}`,
+      ],
+      [
+        'not detected, after a detected one',
+        [first, second, { ...first, ...missed }],
+        `inconclusive control_not_detected ${silent}`,
+      ],
+      ['detected, after one that was not', [{ ...first, ...missed }, first, second], 'pass'],
+      [
+        'said to be detected, with a limit that holds',
+        [second, { ...first, measured: { rules_silent: 0, rules_stuck: 1 } }],
+        `inconclusive control_not_detected ${silent}`,
+      ],
+      [
+        'H9: said to be detected, without a value of the limit',
+        [second, { ...first, measured: { rules_stuck: 1 } }],
+        `inconclusive control_not_detected ${silent}`,
+      ],
+      [
+        'a millisecond before its maximal age',
+        [second, { ...first, ended_at: at(1 - parseDurationMs('P7D')) }],
+        'pass',
+      ],
+      [
+        'at its maximal age',
+        [second, { ...first, ended_at: at(-parseDurationMs('P7D')) }],
+        `inconclusive control_stale ${silent}`,
+      ],
+      [
+        'of other code',
+        [second, { ...first, identity: { ...IDENTITY, code: 'sha256:def' } }],
+        `inconclusive control_stale ${silent}`,
+      ],
+      [
+        'of another version of the probe',
+        [second, { ...first, probe: { ...first.probe, version: 99 } }],
+        `inconclusive control_stale ${silent}`,
+      ],
+      [
+        'of another probe',
+        [second, { ...first, probe: { ...first.probe, name: 'x' } }],
+        `inconclusive control_stale ${silent}`,
+      ],
+    ])('%s', (_what, controls, expected) => expect(h2(...controls)).toBe(expected))
+    function withoutLimit(control: EvidenceDraft): EvidenceDraft {
+      const { limit: _, ...draft } = control
+      return draft
+    }
+    test('controls without a measurement leave the item pending', () => {
+      const evidence = whole(WITHOUT('H2'))
+      expect(toVerdict(go({ evidence }), 'H2').codes).toEqual(['no_record'])
+    })
+    test('the controls may be those of another named runner, and of no other', () => {
+      const kid = 's'.repeat(43)
+      const measured = CHECKLIST.items.map((item) => passing(item))
+      const logs = [toLog(measured), toLog(CONTROLS, { kid })]
+      const evidence = { status: 'whole', logs } as const
+      const both = [runner(), runner({ kid, name: 'other' })]
+      expect(judgeGate(go({ evidence, runners: both })).verdict).toBe('go')
+      const codes = judgeGate(go({ evidence })).items.flatMap((item) => item.codes)
+      expect(new Set(codes)).toEqual(new Set(['control_runner_not_named']))
+    })
+    test('a GO ends with the first control that becomes too old', () => {
+      const old = { ...first, ended_at: at(1_000 - parseDurationMs('P7D')) }
+      const evidence = whole(
+        CHECKLIST.items.map((item) => passing(item)),
+        [...CONTROLS, old],
       )
-      const other = { ...IDENTITY, code: 'sha256:def' }
-      expect(h2(control({ identity: other }), measurement)).toBe('inconclusive control_stale')
-    })
-    test('the newest control counts', () => {
-      const missed = control({ control: { name: 'c', outcome: 'not_detected', at: NOW } })
-      expect(h2(control(), measurement, missed)).toBe('inconclusive control_not_detected')
-      expect(h2(missed, control(), measurement)).toBe('pass')
-    })
-    test('a separate control does not replace the one within the probe', () => {
-      const { state, codes } = toVerdict(
-        go({
-          evidence: whole([
-            ...WITHOUT('A1'),
-            { ...passing(toItem('A1')), control: { name: 'c', outcome: 'not_detected', at: NOW } },
-            { ...passing(toItem('A1')), kind: 'control' },
-          ]),
-        }),
-        'A1',
-      )
-      expect([state, codes]).toEqual(['inconclusive', ['control_not_detected']])
-    })
-    test('a control of an unnamed runner does not count', () => {
-      const logs = [
-        toLog([...WITHOUT('H2'), measurement]),
-        toLog([control()], { kid: 's'.repeat(43) }),
-      ]
-      const found = toVerdict(go({ evidence: { status: 'whole', logs } }), 'H2')
-      expect(found.codes).toEqual(['control_runner_not_named'])
+      expect(judgeGate(go({ evidence })).valid_until).toBe(at(1_000))
     })
   })
 })
@@ -297,7 +341,7 @@ describe('an untrusted log', () => {
     ],
     [
       'shorter than the signed one',
-      { signoff: signed({ evidence_heads: [{ kid: RUNNER, seq: 43, hash: getHash(43) }] }) },
+      { signoff: signed({ evidence_heads: [{ kid: RUNNER, seq: 999, hash: getHash(999) }] }) },
       'evidence_cut',
     ],
     [
@@ -307,7 +351,7 @@ describe('an untrusted log', () => {
     ],
     [
       'shorter than the pinned one',
-      { pinned_heads: [{ kid: RUNNER, seq: 43, hash: getHash(43) }] },
+      { pinned_heads: [{ kid: RUNNER, seq: 999, hash: getHash(999) }] },
       'evidence_cut',
     ],
     [
@@ -731,7 +775,7 @@ describe('for any evidence', () => {
     { result: 'error', codes: ['x'] },
     { ended_at: at(-30 * 86_400_000) },
     { where: 'staging' },
-    { control: null },
+    { kind: 'control', limit: 'x' },
     { sample_size: 0 },
   ]
   const drafts = fc
@@ -785,7 +829,7 @@ describe('for any evidence', () => {
           const place = index % all.length
           const ways: Record<typeof how, () => GateInput['evidence']> = {
             remove: () => {
-              const { entries, ...log } = toLog(all)
+              const { entries, ...log } = toLog([...all, ...CONTROLS])
               const rest = judgeChain(entries.toSpliced(place, 1), log)
               return rest.status === 'untrusted' ? rest : { status: 'whole', logs: [rest] }
             },

@@ -8,6 +8,8 @@ import type { Instant } from '../../../src/core/rows/instant.ts'
 import {
   at,
   CHECKLIST,
+  CONTROLS,
+  detecting,
   getHash,
   go,
   NOW,
@@ -27,7 +29,7 @@ const RUNNERS = [runner(), runner({ kid: OTHER, name: 'staging' })]
 /** A GO over the logs of two runners, of which one is empty. */
 const twoLogs = (...logs: readonly WholeLog[]): GateInput =>
   go({ runners: RUNNERS, evidence: { status: 'whole', logs } })
-const FULL = toLog(ALL)
+const FULL = toLog([...ALL, ...CONTROLS])
 const EMPTY = toLog([], { kid: OTHER })
 
 test('two runners with young heads, one of them without a record, are a GO', () => {
@@ -140,7 +142,7 @@ describe('logs at the gate', () => {
     ],
     ['a pinned record that others follow', [FULL, EMPTY], pinned(7, getHash(7)), 'ok', []],
     ['a pinned empty log', [FULL, EMPTY], pinned(0, EMPTY_CHAIN.hash, OTHER), 'ok', []],
-    ['a pin past the end', [FULL, EMPTY], pinned(43, getHash(43)), 'untrusted', ['evidence_cut']],
+    ['a pin past the end', [FULL, EMPTY], pinned(999, getHash(999)), 'untrusted', ['evidence_cut']],
     [
       'a pin of another record',
       [FULL, EMPTY],
@@ -238,7 +240,8 @@ describe('of several logs', () => {
     ],
   ])('%s', (_what, first, second, state) => {
     const others = ALL.filter(({ item }) => item !== 'A1')
-    const logs = [toLog([...others, ...first]), toLog(second, { kid: OTHER })]
+    const own = [...CONTROLS, ...others, ...first]
+    const logs = [toLog(own), toLog(second, { kid: OTHER })]
     const { items } = judgeGate(twoLogs(...logs))
     expect(items.find(({ id }) => id === 'A1')?.state).toBe(state)
   })
@@ -248,7 +251,7 @@ describe('of several logs', () => {
     const found = items.find(({ id }) => id === 'A1')
     return [found?.state, ...(found?.codes ?? [])].join(' ')
   }
-  const named = toLog([a1()])
+  const named = toLog([a1(), ...detecting(toItem('A1'))])
   const local = toLog([a1(failed)], { kid: LOCAL })
   test('a runner that is not named counts only where no named one has a record', () => {
     expect(judgeA1([named, local])).toBe('pass')
@@ -282,11 +285,14 @@ describe('of several logs', () => {
     ) =>
       kids.map((kid, index) =>
         toLog(
-          records
-            .filter(({ place }) => place === index)
-            .map(({ fails, from, took }) =>
-              a1({ ...(fails ? failed : {}), ...during(from, Math.min(0, from + took)) }),
-            ),
+          [
+            ...detecting(toItem('A1')),
+            ...records
+              .filter(({ place }) => place === index)
+              .map(({ fails, from, took }) =>
+                a1({ ...(fails ? failed : {}), ...during(from, Math.min(0, from + took)) }),
+              ),
+          ],
           { kid },
         ),
       )

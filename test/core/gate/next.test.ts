@@ -45,7 +45,7 @@ describe('the next command', () => {
     ['H4', 'waived', ['limit_broken'], null],
     ['A1', 'pending', ['no_record'], 'ff probe run A1'],
     ['A1', 'fail', ['limit_broken'], 'ff probe run A1'],
-    ['A1', 'inconclusive', ['control_not_run'], 'ff probe run A1'],
+    ['A1', 'inconclusive', ['control_not_run'], 'ff probe selftest A1'],
     ['H2', 'inconclusive', ['control_not_run'], 'ff probe selftest H2'],
     ['H2', 'inconclusive', ['too_few_samples'], 'ff probe run H2'],
     ['J2', 'pending', ['signature_missing'], 'ff signoff sign'],

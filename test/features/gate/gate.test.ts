@@ -6,7 +6,7 @@ import { judgeFolder, runGateCheck, toReport } from '../../../src/features/gate/
 import type { GateReport } from '../../../src/core/report/types.ts'
 import type { TrustFile } from '../../../src/core/signoff/types.ts'
 import { REPORTERS } from '../../../src/reports/index.ts'
-import { CHECKLIST } from '../../core/gate/builders.ts'
+import { CHECKLIST, COMMAND_CONTROLS } from '../../core/gate/builders.ts'
 import {
   changeTrust,
   ADAPTERS,
@@ -95,6 +95,7 @@ describe('a checklist that departs from the package’s, with two team commands'
             kind: 'command',
             probe: { name: 'command', version: 1, params },
             limits: [{ measure: 'exit_status', op: 'equals', value: 0, unit: 'status' }],
+            controls: COMMAND_CONTROLS,
             min_sample: 1,
           })
         }
@@ -107,9 +108,13 @@ describe('a checklist that departs from the package’s, with two team commands'
     'A1 min_sample',
     'B4 probe.params.pool',
     ...['H1', 'H2'].flatMap((id) =>
-      ['kind', 'probe.params.argv', 'probe.params.control_argv', 'probe.params.timeout_s'].map(
-        (member) => `${id} ${member}`,
-      ),
+      [
+        'kind',
+        'probe.params.argv',
+        'probe.params.control_argv',
+        'probe.params.timeout_s',
+        'controls.exit_status.name',
+      ].map((member) => `${id} ${member}`),
     ),
   ]
   test('is a GO that counts waivers and commands, and the report and the decision list each', async () => {

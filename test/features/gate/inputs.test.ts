@@ -5,7 +5,7 @@ import { judgeFolder, judgeInputs, runGateCheck } from '../../../src/features/ga
 import { readSignoffFiles } from '../../../src/features/team-folder/signoff-files.ts'
 import type { GateReport } from '../../../src/core/report/types.ts'
 import { ROOT } from '../../support/run-ff.ts'
-import { INPUTS } from '../../core/gate/builders.ts'
+import { INPUTS, COMMAND_CONTROLS } from '../../core/gate/builders.ts'
 import { inputsIn } from '../../support/gate-folder.ts'
 import {
   ADAPTERS,
@@ -45,6 +45,7 @@ const COMMAND = {
     },
   },
   limits: [{ measure: 'exit_status', op: 'equals', value: 0, unit: 'status' }],
+  controls: COMMAND_CONTROLS,
   min_sample: 1,
 }
 

@@ -11,6 +11,7 @@ import {
   type ParityRequest,
   parityRun,
 } from '../../../src/features/parity/parity.ts'
+import type { Measure, Probe } from '../../../src/features/probes/framework/probe.ts'
 import { PROBES } from '../../../src/features/probes/index.ts'
 import { paritySelftest } from '../../../src/features/selftest/parity-selftest.ts'
 import { startHarness } from '../../../src/features/serve/serve-harness.ts'
@@ -80,10 +81,12 @@ async function withServices(
 }
 const replay = () => ({ ...parity, file: requests, env: {}, maxDiffs: 10 })
 const probing =
-  (id: string, work: 'measure' | 'control', change: object = {}): Run =>
+  (id: string, getMeasure: (probe: Probe) => Measure | undefined, change: object = {}): Run =>
   async (adapters) => {
     const { name, params } = toItem(id).probe
-    await PROBES[name]?.[work](toContext({ adapters, params: { ...params, ...change } }))
+    const probe = PROBES[name]
+    const measure = probe === undefined ? undefined : getMeasure(probe)
+    await measure?.(toContext({ adapters, params: { ...params, ...change } }))
   }
 
 const RUNS: Readonly<Record<string, Run>> = {
@@ -122,9 +125,9 @@ const RUNS: Readonly<Record<string, Run>> = {
     await (await getService({ deps: adapters, settings })).close()
   },
   'ff serve --harness': async (adapters) => (await startHarness(harness(adapters))).close(),
-  'ff probe run A1': probing('A1', 'measure'),
-  'the control of A3': probing('A3', 'control'),
-  'ff probe run F3': probing('F3', 'measure', { modes: 2 }),
+  'ff probe run A1': probing('A1', ({ measure }) => measure),
+  'a control of A3': probing('A3', ({ controls }) => controls.get('new_key_accepted_s')),
+  'ff probe run F3': probing('F3', ({ measure }) => measure, { modes: 2 }),
 }
 
 /** Number of listening servers of this process. */

@@ -3,7 +3,8 @@ import type { Adapters } from '../../../src/ports/adapters.ts'
 import { loadChecklist } from '../../../src/features/team-folder/load-gate-files.ts'
 import type { ProbeRecordTerms } from '../../../src/features/probes/framework/run-probe.ts'
 import { findProbe } from '../../../src/features/probes/index.ts'
-import type { Probe, ProbeContext } from '../../../src/features/probes/framework/probe.ts'
+import type { Measurement } from '../../../src/core/gate/judge-measurement.ts'
+import type { Measure, Probe, ProbeContext } from '../../../src/features/probes/framework/probe.ts'
 import type { ChecklistItem } from '../../../src/core/gate/types.ts'
 import { adapters } from '../../../src/composition.ts'
 import type { TestDatabase } from '../../support/database.ts'
@@ -24,6 +25,22 @@ export const MEASURED = ITEMS.flatMap(
     return found.ok ? [[item.id, item, found.probe]] : []
   },
 )
+/** What each control of a probe measures, by its measure; a fault that stands for several measures runs once. */
+export async function runFaults(
+  { controls }: Probe,
+  context: ProbeContext,
+): Promise<ReadonlyMap<string, Measurement>> {
+  const done = new Map<Measure, Measurement>()
+  for (const control of new Set(controls.values())) done.set(control, await control(context))
+  return new Map([...controls].map(([name, one]) => [name, done.get(one) as Measurement]))
+}
+/** The control of one measure. */
+export function getControl({ controls }: Probe, measure: string): Measure {
+  const found = controls.get(measure)
+  if (found === undefined) throw new Error(`no control of ${measure}`)
+  return found
+}
+
 /** The real thing, pointed at what a test has. */
 export const toContext = (change: Partial<ProbeContext> = {}): ProbeContext => ({
   root: ROOT,

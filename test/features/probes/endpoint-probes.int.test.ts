@@ -4,7 +4,7 @@ import { PROBES } from '../../../src/features/probes/index.ts'
 import { SUITE } from '../../../src/features/probes/testbed/management-suite.ts'
 import type { Probe } from '../../../src/features/probes/framework/probe.ts'
 import { createDatabase, type TestDatabase } from '../../support/database.ts'
-import { scratchIn, toContext, toItem } from './context.ts'
+import { getControl, scratchIn, toContext, toItem } from './context.ts'
 
 const getProbe = (name: string): Probe => PROBES[name] as Probe
 let database: TestDatabase
@@ -22,7 +22,7 @@ test('E4 gets every kind of status from both stores, and detects a list in rever
   expect(sound.sample_size).toBe(SUITE.length)
   expect(SUITE.length).toBeGreaterThan(120)
   expect(sound.met['statuses']).toBe('200 201 400 401 403 404 405 409 412 413 415 422')
-  const faulty = await getProbe('api-parity').control(contextFor('E4'))
+  const faulty = await getControl(getProbe('api-parity'), 'differences')(contextFor('E4'))
   expect(faulty.measured['differences']).toBeGreaterThan(5)
   expect(faulty.example).toContain('/v1/flags')
 })
@@ -35,7 +35,7 @@ test('A5 sends every credential to every endpoint, and detects an unguarded endp
   expect(sound.sample_size).toBeGreaterThanOrEqual(500)
   expect(sound.sample_size % ENDPOINTS.length).toBe(0)
   expect(sound.met['let_in']).toBeGreaterThan(20)
-  const faulty = await getProbe('mode-matrix').control(contextFor('A5'))
+  const faulty = await getControl(getProbe('mode-matrix'), 'differences')(contextFor('A5'))
   expect(faulty.example).toContain('at flags.list')
 })
 

@@ -5,10 +5,11 @@ import { PROBES } from '../../../src/features/probes/index.ts'
 import { runLoad } from '../../../src/features/probes/testbed/load-generator.ts'
 import type { Probe, ProbeContext } from '../../../src/features/probes/framework/probe.ts'
 import { ADMIN_LIMITS } from '../../../src/core/admin/contract.ts'
+import { isDetected } from '../../../src/core/gate/controls.ts'
 import { judgeMeasurement, type Measurement } from '../../../src/core/gate/judge-measurement.ts'
 import { adapters } from '../../../src/composition.ts'
 import { createDatabase, type TestDatabase } from '../../support/database.ts'
-import { toAdapters, toContext, toItem } from './context.ts'
+import { runFaults, toAdapters, toContext, toItem } from './context.ts'
 
 const getProbe = (id: string): Probe => PROBES[toItem(id).probe.name] as Probe
 /** Parameters for a short run that still reaches the minimum sample. */
@@ -128,13 +129,16 @@ describe.concurrent('E5', () => {
     expect(getResult('E5', { ...bound, ...change })).toBe(result)
   })
   const short = { requests: 240, seconds: 1 }
-  test('detects 100 ms added to each query', async () => {
-    const found = await getProbe('E5').control(contextFor('E5', short))
+  test('detects slow and rejected reads, and a load that is too small', LONG, async () => {
+    const faults = await runFaults(getProbe('E5'), contextFor('E5', {}, { plan: null }))
+    const found = faults.get('db_p99_ms') as Measurement
+    expect([...faults.keys()]).toEqual(['db_p99_ms', 'error_share', 'load_share'])
     expect(getValue(found, 'db_p99_ms')).toBeGreaterThanOrEqual(100)
-    expect(found.measured['error_share']).toBe(0)
+    expect(getValue(found, 'error_share')).toBeCloseTo(0.1, 1)
+    expect(getValue(found, 'load_share')).toBeLessThan(1.5)
     // The added delay alone breaks the limit where the file answers within 79 ms.
-    const least = { ...found.measured, db_p99_ms: 100, file_p99_ms: 79 }
-    expect(getResult('E5', least)).toBe('fail')
+    const least = { measured: { db_p99_ms: 100, file_p99_ms: 79 } }
+    expect(isDetected(toItem('E5'), 'db_p99_ms', least)).toBe(true)
   })
   test.each(['file', 'db'] as const)('detects failed answers of the %s', async (side) => {
     const context = contextFor('E5', short, { adapters: toAdapters(withFailingReads(side)) })
@@ -189,14 +193,17 @@ describe('F5', () => {
         plan.kind === 'admin' ? { ...plan, limits: { ...plan.limits, timeout_ms: 300 } } : plan,
       ),
   }
-  test('detects a connection that ordinary and sensitive decisions share', async () => {
-    const context = contextFor('F5', short, { adapters: toAdapters(hasty) })
-    const { measured } = await getProbe('F5').control(context)
+  test('detects a shared connection, rejected reads and a single run', async () => {
+    const context = contextFor('F5', {}, { adapters: toAdapters(hasty) })
+    const faults = await runFaults(getProbe('F5'), context)
+    const { measured } = faults.get('runs') as Measurement
+    expect([...faults.keys()]).toEqual(['error_share', 'p99_change_ms', 'runs'])
     const during = Number(measured['p99_before_ms']) + Number(measured['p99_change_ms'])
     // Ordinary decisions waited until a call to Admin timed out.
     expect(during).toBeGreaterThanOrEqual(300)
-    const least = { ...measured, runs: 3, p99_before_ms: 100, p99_change_ms: 200 }
-    expect(getResult('F5', least)).toBe('fail')
+    expect(measured).toMatchObject({ runs: 1, error_share: expect.closeTo(0.2, 1) })
+    const least = { measured: { p99_before_ms: 100, p99_change_ms: 200 } }
+    expect(isDetected(toItem('F5'), 'p99_change_ms', least)).toBe(true)
   })
   test.concurrent('detects failed answers', async () => {
     const context = contextFor('F5', short, { adapters: toAdapters(withFailingReads('file', 5)) })

@@ -11,6 +11,7 @@ import type { ChecklistItem } from '../../../src/core/gate/types.ts'
 import { adapters } from '../../../src/composition.ts'
 import { createDatabase, type TestDatabase } from '../../support/database.ts'
 import {
+  getControl,
   HOUR_MS,
   MEASURED,
   planAhead,
@@ -102,7 +103,10 @@ test('on the real subject, and on the planted fault', async () => {
 
 test('a verifier that trusts headers accepts most forgeries, and fetches the key of the attacker', async () => {
   const item = toItem('A1')
-  const { measured } = await (PROBES['token-forgeries'] as Probe).control(here(item))
+  const { measured } = await getControl(
+    PROBES['token-forgeries'] as Probe,
+    'forged_accepted',
+  )(here(item))
   expect(measured['forged_accepted']).toBeGreaterThan(45)
   expect(measured['attacker_key_requests']).toBeGreaterThan(0)
 })

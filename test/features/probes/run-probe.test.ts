@@ -3,29 +3,50 @@ import {
   fromValue,
   defineProbe,
   type ProbeSpec,
+  withParams,
 } from '../../../src/features/probes/framework/probe.ts'
-import { runControl, runProbe } from '../../../src/features/probes/framework/run-probe.ts'
-import type { ChecklistItem, EvidenceDraft } from '../../../src/core/gate/types.ts'
+import { runControls } from '../../../src/features/probes/framework/run-controls.ts'
+import { runProbe } from '../../../src/features/probes/framework/run-probe.ts'
+import type { ChecklistItem, EvidenceDraft, Scalar } from '../../../src/core/gate/types.ts'
 import { FfError } from '../../../src/errors.ts'
 import { toAdapters, toItem, TERMS, toContext } from './context.ts'
 
 const item: ChecklistItem = {
   ...toItem('C5'),
-  limits: [{ measure: 'lost', op: 'at_most', value: 0, unit: 'rows' }],
+  limits: ['lost', 'doubled'].map((measure) => ({
+    measure,
+    op: 'at_most',
+    value: 0,
+    unit: 'rows',
+  })),
+  controls: ['lost', 'doubled'].map((limit) => ({
+    limit,
+    name: `rows that are ${limit}`,
+    run: 'with_probe',
+    max_age: 'P7D',
+  })),
   min_sample: 1,
   effect: 'observe',
 }
-type Lost = number | (() => Promise<never>)
-/** A probe that measures these numbers of lost rows: `sound` for itself, `faulty` for its control. */
-function losing(sound: Lost, faulty: Lost, change: Partial<ProbeSpec<Lost>> = {}) {
-  return defineProbe<Lost>({
+type Rows = Readonly<Record<string, Scalar>> | (() => Promise<never>)
+const SOUND = { lost: 0, doubled: 0 }
+/** A probe that measures these values: `sound` for itself, `faulty` for the control of each limit. */
+function counting(
+  sound: Rows,
+  [lost, doubled]: readonly [Rows, Rows] = [
+    { lost: 1, doubled: 0 },
+    { lost: 0, doubled: 1 },
+  ],
+  change: Partial<ProbeSpec<Rows, 'lost' | 'doubled'>> = {},
+) {
+  return defineProbe<Rows, 'lost' | 'doubled'>({
     version: 3,
     site: 'scratch',
     isolation: 'parallel',
     sound: fromValue(() => sound),
-    faulty: fromValue(() => faulty),
-    measure: async (lost) => ({
-      measured: { lost: typeof lost === 'number' ? lost : await lost() },
+    faulty: { lost: fromValue(() => lost), doubled: fromValue(() => doubled) },
+    measure: async (rows) => ({
+      measured: typeof rows === 'function' ? await rows() : rows,
       met: { server: 'none' },
       sample_size: 1,
       example: null,
@@ -36,66 +57,129 @@ function losing(sound: Lost, faulty: Lost, change: Partial<ProbeSpec<Lost>> = {}
 const unreachable = (): Promise<never> =>
   Promise.reject(new FfError('target_unreachable', 'No server answers.', { hint: 'Set FF_X.' }))
 const broken = (): Promise<never> => Promise.reject(new TypeError('x is undefined'))
-const shown = ({ result, codes, control }: EvidenceDraft) => [
-  result,
-  codes,
-  control?.outcome ?? null,
-]
+const shown = ({ result, codes }: EvidenceDraft) => [result, codes]
+const run = { context: toContext(), terms: TERMS }
 
 test.each([
-  ['passes, and whose control is detected', 0, 1, ['pass', [], 'detected']],
-  ['fails, and whose control is detected', 1, 1, ['fail', ['limit_broken'], 'detected']],
-  [
-    'passes, and whose control is not detected',
-    0,
-    0,
-    ['inconclusive', ['control_not_detected'], 'not_detected'],
-  ],
-  [
-    'fails, and whose control is not detected',
-    1,
-    0,
-    ['inconclusive', ['control_not_detected'], 'not_detected'],
-  ],
-  [
-    'passes, and whose control cannot run',
-    0,
-    unreachable,
-    ['inconclusive', ['control_not_run'], null],
-  ],
-  ['cannot measure', unreachable, 1, ['inconclusive', ['target_unreachable'], null]],
-  ['throws an unexpected error', broken, 1, ['error', ['probe_broke'], null]],
-] as const)('a probe that %s', async (_what, sound, faulty, outcome) => {
-  const draft = await runProbe(item, losing(sound, faulty), { context: toContext(), terms: TERMS })
+  ['passes', SOUND, ['pass', []]],
+  ['fails', { ...SOUND, lost: 1 }, ['fail', ['limit_broken']]],
+  ['cannot measure', unreachable, ['inconclusive', ['target_unreachable']]],
+  ['throws an unexpected error', broken, ['error', ['probe_broke']]],
+] as const)('a probe that %s', async (_what, sound, outcome) => {
+  const draft = await runProbe(item, counting(sound), run)
   expect(shown(draft)).toEqual(outcome)
-  expect(draft).toMatchObject({ item: 'C5', where: 'scratch', probe: { version: 3 } })
+  expect(draft).toMatchObject({
+    item: 'C5',
+    where: 'scratch',
+    probe: { version: 3 },
+    control: null,
+  })
+})
+
+describe('the controls of a probe', () => {
+  const LOST = { lost: 1, doubled: 0 }
+  const DOUBLED = { lost: 0, doubled: 1 }
+  test.each<readonly [string, readonly [Rows, Rows], readonly (readonly unknown[])[]]>([
+    [
+      'each break their limit',
+      [LOST, DOUBLED],
+      [
+        ['pass', [], 'detected'],
+        ['pass', [], 'detected'],
+      ],
+    ],
+    [
+      'break another limit than their own',
+      [DOUBLED, DOUBLED],
+      [
+        ['inconclusive', ['control_not_detected'], 'not_detected'],
+        ['pass', [], 'detected'],
+      ],
+    ],
+    [
+      'H8: find a value that is fixed',
+      [SOUND, { lost: 1, doubled: 0 }],
+      [
+        ['inconclusive', ['control_not_detected'], 'not_detected'],
+        ['inconclusive', ['control_not_detected'], 'not_detected'],
+      ],
+    ],
+    [
+      'H9: measure nothing of their limit',
+      [{ doubled: 1 }, {}],
+      [
+        ['inconclusive', ['control_not_detected'], 'not_detected'],
+        ['inconclusive', ['control_not_detected'], 'not_detected'],
+      ],
+    ],
+    [
+      'H9: cannot run',
+      [unreachable, broken],
+      [
+        ['inconclusive', ['control_not_run'], undefined],
+        ['inconclusive', ['control_not_run'], undefined],
+      ],
+    ],
+  ])('%s', async (_what, faults, outcomes) => {
+    const drafts = await runControls(item, counting(SOUND, faults), {
+      ...run,
+      rules: item.controls,
+    })
+    expect(drafts.map((one) => [...shown(one), one.control?.outcome])).toEqual(outcomes)
+    expect(drafts.map(({ kind, limit, where }) => [kind, limit, where])).toEqual([
+      ['control', 'lost', 'scratch'],
+      ['control', 'doubled', 'scratch'],
+    ])
+  })
+  test('run once for the limits that share a fault, in a context of the fault', async () => {
+    let opened = 0
+    const fault = withParams<Rows>(
+      (context, use) => {
+        opened += 1
+        return use({ lost: Number(context.params['lost']), doubled: 1 })
+      },
+      { lost: 7 },
+    )
+    const both = { faulty: { lost: fault, doubled: fault } }
+    const drafts = await runControls(item, counting(SOUND, undefined, both), {
+      ...run,
+      rules: item.controls,
+    })
+    expect(opened).toBe(1)
+    expect(drafts.map(({ measured }) => measured)).toEqual([
+      { lost: 7, doubled: 1 },
+      { lost: 7, doubled: 1 },
+    ])
+  })
+  test('are missing for a limit that the probe has no fault for', async () => {
+    const rule = { limit: 'more', name: 'more', run: 'with_probe', max_age: 'P7D' } as const
+    const [draft] = await runControls(item, counting(SOUND), { ...run, rules: [rule] })
+    expect(shown(draft as EvidenceDraft)).toEqual(['inconclusive', ['control_not_run']])
+    expect(draft?.example).toContain('no planted fault')
+  })
 })
 
 test('a probe that cannot measure names the setting in its example', async () => {
-  const draft = await runProbe(item, losing(unreachable, 1), { context: toContext(), terms: TERMS })
+  const draft = await runProbe(item, counting(unreachable), run)
   expect(draft.example).toBe('No server answers. Set FF_X.')
 })
 
 test('repeated results that differ are inconclusive', async () => {
   let time = 0
-  const flaky = losing(0, 1, {
-    measure: async () => ({ measured: { lost: time++ }, met: {}, sample_size: 1, example: null }),
+  const flaky = counting(SOUND, undefined, {
+    measure: async () => ({
+      measured: { ...SOUND, lost: time++ },
+      met: {},
+      sample_size: 1,
+      example: null,
+    }),
   })
   const draft = await runProbe(item, flaky, {
     context: toContext(),
     terms: { ...TERMS, repeat: 3 },
   })
-  expect(shown(draft)).toEqual(['inconclusive', ['flaky'], null])
+  expect(shown(draft)).toEqual(['inconclusive', ['flaky']])
   expect([time, draft.met['times_measured']]).toEqual([3, 3])
-})
-
-test.each([
-  ['is detected', 1, ['pass', [], 'detected']],
-  ['is not detected', 0, ['inconclusive', ['control_not_detected'], 'not_detected']],
-  ['cannot be planted', unreachable, ['inconclusive', ['control_not_run'], null]],
-] as const)('a control run alone, whose fault %s', async (_what, faulty, outcome) => {
-  const draft = await runControl(item, losing(0, faulty), { context: toContext(), terms: TERMS })
-  expect([draft.kind, ...shown(draft)]).toEqual(['control', ...outcome])
 })
 
 describe('the place of a measurement', () => {
@@ -115,7 +199,7 @@ describe('the place of a measurement', () => {
   ) => {
     const targets = { scratch: local, database: null, store: null, ...spec }
     const context = toContext({ adapters, plan, targets })
-    const measured = losing(0, 1, { site })
+    const measured = counting(SOUND, undefined, { site })
     return runProbe({ ...item, effect }, measured, { context, terms: TERMS })
   }
   test('is the target where the plan names the database', async () => {
@@ -127,8 +211,12 @@ describe('the place of a measurement', () => {
     const at = async (spec: typeof database | typeof local) => {
       const targets = { scratch: local, database: spec, store: null }
       const context = toContext({ adapters: other, plan, targets })
-      return (await runProbe(item, losing(0, 1, { site: 'database' }), { context, terms: TERMS }))
-        .where
+      return (
+        await runProbe(item, counting(SOUND, undefined, { site: 'database' }), {
+          context,
+          terms: TERMS,
+        })
+      ).where
     }
     expect([await at(database), await at(local)]).toEqual(['staging', 'scratch'])
   })
@@ -143,7 +231,7 @@ describe('the place of a measurement', () => {
     const at = async (where: ChecklistItem['where'], effect: ChecklistItem['effect']) => {
       const targets = { scratch: local, database: null, store: null }
       const context = toContext({ adapters, plan, targets })
-      const declared = losing(0, 1, { site: 'declared' })
+      const declared = counting(SOUND, undefined, { site: 'declared' })
       const draft = await runProbe({ ...item, where, effect }, declared, { context, terms: TERMS })
       return [draft.where, draft.result, draft.codes]
     }

@@ -6,7 +6,7 @@ import type { Probe, ProbeContext } from '../../../src/features/probes/framework
 import { adapters } from '../../../src/composition.ts'
 import { copyArtefacts } from '../../support/run-ff.ts'
 import { createDatabase, type TestDatabase } from '../../support/database.ts'
-import { scratchIn, toAdapters, toContext } from './context.ts'
+import { getControl, scratchIn, toAdapters, toContext } from './context.ts'
 
 const getProbe = (name: string): Probe => {
   const found = PROBES[name]
@@ -30,8 +30,8 @@ test('H1: every metric changes, and a renamed metric is missing', async () => {
   })
   expect(Number(sound.measured['slowest_s'])).toBeLessThan(60)
   expect(sound.met['moved']).toBe(18)
-  const faulty = await getProbe('signals').control(here())
-  expect(faulty).toMatchObject({ measured: { metrics_missing: 1, metrics_still: 0 } })
+  const faulty = await getControl(getProbe('signals'), 'metrics_missing')(here())
+  expect(faulty).toMatchObject({ measured: { metrics_missing: 1, metrics_still: 1 } })
   expect(faulty.example).toBe('ff_decisions_total is not there')
 })
 

@@ -52,7 +52,6 @@ async function measureAll(runner: SigningRunner): Promise<void> {
   const at = instantFromMs(Date.now())
   const now = (draft: EvidenceDraft): EvidenceDraft => ({
     ...draft,
-    control: draft.control === null ? null : { ...draft.control, at },
     started_at: at,
     ended_at: at,
   })

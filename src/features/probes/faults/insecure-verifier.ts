@@ -1,9 +1,29 @@
 import type { Adapters } from '../../../ports/adapters.ts'
 import { constants, createHmac, createPublicKey, verify } from 'node:crypto'
 import type { AuthResult } from '../../../core/auth/types.ts'
-import { makeAuthRefusal } from '../../../core/auth/types.ts'
+import { isAuthRefusal, makeAuthRefusal } from '../../../core/auth/types.ts'
+import { addMs } from '../../../core/gate/duration.ts'
 import type { TokenVerifier } from '../../../ports/auth.ts'
 import { type TestJwk, toPublicPem } from '../testbed/test-tokens.ts'
+
+/** Longer than any token of the fixtures has been expired. */
+const LONG_MS = 24 * 3_600_000
+
+/** The planted fault of A5: authenticators of fixtures that accept expired tokens. */
+export const acceptExpired = (adapters: Adapters): Adapters => ({
+  ...adapters,
+  openScriptedAuthenticator: async (script, settings) => {
+    const authenticator = await adapters.openScriptedAuthenticator(script, settings)
+    const { verifier } = authenticator
+    const verify: TokenVerifier['verify'] = async (token, at) => {
+      const result = await verifier.verify(token, at)
+      return isAuthRefusal(result) && result.refused === 'token_expired'
+        ? verifier.verify(token, { ...at, now: addMs(at.now, -LONG_MS) })
+        : result
+    }
+    return { ...authenticator, verifier: { ...verifier, verify } }
+  },
+})
 
 type Header = Readonly<Record<string, unknown>>
 

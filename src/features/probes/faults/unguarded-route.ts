@@ -1,4 +1,5 @@
 import type { AuthResult } from '../../../core/auth/types.ts'
+import { FfError } from '../../../errors.ts'
 import type { Adapters } from '../../../ports/adapters.ts'
 import type { Route } from '../../../ports/http.ts'
 import type { ScratchStore, ServiceStore } from '../../../ports/store.ts'
@@ -35,20 +36,27 @@ export const createUnguardedRoutes = (parts: GetServiceDependencies): readonly R
 }
 
 /**
- * The planted fault of the parity probes: adapters whose scratch databases drop user overrides on load. Scratch file
- * stores are unchanged.
+ * The planted fault of the parity probes: adapters whose scratch databases drop user overrides on load, and are lost
+ * after the last of `loads`. Scratch file stores are unchanged.
  */
-export const withoutUserOverrides = (adapters: Adapters): Adapters => ({
+export const withoutUserOverrides = (adapters: Adapters, loads = Infinity): Adapters => ({
   ...adapters,
   openScratch: async (spec, needs) => {
     const scratch = await adapters.openScratch(spec, needs)
     const { store, facts } = scratch
     if (facts.backing === 'file') return scratch
+    let left = loads
     const faulty: ScratchStore = {
       kind: store.kind,
       read: (query) => store.read(query),
       write: (request) => store.write(request),
-      load: (state) => store.load({ ...state, user_override: [] }),
+      load: (state) => {
+        left -= 1
+        if (left >= 0) return store.load({ ...state, user_override: [] })
+        throw new FfError('backing_unavailable', 'The database is lost.', {
+          hint: 'A control of a probe injects this error.',
+        })
+      },
       auditHead: () => store.auditHead(),
       close: () => store.close(),
     }

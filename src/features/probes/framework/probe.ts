@@ -31,13 +31,16 @@ export interface ProbeContext {
   readonly progress: (done: number, of: number) => void
 }
 
-/** Opens a resource, passes it to `use`, and closes it, also when `use` fails. */
+/**
+ * Opens a resource, passes it to `use`, and closes it, also when `use` fails. `changed` replaces the context that the
+ * resource is measured in.
+ */
 export type WithResource<S> = <T>(
   context: ProbeContext,
-  use: (subject: S) => Promise<T>,
+  use: (subject: S, changed?: ProbeContext) => Promise<T>,
 ) => Promise<T>
-/** The declaration of a probe: one without a control does not compile. */
-export interface ProbeSpec<S> {
+/** The declaration of a probe, whose measures are `M`: one without a fault for each does not compile. */
+export interface ProbeSpec<S, M extends string> {
   /** Rises when the probe measures something else; older evidence is then stale. */
   readonly version: number
   /**
@@ -50,41 +53,70 @@ export interface ProbeSpec<S> {
   /** Opens the real subject. */
   readonly sound: WithResource<S>
   /**
-   * Opens the subject with a planted fault; its measurement has to fail, or the probe's own result is inconclusive.
+   * For each measure, opens the subject with a planted fault that breaks the limit of this measure. A fault that stands
+   * for several measures runs once for all of them.
    */
-  readonly faulty: WithResource<S>
+  readonly faulty: Readonly<Record<M, WithResource<S>>>
   /** @throws FfError that names the missing part where nothing can be measured; its hint names the setting */
   readonly measure: (subject: S, context: ProbeContext) => Promise<Measurement>
 }
-/** A probe whose control runs the same measuring code on the planted fault. */
-export interface Probe extends Pick<ProbeSpec<unknown>, 'version' | 'site' | 'isolation'> {
-  readonly measure: (context: ProbeContext) => Promise<Measurement>
-  readonly control: (context: ProbeContext) => Promise<Measurement>
+/** Measures in a context. */
+export type Measure = (context: ProbeContext) => Promise<Measurement>
+/** A probe whose controls run the same measuring code on the planted faults. */
+export interface Probe extends Pick<ProbeSpec<unknown, string>, 'version' | 'site' | 'isolation'> {
+  readonly measure: Measure
+  /** By measure, in the order of the declaration; measures of one fault have the same function. */
+  readonly controls: ReadonlyMap<string, Measure>
 }
 /**
- * Builds the probe of a declaration: `measure` runs the measuring code on the sound subject, `control` runs the same
- * code on the faulty one. Each rejects with the errors of opening, measuring or closing.
+ * Builds the probe of a declaration: `measure` runs the measuring code on the sound subject, the controls run the same
+ * code on the faulty ones. Each rejects with the errors of opening, measuring or closing.
  */
-export const defineProbe = <S>({
+export function defineProbe<S, M extends string>({
   version,
   site,
   isolation,
   sound,
   faulty,
   measure,
-}: ProbeSpec<S>): Probe => ({
-  version,
-  site,
-  isolation,
-  measure: (context) => sound(context, (subject) => measure(subject, context)),
-  control: (context) => faulty(context, (subject) => measure(subject, context)),
-})
+}: ProbeSpec<S, M>): Probe {
+  const measureWith =
+    (open: WithResource<S>): Measure =>
+    (context) =>
+      open(context, (subject, changed = context) => measure(subject, changed))
+  const pairs = Object.entries<WithResource<S>>(faulty)
+  const controls = new Map(pairs.map(([, open]) => [open, measureWith(open)]))
+  return {
+    version,
+    site,
+    isolation,
+    measure: measureWith(sound),
+    controls: new Map(pairs.map(([name, open]) => [name, controls.get(open) as Measure])),
+  }
+}
 
 /** Turns a function of the context into a `WithResource`: makes the value, passes it to `use`, and closes nothing. */
 export const fromValue =
   <S>(make: (context: ProbeContext) => S): WithResource<S> =>
   (context, use) =>
     use(make(context))
+
+/** Opens a subject as `open` does and has it measured in a changed context: other adapters, another plan. */
+export const inContext =
+  <S>(
+    open: WithResource<S>,
+    change: (context: ProbeContext) => Partial<ProbeContext>,
+  ): WithResource<S> =>
+  (context, use) => {
+    const changed = { ...context, ...change(context) }
+    return open(changed, (subject, further = changed) => use(subject, further))
+  }
+
+/** Opens a subject as `open` does and has it measured with other parameters: the same measurement, cut short. */
+export const withParams = <S>(
+  open: WithResource<S>,
+  change: ProbeContext['params'],
+): WithResource<S> => inContext(open, ({ params }) => ({ params: { ...params, ...change } }))
 
 /**
  * Reads a parameter of the item, of any sign, whole or not.

@@ -5,7 +5,6 @@ import {
 } from '../../../core/gate/judge-measurement.ts'
 import type {
   ChecklistItem,
-  ControlOutcome,
   EvidenceDraft,
   CutoverIdentity,
   Where,
@@ -35,35 +34,38 @@ interface Place {
 interface Attempt extends MeasurementResult {
   readonly found: Measurement
 }
-const NOTHING: Measurement = { measured: {}, met: {}, sample_size: 0, example: null }
+/** What an attempt found that measured nothing. */
+export const NOTHING_FOUND: Measurement = { measured: {}, met: {}, sample_size: 0, example: null }
+
+/** The context of a run, and what its records hold besides. */
+export interface ProbeRun {
+  readonly context: ProbeContext
+  readonly terms: ProbeRecordTerms
+}
 
 /**
- * Measures one item `terms.repeat` times and returns the unsigned record; writes nothing itself. Where the result is
- * pass or fail and the item runs its control `with_probe`, runs the control once: unless that fails, the result becomes
- * inconclusive (`control_not_detected`, or `control_not_run` where it threw). `control` is null where none ran to its
- * end.
+ * Measures one item `terms.repeat` times and returns the unsigned record; writes nothing itself, and runs no control.
  *
  * An error of the probe, also of finding its place, ends in the record: an FfError as `inconclusive` with its code, an
  * error of a system call as `inconclusive` with `system_refused`, any other (and code `internal`) as `error` with
  * `probe_broke`. Repeats with different results are `inconclusive` (`flaky`). A probe that writes or disrupts is
  * refused on the server of production (`production_refused`).
  *
- * @throws only FfError `interrupted`, `terminated` or `timeout`, where the probe or the control throws one
+ * @throws only FfError `interrupted`, `terminated` or `timeout`, where the probe throws one
  */
 export async function runProbe(
   item: ChecklistItem,
   probe: Probe,
-  { context, terms }: { readonly context: ProbeContext; readonly terms: ProbeRecordTerms },
+  { context, terms }: ProbeRun,
 ): Promise<EvidenceDraft> {
   const started_at = toInstant(context)
   const own: ProbeContext = { ...context, params: item.probe.params }
   const elsewhere: Place = { where: 'scratch', database: null }
   const place = await attempt(() => findPlace(item, probe, own))
-  const first =
+  const last =
     place.ok === true
       ? await measureRepeatedly(item, probe, { context: own, terms })
       : toFailedAttempt(place.error)
-  const { control, ...last } = await addControl(item, probe, { context: own, first })
   const { where, database } = place.ok === true ? place.value : elsewhere
   return {
     schemaVersion: 1,
@@ -75,8 +77,8 @@ export async function runProbe(
     measured: last.found.measured,
     met: last.found.met,
     sample_size: last.found.sample_size,
-    example: last.detail === '' ? last.found.example : truncate(last.detail),
-    control,
+    example: last.detail === '' ? last.found.example : truncateExample(last.detail),
+    control: null,
     started_at,
     ended_at: toInstant(context),
     identity: { ...terms.identity, database },
@@ -84,57 +86,25 @@ export async function runProbe(
   }
 }
 
-/**
- * Runs the control of one item once, without its measurement, whatever `control.run` of the item says, and returns the
- * unsigned record of kind `control`, place `scratch`. The result is `pass` where the planted fault breaks a limit, else
- * `inconclusive`: `control_not_detected`, or `control_not_run` with `control` null where the control threw.
- *
- * @throws only FfError `interrupted`, `terminated` or `timeout`, where the control throws one
- */
-export async function runControl(
-  item: ChecklistItem,
-  probe: Probe,
-  { context, terms }: { readonly context: ProbeContext; readonly terms: ProbeRecordTerms },
-): Promise<EvidenceDraft> {
-  const started_at = toInstant(context)
-  const own: ProbeContext = { ...context, params: item.probe.params }
-  const control = await tryControl(item, probe, own)
-  const { outcome } = control
-  return {
-    schemaVersion: 1,
-    kind: 'control',
-    ...describeItem(item, probe),
-    where: 'scratch',
-    result: outcome?.outcome === 'detected' ? 'pass' : 'inconclusive',
-    codes: outcome?.outcome === 'detected' ? [] : [control.code],
-    measured: control.found.measured,
-    met: control.found.met,
-    sample_size: control.found.sample_size,
-    example: control.detail === '' ? null : truncate(control.detail),
-    control: outcome,
-    started_at,
-    ended_at: toInstant(context),
-    identity: { ...terms.identity, database: null },
-    tool_version: terms.tool_version,
-  }
-}
-
-const describeItem = (item: ChecklistItem, { version }: Probe) => ({
+/** The members of a record that follow from its item and probe. */
+export const describeItem = (item: ChecklistItem, { version }: Probe) => ({
   item: item.id,
   probe: { ...item.probe, version },
   effect: item.effect,
   limits: item.limits,
 })
-const toInstant = ({ now }: ProbeContext): Instant => now().toISOString() as Instant
+/** The time of a run. */
+export const toInstant = ({ now }: ProbeContext): Instant => now().toISOString() as Instant
 /** The longest example in a record. */
 const MAX_CHARACTERS = 2_000
-const truncate = (text: string): string => text.slice(0, MAX_CHARACTERS)
+/** A text that fits into the example of a record. */
+export const truncateExample = (text: string): string => text.slice(0, MAX_CHARACTERS)
 
 /** Measures `repeat` times; results that differ make the attempt inconclusive. */
 async function measureRepeatedly(
   item: ChecklistItem,
   probe: Probe,
-  { context, terms }: { readonly context: ProbeContext; readonly terms: ProbeRecordTerms },
+  { context, terms }: ProbeRun,
 ): Promise<Attempt> {
   const attempts: Attempt[] = []
   for (let time = 0; time < terms.repeat; time++) {
@@ -153,9 +123,11 @@ async function measureRepeatedly(
     : { result: 'inconclusive', codes: ['flaky'], detail: results.join(', '), found }
 }
 
-type Outcome<T> =
+/** The value of a piece of work, or its error. */
+export type Attempted<T> =
   { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: unknown }
-async function attempt<T>(work: () => Promise<T>): Promise<Outcome<T>> {
+/** Runs a piece of work to its value or its error. @throws FfError `interrupted`, `terminated` or `timeout` */
+export async function attempt<T>(work: () => Promise<T>): Promise<Attempted<T>> {
   try {
     return { ok: true, value: await work() }
   } catch (error) {
@@ -167,7 +139,7 @@ async function attempt<T>(work: () => Promise<T>): Promise<Outcome<T>> {
 const ENDINGS: ReadonlySet<string> = new Set(['interrupted', 'terminated', 'timeout'])
 
 /** `inconclusive` where the probe could not measure, `error` where it threw an unexpected error. */
-function toFailedAttempt(error: unknown): Attempt {
+export function toFailedAttempt(error: unknown): Attempt {
   const text = error instanceof Error ? error.message : String(error)
   const code = findReason(error)
   const more = error instanceof FfError ? [...error.details.slice(0, 3), error.hint] : []
@@ -175,7 +147,7 @@ function toFailedAttempt(error: unknown): Attempt {
     result: code === null ? 'error' : 'inconclusive',
     codes: [code ?? 'probe_broke'],
     detail: [text, ...more].join(' '),
-    found: NOTHING,
+    found: NOTHING_FOUND,
   }
 }
 
@@ -236,51 +208,3 @@ const isDeclaredLive = (
   site: Probe['site'],
   { plan }: ProbeContext,
 ): boolean => site === 'declared' && where === 'target' && plan?.environment === 'production'
-
-interface Control {
-  /** Null where the control could not run. */
-  readonly outcome: ControlOutcome | null
-  readonly code: 'control_not_run' | 'control_not_detected'
-  readonly detail: string
-  readonly found: Measurement
-}
-
-/** A result counts only where the same probe detects the planted fault. */
-async function addControl(
-  item: ChecklistItem,
-  probe: Probe,
-  { context, first }: { readonly context: ProbeContext; readonly first: Attempt },
-): Promise<Attempt & { readonly control: ControlOutcome | null }> {
-  const isMeasured = first.result === 'pass' || first.result === 'fail'
-  if (item.control.run !== 'with_probe' || !isMeasured) return { ...first, control: null }
-  const { outcome, code, detail } = await tryControl(item, probe, context)
-  if (outcome?.outcome === 'detected') return { ...first, control: outcome }
-  return { ...first, result: 'inconclusive', codes: [code], detail, control: outcome }
-}
-
-async function tryControl(
-  item: ChecklistItem,
-  probe: Probe,
-  context: ProbeContext,
-): Promise<Control> {
-  const { name } = item.control
-  const measurement = await attempt(() => probe.control(context))
-  const at = toInstant(context)
-  if (!measurement.ok) {
-    const { detail } = toFailedAttempt(measurement.error)
-    return {
-      outcome: null,
-      code: 'control_not_run',
-      detail: `the control ${name} did not run: ${detail}`,
-      found: NOTHING,
-    }
-  }
-  const { result, detail } = judgeMeasurement(item, measurement.value)
-  const outcome = result === 'fail' ? 'detected' : 'not_detected'
-  return {
-    outcome: { name, outcome, at },
-    code: 'control_not_detected',
-    detail: result === 'fail' ? detail : `the control ${name} came out as ${result}`,
-    found: measurement.value,
-  }
-}

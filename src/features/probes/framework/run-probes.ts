@@ -2,16 +2,12 @@ import { mapConcurrently } from '../../../concurrency/map-concurrently.ts'
 import { getEnding } from '../../../concurrency/ended.ts'
 import { createSignoffDependencies } from '../../../artefacts/documents.ts'
 import { type InputTerms, selectInputs } from '../../../core/gate/inputs.ts'
-import { formatLimit } from '../../../core/gate/limits.ts'
-import type { ChecklistItem, EvidenceDraft } from '../../../core/gate/types.ts'
+import { chooseControls, findControlFault } from '../../../core/gate/controls.ts'
+import type { ChecklistItem, EvidenceDraft, WholeLog } from '../../../core/gate/types.ts'
 import type { CheckReport, ProbeRow } from '../../../core/report/types.ts'
 import { FfError } from '../../../errors.ts'
 import type { EvidenceRunner, EvidenceWriter } from '../../../ports/evidence.ts'
-import {
-  buildCheckReport,
-  type CheckResult,
-  passResult,
-} from '../../../core/report/check-report.ts'
+import { buildCheckReport, type CheckResult } from '../../../core/report/check-report.ts'
 import {
   type GateFiles,
   type GateFolder,
@@ -23,8 +19,15 @@ import { digestInputs } from '../../team-folder/digest-inputs.ts'
 import { readSignoffFiles } from '../../team-folder/signoff-files.ts'
 import { buildIdentity, type RunningVersion } from '../../team-folder/identity.ts'
 import { findProbe, type ProbeLookup } from '../index.ts'
+import {
+  type JudgedControl,
+  toCheckResult,
+  toPendingResult,
+  toUnmeasuredResult,
+} from './item-results.ts'
 import type { Probe, ProbeContext } from './probe.ts'
-import { type ProbeRecordTerms, runControl, runProbe } from './run-probe.ts'
+import { runControls } from './run-controls.ts'
+import { type ProbeRecordTerms, type ProbeRun, runProbe, toInstant } from './run-probe.ts'
 
 /** The options of `ff probe run` and `ff probe selftest`, loaded. */
 export interface ProbeRequest
@@ -54,30 +57,38 @@ export interface Progress {
   /** Progress of each running item, by id, in its probe's own unit. */
   readonly running: ReadonlyMap<string, Count>
 }
-type Work = (
-  item: ChecklistItem,
-  probe: Probe,
-  around: { readonly context: ProbeContext; readonly terms: ProbeRecordTerms },
-) => Promise<EvidenceDraft>
+/** The unsigned records of one item, in the order of their times. */
+type Work = (item: ChecklistItem, probe: Probe, run: ProbeRun) => Promise<readonly EvidenceDraft[]>
 
 /**
  * `ff probe run`: measures the items of `ids`, with their `with_probe` controls, and appends a signed record for each
- * to the evidence log. Without ids, measures each item that has a probe. Parallel probes run first, three at once, then
- * the exclusive ones one at a time. The report holds one result for each item: `inconclusive` for a named item without
- * a probe, `pending` for one that an ended run did not finish, of which nothing is recorded.
+ * measurement and for the control of each limit to the evidence log. Without ids, measures each item that has a probe.
+ * Parallel probes run first, three at once, then the exclusive ones one at a time. The report holds one result for each
+ * item: `inconclusive` for a named item without a probe and where the control of a limit is missing or was not detected,
+ * `pending` for one that an ended run did not finish, of which nothing is recorded.
  *
  * @throws FfError `artefact_invalid`, `option_invalid` for an id that is not in the checklist, `evidence_locked`,
  *   `evidence_untrusted`, `evidence_unreadable` or `runner_key_invalid`; the error of an append
  */
 export const probeRun = (request: ProbeRequest): Promise<CheckReport> =>
-  runAll('probe_run', request, runProbe)
+  runAll('probe_run', request, measureWithControls)
 
 /**
- * `ff probe selftest`: as `probeRun`, but runs each item's control alone, without its measurement, and appends a signed
- * record of kind `control`. An item passes where its probe detects the planted fault.
+ * `ff probe selftest`: as `probeRun`, but runs the controls of each item alone, without its measurement. An item passes
+ * where its probe reports each planted fault as a breach of its very limit.
  */
 export const probeSelftest = (request: ProbeRequest): Promise<CheckReport> =>
-  runAll('probe_selftest', request, runControl)
+  runAll('probe_selftest', request, (item, probe, run) =>
+    runControls(item, probe, { ...run, rules: item.controls }),
+  )
+
+/** Nothing that was not measured needs a control. */
+const measureWithControls: Work = async (item, probe, run) => {
+  const draft = await runProbe(item, probe, run)
+  if (draft.result !== 'pass' && draft.result !== 'fail') return [draft]
+  const rules = item.controls.filter((one) => one.run === 'with_probe')
+  return [draft, ...(await runControls(item, probe, { ...run, rules }))]
+}
 
 /**
  * `ff probe list`: one row for each item of the checklist, in its order. `needs` is null where `findProbe` finds a
@@ -88,10 +99,11 @@ export const probeSelftest = (request: ProbeRequest): Promise<CheckReport> =>
 export async function probeList(folder: GateFolder): Promise<readonly ProbeRow[]> {
   const { checklist } = await loadChecklist(folder)
   return checklist.value.items.map((item) => {
-    const { id, title, probe, where, effect, control } = item
+    const { id, title, probe, where, effect } = item
     const found = findProbe(item)
     const needs = found.ok ? null : found.needs
-    return { id, title, probe: probe.name, where, effect, control: control.name, needs }
+    const controls = item.controls.map(({ limit, name }) => ({ limit, name }))
+    return { id, title, probe: probe.name, where, effect, controls, needs }
   })
 }
 
@@ -120,7 +132,9 @@ async function runAll(
     request.onRunner({ ...runner, isNamed: trust.findRunner(runner.kid) !== null })
     const tools = createSignoffDependencies(await adapters.signoffCrypto())
     const inputs = { floor: files.contract.inputs, present: digestInputs(texts, files, tools) }
-    const run = new ProbeRun(request, files, { writer, work, inputs })
+    const logs = await adapters.judgeEvidence(await adapters.readEvidence(evidence), files)
+    const known = logs.status === 'whole' ? logs.logs : []
+    const run = new ItemsRun(request, files, { writer, work, inputs, known })
     const checked = await run.runAll(chosen)
     const { signal } = request
     const ending = getEnding(signal)
@@ -163,24 +177,28 @@ interface RunDependencies {
   readonly work: Work
   /** As of the start of the run. */
   readonly inputs: InputTerms
+  /** The logs at the start of the run, whose controls count too; none where they are not trusted. */
+  readonly known: readonly WholeLog[]
 }
 /** One run over the selected items, and its progress. */
-class ProbeRun implements Progress {
+class ItemsRun implements Progress {
   readonly ms: Record<string, number> = {}
   private readonly ended: Promise<null>
   private readonly request: ProbeRequest
   private readonly context: ProbeContext
   private readonly terms: ProbeRecordTerms
   private readonly deps: RunDependencies
+  private logs: readonly WholeLog[]
   readonly groups = new Map<string, Count>()
   readonly running = new Map<string, Count>()
   /** Serializes the appends to the log. */
-  private written: Promise<unknown> = Promise.resolve()
+  private written: Promise<void> = Promise.resolve()
 
   constructor(request: ProbeRequest, files: GateFiles, deps: RunDependencies) {
     const { folder, adapters, targets, now, signal, tool_version, repeat } = request
     this.request = request
     this.deps = deps
+    this.logs = deps.known
     this.ended = resolveOnAbort(signal)
     this.terms = { identity: buildIdentity(request, files), tool_version, repeat }
     const { root, cwd } = folder
@@ -208,18 +226,31 @@ class ProbeRun implements Progress {
 
   private async runItem(found: ProbeLookup): Promise<CheckResult | null> {
     const { item } = found
-    const draft = found.ok ? await this.measure(item, found.probe) : null
-    if (found.ok && draft === null) return null
+    const drafts = found.ok ? await this.measure(item, found.probe) : null
+    if (found.ok && drafts === null) return null
     this.running.delete(item.id)
     this.count(item.group, [1, 0])
     this.reportProgress()
-    return draft === null
-      ? toUnmeasuredResult(found as Exclude<ProbeLookup, { ok: true }>)
-      : toCheckResult(item, draft)
+    if (drafts === null) return toUnmeasuredResult(found as Exclude<ProbeLookup, { ok: true }>)
+    const [measured] = drafts.filter(({ kind }) => kind === 'measurement')
+    return toCheckResult(item, measured ?? null, this.findControls(item))
+  }
+
+  /** The fault of each control, by the records of the logs and of this run. */
+  private findControls(item: ChecklistItem): readonly JudgedControl[] {
+    const terms = { code: this.terms.identity.code, now: toInstant(this.context) }
+    return chooseControls(item, this.logs, []).map((chosen) => ({
+      ...chosen.rule,
+      code: findControlFault(item, chosen, terms),
+      example: chosen.entries.at(-1)?.record.example ?? null,
+    }))
   }
 
   /** Null where the run was ended meanwhile; nothing is recorded then. */
-  private async measure(item: ChecklistItem, probe: Probe): Promise<EvidenceDraft | null> {
+  private async measure(
+    item: ChecklistItem,
+    probe: Probe,
+  ): Promise<readonly EvidenceDraft[] | null> {
     const { now, signal } = this.request
     const from = now().getTime()
     try {
@@ -230,11 +261,11 @@ class ProbeRun implements Progress {
       const context = { ...this.context, progress }
       const work = this.deps.work(item, probe, { context, terms: this.terms })
       // The report does not wait for a probe that is slow to end; the probe cleans up by itself.
-      const draft = await Promise.race([work, this.ended])
-      if (draft === null || signal.aborted) return null
-      await this.append(this.addInputs(item, draft))
+      const drafts = await Promise.race([work, this.ended])
+      if (drafts === null || signal.aborted) return null
+      for (const draft of drafts) await this.append(this.addInputs(item, draft))
       this.ms[item.id] = now().getTime() - from
-      return draft
+      return drafts
     } catch (error) {
       if (signal.aborted) return null
       throw error
@@ -247,8 +278,13 @@ class ProbeRun implements Progress {
       : { ...draft, inputs: selectInputs(item, this.deps.inputs) }
   }
 
-  private append(draft: EvidenceDraft): Promise<unknown> {
-    this.written = this.written.then(() => this.deps.writer.append(draft))
+  private append(draft: EvidenceDraft): Promise<void> {
+    this.written = this.written.then(async () => {
+      const entry = await this.deps.writer.append(draft)
+      this.logs = this.logs.map((log) =>
+        log.kid === entry.runner ? { ...log, entries: [...log.entries, entry] } : log,
+      )
+    })
     return this.written
   }
 
@@ -265,40 +301,3 @@ class ProbeRun implements Progress {
 /** Resolves when the run is ended. */
 const resolveOnAbort = (signal: AbortSignal): Promise<null> =>
   new Promise((resolve) => signal.addEventListener('abort', () => resolve(null), { once: true }))
-
-const toPendingResult = ({ item }: ProbeLookup): CheckResult => ({
-  ...passResult(item.id, item.title),
-  state: 'pending',
-  next: `ff probe run ${item.id}`,
-})
-
-/** The result of an item without a probe: the missing part that it needs. */
-const toUnmeasuredResult = ({
-  item,
-  code,
-  needs,
-}: Exclude<ProbeLookup, { ok: true }>): CheckResult => ({
-  ...passResult(item.id, item.title),
-  state: 'inconclusive',
-  findings: [{ code, pointer: null, detail: `needs ${needs}` }],
-  next: null,
-})
-
-/** The result of an item; one that is not a pass has its codes and the next command. */
-function toCheckResult(item: ChecklistItem, draft: EvidenceDraft): CheckResult {
-  const { result, codes, example, control, sample_size, kind } = draft
-  const controlText =
-    control === null ? 'no control' : `control ${control.outcome.replace('_', ' ')}`
-  const title = `${item.title} (${kind === 'control' ? '' : `${sample_size} checked, `}${controlText})`
-  if (result === 'pass') return passResult(item.id, title)
-  const required = item.limits.map(formatLimit).join('; ')
-  return {
-    ...passResult(item.id, title),
-    state: result === 'fail' ? 'fail' : 'inconclusive',
-    findings: codes.map((code) => ({ code, pointer: null, detail: example ?? required })),
-    next:
-      result === 'fail'
-        ? `${item.remediation} Then: ff probe run ${item.id}`
-        : `ff probe run ${item.id}`,
-  }
-}

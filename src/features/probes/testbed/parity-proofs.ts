@@ -3,21 +3,21 @@ import type { CheckReport, ParityReport } from '../../../core/report/types.ts'
 import { FfError } from '../../../errors.ts'
 import type { Adapters } from '../../../ports/adapters.ts'
 import type { ProofRequest } from '../../parity/parity.ts'
-import { withoutUserOverrides } from '../faults/unguarded-route.ts'
 import { type Probe, defineProbe, type ProbeSpec, type ProbeContext } from '../framework/probe.ts'
 
 /**
  * Defines a probe of a parity proof on site `scratch`, next to others. The subject are the adapters that the proof
- * opens its stores with; in the control, scratch databases drop user overrides on load.
+ * opens its stores with.
  */
-export const defineParityProbe = (measure: ProbeSpec<Adapters>['measure']): Probe =>
-  defineProbe<Adapters>({
+export const defineParityProbe = <M extends string>(
+  spec: Pick<ProbeSpec<Adapters, M>, 'faulty' | 'measure'>,
+): Probe =>
+  defineProbe<Adapters, M>({
+    ...spec,
     version: 1,
     site: 'scratch',
     isolation: 'parallel',
     sound: ({ adapters }, use) => use(adapters),
-    faulty: ({ adapters }, use) => use(withoutUserOverrides(adapters)),
-    measure,
   })
 
 /**

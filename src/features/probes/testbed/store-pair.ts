@@ -7,6 +7,7 @@ import { type DiffResult, diffSources, SETTLE_MS } from '../../import-export/dif
 import { openBoth } from '../../import-export/open-both.ts'
 import type { RowFinding } from '../../import-export/row-report.ts'
 import { requireDatabase, type WithResource, type ProbeContext } from '../framework/probe.ts'
+import { generateTenants, withGeneratedStore } from './generated-store.ts'
 import { importStore, requireStore, withMigratedDatabase } from './scratch-database.ts'
 
 /** The store that is replaced, and the database that has to hold the same rows. */
@@ -23,21 +24,34 @@ export interface StorePair {
 export const withLiveStores: WithResource<StorePair> = (context, use) =>
   use({ store: requireStore(context), database: requireDatabase(context) })
 
+const COPIED = { tenants: generateTenants(20), revision: 1 }
 /**
- * Lends the named store, unchanged, and a copy of it in a scratch database, corrupted by the SQL of `fault`; drops the
- * copy afterwards. Needs no named database.
+ * Lends a generated store and a copy of it in a scratch database, corrupted by the SQL of `fault`; removes both
+ * afterwards. Needs no named store or database.
  *
- * @throws FfError `target_missing` without a store, `production_refused`, `row_refused`, or the error of the copy
+ * @throws FfError `production_refused`, or the error of the copy
  */
 export const withCorruptedCopy =
   (fault: string): WithResource<StorePair> =>
   (context, use) =>
-    withMigratedDatabase(context, async (scratch, inputs) => {
-      const stores = { store: requireStore(context), database: scratch.target }
-      await importStore(context, inputs, { source: stores.store, database: stores.database })
-      await scratch.run(fault)
-      return use(stores)
-    })
+    withGeneratedStore(context, COPIED, (store) =>
+      withMigratedDatabase(context, async (scratch, inputs) => {
+        const stores = { store, database: scratch.target }
+        await importStore(context, inputs, { source: store, database: stores.database })
+        await scratch.run(fault)
+        return use(stores)
+      }),
+    )
+
+/**
+ * Lends a generated store and a copy of another one in a scratch database; removes both afterwards.
+ *
+ * @throws FfError `production_refused`, or the error of the copy
+ */
+export const withCopyOfAnother: WithResource<StorePair> = (context, use) =>
+  withCorruptedCopy('')(context, ({ database }) =>
+    withGeneratedStore(context, { ...COPIED, revision: 2 }, (store) => use({ store, database })),
+  )
 
 /** The comparison stops after this many differences. */
 const MAX_DIFFERENCES = 1_000

@@ -1,0 +1,84 @@
+import type { Instant } from '../rows/instant.ts'
+import { chooseRecords } from './choose-records.ts'
+import { addMs, parseDurationMs } from './duration.ts'
+import { judgeLimits } from './limits.ts'
+import type {
+  ChecklistItem,
+  ControlRule,
+  CutoverIdentity,
+  EvidenceDraft,
+  EvidenceEntry,
+  RunnerKey,
+  WholeLog,
+} from './types.ts'
+
+/** The control of one limit, and the records that count for it, as `chooseRecords` says; they have to agree. */
+export interface ChosenControl {
+  readonly rule: ControlRule
+  readonly entries: readonly EvidenceEntry[]
+}
+/** The code and the time that a control has to fit. */
+export interface ControlTerms {
+  readonly code: CutoverIdentity['code']
+  readonly now: Instant
+}
+/** Why the limit of a control is not shown to be able to break. */
+export type ControlFault = 'control_not_run' | 'control_not_detected' | 'control_stale'
+
+/** The controls of an item in the order of its checklist, each with its newest records; by any runner, at any place. */
+export const chooseControls = (
+  item: ChecklistItem,
+  logs: readonly WholeLog[],
+  runners: readonly RunnerKey[],
+): readonly ChosenControl[] => {
+  const own = logs.map((log) => ({
+    ...log,
+    entries: log.entries.filter(
+      ({ record }) => record.kind === 'control' && record.item === item.id,
+    ),
+  }))
+  return item.controls.map((rule) => ({
+    rule,
+    entries: chooseRecords(own, runners, ({ limit }) => limit === rule.limit),
+  }))
+}
+
+/**
+ * Whether a measurement under a planted fault breaks the limit of this measure: a value that is missing breaks nothing,
+ * and neither does a fault that breaks other limits alone.
+ */
+export const isDetected = (
+  { limits }: Pick<ChecklistItem, 'limits'>,
+  measure: string,
+  { measured }: Pick<EvidenceDraft, 'measured'>,
+): boolean =>
+  judgeLimits(limits, measured).some(
+    ({ limit, value, held }) => limit.measure === measure && value !== null && !held,
+  )
+
+/**
+ * Why a control does not count; null where it does. `control_not_run` without a record or where one did not end,
+ * `control_not_detected` unless each reports a breach of the very limit, `control_stale` by age, another code or another
+ * probe.
+ */
+export function findControlFault(
+  item: ChecklistItem,
+  { rule, entries }: ChosenControl,
+  { code, now }: ControlTerms,
+): ControlFault | null {
+  const records = entries.map(({ record }) => record)
+  if (records.length === 0 || records.some(({ control }) => control === null))
+    return 'control_not_run'
+  const detected = records.every(
+    (one) => one.control?.outcome === 'detected' && isDetected(item, rule.limit, one),
+  )
+  if (!detected) return 'control_not_detected'
+  const counts = records.every(
+    ({ identity, probe, ended_at }) =>
+      identity.code === code &&
+      probe.name === item.probe.name &&
+      probe.version === item.probe.version &&
+      now < addMs(ended_at, parseDurationMs(rule.max_age)),
+  )
+  return counts ? null : 'control_stale'
+}

@@ -1,0 +1,82 @@
+import type { ControlFault } from '../../../core/gate/controls.ts'
+import { formatLimit } from '../../../core/gate/limits.ts'
+import type { ChecklistItem, ControlRule, EvidenceDraft } from '../../../core/gate/types.ts'
+import { type CheckResult, passResult } from '../../../core/report/check-report.ts'
+import type { ProbeLookup } from '../index.ts'
+
+/** The result of an item that an ended run did not finish. */
+export const toPendingResult = ({ item }: ProbeLookup): CheckResult => ({
+  ...passResult(item.id, item.title),
+  state: 'pending',
+  next: `ff probe run ${item.id}`,
+})
+
+/** The result of an item without a probe: the missing part that it needs. */
+export const toUnmeasuredResult = ({
+  item,
+  code,
+  needs,
+}: Exclude<ProbeLookup, { ok: true }>): CheckResult => ({
+  ...passResult(item.id, item.title),
+  state: 'inconclusive',
+  findings: [{ code, pointer: null, detail: `needs ${needs}` }],
+  next: null,
+})
+
+/** A control with the reason why it does not count, null where it does, and what its newest run said. */
+export interface JudgedControl extends ControlRule {
+  readonly code: ControlFault | null
+  readonly example: string | null
+}
+
+/**
+ * The result of an item: its controls come before its limits, as at the gate. One that is not a pass has its codes and
+ * the next command. Without a measurement the controls alone decide.
+ */
+export function toCheckResult(
+  item: ChecklistItem,
+  draft: EvidenceDraft | null,
+  controls: readonly JudgedControl[],
+): CheckResult {
+  const result = draft?.result ?? 'pass'
+  const missed = result === 'pass' || result === 'fail' ? controls.filter(isMissed) : []
+  const title = formatTitle(item, draft, controls)
+  if (missed.length > 0)
+    return {
+      ...passResult(item.id, title),
+      state: 'inconclusive',
+      findings: missed.map(toControlFinding),
+      next: `ff probe selftest ${item.id}`,
+    }
+  if (draft === null || result === 'pass') return passResult(item.id, title)
+  const { codes, example } = draft
+  const required = item.limits.map(formatLimit).join('; ')
+  return {
+    ...passResult(item.id, title),
+    state: result === 'fail' ? 'fail' : 'inconclusive',
+    findings: codes.map((code) => ({ code, pointer: null, detail: example ?? required })),
+    next:
+      result === 'fail'
+        ? `${item.remediation} Then: ff probe run ${item.id}`
+        : `ff probe run ${item.id}`,
+  }
+}
+
+const isMissed = ({ code }: JudgedControl): boolean => code !== null
+
+const toControlFinding = ({ code, limit, name, example }: JudgedControl) => ({
+  code: String(code),
+  pointer: null,
+  detail: example ?? `${limit}: ${name}`,
+})
+
+/** Such as `Title (12 checked, 3 of 3 controls detected)`. */
+function formatTitle(
+  { title }: ChecklistItem,
+  draft: EvidenceDraft | null,
+  controls: readonly JudgedControl[],
+): string {
+  const detected = controls.length - controls.filter(isMissed).length
+  const checked = draft === null ? '' : `${draft.sample_size} checked, `
+  return `${title} (${checked}${detected} of ${controls.length} controls detected)`
+}
