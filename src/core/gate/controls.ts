@@ -17,9 +17,11 @@ export interface ChosenControl {
   readonly rule: ControlRule
   readonly entries: readonly EvidenceEntry[]
 }
-/** The code and the time that a control has to fit. */
+/** The code, the item and the time that a control has to fit. */
 export interface ControlTerms {
   readonly code: CutoverIdentity['code']
+  /** The digest of the item as it is now. */
+  readonly item_digest: string | undefined
   readonly now: Instant
 }
 /** Why the limit of a control is not shown to be able to break. */
@@ -58,13 +60,13 @@ export const isDetected = (
 
 /**
  * Why a control does not count; null where it does. `control_not_run` without a record or where one did not end,
- * `control_not_detected` unless each reports a breach of the very limit, `control_stale` by age, another code or another
- * probe.
+ * `control_not_detected` unless each reports a breach of the very limit, `control_stale` by age, another code, item
+ * or probe.
  */
 export function findControlFault(
   item: ChecklistItem,
   { rule, entries }: ChosenControl,
-  { code, now }: ControlTerms,
+  { code, item_digest, now }: ControlTerms,
 ): ControlFault | null {
   const records = entries.map(({ record }) => record)
   if (records.length === 0 || records.some(({ control }) => control === null))
@@ -76,6 +78,8 @@ export function findControlFault(
   const counts = records.every(
     ({ identity, probe, ended_at }) =>
       identity.code === code &&
+      item_digest !== undefined &&
+      identity.item_digest === item_digest &&
       probe.name === item.probe.name &&
       probe.version === item.probe.version &&
       now < addMs(ended_at, parseDurationMs(rule.max_age)),

@@ -1,3 +1,5 @@
+import { canonicalizeValue } from '../json/plain.ts'
+import { FLOOR_RULES } from './floor-rules.ts'
 import type { ChecklistItem, EvidenceRecord, InputDigests } from './types.ts'
 
 /** What the inputs of records are judged by. */
@@ -43,3 +45,16 @@ const listPaths = (item: ChecklistItem, { floor }: InputTerms): readonly string[
   ...(floor[item.id] ?? []),
   ...listCommandWords(item),
 ]
+
+/** The members that only people read: title, why, owner, remediation and docs. */
+const TEXTS: ReadonlySet<string> = new Set(
+  Object.entries(FLOOR_RULES.item).flatMap(([name, rule]) => (rule === 'text' ? [name] : [])),
+)
+
+/** The digest by which a record names its item: over the RFC 8785 form without the members that only people read. */
+export const digestItem = (item: ChecklistItem, sha256: (text: string) => string): string =>
+  sha256(
+    canonicalizeValue(
+      Object.fromEntries(Object.entries(item).filter(([name]) => !TEXTS.has(name))),
+    ),
+  )

@@ -27,6 +27,8 @@ export interface EvidenceContext {
   /** Probes that cannot run yet: the missing prerequisite by probe name. */
   readonly unmeasurable: Readonly<Record<string, string>>
   readonly inputs: InputTerms
+  /** By item, as of `digestItem`: a record of another form of its item does not count. */
+  readonly item_digests: Readonly<Record<string, string | undefined>>
   /** The values of J1 as of `now`; null without a plan. */
   readonly plan_now: Readonly<Record<string, Scalar>> | null
   /** The end of the plan's window; null without a plan. */
@@ -175,8 +177,17 @@ function checkIdentity({
     ...(probe.name === item.probe.name && probe.version === item.probe.version
       ? []
       : [['stale', 'probe_changed', `${probe.name} ${probe.version}`] as const]),
+    ...(isOfItem(record, context.item_digests)
+      ? []
+      : [['stale', 'item_changed', 'the checklist'] as const]),
   ]
 }
+
+/** Whether a record was measured by the item as it is now, apart from its text. */
+const isOfItem = (
+  { item, identity }: EvidenceEntry['record'],
+  digests: EvidenceContext['item_digests'],
+): boolean => identity.item_digest !== undefined && identity.item_digest === digests[item]
 
 /** A measurement counts for the files that it was made with alone. */
 function checkInputs({ item, entry, context }: EvidenceUnderReview): readonly Finding[] {
@@ -209,10 +220,11 @@ function checkAnswer({ entry: { record } }: EvidenceUnderReview): readonly Findi
 
 /** The control of each limit has to have been detected, lately, by this code and a named runner. */
 function checkControls({ item, controls, context }: EvidenceUnderReview): readonly Finding[] {
-  const { expected, now, runners } = context
+  const { expected, now, runners, item_digests } = context
+  const terms = { code: expected.code, now, item_digest: item_digests[item.id] }
   return controls.flatMap((chosen): readonly Finding[] => {
     const code =
-      findControlFault(item, chosen, { code: expected.code, now }) ??
+      findControlFault(item, chosen, terms) ??
       (chosen.entries.every((one) => isNamed(one, runners)) ? null : 'control_runner_not_named')
     const { limit, name } = chosen.rule
     return code === null ? [] : [['inconclusive', code, `${limit}: ${name}`]]

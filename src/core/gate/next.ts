@@ -72,6 +72,7 @@ const MEASURED: ReadonlySet<string> = new Set([
   'identity_changed',
   'identity_not_said',
   'probe_changed',
+  'item_changed',
   'input_changed',
   'input_missing',
   'runner_not_named',
@@ -92,6 +93,7 @@ const AGAIN: ReadonlySet<string> = new Set([
   'evidence_old',
   'identity_changed',
   'probe_changed',
+  'item_changed',
   'input_changed',
   'input_missing',
 ])

@@ -81,6 +81,11 @@ export interface CutoverIdentity {
   readonly checklist_digest: string | null
 }
 export type IdentityField = keyof CutoverIdentity
+/** The identity in a record, which also says as which item it was measured. */
+export interface EvidenceIdentity extends CutoverIdentity {
+  /** As of `digestItem`; none in a record of an earlier version. */
+  readonly item_digest?: string
+}
 
 /**
  * SHA-256 in hexadecimal of files of the team's folder by path, as in `inputs` of the gate contract; of a member of the
@@ -115,7 +120,7 @@ export interface EvidenceDraft {
   readonly ended_at: Instant
   /** By path; none in a control's record and in one of an earlier version. */
   readonly inputs?: InputDigests
-  readonly identity: CutoverIdentity
+  readonly identity: EvidenceIdentity
   readonly tool_version: string
 }
 export interface ControlOutcome {

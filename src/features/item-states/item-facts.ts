@@ -1,6 +1,7 @@
 import { createSignoffDependencies } from '../../artefacts/documents.ts'
 import type { Adapters } from '../../ports/adapters.ts'
 import { UNIMPLEMENTED_PROBES } from './unimplemented-probes.ts'
+import { digestItem } from '../../core/gate/inputs.ts'
 import { measurePlan } from '../../core/gate/plan-rules.ts'
 import type { RunnerSight } from '../../core/gate/heads.ts'
 import type { ItemsInput } from '../../core/gate/judge-items.ts'
@@ -61,6 +62,9 @@ export async function loadItemFacts(
       pinned_heads,
       unmeasurable: UNIMPLEMENTED_PROBES,
       inputs: { floor: files.contract.inputs, present },
+      item_digests: Object.fromEntries(
+        files.checklist.value.items.map((item) => [item.id, digestItem(item, tools.sha256)]),
+      ),
       plan_now: files.plan === null ? null : measurePlan(files.plan, { now, runbook }).measured,
       plan_until: (files.plan?.window.until ?? null) as Instant | null,
       now,

@@ -1,7 +1,8 @@
+import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { addMs } from '../../../src/core/gate/duration.ts'
-import { type InputTerms, selectInputs } from '../../../src/core/gate/inputs.ts'
+import { digestItem, type InputTerms, selectInputs } from '../../../src/core/gate/inputs.ts'
 import type { GateInput } from '../../../src/core/gate/judge-gate.ts'
 import type {
   Checklist,
@@ -64,6 +65,13 @@ export const INPUTS: InputTerms = {
       .map((path, at) => [path, String(at).padStart(64, 'f')]),
   ),
 }
+const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex')
+/** The digest of each item of a checklist, by id. */
+export const digestItems = ({ items }: Checklist): Readonly<Record<string, string>> =>
+  Object.fromEntries(items.map((item) => [item.id, digestItem(item, sha256)]))
+const ITEM_DIGESTS = digestItems(CHECKLIST)
+const digestOnce = (item: ChecklistItem): string =>
+  CHECKLIST.items.includes(item) ? String(ITEM_DIGESTS[item.id]) : digestItem(item, sha256)
 /** A record that makes its item pass. */
 export const passing = (item: ChecklistItem, identity = IDENTITY): EvidenceDraft => ({
   schemaVersion: 1,
@@ -83,7 +91,7 @@ export const passing = (item: ChecklistItem, identity = IDENTITY): EvidenceDraft
   started_at: at(-120_000),
   ended_at: at(-60_000),
   inputs: selectInputs(item, INPUTS),
-  identity,
+  identity: { ...identity, item_digest: digestOnce(item) },
   tool_version: '0.0.0',
 })
 
@@ -219,6 +227,7 @@ export const go = (change: Partial<GateInput> = {}): GateInput => ({
   policy: { max_active: 3, max_days: 14 },
   signoff: signed(),
   inputs: INPUTS,
+  item_digests: ITEM_DIGESTS,
   plan_now: holding(toItem('J1')),
   plan_until: at(6 * 86_400_000),
   expected: IDENTITY,
@@ -237,7 +246,11 @@ export const goBut = (
 ): GateInput =>
   go({
     evidence: whole(
-      CHECKLIST.items.map((item) => ({ ...passing(item), ...(item.id === id ? change : {}) })),
+      CHECKLIST.items.map((item) => {
+        const draft = passing(item)
+        const identity = { ...draft.identity, ...change.identity }
+        return item.id === id ? { ...draft, ...change, identity } : draft
+      }),
     ),
     ...more,
   })

@@ -1,7 +1,7 @@
 import { mapConcurrently } from '../../../concurrency/map-concurrently.ts'
 import { getEnding } from '../../../concurrency/ended.ts'
 import { createSignoffDependencies } from '../../../artefacts/documents.ts'
-import { type InputTerms, selectInputs } from '../../../core/gate/inputs.ts'
+import { digestItem, type InputTerms, selectInputs } from '../../../core/gate/inputs.ts'
 import { chooseControls, findControlFault } from '../../../core/gate/controls.ts'
 import type { ChecklistItem, EvidenceDraft, WholeLog } from '../../../core/gate/types.ts'
 import type { CheckReport, ProbeRow } from '../../../core/report/types.ts'
@@ -134,7 +134,8 @@ async function runAll(
     const inputs = { floor: files.contract.inputs, present: digestInputs(texts, files, tools) }
     const logs = await adapters.judgeEvidence(await adapters.readEvidence(evidence), files)
     const known = logs.status === 'whole' ? logs.logs : []
-    const run = new ItemsRun(request, files, { writer, work, inputs, known })
+    const { sha256 } = tools
+    const run = new ItemsRun(request, files, { writer, work, inputs, known, sha256 })
     const checked = await run.runAll(chosen)
     const { signal } = request
     const ending = getEnding(signal)
@@ -179,6 +180,7 @@ interface RunDependencies {
   readonly inputs: InputTerms
   /** The logs at the start of the run, whose controls count too; none where they are not trusted. */
   readonly known: readonly WholeLog[]
+  readonly sha256: (text: string) => string
 }
 /** One run over the selected items, and its progress. */
 class ItemsRun implements Progress {
@@ -238,7 +240,8 @@ class ItemsRun implements Progress {
 
   /** The fault of each control, by the records of the logs and of this run. */
   private findControls(item: ChecklistItem): readonly JudgedControl[] {
-    const terms = { code: this.terms.identity.code, now: toInstant(this.context) }
+    const item_digest = digestItem(item, this.deps.sha256)
+    const terms = { code: this.terms.identity.code, item_digest, now: toInstant(this.context) }
     return chooseControls(item, this.logs, []).map((chosen) => ({
       ...chosen.rule,
       code: findControlFault(item, chosen, terms),
@@ -263,7 +266,7 @@ class ItemsRun implements Progress {
       // The report does not wait for a probe that is slow to end; the probe cleans up by itself.
       const drafts = await Promise.race([work, this.ended])
       if (drafts === null || signal.aborted) return null
-      for (const draft of drafts) await this.append(this.addInputs(item, draft))
+      for (const draft of drafts) await this.append(this.bind(item, draft))
       this.ms[item.id] = now().getTime() - from
       return drafts
     } catch (error) {
@@ -272,10 +275,13 @@ class ItemsRun implements Progress {
     }
   }
 
-  private addInputs(item: ChecklistItem, draft: EvidenceDraft): EvidenceDraft {
+  /** Adds the digests of the item and, to a measurement, of its inputs. */
+  private bind(item: ChecklistItem, draft: EvidenceDraft): EvidenceDraft {
+    const { inputs, sha256 } = this.deps
+    const identity = { ...draft.identity, item_digest: digestItem(item, sha256) }
     return draft.kind === 'control'
-      ? draft
-      : { ...draft, inputs: selectInputs(item, this.deps.inputs) }
+      ? { ...draft, identity }
+      : { ...draft, identity, inputs: selectInputs(item, inputs) }
   }
 
   private append(draft: EvidenceDraft): Promise<void> {
