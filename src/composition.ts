@@ -64,6 +64,8 @@ export const adapters: Adapters = {
     ),
   codeVersion: async (folder) =>
     (await import('./adapters/evidence-log/code-version.ts')).codeVersion(folder),
+  buildDigest: async (root) =>
+    (await import('./adapters/evidence-log/build-digest.ts')).digestBuild(root),
   fetchKeys: async (url, contract, algorithms) =>
     (await import('./adapters/auth/served-keys.ts')).fetchKeys(url, contract, algorithms),
   openDevIssuer: async (claims) =>

@@ -1729,6 +1729,7 @@ export interface Identity {
   code: string
   config_digest: string
   checklist_digest: string
+  build: string
 }
 /**
  * Waivers, each for one item, until a time and within a limit.
@@ -1914,6 +1915,9 @@ export interface DecisionFile {
     }[]
   }
 }
+/**
+ * build: SHA-256 of the files of ff itself.
+ */
 export interface Identity1 {
   environment: string | null
   cutover_id: string | null
@@ -1923,6 +1927,7 @@ export interface Identity1 {
   code: string | null
   config_digest: string | null
   checklist_digest: string | null
+  build: string
 }
 /**
  * Maps the JSON file of another service to flags and overrides, for ff import --mapping. The import reads a member, then applies map, as and prefix in this order; the resulting row must fit the schema of its table.

@@ -66,8 +66,9 @@ async function judgeOffline(
     .values
   const subject = requireSubject(options, FF_CODE_VERSION)
   const tool_version = readVersion(root)
+  const build = await adapters.buildDigest(root)
   const pins = { trust_pin: FF_TRUST_SHA256, pinned_heads: FF_EVIDENCE_HEAD }
-  return gateOffline({ root, path, subject, ...pins, tool_version, now }, adapters)
+  return gateOffline({ root, path, subject, ...pins, tool_version, build, now }, adapters)
 }
 
 type DecisionOptions = Invocation<typeof GATE_DECISION>['options']
@@ -128,9 +129,10 @@ export async function buildGateRequest(
 ): Promise<GateRequest> {
   const settings = await loadSettings(env, cwd)
   const { FF_CODE_VERSION, FF_TRUST_SHA256, FF_EVIDENCE_HEAD } = settings.values
-  const [code, schema_head] = await Promise.all([
+  const [code, schema_head, build] = await Promise.all([
     FF_CODE_VERSION ?? adapters.codeVersion(cwd),
     findNewestMigration(root),
+    adapters.buildDigest(root),
   ])
   return {
     folder: { root, cwd, checklist },
@@ -139,6 +141,7 @@ export async function buildGateRequest(
     pinned_heads: FF_EVIDENCE_HEAD,
     code,
     schema_head,
+    build,
     settings: behaviouralSettings(settings),
     now,
   }

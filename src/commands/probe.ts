@@ -58,9 +58,10 @@ async function toRequest(
   const settings = await loadSettings(env, cwd)
   const { FF_CODE_VERSION, FF_RUNNER_KEY_FILE, FF_TRUST_SHA256 } = settings.values
   const path = FF_RUNNER_KEY_FILE ?? join(cwd, '.ff', 'runner.pem')
-  const [code, schema_head] = await Promise.all([
+  const [code, schema_head, build] = await Promise.all([
     FF_CODE_VERSION ?? adapters.codeVersion(cwd),
     findNewestMigration(root),
+    adapters.buildDigest(root),
   ])
   return {
     folder: { root, cwd, checklist: options.checklist },
@@ -68,6 +69,7 @@ async function toRequest(
     key: { path, make: FF_RUNNER_KEY_FILE === null },
     code,
     schema_head,
+    build,
     settings: behaviouralSettings(settings),
     tool_version: readVersion(root),
     repeat: 1,

@@ -266,6 +266,8 @@ export interface Adapters {
   startFf(args: readonly string[], limits: CommandLimits): Promise<RunningProgram>
   /** Identifies the content of the git work tree that a folder is in; null where git gives no answer. */
   codeVersion(folder: string): Promise<string | null>
+  /** SHA-256 in hexadecimal of the package's own files. @throws the system's error where one cannot be read */
+  buildDigest(root: string): Promise<string>
   /**
    * Runs `use` with a migration session.
    *

@@ -88,6 +88,7 @@ ${facts([
   ['decided at', report.timing.started_at],
   ['schema', report.identity.schema_head],
   ['checklist', report.identity.checklist_digest],
+  ['build', report.identity.build],
   ['expires next', report.expires_next.map(({ id, at }) => `${id} at ${at}`).join(', ')],
   ['measure again', remeasure],
   ['next', next],

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { gateOffline } from '../../src/features/gate/decision-file.ts'
 import { FfError } from '../../src/errors.ts'
 import { readVersion } from '../../src/commands/version.ts'
-import { CODE } from '../support/gate-folder.ts'
+import { BUILD, CODE } from '../support/gate-folder.ts'
 import { flipped } from '../support/flipped.ts'
 import {
   ADAPTERS,
@@ -124,7 +124,7 @@ async function judged(
     const tool_version = readVersion(ROOT)
     const trust_pin = env.FF_TRUST_SHA256
     const pins = { trust_pin, pinned_heads: [] }
-    const request = { root: ROOT, path, subject, ...pins, tool_version, now }
+    const request = { root: ROOT, path, subject, ...pins, tool_version, build: BUILD, now }
     return (await gateOffline(request, ADAPTERS)).exitName
   } catch (error) {
     if (error instanceof FfError) return error.exitName

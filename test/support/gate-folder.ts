@@ -12,6 +12,7 @@ import { loadGateFiles } from '../../src/features/team-folder/load-gate-files.ts
 import { behaviouralSettings, loadSettings } from '../../src/commands/settings.ts'
 import { instantFromMs, type Instant } from '../../src/core/rows/instant.ts'
 import type { ChecklistItem, EvidenceDraft, CutoverIdentity } from '../../src/core/gate/types.ts'
+import { digestBuild } from '../../src/adapters/evidence-log/build-digest.ts'
 import { openEvidence } from '../../src/adapters/evidence-log/evidence-log.ts'
 import { makeRunnerKey, type SigningRunner } from '../../src/adapters/evidence-log/runner-key.ts'
 import type { EvidenceNeeds, EvidenceShapes } from '../../src/ports/evidence.ts'
@@ -20,6 +21,8 @@ import { ROOT } from './run-ff.ts'
 
 /** The code version of evidence in tests. */
 export const CODE = 'sha256:of-a-test'
+/** The build of evidence in tests: what the built program says of itself. */
+export const BUILD = digestBuild(ROOT)
 const RUNBOOK = 'what to do\n'
 const HOUR_MS = 3_600_000
 const ahead = (ms: number): Instant => instantFromMs(Date.now() + ms)
@@ -58,7 +61,7 @@ export async function gateFolder(): Promise<string> {
 export async function identityIn(cwd: string): Promise<CutoverIdentity> {
   const files = await loadGateFiles({ root: ROOT, cwd, checklist: null })
   const settings = behaviouralSettings(await loadSettings({}, cwd))
-  return buildIdentity({ code: CODE, settings, schema_head: '0002_flags' }, files)
+  return buildIdentity({ code: CODE, settings, schema_head: '0002_flags', build: BUILD }, files)
 }
 
 /** What the inputs of evidence in the folder are judged by. */

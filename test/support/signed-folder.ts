@@ -34,7 +34,15 @@ import {
   TRUST,
   trustText,
 } from '../features/signoff/people.ts'
-import { CODE, fullEvidence, gateFolder, identityIn, inputsIn, toNeeds } from './gate-folder.ts'
+import {
+  BUILD,
+  CODE,
+  fullEvidence,
+  gateFolder,
+  identityIn,
+  inputsIn,
+  toNeeds,
+} from './gate-folder.ts'
 import { ROOT } from './run-ff.ts'
 
 /** A team's folder whose verdict is GO: 42 signed records, a pinned trust file, and two signatures. */
@@ -142,6 +150,7 @@ export const requestIn = async (cwd: string, trust_pin: string): Promise<GateReq
   pinned_heads: [],
   code: CODE,
   schema_head: '0002_flags',
+  build: BUILD,
   settings: behaviouralSettings(await loadSettings({}, cwd)),
   now: () => new Date(),
 })

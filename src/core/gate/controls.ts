@@ -17,9 +17,8 @@ export interface ChosenControl {
   readonly rule: ControlRule
   readonly entries: readonly EvidenceEntry[]
 }
-/** The code, the item and the time that a control has to fit. */
-export interface ControlTerms {
-  readonly code: CutoverIdentity['code']
+/** The code, the build, the item and the time that a control has to fit. */
+export interface ControlTerms extends Pick<CutoverIdentity, 'code' | 'build'> {
   /** The digest of the item as it is now. */
   readonly item_digest: string | undefined
   readonly now: Instant
@@ -60,13 +59,13 @@ export const isDetected = (
 
 /**
  * Why a control does not count; null where it does. `control_not_run` without a record or where one did not end,
- * `control_not_detected` unless each reports a breach of the very limit, `control_stale` by age, another code, item
- * or probe.
+ * `control_not_detected` unless each reports a breach of the very limit, `control_stale` by age, another code, build,
+ * item or probe.
  */
 export function findControlFault(
   item: ChecklistItem,
   { rule, entries }: ChosenControl,
-  { code, item_digest, now }: ControlTerms,
+  { code, build, item_digest, now }: ControlTerms,
 ): ControlFault | null {
   const records = entries.map(({ record }) => record)
   if (records.length === 0 || records.some(({ control }) => control === null))
@@ -78,6 +77,7 @@ export function findControlFault(
   const counts = records.every(
     ({ identity, probe, ended_at }) =>
       identity.code === code &&
+      identity.build === build &&
       item_digest !== undefined &&
       identity.item_digest === item_digest &&
       probe.name === item.probe.name &&

@@ -177,17 +177,26 @@ function checkIdentity({
     ...(probe.name === item.probe.name && probe.version === item.probe.version
       ? []
       : [['stale', 'probe_changed', `${probe.name} ${probe.version}`] as const]),
-    ...(isOfItem(record, context.item_digests)
+    ...findOutdated(record, context),
+  ]
+}
+
+/** Whether a record was made by this program, and as the item that is in the checklist now. */
+function findOutdated(
+  { item, identity: { build, item_digest } }: EvidenceEntry['record'],
+  { expected, item_digests }: EvidenceContext,
+): readonly Finding[] {
+  const builds = [build ?? 'not said', expected.build].map((one) => one.slice(0, SHOWN_DIGITS))
+  return [
+    ...(build === expected.build
+      ? []
+      : [['stale', 'build_differs', `build ${builds.join(', now ')}`] as const]),
+    ...(item_digest !== undefined && item_digest === item_digests[item]
       ? []
       : [['stale', 'item_changed', 'the checklist'] as const]),
   ]
 }
-
-/** Whether a record was measured by the item as it is now, apart from its text. */
-const isOfItem = (
-  { item, identity }: EvidenceEntry['record'],
-  digests: EvidenceContext['item_digests'],
-): boolean => identity.item_digest !== undefined && identity.item_digest === digests[item]
+const SHOWN_DIGITS = 16
 
 /** A measurement counts for the files that it was made with alone. */
 function checkInputs({ item, entry, context }: EvidenceUnderReview): readonly Finding[] {
@@ -221,13 +230,14 @@ function checkAnswer({ entry: { record } }: EvidenceUnderReview): readonly Findi
 /** The control of each limit has to have been detected, lately, by this code and a named runner. */
 function checkControls({ item, controls, context }: EvidenceUnderReview): readonly Finding[] {
   const { expected, now, runners, item_digests } = context
-  const terms = { code: expected.code, now, item_digest: item_digests[item.id] }
+  const { code, build } = expected
+  const terms = { code, build, item_digest: item_digests[item.id], now }
   return controls.flatMap((chosen): readonly Finding[] => {
-    const code =
+    const fault =
       findControlFault(item, chosen, terms) ??
       (chosen.entries.every((one) => isNamed(one, runners)) ? null : 'control_runner_not_named')
     const { limit, name } = chosen.rule
-    return code === null ? [] : [['inconclusive', code, `${limit}: ${name}`]]
+    return fault === null ? [] : [['inconclusive', fault, `${limit}: ${name}`]]
   })
 }
 

@@ -73,6 +73,7 @@ const MEASURED: ReadonlySet<string> = new Set([
   'identity_not_said',
   'probe_changed',
   'item_changed',
+  'build_differs',
   'input_changed',
   'input_missing',
   'runner_not_named',
@@ -94,6 +95,7 @@ const AGAIN: ReadonlySet<string> = new Set([
   'identity_changed',
   'probe_changed',
   'item_changed',
+  'build_differs',
   'input_changed',
   'input_missing',
 ])

@@ -79,11 +79,15 @@ export interface CutoverIdentity {
   readonly code: string | null
   readonly config_digest: string | null
   readonly checklist_digest: string | null
+  /** SHA-256 of the files of the program itself, in hexadecimal. */
+  readonly build: string
 }
-export type IdentityField = keyof CutoverIdentity
-/** The identity in a record, which also says as which item it was measured. */
-export interface EvidenceIdentity extends CutoverIdentity {
-  /** As of `digestItem`; none in a record of an earlier version. */
+/** A member that an item may list; every record depends on the build. */
+export type IdentityField = Exclude<keyof CutoverIdentity, 'build'>
+/** The identity in a record, which also says as which item it was measured. One of an earlier version lacks the last two. */
+export interface EvidenceIdentity extends Pick<CutoverIdentity, IdentityField> {
+  readonly build?: string
+  /** As of `digestItem`. */
   readonly item_digest?: string
 }
 

@@ -56,6 +56,7 @@ export const SIGNOFF_REFUSALS = {
   schema_changed: 'stale',
   code_changed: 'stale',
   config_changed: 'stale',
+  build_changed: 'stale',
   subject_not_covered: 'refused',
   checklist_changed: 'stale',
   waivers_changed: 'stale',

@@ -109,6 +109,7 @@ const TARGET: readonly (readonly [
   ['code', 'code_changed'],
   ['config_digest', 'config_changed'],
   ['checklist_digest', 'checklist_changed'],
+  ['build', 'build_changed'],
 ]
 const CHANGED: Readonly<Record<BoundSubject, SignoffRefusalCode>> = {
   checklist: 'checklist_changed',

@@ -56,6 +56,8 @@ export interface OfflineRequest {
   /** FF_EVIDENCE_HEAD of the caller. */
   readonly pinned_heads: readonly LogHead[]
   readonly tool_version: string
+  /** SHA-256 of the files of the program itself, which the records have to name. */
+  readonly build: string
   readonly now: () => Date
 }
 
@@ -63,14 +65,15 @@ type OfflineAdapters = Pick<Adapters, 'judgeEvidence' | 'signoffCrypto'>
 
 /**
  * `ff gate --offline FILE`: judges the files in decision.json anew about the subject of the caller, as of now, and
- * returns that report. Schema head and settings digest come from the file. Where the trust file in it has the caller's
- * pin, the report in it is computed again too, as of its own time, and has to be the same.
+ * returns that report. Schema head and settings digest come from the file, the build is the one that runs here. Where
+ * the trust file in it has the caller's pin, the report in it is computed again too, as of its own time, and has to be
+ * the same.
  *
  * @throws FfError `artefact_invalid`, `waiver_invalid`, `setting_invalid` for a malformed pin,
  *   `decision_of_other_version`, `decision_altered` for an identity or a report that does not follow from its files
  */
 export async function gateOffline(
-  { root, path, subject, trust_pin, pinned_heads, tool_version, now }: OfflineRequest,
+  { root, path, subject, trust_pin, pinned_heads, tool_version, build, now }: OfflineRequest,
   adapters: OfflineAdapters,
 ): Promise<GateReport> {
   const decision = await readDecision({ path, tool_version }, adapters)
@@ -80,7 +83,7 @@ export async function gateOffline(
   const at = now().toISOString() as Instant
   const inputs = { texts, files, trust_pin, pinned_heads }
   const judged = await judgeInputs(
-    { ...inputs, identity: { ...identity, ...subject }, at },
+    { ...inputs, identity: { ...identity, ...subject, build }, at },
     adapters,
   )
   // Under another trust file the verdict is UNTRUSTED, whatever the file says of itself.
@@ -93,12 +96,13 @@ export async function gateOffline(
 }
 
 /** No running version: the identity then comes from the plan and the checklist alone. */
-const UNKNOWN_VERSION = { code: null, settings: {}, schema_head: null }
+const UNKNOWN_VERSION = { code: null, settings: {}, schema_head: null, build: '' }
 /** The identity members that no file of a decision holds; they describe the program that decided. */
-const pickRunning = ({ identity: { code, schema_head, config_digest } }: DecisionFile) => ({
+const pickRunning = ({ identity: { code, schema_head, config_digest, build } }: DecisionFile) => ({
   code,
   schema_head,
   config_digest,
+  build,
 })
 
 async function readDecision(

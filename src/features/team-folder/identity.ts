@@ -11,15 +11,17 @@ export interface RunningVersion {
   readonly settings: Readonly<Record<string, string | null>>
   /** The newest migration that the package knows. */
   readonly schema_head: string | null
+  /** SHA-256 of the files of the program itself. */
+  readonly build: string
 }
 
 /**
  * The identity that evidence and signatures must match: environment, cutover, attempt and database from the plan,
- * each null without a plan; the digest of the checklist; code and schema head from the running version, with the
+ * each null without a plan; the digest of the checklist; code, schema head and build from the running version, with the
  * SHA-256 of its settings in canonical form (RFC 8785).
  */
 export function buildIdentity(
-  { code, settings, schema_head }: RunningVersion,
+  { code, settings, schema_head, build }: RunningVersion,
   { plan, checklist }: Pick<GateFiles, 'plan' | 'checklist'>,
 ): CutoverIdentity {
   return {
@@ -31,5 +33,6 @@ export function buildIdentity(
     code,
     config_digest: createHash('sha256').update(canonicalizeValue(settings)).digest('hex'),
     checklist_digest: checklist.digest,
+    build,
   }
 }

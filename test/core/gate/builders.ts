@@ -42,6 +42,7 @@ export const IDENTITY: CutoverIdentity = {
   code: 'sha256:abc',
   config_digest: 'c'.repeat(64),
   checklist_digest: 'd'.repeat(64),
+  build: 'b'.repeat(64),
 }
 
 /** Values exactly at each limit of an item, which hold them all. */

@@ -67,6 +67,7 @@ export const TERMS: ProbeRecordTerms = {
     code: 'sha256:of-a-test',
     config_digest: null,
     checklist_digest: null,
+    build: 'b'.repeat(64),
   },
   tool_version: '0.0.0',
   repeat: 1,

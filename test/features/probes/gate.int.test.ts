@@ -10,7 +10,7 @@ import {
 import { behaviouralSettings, loadSettings } from '../../../src/commands/settings.ts'
 import { readRunnerKey } from '../../../src/adapters/evidence-log/runner-key.ts'
 import { tools, trustText } from '../signoff/people.ts'
-import { CODE, gateFolder } from '../../support/gate-folder.ts'
+import { BUILD, CODE, gateFolder } from '../../support/gate-folder.ts'
 import { ROOT } from '../../support/run-ff.ts'
 import { ADAPTERS, requestIn, readTrust } from '../../support/signed-folder.ts'
 import { toContext } from './context.ts'
@@ -30,6 +30,7 @@ async function requestFor(ids: readonly string[]): Promise<ProbeRequest> {
     key: { path: join(cwd, '.ff/runner.pem'), make: true },
     code: CODE,
     schema_head: '0002_flags',
+    build: BUILD,
     settings: behaviouralSettings(await loadSettings({}, cwd)),
     tool_version: '0.0.0',
     repeat: 1,

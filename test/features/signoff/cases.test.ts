@@ -257,6 +257,7 @@ describe('the 30 cases of the sign-off', () => {
 const MORE: typeof CASES = [
   ['another cutover', 'cutover_differs', () => ({ present: present({ cutover_id: 'other' }) })],
   ['another database', 'database_changed', () => ({ present: present({ database: '8/1/ff' }) })],
+  ['another build', 'build_changed', () => ({ present: present({ build: digest('other') }) })],
   ['a schema moved on', 'schema_changed', () => ({ present: present({ schema_head: '0003' }) })],
   ['an unknown code version', 'code_changed', () => ({ present: present({ code: null }) })],
   ['a later attempt signed', 'attempt_ahead', () => ({ present: present({ attempt: 1 }) })],

@@ -86,6 +86,7 @@ export const PRESENT: PresentFacts = {
     code: 'sha256:aa',
     config_digest: digest('config'),
     checklist_digest: digest('checklist form'),
+    build: digest('build'),
   },
   subjects: {
     checklist: digest('checklist'),

@@ -241,7 +241,8 @@ class ItemsRun implements Progress {
   /** The fault of each control, by the records of the logs and of this run. */
   private findControls(item: ChecklistItem): readonly JudgedControl[] {
     const item_digest = digestItem(item, this.deps.sha256)
-    const terms = { code: this.terms.identity.code, item_digest, now: toInstant(this.context) }
+    const { code, build } = this.terms.identity
+    const terms = { code, build, item_digest, now: toInstant(this.context) }
     return chooseControls(item, this.logs, []).map((chosen) => ({
       ...chosen.rule,
       code: findControlFault(item, chosen, terms),

@@ -172,6 +172,7 @@ function buildPresent({ sha256 }: SignoffDependencies): PresentFacts {
       code: 'sha256:0',
       config_digest: digest,
       checklist_digest: digest,
+      build: digest,
     },
     subjects: {
       checklist: digest,
