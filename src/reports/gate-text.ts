@@ -7,6 +7,7 @@ import {
   formatVerdictRest,
   formatVerdictWord,
   listChecklistChanges,
+  listFailures,
   listFaults,
   listSubject,
   measuredLines,
@@ -15,7 +16,7 @@ import { foldLine, formatColumns, formatEnding, formatState, type Style } from '
 
 /**
  * The text of a gate report, in order: its subject, findings about the gate, groups, unmeasured items one line each,
- * waived items, measured blockers at length, team commands, departures, then the verdict with the next command. Ends
+ * waived items, measured blockers at length, failures of this attempt, team commands, departures, then the verdict with the next command. Ends
  * with a line feed; escapes nothing.
  */
 export function formatGateReport(report: GateReport, style: Style): string {
@@ -32,7 +33,7 @@ export function formatGateReport(report: GateReport, style: Style): string {
     ...others.reverse().map((list) => formatItems(list, style)),
     ...(waived.length === 0 ? [] : [formatWaived(waived, report, style)]),
     ...blockers.map((item) => formatBlocker(item, style)),
-    ...listChecklistChanges(report).map(([title, lines]) =>
+    ...[...listFailures(report), ...listChecklistChanges(report)].map(([title, lines]) =>
       [`  ${title}`, ...lines.map((line) => foldLine(`  ${line}`, '    '))].join('\n'),
     ),
     formatEnd(report, style),

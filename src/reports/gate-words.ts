@@ -62,6 +62,16 @@ export const listChecklistChanges = ({
     ] as const,
   ].filter(([, lines]) => lines.length > 0)
 
+/** Title and lines of the items that failed in this attempt, also where they pass now; empty where there is none. */
+export const listFailures = ({
+  items,
+}: GateReport): readonly (readonly [title: string, lines: readonly string[]])[] => {
+  const lines = items.flatMap(({ id, runs: { measured, failed } }) =>
+    failed === 0 ? [] : [`${id} failed ${failed} of ${measured} times`],
+  )
+  return lines.length === 0 ? [] : [[`Failed in this attempt (${lines.length})`, lines]]
+}
+
 /** The text after the verdict: its expiry for a go, else the number of accepted items. */
 export const formatVerdictRest = ({
   verdict,

@@ -11,6 +11,7 @@ import {
   formatSubject,
   formatVerdictWord,
   listChecklistChanges,
+  listFailures,
   listFaults,
   listSubject,
 } from './gate-words.ts'
@@ -97,7 +98,7 @@ ${section('Not accepted', blocking, report)}
 <h2>Groups</h2>
 ${groupsTable(report)}
 ${section('Accepted', accepted, report)}
-${listChecklistChanges(report).map(([title, lines]) => linesList(title, lines))}
+${[...listFailures(report), ...listChecklistChanges(report)].map(([title, lines]) => linesList(title, lines))}
 <h2>Signatures</h2>
 ${signaturesTable(report)}`
 }
@@ -168,6 +169,7 @@ ${facts([
   ['fix', item.remediation],
   ['owner', item.owner],
   ['waiver', waivers.filter(({ id }) => id === item.waiver).map(describeWaiver)[0] ?? null],
+  ['in this attempt', `measured ${item.runs.measured} times, failed ${item.runs.failed}`],
   ['good until', isAccepted(item) ? item.valid_until : null],
   ['check again', item.next],
 ])}

@@ -1,7 +1,13 @@
 import type { GateReport, Report } from '../core/report/types.ts'
 import { escapeForTerminal } from '../core/text/terminal.ts'
 import { type ReportCase, listCases } from './cases.ts'
-import { formatStates, listChecklistChanges, listFaults, listSubject } from './gate-words.ts'
+import {
+  formatStates,
+  listChecklistChanges,
+  listFailures,
+  listFaults,
+  listSubject,
+} from './gate-words.ts'
 import { formatHeadline } from './words.ts'
 
 /**
@@ -22,7 +28,9 @@ export function formatMarkdownReport(report: Report): string {
       .map(({ id, title, waiver }) => `- ${cell(`${id} ${title}: ${waiver ?? ''}`)}`)
       .join('\n'),
     ...(wanting.length === 0 ? [] : [casesTable(wanting)]),
-    ...(shown.kind === 'gate' ? listChecklistChanges(shown).map(changesList) : []),
+    ...(shown.kind === 'gate'
+      ? [...listFailures(shown), ...listChecklistChanges(shown)].map(changesList)
+      : []),
     ...(shown.kind === 'gate' && shown.next !== null ? [`Next: ${code(shown.next)}`] : []),
   ]
   return `${parts.filter((part) => part !== '').join('\n\n')}\n`

@@ -1,5 +1,6 @@
 import { EXIT_BY_STATE, decideExit } from '../exit.ts'
 import { findEarliest } from './duration.ts'
+import { listFailedSince } from './failures.ts'
 import { listTeamCommands } from './floor.ts'
 import { type ItemsInput, judgeItems } from './judge-items.ts'
 import { isAttested, judgeSignature } from './judge-signature.ts'
@@ -45,7 +46,7 @@ export function judgeGate(input: GateInput): GateJudgement {
   ]
   const trusted = logs.status === 'whole' && signoff.status !== 'refused'
   const found = { faults, trusted, late, logs: whole }
-  return summarizeItems(listSignedItems(items, input), found, input)
+  return summarizeItems(listSignedItems(items, { ...input, logs: whole }), found, input)
 }
 
 /** The heads of the logs at signing time; none without a verified sign-off. */
@@ -55,6 +56,9 @@ export const getSignedHeads = (signoff: SignoffOutcome): readonly LogHead[] =>
 export interface SignedItemsInput {
   readonly checklist: Checklist
   readonly signoff: SignoffOutcome
+  /** Empty where the logs are not trusted. */
+  readonly logs: readonly WholeLog[]
+  readonly runners: ItemsInput['runners']
   readonly now: ItemsInput['now']
 }
 /**
@@ -66,12 +70,17 @@ export interface SignedItemsInput {
  */
 export function listSignedItems(
   states: readonly ItemResult[],
-  { checklist, signoff, now }: SignedItemsInput,
+  { checklist, signoff, logs, runners, now }: SignedItemsInput,
 ): readonly ItemResult[] {
   const pairs = checklist.items.map((item, at) => ({ item, found: states[at] as ItemResult }))
   const others = pairs.flatMap(({ item, found }) => (item.kind === 'signature' ? [] : [found]))
   const commands = listTeamCommands(checklist.items).map(({ item }) => item)
-  return pairs.map(({ item, found }) => attest(item, found, { signoff, others, commands, now }))
+  const failed =
+    signoff.status === 'verified'
+      ? listFailedSince(signoff, { items: checklist.items, logs, runners })
+      : []
+  const context = { signoff, others, commands, failed, now }
+  return pairs.map(({ item, found }) => attest(item, found, context))
 }
 
 /** Adds the human part: the state of a signature item, and the attestation of a measured item. */

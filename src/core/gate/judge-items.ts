@@ -1,4 +1,5 @@
 import { findEarliest } from './duration.ts'
+import { isFailure } from './failures.ts'
 import { type EvidenceContext, judgeEvidence } from './judge-evidence.ts'
 import { checkLogs, isClockBehind, type LogsInput } from './judge-logs.ts'
 import type {
@@ -18,7 +19,6 @@ import {
   isFor,
   type WaiverUse,
 } from './waivers.ts'
-import { judgeLimits } from './limits.ts'
 
 /** All inputs of the items' states. */
 export interface ItemsInput extends Omit<EvidenceContext, 'logs' | 'clock_behind'>, LogsInput {
@@ -94,7 +94,7 @@ function selectWaivers({ waivers, checklist, policy, expected, now }: ItemsInput
 
 /** Whether the item's last pass or failure in this attempt, by its end, is a failure; of two at once the failure. */
 function hasFailed(
-  { id, limits }: ChecklistItem,
+  checklistItem: ChecklistItem,
   entries: readonly EvidenceEntry[],
   { cutover_id, attempt }: ItemsInput['expected'],
 ): boolean {
@@ -103,7 +103,7 @@ function hasFailed(
     .filter(
       ({ kind, item, result, identity }) =>
         kind === 'measurement' &&
-        item === id &&
+        item === checklistItem.id &&
         (result === 'pass' || result === 'fail') &&
         identity.cutover_id === cutover_id &&
         identity.attempt === attempt,
@@ -112,15 +112,8 @@ function hasFailed(
     .map(({ ended_at }) => ended_at)
     .sort()
     .at(-1)
-  return judged.some(
-    ({ ended_at, result, measured }) =>
-      ended_at === last &&
-      (result === 'fail' || judgeLimits(limits, measured).some((one) => isBroken(one))),
-  )
+  return judged.some((record) => record.ended_at === last && isFailure(checklistItem, record))
 }
-
-const isBroken = ({ held, value }: ItemResult['measured'][number]): boolean =>
-  !held && value !== null
 
 /** Turns a failed or inconclusive item into a waived one where a waiver covers exactly its state. */
 function waive(

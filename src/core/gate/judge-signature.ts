@@ -16,6 +16,8 @@ export interface SignatureItemContext {
   readonly others: readonly ItemResult[]
   /** Ids of the items that a command of the team measures. */
   readonly commands: readonly string[]
+  /** Ids of the items that were signed as a pass and failed since. */
+  readonly failed: readonly string[]
   readonly now: Instant
 }
 type SignatureResult = Pick<ItemResult, 'state' | 'codes' | 'detail' | 'valid_until'>
@@ -23,7 +25,7 @@ type SignatureResult = Pick<ItemResult, 'state' | 'codes' | 'detail' | 'valid_un
 /**
  * Judges the signature of one role: present, young enough, covering all accepted items, and attesting what it must.
  * The state is `pass`; `pending` (`signature_missing`, `attestation_missing`); `stale` (`signature_old`,
- * `accepted_since_signing`, a stale sign-off); or `fail` for a refused sign-off. While the sign-off is incomplete, a
+ * `accepted_since_signing`, `failed_since_signing`, a stale sign-off); or `fail` for a refused sign-off. While the sign-off is incomplete, a
  * role that did sign passes. `valid_until` is set only for a pass of a verified sign-off.
  */
 export function judgeSignature(
@@ -64,7 +66,13 @@ const judgeMissing = (roles: readonly SignoffRole[], role: SignoffRole): Signatu
 function judgeRole(
   item: ChecklistItem,
   role: SignoffRole,
-  { signoff, others, commands, now }: SignatureItemContext & { readonly signoff: VerifiedSignoff },
+  {
+    signoff,
+    others,
+    commands,
+    failed,
+    now,
+  }: SignatureItemContext & { readonly signoff: VerifiedSignoff },
 ): SignatureResult {
   const signature = signoff.signatures.find((one) => one.role === role)
   if (signature === undefined) return buildSignatureResult('pending', 'signature_missing', role)
@@ -74,6 +82,8 @@ function judgeRole(
   const added = listAcceptedSince(signoff, others)
   if (added.length > 0)
     return buildSignatureResult('stale', 'accepted_since_signing', added.join(', '))
+  if (failed.length > 0)
+    return buildSignatureResult('stale', 'failed_since_signing', failed.join(', '))
   const waivers = others.flatMap(({ waiver }) => waiver ?? [])
   const required = listNamedAttestations(item.probe, { waivers, commands })
   const unnamed = required.filter((one) => !signature.attests.includes(one))

@@ -30,6 +30,7 @@ const COMMANDS: Readonly<Record<string, (id: string) => string>> = {
   signature_old: () => 'ff signoff request',
   signature_withdrawn: () => 'ff signoff request',
   accepted_since_signing: () => 'ff signoff request',
+  failed_since_signing: () => 'ff signoff request',
   evidence_edited: ANEW,
   evidence_cut: ANEW,
   evidence_reordered: ANEW,

@@ -1,4 +1,5 @@
 import type { ExitName } from '../exit.ts'
+import type { RunCounts } from '../gate/failures.ts'
 import type { Departure, TeamCommand } from '../gate/floor.ts'
 import type {
   EvidenceRecord,
@@ -216,6 +217,8 @@ export interface GateItem extends Omit<ItemResult, 'measured' | 'evidence'> {
   }[]
   /** The record that counts. */
   readonly evidence: GateEvidence | null
+  /** How often it was measured in this attempt, and how often it failed. */
+  readonly runs: RunCounts
   /** A few earlier records, newest first. */
   readonly history: readonly Pick<GateEvidence, 'seq' | 'ended_at' | 'result' | 'where'>[]
   /** The command that leaves this state; null for an accepted item. */

@@ -6,7 +6,9 @@ import type {
   CutoverIdentity,
   ItemResult,
   LogHead,
+  RunnerKey,
   SignoffRole,
+  WholeLog,
 } from '../gate/types.ts'
 import type { AcceptedStates, PresentFacts, SeenEvidence } from './types.ts'
 
@@ -21,6 +23,9 @@ export interface GateState {
   /** Number of items in each state, signatures included. */
   readonly counts: Readonly<Record<string, number>>
   readonly seen: SeenEvidence
+  readonly logs: readonly WholeLog[]
+  /** Runners that the trust file names. */
+  readonly runners: readonly RunnerKey[]
 }
 
 /**
@@ -36,7 +41,9 @@ export function toGateState(
     counts,
     departures,
     heads,
-  }: Pick<GateState, 'identity' | 'counts' | 'departures'> & {
+    logs,
+    runners,
+  }: Pick<GateState, 'identity' | 'counts' | 'departures' | 'logs' | 'runners'> & {
     readonly checklist: Checklist
     readonly heads: readonly LogHead[]
   },
@@ -52,6 +59,8 @@ export function toGateState(
       ),
     ),
     counts,
+    logs,
+    runners,
     seen: {
       heads,
       bundle: null,

@@ -1,4 +1,5 @@
 import { getLastRecord } from '../../core/gate/chain.ts'
+import { countRuns } from '../../core/gate/failures.ts'
 import { listTeamCommands } from '../../core/gate/floor.ts'
 import { formatLimit } from '../../core/gate/limits.ts'
 import {
@@ -55,7 +56,7 @@ export function buildGateReport(
   const items = checklist.value.items.flatMap((item) =>
     judgement.items
       .filter(({ id }) => id === item.id)
-      .map((found) => toGateItem(item, found, entries)),
+      .map((found) => toGateItem(item, found, { entries, identity })),
   )
   const measured = items.filter(({ state, evidence: one }) => MEASURED.has(state) && one !== null)
   const remeasure = buildRemeasureCommand(judgement)
@@ -164,7 +165,10 @@ const toHead = (
 function toGateItem(
   item: ChecklistItem,
   { measured, evidence, ...found }: ItemResult,
-  entries: readonly EvidenceEntry[],
+  {
+    entries,
+    identity,
+  }: { readonly entries: readonly EvidenceEntry[]; readonly identity: CutoverIdentity },
 ): GateItem {
   const own = entries
     .filter(({ record }) => record.item === item.id && record.kind === 'measurement')
@@ -185,6 +189,7 @@ function toGateItem(
       held,
     })),
     evidence: counted === undefined ? null : toEvidence(counted),
+    runs: countRuns(item, own, identity),
     history: own
       .filter((one) => one !== counted)
       .slice(0, MOST_HISTORY)

@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { listFailedSince } from '../../core/gate/failures.ts'
 import { parseEnvelope, formatEnvelope } from '../../core/signoff/envelope.ts'
 import { verifyEnvelope } from '../../core/signoff/judge.ts'
 import {
@@ -6,6 +7,7 @@ import {
   SIGNOFF_REFUSALS,
   type SignatureStep,
 } from '../../core/signoff/refusals.ts'
+import type { GateState } from '../../core/signoff/gate-state.ts'
 import { parseStatement } from '../../core/signoff/statement.ts'
 import type { Envelope, SignedStatement } from '../../core/signoff/types.ts'
 import { quoteValue } from '../../core/text/quote.ts'
@@ -46,6 +48,7 @@ export async function signSignoff(
   const state = await context.readGate()
   const present = buildPresentFacts(context, state)
   const statement = requireVerified(context, envelope, present)
+  refuseFailed(statement, state)
   refuseRepeated(context, envelope, signingKey.signer.kid)
   refuseClock(context, statement)
   terminal.show(
@@ -169,6 +172,25 @@ function makeRefusal({ code, detail }: SignoffFault, what: string): FfError {
         ? 'Prepare a new one with `ff signoff request`, then sign it with `ff signoff sign`.'
         : 'Do not sign it: find out who changed it with `git log -p -- checklists`.',
       details: [`${code}: ${detail}`],
+    },
+  )
+}
+
+/**
+ * An item that failed since the statement was prepared is in it as a pass.
+ *
+ * @throws FfError `signoff_stale`
+ */
+function refuseFailed({ predicate }: SignedStatement, { items, logs, runners }: GateState): void {
+  const signed = { accepted: predicate.accepted, evidence_heads: predicate.seen.heads }
+  const failed = listFailedSince(signed, { items, logs, runners })
+  if (failed.length === 0) return
+  throw new FfError(
+    'signoff_stale',
+    `The statement accepts what failed since it was prepared: ${failed.join(', ')}.`,
+    {
+      hint: 'Read the failures with `ff report`; then prepare a new statement with `ff signoff request`.',
+      details: [`failed_since_signing: ${failed.join(', ')}`],
     },
   )
 }

@@ -1,4 +1,5 @@
 import type { GateState } from '../../core/signoff/gate-state.ts'
+import { countRuns } from '../../core/gate/failures.ts'
 import { formatDeparture, listTeamCommands } from '../../core/gate/floor.ts'
 import type { ChecklistItem } from '../../core/gate/types.ts'
 import { diffStatements } from '../../core/signoff/changes.ts'
@@ -22,9 +23,10 @@ export interface SigningSummaryInput {
 }
 
 /**
- * The text that a signer reads before the questions: decision, target, counts, the whole plan, every trigger, waivers,
- * team commands, departures of the checklist from the package's, and the changes since their last archived signature.
- * Lines are escaped for a terminal, and an empty line ends it. Reads the archived sign-offs.
+ * The text that a signer reads before the questions: decision, target, counts, how often each item was measured and
+ * failed, the whole plan, every trigger, waivers, team commands, departures of the checklist from the package's, and
+ * the changes since their last archived signature. Lines are escaped for a terminal, and an empty line ends it. Reads
+ * the archived sign-offs.
  *
  * @throws FfError `artefact_invalid` where one is unreadable
  */
@@ -40,6 +42,7 @@ export async function formatSigningSummary(
     `You sign    as ${signer.name}, ${signer.role}`,
     ...Object.entries(identity).map(([member, value]) => `  ${member.padEnd(17)} ${value}`),
     `Accepted    ${Object.keys(accepted).length} items; now ${counts.map(([name, count]) => `${count} ${name}`).join(', ')}`,
+    ...formatRuns(state),
     ...describePlan(parsePlan(context.texts)),
     ...describeTriggers(parseTriggers(context.texts)),
     ...describeWaivers(waivers),
@@ -49,6 +52,18 @@ export async function formatSigningSummary(
   ]
   // Escaped line by line, so that a reason or a name cannot forge a line.
   return `${lines.map(escapeLine).join('\n')}\n\n`
+}
+
+function formatRuns({ items, logs, identity }: GateState): readonly string[] {
+  const entries = logs.flatMap((log) => log.entries)
+  const counted = items.map((item) => ({ id: item.id, ...countRuns(item, entries, identity) }))
+  const failed = counted.filter((one) => one.failed > 0)
+  return [
+    'Measured    in this attempt, number of times by item',
+    `  ${counted.map(({ id, measured }) => `${id} ${measured}`).join(', ')}`,
+    `Failed      ${failed.length === 0 ? 'none in this attempt' : `${failed.length} of ${items.length} items in this attempt`}`,
+    ...failed.map(({ id, ...one }) => `  ${id}: ${one.failed} of ${one.measured} times`),
+  ]
 }
 
 function formatCommands({ items }: GateState): readonly string[] {

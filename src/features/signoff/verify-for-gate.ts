@@ -49,21 +49,24 @@ export async function readGateState(
   const states = judgeItems({ ...facts.judged, must_hold })
   if (facts.forged !== null) throw buildAlteredError(`${facts.forged.id}: ${facts.forged.detail}`)
   refuseWaivers(states.waiver_faults)
-  const { logs } = states
-  if (logs.status !== 'whole')
+  const { logs: found } = states
+  if (found.status !== 'whole')
     throw new FfError(
       'evidence_untrusted',
-      `The evidence cannot be trusted: ${logs.code}, ${logs.detail}.`,
+      `The evidence cannot be trusted: ${found.code}, ${found.detail}.`,
       {
         hint: 'Keep the folder aside with `mv .ff/evidence .ff/evidence.old`, then fetch each log from its runner with `ff evidence import FOLDER`.',
       },
     )
-  const named = logs.logs.filter(({ kid }) => runners.some((one) => one.kid === kid))
+  const { logs } = found
+  const named = logs.filter(({ kid }) => runners.some((one) => one.kid === kid))
   return toGateState(states.items, {
     checklist,
     identity: inputs.identity,
     departures: inputs.files.departures,
-    counts: countStates(listSignedItems(states.items, { checklist, signoff, now })),
+    counts: countStates(listSignedItems(states.items, { checklist, signoff, logs, runners, now })),
+    logs,
+    runners,
     heads: named.map(({ kid, entries }) => ({ kid, ...getLastRecord(entries) })),
   })
 }

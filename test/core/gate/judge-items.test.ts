@@ -38,6 +38,8 @@ test('an item that is waived although its limits hold is signed as waived, and a
     counts: {},
     departures: [],
     heads: [],
+    logs: [],
+    runners: [],
   }
   const { accepted } = toGateState(items, about)
   expect(accepted['G3']).toBe('waived')

@@ -15,6 +15,7 @@ import { instantFromMs } from '../../../src/core/rows/instant.ts'
 import type { Envelope, Waivers } from '../../../src/core/signoff/types.ts'
 import {
   ADAPTERS,
+  measureAgain,
   requestIn,
   type SignedFolder,
   signedFolder,
@@ -73,6 +74,14 @@ describe('V13: of two who sign at once both signatures are kept', () => {
     await unsign()
     await signs(alice, () => signs(bob))
     expect([...(await signers())].sort()).toEqual(['alice', 'bob'])
+  })
+  test('not under one that accepts what failed meanwhile, though it passes again', async () => {
+    await unsign()
+    await measureAgain(folder, 'A1', { result: 'fail', codes: ['limit_broken'] })
+    await measureAgain(folder, 'A1')
+    const details = ['failed_since_signing: A1']
+    await expect(signs(alice)).rejects.toMatchObject({ code: 'signoff_stale', details })
+    expect(await signers()).toEqual([])
   })
   test('under a waiver', async () => {
     const before = await read<Waivers>('waivers.json')

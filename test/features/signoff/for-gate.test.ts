@@ -166,7 +166,7 @@ describe('the state that a statement covers', () => {
     const counts = { pass: 2 } as never
     const heads = [{ kid: 'r'.repeat(43), seq: 3, hash: digest('head') }]
     const { identity } = PRESENT
-    const about = { checklist, identity, counts, departures: [], heads }
+    const about = { checklist, identity, counts, departures: [], heads, logs: [], runners: [] }
     const state = toGateState(states, about)
     expect(state.accepted).toEqual({ A1: 'pass', A3: 'waived' })
     expect(state.seen).toEqual({

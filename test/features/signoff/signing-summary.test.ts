@@ -9,7 +9,7 @@ import {
 } from '../../../src/features/signoff/summary.ts'
 import type { SignoffContext } from '../../../src/features/signoff/context.ts'
 import { ROOT } from '../../support/run-ff.ts'
-import { waiver } from '../../core/gate/builders.ts'
+import { IDENTITY, passing, toItem, toLog, waiver } from '../../core/gate/builders.ts'
 import { bob, NOW, tools } from './people.ts'
 import type { Terminal } from '../../../src/ports/signoff.ts'
 
@@ -28,7 +28,14 @@ afterAll(() => rm(context.cwd, { recursive: true, force: true }))
 const summaryWith = (reason: string, state: object = {}): Promise<string> =>
   formatSigningSummary(context, {
     statement: { predicate: { decision: 'go', identity: {}, accepted: {}, not_after: NOW } },
-    state: { items: [], counts: { pass: 40 }, departures: [], ...state },
+    state: {
+      items: [],
+      counts: { pass: 40 },
+      departures: [],
+      logs: [],
+      identity: IDENTITY,
+      ...state,
+    },
     signer: bob,
     waivers: [{ ...waiver({ reason }), expires_at: '2026-01-20T09:00:00.000Z' }],
   } as unknown as SigningSummaryInput)
@@ -60,6 +67,20 @@ test('the whole plan, every trigger and every waiver are shown in words', async 
     'Ada (platform-lead)',
   ])
     expect(text).toContain(part)
+})
+
+test('how often each item was measured and failed in this attempt is shown', async () => {
+  const [A1, A2] = [toItem('A1'), toItem('A2')]
+  const logs = [toLog([passing(A1), { ...passing(A2), result: 'fail' }, passing(A2)])]
+  const lines = (await summaryWith('r', { items: [A1, A2], logs })).split('\n')
+  const from = lines.findIndex((line) => line.startsWith('Measured'))
+  expect(lines.slice(from, from + 4)).toEqual([
+    'Measured    in this attempt, number of times by item',
+    '  A1 1, A2 2',
+    'Failed      1 of 2 items in this attempt',
+    '  A2: 1 of 2 times',
+  ])
+  expect(await summaryWith('r')).toContain('\nFailed      none in this attempt\n')
 })
 
 test('departures from the package and team commands are shown, and can make no line', async () => {

@@ -1,0 +1,81 @@
+import { judgeLimits } from './limits.ts'
+import type {
+  ChecklistItem,
+  CutoverIdentity,
+  EvidenceEntry,
+  EvidenceRecord,
+  RunnerKey,
+  VerifiedSignoff,
+  WholeLog,
+} from './types.ts'
+
+/** Whether a record is a failure: by its own result, or by a limit of its item as it is now. */
+export const isFailure = (
+  { limits }: Pick<ChecklistItem, 'limits'>,
+  { kind, result, measured }: EvidenceRecord,
+): boolean =>
+  kind === 'measurement' &&
+  (result === 'fail' ||
+    (result === 'pass' &&
+      judgeLimits(limits, measured).some(({ held, value }) => !held && value !== null)))
+
+/** How often an item was measured, and how often it failed. */
+export interface RunCounts {
+  readonly measured: number
+  readonly failed: number
+}
+/** Counts the measurements of an item for one attempt of one cutover, inconclusive ones included. */
+export function countRuns(
+  item: Pick<ChecklistItem, 'id' | 'limits'>,
+  entries: readonly EvidenceEntry[],
+  { cutover_id, attempt }: Pick<CutoverIdentity, 'cutover_id' | 'attempt'>,
+): RunCounts {
+  const own = entries
+    .map(({ record }) => record)
+    .filter(
+      ({ kind, item: id, identity }) =>
+        kind === 'measurement' &&
+        id === item.id &&
+        identity.cutover_id === cutover_id &&
+        identity.attempt === attempt,
+    )
+  return { measured: own.length, failed: own.filter((one) => isFailure(item, one)).length }
+}
+
+/** What people signed: the items that were accepted then, and the heads of the logs. */
+export type SignedEvidence = Pick<VerifiedSignoff, 'accepted' | 'evidence_heads'>
+
+/**
+ * The ids of the items that were signed as a pass and failed since: a failure at the item's place stands past the signed
+ * head of the log of a named runner, or in one without a signed head. Times do not count, so that no clock hides one.
+ */
+export function listFailedSince(
+  { accepted, evidence_heads }: SignedEvidence,
+  {
+    items,
+    logs,
+    runners,
+  }: {
+    readonly items: readonly ChecklistItem[]
+    readonly logs: readonly WholeLog[]
+    readonly runners: readonly RunnerKey[]
+  },
+): readonly string[] {
+  const signed = new Map(evidence_heads.map(({ kid, seq }) => [kid, seq]))
+  const later = logs
+    .filter(({ kid }) => runners.some((one) => one.kid === kid))
+    .flatMap(({ kid, entries }) =>
+      entries.filter(({ record }) => record.seq > (signed.get(kid) ?? 0)),
+    )
+  return items
+    .filter(
+      (item) =>
+        Object.hasOwn(accepted, item.id) &&
+        accepted[item.id] === 'pass' &&
+        later.some(
+          ({ record }) =>
+            record.item === item.id && record.where === item.where && isFailure(item, record),
+        ),
+    )
+    .map(({ id }) => id)
+}
