@@ -15,6 +15,8 @@ export interface MigrationSession {
   apply(migration: Migration, direction: 'up' | 'down'): Promise<void>
   /** Grants the rights of the contract to the roles that exist. */
   grant(): Promise<void>
+  /** The attempt of the cutover that the phase record holds; 1 where there is none. */
+  attempt(): Promise<number>
   /** Reads the objects of the schema, and which of the contract's roles exist. */
   catalogue(): Promise<{ readonly found: Catalogue; readonly roles: ReadonlySet<string> }>
 }

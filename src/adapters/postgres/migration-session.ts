@@ -12,6 +12,7 @@ import {
 } from './connect.ts'
 import { introspect } from './introspect.ts'
 import { LOCK_WAITS, type LockWaits, Migrator } from './migrator.ts'
+import { readAttempt } from './phase-record.ts'
 import { ensureRoles, listExistingRoles, buildGrantStatements, OWNER } from './roles.ts'
 
 /** The name of the live schema; scratch schemas have other names. */
@@ -87,6 +88,7 @@ function makeSession(
         for (const statement of statements) await client.query(statement)
       })
     },
+    attempt: () => readAttempt(client, SCHEMA),
     catalogue: async () => {
       // The texts of definitions depend on search_path, which the next transaction sets for itself.
       await client.query(`SET search_path = "${SCHEMA}"`)

@@ -198,6 +198,22 @@ function findOutdated(
 }
 const SHOWN_DIGITS = 16
 
+const SCHEMA_HEAD = 'schema-head'
+/** The attempt is a fact of the target: the record of its schema holds that of its phase record. */
+function checkAttempt({
+  item,
+  entry: { record },
+  context,
+}: EvidenceUnderReview): readonly Finding[] {
+  const { attempt: planned } = context.expected
+  const held = record.met['attempt']
+  const isMeasured = record.result === 'pass' || record.result === 'fail'
+  if (item.probe.name !== SCHEMA_HEAD || !isMeasured || held === planned) return []
+  if (held === undefined) return [['stale', 'identity_not_said', 'attempt of the target']]
+  const detail = `the target is at attempt ${held}: write "attempt": ${held} into checklists/plan.json, which says ${planned ?? 'none'}`
+  return [['stale', 'attempt_ended', detail]]
+}
+
 /** A measurement counts for the files that it was made with alone. */
 function checkInputs({ item, entry, context }: EvidenceUnderReview): readonly Finding[] {
   const { changed, missing } = compareInputs(item, entry.record, context.inputs)
@@ -288,12 +304,13 @@ const findExpiry = (
     ),
   ])
 
-/** In order of precedence: signer, place, clock, identity, inputs, age, plan, the probe's result, its controls, the limits, the plan again. */
+/** In order of precedence: signer, place, clock, identity, attempt, inputs, age, plan, the probe's result, its controls, the limits, the plan again. */
 const CHECKS: readonly Check[] = [
   checkRunner,
   checkWhere,
   checkClock,
   checkIdentity,
+  checkAttempt,
   checkInputs,
   checkAge,
   checkPlan,

@@ -31,6 +31,7 @@ const COMMANDS: Readonly<Record<string, (id: string) => string>> = {
   signature_withdrawn: () => 'ff signoff request',
   accepted_since_signing: () => 'ff signoff request',
   failed_since_signing: () => 'ff signoff request',
+  attempt_ended: () => 'ff signoff request',
   evidence_edited: ANEW,
   evidence_cut: ANEW,
   evidence_reordered: ANEW,
@@ -50,7 +51,7 @@ const findIn = (commands: Readonly<Record<string, () => string>>, faults: Faults
 
 /**
  * The shell command that comes next for an item, by its codes: sign, request or verify the sign-off, run a selftest,
- * move the evidence away and measure anew, or else `ff probe run` with its id. Null for an item that is passed or
+ * move the evidence away and measure anew, find the line of the plan to change, or else `ff probe run` with its id. Null for an item that is passed or
  * waived.
  */
 export function findNextCommand(
@@ -58,6 +59,7 @@ export function findNextCommand(
   { state, codes }: Pick<ItemResult, 'state' | 'codes'>,
 ): string | null {
   if (state === 'pass' || state === 'waived') return null
+  if (kind !== 'signature' && codes.includes('attempt_ended')) return FIND_ATTEMPT
   const named = codes.find((code) => Object.hasOwn(COMMANDS, code))
   const known = named === undefined ? undefined : COMMANDS[named]
   if (known !== undefined) return known(id)
@@ -66,6 +68,8 @@ export function findNextCommand(
   const measured = codes.some((code) => MEASURED.has(code))
   return kind === 'signature' && !measured ? 'ff signoff verify' : MEASURE(id)
 }
+/** Shows the line to change; the detail of the item says to what. */
+const FIND_ATTEMPT = `grep -n '"attempt"' checklists/plan.json`
 const MEASURED: ReadonlySet<string> = new Set([
   'no_record',
   'not_measured_yet',

@@ -16,8 +16,9 @@ const spoiled: WithResource<TargetSpec> = (context, use) =>
 
 /**
  * B1: whether the last migration of the database that is cut over is the last of this version, its migrations that are
- * unknown or have another checksum, those not applied, and its drift from the contract, missing roles included. Changes
- * nothing. In the control a scratch database has one column more, and a last migration of another name.
+ * unknown or have another checksum, those not applied, and its drift from the contract, missing roles included. Also
+ * reads the attempt that the phase record holds, which the gate compares with the plan's. Changes nothing. In the control
+ * a scratch database has one column more, and a last migration of another name.
  */
 export const schemaHead = defineProbe<
   TargetSpec,
@@ -60,7 +61,7 @@ export const schemaHead = defineProbe<
           unapplied: unapplied.length,
           drift: drifts.length + missingRoles.length,
         },
-        met: { head, objects: found.size },
+        met: { head, objects: found.size, attempt: await session.attempt() },
         sample_size: expected.size,
         example: examples[0] ?? null,
       }

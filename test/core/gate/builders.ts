@@ -87,7 +87,7 @@ export const passing = (item: ChecklistItem, identity = IDENTITY): EvidenceDraft
   limits: item.limits,
   sample_size: item.min_sample,
   control: null,
-  met: { server: 'a test' },
+  met: { server: 'a test', attempt: identity.attempt ?? 1 },
   example: null,
   started_at: at(-120_000),
   ended_at: at(-60_000),

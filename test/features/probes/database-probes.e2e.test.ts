@@ -105,6 +105,11 @@ describe('each planted fault breaks its own measure, on scratch alone', () => {
   })
 })
 
+test('B1 says that a target without a phase record is at its first attempt', async () => {
+  const found = await measured('B1')
+  expect([found.result, found.met['attempt']]).toEqual(['pass', 1])
+})
+
 describe('a corrupted database or store fails by the right measure', () => {
   test.each([
     [
