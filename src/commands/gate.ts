@@ -5,7 +5,6 @@ import {
   type GateSubject,
 } from '../features/gate/decision-file.ts'
 import { runGateCheck, judgeFolder, toReport } from '../features/gate/gate.ts'
-import { findNewestMigration } from '../features/migrate/load-persistence.ts'
 import type { GateReport } from '../core/report/types.ts'
 import { FfError } from '../errors.ts'
 import type { GateRequest } from '../features/item-states/gate-inputs.ts'
@@ -13,7 +12,8 @@ import type { Context, Invocation } from './context.ts'
 import type { GATE, GATE_DECISION } from './declarations/options.ts'
 import { clearOutputs, writeOutput } from './output.ts'
 import { runReportCommand } from './run-report.ts'
-import { behaviouralSettings, loadSettings } from './settings.ts'
+import { readRunningVersion } from './running-version.ts'
+import { loadSettings } from './settings.ts'
 import { readVersion } from './version.ts'
 
 /**
@@ -128,21 +128,13 @@ export async function buildGateRequest(
   { checklist = null, evidence = null }: Partial<Invocation<typeof GATE>['options']>,
 ): Promise<GateRequest> {
   const settings = await loadSettings(env, cwd)
-  const { FF_CODE_VERSION, FF_TRUST_SHA256, FF_EVIDENCE_HEAD } = settings.values
-  const [code, schema_head, build] = await Promise.all([
-    FF_CODE_VERSION ?? adapters.codeVersion(cwd),
-    findNewestMigration(root),
-    adapters.buildDigest(root),
-  ])
+  const { FF_TRUST_SHA256, FF_EVIDENCE_HEAD } = settings.values
   return {
     folder: { root, cwd, checklist },
     evidence: evidence ?? join(cwd, '.ff', 'evidence'),
     trust_pin: FF_TRUST_SHA256,
     pinned_heads: FF_EVIDENCE_HEAD,
-    code,
-    schema_head,
-    build,
-    settings: behaviouralSettings(settings),
+    ...(await readRunningVersion({ root, cwd, adapters }, settings)),
     now,
   }
 }

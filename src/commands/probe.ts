@@ -1,5 +1,4 @@
 import { join } from 'node:path'
-import { findNewestMigration } from '../features/migrate/load-persistence.ts'
 import {
   probeList,
   type ProbeRequest,
@@ -16,7 +15,8 @@ import type { CHECKLIST_DOCUMENT, PROBE, PROBE_RUN } from './declarations/option
 import { printDocument } from './document.ts'
 import { createGroupProgress } from './progress.ts'
 import { runReportCommand } from './run-report.ts'
-import { behaviouralSettings, getDefaultBaseline, loadSettings } from './settings.ts'
+import { readRunningVersion } from './running-version.ts'
+import { getDefaultBaseline, loadSettings } from './settings.ts'
 import { readVersion } from './version.ts'
 
 /** `ff probe list`: prints each item with its probe, or what it needs before it can be measured; measures nothing. */
@@ -56,21 +56,13 @@ async function toRequest(
   const { context, options, words } = invocation
   const { root, cwd, env, adapters, now, io } = context
   const settings = await loadSettings(env, cwd)
-  const { FF_CODE_VERSION, FF_RUNNER_KEY_FILE, FF_TRUST_SHA256 } = settings.values
+  const { FF_RUNNER_KEY_FILE, FF_TRUST_SHA256 } = settings.values
   const path = FF_RUNNER_KEY_FILE ?? join(cwd, '.ff', 'runner.pem')
-  const [code, schema_head, build] = await Promise.all([
-    FF_CODE_VERSION ?? adapters.codeVersion(cwd),
-    findNewestMigration(root),
-    adapters.buildDigest(root),
-  ])
   return {
     folder: { root, cwd, checklist: options.checklist },
     evidence: options.evidence ?? join(cwd, '.ff', 'evidence'),
     key: { path, make: FF_RUNNER_KEY_FILE === null },
-    code,
-    schema_head,
-    build,
-    settings: behaviouralSettings(settings),
+    ...(await readRunningVersion(context, settings)),
     tool_version: readVersion(root),
     repeat: 1,
     ids: words,

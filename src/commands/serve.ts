@@ -4,6 +4,7 @@ import { SAMPLE_FLAG } from '../features/serve/sample.ts'
 import type { ExitName } from '../core/exit.ts'
 import type { Invocation } from './context.ts'
 import type { SERVING } from './declarations/options.ts'
+import { readRunningVersion } from './running-version.ts'
 import { loadSettings } from './settings.ts'
 
 /**
@@ -14,13 +15,16 @@ import { loadSettings } from './settings.ts'
  */
 export async function runServe({ context, options }: Invocation<typeof SERVING>): Promise<void> {
   const { env, cwd, root, adapters, io, now } = context
-  const { values: settings } = await loadSettings(env, cwd)
+  const loaded = await loadSettings(env, cwd)
+  const { values: settings } = loaded
   const ended = new Promise<ExitName>((resolve) => {
     context.onSignal((name) => resolve(name === 'terminated' ? 'ok' : name))
   })
   const log = await adapters.openServiceLog(io.tryStderr)
-  const start = options.harness ? startHarness : startService
-  const service = await start({ root, adapters, now, log, settings })
+  const request = { root, adapters, now, log, settings }
+  const service = options.harness
+    ? await startHarness(request)
+    : await startService({ ...request, version: await readRunningVersion(context, loaded) })
   try {
     await io.stdout(formatAddresses(service))
     context.exit = await ended

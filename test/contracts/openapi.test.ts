@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { Validator } from '@seriousme/openapi-schema-validator'
 import { describe, expect, test } from 'vitest'
 import { createHealthRoutes, INDEX_ROUTE, METRICS_ROUTE } from '../../src/features/serve/health.ts'
+import { IDENTITY_ROUTE } from '../../src/features/serve/identity.ts'
 import { OPERATIONS } from '../../src/features/serve/openapi/operations.ts'
 import { buildOpenapiDocument } from '../../src/features/serve/openapi/document.ts'
 import { OPENAPI_ROUTE, readSchemas } from '../../src/features/serve/openapi/route.ts'
@@ -19,6 +20,7 @@ const routes = [
   ...buildServiceRoutes(parts),
   ...createHealthRoutes(parts, () => false),
   METRICS_ROUTE,
+  IDENTITY_ROUTE,
   INDEX_ROUTE,
   OPENAPI_ROUTE,
 ]

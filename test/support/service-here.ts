@@ -31,6 +31,7 @@ export async function getService({
       lines.push(Buffer.from(bytes).toString('utf8'))
       return bytes.length
     }),
+    version: null,
   })
   return { ...service, lines }
 }

@@ -90,6 +90,7 @@ async function countRequest() {
     settings: { ...DEFAULT_SETTINGS, FF_LISTEN: { host: '127.0.0.1', port: 0 } },
     now: () => new Date(),
     log: { info: () => undefined, warn: () => undefined, error: () => undefined },
+    version: null,
   })
   const answer = await fetch(`${service.origin}/v1/flags/evaluate`, {
     method: 'POST',

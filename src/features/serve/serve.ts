@@ -5,11 +5,12 @@ import type { TargetSpec } from '../../core/parity/target.ts'
 import { DEFAULT_SETTINGS, type SettingValues } from '../../core/settings/settings.ts'
 import { instantFromMs } from '../../core/rows/instant.ts'
 import type { Adapters } from '../../ports/adapters.ts'
-import type { HttpLimits, HttpServer, ListenAt } from '../../ports/http.ts'
+import type { HttpLimits, HttpServer, ListenAt, Route } from '../../ports/http.ts'
 import type { OpenServiceStore } from '../../ports/store.ts'
 import type { ServiceLog, Telemetry } from '../../ports/telemetry.ts'
 import { loadAuth } from '../tokens/jwks-check.ts'
 import { loadPersistence } from '../migrate/load-persistence.ts'
+import type { RunningVersion } from '../team-folder/identity.ts'
 import { resolveApprovalsPlan } from './admin-settings.ts'
 import {
   createHealthRoutes,
@@ -18,6 +19,7 @@ import {
   INDEX_ROUTE,
   probeStore,
 } from './health.ts'
+import { createIdentityRoute, readInstanceIdentity } from './identity.ts'
 import { createOpenapiRoute } from './openapi/route.ts'
 import { toOfrepRefusalAt } from './ofrep-reply.ts'
 import type { ServiceDependencies } from './dependencies.ts'
@@ -69,12 +71,14 @@ export const PROOF_LIMITS: HttpLimits = { ...toHttpLimits(DEFAULT_SETTINGS), set
 
 /**
  * `ff serve`: checks settings, contracts and store, then listens, and returns the addresses and `close`. A failed
- * start closes what it opened.
+ * start closes what it opened. With a version the service says what it is (`GET /identity`).
  *
  * @throws FfError `setting_invalid`, `target_invalid`, `artefact_invalid`, and the errors of the store, telemetry and
  *   listening
  */
-export async function startService(request: ServeRequest): Promise<Service> {
+export async function startService(
+  request: ServeRequest & { readonly version: RunningVersion | null },
+): Promise<Service> {
   const { adapters, root, settings } = request
   const environment = checkEnvironment(settings)
   const target = planServe(settings, environment)
@@ -114,7 +118,12 @@ export async function startService(request: ServeRequest): Promise<Service> {
       observer,
     }
     const at = { FF_LISTEN, FF_ADMIN_LISTEN }
-    return listen(request, at, { parts, keep, telemetry, sockets, limits, ending })
+    const { version } = request
+    const more =
+      version === null
+        ? []
+        : [createIdentityRoute(await readInstanceIdentity(request, version, target))]
+    return listen(request, at, { parts, keep, telemetry, sockets, limits, ending, more })
   })
   return {
     ...servers,
@@ -157,12 +166,14 @@ interface CreatedService {
   readonly sockets: Sockets
   readonly limits: HttpLimits
   readonly ending: Ending
+  /** Further operational routes. */
+  readonly more: readonly Route[]
 }
 
 async function listen(
   { adapters, root }: ServeRequest,
   { FF_LISTEN, FF_ADMIN_LISTEN }: Pick<SettingValues, 'FF_LISTEN' | 'FF_ADMIN_LISTEN'>,
-  { parts, keep, telemetry, sockets, limits, ending }: CreatedService,
+  { parts, keep, telemetry, sockets, limits, ending, more }: CreatedService,
 ): Promise<Pick<Service, 'origin' | 'admin_origin'>> {
   let draining = false
   const { httpObserver } = telemetry
@@ -171,7 +182,7 @@ async function listen(
     () => parts,
     () => draining,
   )
-  const measured = [...health, createMetricsRoute(telemetry)]
+  const measured = [...health, createMetricsRoute(telemetry), ...more]
   const described = [...measured, INDEX_ROUTE]
   const operational = [
     ...measured,

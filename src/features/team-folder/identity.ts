@@ -31,8 +31,12 @@ export function buildIdentity(
     database: plan?.database ?? null,
     schema_head,
     code,
-    config_digest: createHash('sha256').update(canonicalizeValue(settings)).digest('hex'),
+    config_digest: digestSettings(settings),
     checklist_digest: checklist.digest,
     build,
   }
 }
+
+/** The configuration digest: SHA-256 of the behavioural settings in canonical form (RFC 8785), in hexadecimal. */
+export const digestSettings = (settings: RunningVersion['settings']): string =>
+  createHash('sha256').update(canonicalizeValue(settings)).digest('hex')

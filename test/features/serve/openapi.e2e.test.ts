@@ -176,6 +176,7 @@ test('every response of a walk through the routes is described', async () => {
     ['/openapi.json', '/openapi.json', GET],
     ['/metrics', '/metrics', GET],
     ['/', '/', GET],
+    ['/identity', '/identity', GET],
   ]
   for (const [path, template, asked] of steps) await walk(path, template, asked)
 })

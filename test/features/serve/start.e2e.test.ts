@@ -1,7 +1,9 @@
+import { once } from 'node:events'
 import { chmod } from 'node:fs/promises'
-import { createServer } from 'node:net'
+import { type AddressInfo, createServer } from 'node:net'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { connect } from '../../support/database.ts'
+import { BUILD, CODE } from '../../support/gate-folder.ts'
 import { runFf } from '../../support/run-ff.ts'
 import {
   ask,
@@ -29,6 +31,38 @@ test('FF_ADMIN_LISTEN moves health to its own port', async () => {
   expect((await ask(service.origin, '/health/ready')).status).toBe(404)
   const { stdout } = await service.stop()
   expect(stdout).toMatch(/Health and metrics on http:\/\/127\.0\.0\.1:\d+/)
+})
+
+describe('the service says what it is', () => {
+  const identityOf = async (env: Readonly<Record<string, string>>) => {
+    const service = await startService({ FF_CODE_VERSION: CODE, ...env })
+    const { status, text } = await ask(service.origin, '/identity')
+    await service.stop()
+    const identity = JSON.parse(text) as object
+    expect(status).toBe(200)
+    expect(identity).toMatchObject({ code: CODE, schema_head: '0002_flags', build: BUILD })
+    return identity
+  }
+  test('on a file store', async () => {
+    expect(await identityOf({})).toMatchObject({ environment: 'prod', database: null })
+  })
+  test('on a database', async () => {
+    const target = await openDatabaseTarget('15')
+    const found = await identityOf({ ...target.env, FF_ENV: 'dev' })
+    await target.remove()
+    const database = expect.stringMatching(/^[0-9]+[/][0-9]+[/]ff$/)
+    expect(found).toMatchObject({ environment: 'dev', database })
+  })
+  test('and on its own port alone where health has one', async () => {
+    const free = createServer().listen(0, '127.0.0.1')
+    await once(free, 'listening')
+    const { port } = free.address() as AddressInfo
+    free.close()
+    const service = await startService({ FF_ADMIN_LISTEN: `127.0.0.1:${port}` })
+    const asked = [service.origin, `http://127.0.0.1:${port}`].map((one) => ask(one, '/identity'))
+    expect((await Promise.all(asked)).map(({ status }) => status)).toEqual([404, 200])
+    await service.stop()
+  })
 })
 
 test('Ctrl-C ends the service with status 130', async () => {

@@ -105,6 +105,7 @@ export class TestService {
       log: await this.context.adapters.openServiceLog((bytes) =>
         this.fault.log === 'none' ? bytes.length : 0,
       ),
+      version: null,
     })
     const { adapters } = this.context
     const { origin, admin_origin } = this.service

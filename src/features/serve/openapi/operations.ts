@@ -221,6 +221,12 @@ export const OPERATIONS: Readonly<Record<string, ApiOperation>> = {
     answers: { 200: { what: 'The paths.', schemas: ['service-index'] } },
     refusals: ANY_CODES,
   },
+  identity: {
+    summary: 'Returns what the instance is, as of its start.',
+    who: 'open',
+    answers: { 200: { what: 'What the instance is.', schemas: ['instance-identity'] } },
+    refusals: ANY_CODES,
+  },
   openapi: {
     summary: 'Returns this document.',
     who: 'open',

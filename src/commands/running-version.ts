@@ -1,0 +1,20 @@
+import { findNewestMigration } from '../features/migrate/load-persistence.ts'
+import type { RunningVersion } from '../features/team-folder/identity.ts'
+import type { Context } from './context.ts'
+import { behaviouralSettings, type Settings } from './settings.ts'
+
+/**
+ * What runs here: the code is FF_CODE_VERSION, else that of the work tree `cwd`, null if unknown; the schema head and
+ * the build are those of the package. Reads git, the migrations and the files of the package.
+ */
+export async function readRunningVersion(
+  { root, cwd, adapters }: Pick<Context, 'root' | 'cwd' | 'adapters'>,
+  settings: Settings,
+): Promise<RunningVersion> {
+  const [code, schema_head, build] = await Promise.all([
+    settings.values.FF_CODE_VERSION ?? adapters.codeVersion(cwd),
+    findNewestMigration(root),
+    adapters.buildDigest(root),
+  ])
+  return { code, schema_head, build, settings: behaviouralSettings(settings) }
+}

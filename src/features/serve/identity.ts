@@ -1,0 +1,60 @@
+import type { TargetSpec } from '../../core/parity/target.ts'
+import type { SettingValues } from '../../core/settings/settings.ts'
+import type { Adapters } from '../../ports/adapters.ts'
+import type { Route } from '../../ports/http.ts'
+import { loadPersistence } from '../migrate/load-persistence.ts'
+import { digestSettings, type RunningVersion } from '../team-folder/identity.ts'
+import { toJsonResponse } from './reply.ts'
+
+/** What an instance says of itself, as of its start (`instance-identity` schema). */
+export interface InstanceIdentity {
+  /** FF_ENV; `prod` where it is not set, which counts as such. */
+  readonly environment: string
+  /** Null where unknown. */
+  readonly code: string | null
+  /** The newest migration that the instance serves. */
+  readonly schema_head: string | null
+  readonly config_digest: string
+  readonly build: string
+  /** The identity of the database, as in a cutover plan; null for a file store. */
+  readonly database: string | null
+}
+
+/**
+ * Reads what an instance says of itself. Connects to the database, if it serves one.
+ *
+ * @throws FfError `artefact_invalid`, or the error of the database
+ */
+export async function readInstanceIdentity(
+  {
+    root,
+    adapters,
+    settings,
+  }: {
+    readonly root: string
+    readonly adapters: Pick<Adapters, 'identifyDatabase'>
+    readonly settings: Pick<SettingValues, 'FF_ENV'>
+  },
+  { settings: behaviour, code, schema_head, build }: RunningVersion,
+  target: TargetSpec | null,
+): Promise<InstanceIdentity> {
+  const { versions } = await loadPersistence(root)
+  return {
+    environment: settings.FF_ENV ?? 'prod',
+    code,
+    schema_head,
+    config_digest: digestSettings(behaviour),
+    build,
+    database:
+      target?.kind === 'postgres' ? await adapters.identifyDatabase(target, versions) : null,
+  }
+}
+
+/** The route without its handler. */
+export const IDENTITY_ROUTE = { id: 'identity', method: 'GET', path: '/identity' } as const
+
+/** The route `GET /identity`: what the instance says of itself, with `no-store`. */
+export function createIdentityRoute(identity: InstanceIdentity): Route {
+  const reply = toJsonResponse(JSON.stringify(identity))
+  return { ...IDENTITY_ROUTE, handle: () => Promise.resolve(reply) }
+}
