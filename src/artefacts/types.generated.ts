@@ -1586,6 +1586,17 @@ export interface Runner {
    * RFC 3339, UTC, milliseconds, Z.
    */
   until: string
+  /**
+   * The last record of a log that has ended: what follows it does not count.
+   */
+  closed?: {
+    seq: number
+    hash: string
+  }
+  /**
+   * The log has ended and is gone or damaged: none of its records counts.
+   */
+  lost?: true
 }
 /**
  * trust-chain.json: every version of the trust file; both roles of a version sign the next one.

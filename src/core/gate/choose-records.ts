@@ -1,22 +1,33 @@
+import type { Instant } from '../rows/instant.ts'
+import { hasEnded } from './ended-logs.ts'
 import type { EvidenceEntry, EvidenceRecord, RunnerKey, WholeLog } from './types.ts'
 
 /**
  * The records that count among those of `fits`: the last one of each log; of several the one with the newest
  * `ended_at`, and those that overlap with it in time. Records of runners that the trust file does not name are returned
- * only where no named runner has one; of a revoked key only failures count. Empty where there is none.
+ * only where no named runner has one; of a revoked key only failures count. The failure of a runner that has ended also
+ * counts until a current runner measures anew. Empty where there is none.
  */
 export function chooseRecords(
   logs: readonly WholeLog[],
-  runners: readonly RunnerKey[],
+  { runners, now }: { readonly runners: readonly RunnerKey[]; readonly now: Instant },
   fits: (record: EvidenceRecord) => boolean,
 ): readonly EvidenceEntry[] {
-  const findRunner = ({ kid }: WholeLog) => runners.find((one) => one.kid === kid)
-  const named = logs.flatMap((log): readonly LastRecord[] => {
-    const runner = findRunner(log)
+  const named = logs.flatMap((log) => {
+    const runner = runners.find(({ kid }) => kid === log.kid)
     if (runner === undefined) return []
-    return findLast(log, (one) => fits(one) && (!runner.revoked || one.result === 'fail'))
+    const last = findLast(log, (one) => fits(one) && (!runner.revoked || one.result === 'fail'))
+    return last.map((one) => ({ ...one, ended: hasEnded(runner, now) }))
   })
-  return takeNewest(named.length > 0 ? named : logs.flatMap((log) => findLast(log, fits)))
+  if (named.length === 0) return takeNewest(logs.flatMap((log) => findLast(log, fits)))
+  const current = named.filter(({ ended }) => !ended)
+  const standing = named.filter(
+    ({ ended, entry, ended_at }) =>
+      ended &&
+      entry.record.result === 'fail' &&
+      current.every((one) => one.entry.record.started_at <= ended_at),
+  )
+  return [...new Set([...takeNewest(named), ...standing.map(({ entry }) => entry)])]
 }
 
 /** The last record of a log, and the newest `ended_at` of those before it: a late record cannot hide them. */

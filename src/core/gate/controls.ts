@@ -30,7 +30,7 @@ export type ControlFault = 'control_not_run' | 'control_not_detected' | 'control
 export const chooseControls = (
   item: ChecklistItem,
   logs: readonly WholeLog[],
-  runners: readonly RunnerKey[],
+  known: { readonly runners: readonly RunnerKey[]; readonly now: Instant },
 ): readonly ChosenControl[] => {
   const own = logs.map((log) => ({
     ...log,
@@ -40,7 +40,7 @@ export const chooseControls = (
   }))
   return item.controls.map((rule) => ({
     rule,
-    entries: chooseRecords(own, runners, ({ limit }) => limit === rule.limit),
+    entries: chooseRecords(own, known, ({ limit }) => limit === rule.limit),
   }))
 }
 

@@ -45,16 +45,16 @@ type Finding = readonly [state: GateItemState, code: string, detail: string]
  * yet. `valid_until` is null unless the item passes or fails.
  */
 export function judgeEvidence(item: ChecklistItem, context: EvidenceContext): ItemResult {
-  const { logs, runners } = context
+  const { logs, runners, now } = context
   const entries = chooseRecords(
     logs,
-    runners,
+    { runners, now },
     ({ item: id, kind }) => id === item.id && kind === 'measurement',
   )
   const controls = chooseControls(
     item,
     logs,
-    runners.filter(({ revoked }) => !revoked),
+    { runners: runners.filter(({ revoked }) => !revoked), now },
   )
   const judged = entries.map((entry) => judgeRecord({ item, entry, controls, context }))
   const worst = STATES_BY_WEIGHT.flatMap((state) => judged.filter((one) => one.state === state))

@@ -12,6 +12,7 @@ import type {
   ItemResult,
   GateJudgement,
   LogHead,
+  RunnerKey,
   SignoffOutcome,
   WholeLog,
 } from './types.ts'
@@ -31,7 +32,7 @@ export interface GateInput extends Omit<ItemsInput, 'must_hold'> {
  */
 export function judgeGate(input: GateInput): GateJudgement {
   const { signoff, pinned_heads } = input
-  const must_hold = [...pinned_heads, ...getSignedHeads(signoff)]
+  const must_hold = [...pinned_heads, ...getSignedHeads(signoff, input.runners)]
   const { items, logs, waiver_faults } = judgeItems({ ...input, must_hold })
   const whole = logs.status === 'whole' ? logs.logs : []
   const late = logs.status === 'whole' ? findLateLogs(whole, input) : []
@@ -49,9 +50,19 @@ export function judgeGate(input: GateInput): GateJudgement {
   return summarizeItems(listSignedItems(items, { ...input, logs: whole }), found, input)
 }
 
-/** The heads of the logs at signing time; none without a verified sign-off. */
-export const getSignedHeads = (signoff: SignoffOutcome): readonly LogHead[] =>
-  signoff.status === 'verified' ? signoff.evidence_heads : []
+/**
+ * The heads of the logs at signing time, which the logs must hold; none without a verified sign-off. Not those of lost
+ * logs: both roles have signed a trust file since that says so.
+ */
+export function getSignedHeads(
+  signoff: SignoffOutcome,
+  runners: readonly RunnerKey[],
+): readonly LogHead[] {
+  const lost = new Set(runners.flatMap(({ kid, closed }) => (closed === 'lost' ? [kid] : [])))
+  return signoff.status === 'verified'
+    ? signoff.evidence_heads.filter(({ kid }) => !lost.has(kid))
+    : []
+}
 
 export interface SignedItemsInput {
   readonly checklist: Checklist

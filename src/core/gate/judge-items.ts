@@ -1,5 +1,6 @@
 import { findEarliest } from './duration.ts'
 import { isFailure } from './failures.ts'
+import { takeCounted } from './ended-logs.ts'
 import { type EvidenceContext, judgeEvidence } from './judge-evidence.ts'
 import { checkLogs, isClockBehind, type LogsInput } from './judge-logs.ts'
 import type {
@@ -46,7 +47,7 @@ export function judgeItems(input: ItemsInput): ItemStates {
   const { checklist, now, evidence } = input
   const checked = checkLogs(evidence, input)
   const waivers = selectWaivers(input)
-  const logs = checked.status === 'whole' ? checked.logs : []
+  const logs = checked.status === 'whole' ? takeCounted(checked.logs, input.runners) : []
   const entries = logs.flatMap((log) => log.entries)
   const context = { ...input, logs, clock_behind: isClockBehind(logs, now) }
   const items = checklist.items.map((item) => {

@@ -1,6 +1,7 @@
 import { instantToMs, type Instant } from '../rows/instant.ts'
 import { findHeadFault } from './chain.ts'
 import { addMs } from './duration.ts'
+import { hasEnded } from './ended-logs.ts'
 import { CLOCK_TOLERANCE_MS, findRetreat, type RunnerSight } from './heads.ts'
 import type { EvidenceLogs, LogHead, RunnerKey, UntrustedLog, WholeLog } from './types.ts'
 
@@ -60,47 +61,72 @@ interface LogsContext {
 /**
  * The current runners without a log, and those whose head is older than one hour or than the trust file: a record could
  * have been taken away since, or the file put back later. A head without a trust file counts as sealed under version 1.
- * Current is a runner within its window whose key is not revoked.
+ * Of the runners that have ended, those whose log the trust file does not close (`head_stale`), and those whose log
+ * does not hold the record that closes it (`log_missing`); nothing is wanted of a lost log.
  */
 export const findLateLogs = (
   logs: readonly WholeLog[],
-  { runners, now, sight }: LogsContext & { readonly sight: RunnerSight },
+  context: LogsContext & { readonly sight: RunnerSight },
 ): readonly LateLog[] =>
-  listHeads(logs, runners).flatMap(
-    ({ runner: { kid, name, from, until }, log, end }): readonly LateLog[] => {
-      if (now < from || now >= until) return []
-      if (log === null || end === null)
-        return [{ kid, code: 'log_missing', detail: `runner ${name}` }]
-      const late = (detail: string): LateLog => ({ kid, code: 'head_stale', detail })
-      if (now >= end) return [late(`runner ${name}, sealed at ${log.head.time}`)]
-      const [sealed, present] = [log.head.trust?.version ?? 1, sight.trust?.version ?? 1]
-      return sealed < present
-        ? [late(`runner ${name}, sealed under version ${sealed} of the trust file, now ${present}`)]
-        : []
-    },
+  listHeads(logs, context.runners).flatMap((one) =>
+    hasEnded(one.runner, context.now) ? findUnclosed(one) : findLate(one, context),
   )
 
+function findLate(
+  { runner: { kid, name, from }, log, end }: RunnerHead,
+  { now, sight }: LogsContext & { readonly sight: RunnerSight },
+): readonly LateLog[] {
+  if (now < from) return []
+  if (log === null || end === null)
+    return [{ kid, code: 'log_missing', detail: `runner ${name}, ${kid}` }]
+  const late = (detail: string): LateLog => ({ kid, code: 'head_stale', detail })
+  if (now >= end) return [late(`runner ${name}, sealed at ${log.head.time}`)]
+  const [sealed, present] = [log.head.trust?.version ?? 1, sight.trust?.version ?? 1]
+  return sealed < present
+    ? [late(`runner ${name}, sealed under version ${sealed} of the trust file, now ${present}`)]
+    : []
+}
+
+function findUnclosed({ runner: { kid, name, closed }, log }: RunnerHead): readonly LateLog[] {
+  if (closed === 'lost') return []
+  if (closed === null) {
+    const detail = `runner ${name} has ended, and the trust file does not close its log ${kid}`
+    return [{ kid, code: 'head_stale', detail }]
+  }
+  return log !== null && findHeadFault(log.entries, closed) === null
+    ? []
+    : [{ kid, code: 'log_missing', detail: `runner ${name}, closed at record ${closed.seq}` }]
+}
+
 /**
- * When the log of each runner will be late, by `log NAME`: once its head is too old, or for a runner whose time has not
- * begun at the earliest then. None for a log that is late, or only after the runner's time.
+ * When the log of each runner will be late, by `log NAME`: once its head is too old or its time is over, whichever is
+ * first; for a runner whose time has not begun at the earliest then. None for a log that is late, or has ended.
  */
 export const listHeadExpiries = (
   logs: readonly WholeLog[],
   { runners, now }: LogsContext,
 ): readonly { readonly id: string; readonly at: Instant }[] =>
-  listHeads(logs, runners).flatMap(({ runner: { name, from, until }, end }) => {
+  listHeads(logs, runners).flatMap(({ runner, end }) => {
+    const { name, from, until } = runner
     const late = end !== null && end > from ? end : from
-    return now < late && late < until ? [{ id: `log ${name}`, at: late }] : []
+    const at = late < until ? late : until
+    return now < at && !hasEnded(runner, now) ? [{ id: `log ${name}`, at }] : []
   })
 
-/** Each runner whose key is not revoked with its log, and the time at which the head is too old; null without a log. */
-const listHeads = (logs: readonly WholeLog[], runners: readonly RunnerKey[]) =>
-  runners
-    .filter(({ revoked }) => !revoked)
-    .map((runner) => {
-      const log = logs.find(({ kid }) => kid === runner.kid) ?? null
-      return { runner, log, end: log === null ? null : addMs(log.head.time, HEAD_AGE_MS) }
-    })
+/** A runner with its log, and the time at which the head is too old; null without a log. */
+interface RunnerHead {
+  readonly runner: RunnerKey
+  readonly log: WholeLog | null
+  readonly end: Instant | null
+}
+const listHeads = (
+  logs: readonly WholeLog[],
+  runners: readonly RunnerKey[],
+): readonly RunnerHead[] =>
+  runners.map((runner) => {
+    const log = logs.find(({ kid }) => kid === runner.kid) ?? null
+    return { runner, log, end: log === null ? null : addMs(log.head.time, HEAD_AGE_MS) }
+  })
 
 /**
  * Whether any record or head is more than 60 s ahead of the gate's clock: then one of the clocks is wrong, and no age

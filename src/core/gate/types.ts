@@ -208,6 +208,8 @@ export interface RunnerKey {
   readonly until: Instant
   /** Of a revoked key only failures count. */
   readonly revoked: boolean
+  /** The last record of a log that the trust file closes, after which none counts; of a lost log none does. */
+  readonly closed: ChainHead | 'lost' | null
 }
 
 export interface Waiver {

@@ -107,6 +107,12 @@ const RULES: readonly ((trust: TrustFile, tools: SignoffDependencies) => Signoff
       ? null
       : makeFault('trust_malformed', `${found.name}: from is not before until`)
   },
+  ({ runners }) => {
+    const found = runners.find(({ closed, lost }) => closed !== undefined && lost !== undefined)
+    return found === undefined
+      ? null
+      : makeFault('trust_malformed', `${found.name}: its log is closed and lost`)
+  },
   ({ signers, required_roles }) => {
     const found = required_roles.find((role) => !signers.some((one) => one.role === role))
     return found === undefined ? null : makeFault('trust_role_unfilled', found)

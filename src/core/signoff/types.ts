@@ -1,4 +1,5 @@
 import type {
+  ChainHead,
   CutoverIdentity,
   LogHead,
   SignoffRole,
@@ -33,6 +34,10 @@ export interface Signer extends KeyWindow {
 }
 export interface TrustedRunner extends KeyWindow {
   readonly name: string
+  /** The last record that counts of the log of a runner that has ended. */
+  readonly closed?: ChainHead
+  /** The log of this runner is gone or damaged: none of its records counts. */
+  readonly lost?: true
 }
 /** trust.json: the persons and runners whose signatures count. */
 export interface TrustFile {

@@ -38,14 +38,14 @@ export async function loadItemFacts(
   { texts, files, identity, trust_pin, pinned_heads, at: now }: GateInputs,
   deps: Pick<Adapters, 'judgeEvidence' | 'signoffCrypto'>,
 ): Promise<ItemFacts> {
-  const [evidence, crypto] = await Promise.all([
-    deps.judgeEvidence(texts.evidence, files),
-    deps.signoffCrypto(),
-  ])
-  const tools = createSignoffDependencies(crypto)
+  const tools = createSignoffDependencies(await deps.signoffCrypto())
   const input = { text: texts.trust, chain: texts.trust_chain, pin: checkPin(trust_pin) }
   const outcome = checkTrust(input, now, tools)
   const trust = outcome.status === 'trusted' ? outcome.trust : null
+  // A lost log may be damaged, so it is not judged.
+  const lost = new Set(trust?.runners.flatMap((one) => (one.lost === true ? [one.kid] : [])))
+  const kept = texts.evidence.filter(({ kid }) => !lost.has(kid))
+  const evidence = await deps.judgeEvidence(kept, files)
   const written = { kind: 'waivers', schemaVersion: 1, waivers: files.waivers } as const
   const { waivers, faults } = verifyWaivers(written, { trust, now }, tools)
   const present = digestInputs(texts, files, tools)
@@ -92,12 +92,13 @@ function listRunners(outcome: TrustOutcome): readonly RunnerKey[] {
   if (outcome.status !== 'trusted') return []
   const { runners, revoked } = outcome.trust
   const revokedKids = new Set(revoked.keys.map(({ kid }) => kid))
-  return runners.map(({ kid, name, from, until }) => ({
+  return runners.map(({ kid, name, from, until, closed, lost }) => ({
     kid,
     name,
     from: from as Instant,
     until: until as Instant,
     revoked: revokedKids.has(kid),
+    closed: lost === true ? 'lost' : (closed ?? null),
   }))
 }
 

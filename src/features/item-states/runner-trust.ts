@@ -13,6 +13,8 @@ export interface RunnerTrust {
   readonly sight: RunnerSight
   /** The entry of a key in the trust file, pinned or not, if its time has not ended; null where there is none. */
   readonly findRunner: (kid: string) => TrustedRunner | null
+  /** Whether the trust file names a key and its time is over, the key is revoked, or its log is closed or lost. */
+  readonly hasEnded: (kid: string) => boolean
 }
 
 /**
@@ -35,10 +37,13 @@ export async function readRunnerTrust(
   const read = text === null ? null : parseTrust(text, tools)
   const file = read?.ok === true ? read.value : null
   const revoked = new Set(file?.revoked.keys.map(({ kid }) => kid))
+  const runners = file?.runners ?? []
+  const isOver = ({ kid, until, closed, lost }: TrustedRunner): boolean =>
+    until <= at || revoked.has(kid) || closed !== undefined || lost === true
   return {
     sight: toRunnerSight(outcome, { withdrawals, now: at }, tools),
-    findRunner: (kid) =>
-      file?.runners.find((one) => one.kid === kid && at < one.until && !revoked.has(kid)) ?? null,
+    findRunner: (kid) => runners.find((one) => one.kid === kid && !isOver(one)) ?? null,
+    hasEnded: (kid) => runners.some((one) => one.kid === kid && isOver(one)),
   }
 }
 

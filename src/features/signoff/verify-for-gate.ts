@@ -1,4 +1,5 @@
 import { getLastRecord } from '../../core/gate/chain.ts'
+import { takeCounted } from '../../core/gate/ended-logs.ts'
 import { judgeItems } from '../../core/gate/judge-items.ts'
 import { countStates, getSignedHeads, listSignedItems } from '../../core/gate/judge-gate.ts'
 import type { SignoffOutcome } from '../../core/gate/types.ts'
@@ -45,7 +46,7 @@ export async function readGateState(
   const facts = await loadItemFacts(inputs, deps)
   const { checklist, runners, pinned_heads, now } = facts.judged
   const signoff = verifySignoffForGate(inputs, facts)
-  const must_hold = [...pinned_heads, ...getSignedHeads(signoff)]
+  const must_hold = [...pinned_heads, ...getSignedHeads(signoff, runners)]
   const states = judgeItems({ ...facts.judged, must_hold })
   if (facts.forged !== null) throw buildAlteredError(`${facts.forged.id}: ${facts.forged.detail}`)
   refuseWaivers(states.waiver_faults)
@@ -58,7 +59,7 @@ export async function readGateState(
         hint: 'Keep the folder aside with `mv .ff/evidence .ff/evidence.old`, then fetch each log from its runner with `ff evidence import FOLDER`.',
       },
     )
-  const { logs } = found
+  const logs = takeCounted(found.logs, runners)
   const named = logs.filter(({ kid }) => runners.some((one) => one.kid === kid))
   return toGateState(states.items, {
     checklist,

@@ -171,6 +171,7 @@ export const runner = (change: Partial<RunnerKey> = {}): RunnerKey => ({
   from: at(-90 * 86_400_000),
   until: at(86_400_000),
   revoked: false,
+  closed: null,
   ...change,
 })
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { EMPTY_CHAIN } from '../../../src/core/gate/chain.ts'
+import { EMPTY_CHAIN, getLastRecord } from '../../../src/core/gate/chain.ts'
 import { compareLogs, renewHead } from '../../../src/core/gate/heads.ts'
 import { type GateInput, judgeGate } from '../../../src/core/gate/judge-gate.ts'
 import type { EvidenceDraft, WholeLog } from '../../../src/core/gate/types.ts'
@@ -16,6 +16,7 @@ import {
   passing,
   RUNNER,
   runner,
+  signed,
   toItem,
   toLog,
 } from './builders.ts'
@@ -53,7 +54,12 @@ describe('what expires next', () => {
     ['the beginning of a runner without a log', [FULL], other({ from: at(5) }), at(5)],
     ['the beginning of a runner with a stale head', [FULL, stale], other({ from: at(5) }), at(5)],
     ['the head of a runner that begins', [FULL, EMPTY], other({ from: at(5) }), at(HOUR_MS)],
-    ['no head that outlives its runner', [FULL, EMPTY], other({ until: at(HOUR_MS) }), null],
+    [
+      'the end of a runner before its head',
+      [FULL, EMPTY],
+      other({ until: at(HOUR_MS - 1) }),
+      at(HOUR_MS - 1),
+    ],
     ['no runner that is over', [FULL], other({ until: NOW }), null],
     ['no revoked key', [FULL, EMPTY], other({ revoked: true }), null],
   ])('names %s', (_what, logs, runners, time) => {
@@ -85,9 +91,79 @@ describe('logs at the gate', () => {
     ['a head of one hour', sealed(at(-HOUR_MS)), {}, 'not_ready', ['head_stale']],
     ['a head a minute ahead', sealed(at(60_000)), {}, 'ok', []],
     ['a head further ahead', sealed(at(60_001)), {}, 'inconclusive', []],
-    ['a runner that is no longer current', [FULL], { runners: [runner(), past()] }, 'ok', []],
+    [
+      'a runner whose time is over',
+      [FULL, EMPTY],
+      { runners: [runner(), past()] },
+      'not_ready',
+      ['head_stale'],
+    ],
     ['a runner that is not current yet', [FULL], { runners: [runner(), coming()] }, 'ok', []],
-    ['a runner whose key is revoked', [FULL], { runners: [runner(), revoked()] }, 'ok', []],
+    [
+      'a runner whose key is revoked',
+      [FULL, EMPTY],
+      { runners: [runner(), revoked()] },
+      'not_ready',
+      ['head_stale'],
+    ],
+    [
+      'the log of a revoked key that is gone',
+      [FULL],
+      { runners: [runner(), revoked()] },
+      'not_ready',
+      ['head_stale'],
+    ],
+    ['a closed log', [FULL, EMPTY], ended({ seq: 0, hash: EMPTY_CHAIN.hash }), 'ok', []],
+    [
+      'a closed log that is gone',
+      [FULL],
+      ended({ seq: 1, hash: getHash(1) }),
+      'not_ready',
+      ['log_missing'],
+    ],
+    [
+      'a closed log that ends before',
+      [FULL, EMPTY],
+      ended({ seq: 1, hash: getHash(1) }),
+      'not_ready',
+      ['log_missing'],
+    ],
+    [
+      'a closed log with another record',
+      [FULL, EMPTY],
+      ended({ seq: 0, hash: getHash(7) }),
+      'not_ready',
+      ['log_missing'],
+    ],
+    [
+      'a closed log that is younger than its runner',
+      [FULL, EMPTY],
+      { runners: [runner(), runner({ kid: OTHER, closed: { seq: 0, hash: EMPTY_CHAIN.hash } })] },
+      'ok',
+      [],
+    ],
+    ['a lost log that is gone', [FULL], ended('lost'), 'ok', []],
+    ['a lost log that is here', [FULL, EMPTY], ended('lost'), 'ok', []],
+    [
+      'a lost log that was signed for',
+      [FULL],
+      {
+        ...ended('lost'),
+        signoff: signed({ evidence_heads: [{ kid: OTHER, seq: 1, hash: getHash(1) }] }),
+      },
+      'ok',
+      [],
+    ],
+    [
+      'a closed log that was signed for and is gone',
+      [FULL],
+      {
+        ...ended({ seq: 1, hash: getHash(1) }),
+        signoff: signed({ evidence_heads: [{ kid: OTHER, seq: 1, hash: getHash(1) }] }),
+      },
+      'untrusted',
+      ['evidence_missing'],
+    ],
     ['a head that names the trust file', naming({ trust: TRUST }), {}, 'ok', []],
     [
       'a head that names an older trust file',
@@ -169,6 +245,9 @@ describe('logs at the gate', () => {
   }
   function revoked() {
     return runner({ kid: OTHER, revoked: true })
+  }
+  function ended(closed: NonNullable<GateInput['runners'][number]['closed']>) {
+    return { runners: [runner(), runner({ kid: OTHER, until: NOW, closed })] }
   }
   test('a trust file that does not verify leaves its refusal to the sign-off', () => {
     const logs = naming({ trust: { version: 2, sha256: getHash(2) } })
@@ -269,6 +348,102 @@ describe('of several logs', () => {
     expect(judgeA1([lost(newer)], { runners })).toMatch(/^inconclusive runner_not_named/)
   })
 
+  describe('of a runner that has ended', () => {
+    const past = (change: Partial<GateInput['runners'][number]> = {}) => ({
+      runners: [
+        runner(),
+        runner({
+          kid: OTHER,
+          name: 'old',
+          until: NOW,
+          closed: { seq: 1, hash: getHash(1) },
+          ...change,
+        }),
+      ],
+    })
+    const old = (...changes: readonly Partial<EvidenceDraft>[]) =>
+      toLog(
+        changes.map((change) => a1(change)),
+        { kid: OTHER },
+      )
+    const before = during(-90_000, -80_000)
+    const after = during(-30_000, -20_000)
+    test.each<readonly [string, readonly WholeLog[], Partial<GateInput>, RegExp]>([
+      ['a pass counts until it ages', [old(after)], past(), /^pass/],
+      [
+        'a pass that aged',
+        [old(after)],
+        { ...past(), now: at(25 * HOUR_MS) },
+        /^stale evidence_old/,
+      ],
+      [
+        'a pass of a revoked key',
+        [old(after)],
+        past({ revoked: true }),
+        /^inconclusive runner_not_named/,
+      ],
+      [
+        'a pass after its time',
+        [old(after)],
+        past({ until: at(-50_000) }),
+        /^inconclusive runner_not_named/,
+      ],
+      [
+        'a failure after its time',
+        [old({ ...after, ...failed })],
+        past({ until: at(-50_000) }),
+        /^inconclusive runner_not_named/,
+      ],
+      [
+        'a failure, and an older record of a current runner',
+        [toLog([a1(before)]), old({ ...after, ...failed })],
+        past(),
+        /^fail/,
+      ],
+      [
+        'a failure, and a newer record of a current runner',
+        [toLog([a1(after)]), old({ ...before, ...failed })],
+        past(),
+        /^pass/,
+      ],
+      [
+        'a failure, and one of a current runner that began before its end',
+        [toLog([a1(during(-85_000, -20_000))]), old({ ...before, ...failed })],
+        past(),
+        /^fail/,
+      ],
+      [
+        'what follows the record that closes the log',
+        [old(before, { ...after, ...failed })],
+        past(),
+        /^pass/,
+      ],
+      [
+        'a pass that follows the failure that closes the log',
+        [old({ ...before, ...failed }, after)],
+        past(),
+        /^fail/,
+      ],
+      [
+        'a lost log',
+        [toLog([a1(before)]), old({ ...after, ...failed })],
+        past({ closed: 'lost' }),
+        /^pass/,
+      ],
+    ])('%s', (_what, logs, change, found) => expect(judgeA1(logs, change)).toMatch(found))
+
+    test('a failure counts past the newer pass of another one that has ended', () => {
+      const ends = { until: NOW, closed: { seq: 1, hash: getHash(1) } }
+      const runners = [runner(), ...[OTHER, LOCAL].map((kid) => runner({ kid, ...ends }))]
+      const passed = toLog([a1(after)], { kid: LOCAL })
+      const wrong = old({ ...before, ...failed })
+      expect(judgeA1([wrong, passed], { runners })).toMatch(/^fail/)
+      expect(judgeA1([wrong, passed, toLog([a1(during(-70_000, -60_000))])], { runners })).toBe(
+        'pass',
+      )
+    })
+  })
+
   test('removing a log, or adding a failure to one, never causes a GO', () => {
     const drafts = fc.array(
       fc.record({
@@ -296,21 +471,29 @@ describe('of several logs', () => {
           { kid },
         ),
       )
-    const runners = kids.map((kid) => runner({ kid }))
-    const verdict = (logs: readonly WholeLog[]) => {
+    /** The last of three runners has ended with the first record of its log. */
+    const toRunners = (logs: readonly WholeLog[]) =>
+      kids.map((kid, index) => {
+        const closed = getLastRecord(logs[index]?.entries.slice(0, 1) ?? [])
+        return runner(kid === LOCAL ? { kid, closed } : { kid })
+      })
+    const verdict = (logs: readonly WholeLog[], runners = toRunners(logs)) => {
       const items = CHECKLIST.items.filter(({ id }) => id === 'A1')
       const checklist = { ...CHECKLIST, items }
       return judgeGate({ ...twoLogs(...logs), runners, checklist }).verdict
     }
-    expect(verdict(toLogs([{ place: 0, fails: false, from: -100, took: 10 }]))).toBe('go')
+    for (const place of [0, 2])
+      expect(verdict(toLogs([{ place, fails: false, from: -100, took: 10 }]))).toBe('go')
     fc.assert(
       fc.property(drafts, fc.nat(2), (records, place) => {
-        const before = verdict(toLogs(records))
-        expect(verdict(toLogs(records).toSpliced(place, 1))).not.toBe('go')
+        const logs = toLogs(records)
+        const runners = toRunners(logs)
+        const before = verdict(logs)
+        expect(verdict(logs.toSpliced(place, 1), runners)).not.toBe('go')
         const added = records.flatMap((one) =>
           one.place === place ? [one, { ...one, fails: true }] : [one],
         )
-        if (before !== 'go') expect(verdict(toLogs(added))).not.toBe('go')
+        if (before !== 'go') expect(verdict(toLogs(added), runners)).not.toBe('go')
       }),
     )
   })

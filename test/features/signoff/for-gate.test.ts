@@ -82,12 +82,32 @@ describe('the sign-off as the gate counts it', () => {
     expect(await told(inputs())).toMatchObject({
       outcome: { status: 'verified', accepted: PREPARED.accepted },
       runners: [
-        { kid: runner.kid, from: runner.from, until: runner.until, revoked: false },
+        { kid: runner.kid, from: runner.from, until: runner.until, revoked: false, closed: null },
         { name: 'lost Example', revoked: true },
       ],
       policy: { max_active: TRUST.waiver_policy.max_active, max_days: 7 },
       trust: { status: 'trusted' },
     })
+  })
+  test('knows where a log was closed, and does not read one that is lost', async () => {
+    const end = { seq: 3, hash: digest('record') }
+    const closing = {
+      ...trust,
+      runners: [
+        { ...runner, closed: end },
+        { ...lost, lost: true },
+      ],
+    }
+    const text = trustText(closing as TrustFile)
+    const evidence = [{ kid: lost.kid, log: 'damaged', head: null }]
+    const given = inputs({ texts: { ...texts, trust: text, evidence }, trust_pin: digest(text) })
+    expect(await told(given)).toMatchObject({
+      runners: [{ closed: end }, { closed: 'lost' }],
+      evidence: { status: 'whole', logs: [] },
+    })
+    const others = [{ kid: runner.kid, log: 'damaged', head: null }]
+    const read = { ...given, texts: { ...given.texts, evidence: others } }
+    expect(await told(read)).toMatchObject({ evidence: { status: 'untrusted' } })
   })
   test('is refused without a pin, and no runner counts', async () => {
     expect(await told(inputs({ trust_pin: null }))).toMatchObject({

@@ -153,6 +153,9 @@ describe('the chain of a trust file', () => {
 describe('the rules of a trust file', () => {
   const runner = { ...asSigner(alice), name: 'ci' }
   const { person: _p, role: _r, ...plain } = runner
+  const { jwk, kid } = makePerson('ci', 'platform-lead')
+  const named = { ...plain, jwk, kid }
+  const end = { seq: 3, hash: digest('record') }
   const cases: readonly (readonly [string, string, Partial<TrustFile>])[] = [
     ['the unchanged file', 'ok', {}],
     [
@@ -161,6 +164,13 @@ describe('the rules of a trust file', () => {
       { signers: [{ ...asSigner(alice), kid: bob.kid }] },
     ],
     ['a runner with the key of a person', 'trust_key_shared', { runners: [plain] }],
+    ['a runner whose log is closed', 'ok', { runners: [{ ...named, closed: end }] }],
+    ['a runner whose log is lost', 'ok', { runners: [{ ...named, lost: true }] }],
+    [
+      'a log that is closed and lost',
+      'trust_malformed',
+      { runners: [{ ...named, closed: end, lost: true }] },
+    ],
     ['a role without a signer', 'trust_role_unfilled', { signers: [asSigner(alice)] }],
     [
       'a window that never opens',

@@ -242,8 +242,9 @@ class ItemsRun implements Progress {
   private findControls(item: ChecklistItem): readonly JudgedControl[] {
     const item_digest = digestItem(item, this.deps.sha256)
     const { code, build } = this.terms.identity
-    const terms = { code, build, item_digest, now: toInstant(this.context) }
-    return chooseControls(item, this.logs, []).map((chosen) => ({
+    const now = toInstant(this.context)
+    const terms = { code, build, item_digest, now }
+    return chooseControls(item, this.logs, { runners: [], now }).map((chosen) => ({
       ...chosen.rule,
       code: findControlFault(item, chosen, terms),
       example: chosen.entries.at(-1)?.record.example ?? null,
