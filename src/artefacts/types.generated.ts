@@ -1587,6 +1587,12 @@ export interface Runner {
    */
   until: string
   /**
+   * Where the runner may measure; a record from another place does not count.
+   *
+   * @minItems 1
+   */
+  places: ('target' | 'staging' | 'scratch')[]
+  /**
    * The last record of a log that has ended: what follows it does not count.
    */
   closed?: {

@@ -5,7 +5,7 @@ import { loadSignoffContext, buildPresentFacts } from '../../src/features/signof
 import { readGateState } from '../../src/features/signoff/verify-for-gate.ts'
 import { requestSignoff } from '../../src/features/signoff/request.ts'
 import { behaviouralSettings, loadSettings } from '../../src/commands/settings.ts'
-import type { EvidenceDraft } from '../../src/core/gate/types.ts'
+import { type EvidenceDraft, PLACES } from '../../src/core/gate/types.ts'
 import type { Envelope, TrustFile, WaiverEntry } from '../../src/core/signoff/types.ts'
 import { formatWaiver } from '../../src/core/signoff/waivers.ts'
 import { selectInputs } from '../../src/core/gate/inputs.ts'
@@ -139,7 +139,7 @@ export const readTrust = ({ jwk, kid }: Pick<SigningRunner, 'jwk' | 'kid'>): Tru
   ...TRUST,
   expires: soon(30 * DAY_MS),
   signers: [alice, bob].map((who) => ({ ...asSigner(who), ...window() })),
-  runners: [{ name: 'ci', kid, jwk, ...window() }],
+  runners: [{ name: 'ci', kid, jwk, ...window(), places: PLACES }],
 })
 
 /** The request of `ff gate` in the folder. */

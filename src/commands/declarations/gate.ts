@@ -53,7 +53,7 @@ export const SIGN: readonly CommandGroup[] = [
         options: TRUST_INIT,
         examples: [
           'ff trust init --platform-lead alice.pub.json --security-lead bob.pub.json',
-          'ff trust init --platform-lead a.json --security-lead b.json --runner ci.json',
+          'ff trust init --platform-lead a.json --security-lead b.json --runner ci.json:scratch,staging',
         ],
         load: async () => (await import('../signoff.ts')).runTrustInit,
       }),

@@ -1,3 +1,4 @@
+import { PLACES, type Where } from '../../core/gate/types.ts'
 import { type Instant, parseInstant } from '../../core/rows/instant.ts'
 import { FfError } from '../../errors.ts'
 import type { Format } from '../../reports/index.ts'
@@ -213,6 +214,28 @@ export const parseOutput: ParseOption<Output> = (given, flag) => {
       `Write ${flag} json=report.json, for example.`,
     )
   return { format: parseReportFormat(format, flag), path }
+}
+
+/** A public key file of a runner, and where the runner may measure. */
+export interface RunnerFile {
+  readonly path: string
+  readonly places: readonly Where[]
+}
+/**
+ * Parses `FILE` or `FILE:PLACE,...`, split at the last `:`; without places the runner may measure everywhere.
+ *
+ * @throws FfError `option_invalid` for a place that does not exist
+ */
+export const parseRunnerFile: ParseOption<RunnerFile> = (given, flag) => {
+  const [, path, named = ''] = /^(.+):([a-z,]*)$/.exec(given) ?? []
+  if (path === undefined) return { path: given, places: PLACES }
+  const words = named.split(',')
+  const places = PLACES.filter((one) => words.includes(one))
+  if (places.length === words.length) return { path, places }
+  throw invalid(
+    `${flag} must be FILE or FILE:PLACE,..., with each place once, not ${quote(given)}.`,
+    `Write ${flag} ci.pub.json:scratch,staging, for example; the places are ${PLACES.join(', ')}.`,
+  )
 }
 
 /** Quotes at most 120 characters; the reporter of errors escapes them. */

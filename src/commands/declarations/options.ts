@@ -10,6 +10,7 @@ import {
   optionOr,
   parseOutput,
   parseReportFormat,
+  parseRunnerFile,
   required,
   parseSeconds,
   parseShare,
@@ -234,7 +235,11 @@ export const KEY_NEW = [
 export const TRUST_INIT = [
   required('--platform-lead <file>', 'public key of the platform lead', parseText),
   required('--security-lead <file>', 'public key of the security lead', parseText),
-  list('--runner <file>', 'public key of a runner; may be repeated', parseText),
+  list(
+    '--runner <file[:places]>',
+    'public key of a runner, and where it may measure; may be repeated',
+    parseRunnerFile,
+  ),
   option('--until <time>', 'expiry of the trust file; default in 180 days', parseInstantOption),
 ]
 

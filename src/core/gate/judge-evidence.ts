@@ -144,6 +144,19 @@ const isNamed = ({ runner, record }: EvidenceEntry, runners: readonly RunnerKey[
       kid === runner && !revoked && from <= record.ended_at && record.ended_at < until,
   )
 
+const checkPlace: Check = ({ entry: { runner, record }, context: { runners } }) => {
+  const named = runners.find(({ kid }) => kid === runner)
+  return named === undefined || named.places.includes(record.where)
+    ? []
+    : [
+        [
+          'inconclusive',
+          'runner_not_for_place',
+          `runner ${named.name} is named for ${named.places.join(', ')}, not for ${record.where}`,
+        ],
+      ]
+}
+
 const checkWhere: Check = ({ item, entry: { record } }) =>
   record.where === item.where
     ? []
@@ -243,6 +256,17 @@ function checkAnswer({ entry: { record } }: EvidenceUnderReview): readonly Findi
   return codes.map((code) => [result, code, record.example ?? ''])
 }
 
+/** A control runs on scratch, by a runner that is named for scratch or for the place of the item. */
+const mayControl = (
+  { where }: ChecklistItem,
+  entry: EvidenceEntry,
+  runners: readonly RunnerKey[],
+): boolean =>
+  isNamed(
+    entry,
+    runners.filter(({ places }) => places.includes('scratch') || places.includes(where)),
+  )
+
 /** The control of each limit has to have been detected, lately, by this code and a named runner. */
 function checkControls({ item, controls, context }: EvidenceUnderReview): readonly Finding[] {
   const { expected, now, runners, item_digests } = context
@@ -251,7 +275,9 @@ function checkControls({ item, controls, context }: EvidenceUnderReview): readon
   return controls.flatMap((chosen): readonly Finding[] => {
     const fault =
       findControlFault(item, chosen, terms) ??
-      (chosen.entries.every((one) => isNamed(one, runners)) ? null : 'control_runner_not_named')
+      (chosen.entries.every((one) => mayControl(item, one, runners))
+        ? null
+        : 'control_runner_not_named')
     const { limit, name } = chosen.rule
     return fault === null ? [] : [['inconclusive', fault, `${limit}: ${name}`]]
   })
@@ -304,9 +330,10 @@ const findExpiry = (
     ),
   ])
 
-/** In order of precedence: signer, place, clock, identity, attempt, inputs, age, plan, the probe's result, its controls, the limits, the plan again. */
+/** In order of precedence: signer, its places, place, clock, identity, attempt, inputs, age, plan, the probe's result, its controls, the limits, the plan again. */
 const CHECKS: readonly Check[] = [
   checkRunner,
+  checkPlace,
   checkWhere,
   checkClock,
   checkIdentity,

@@ -3,6 +3,7 @@ import type { Instant } from '../rows/instant.ts'
 export type SignoffRole = 'platform-lead' | 'security-lead'
 /** The database that an item is measured on: the cutover target, its staging, or a scratch database on loopback. */
 export type Where = 'target' | 'staging' | 'scratch'
+export const PLACES: readonly Where[] = ['target', 'staging', 'scratch']
 /** A probe's effect on its target; `write` and `disrupt` refuse a production target. */
 export type Effect = 'observe' | 'write' | 'disrupt'
 export type ItemKind = 'probe' | 'probe_and_attestation' | 'signature' | 'command'
@@ -206,6 +207,8 @@ export interface RunnerKey {
   readonly name: string
   readonly from: Instant
   readonly until: Instant
+  /** Where it may measure. */
+  readonly places: readonly Where[]
   /** Of a revoked key only failures count. */
   readonly revoked: boolean
   /** The last record of a log that the trust file closes, after which none counts; of a lost log none does. */

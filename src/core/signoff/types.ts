@@ -5,6 +5,7 @@ import type {
   SignoffRole,
   WaiverCover,
   WaiverPolicy,
+  Where,
 } from '../gate/types.ts'
 import type { Instant } from '../rows/instant.ts'
 
@@ -34,6 +35,8 @@ export interface Signer extends KeyWindow {
 }
 export interface TrustedRunner extends KeyWindow {
   readonly name: string
+  /** Where it may measure: at least one place. */
+  readonly places: readonly Where[]
   /** The last record that counts of the log of a runner that has ended. */
   readonly closed?: ChainHead
   /** The log of this runner is gone or damaged: none of its records counts. */

@@ -92,11 +92,12 @@ function listRunners(outcome: TrustOutcome): readonly RunnerKey[] {
   if (outcome.status !== 'trusted') return []
   const { runners, revoked } = outcome.trust
   const revokedKids = new Set(revoked.keys.map(({ kid }) => kid))
-  return runners.map(({ kid, name, from, until, closed, lost }) => ({
+  return runners.map(({ kid, name, from, until, places, closed, lost }) => ({
     kid,
     name,
     from: from as Instant,
     until: until as Instant,
+    places,
     revoked: revokedKids.has(kid),
     closed: lost === true ? 'lost' : (closed ?? null),
   }))

@@ -1,4 +1,4 @@
-import type { SignoffRole } from '../../core/gate/types.ts'
+import type { SignoffRole, Where } from '../../core/gate/types.ts'
 import type { CheckReport } from '../../core/report/types.ts'
 import { parseSignedDocument } from '../../core/signoff/read-document.ts'
 import { checkTrust, parseTrust, toTrustFault } from '../../core/signoff/trust.ts'
@@ -18,7 +18,8 @@ import {
 export interface TrustMembers {
   /** Public key file of each role, as `ff key show` prints it. */
   readonly signers: Readonly<Record<SignoffRole, string>>
-  readonly runners: readonly string[]
+  /** Public key file of each runner, and where it may measure. */
+  readonly runners: readonly { readonly path: string; readonly places: readonly Where[] }[]
   readonly until: Instant
 }
 
@@ -53,9 +54,9 @@ export async function initTrust(context: SignoffContext, members: TrustMembers):
     ),
     required_roles: ['platform-lead', 'security-lead'],
     runners: await Promise.all(
-      members.runners.map(async (path) => {
+      members.runners.map(async ({ path, places }) => {
         const { name, kid, jwk } = await readPublicKey(context, path)
-        return { name, kid, jwk, ...window }
+        return { name, kid, jwk, ...window, places }
       }),
     ),
     waiver_policy: { max_active: 3, max_days: 14 },
@@ -177,13 +178,15 @@ function listMembers(
     ...signers.map((one) =>
       toMemberResult(one, `${one.person}, ${one.role}`, { revokedKids, now }),
     ),
-    ...runners.map((one) => toMemberResult(one, `runner ${one.name}`, { revokedKids, now })),
+    ...runners.map((one) =>
+      toMemberResult(one, `runner ${one.name}, ${one.places.join(' ')}`, { revokedKids, now }),
+    ),
     ...revoked.statements.map(({ sha256, reason }) => passResult(sha256, `revoked: ${reason}`)),
   ]
 }
 
 function toMemberResult(
-  { kid, from, until }: TrustFile['runners'][number],
+  { kid, from, until }: Pick<TrustFile['runners'][number], 'kid' | 'from' | 'until'>,
   who: string,
   { revokedKids, now }: { readonly revokedKids: ReadonlySet<string>; readonly now: string },
 ): CheckResult {

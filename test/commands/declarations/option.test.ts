@@ -13,12 +13,14 @@ import {
   parseChoice,
   parseInstantOption,
   parseOutput,
+  parseRunnerFile,
   parseSeconds,
   parseShare,
   parseText,
   parseVersion,
   wholeNumber,
 } from '../../../src/commands/declarations/option.ts'
+import { PLACES } from '../../../src/core/gate/types.ts'
 import { COMMANDS } from '../../../src/commands/declarations/index.ts'
 import { FfError } from '../../../src/errors.ts'
 import { ROOT } from '../../support/run-ff.ts'
@@ -179,6 +181,13 @@ describe('parsers', () => {
     ['version', parseVersion, '0004', 4],
     ['format', parseChoice(['text', 'json']), 'json', 'json'],
     ['output', parseOutput, 'json=a=b.json', { format: 'json', path: 'a=b.json' }],
+    ['runner', parseRunnerFile, 'a:b.json', { path: 'a:b.json', places: PLACES }],
+    [
+      'runner with places',
+      parseRunnerFile,
+      'a:b.json:scratch,target',
+      { path: 'a:b.json', places: ['target', 'scratch'] },
+    ],
   ] as const)('%s', (_, parse, given, value) => expect(parse(given, '--x')).toEqual(value))
 
   test.each([
@@ -195,6 +204,9 @@ describe('parsers', () => {
     ['an unknown format', parseChoice(['text', 'json']), 'toString'],
     ['an output without a path', parseOutput, 'json='],
     ['an output without a format', parseOutput, '=a'],
+    ['a runner for a place that does not exist', parseRunnerFile, 'a.json:prod'],
+    ['a runner for a place twice', parseRunnerFile, 'a.json:target,target'],
+    ['a runner for no place', parseRunnerFile, 'a.json:'],
   ] as const)('%s is refused', (_, parse, given) => {
     expect(getRefusal(() => parse(given, '--x')).code).toBe('option_invalid')
   })

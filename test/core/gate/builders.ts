@@ -4,19 +4,20 @@ import { join } from 'node:path'
 import { addMs } from '../../../src/core/gate/duration.ts'
 import { digestItem, type InputTerms, selectInputs } from '../../../src/core/gate/inputs.ts'
 import type { GateInput } from '../../../src/core/gate/judge-gate.ts'
-import type {
-  Checklist,
-  ChecklistItem,
-  EvidenceDraft,
-  EvidenceEntry,
-  EvidenceHead,
-  CutoverIdentity,
-  Limit,
-  RunnerKey,
-  Scalar,
-  VerifiedSignoff,
-  Waiver,
-  WholeLog,
+import {
+  PLACES,
+  type Checklist,
+  type ChecklistItem,
+  type EvidenceDraft,
+  type EvidenceEntry,
+  type EvidenceHead,
+  type CutoverIdentity,
+  type Limit,
+  type RunnerKey,
+  type Scalar,
+  type VerifiedSignoff,
+  type Waiver,
+  type WholeLog,
 } from '../../../src/core/gate/types.ts'
 import type { Instant } from '../../../src/core/rows/instant.ts'
 import { ROOT } from '../../support/run-ff.ts'
@@ -170,6 +171,7 @@ export const runner = (change: Partial<RunnerKey> = {}): RunnerKey => ({
   name: 'ci',
   from: at(-90 * 86_400_000),
   until: at(86_400_000),
+  places: PLACES,
   revoked: false,
   closed: null,
   ...change,

@@ -348,6 +348,15 @@ describe('of several logs', () => {
     expect(judgeA1([lost(newer)], { runners })).toMatch(/^inconclusive runner_not_named/)
   })
 
+  test('a record counts only from a place that its runner is named for', () => {
+    const only = (...places: GateInput['runners'][number]['places']) => ({
+      runners: [runner({ places })],
+    })
+    expect(judgeA1([named], only('scratch', 'staging'))).toBe('pass')
+    expect(judgeA1([named], only('target', 'staging'))).toBe('inconclusive runner_not_for_place')
+    const revoked = { runners: [runner({ places: ['target'], revoked: true })] }
+    expect(judgeA1([toLog([a1(failed)])], revoked)).toMatch(/^inconclusive runner_not_for_place/)
+  })
   describe('of a runner that has ended', () => {
     const past = (change: Partial<GateInput['runners'][number]> = {}) => ({
       runners: [

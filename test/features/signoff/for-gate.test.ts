@@ -6,7 +6,7 @@ import { verifySignoffForGate } from '../../../src/features/signoff/verify-for-g
 import type { GateInputs } from '../../../src/features/item-states/gate-inputs.ts'
 import { loadItemFacts } from '../../../src/features/item-states/item-facts.ts'
 import { readSignoffFiles } from '../../../src/features/team-folder/signoff-files.ts'
-import type { Checklist, ItemResult } from '../../../src/core/gate/types.ts'
+import { type Checklist, type ItemResult, PLACES } from '../../../src/core/gate/types.ts'
 import { subjectDigests } from '../../../src/core/signoff/decision-file.ts'
 import { toGateState } from '../../../src/core/signoff/gate-state.ts'
 import type { SignoffTexts, TrustFile, WaiverEntry } from '../../../src/core/signoff/types.ts'
@@ -14,11 +14,10 @@ import { ROOT } from '../../support/run-ff.ts'
 import { ADAPTERS } from '../../support/signed-folder.ts'
 import {
   alice,
-  asSigner,
+  asRunner,
   bob,
   digest,
   envelopeText,
-  makePerson,
   NOW,
   PREPARED,
   PRESENT,
@@ -28,8 +27,7 @@ import {
   trustText,
 } from './people.ts'
 
-const { person: _p, role: _r, ...runner } = asSigner(makePerson('ci', 'platform-lead'))
-const { person: _q, role: _s, ...lost } = asSigner(makePerson('lost', 'platform-lead'))
+const [runner, lost] = [asRunner('ci'), asRunner('lost')]
 const trust: TrustFile = {
   ...TRUST,
   runners: [runner, lost],
@@ -82,7 +80,14 @@ describe('the sign-off as the gate counts it', () => {
     expect(await told(inputs())).toMatchObject({
       outcome: { status: 'verified', accepted: PREPARED.accepted },
       runners: [
-        { kid: runner.kid, from: runner.from, until: runner.until, revoked: false, closed: null },
+        {
+          kid: runner.kid,
+          from: runner.from,
+          until: runner.until,
+          places: PLACES,
+          revoked: false,
+          closed: null,
+        },
         { name: 'lost Example', revoked: true },
       ],
       policy: { max_active: TRUST.waiver_policy.max_active, max_days: 7 },

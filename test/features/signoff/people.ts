@@ -2,7 +2,7 @@ import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto'
 import { checkDocumentShape } from '../../../src/artefacts/documents.ts'
 import { canonicalizeObject } from '../../../src/core/signoff/read-document.ts'
 import { checkTrust, type TrustOutcome } from '../../../src/core/signoff/trust.ts'
-import type { SignoffRole } from '../../../src/core/gate/types.ts'
+import { PLACES, type SignoffRole } from '../../../src/core/gate/types.ts'
 import { type StatementInput, formatStatement } from '../../../src/core/signoff/statement.ts'
 import type {
   Envelope,
@@ -56,6 +56,11 @@ export const asSigner = ({
   from: '2026-01-01T00:00:00.000Z',
   until: '2027-01-01T00:00:00.000Z',
 })
+/** A runner with a new key, which may measure everywhere. */
+export function asRunner(name: string): TrustFile['runners'][number] {
+  const { person: _p, role: _r, ...key } = asSigner(makePerson(name, 'platform-lead'))
+  return { ...key, places: PLACES }
+}
 export const TRUST: TrustFile = {
   kind: 'trust',
   schemaVersion: 1,

@@ -8,6 +8,7 @@ import {
 import type { Envelope, TrustFile } from '../../../src/core/signoff/types.ts'
 import {
   alice,
+  asRunner,
   asSigner,
   bob,
   digest,
@@ -151,10 +152,7 @@ describe('the chain of a trust file', () => {
 })
 
 describe('the rules of a trust file', () => {
-  const runner = { ...asSigner(alice), name: 'ci' }
-  const { person: _p, role: _r, ...plain } = runner
-  const { jwk, kid } = makePerson('ci', 'platform-lead')
-  const named = { ...plain, jwk, kid }
+  const named = asRunner('ci')
   const end = { seq: 3, hash: digest('record') }
   const cases: readonly (readonly [string, string, Partial<TrustFile>])[] = [
     ['the unchanged file', 'ok', {}],
@@ -163,7 +161,12 @@ describe('the rules of a trust file', () => {
       'trust_kid_differs',
       { signers: [{ ...asSigner(alice), kid: bob.kid }] },
     ],
-    ['a runner with the key of a person', 'trust_key_shared', { runners: [plain] }],
+    [
+      'a runner with the key of a person',
+      'trust_key_shared',
+      { runners: [{ ...named, kid: alice.kid, jwk: alice.jwk }] },
+    ],
+    ['a runner for no place', 'trust_malformed', { runners: [{ ...named, places: [] }] }],
     ['a runner whose log is closed', 'ok', { runners: [{ ...named, closed: end }] }],
     ['a runner whose log is lost', 'ok', { runners: [{ ...named, lost: true }] }],
     [
