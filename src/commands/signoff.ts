@@ -1,4 +1,6 @@
+import { join } from 'node:path'
 import { type SignoffContext, loadSignoffContext } from '../features/signoff/context.ts'
+import { type FolderLogs, readFolderLogs } from '../features/signoff/folder-logs.ts'
 import { newKey, showKey } from '../features/signoff/keys.ts'
 import type { SigningKeyChoice } from '../features/signoff/signing-key.ts'
 import { requestSignoff } from '../features/signoff/request.ts'
@@ -22,9 +24,9 @@ import type {
   REPORT,
   SIGNING_KEY,
   SIGNOFF_REVOKE,
-  TRUST_INIT,
   WAIVER_NEW,
 } from './declarations/options.ts'
+import type { TRUST_INIT, TRUST_ROTATE } from './declarations/trust-options.ts'
 import { runReportCommand } from './run-report.ts'
 import { loadSettings } from './settings.ts'
 
@@ -76,18 +78,20 @@ export const runTrustShow = (invocation: Invocation<typeof REPORT>): Promise<voi
 export const runTrustPin = ({ context }: Invocation): Promise<void> =>
   printLines(context, (signoffContext) => Promise.resolve([formatPin(signoffContext)]))
 /**
- * `ff trust rotate [FILE]`: signs the next version of the trust file and prints its pin, or the signature still
- * missing.
+ * `ff trust rotate [FILE]`: signs the next version of the trust file, a file or one that the options make, and prints
+ * its pin, or the signature still missing.
  */
 export const runTrustRotate = ({
   context,
   words,
   options,
-}: Invocation<typeof SIGNING_KEY>): Promise<void> =>
+}: Invocation<typeof TRUST_ROTATE>): Promise<void> =>
   printLines(context, async (signoffContext) => {
+    const readEnds = async () => (await readLogs(context)).ends
+    const request = { path: words[0] ?? null, options, readEnds }
     const { missing, sha256, runners } = await rotateTrust(
       signoffContext,
-      words[0] ?? null,
+      request,
       signingKeyChoice(options),
     )
     return missing === null
@@ -220,6 +224,9 @@ async function printLines(
   await context.io.stdout(lines.map((line) => `${escapeLine(line)}\n`).join(''))
   context.exit = 'ok'
 }
+
+const readLogs = ({ cwd, adapters }: Context): Promise<FolderLogs> =>
+  readFolderLogs(join(cwd, '.ff', 'evidence'), adapters)
 
 async function loadContext(context: Context): Promise<SignoffContext> {
   const { root, cwd, env, now, io, adapters } = context

@@ -10,9 +10,9 @@ import {
   REPORT,
   SIGNING_KEY,
   SIGNOFF_REVOKE,
-  TRUST_INIT,
   WAIVER_NEW,
 } from './options.ts'
+import { TRUST_INIT, TRUST_ROTATE } from './trust-options.ts'
 import type { CommandGroup } from './row.ts'
 
 /** Keys of people, the trust file, the sign-off and waivers. */
@@ -66,11 +66,11 @@ export const SIGN: readonly CommandGroup[] = [
       }),
       declareCommand({
         name: 'rotate',
-        what: 'sign the next version, which is valid once both roles have signed',
+        what: 'make and sign the next version, which is valid once both roles have signed',
         arguments: '[file]',
-        options: SIGNING_KEY,
+        options: TRUST_ROTATE,
         examples: [
-          'ff trust rotate checklists/trust-next.json --key alice.key.json',
+          'ff trust rotate --end ci --runner new.pub.json:scratch,staging --key alice.key.json',
           'ff trust rotate --key bob.key.json',
         ],
         load: async () => (await import('../signoff.ts')).runTrustRotate,

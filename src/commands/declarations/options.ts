@@ -10,7 +10,6 @@ import {
   optionOr,
   parseOutput,
   parseReportFormat,
-  parseRunnerFile,
   required,
   parseSeconds,
   parseShare,
@@ -230,17 +229,6 @@ export const KEY_NEW = [
   required('--out <file>', 'key file to write; never overwritten', parseText),
   required('--person <id>', 'id of the key owner', parseText),
   required('--name <name>', 'full name of the person', parseText),
-]
-
-export const TRUST_INIT = [
-  required('--platform-lead <file>', 'public key of the platform lead', parseText),
-  required('--security-lead <file>', 'public key of the security lead', parseText),
-  list(
-    '--runner <file[:places]>',
-    'public key of a runner, and where it may measure; may be repeated',
-    parseRunnerFile,
-  ),
-  option('--until <time>', 'expiry of the trust file; default in 180 days', parseInstantOption),
 ]
 
 export const SIGNOFF_REVOKE = [

@@ -131,11 +131,12 @@ type Check = (review: EvidenceUnderReview) => readonly Finding[]
 /** A failure counts under a revoked key too: revoking a key must not hide it. */
 const checkRunner: Check = ({ entry, context: { runners } }) => {
   const { runner, record } = entry
-  const revoked = runners.some((one) => one.kid === runner && one.revoked)
-  return isNamed(entry, runners) || (revoked && record.result === 'fail')
+  return isNamed(entry, runners) || (isRevoked(entry, runners) && record.result === 'fail')
     ? []
     : [['inconclusive', 'runner_not_named', `signed by ${runner}`]]
 }
+const isRevoked = ({ runner }: EvidenceEntry, runners: readonly RunnerKey[]): boolean =>
+  runners.some(({ kid, revoked }) => kid === runner && revoked)
 
 /** Whether the trust file names the signing runner for the time of the record. */
 const isNamed = ({ runner, record }: EvidenceEntry, runners: readonly RunnerKey[]): boolean =>
@@ -268,8 +269,15 @@ const mayControl = (
   )
 
 /** The control of each limit has to have been detected, lately, by this code and a named runner. */
-function checkControls({ item, controls, context }: EvidenceUnderReview): readonly Finding[] {
+function checkControls({
+  item,
+  entry,
+  controls,
+  context,
+}: EvidenceUnderReview): readonly Finding[] {
   const { expected, now, runners, item_digests } = context
+  // Of a revoked key only failures count, whatever its controls were.
+  if (isRevoked(entry, runners)) return []
   const { code, build } = expected
   const terms = { code, build, item_digest: item_digests[item.id], now }
   return controls.flatMap((chosen): readonly Finding[] => {

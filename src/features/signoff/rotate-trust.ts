@@ -2,14 +2,19 @@ import { join } from 'node:path'
 import { parseEnvelope, formatEnvelope } from '../../core/signoff/envelope.ts'
 import { canonicalizeObject, parseSignedDocument } from '../../core/signoff/read-document.ts'
 import { findCoverageFault } from '../../core/signoff/signature.ts'
-import { checkApprovals, withRevokedStatement, toTrustFault } from '../../core/signoff/trust.ts'
+import { findRunnerRetreat, listCurrentRunners } from '../../core/signoff/rotation.ts'
+import {
+  checkApprovals,
+  parseTrust,
+  withRevokedStatement,
+  toTrustFault,
+} from '../../core/signoff/trust.ts'
 import type { Envelope, TrustChain, TrustFile } from '../../core/signoff/types.ts'
 import { formatJson } from '../../core/text/terminal.ts'
 import { FfError } from '../../errors.ts'
 import type { SignoffContext } from './context.ts'
 import {
   readFileIfPresent,
-  readNamedText,
   SIGNOFF_FILES,
   TRUST_NEXT,
   TRUST_ROTATION,
@@ -22,6 +27,7 @@ import {
   signAndVerify,
   requireTerminal,
 } from './signing-key.ts'
+import { prepareNextTrust, type RotationRequest, toRotationError } from './next-trust.ts'
 import { formatTrustFile, requireWholeTrust } from './trust.ts'
 
 /** What comes after a signature of the next version. */
@@ -30,7 +36,7 @@ export interface RotatedTrust {
   readonly missing: string | null
   /** SHA-256 of the next version. */
   readonly sha256: string
-  /** The names of its runners, each of which has to seal its log. */
+  /** The names of its runners that have not ended, each of which has to seal its log. */
   readonly runners: readonly string[]
 }
 
@@ -39,18 +45,20 @@ export interface RotatedTrust {
  * both roles of the current version have signed, the next version replaces it. The signers of an expired trust file
  * can still sign its successor.
  *
- * @param path the next version; null to sign the rotation that is in progress; a changed version drops its signatures
- * @throws FfError `terminal_missing`, `trust_refused`, `artefact_invalid`, `nothing_to_check`, `not_attested`,
- *   `signed_already`, `signoff_refused`, `signoff_locked`, `output_failed`, and the errors of the key and its signer
+ * @param request the next version, a file or made from options; a changed version drops the signatures in progress
+ * @throws FfError `terminal_missing`, `trust_refused`, `artefact_invalid`, `option_invalid`, `log_not_here`,
+ *   `evidence_untrusted`, `not_attested`, `signed_already`, `signoff_refused`, `signoff_locked`, `output_failed`, and the errors of the key and its signer
  */
 export async function rotateTrust(
   context: SignoffContext,
-  path: string | null,
+  request: RotationRequest,
   choice: SigningKeyChoice,
 ): Promise<RotatedTrust> {
   const terminal = requireTerminal(context)
   const before = requireCurrentTrust(context)
-  const envelope = await loadRotation(context, path)
+  const pending = await readPending(context)
+  const text = await prepareNextTrust(context, { before, pending }, request)
+  const envelope = await loadRotation(context, text)
   const next = decodePayload(context, envelope)
   const after = requireWholeTrust(context, next)
   if (after.version !== before.version + 1)
@@ -61,6 +69,8 @@ export async function rotateTrust(
         hint: `Write "version": ${before.version + 1} into the next trust file, then run the same command again.`,
       },
     )
+  const retreat = findRunnerRetreat(before, after)
+  if (retreat !== null) throw toRotationError(retreat)
   const signingKey = await resolveSigningKey(context, before, choice)
   terminal.show(`Version ${after.version} of the trust file:\n${formatJson(after)}\n`)
   if (
@@ -83,7 +93,7 @@ export async function rotateTrust(
   const signature = await signAndVerify(context, signingKey, toSign)
   const missing = await withFolderLock(context, async () => {
     // Read again: another person may have signed in the meantime.
-    const latest = await loadRotation(context, path)
+    const latest = await loadRotation(context, text)
     const kept = latest.payload === envelope.payload ? latest.signatures : []
     const signed = { ...envelope, signatures: [...kept, signature] }
     const roles = findMissingRoles({ ...context, now: context.clock() }, signed, before)
@@ -91,7 +101,7 @@ export async function rotateTrust(
     if (roles === null) await installTrust(context, next, signed)
     return roles
   })
-  const runners = after.runners.map(({ name }) => name)
+  const runners = listCurrentRunners(after, context.now).map(({ name }) => name)
   return { missing, sha256: context.tools.sha256(next), runners }
 }
 
@@ -111,32 +121,30 @@ export function requireCurrentTrust(context: SignoffContext): TrustFile {
   )
 }
 
-async function loadRotation(context: SignoffContext, path: string | null): Promise<Envelope> {
-  const pending = await readFileIfPresent(join(context.cwd, TRUST_ROTATION), TRUST_ROTATION)
-  const payload = path === null ? null : context.tools.encode(await readNamedText(path))
-  if (pending === null) {
-    if (payload !== null) return { payload, signatures: [] }
-    throw new FfError(
-      'nothing_to_check',
-      `There is no next version of the trust file: none was named, and ${TRUST_ROTATION} does not exist.`,
-      {
-        hint: `Run \`cp ${SIGNOFF_FILES.trust} ${TRUST_NEXT}\`, change the copy and raise its version by one, then name it to \`ff trust rotate\`.`,
-      },
-    )
-  }
-  const read = parseEnvelope(pending, context.tools)
-  // The named file differs from the rotation in progress, so its signatures start anew.
-  if (payload !== null && (!read.ok || read.value.payload !== payload))
+const readRotation = ({ cwd }: SignoffContext): Promise<string | null> =>
+  readFileIfPresent(join(cwd, TRUST_ROTATION), TRUST_ROTATION)
+
+/** The version of the rotation in progress; null without one, or where it cannot be read. */
+async function readPending(context: SignoffContext): Promise<TrustFile | null> {
+  const text = await readRotation(context)
+  const envelope = text === null ? null : parseEnvelope(text, context.tools)
+  if (envelope?.ok !== true) return null
+  const read = parseTrust(decodePayload(context, envelope.value), context.tools)
+  return read.ok ? read.value : null
+}
+
+/** The rotation in progress where it is of this text, or null for any; else one without signatures. */
+async function loadRotation(context: SignoffContext, text: string | null): Promise<Envelope> {
+  const pending = await readRotation(context)
+  const read = pending === null ? null : parseEnvelope(pending, context.tools)
+  const payload = text === null ? null : context.tools.encode(text)
+  // The next version differs from the rotation in progress, so its signatures start anew.
+  if (payload !== null && (read?.ok !== true || read.value.payload !== payload))
     return { payload, signatures: [] }
-  if (read.ok) return read.value
-  throw new FfError(
-    'artefact_invalid',
-    `${TRUST_ROTATION} is not a valid envelope: ${read.fault.code}.`,
-    {
-      hint: `Name the next version again, as in \`ff trust rotate ${TRUST_NEXT} --key alice.key.json\`; both roles then sign anew.`,
-      details: [`${read.fault.code}: ${read.fault.detail}`],
-    },
-  )
+  if (read?.ok === true) return read.value
+  throw new FfError('artefact_invalid', `${TRUST_ROTATION} is missing or not a valid envelope.`, {
+    hint: `Name the next version again, as in \`ff trust rotate ${TRUST_NEXT} --key alice.key.json\`; both roles then sign anew.`,
+  })
 }
 
 const decodePayload = ({ tools }: SignoffContext, { payload }: Envelope): string =>

@@ -3,7 +3,8 @@ import type { CheckReport } from '../../core/report/types.ts'
 import { parseSignedDocument } from '../../core/signoff/read-document.ts'
 import { checkTrust, parseTrust, toTrustFault } from '../../core/signoff/trust.ts'
 import type { PublicKey, TrustFile } from '../../core/signoff/types.ts'
-import { instantFromMs, type Instant, instantToMs } from '../../core/rows/instant.ts'
+import type { Instant } from '../../core/rows/instant.ts'
+import { getKeysEnd } from '../../core/signoff/rotation.ts'
 import { quoteValue } from '../../core/text/quote.ts'
 import { FfError } from '../../errors.ts'
 import { type CheckResult, buildCheckReport, passResult } from '../../core/report/check-report.ts'
@@ -23,9 +24,6 @@ export interface TrustMembers {
   readonly until: Instant
 }
 
-/** Keys are valid longer than the trust file, so that its signers can sign its successor. */
-const KEYS_LONGER_MS = 90 * 86_400_000
-
 /**
  * `ff trust init`: writes version 1, which has no signatures: the pin authenticates it. Its keys are valid from now
  * until 90 days after the file expires.
@@ -38,8 +36,7 @@ export async function initTrust(context: SignoffContext, members: TrustMembers):
     throw new FfError('file_exists', `${SIGNOFF_FILES.trust} exists already.`, {
       hint: `To change it, run \`cp ${SIGNOFF_FILES.trust} ${TRUST_NEXT}\`, edit the copy, and have both roles sign it with \`ff trust rotate\`.`,
     })
-  const end = instantToMs(members.until) + KEYS_LONGER_MS
-  const window = { from: context.now, until: instantFromMs(end) }
+  const window = { from: context.now, until: getKeysEnd(members.until) }
   const roles = Object.entries(members.signers) as [SignoffRole, string][]
   const trust: TrustFile = {
     kind: 'trust',

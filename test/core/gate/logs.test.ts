@@ -346,6 +346,7 @@ describe('of several logs', () => {
       'pass',
     )
     expect(judgeA1([lost(newer)], { runners })).toMatch(/^inconclusive runner_not_named/)
+    expect(judgeA1([lost({ ...newer, ...failed })], { runners })).toMatch(/^fail/)
   })
 
   test('a record counts only from a place that its runner is named for', () => {

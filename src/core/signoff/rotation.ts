@@ -1,0 +1,146 @@
+import { type Instant, instantFromMs, instantToMs } from '../rows/instant.ts'
+import type { ChainHead } from '../gate/types.ts'
+import type { TrustedRunner, TrustFile } from './types.ts'
+
+/** Keys are valid longer than the trust file, so that its signers can sign its successor. */
+const KEYS_LONGER_MS = 90 * 86_400_000
+/** The end of the keys of a trust file that expires at a time. */
+export const getKeysEnd = (expires: Instant): Instant =>
+  instantFromMs(instantToMs(expires) + KEYS_LONGER_MS)
+
+/** What the next version of a trust file changes. Runners that it ends are named by name or kid. */
+export interface TrustChanges {
+  /** New runners; one that is named already gets this name and these places. */
+  readonly add: readonly Pick<TrustedRunner, 'name' | 'kid' | 'jwk' | 'places'>[]
+  /** The time of these is over from now on. */
+  readonly end: readonly string[]
+  readonly revoke: readonly string[]
+  /** The logs of these are gone or damaged; their time is over too. */
+  readonly lost: readonly string[]
+  /** Why keys are revoked. */
+  readonly reason: string
+  /** Null to keep it. */
+  readonly expires: Instant | null
+}
+/** Why the next version cannot be made or signed. */
+export interface RotationFault {
+  readonly code:
+    | 'runner_unknown'
+    | 'runner_ambiguous'
+    | 'runner_ended'
+    | 'log_not_here'
+    | 'log_damaged'
+    | 'runner_left_out'
+    | 'runner_reopened'
+  readonly name: string
+  /** The kids concerned. */
+  readonly kids: readonly string[]
+}
+export type Rotation =
+  | { readonly ok: true; readonly trust: TrustFile }
+  | { readonly ok: false; readonly fault: RotationFault }
+
+const isOpen = ({ closed, lost }: TrustedRunner): boolean => closed === undefined && lost !== true
+const isOver = (runner: TrustedRunner, trust: TrustFile, now: Instant): boolean =>
+  !isOpen(runner) || runner.until <= now || isRevoked(trust, runner.kid)
+/** The runners of a trust file whose logs go on. */
+export const listCurrentRunners = (trust: TrustFile, now: Instant): readonly TrustedRunner[] =>
+  trust.runners.filter((one) => !isOver(one, trust, now))
+
+/**
+ * The next version of a trust file with these changes, valid from `now`; its logs are not closed yet. A name may be that
+ * of several runners, of which one goes on. The fault is `runner_unknown`, `runner_ambiguous`, or `runner_ended` for a
+ * new runner whose key has ended before.
+ */
+export function buildNextVersion(before: TrustFile, changes: TrustChanges, now: Instant): Rotation {
+  const { add, end, revoke, lost, reason } = changes
+  for (const name of [...end, ...revoke, ...lost]) {
+    const kids = findKids(before, name)
+    if (kids.length === 0) return refuse('runner_unknown', name, kids)
+    if (kids.length > 1) return refuse('runner_ambiguous', name, kids)
+  }
+  const over = before.runners.find(
+    (one) => isOver(one, before, now) && add.some(({ kid }) => kid === one.kid),
+  )
+  if (over !== undefined) return refuse('runner_ended', over.name, [over.kid])
+  const toKids = (names: readonly string[]) => names.flatMap((name) => findKids(before, name))
+  const [gone, ended] = [toKids(lost), toKids([...end, ...lost])]
+  const expires = changes.expires ?? (before.expires as Instant)
+  const added = add.filter(({ kid }) => !before.runners.some((one) => one.kid === kid))
+  const keys = toKids(revoke).map((kid) => ({ kid, at: now, reason }))
+  const runners = [
+    ...before.runners.map((one) => ({
+      ...one,
+      ...add.find(({ kid }) => kid === one.kid),
+      ...(ended.includes(one.kid) && now < one.until ? { until: now } : {}),
+      ...(gone.includes(one.kid) ? ({ lost: true } as const) : {}),
+    })),
+    ...added.map((one) => ({ ...one, from: now, until: getKeysEnd(expires) })),
+  ]
+  const revoked = { ...before.revoked, keys: [...before.revoked.keys, ...keys] }
+  return { ok: true, trust: { ...before, version: before.version + 1, expires, runners, revoked } }
+}
+
+const findKids = ({ runners }: TrustFile, name: string): readonly string[] =>
+  runners
+    .filter((one) => one.kid === name || (one.name === name && isOpen(one)))
+    .map(({ kid }) => kid)
+
+const refuse = (
+  code: RotationFault['code'],
+  name: string,
+  kids: readonly string[],
+): { readonly ok: false; readonly fault: RotationFault } => ({
+  ok: false,
+  fault: { code, name, kids },
+})
+
+/** The last record of each log that is here, by kid. */
+export type LogEnds = ReadonlyMap<string, ChainHead | 'damaged'>
+
+/**
+ * Closes the log of each runner that has ended by `now` at its last record, where the trust file does not close it or
+ * declare it lost. The fault is `log_not_here` or `log_damaged`.
+ */
+export function closeLogs(trust: TrustFile, ends: LogEnds, now: Instant): Rotation {
+  const runners: TrustedRunner[] = []
+  for (const one of trust.runners) {
+    if (!isOpen(one) || !isOver(one, trust, now)) {
+      runners.push(one)
+      continue
+    }
+    const end = ends.get(one.kid)
+    if (end === undefined) return refuse('log_not_here', one.name, [one.kid])
+    if (end === 'damaged') return refuse('log_damaged', one.name, [one.kid])
+    runners.push({ ...one, closed: end })
+  }
+  return { ok: true, trust: { ...trust, runners } }
+}
+
+/**
+ * What the next version would take back of the runners: one that is left out, which would take its failures along, or a
+ * log that goes on after it was closed or lost, or a key that is no longer revoked. Null where it takes nothing back.
+ */
+export function findRunnerRetreat(before: TrustFile, after: TrustFile): RotationFault | null {
+  for (const one of before.runners) {
+    const next = after.runners.find(({ kid }) => kid === one.kid)
+    if (next === undefined) return refuse('runner_left_out', one.name, [one.kid]).fault
+    const unrevoked = isRevoked(before, one.kid) && !isRevoked(after, one.kid)
+    if (unrevoked || (!isOpen(one) && !hasSameEnd(one, next)))
+      return refuse('runner_reopened', one.name, [one.kid]).fault
+  }
+  return null
+}
+
+const isRevoked = ({ revoked }: TrustFile, kid: string): boolean =>
+  revoked.keys.some((one) => one.kid === kid)
+const hasSameEnd = (one: TrustedRunner, next: TrustedRunner): boolean =>
+  one.lost === next.lost &&
+  one.closed?.seq === next.closed?.seq &&
+  one.closed?.hash === next.closed?.hash
+
+/** The trust file without the ends of its logs, to compare two versions that were made at different times. */
+export const withoutEnds = (trust: TrustFile): TrustFile => ({
+  ...trust,
+  runners: trust.runners.map(({ closed: _closed, ...one }) => one),
+})
