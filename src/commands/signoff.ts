@@ -106,13 +106,13 @@ export const runTrustRotate = ({
       : [`Still to sign, with ff trust rotate: ${missing}`]
   })
 
-/** `ff signoff request`: prepares the statement that both leads sign, and prints its decision and SHA-256. */
+/** `ff signoff request`: prepares the statement of a GO that both leads sign, and prints its SHA-256. */
 export const runSignoffRequest = ({ context }: Invocation): Promise<void> =>
   printLines(context, async (signoffContext) => {
-    const { decision, sha256, accepted, of } = await requestSignoff(signoffContext)
+    const { sha256, accepted } = await requestSignoff(signoffContext)
     return [
-      `Prepared: ${decision.toUpperCase()}, with ${accepted} of ${of} items accepted; statement ${sha256}.`,
-      'Both leads sign it with: ff signoff sign --key FILE',
+      `Prepared: GO, with ${accepted} items accepted; statement ${sha256}.`,
+      'Both leads sign it, each with their own key: ff signoff sign --key alice.key.json',
     ]
   })
 /**

@@ -4,6 +4,7 @@ import type {
   Checklist,
   ChecklistItem,
   CutoverIdentity,
+  GateJudgement,
   ItemResult,
   LogHead,
   RunnerKey,
@@ -26,6 +27,8 @@ export interface GateState {
   readonly logs: readonly WholeLog[]
   /** Runners that the trust file names. */
   readonly runners: readonly RunnerKey[]
+  /** The verdict if both roles signed this state now. */
+  readonly as_signed: GateJudgement
 }
 
 /**
@@ -47,7 +50,7 @@ export function toGateState(
     readonly checklist: Checklist
     readonly heads: readonly LogHead[]
   },
-): GateState {
+): Omit<GateState, 'as_signed'> {
   const measured = states.filter(({ id }) => getKind(checklist, id) !== 'signature')
   return {
     identity,

@@ -3,8 +3,9 @@ import type { GateState } from '../../core/signoff/gate-state.ts'
 import { parseEnvelope, formatEnvelope } from '../../core/signoff/envelope.ts'
 import { type StatementInput, formatStatement } from '../../core/signoff/statement.ts'
 import type { SignedTarget } from '../../core/signoff/types.ts'
+import type { GateJudgement } from '../../core/gate/types.ts'
 import { instantFromMs, type Instant, instantToMs } from '../../core/rows/instant.ts'
-import { FfError } from '../../errors.ts'
+import { type ErrorCode, FfError } from '../../errors.ts'
 import { type SignoffContext, buildPresentFacts, requireTrusted } from './context.ts'
 import { withFolderLock } from './folder-lock.ts'
 import {
@@ -17,32 +18,29 @@ import {
 /** Checklist items J2 and J3 require signatures that are at most 72 hours old. */
 const VALIDITY_MS = 72 * 3_600_000
 
-/** The SHA-256 of the statement, and how many of the measured items it accepts. */
+/** The SHA-256 of the statement, and how many measured items it accepts. */
 export interface SignoffRequestResult {
-  readonly decision: 'go' | 'no-go'
   readonly sha256: string
   readonly accepted: number
-  readonly of: number
 }
 
 /**
  * `ff signoff request`: writes an unsigned statement of the current state, valid for 72 hours, for two people to
- * sign. A signed statement that it replaces is archived; an unsigned one is lost. The decision is go where every item
- * that is not a signature is accepted.
+ * sign. A signed statement that it replaces is archived; an unsigned one is lost. The state has to be a GO but for the
+ * signatures: no one is asked to sign anything else.
  *
- * @throws FfError `trust_refused`, `identity_incomplete`, `artefact_invalid`, `output_failed`, and the errors of
- *   `readGate`
+ * @throws FfError `trust_refused`, `identity_incomplete`, `request_no_go`, `request_not_ready`, `request_inconclusive`,
+ *   `artefact_invalid`, `output_failed`, and the errors of `readGate`
  */
 export async function requestSignoff(context: SignoffContext): Promise<SignoffRequestResult> {
   const { trust, sha256 } = requireTrusted(context)
   const state = await context.readGate()
-  const measured = state.items.filter(({ kind }) => kind !== 'signature')
-  const accepted = measured.filter(({ id }) => Object.hasOwn(state.accepted, id)).length
-  const decision = accepted === measured.length ? 'go' : 'no-go'
+  const identity = toTarget(state)
+  requireGo(state.as_signed)
   const input: StatementInput = {
     subjects: buildPresentFacts(context, state).subjects,
-    decision,
-    identity: toTarget(state),
+    decision: 'go',
+    identity,
     accepted: state.accepted,
     seen: state.seen,
     trust: { version: trust.version, sha256 },
@@ -55,7 +53,41 @@ export async function requestSignoff(context: SignoffContext): Promise<SignoffRe
     await archiveSigned(context)
     await writeBelow(context.cwd, SIGNOFF_FILES.signoff, formatEnvelope(envelope))
   })
-  return { decision, sha256: context.tools.sha256(text), accepted, of: measured.length }
+  return { sha256: context.tools.sha256(text), accepted: Object.keys(state.accepted).length }
+}
+
+const REFUSALS = {
+  no_go: 'request_no_go',
+  not_ready: 'request_not_ready',
+  inconclusive: 'request_inconclusive',
+  untrusted: 'evidence_untrusted',
+} as const satisfies Readonly<Record<Exclude<GateJudgement['exitName'], 'ok'>, ErrorCode>>
+
+/**
+ * Refuses a state that would be no GO if both signed it now, with everything that is open.
+ *
+ * @throws FfError `request_no_go`, `request_not_ready`, `request_inconclusive`
+ */
+function requireGo({ exitName, items, faults }: GateJudgement): void {
+  if (exitName === 'ok') return
+  const open = items.filter(({ state }) => state !== 'pass' && state !== 'waived')
+  const reasons = open.map(({ state, codes, detail }) =>
+    [`${state}: ${codes.join(', ')}`, ...(detail === '' ? [] : [detail])].join(', '),
+  )
+  throw new FfError(
+    REFUSALS[exitName],
+    `${open.length} of ${items.length} items are open, so nothing was prepared: both leads sign a GO only.`,
+    {
+      hint: 'Run `ff gate`, which says for each of them what to do next.',
+      details: [
+        ...faults.map(({ code, detail }) => `${code}: ${detail}`),
+        ...[...new Set(reasons)].map((reason) => {
+          const ids = open.filter((_, at) => reasons[at] === reason).map(({ id }) => id)
+          return `${ids.join(' ')} ${reason}`
+        }),
+      ],
+    },
+  )
 }
 
 const addValidity = (now: Instant): Instant => instantFromMs(instantToMs(now) + VALIDITY_MS)

@@ -1,14 +1,13 @@
 import { join } from 'node:path'
 import { listFailedSince } from '../../core/gate/failures.ts'
 import { parseEnvelope, formatEnvelope } from '../../core/signoff/envelope.ts'
+import type { GateState } from '../../core/signoff/gate-state.ts'
 import { verifyEnvelope } from '../../core/signoff/judge.ts'
 import {
   type SignoffFault,
   SIGNOFF_REFUSALS,
   type SignatureStep,
 } from '../../core/signoff/refusals.ts'
-import type { GateState } from '../../core/signoff/gate-state.ts'
-import { parseStatement } from '../../core/signoff/statement.ts'
 import type { Envelope, SignedStatement } from '../../core/signoff/types.ts'
 import { quoteValue } from '../../core/text/quote.ts'
 import { FfError } from '../../errors.ts'
@@ -30,7 +29,7 @@ import {
 
 /**
  * `ff signoff sign`: verifies the statement, shows it, asks for each attestation, and only then for the passphrase;
- * writes the envelope with the new signature. A no-go statement can be signed too.
+ * writes the envelope with the new signature. Refuses a statement that accepts an item which fails now.
  *
  * @returns a line that names the signer and the role
  * @throws FfError `terminal_missing`, `trust_refused`, `nothing_to_check` without a sign-off, `signoff_refused`,
@@ -48,9 +47,9 @@ export async function signSignoff(
   const state = await context.readGate()
   const present = buildPresentFacts(context, state)
   const statement = requireVerified(context, envelope, present)
-  refuseFailed(statement, state)
   refuseRepeated(context, envelope, signingKey.signer.kid)
   refuseClock(context, statement)
+  refuseFailed(state, statement)
   terminal.show(
     await formatSigningSummary(context, {
       statement,
@@ -151,10 +150,34 @@ function requireVerified(
 ): SignedStatement {
   const trust = requireTrusted(context)
   const step = verifyEnvelope(envelope, { trust, present, now: context.now }, context.tools)
-  // A no-go statement can be signed: it is on record and opens no gate.
-  if (!step.ok && step.fault.code !== 'decision_no_go')
-    throw makeRefusal(step.fault, 'The sign-off')
-  return requireStep(parseStatement(envelope.payload, context.tools), 'The statement').statement
+  return requireStep(step, 'The sign-off').statement
+}
+
+/**
+ * What fails now, or failed since the statement was prepared, is not signed as accepted; what has only aged is for the
+ * gate to judge.
+ *
+ * @throws FfError `signoff_stale`
+ */
+function refuseFailed(state: GateState, { predicate }: SignedStatement): void {
+  const { accepted, seen } = predicate
+  const since = listFailedSince({ accepted, evidence_heads: seen.heads }, state)
+  const failing = state.as_signed.items.filter(
+    (item) => item.state === 'fail' && Object.hasOwn(accepted, item.id),
+  )
+  const ids = [...new Set([...failing.map(({ id }) => id), ...since])]
+  if (ids.length === 0) return
+  throw new FfError(
+    'signoff_stale',
+    `The statement accepts items that fail now, or failed since it was prepared: ${ids.join(', ')}.`,
+    {
+      hint: 'Run `ff gate`, which says what to do; then prepare a new statement with `ff signoff request`.',
+      details: [
+        ...failing.map(({ id, codes, detail }) => `${id} ${codes.join(', ')}: ${detail}`),
+        ...(since.length === 0 ? [] : [`failed_since_signing: ${since.join(', ')}`]),
+      ],
+    },
+  )
 }
 
 const requireStep = <T>(step: SignatureStep<T>, what: string): T => {
@@ -172,25 +195,6 @@ function makeRefusal({ code, detail }: SignoffFault, what: string): FfError {
         ? 'Prepare a new one with `ff signoff request`, then sign it with `ff signoff sign`.'
         : 'Do not sign it: find out who changed it with `git log -p -- checklists`.',
       details: [`${code}: ${detail}`],
-    },
-  )
-}
-
-/**
- * An item that failed since the statement was prepared is in it as a pass.
- *
- * @throws FfError `signoff_stale`
- */
-function refuseFailed({ predicate }: SignedStatement, { items, logs, runners }: GateState): void {
-  const signed = { accepted: predicate.accepted, evidence_heads: predicate.seen.heads }
-  const failed = listFailedSince(signed, { items, logs, runners })
-  if (failed.length === 0) return
-  throw new FfError(
-    'signoff_stale',
-    `The statement accepts what failed since it was prepared: ${failed.join(', ')}.`,
-    {
-      hint: 'Read the failures with `ff report`; then prepare a new statement with `ff signoff request`.',
-      details: [`failed_since_signing: ${failed.join(', ')}`],
     },
   )
 }

@@ -3,7 +3,12 @@ import { takeCounted } from '../../core/gate/ended-logs.ts'
 import { judgeItems } from '../../core/gate/judge-items.ts'
 import { countStates, getSignedHeads, listSignedItems } from '../../core/gate/judge-gate.ts'
 import type { SignoffOutcome } from '../../core/gate/types.ts'
-import { type GateState, toGateState } from '../../core/signoff/gate-state.ts'
+import { judgeAsSigned } from '../../core/signoff/as-signed.ts'
+import {
+  type GateState,
+  listRequiredAttestations,
+  toGateState,
+} from '../../core/signoff/gate-state.ts'
 import { FfError } from '../../errors.ts'
 import { buildAlteredError } from '../team-folder/altered-waiver.ts'
 import { type GateInputs, type GateRequest, readGateInputs } from '../item-states/gate-inputs.ts'
@@ -44,7 +49,7 @@ export async function readGateState(
 ): Promise<GateState> {
   const inputs = await readGateInputs(request, deps)
   const facts = await loadItemFacts(inputs, deps)
-  const { checklist, runners, pinned_heads, now } = facts.judged
+  const { checklist, runners, pinned_heads, now, waivers } = facts.judged
   const signoff = verifySignoffForGate(inputs, facts)
   const must_hold = [...pinned_heads, ...getSignedHeads(signoff, runners)]
   const states = judgeItems({ ...facts.judged, must_hold })
@@ -61,7 +66,7 @@ export async function readGateState(
     )
   const logs = takeCounted(found.logs, runners)
   const named = logs.filter(({ kid }) => runners.some((one) => one.kid === kid))
-  return toGateState(states.items, {
+  const state = toGateState(states.items, {
     checklist,
     identity: inputs.identity,
     departures: inputs.files.departures,
@@ -70,4 +75,9 @@ export async function readGateState(
     runners,
     heads: named.map(({ kid, entries }) => ({ kid, ...getLastRecord(entries) })),
   })
+  const attestations = listRequiredAttestations(
+    checklist.items,
+    waivers.map(({ id }) => id),
+  )
+  return { ...state, as_signed: judgeAsSigned(facts.judged, state.accepted, attestations) }
 }

@@ -6,9 +6,10 @@ import type { EvidenceDraft } from '../../../src/core/gate/types.ts'
 import { instantFromMs } from '../../../src/core/rows/instant.ts'
 import { makeRunnerKey, type SigningRunner } from '../../../src/adapters/evidence-log/runner-key.ts'
 import { CODE, fullEvidence, gateFolder } from '../../support/gate-folder.ts'
+import { measureAgain } from '../../support/signed-folder.ts'
 import { onScript, onTerminal, type PtyRun, type Script } from '../../support/pty.ts'
 import { ROOT, type Run, runFf } from '../../support/run-ff.ts'
-import { digest, tools } from './people.ts'
+import { digest, envelopeText, tools } from './people.ts'
 
 const FF = [process.execPath, join(ROOT, 'dist/bin/ff.js')]
 const CHILD = [process.execPath, new URL('./gate-child.mjs', import.meta.url).pathname]
@@ -52,11 +53,13 @@ async function measureAll(runner: SigningRunner): Promise<void> {
   const at = instantFromMs(Date.now())
   const now = (draft: EvidenceDraft): EvidenceDraft => ({
     ...draft,
+    identity: { ...draft.identity, code },
     started_at: at,
     ended_at: at,
   })
   await fullEvidence(folder, now, runner)
 }
+let runner: SigningRunner
 async function newRunner(): Promise<SigningRunner> {
   const runner = await makeRunnerKey(join(folder, '.ff/runner.pem'))
   const { kid, jwk } = runner
@@ -67,7 +70,7 @@ async function newRunner(): Promise<SigningRunner> {
 
 beforeAll(async () => {
   folder = await gateFolder()
-  const runner = await newRunner()
+  runner = await newRunner()
   for (const who of ['alice', 'bob']) {
     const made = await newKey(who)
     expect(made.screen).not.toContain(SECRET)
@@ -151,7 +154,9 @@ const sign = (who: string, script: Script) => answered(signing(who), script)
 
 describe('two people sign', () => {
   test('request, sign, sign, verify: from not ready to verified', async () => {
-    expect((await gated(['signoff', 'request'])).screen).toContain('GO, with 40 of 40 items')
+    expect((await gated(['signoff', 'request'])).screen).toContain(
+      'Prepared: GO, with 40 items accepted',
+    )
     expect((await gated(['signoff', 'verify'])).status).toBe(21)
     const early = await answered(signing('alice'), [], soon(-1))
     expect([early.status, early.screen]).toEqual([23, expect.stringContaining('[clock_set_back,')])
@@ -180,7 +185,8 @@ describe('two people sign', () => {
     const stale = await gated(['signoff', 'verify'])
     expect([stale.status, stale.screen]).toEqual([21, expect.stringContaining('code_changed')])
     expect((await sign('alice', [])).screen).toContain('[signoff_stale,')
-    await gated(['signoff', 'request'])
+    await measureAll(runner)
+    expect((await gated(['signoff', 'request'])).status).toBe(0)
     const run = await sign('alice', [
       [`code: ${CODE} -> sha256:bb`, ''],
       ['(yes/no)', 'no\n'],
@@ -188,6 +194,7 @@ describe('two people sign', () => {
     expect([run.status, run.screen]).toEqual([21, expect.stringContaining('[not_attested,')])
     expect((await signoff()).signatures).toEqual([])
     code = CODE
+    await measureAll(runner)
   })
 
   test('signed copies are merged with add', async () => {
@@ -231,7 +238,8 @@ describe('two people sign', () => {
 
 describe('signing is refused for', () => {
   beforeAll(async () => {
-    await gated(['signoff', 'request'])
+    await gated(['evidence', 'seal'])
+    expect((await gated(['signoff', 'request'])).status).toBe(0)
   })
   test('a wrong passphrase', async () => {
     const run = await typed(signing('alice'), [...yes(2), ['Passphrase of', 'something else\n']])
@@ -298,15 +306,54 @@ describe('signing is refused for', () => {
       expect(screen).toContain('A1 min_sample: 12 in the package, 1 here')
     }
   })
-  test('a no-go can be signed, and is refused by verify', async () => {
-    code = 'sha256:never-measured'
-    expect((await gated(['signoff', 'request'])).screen).toContain('NO-GO, with 0 of 40')
-    expect((await sign('alice', [...yes(2), ...withPassphrase])).status).toBe(0)
-    expect((await sign('bob', [...yes(4), ...withPassphrase])).status).toBe(0)
-    const run = await gated(['signoff', 'verify'])
+  test('a statement of a no-go, which no request writes', async () => {
+    const text = await readFile(join(folder, 'checklists/signoff.json'), 'utf8')
+    const { payload } = JSON.parse(text) as { payload: string }
+    const statement = Buffer.from(payload, 'base64url').toString()
+    const other = statement.replace('"decision":"go"', '"decision":"no-go"')
+    expect(other).not.toBe(statement)
+    const envelope = { payload: Buffer.from(other).toString('base64url'), signatures: [] }
+    await writeFile(join(folder, 'checklists/signoff.json'), envelopeText(envelope))
+    const run = await sign('alice', [])
+    await writeFile(join(folder, 'checklists/signoff.json'), text)
     expect([run.status, run.screen]).toEqual([23, expect.stringContaining('decision_no_go')])
+  })
+  test('an item that has failed since the request', async () => {
+    await measureAgain({ cwd: folder }, 'A1', { result: 'fail', codes: ['token_accepted'] })
+    const run = await sign('alice', [])
+    await measureAgain({ cwd: folder }, 'A1')
+    expect([run.status, run.screen]).toEqual([21, expect.stringContaining('[signoff_stale,')])
+    expect(run.screen).toContain('A1 token_accepted')
+  })
+})
+
+describe('a request is refused, and lists what is open,', () => {
+  const wanted = async (status: number, error: string, open: string): Promise<void> => {
+    const before = await readFile(join(folder, 'checklists/signoff.json'), 'utf8')
+    const { status: ended, screen } = await gated(['signoff', 'request'])
+    expect([ended, screen]).toEqual([status, expect.stringContaining(`[${error}, exit`)])
+    expect(screen).toContain(open)
+    expect(await readFile(join(folder, 'checklists/signoff.json'), 'utf8')).toBe(before)
+  }
+  test('while an item fails', async () => {
+    await measureAgain({ cwd: folder }, 'A1', { result: 'fail', codes: ['token_accepted'] })
+    await wanted(20, 'request_no_go', 'A1 fail: token_accepted')
+    await measureAgain({ cwd: folder }, 'A1')
+  })
+  test('while an item could not be measured', async () => {
+    await measureAgain({ cwd: folder }, 'A1', { result: 'inconclusive', codes: ['flaky'] })
+    await wanted(22, 'request_inconclusive', 'A1 inconclusive: flaky')
+    await measureAgain({ cwd: folder }, 'A1')
+  })
+  test('while an item is stale', async () => {
+    code = 'sha256:never-measured'
+    await wanted(21, 'request_not_ready', 'J3 stale: identity_changed')
     code = CODE
-    await gated(['signoff', 'request'])
+  })
+  test('while a log is not sealed, and for nothing else', async () => {
+    const late = await gated(['signoff', 'request'], soon(1 / 24 + 0.001))
+    expect([late.status, late.screen]).toEqual([21, expect.stringContaining('head_stale: runner')])
+    expect((await gated(['signoff', 'request'])).status).toBe(0)
   })
 })
 
@@ -333,8 +380,12 @@ describe('--signer-cmd', () => {
       'card.pub.json',
       '--security-lead',
       'bob.pub.json',
+      '--runner',
+      'ci.pub.json',
     ])
     pin = (await plain(['trust', 'pin'])).stdout.trim().replace('FF_TRUST_SHA256=', '')
+    await rm(join(folder, '.ff/evidence'), { recursive: true })
+    await measureAll(runner)
     await writeFile(
       join(folder, 'sign.mjs'),
       `import { createPrivateKey, sign } from 'node:crypto'
@@ -342,7 +393,7 @@ describe('--signer-cmd', () => {
        const key = createPrivateKey(readFileSync(process.argv[2]))
        process.stdout.write(sign(null, readFileSync(0), key))`,
     )
-    await gated(['signoff', 'request'])
+    expect((await gated(['signoff', 'request'])).status).toBe(0)
   })
   const cases: readonly (readonly [string, string, number, string])[] = [
     ['a signature by another key', 'node sign.mjs other.pem', 23, 'signature_not_accepted'],
