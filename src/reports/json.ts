@@ -22,6 +22,7 @@ const LIST: Readonly<Record<Report['kind'], string>> = {
   parity_fuzz: 'items',
   parity_preflight: 'items',
   parity_selftest: 'items',
+  plan_check: 'items',
   probe_run: 'items',
   probe_selftest: 'items',
   token_verify: 'items',

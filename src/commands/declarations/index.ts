@@ -15,6 +15,7 @@ import {
 import { KEEP_EVIDENCE } from './evidence.ts'
 import { DECIDE, SIGN } from './gate.ts'
 import { MAINTAIN } from './maintain.ts'
+import { PLAN } from './plan.ts'
 import type { CommandGroup } from './row.ts'
 
 /** The HTTP service. */
@@ -223,6 +224,7 @@ const CUT_OVER: readonly CommandGroup[] = [
 export const COMMANDS: readonly CommandGroup[] = [
   ...PROVE,
   ...DECIDE,
+  PLAN,
   KEEP_EVIDENCE,
   ...SIGN,
   ...SERVE,

@@ -215,6 +215,15 @@ export const GATE_DECISION = [
   option('--code <digest>', 'with --offline: the code; default FF_CODE_VERSION', parseText),
 ]
 
+export const PLAN_NEW = [
+  option('--cutover <id>', 'id of the cutover; default flags-to-postgres', parseText),
+  option('--environment <name>', 'environment that is cut over; default production', parseText),
+  option('--database <target>', 'database that takes over; default env:FF_DATABASE_URL', parseText),
+  option('--from <time>', 'begin of the window; default in about a day', parseInstantOption),
+]
+
+export const PLAN_CHECK = [...REPORT, CHECKLIST, DATABASE_TARGET]
+
 export const SIGNING_KEY = [
   option('--key <file>', 'key file from ff key new; asks for its passphrase', parseText),
   option(

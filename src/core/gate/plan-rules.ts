@@ -30,12 +30,22 @@ export interface PlanMoment {
 }
 
 const HOUR_MS = 3_600_000
+/** A rule of the plan that does not hold. */
+export type PlanFault =
+  | 'window_unordered'
+  | 'window_over'
+  | 'freeze_too_short'
+  | 'on_call_unnamed'
+  | 'admin_out_of_step'
+  | 'runbook_differs'
+  | 'database_unnamed'
+
 /** Placeholders of the template, in lower case. */
 const BLANKS: ReadonlySet<string> = new Set(['to be named', ''])
 const NO_DIGEST = '0'.repeat(64)
 
 /**
- * The values of J1 as of a moment, and each broken rule in words: the window's end is ahead, people on call have names,
+ * The values of J1 as of a moment, and each broken rule with its words: the window's end is ahead, people on call have names,
  * Admin gave its GO, the runbook is the one that the plan names, and the like. The probe and the gate measure alike.
  */
 export function measurePlan(
@@ -43,7 +53,7 @@ export function measurePlan(
   { now, runbook }: PlanMoment,
 ): {
   readonly measured: Readonly<Record<string, Scalar>>
-  readonly faults: readonly string[]
+  readonly faults: readonly { readonly code: PlanFault; readonly detail: string }[]
 } {
   const { window, on_call, admin, runbook_digest } = plan
   const named = on_call.filter((one) => isFilled([one.role, one.name, one.contact]))
@@ -79,21 +89,29 @@ const isInStep = (
 function findFaults(
   { window, freeze, on_call, admin, runbook_digest, database }: JudgedPlan,
   { now, runbook }: PlanMoment,
-): readonly string[] {
-  const rows: readonly (readonly [boolean, string])[] = [
-    [window.from >= window.until, 'the window does not end after it begins'],
-    [!isAhead(window.until, now), `the window ended at ${window.until}`],
-    [
+): ReturnType<typeof measurePlan>['faults'] {
+  const rows: Readonly<Record<PlanFault, readonly [broken: boolean, detail: string]>> = {
+    window_unordered: [window.from >= window.until, 'the window does not end after it begins'],
+    window_over: [!isAhead(window.until, now), `the window ended at ${window.until}`],
+    freeze_too_short: [
       freeze.from > window.from || freeze.until < window.until,
       'the freeze does not cover the window',
     ],
-    [
+    on_call_unnamed: [
       !on_call.every((one) => isFilled([one.name, one.contact])),
       'a person on call has no name or no contact',
     ],
-    [!isInStep(admin, now), `Admin's verdict is ${admin.verdict} as of ${admin.date}`],
-    [runbook !== runbook_digest, 'checklists/runbook.md does not match runbook_digest of the plan'],
-    [database.startsWith('0/'), 'the plan names no database'],
-  ]
-  return rows.flatMap(([broken, fault]) => (broken ? [fault] : []))
+    admin_out_of_step: [
+      !isInStep(admin, now),
+      `Admin's verdict is ${admin.verdict} as of ${admin.date}`,
+    ],
+    runbook_differs: [
+      runbook !== runbook_digest,
+      'checklists/runbook.md does not match runbook_digest of the plan',
+    ],
+    database_unnamed: [database.startsWith('0/'), 'the plan names no database'],
+  }
+  return (Object.keys(rows) as PlanFault[])
+    .filter((code) => rows[code][0])
+    .map((code) => ({ code, detail: rows[code][1] }))
 }

@@ -157,6 +157,7 @@ export interface CheckReport {
     | 'parity_fuzz'
     | 'parity_preflight'
     | 'parity_selftest'
+    | 'plan_check'
     | 'signoff_verify'
     | 'probe_run'
     | 'probe_selftest'

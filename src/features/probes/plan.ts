@@ -70,7 +70,7 @@ export const plan = defineProbe<
         runbook: `${RUNBOOK} ${runbook}`,
       },
       sample_size: 1,
-      example: faults[0] ?? null,
+      example: faults[0]?.detail ?? null,
     }
   },
 })
@@ -83,7 +83,7 @@ export const plan = defineProbe<
 export function requirePlan({ plan: found }: Pick<ProbeContext, 'plan'>): Plan {
   if (found !== null) return found
   throw new FfError('target_missing', 'The probe needs checklists/plan.json, and there is none.', {
-    hint: 'Run cp checklists/templates/plan.json checklists/plan.json (ff init writes the template), and fill it in with the Admin team.',
+    hint: 'Write it with `ff plan new`, and fill it in with the Admin team.',
   })
 }
 
@@ -98,7 +98,7 @@ async function computeRunbookDigest({ cwd }: ProbeContext): Promise<string> {
       'target_missing',
       `Cannot read ${RUNBOOK}, which the plan names by its digest.`,
       {
-        hint: `Write the runbook, and put its digest (sha256sum ${RUNBOOK}) into runbook_digest of the plan.`,
+        hint: 'Write the runbook; `ff plan check` then names its digest, for runbook_digest of the plan.',
         cause,
       },
     )
