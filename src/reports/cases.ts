@@ -52,6 +52,7 @@ function gateCases({ groups, items, waivers }: GateReport): readonly ReportCase[
     lines: [
       `${item.codes.join(', ')}${item.detail === '' ? '' : `: ${item.detail}`}`,
       ...measuredLines(item),
+      ...(item.fix === null ? [] : [item.fix]),
     ],
     next: item.next,
     waiver: waivers.filter(({ id }) => id === item.waiver).map(describeWaiver)[0] ?? null,

@@ -78,7 +78,7 @@ function formatWaived(waived: readonly GateItem[], { waivers }: GateReport, styl
 }
 
 function formatBlocker(item: GateItem, style: Style): string {
-  const { id, state, title, codes, detail, evidence, why, remediation, owner, next } = item
+  const { id, state, title, codes, detail, evidence, why, fix, owner, next } = item
   const say = (name: string, text: string | null): readonly string[] =>
     text === null || text === '' ? [] : [foldLine(`    ${name}: ${text}`, '      ')]
   return [
@@ -87,7 +87,7 @@ function formatBlocker(item: GateItem, style: Style): string {
     ...say('because', `${codes.join(', ')}${detail === '' ? '' : ` (${detail})`}`),
     ...say('example', evidence?.example ?? null),
     ...say('why it matters', why),
-    ...say('fix', remediation),
+    ...say('fix', fix),
     ...say('owner', owner),
     ...say('check again', next),
   ].join('\n')
@@ -99,11 +99,12 @@ const formatGeneralFindings = ({ findings }: GateReport): readonly string[] => {
 }
 
 function formatEnd(report: GateReport, style: Style): string {
-  const { verdict, exitCode, exitName, expires_next, remeasure, next } = report
+  const { verdict, exitCode, exitName, expires_next, remeasure, fix, next } = report
   const ends = expires_next.map(({ id, at }) => `${id} at ${at}`).join(', ')
   const rows = [
     ...(ends === '' ? [] : [['expires next', ends]]),
     ...(remeasure === null ? [] : [['measure again', remeasure]]),
+    ...(fix === null ? [] : [['fix', fix]]),
     ...(next === null ? [] : [['next', next]]),
   ]
   const ending = {

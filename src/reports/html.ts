@@ -76,7 +76,7 @@ const stateMark = (state: string): Html =>
   markup`<span class="state ${classify(state)}">${state.replaceAll('_', ' ').toUpperCase()}</span>`
 
 function gateBody(report: GateReport): Html {
-  const { items, verdict, next, remeasure } = report
+  const { items, verdict, fix, next, remeasure } = report
   const blocking = BLOCKING.flatMap((state) => items.filter((one) => one.state === state))
   const accepted = items.filter(isAccepted)
   return markup`<header>
@@ -92,6 +92,7 @@ ${facts([
   ['build', report.identity.build],
   ['expires next', report.expires_next.map(({ id, at }) => `${id} at ${at}`).join(', ')],
   ['measure again', remeasure],
+  ['fix', fix],
   ['next', next],
 ])}
 ${section('Not accepted', blocking, report)}
@@ -166,7 +167,7 @@ ${facts([
   ['because', `${item.codes.join(', ')}${item.detail === '' ? '' : ` (${item.detail})`}`],
   ['example', item.evidence?.example ?? null],
   ['why it matters', item.why],
-  ['fix', item.remediation],
+  ['fix', item.fix],
   ['owner', item.owner],
   ['waiver', waivers.filter(({ id }) => id === item.waiver).map(describeWaiver)[0] ?? null],
   ['in this attempt', `measured ${item.runs.measured} times, failed ${item.runs.failed}`],

@@ -31,10 +31,15 @@ export function formatMarkdownReport(report: Report): string {
     ...(shown.kind === 'gate'
       ? [...listFailures(shown), ...listChecklistChanges(shown)].map(changesList)
       : []),
-    ...(shown.kind === 'gate' && shown.next !== null ? [`Next: ${code(shown.next)}`] : []),
+    ...(shown.kind === 'gate' ? stepLines(shown) : []),
   ]
   return `${parts.filter((part) => part !== '').join('\n\n')}\n`
 }
+
+const stepLines = ({ fix, next }: GateReport): readonly string[] => [
+  ...(fix === null ? [] : [cell(fix)]),
+  ...(next === null ? [] : [`Next: ${code(next)}`]),
+]
 
 const table = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
   [head, head.map(() => '---'), ...rows].map((row) => `| ${row.join(' | ')} |`).join('\n')

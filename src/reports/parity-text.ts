@@ -6,7 +6,7 @@ import type {
   ReportSide,
 } from '../core/report/types.ts'
 import { formatColumns, formatEnding, formatState, type Style } from './paint.ts'
-import { formatFinding } from './words.ts'
+import { formatFinding, formatSameKind } from './words.ts'
 
 /** The most items that are listed; the counts are of all items. */
 const MOST_ITEMS = 20
@@ -148,7 +148,7 @@ const countDifferences = (count: number): string =>
   count === 1 ? '1 difference' : `${count} differences`
 
 function formatResult(
-  { verdict, counts, kind, rules, exitCode, exitName }: ParityReport,
+  { verdict, counts, kind, rules, exitCode, exitName, sides }: ParityReport,
   style: Style,
 ): string {
   const noun = NOUN[kind]
@@ -166,7 +166,7 @@ function formatResult(
     )
     .join('')
   const words = {
-    pass: `Both sides decide ${counts.compared} of ${counts.expected} ${noun}${also} alike${expectation && `,${expectation}`}${exempted}.`,
+    pass: `Both sides decide ${counts.compared} of ${counts.expected} ${noun}${also} alike${expectation && `,${expectation}`}${exempted}.${formatSameKind(sides)}`,
     fail: `The sides do not decide all ${noun} alike${expectation}.`,
     inconclusive: `Not everything was measured, so this is not a pass.`,
     cancelled: `The run was ended early; the report above is partial.`,

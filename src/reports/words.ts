@@ -1,4 +1,4 @@
-import type { Finding, Report } from '../core/report/types.ts'
+import type { Finding, ParityReport, Report } from '../core/report/types.ts'
 import { formatVerdict } from './gate-words.ts'
 
 /**
@@ -8,8 +8,15 @@ import { formatVerdict } from './gate-words.ts'
 export function formatHeadline(report: Report): string {
   const { kind, exitCode, exitName } = report
   const verdict = report.kind === 'gate' ? formatVerdict(report) : report.verdict.toUpperCase()
-  return `ff ${kind.replace('_', ' ')}: ${verdict} (exit ${exitCode}, ${exitName})`
+  const same = 'sides' in report && report.verdict === 'pass' ? formatSameKind(report.sides) : ''
+  return `ff ${kind.replace('_', ' ')}: ${verdict} (exit ${exitCode}, ${exitName})${same}`
 }
+
+/** What a pass over two sides of one kind, which `--allow-same-kind` admits, is worth; empty for any other. */
+export const formatSameKind = ({ baseline, candidate }: ParityReport['sides']): string =>
+  baseline.backing !== null && baseline.backing === candidate.backing
+    ? ' Both sides are of one kind, so this proves nothing about a move.'
+    : ''
 
 const SIDES: Readonly<Record<string, string>> = {
   'baseline-candidate': 'baseline and candidate differ',

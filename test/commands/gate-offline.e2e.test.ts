@@ -148,8 +148,11 @@ describe('V8: a decision counts for its subject alone', () => {
     ['--attempt', '2', 20, 'attempt_ended'],
     ['--code', 'sha256:other', 21, 'code_changed'],
   ])('%s %s: %i %s', async (name, value, status, code) => {
-    expect(await asked({ ...ABOUT, [name]: value })).toEqual([
+    const [ended, codes] = await asked({ ...ABOUT, [name]: value })
+    // First, before what it does to the items and the signatures.
+    expect([ended, codes[0], codes]).toEqual([
       status,
+      'decision_about_another',
       expect.arrayContaining([code]),
     ])
   })

@@ -15,6 +15,8 @@ const page = (input: GateInput): string => {
     identity: input.expected,
     signoff: input.signoff,
     trust: { status: 'absent' },
+    texts: { signoff: null },
+    at: NOW,
     waivers: input.waivers,
     timing: { started_at: NOW, duration_ms: 0 },
   })

@@ -56,6 +56,8 @@ function reportWith(text: string): GateReport {
     identity: { ...input.expected, code: text },
     signoff: input.signoff,
     trust: { status: 'absent' },
+    texts: { signoff: null },
+    at: NOW,
     waivers,
     timing: { started_at: NOW, duration_ms: 0 },
   })

@@ -3,6 +3,7 @@ import { parseDurationMs, findEarliest, addMs } from './duration.ts'
 import { chooseRecords } from './choose-records.ts'
 import { type ChosenControl, chooseControls, findControlFault } from './controls.ts'
 import { compareInputs, type InputTerms } from './inputs.ts'
+import type { MeasurementCode } from './judge-measurement.ts'
 import { judgeLimits } from './limits.ts'
 import type {
   ChecklistItem,
@@ -36,7 +37,35 @@ export interface EvidenceContext {
   readonly now: Instant
 }
 
-type Finding = readonly [state: GateItemState, code: string, detail: string]
+declare const recorded: unique symbol
+/** A reason that a probe gave in its record. */
+type RecordedCode = string & { readonly [recorded]: true }
+/** A reason that the judgement of a record gives. */
+export type EvidenceCode =
+  | 'no_record'
+  | 'not_measured_yet'
+  | 'runner_not_named'
+  | 'runner_not_for_place'
+  | 'measured_elsewhere'
+  | 'clock_set_back'
+  | 'identity_not_said'
+  | 'identity_changed'
+  | 'probe_changed'
+  | 'item_changed'
+  | 'build_differs'
+  | 'attempt_ended'
+  | 'input_changed'
+  | 'input_missing'
+  | 'evidence_old'
+  | 'plan_over'
+  | 'no_reason_given'
+  | 'control_not_run'
+  | 'control_not_detected'
+  | 'control_runner_not_named'
+  | 'control_stale'
+  | 'probe_failed'
+  | MeasurementCode
+type Finding = readonly [state: GateItemState, code: EvidenceCode | RecordedCode, detail: string]
 
 /**
  * Judges the records of one item, before waivers and attestations. The records of `chooseRecords` count, and of several
@@ -254,7 +283,7 @@ function checkAnswer({ entry: { record } }: EvidenceUnderReview): readonly Findi
   const { result } = record
   if (result !== 'inconclusive' && result !== 'error') return []
   const codes = record.codes.length === 0 ? ['no_reason_given'] : record.codes
-  return codes.map((code) => [result, code, record.example ?? ''])
+  return codes.map((code) => [result, code as RecordedCode, record.example ?? ''])
 }
 
 /** A control runs on scratch, by a runner that is named for scratch or for the place of the item. */
@@ -299,7 +328,7 @@ function checkLimits({ item, entry: { record } }: EvidenceUnderReview): readonly
   if (record.result === 'fail')
     return (record.codes.length === 0 ? ['probe_failed'] : record.codes).map((code) => [
       'fail',
-      code,
+      code as RecordedCode,
       record.example ?? '',
     ])
   const absent = judged.filter(({ value }) => value === null)

@@ -102,7 +102,7 @@ function attest(
 ): ItemResult {
   if (item.kind === 'signature') {
     const signed = judgeSignature(item, context)
-    if (signed.state !== 'pass') return { ...found, ...signed, waiver: null }
+    if (signed.state !== 'pass') return joinHalves(found, signed)
     return { ...found, valid_until: findEarliest([signed.valid_until, found.valid_until]) }
   }
   const accepted = found.state === 'pass' || found.state === 'waived'
@@ -113,6 +113,20 @@ function attest(
     state: 'pending',
     codes: ['attestation_missing'],
     detail: String(item.attest_role),
+    waiver: null,
+  }
+}
+
+/** A signature that does not pass, and a probe of it that does not either: the heavier state, and the reasons of both. */
+function joinHalves(found: ItemResult, signed: ReturnType<typeof judgeSignature>): ItemResult {
+  if (found.state === 'pass') return { ...found, ...signed, waiver: null }
+  const heavier = decideExit(EXIT_BY_STATE[signed.state], EXIT_BY_STATE[found.state])
+  return {
+    ...found,
+    ...signed,
+    state: heavier === EXIT_BY_STATE[signed.state] ? signed.state : found.state,
+    codes: [...new Set([...signed.codes, ...found.codes])],
+    detail: [signed.detail, found.detail].filter((text) => text !== '').join('; '),
     waiver: null,
   }
 }

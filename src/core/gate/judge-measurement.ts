@@ -10,6 +10,8 @@ export interface Measurement {
   /** One concrete case; null where nothing was found. */
   readonly example: string | null
 }
+/** Why a measurement is no pass. */
+export type MeasurementCode = 'limit_broken' | 'measure_missing' | 'too_few_samples'
 /** The result of a measurement, and the reasons where it is no pass. */
 export type MeasurementResult = Pick<EvidenceDraft, 'result' | 'codes'> & {
   readonly detail: string

@@ -1,3 +1,4 @@
+import type { SignoffRefusalCode } from '../signoff/refusals.ts'
 import { parseDurationMs, addMs } from './duration.ts'
 import type {
   ChecklistItem,
@@ -20,6 +21,13 @@ export interface SignatureItemContext {
   readonly failed: readonly string[]
   readonly now: Instant
 }
+/** A reason that the judgement of a signature item gives, besides those of the sign-off. */
+export type SignatureCode =
+  | 'signature_missing'
+  | 'signature_old'
+  | 'accepted_since_signing'
+  | 'failed_since_signing'
+  | 'attestation_missing'
 type SignatureResult = Pick<ItemResult, 'state' | 'codes' | 'detail' | 'valid_until'>
 
 /**
@@ -48,7 +56,7 @@ export function judgeSignature(
 
 const buildSignatureResult = (
   state: SignatureResult['state'],
-  code: string,
+  code: SignatureCode | SignoffRefusalCode,
   detail: string,
 ): SignatureResult => ({
   state,

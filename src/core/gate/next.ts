@@ -1,106 +1,109 @@
-import type { ChecklistItem, ItemResult, GateJudgement } from './types.ts'
+import type { LateLog } from './judge-logs.ts'
+import type { ReasonArguments, ReasonItem } from './reason.ts'
+import { findReason } from './reasons.ts'
+import type { GateJudgement, ItemResult } from './types.ts'
 
-const MEASURE = (id: string): string => `ff probe run ${id}`
-const SIGN = (): string => 'ff signoff sign'
-const ANEW = (): string =>
-  'mv .ff/evidence .ff/evidence.old && ff evidence seal --first && ff probe run'
-const TRUST = (): string => 'ff trust show'
-
-/** The next command by the code of a fault of the trust file, without which no item means anything. */
-const TRUST_COMMANDS: Readonly<Record<string, () => string>> = {
-  trust_missing: () =>
-    'ff trust init --platform-lead alice.pub.json --security-lead bob.pub.json --runner .ff/runner.pub.json',
-  trust_pin_missing: () => 'ff trust pin',
-  trust_pin_outdated: () => 'ff trust pin',
-  trust_pin_mismatch: TRUST,
-  trust_rolled_back: TRUST,
-  trust_forked: TRUST,
-  withdrawal_missing: TRUST,
+/** What to do, and the command that comes next: null where a person has to act first. Both null where nothing is open. */
+export interface Step {
+  readonly fix: string | null
+  readonly next: string | null
 }
-/** The next command by the code of a late log, which measuring an item mends too. */
-const LOG_COMMANDS: Readonly<Record<string, () => string>> = {
-  log_missing: () => 'ff evidence seal',
-  head_stale: () => 'ff evidence seal',
+/** The arguments of a reason that are the same for every item. */
+export interface StepFacts extends Pick<ReasonArguments, 'requested' | 'signers'> {
+  /** Probes that this version of ff lacks, by name. */
+  readonly unmeasurable: Readonly<Record<string, string>>
 }
-
-/** The next command by code, where it is not `ff probe run`. */
-const COMMANDS: Readonly<Record<string, (id: string) => string>> = {
-  signature_missing: SIGN,
-  attestation_missing: SIGN,
-  signature_old: () => 'ff signoff request',
-  signature_withdrawn: () => 'ff signoff request',
-  accepted_since_signing: () => 'ff signoff request',
-  failed_since_signing: () => 'ff signoff request',
-  attempt_ended: () => 'ff signoff request',
-  evidence_edited: ANEW,
-  evidence_cut: ANEW,
-  evidence_reordered: ANEW,
-  evidence_recomputed: ANEW,
-  evidence_missing: ANEW,
-  evidence_forked: ANEW,
-  ...TRUST_COMMANDS,
+/** An item of the checklist with its result. */
+export interface JudgedItem {
+  readonly item: ReasonItem
+  readonly found: Pick<ItemResult, 'state' | 'codes' | 'detail'>
 }
-
 type Faults = GateJudgement['faults']
-/** The command that comes before that of any item, for a fault of the trust file; null without one. */
-export const findTrustCommand = (faults: Faults): string | null => findIn(TRUST_COMMANDS, faults)
-/** The command that comes after those of the items, for a late log; null without one. */
-export const findSealCommand = (faults: Faults): string | null => findIn(LOG_COMMANDS, faults)
-const findIn = (commands: Readonly<Record<string, () => string>>, faults: Faults): string | null =>
-  faults.flatMap(({ code }) => commands[code]?.() ?? [])[0] ?? null
+
+const isMeasurable = ({ probe }: ReasonItem, { unmeasurable }: StepFacts): boolean =>
+  !Object.hasOwn(unmeasurable, probe.name)
+
+/** The step that leaves the state of an item: the words of all its reasons, and the first command that one of them has. */
+export function findItemStep({ item, found }: JudgedItem, facts: StepFacts): Step {
+  const { state, codes, detail } = found
+  if (state === 'pass' || state === 'waived') return { fix: null, next: null }
+  const given = { ...facts, item, detail, measurable: isMeasurable(item, facts) }
+  const reasons = codes.map(findReason)
+  return {
+    fix: [...new Set(reasons.map(({ fix }) => fix(given)))].join(' '),
+    next: reasons.map(({ next }) => next(given)).find((command) => command !== null) ?? null,
+  }
+}
+
+/** The step that ends a reason of the run as a whole. */
+export function findRunStep(
+  { code, detail }: Faults[number],
+  facts: Omit<StepFacts, 'unmeasurable'>,
+): { readonly fix: string; readonly next: string | null } {
+  const given = { ...facts, item: null, detail, measurable: false }
+  const { fix, next } = findReason(code)
+  return { fix: fix(given), next: next(given) }
+}
+const findFaultStep = (fault: Faults[number] | undefined, facts: StepFacts): Step | undefined =>
+  fault === undefined ? undefined : findRunStep(fault, facts)
+
+/** A step in one line, for reports that have one text for both. */
+export const formatStep = ({ fix, next }: ReturnType<typeof findRunStep>): string =>
+  next === null ? fix : `${fix} Then: ${next}`
+
+const LATE: Readonly<Record<LateLog['code'], true>> = { log_missing: true, head_stale: true }
 
 /**
- * The shell command that comes next for an item, by its codes: sign, request or verify the sign-off, run a selftest,
- * move the evidence away and measure anew, find the line of the plan to change, or else `ff probe run` with its id. Null for an item that is passed or
- * waived.
+ * The first step of a report: what no item means anything without, then a failing item, then measuring again, then any
+ * other item with a command, then the logs, then what waits for a person or another version of ff, and last the
+ * signatures, which want all of these.
  */
-export function findNextCommand(
-  { id, kind }: ChecklistItem,
-  { state, codes }: Pick<ItemResult, 'state' | 'codes'>,
-): string | null {
-  if (state === 'pass' || state === 'waived') return null
-  if (kind !== 'signature' && codes.includes('attempt_ended')) return FIND_ATTEMPT
-  const named = codes.find((code) => Object.hasOwn(COMMANDS, code))
-  const known = named === undefined ? undefined : COMMANDS[named]
-  if (known !== undefined) return known(id)
-  if (codes.some((code) => code.startsWith('control_'))) return `ff probe selftest ${id}`
-  // A refused or stale signature is verified; a signature item without a measurement is measured.
-  const measured = codes.some((code) => MEASURED.has(code))
-  return kind === 'signature' && !measured ? 'ff signoff verify' : MEASURE(id)
+export function findFirstStep(
+  judged: readonly JudgedItem[],
+  faults: Faults,
+  facts: StepFacts,
+): Step {
+  const first = faults.find(({ code }) => findReason(code).first === true)
+  const late = faults.find(({ code }) => Object.hasOwn(LATE, code))
+  const steps = judged.map((one) => ({ ...one, ...findItemStep(one, facts) }))
+  const own = steps.filter(({ item, found }) => !isSigning(item, found))
+  return (
+    findFaultStep(first, facts) ??
+    toNamedStep(own.find(({ found }) => found.state === 'fail')) ??
+    findRemeasureStep(judged, facts) ??
+    toNamedStep(own.find(({ next }) => next !== null)) ??
+    findFaultStep(late, facts) ??
+    toNamedStep(own.find(({ fix }) => fix !== null)) ??
+    toNamedStep(steps.find(({ fix }) => fix !== null)) ?? { fix: null, next: null }
+  )
 }
-/** Shows the line to change; the detail of the item says to what. */
-const FIND_ATTEMPT = `grep -n '"attempt"' checklists/plan.json`
-const MEASURED: ReadonlySet<string> = new Set([
-  'no_record',
-  'not_measured_yet',
-  'evidence_old',
-  'identity_changed',
-  'identity_not_said',
-  'probe_changed',
-  'item_changed',
-  'build_differs',
-  'input_changed',
-  'input_missing',
-  'runner_not_named',
-  'measured_elsewhere',
-  'limit_broken',
-])
+
+/** Whether only a signature leaves the state. */
+const isSigning = ({ kind }: ReasonItem, { codes }: JudgedItem['found']): boolean =>
+  kind === 'signature' || codes.includes('attestation_missing')
+
+const toNamedStep = (one: (JudgedItem & Step) | undefined): Step | undefined =>
+  one === undefined ? undefined : { fix: `${one.item.id}: ${one.fix}`, next: one.next }
+
+function findRemeasureStep(judged: readonly JudgedItem[], facts: StepFacts): Step | undefined {
+  const next = buildRemeasureCommand(judged, facts)
+  return next === null
+    ? undefined
+    : { fix: 'Measure what was never measured, or not since something changed.', next }
+}
 
 /**
  * One `ff probe run` command with the ids of all items that were never measured, or whose evidence is old or has
- * another identity, input or probe; null where there is none.
+ * another identity, input or probe; null where there is none that has a probe.
  */
-export function buildRemeasureCommand({ items }: Pick<GateJudgement, 'items'>): string | null {
-  const ids = items.filter(({ codes }) => codes.some((code) => AGAIN.has(code))).map(({ id }) => id)
+export function buildRemeasureCommand(
+  judged: readonly JudgedItem[],
+  facts: StepFacts,
+): string | null {
+  const ids = judged
+    .filter(({ item, found: { codes } }) => {
+      return isMeasurable(item, facts) && codes.some((code) => findReason(code).again === true)
+    })
+    .map(({ item }) => item.id)
   return ids.length === 0 ? null : `ff probe run ${ids.join(' ')}`
 }
-const AGAIN: ReadonlySet<string> = new Set([
-  'no_record',
-  'evidence_old',
-  'identity_changed',
-  'probe_changed',
-  'item_changed',
-  'build_differs',
-  'input_changed',
-  'input_missing',
-])

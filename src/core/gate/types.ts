@@ -1,4 +1,5 @@
 import type { Instant } from '../rows/instant.ts'
+import type { SignoffRefusalCode } from '../signoff/refusals.ts'
 
 export type SignoffRole = 'platform-lead' | 'security-lead'
 /** The database that an item is measured on: the cutover target, its staging, or a scratch database on loopback. */
@@ -250,10 +251,10 @@ export interface WaiverPolicy {
 /** The result of verifying the sign-off. */
 export type SignoffOutcome =
   | { readonly status: 'missing'; readonly roles: readonly SignoffRole[] }
-  | { readonly status: 'stale'; readonly code: string; readonly detail: string }
-  | { readonly status: 'refused'; readonly code: string; readonly detail: string }
+  | { readonly status: 'stale'; readonly code: SignoffRefusalCode; readonly detail: string }
+  | { readonly status: 'refused'; readonly code: SignoffRefusalCode; readonly detail: string }
   /** Without a trust file nothing says whose signatures count. */
-  | { readonly status: 'inconclusive'; readonly code: string; readonly detail: string }
+  | { readonly status: 'inconclusive'; readonly code: SignoffRefusalCode; readonly detail: string }
   | VerifiedSignoff
 export interface VerifiedSignoff {
   readonly status: 'verified'

@@ -222,7 +222,9 @@ export interface GateItem extends Omit<ItemResult, 'measured' | 'evidence'> {
   readonly runs: RunCounts
   /** A few earlier records, newest first. */
   readonly history: readonly Pick<GateEvidence, 'seq' | 'ended_at' | 'result' | 'where'>[]
-  /** The command that leaves this state; null for an accepted item. */
+  /** What to do, by the reasons; null for an accepted item. */
+  readonly fix: string | null
+  /** The command that leaves this state; null for an accepted item, and where a person has to act first. */
   readonly next: string | null
 }
 export interface GateEvidence extends Pick<
@@ -272,7 +274,9 @@ export interface GateReport {
   readonly expires_next: readonly { readonly id: string; readonly at: string }[]
   /** One command that measures again every stale or never measured item; null where there is none. */
   readonly remeasure: string | null
-  /** The first step; null for a GO. */
+  /** What to do first; null for a GO. */
+  readonly fix: string | null
+  /** The command of that step; null for a GO, and where a person has to act first. */
   readonly next: string | null
   /** Only verified signatures. */
   readonly signatures: VerifiedSignoff['signatures']

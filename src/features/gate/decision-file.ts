@@ -92,8 +92,21 @@ export async function gateOffline(
     const before = await judgeInputs({ ...inputs, identity, at: then }, adapters)
     refuseAltered(decision, { identity, verdict: withoutTiming(toReport(before, now)) })
   }
-  return toReport(judged, now)
+  const faults = [...listOtherSubjects(decision.identity, subject), ...judged.judgement.faults]
+  return toReport({ ...judged, judgement: { ...judged.judgement, faults } }, now)
 }
+
+/** What the decision is about, where the caller asks about something else: said before any item. */
+const listOtherSubjects = (
+  identity: CutoverIdentity,
+  subject: GateSubject,
+): JudgedGate['judgement']['faults'] =>
+  (Object.keys(subject) as (keyof GateSubject)[])
+    .filter((name) => identity[name] !== subject[name])
+    .map((name) => ({
+      code: 'decision_about_another',
+      detail: `the decision is about ${name} ${identity[name] ?? 'not known'}, and the caller asks about ${subject[name]}`,
+    }))
 
 /** No running version: the identity then comes from the plan and the checklist alone. */
 const UNKNOWN_VERSION = { code: null, settings: {}, schema_head: null, build: '' }

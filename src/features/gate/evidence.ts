@@ -1,4 +1,5 @@
 import { EVIDENCE_SHAPES } from '../../artefacts/schemas.ts'
+import { findRunStep, formatStep } from '../../core/gate/next.ts'
 import { checkLogs, findLateLogs, type LateLog } from '../../core/gate/judge-logs.ts'
 import type { RunnerKey, WholeLog } from '../../core/gate/types.ts'
 import { buildCheckReport, type CheckResult, passResult } from '../../core/report/check-report.ts'
@@ -28,7 +29,8 @@ export async function listEvidence(
   if (found.status === 'untrusted') {
     const { code, detail } = found
     const fault = toResult({ id: 'evidence', title: 'a log is not trusted', code, detail })
-    return buildCheckReport('evidence_list', [{ ...fault, state: 'fail' }], {
+    const next = formatStep(findRunStep({ code, detail }, NO_FACTS))
+    return buildCheckReport('evidence_list', [{ ...fault, state: 'fail', next }], {
       exits: ['untrusted'],
     })
   }
@@ -39,6 +41,9 @@ export async function listEvidence(
   ]
   return buildCheckReport('evidence_list', items.length === 0 ? [NO_LOG] : items)
 }
+
+/** No reason of a log is about a signer. */
+const NO_FACTS = { requested: false, signers: { 'platform-lead': '', 'security-lead': '' } }
 
 function toResult({
   id,
@@ -61,17 +66,18 @@ function toLogResult(
   const title = `${name ?? 'not named'}: ${entries.length} records, head of ${head.time}`
   if (name === null) {
     const unnamed = toResult({ id: kid, title, code: 'runner_not_named', detail: kid })
-    return { ...unnamed, state: 'inconclusive' }
+    const { fix } = findRunStep({ code: 'runner_not_named', detail: kid }, NO_FACTS)
+    return { ...unnamed, state: 'inconclusive', next: fix }
   }
   const stale = late.find((one) => one.kid === kid)
   return stale === undefined
     ? passResult(kid, title)
-    : { ...toResult({ id: kid, title, ...stale }), next: 'ff evidence seal' }
+    : { ...toResult({ id: kid, title, ...stale }), next: formatStep(findRunStep(stale, NO_FACTS)) }
 }
 
 const toMissingResult = ({ kid, code, detail }: LateLog): CheckResult => ({
   ...toResult({ id: kid, title: 'has no log here', code, detail }),
-  next: 'ff evidence import FOLDER',
+  next: formatStep(findRunStep({ code, detail }, NO_FACTS)),
 })
 
 const NO_LOG: CheckResult = {

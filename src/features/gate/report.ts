@@ -4,9 +4,9 @@ import { listTeamCommands } from '../../core/gate/floor.ts'
 import { formatLimit } from '../../core/gate/limits.ts'
 import {
   buildRemeasureCommand,
-  findNextCommand,
-  findSealCommand,
-  findTrustCommand,
+  findFirstStep,
+  findItemStep,
+  type StepFacts,
 } from '../../core/gate/next.ts'
 import type {
   ChecklistItem,
@@ -25,9 +25,15 @@ import { formatCover } from '../../core/gate/waivers.ts'
 import type { GateEvidence, GateItem, GateReport, WaiverInUse } from '../../core/report/types.ts'
 import type { TrustOutcome } from '../../core/signoff/trust.ts'
 import { EXIT_STATUSES } from '../../core/exit.ts'
+import { findSigners } from '../../core/signoff/signers.ts'
+import type { SignoffTexts } from '../../core/signoff/types.ts'
+import type { Instant } from '../../core/rows/instant.ts'
+import { UNIMPLEMENTED_PROBES } from '../item-states/unimplemented-probes.ts'
 import type { GateFiles } from '../team-folder/load-gate-files.ts'
 
 interface ReportFacts {
+  readonly texts: Pick<SignoffTexts, 'signoff'>
+  readonly at: Instant
   readonly files: GateFiles
   readonly evidence: EvidenceLogs
   readonly runners: readonly RunnerKey[]
@@ -46,20 +52,20 @@ const MOST_ENDS = 3
  * records and next command; counts by state and group; at most 3 expiries. Evidence is empty where the log is not
  * whole, and signatures where the sign-off is not verified.
  */
-export function buildGateReport(
-  judgement: GateJudgement,
-  { files, evidence, runners, identity, signoff, trust, waivers, timing }: ReportFacts,
-): GateReport {
+export function buildGateReport(judgement: GateJudgement, facts: ReportFacts): GateReport {
+  const { files, evidence, runners, identity, signoff, trust, waivers, timing } = facts
   const { checklist, departures } = files
   const logs = evidence.status === 'whole' ? evidence.logs : []
   const entries = logs.flatMap((log) => log.entries)
-  const items = checklist.value.items.flatMap((item) =>
-    judgement.items
-      .filter(({ id }) => id === item.id)
-      .map((found) => toGateItem(item, found, { entries, identity })),
+  const judged = checklist.value.items.flatMap((item) =>
+    judgement.items.filter(({ id }) => id === item.id).map((found) => ({ item, found })),
   )
+  const given = toStepFacts(facts)
+  const items = judged.map((one) => ({
+    ...toGateItem(one.item, one.found, { entries, identity }),
+    ...findItemStep(one, given),
+  }))
   const measured = items.filter(({ state, evidence: one }) => MEASURED.has(state) && one !== null)
-  const remeasure = buildRemeasureCommand(judgement)
   return {
     schemaVersion: 1,
     kind: 'gate',
@@ -97,8 +103,8 @@ export function buildGateReport(
       waivers.filter((one) => one.id === id).map(toWaiverInUse),
     ),
     expires_next: judgement.expires_next.slice(0, MOST_ENDS),
-    remeasure,
-    next: findFirstCommand(items, judgement, remeasure),
+    remeasure: buildRemeasureCommand(judged, given),
+    ...findFirstStep(judged, judgement.faults, given),
     signatures: signoff.status === 'verified' ? signoff.signatures : [],
     departures,
     team_commands: listTeamCommands(checklist.value.items),
@@ -137,19 +143,12 @@ const countStates = (
     Object.keys(states).map((state) => [state, items.filter((one) => one.state === state).length]),
   ) as GateReport['counts']['states']
 
-/**
- * The first command to run: for a failing item, else to measure again, else for any other item, else to seal a log.
- * Null where none is left.
- */
-function findFirstCommand(
-  items: readonly GateItem[],
-  { faults }: Pick<GateJudgement, 'faults'>,
-  remeasure: string | null,
-): string | null {
-  const failing = items.find(({ state }) => state === 'fail')
-  const other = items.find(({ next }) => next !== null)?.next
-  return findTrustCommand(faults) ?? failing?.next ?? remeasure ?? other ?? findSealCommand(faults)
-}
+/** What the steps of all items are made from. */
+const toStepFacts = ({ texts, at, signoff, trust }: ReportFacts): StepFacts => ({
+  requested: texts.signoff !== null && signoff.status === 'missing',
+  signers: findSigners(trust, at),
+  unmeasurable: UNIMPLEMENTED_PROBES,
+})
 
 /** The last record of a log, with the name of its runner; null where the trust file does not name it. */
 const toHead = (
@@ -169,7 +168,7 @@ function toGateItem(
     entries,
     identity,
   }: { readonly entries: readonly EvidenceEntry[]; readonly identity: CutoverIdentity },
-): GateItem {
+): Omit<GateItem, 'fix' | 'next'> {
   const own = entries
     .filter(({ record }) => record.item === item.id && record.kind === 'measurement')
     .sort((a, b) => (a.record.recorded_at < b.record.recorded_at ? 1 : -1))
@@ -194,7 +193,6 @@ function toGateItem(
       .filter((one) => one !== counted)
       .slice(0, MOST_HISTORY)
       .map(({ record: { seq, ended_at, result, where } }) => ({ seq, ended_at, result, where })),
-    next: findNextCommand(item, found),
   }
 }
 

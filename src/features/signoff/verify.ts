@@ -1,5 +1,7 @@
+import { findRunStep, formatStep } from '../../core/gate/next.ts'
 import type { SignoffOutcome } from '../../core/gate/types.ts'
 import type { CheckReport } from '../../core/report/types.ts'
+import { findSigners } from '../../core/signoff/signers.ts'
 import { ROLES } from '../../core/signoff/types.ts'
 import type { ExitName } from '../../core/exit.ts'
 import { type CheckResult, buildCheckReport, passResult } from '../../core/report/check-report.ts'
@@ -23,14 +25,19 @@ export async function verifySignoff(context: SignoffContext): Promise<CheckRepor
   const outcome = judgeSignoffNow(context, await context.readGate())
   return buildCheckReport(
     'signoff_verify',
-    ROLES.map((role) => toRoleResult(role, outcome)),
+    ROLES.map((role) => toRoleResult(role, outcome, context)),
     {
       exits: [EXIT_BY_STATUS[outcome.status]],
     },
   )
 }
 
-function toRoleResult(role: (typeof ROLES)[number], outcome: SignoffOutcome): CheckResult {
+function toRoleResult(
+  role: (typeof ROLES)[number],
+  outcome: SignoffOutcome,
+  { texts, trust, now }: SignoffContext,
+): CheckResult {
+  const facts = { requested: texts.signoff !== null, signers: findSigners(trust, now) }
   if (outcome.status === 'verified') {
     const signature = outcome.signatures.find((one) => one.role === role)
     return passResult(
@@ -45,7 +52,7 @@ function toRoleResult(role: (typeof ROLES)[number], outcome: SignoffOutcome): Ch
           title: 'has not signed',
           state: 'pending',
           findings: [{ code: 'role_missing', pointer: null, detail: role }],
-          next: 'Run ff signoff request if there is no statement yet, then ff signoff sign --key alice.key.json.',
+          next: formatStep(findRunStep({ code: 'role_missing', detail: role }, facts)),
         }
       : passResult(role, 'has signed')
   }
@@ -55,9 +62,6 @@ function toRoleResult(role: (typeof ROLES)[number], outcome: SignoffOutcome): Ch
     title: status,
     state: status === 'refused' ? 'fail' : status === 'stale' ? 'pending' : 'inconclusive',
     findings: [{ code, pointer: null, detail }],
-    next:
-      status === 'stale'
-        ? 'Run ff signoff request, then both leads sign it with ff signoff sign.'
-        : null,
+    next: formatStep(findRunStep({ code, detail }, facts)),
   }
 }

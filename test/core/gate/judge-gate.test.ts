@@ -396,9 +396,9 @@ describe('the sign-off', () => {
     ],
     [
       'for another checklist',
-      { status: 'stale', code: 'subject_changed', detail: 'checklist' },
+      { status: 'stale', code: 'plan_changed', detail: 'checklist' },
       'J2',
-      'stale subject_changed',
+      'stale plan_changed',
       'not_ready',
     ],
     [
@@ -789,8 +789,8 @@ describe('for any evidence', () => {
     signed(),
     signed(),
     { status: 'missing', roles: ['platform-lead'] },
-    { status: 'stale', code: 'x', detail: '' },
-    { status: 'refused', code: 'x', detail: '' },
+    { status: 'stale', code: 'plan_changed', detail: '' },
+    { status: 'refused', code: 'key_unknown', detail: '' },
   )
   const inputs = fc
     .record({ drafts, signoff: signoffs })

@@ -3,11 +3,15 @@ import { parseDurationMs, findEarliest, addMs } from '../../../src/core/gate/dur
 import { judgeLimits } from '../../../src/core/gate/limits.ts'
 import { judgeGate } from '../../../src/core/gate/judge-gate.ts'
 import {
-  findNextCommand,
   buildRemeasureCommand,
-  findSealCommand,
-  findTrustCommand,
+  findFirstStep,
+  findItemStep,
+  type JudgedItem,
+  type StepFacts,
 } from '../../../src/core/gate/next.ts'
+import { findReason, REASONS } from '../../../src/core/gate/reasons.ts'
+import { COMMANDS } from '../../../src/commands/declarations/index.ts'
+import { EXIT_BY_CODE } from '../../../src/errors.ts'
 import type { GateItemState } from '../../../src/core/gate/types.ts'
 import { at, CHECKLIST, go, IDENTITY, toItem, NOW, whole } from './builders.ts'
 
@@ -39,55 +43,149 @@ test.each([
   },
 )
 
-describe('the next command', () => {
-  test.each<readonly [string, GateItemState, readonly string[], string | null]>([
-    ['A1', 'pass', [], null],
-    ['H4', 'waived', ['limit_broken'], null],
-    ['A1', 'pending', ['no_record'], 'ff probe run A1'],
-    ['A1', 'fail', ['limit_broken'], 'ff probe run A1'],
-    ['A1', 'inconclusive', ['control_not_run'], 'ff probe selftest A1'],
-    ['H2', 'inconclusive', ['control_not_run'], 'ff probe selftest H2'],
-    ['H2', 'inconclusive', ['too_few_samples'], 'ff probe run H2'],
-    ['J2', 'pending', ['signature_missing'], 'ff signoff sign'],
-    ['J3', 'stale', ['accepted_since_signing'], 'ff signoff request'],
-    ['J3', 'stale', ['failed_since_signing'], 'ff signoff request'],
-    ['J2', 'stale', ['attempt_ended'], 'ff signoff request'],
-    ['B1', 'stale', ['attempt_ended'], `grep -n '"attempt"' checklists/plan.json`],
-    ['J3', 'fail', ['key_unknown'], 'ff signoff verify'],
-    ['J2', 'stale', ['evidence_old'], 'ff probe run J2'],
-    ['G3', 'pending', ['attestation_missing'], 'ff signoff sign'],
-    ['J2', 'stale', ['signature_old'], 'ff signoff request'],
-    ['J3', 'stale', ['signature_withdrawn'], 'ff signoff request'],
-    [
-      'B1',
-      'error',
-      ['evidence_cut'],
-      'mv .ff/evidence .ff/evidence.old && ff evidence seal --first && ff probe run',
-    ],
-    ['B1', 'error', ['trust_rolled_back'], 'ff trust show'],
-  ])('%s, %s %j', (id, state, codes, command) =>
-    expect(findNextCommand(toItem(id), { state, codes })).toBe(command),
-  )
-  test.each([
-    [['log_missing'], null, 'ff evidence seal'],
-    [['waivers_too_many', 'head_stale'], null, 'ff evidence seal'],
-    [['trust_pin_missing'], 'ff trust pin', null],
-    [['head_stale', 'trust_rolled_back'], 'ff trust show', 'ff evidence seal'],
-    [['waivers_too_many'], null, null],
-    [[], null, null],
-  ])('the faults %j of the run: %s before the items, %s after', (codes, before, after) => {
-    const faults = codes.map((code) => ({ code, detail: '' }))
-    expect([findTrustCommand(faults), findSealCommand(faults)]).toEqual([before, after])
+const FACTS: StepFacts = {
+  requested: false,
+  signers: { 'platform-lead': 'ada', 'security-lead': 'grace' },
+  unmeasurable: { observation: 'the staging observation' },
+}
+const judgedItem = (
+  id: string,
+  state: GateItemState,
+  codes: readonly string[],
+  detail = '',
+): JudgedItem => ({ item: toItem(id), found: { state, codes, detail } })
+
+describe('the step of an item', () => {
+  test.each<readonly [string, GateItemState, readonly string[], string, string | null]>([
+    ['A1', 'pass', [], '', null],
+    ['H4', 'waived', ['limit_broken'], '', null],
+    ['A1', 'pending', ['no_record'], '', 'ff probe run A1'],
+    ['H3', 'pending', ['no_record'], '', null],
+    ['A1', 'fail', ['limit_broken'], '', 'ff probe run A1'],
+    ['J1', 'fail', ['limit_broken'], '', 'ff plan check'],
+    ['A1', 'inconclusive', ['control_not_run'], '', 'ff probe selftest A1'],
+    ['H2', 'inconclusive', ['control_not_run'], '', 'ff probe selftest H2'],
+    ['H2', 'inconclusive', ['too_few_samples'], '', 'ff probe run H2'],
+    ['H3', 'inconclusive', ['not_measured_yet'], 'needs x', null],
+    ['B1', 'inconclusive', ['measured_elsewhere'], '', 'ff plan check'],
+    ['B1', 'stale', ['identity_not_said'], 'cutover_id; code', 'ff plan new'],
+    ['A1', 'stale', ['identity_not_said'], 'code', 'ff config show --origin'],
+    ['J1', 'stale', ['plan_over'], 'there is no plan', 'ff plan new'],
+    ['J1', 'stale', ['plan_over'], '2026-01-15T10:00:00.000Z', 'ff plan check'],
+    ['A1', 'inconclusive', ['a_code_of_a_later_version'], 'what it said', 'ff probe run A1'],
+    ['J2', 'pending', ['signature_missing'], '', 'ff signoff request'],
+    ['J3', 'stale', ['accepted_since_signing'], '', 'ff signoff request'],
+    ['J3', 'fail', ['key_unknown'], '', 'ff signoff request'],
+    ['J2', 'stale', ['attempt_ended'], '', 'ff signoff request'],
+    ['B1', 'stale', ['attempt_ended'], '2', `grep -n '"attempt"' checklists/plan.json`],
+    ['J2', 'stale', ['evidence_old'], '', 'ff probe run J2'],
+    ['G3', 'pending', ['attestation_missing'], '', 'ff signoff request'],
+    ['B1', 'error', ['trust_rolled_back'], '', 'ff trust show'],
+    ['A1', 'inconclusive', ['clock_set_back'], '', null],
+  ])('%s, %s %j %s', (id, state, codes, detail, command) => {
+    const { fix, next } = findItemStep(judgedItem(id, state, codes, detail), FACTS)
+    expect(next).toBe(command)
+    expect(fix === null).toBe(state === 'pass' || state === 'waived')
   })
-  test('one command measures exactly the stale and never measured items', () => {
-    const identity = { ...IDENTITY, attempt: 2 }
-    // The items of the target name the attempt; A1 and C3 do not.
-    const command = buildRemeasureCommand(judgeGate(go({ expected: identity })))
-    expect(command).toMatch(/^ff probe run B1 B2 B4 C1 C2 G2$/)
-    expect(buildRemeasureCommand(judgeGate(go()))).toBeNull()
-    const all = CHECKLIST.items.map(({ id }) => id).join(' ')
-    expect(buildRemeasureCommand(judgeGate(go({ evidence: whole([]) })))).toContain(
-      all.slice(0, 80),
+  test.each([
+    ['J2', 'ff signoff sign --key ada.key.json'],
+    ['J3', 'ff signoff sign --key grace.key.json'],
+    ['G3', 'ff signoff sign --key grace.key.json'],
+  ])('%s of a statement that waits for signatures', (id, command) => {
+    const item = judgedItem(id, 'pending', ['signature_missing'])
+    expect(findItemStep(item, { ...FACTS, requested: true }).next).toBe(command)
+  })
+  test('has the words of every reason, and those of the probe where ff knows none', () => {
+    const own = judgedItem('E5', 'fail', ['limit_broken', 'waiver_expired'])
+    expect(findItemStep(own, FACTS).fix).toBe(
+      `${toItem('E5').remediation} ${REASONS.waiver_expired.fix({} as never)}`,
     )
+    const other = judgedItem('E5', 'inconclusive', ['target_missing'], 'Set FF_DATABASE_URL.')
+    expect(findItemStep(other, FACTS).fix).toBe('Set FF_DATABASE_URL.')
+  })
+})
+
+describe('the first step', () => {
+  const stale = judgedItem('A1', 'stale', ['evidence_old'])
+  const failing = judgedItem('A2', 'fail', ['limit_broken'])
+  const elsewhere = judgedItem('B1', 'inconclusive', ['measured_elsewhere'])
+  const waits = judgedItem('H3', 'inconclusive', ['not_measured_yet'], 'needs x')
+  const unsigned = judgedItem('J2', 'pending', ['signature_missing'])
+  const unattested = judgedItem('G3', 'pending', ['attestation_missing'])
+  const all = [stale, failing, elsewhere, waits, unattested, unsigned]
+  test.each<readonly [string, readonly JudgedItem[], readonly string[], string | null]>([
+    ['the trust file', all, ['head_stale', 'trust_pin_missing'], 'ff trust pin'],
+    ['a failing item', all, ['head_stale'], 'ff probe run A2'],
+    ['measuring again', all.filter((one) => one !== failing), ['log_missing'], 'ff probe run A1'],
+    ['another item', [elsewhere, waits, unsigned], ['head_stale'], 'ff plan check'],
+    ['a log', [waits, unsigned], ['head_stale'], 'ff evidence seal'],
+    ['what waits for a person', [waits, unattested, unsigned], [], null],
+    ['the signatures', [unattested, unsigned], [], 'ff signoff request'],
+  ])('is %s', (_what, judged, codes, command) => {
+    const faults = codes.map((code) => ({ code, detail: '' }))
+    const step = findFirstStep(judged, faults, FACTS)
+    expect(step.next).toBe(command)
+    expect(step.fix).toMatch(/\S/)
+  })
+  test('is none where nothing is open', () =>
+    expect(findFirstStep([judgedItem('A1', 'pass', [])], [], FACTS)).toEqual({
+      fix: null,
+      next: null,
+    }))
+})
+
+test('one command measures exactly the stale and never measured items that have a probe', () => {
+  const judged = (change: Parameters<typeof go>[0]): readonly JudgedItem[] =>
+    judgeGate(go(change)).items.map((found) => ({ item: toItem(found.id), found }))
+  // The items of the target name the attempt; A1 and C3 do not. H3 has no probe here.
+  const command = buildRemeasureCommand(judged({ expected: { ...IDENTITY, attempt: 2 } }), FACTS)
+  expect(command).toBe('ff probe run B1 B2 B4 C1 C2 G2')
+  expect(buildRemeasureCommand(judged({}), FACTS)).toBeNull()
+  const ids = CHECKLIST.items.map(({ id }) => id).filter((id) => id !== 'H3')
+  expect(buildRemeasureCommand(judged({ evidence: whole([]) }), FACTS)).toBe(
+    `ff probe run ${ids.join(' ')}`,
+  )
+})
+
+describe('the table of reasons', () => {
+  const given = (codes: keyof typeof REASONS) => {
+    const [item, ...others] = ['A1', 'J1', 'H2', 'H3', 'J2'].map(toItem)
+    const args = [item, ...others, null].flatMap((one) =>
+      [true, false].map((flag) => ({
+        item: one ?? null,
+        detail: 'there is no plan',
+        measurable: flag,
+        requested: flag,
+        signers: FACTS.signers,
+      })),
+    )
+    return args.map((one) => [REASONS[codes].fix(one), REASONS[codes].next(one)] as const)
+  }
+  const codes = Object.keys(REASONS) as (keyof typeof REASONS)[]
+  const names = new Set(
+    COMMANDS.flatMap(({ noun, commands }) =>
+      commands.map(({ name }) => (noun === null ? name : `${noun} ${name}`)),
+    ),
+  )
+  /** Each `ff` command of a line, by its name. */
+  const commandsIn = (line: string): readonly string[] =>
+    line
+      .split(/&&|>|;/)
+      .map((part) => part.trim())
+      .filter((part) => part.startsWith('ff '))
+      .map((part) => part.split(' ').slice(1, 3).join(' '))
+  test.each(codes)('%s has words, and names only commands of ff', (code) => {
+    for (const [fix, next] of given(code)) {
+      if (code !== 'limit_broken' && code !== 'probe_failed') expect(fix).toMatch(/^[A-Z\w].*\S$/)
+      const lines = [...[...fix.matchAll(/`([^`]+)`/g)].map(([, line = '']) => line), next ?? '']
+      for (const name of lines.flatMap(commandsIn))
+        expect([...names].filter((one) => `${name} `.startsWith(`${one} `))).toHaveLength(1)
+    }
+  })
+  test('has a row for each error by which a probe cannot measure', () => {
+    const unmeasured = Object.entries(EXIT_BY_CODE).filter(([, exit]) => exit === 'inconclusive')
+    expect(unmeasured.length).toBeGreaterThan(10)
+    expect(unmeasured.filter(([code]) => !Object.hasOwn(REASONS, code))).toEqual([])
+    expect(findReason('toString')).toBe(findReason('never heard of'))
   })
 })

@@ -235,28 +235,28 @@ describe('V25: a waived item is named with reason, risk, bound, expiry and appro
 test('a failure names the measured value, the limit, an example, the owner and the next command', async () => {
   const failing = await signedFolder({
     change: (draft) =>
-      draft.item === 'D1'
+      draft.item === 'B3'
         ? {
             ...draft,
             result: 'fail',
-            measured: { ...draft.measured, p99_ms: 2_417 },
-            example: 'change 31 took 2.4 s to reach b',
+            measured: { ...draft.measured, longest_lock_ms: 2_417 },
+            example: 'step 3 locked flags for 2.4 s',
           }
         : draft,
   })
   try {
     await rm(join(failing.cwd, 'checklists/signoff.json'))
     const report = await judged(failing)
-    expect([report.verdict, report.next]).toEqual(['no_go', 'ff probe run D1'])
+    expect([report.verdict, report.next]).toEqual(['no_go', 'ff probe run B3'])
     const text = REPORTERS.text(report, { color: false })
-    const item = CHECKLIST.items.find(({ id }) => id === 'D1')
+    const item = CHECKLIST.items.find(({ id }) => id === 'B3')
     for (const part of [
       'NO-GO',
-      'p99_ms 2417',
+      'longest_lock_ms 2417',
       'at most 2000 ms',
-      'change 31',
+      'step 3',
       item?.owner,
-      'ff probe run D1',
+      'ff probe run B3',
     ])
       expect(text).toContain(part)
     expect(text.trimEnd().split('\n').at(-1)).toMatch(/^NO-GO .*exit 20 \(no_go\)$/)
