@@ -113,7 +113,11 @@ export function buildChangeEvent(
     auth_mode: request.auth_mode,
     action: change.action,
     outcome: 'applied',
-    target: formatTarget(request.table, request.key.scope_id, request.key.flag_key),
+    target: formatTarget(
+      request.table,
+      request.key.scope_id === null ? null : encodeSegment(request.key.scope_id),
+      request.key.flag_key,
+    ),
     before: text(change.before),
     after: text(change.after),
     request_id: request.request_id,
@@ -153,7 +157,7 @@ export function buildRefusalEvent(
     outcome: 'refused',
     target: formatTarget(
       table,
-      key.scope_id === null || isScopeId(key.scope_id) ? key.scope_id : '*',
+      key.scope_id === null ? null : isScopeId(key.scope_id) ? encodeSegment(key.scope_id) : '*',
       isFlagKey(key.flag_key) ? key.flag_key : '*',
     ),
     before: null,
@@ -171,8 +175,8 @@ const TARGETS: Readonly<Record<TableName, string>> = {
   user_override: 'user',
 }
 /** Also the record's Kafka key, so that the records of one target keep their order. */
-const formatTarget = (table: TableName, scopeId: string | null, flagKey: string): string =>
-  [TARGETS[table], ...(scopeId === null ? [] : [encodeSegment(scopeId)]), flagKey].join('/')
+const formatTarget = (table: TableName, segment: string | null, flagKey: string): string =>
+  [TARGETS[table], ...(segment === null ? [] : [segment]), flagKey].join('/')
 
 /** An id as one segment of a target: every character but letters, digits and `._@-` as `%` and two hex digits. */
 const encodeSegment = (id: string): string =>

@@ -80,11 +80,10 @@ export function judgeEvidence(item: ChecklistItem, context: EvidenceContext): It
     { runners, now },
     ({ item: id, kind }) => id === item.id && kind === 'measurement',
   )
-  const controls = chooseControls(
-    item,
-    logs,
-    { runners: runners.filter(({ revoked }) => !revoked), now },
-  )
+  const controls = chooseControls(item, logs, {
+    runners: runners.filter(({ revoked }) => !revoked),
+    now,
+  })
   const judged = entries.map((entry) => judgeRecord({ item, entry, controls, context }))
   const worst = STATES_BY_WEIGHT.flatMap((state) => judged.filter((one) => one.state === state))
   return worst[0] ?? buildItemResult(item, null, findMissingRecord(item, context.unmeasurable))

@@ -55,6 +55,7 @@ export type ProbeAnswer =
   | 'evidence_unwritable'
   | 'identity_incomplete'
   | 'key_file_unreadable'
+  | 'output_failed'
   | 'production_refused'
   | 'proof_inconclusive'
   | 'request_inconclusive'
@@ -152,6 +153,7 @@ export const REASONS: Readonly<Record<ReasonCode, Reason>> = {
   evidence_unwritable: ANSWERED,
   identity_incomplete: ANSWERED,
   key_file_unreadable: ANSWERED,
+  output_failed: ANSWERED,
   production_refused: ANSWERED,
   proof_inconclusive: ANSWERED,
   request_inconclusive: ANSWERED,

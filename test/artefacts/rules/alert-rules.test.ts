@@ -22,7 +22,7 @@ test.each<[string, (value: Contract) => void, readonly (readonly [string, string
   [
     'a repeated metric',
     (value) => void value.signals.push(value.signals[0] as never),
-    [['/signals/19', 'id_repeated']],
+    [[`/signals/${own.value.signals.length}`, 'id_repeated']],
   ],
   [
     'an unknown metric',

@@ -1,7 +1,17 @@
 import { expect, test } from 'vitest'
 import { judgeGate } from '../../../src/core/gate/judge-gate.ts'
 import type { EvidenceDraft } from '../../../src/core/gate/types.ts'
-import { CHECKLIST, go, goBut, IDENTITY, passing, toItem, whole } from './builders.ts'
+import {
+  CHECKLIST,
+  CONTROLS,
+  detecting,
+  go,
+  goBut,
+  IDENTITY,
+  passing,
+  toItem,
+  whole,
+} from './builders.ts'
 
 const A1 = toItem('A1')
 const judgeA1 = (input: ReturnType<typeof go>) => {
@@ -28,12 +38,11 @@ test('at a gate of another build every record is stale', () => {
   expect(new Set(judged.items.map(({ state }) => state))).toEqual(new Set(['stale']))
 })
 test('a control of another build counts no more', () => {
-  const old: EvidenceDraft = {
-    ...passing(A1),
-    kind: 'control',
-    identity: { ...passing(A1).identity, build: 'e'.repeat(64) },
-  }
-  const drafts = [...CHECKLIST.items.map((item) => passing(item)), old]
-  const [state, codes] = judgeA1(go({ evidence: whole(drafts) }))
+  const old = detecting(A1).map((draft): EvidenceDraft => ({
+    ...draft,
+    identity: { ...draft.identity, build: 'e'.repeat(64) },
+  }))
+  const drafts = CHECKLIST.items.map((item) => passing(item))
+  const [state, codes] = judgeA1(go({ evidence: whole(drafts, [...CONTROLS, ...old]) }))
   expect([state, codes]).toEqual(['inconclusive', ['control_stale']])
 })

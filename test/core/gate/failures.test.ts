@@ -5,6 +5,7 @@ import type { EvidenceDraft, RunnerKey } from '../../../src/core/gate/types.ts'
 import {
   at,
   CHECKLIST,
+  CONTROLS,
   getHash,
   go,
   IDENTITY,
@@ -17,7 +18,7 @@ import {
 } from './builders.ts'
 
 const E5 = passing(toItem('E5'))
-const ALL = CHECKLIST.items.map((item) => passing(item))
+const ALL = [...CHECKLIST.items.map((item) => passing(item)), ...CONTROLS]
 const failed: EvidenceDraft = { ...E5, result: 'fail', codes: ['limit_broken'] }
 const OTHER = 'o'.repeat(43)
 const HEADS = [{ kid: RUNNER, seq: ALL.length, hash: getHash(ALL.length) }]

@@ -2,7 +2,17 @@ import { expect, test } from 'vitest'
 import { digestItem } from '../../../src/core/gate/inputs.ts'
 import { judgeGate } from '../../../src/core/gate/judge-gate.ts'
 import type { ChecklistItem, EvidenceDraft } from '../../../src/core/gate/types.ts'
-import { CHECKLIST, digestItems, getHash, go, passing, toItem, whole } from './builders.ts'
+import {
+  CHECKLIST,
+  CONTROLS,
+  detecting,
+  digestItems,
+  getHash,
+  go,
+  passing,
+  toItem,
+  whole,
+} from './builders.ts'
 
 const digest = (item: ChecklistItem): string => digestItem(item, (text) => text)
 const A1 = toItem('A1')
@@ -55,13 +65,12 @@ test('a record for an item that the checklist lacks counts for none', () => {
   expect(notPassed(go({ item_digests: {} })).length).toBe(CHECKLIST.items.length)
 })
 test('a control of another form of the item counts no more', () => {
-  const old: EvidenceDraft = {
-    ...passing(A1),
-    kind: 'control',
-    identity: { ...passing(A1).identity, item_digest: getHash(1) },
-  }
-  const drafts = [...CHECKLIST.items.map((item) => passing(item)), old]
-  expect(notPassed(go({ evidence: whole(drafts) }))).toEqual([
+  const old = detecting(A1).map((draft): EvidenceDraft => ({
+    ...draft,
+    identity: { ...draft.identity, item_digest: getHash(1) },
+  }))
+  const drafts = CHECKLIST.items.map((item) => passing(item))
+  expect(notPassed(go({ evidence: whole(drafts, [...CONTROLS, ...old]) }))).toEqual([
     ['A1', 'inconclusive', ['control_stale']],
   ])
 })

@@ -325,12 +325,22 @@ describe('of several logs', () => {
     expect(items.find(({ id }) => id === 'A1')?.state).toBe(state)
   })
 
+  /** The log of the named runner holds the controls too. */
+  const withControls = (logs: readonly WholeLog[]): readonly WholeLog[] => {
+    const drafts = logs
+      .filter(({ kid }) => kid === RUNNER)
+      .flatMap(({ entries }) => entries.map(({ record }) => record))
+    return [
+      toLog([...drafts, ...detecting(toItem('A1'))]),
+      ...logs.filter(({ kid }) => kid !== RUNNER),
+    ]
+  }
   const judgeA1 = (logs: readonly WholeLog[], change: Partial<GateInput> = {}): string => {
-    const { items } = judgeGate({ ...twoLogs(...logs), ...change })
+    const { items } = judgeGate({ ...twoLogs(...withControls(logs)), ...change })
     const found = items.find(({ id }) => id === 'A1')
     return [found?.state, ...(found?.codes ?? [])].join(' ')
   }
-  const named = toLog([a1(), ...detecting(toItem('A1'))])
+  const named = toLog([a1()])
   const local = toLog([a1(failed)], { kid: LOCAL })
   test('a runner that is not named counts only where no named one has a record', () => {
     expect(judgeA1([named, local])).toBe('pass')
@@ -354,7 +364,9 @@ describe('of several logs', () => {
       runners: [runner({ places })],
     })
     expect(judgeA1([named], only('scratch', 'staging'))).toBe('pass')
-    expect(judgeA1([named], only('target', 'staging'))).toBe('inconclusive runner_not_for_place')
+    expect(judgeA1([named], only('target', 'staging'))).toBe(
+      'inconclusive runner_not_for_place control_runner_not_named',
+    )
     const revoked = { runners: [runner({ places: ['target'], revoked: true })] }
     expect(judgeA1([toLog([a1(failed)])], revoked)).toMatch(/^inconclusive runner_not_for_place/)
   })
@@ -471,12 +483,12 @@ describe('of several logs', () => {
       kids.map((kid, index) =>
         toLog(
           [
-            ...detecting(toItem('A1')),
             ...records
               .filter(({ place }) => place === index)
               .map(({ fails, from, took }) =>
                 a1({ ...(fails ? failed : {}), ...during(from, Math.min(0, from + took)) }),
               ),
+            ...detecting(toItem('A1')),
           ],
           { kid },
         ),

@@ -142,7 +142,7 @@ describe('a checklist that departs from the package’s, with two team commands'
         'Team commands in place of probes (2)',
         'H1 ./check H1',
         'H2 ./check H2',
-        'checklist (11)',
+        `checklist (${DEPARTURES.length})`,
         'A1 min_sample: 12 in the package, 20 here',
         '8 in the package, 20 here',
       ])
