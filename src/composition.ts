@@ -26,8 +26,8 @@ export const adapters: Adapters = {
   withScratchFolder: async (use) => (await import('./adapters/stores.ts')).withScratchFolder(use),
   inspectSchema: async (spec, versions) =>
     (await import('./adapters/stores.ts')).inspectSchema(spec, versions),
-  inspectRole: async (spec, versions) =>
-    (await import('./adapters/stores.ts')).inspectRole(spec, versions),
+  inspectRole: async (spec, versions, session) =>
+    (await import('./adapters/stores.ts')).inspectRole(spec, versions, session),
   importedDigests: async (spec, versions) =>
     (await import('./adapters/stores.ts')).importedDigests(spec, versions),
   withMigrationSession: async (spec, needs, use) =>

@@ -28,7 +28,7 @@ import { SCHEMA, type SessionOptions, withMigrationSession } from './postgres/mi
 import { withRowSink } from './postgres/rows/row-sink.ts'
 import { openRowSource, type RowSourceOptions } from './postgres/rows/row-source.ts'
 import { openLiveSchema } from './postgres/live-schema.ts'
-import { readRoleFacts } from './postgres/role-facts.ts'
+import { readRoleFacts, withoutTimeouts } from './postgres/role-facts.ts'
 import { readSchemaFacts } from './postgres/schema-facts.ts'
 import { openScratchDatabase, withTemporaryDatabase } from './postgres/scratch-database.ts'
 import { openScratchSchema } from './postgres/scratch-schema.ts'
@@ -308,7 +308,11 @@ export const inspectSchema = async (
 export const inspectRole = async (
   spec: TargetSpec,
   versions: SupportedVersions,
-): Promise<RoleFacts> => readRoleFacts(requireDatabase(spec, 'has roles'), SCHEMA, versions)
+  { timeouts }: { readonly timeouts: boolean },
+): Promise<RoleFacts> => {
+  const database = requireDatabase(spec, 'has roles')
+  return readRoleFacts(timeouts ? database : withoutTimeouts(database), SCHEMA, versions)
+}
 
 /**
  * Lists the digests of the sources that `ff import` has imported whole, oldest first; empty if there is none.

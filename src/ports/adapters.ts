@@ -203,11 +203,15 @@ export interface Adapters {
    */
   inspectSchema(spec: TargetSpec, versions: MigrationOptions['versions']): Promise<SchemaFacts>
   /**
-   * Reads in a read-only session the rights of the connection string's role.
+   * Reads in a read-only session, which has the service's timeouts or none, the rights of the connection string's role.
    *
    * @throws FfError `target_invalid`, `rights_missing`
    */
-  inspectRole(spec: TargetSpec, versions: MigrationOptions['versions']): Promise<RoleFacts>
+  inspectRole(
+    spec: TargetSpec,
+    versions: MigrationOptions['versions'],
+    session: { readonly timeouts: boolean },
+  ): Promise<RoleFacts>
   /**
    * SHA-256 in hex of each source that was imported whole, from the database's audit trail.
    *

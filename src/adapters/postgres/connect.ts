@@ -10,7 +10,7 @@ export interface DatabaseConfig {
   readonly config: pg.ClientConfig
   /** Without password, path or schema. */
   readonly name: string
-  /** Replaces timeouts of `WAITS`; only tests do. */
+  /** Replaces timeouts of `WAITS`; only tests and a control do. */
   readonly bounds?: Partial<Record<keyof typeof WAITS, number>>
 }
 /** Major versions of PostgreSQL, both ends included; from `contracts/persistence_schema.json`. */

@@ -41,6 +41,11 @@ const PRIVILEGES = `
   UNION ALL SELECT 'being a superuser', rolsuper FROM pg_roles WHERE rolname = current_user
   UNION ALL SELECT 'CREATE ROLE', rolcreaterole FROM pg_roles WHERE rolname = current_user`
 const TIMEOUTS = ['statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout']
+/** The database with sessions that set no timeout on the server, for the control of B4. */
+export const withoutTimeouts = (database: DatabaseConfig): DatabaseConfig => ({
+  ...database,
+  bounds: { statement_timeout: 0, lock_timeout: 0, idle_in_transaction_session_timeout: 0 },
+})
 const MAX_CONNECTIONS = `SELECT least(current_setting('max_connections')::int, NULLIF(r.rolconnlimit, -1),
     NULLIF(d.datconnlimit, -1))::text AS most
   FROM pg_roles r, pg_database d WHERE r.rolname = session_user AND d.datname = current_database()`

@@ -12,10 +12,15 @@ import {
 } from './framework/probe.ts'
 import { withMigratedDatabase } from './testbed/scratch-database.ts'
 
-/** The role that creates a scratch database owns it, and has no timeouts. */
-const asOwner: WithResource<TargetSpec> = (context, use) =>
-  withMigratedDatabase(context, ({ target }) => use(target))
-/** The planted faults: the owner, for more instances than any server has connections for. */
+/** A database, and whether the session that is inspected has the timeouts of the service. */
+interface Session {
+  readonly database: TargetSpec
+  readonly timeouts: boolean
+}
+/** The role that creates a scratch database owns it. */
+const asOwner: WithResource<Session> = (context, use) =>
+  withMigratedDatabase(context, ({ target }) => use({ database: target, timeouts: false }))
+/** The planted faults: the owner, without timeouts, for more instances than any server has connections for. */
 const spoiled = inContext(asOwner, ({ plan }) => ({
   plan: { ...plan, replicas: 1_000_000 } as ProbeContext['plan'],
 }))
@@ -23,24 +28,24 @@ const spoiled = inContext(asOwner, ({ plan }) => ({
 /**
  * B4: on the database that is cut over, forbidden actions that the service's role may do, its timeouts that are not
  * set, and the connections that the plan's replicas need, next to the server's limit. The control inspects a scratch
- * database as its owner, for a million replicas. Inconclusive (`target_missing`) without a database or a plan.
+ * database as its owner, in a session without timeouts, for a million replicas. Inconclusive (`target_missing`) without a database or a plan.
  */
 export const privileges = defineProbe<
-  TargetSpec,
+  Session,
   'forbidden_allowed' | 'timeouts_missing' | 'connections_needed'
 >({
   version: 1,
   site: 'database',
   isolation: 'parallel',
-  sound: fromValue(requireDatabase),
+  sound: fromValue((context) => ({ database: requireDatabase(context), timeouts: true })),
   faulty: {
     forbidden_allowed: spoiled,
     timeouts_missing: spoiled,
     connections_needed: spoiled,
   },
-  measure: async (database, context) => {
+  measure: async ({ database, timeouts: hasTimeouts }, context) => {
     const { versions } = await loadPersistence(context.root)
-    const facts = await context.adapters.inspectRole(database, versions)
+    const facts = await context.adapters.inspectRole(database, versions, { timeouts: hasTimeouts })
     const { forbidden, timeouts, max_connections } = facts
     const allowed = forbidden.filter((one) => one.allowed).map(({ what }) => what)
     const unset = [...timeouts].filter(([, value]) => value === '0').map(([name]) => name)

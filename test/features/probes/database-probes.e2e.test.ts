@@ -88,15 +88,18 @@ async function measured(id: string, change: Change = {}) {
 }
 
 describe('each planted fault breaks its own measure, on scratch alone', () => {
-  const targets = { scratch: spec(getUrl('15', 'postgres')), database: null, store: null }
+  const lookUpScratch = (id: string) => {
+    const targets = { scratch: spec(getUrl('15', 'postgres')), database: null, store: null }
+    return lookUp(id, { targets, plan: null })
+  }
   test.each(['B1', 'B2', 'B4', 'C1', 'C2', 'C4', 'B3', 'G2'])('%s', async (id) => {
-    const { item, probe, context } = lookUp(id, { targets, plan: null })
+    const { item, probe, context } = lookUpScratch(id)
     const faults = [...(await runFaults(probe, context))]
     const missed = faults.filter(([measure, found]) => !isDetected(item, measure, found))
     expect(missed.map(([measure, found]) => [measure, found.measured])).toEqual([])
   })
   test('I3, where pg_dump is installed; a snapshot that is cut needs none', async () => {
-    const { item, probe, context } = lookUp('I3', { targets })
+    const { item, probe, context } = lookUpScratch('I3')
     const found = await getControl(probe, 'snapshot_readable')(context)
     expect(found.measured).toEqual({ snapshot_readable: false, snapshot_digest_matches: false })
     const dumped = getControl(probe, 'fingerprints_differing')(context)
@@ -342,9 +345,9 @@ test('no probe writes to the server of production', async () => {
   const change = { plan: production as ProbeContext['plan'] }
   const { probe, context } = lookUp('B1', change)
   for (const run of [
-    getControl(probe, 'drift')(context),
-    measured('B3', change),
-    measured('C5', change),
+    () => getControl(probe, 'drift')(context),
+    () => measured('B3', change),
+    () => measured('C5', change),
   ])
-    await expect(run).rejects.toMatchObject({ code: 'production_refused' })
+    await expect(run()).rejects.toMatchObject({ code: 'production_refused' })
 })
