@@ -39,20 +39,20 @@ const delayReads = (store: ServiceStore): ServiceStore =>
       return store.read(query)
     },
   }))
-/** The load of a control: no more than the peak that its plan declares. */
-const AT_PEAK = { peak_factor: 1, requests: 120, seconds: 2 }
-const PEAK = { peak_requests_per_second: 60 } as ProbeContext['plan']
+/** The load of a control: half of the peak that its plan declares, and far more than it has to reach. */
+const BELOW_PEAK = { peak_factor: 0.1, requests: 120, seconds: 2 }
+const PEAK = { peak_requests_per_second: 120 } as ProbeContext['plan']
 /** The planted faults: reads of the database take 100 ms more, one in ten is rejected, and the load is too small. */
 const spoiled = inContext(
   fromValue((): DecorateStore => (store) => rejectSome(delayReads(store), 10)),
-  ({ params }) => ({ params: { ...params, ...AT_PEAK }, plan: PEAK }),
+  ({ params }) => ({ params: { ...params, ...BELOW_PEAK }, plan: PEAK }),
 )
 
 /**
  * E5: p99 and errors of a service on a scratch file and of one on a scratch database, both in this process, under the
  * same load of ordinary evaluations: the plan's peak times `peak_factor`. One instance takes all of it, whatever the
- * plan's number of replicas. The control delays each read of the database by 100 ms, rejects one in ten, and sends no
- * more than the peak.
+ * plan's number of replicas. The control delays each read of the database by 100 ms, rejects one in ten, and sends half
+ * of the peak.
  *
  * Inconclusive without a plan (`target_missing`), or where fewer requests a second were sent (`proof_inconclusive`).
  */
