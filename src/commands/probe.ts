@@ -71,9 +71,9 @@ async function toRequest(
     now,
     signal,
     trust_pin: FF_TRUST_SHA256,
-    onRunner: ({ kid, made, isNamed }) => {
+    onRunner: ({ kid, made, isNamed, hasEnded }) => {
       if (made) io.stderr(`Made a key for this runner in ${path}.\n`)
-      if (!isNamed) io.stderr(formatUnnamed(kid))
+      if (!isNamed) io.stderr(hasEnded ? formatEnded(kid) : formatUnnamed(kid))
     },
     progress: createGroupProgress(invocation),
   }
@@ -82,7 +82,11 @@ async function toRequest(
 /** Said before the measurements: they can take minutes, and would not count. */
 const formatUnnamed = (kid: string): string =>
   `The trust file does not name this runner, ${kid}, so no record of this run will count as a pass.\n` +
-  'Name its public key: `ff trust init --platform-lead alice.pub.json --security-lead bob.pub.json --runner .ff/runner.pub.json`, or the next version by `ff trust rotate checklists/trust-next.json --key alice.key.json`.\n'
+  'Name its public key: `ff trust init --platform-lead alice.pub.json --security-lead bob.pub.json --runner .ff/runner.pub.json`, or the next version by `ff trust rotate --runner .ff/runner.pub.json --key alice.key.json`.\n'
+
+const formatEnded = (kid: string): string =>
+  `The time of this runner, ${kid}, is over by the trust file, so no record of this run will count as a pass.\n` +
+  'Make a new key with `rm .ff/runner.pem && ff evidence seal`, and let both leads sign `ff trust rotate --runner .ff/runner.pub.json --key alice.key.json`.\n'
 
 function getTargets(
   { context, options }: Invocation<typeof PROBE>,

@@ -69,7 +69,10 @@ export const runTrustInit = ({ context, options }: Invocation<typeof TRUST_INIT>
   })
 /** `ff trust show`: prints a report on the trust file and sets its exit. */
 export const runTrustShow = (invocation: Invocation<typeof REPORT>): Promise<void> =>
-  runReportCommand(invocation, async () => showTrust(await loadContext(invocation.context)))
+  runReportCommand(invocation, async () => {
+    const { whole } = await readLogs(invocation.context)
+    return showTrust(await loadContext(invocation.context), whole)
+  })
 /**
  * `ff trust pin`: prints `FF_TRUST_SHA256=` with the SHA-256 of the trust file.
  *
@@ -168,9 +171,10 @@ export const runSignoffWithdraw = ({
   options,
 }: Invocation<typeof SIGNING_KEY>): Promise<void> =>
   printLines(context, async (signoffContext) => {
-    const { person, statement } = await withdrawSignoff(signoffContext, signingKeyChoice(options))
+    const choice = signingKeyChoice(options)
+    const { person, statement, isDone } = await withdrawSignoff(signoffContext, choice)
     return [
-      `${person} withdrew from the statement ${statement}. Commit checklists/withdrawals.json.`,
+      `${person} ${isDone ? 'has withdrawn already' : 'withdrew'} from the statement ${statement}. Commit checklists/withdrawals.json.`,
       'A new statement may be signed: ff signoff request',
     ]
   })

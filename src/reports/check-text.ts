@@ -1,5 +1,5 @@
 import type { CheckFinding, CheckItem, CheckReport } from '../core/report/types.ts'
-import { foldLine, formatColumns, formatState, type Style } from './paint.ts'
+import { foldLine, formatColumns, formatState, type Style, toHeadlineState } from './paint.ts'
 
 /**
  * The text of a report without sides: every item, then the findings and next steps of those that need attention, the
@@ -26,7 +26,7 @@ export function formatCheckReport(report: CheckReport, style: Style): string {
     ...(report.counterexample === undefined
       ? []
       : [JSON.stringify(report.counterexample, null, 2)]),
-    `${formatState(verdict, style)}  ${summary}  exit ${exitCode} (${exitName})`,
+    `${formatState(toHeadlineState(exitName, verdict), style)}  ${summary}  exit ${exitCode} (${exitName})`,
   ]
   return `${parts.join('\n\n')}\n`
 }

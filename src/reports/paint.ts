@@ -18,6 +18,14 @@ const COLORS: Readonly<Record<string, 'green' | 'red' | 'yellow'>> = {
   skipped: 'yellow',
 }
 
+/**
+ * The state that a headline says: one word for each exit code, where `verdict` has one for several. A verdict of a
+ * gate, and one without a word of its own, stays.
+ */
+export const toHeadlineState = (exitName: string, verdict: string): string =>
+  HEADLINES.has(exitName) ? exitName : verdict
+const HEADLINES: ReadonlySet<string> = new Set(['not_ready', 'untrusted', 'busy'])
+
 /** A state as a word in capitals with blanks for underscores, such as `NO GO`, in its colour where `color` is set. */
 export function formatState(state: string, { color }: Style): string {
   return colorWord(state.replaceAll('_', ' ').toUpperCase(), state, { color })

@@ -1,5 +1,6 @@
 import type { Finding, ParityReport, Report } from '../core/report/types.ts'
 import { formatVerdict } from './gate-words.ts'
+import { formatState, toHeadlineState } from './paint.ts'
 
 /**
  * A report in one line without line feed: command, verdict, exit code and name, as in `ff parity run: PASS (exit 0,
@@ -7,7 +8,10 @@ import { formatVerdict } from './gate-words.ts'
  */
 export function formatHeadline(report: Report): string {
   const { kind, exitCode, exitName } = report
-  const verdict = report.kind === 'gate' ? formatVerdict(report) : report.verdict.toUpperCase()
+  const verdict =
+    report.kind === 'gate'
+      ? formatVerdict(report)
+      : formatState(toHeadlineState(exitName, report.verdict), { color: false })
   const same = 'sides' in report && report.verdict === 'pass' ? formatSameKind(report.sides) : ''
   return `ff ${kind.replace('_', ' ')}: ${verdict} (exit ${exitCode}, ${exitName})${same}`
 }

@@ -127,6 +127,10 @@ describe('the trust file', () => {
     expect((await gate(forked))[1]).toContain('trust_forked')
     const sealed = await ff(['evidence', 'seal'], forked)
     expect([sealed.status, sealed.stderr]).toEqual([23, expect.stringContaining('trust_forked')])
+    const shown = await ff(['trust', 'show'], forked)
+    const text = shown.stdout.replaceAll(/\s+/g, ' ')
+    expect([shown.status, text]).toEqual([23, expect.stringContaining('UNTRUSTED')])
+    expect(text).toMatch(/trust_forked: .* ff trust rotate --key alice.key.json/)
   })
   test('V7: put back to an older version than a head names, under the old pin, ends 23', async () => {
     const path = join(go.cwd, 'checklists/trust.json')
@@ -197,14 +201,72 @@ describe('the trust file', () => {
   })
 })
 
+/** The command that the gate proposes. */
+async function proposed(): Promise<string> {
+  const { stdout } = await ff(['gate', '--format', 'json'])
+  return (JSON.parse(stdout) as GateReport).next ?? ''
+}
+/** Pastes a command of `ff`. */
+const paste = (command: string): Promise<Run> => ff(command.split(' ').slice(1))
+
+describe('a proposed command works when it is pasted', () => {
+  beforeEach(() => rm(join(go.cwd, 'checklists/signoff.json')))
+  test('for the missing log of this runner', async () => {
+    await rm(log, { recursive: true })
+    expect(await proposed()).toBe('ff evidence seal --first')
+    expect((await paste(await proposed())).status).toBe(0)
+    expect(await proposed()).toMatch(/^ff probe run A1 /)
+  })
+  test('for a damaged log, on the machine of its runner', async () => {
+    await writeFile(join(log, 'evidence.ndjson'), 'x\n')
+    const list = await paste(await proposed())
+    const text = list.stdout.replaceAll(/\s+/g, ' ')
+    expect([list.status, text]).toEqual([23, expect.stringContaining('UNTRUSTED')])
+    const [, remove = '', seal = ''] =
+      /(rm \.ff\/runner\.pem) && (ff evidence seal)/.exec(text) ?? []
+    execFileSync('sh', ['-c', remove], { cwd: go.cwd })
+    expect((await paste(seal)).status).toBe(0)
+    const shown = JSON.parse(await readFile(join(go.cwd, '.ff/runner.pub.json'), 'utf8'))
+    const logs = new Set(await readdir(join(go.cwd, '.ff/evidence')))
+    expect(logs).toEqual(new Set([go.runner.kid, shown.kid]))
+    expect(text).toContain(
+      `ff trust rotate --lost ${go.runner.kid} --runner .ff/runner.pub.json --key alice.key.json`,
+    )
+  })
+  test('for a damaged log of a key that is not named', async () => {
+    const other = join(go.cwd, '.ff/evidence', 'x'.repeat(43))
+    await cp(log, other, { recursive: true })
+    await writeFile(join(other, 'head.json'), 'x\n')
+    const { stdout } = await paste(await proposed())
+    const [move = ''] = /mv \S+ \S+/.exec(stdout) ?? []
+    execFileSync('sh', ['-c', move], { cwd: go.cwd })
+    expect((await ff(['evidence', 'list'])).status).toBe(0)
+  })
+  test('for a runner that is not named, whose key has its public half beside it', async () => {
+    await rm(join(go.cwd, '.ff'), { recursive: true })
+    await ff(['probe', 'run', 'J1'])
+    const { kid } = JSON.parse(await readFile(join(go.cwd, '.ff/runner.pub.json'), 'utf8'))
+    expect(await readdir(join(go.cwd, '.ff/evidence'))).toEqual([kid])
+    await rm(join(go.cwd, '.ff/runner.pub.json'))
+    await ff(['evidence', 'seal'])
+    expect(await readFile(join(go.cwd, '.ff/runner.pub.json'), 'utf8')).toContain(kid)
+  })
+})
+
 describe('ff evidence list', () => {
   test('shows each log with its runner', async () => {
     const { status, stdout } = await ff(['evidence', 'list'])
     expect(status).toBe(0)
     expect(stdout).toMatch(new RegExp(`${go.runner.kid} .*ci: 42 records, head of`))
   })
+  test('counts one record, and its headline names its exit', async () => {
+    await rm(join(go.cwd, '.ff'), { recursive: true })
+    await ff(['probe', 'run', 'J1'])
+    expect((await ff(['evidence', 'list'])).stdout).toContain('not named: 1 record, head of')
+  })
   test('says what is stale, missing or damaged', async () => {
-    expect((await ff(['evidence', 'list'], {}, later(HOUR_MS + 1_000))).status).toBe(21)
+    const late = await ff(['evidence', 'list'], {}, later(HOUR_MS + 1_000))
+    expect([late.status, late.stdout]).toEqual([21, expect.stringMatching(/^NOT READY {2}/m)])
     await rename(log, `${go.cwd}/away`)
     const missing = await ff(['evidence', 'list'])
     expect([missing.status, missing.stdout]).toEqual([21, expect.stringContaining('log_missing')])

@@ -101,9 +101,12 @@ async function readOwnLog(
   if (found.log === null && found.head === null)
     return { last: getLastRecord([]), head: null, bytes }
   const log = judgeLog(toLogTexts(folder, found), needs.shapes)
-  if (log.status === 'untrusted') throw buildUntrustedError(log)
+  if (log.status === 'untrusted') throw buildUntrustedError(log, runner.kid)
   if (log.kid !== runner.kid)
-    throw buildUntrustedError({ code: 'evidence_edited', detail: 'it is the log of another key' })
+    throw buildUntrustedError(
+      { code: 'evidence_edited', detail: 'it is the log of another key' },
+      runner.kid,
+    )
   // A record is newer than the head where the process was killed before it wrote the head.
   const newest = log.entries.at(-1)?.record.recorded_at ?? log.head.time
   const time = newest < log.head.time ? log.head.time : newest
@@ -197,12 +200,15 @@ const buildLockedError = (folder: string): FfError =>
     { hint: 'Wait until it has ended, then run this again.' },
   )
 
-const buildUntrustedError = ({ code, detail }: Pick<UntrustedLog, 'code' | 'detail'>): FfError =>
+const buildUntrustedError = (
+  { code, detail }: Pick<UntrustedLog, 'code' | 'detail'>,
+  kid: string,
+): FfError =>
   new FfError(
     'evidence_untrusted',
-    `Cannot add to the evidence log, it is damaged: ${code}, ${detail}.`,
+    `Cannot add to the evidence log ${kid}, it is damaged: ${code}, ${detail}.`,
     {
-      hint: 'Keep the folder aside for an investigation with `mv .ff/evidence .ff/evidence.old`, and give this runner a new key.',
+      hint: `Keep it for an investigation, give this runner a new key with \`rm .ff/runner.pem && ff evidence seal\`, and let both leads sign \`ff trust rotate --lost ${kid} --runner .ff/runner.pub.json --key alice.key.json\`.`,
     },
   )
 
@@ -215,7 +221,7 @@ function buildRenewalError({ code, detail }: Extract<HeadRenewal, { ok: false }>
     'trust_refused',
     `Nothing was sealed: this folder holds less than the last head of the log names: ${code}.`,
     {
-      hint: 'Fetch the newest checklists folder with `git pull`, then run this again.',
+      hint: 'Fetch the newest checklists folder with `git pull`, then run this again; `ff trust show` names the way out where that is the newest.',
       details: [`${code}: ${detail}`],
     },
   )

@@ -12,7 +12,7 @@ import { quoteForShell, quoteValue } from '../../core/text/quote.ts'
 import { FfError } from '../../errors.ts'
 import { readBounded } from '../../files/read-bounded.ts'
 import { nullIfMissing } from '../../files/read-or-null.ts'
-import { createFile } from '../../files/replace-file.ts'
+import { createFile, replaceFile } from '../../files/replace-file.ts'
 import { computeThumbprint } from '../jose/ed25519.ts'
 
 /** Signs evidence with a runner's key. The private key is never shown. */
@@ -75,8 +75,8 @@ const buildKeyError = (path: string, cause: unknown): FfError =>
   )
 
 /**
- * Creates an Ed25519 key file with mode 600, and its folder if missing, and returns the runner; no trust file names it
- * yet. The `.gitignore` of the folder first gets the lines for key and locks that it lacks: evidence may be committed,
+ * Creates an Ed25519 key file with mode 600, its public half beside it, and its folder if missing, and returns the
+ * runner; no trust file names it yet. The `.gitignore` of the folder first gets the lines for key and locks that it lacks: evidence may be committed,
  * the key may not.
  *
  * @throws FfError `evidence_unwritable` for a `.gitignore` that is no regular file or over 1 MiB, else the system's
@@ -88,7 +88,17 @@ export async function makeRunnerKey(path: string): Promise<SigningRunner> {
   await ignoreKey(path)
   const pem = privateKey.export({ type: 'pkcs8', format: 'pem' })
   await createFile(path, pem.toString(), { mode: 0o600 })
-  return toRunner(privateKey)
+  const runner = toRunner(privateKey)
+  await writePublicKey(path, runner)
+  return runner
+}
+
+/** The file of the public half beside a key file, by which a trust file names the runner. */
+export const toPublicPath = (path: string): string => `${path.replace(/\.pem$/, '')}.pub.json`
+/** Writes the public half of a runner's key beside it; replaces that of an earlier key. @throws the system's errors */
+export async function writePublicKey(path: string, { kid, jwk }: SigningRunner): Promise<void> {
+  const named = { kind: 'public_key', schemaVersion: 1, person: 'runner', name: 'runner', kid, jwk }
+  await replaceFile(toPublicPath(path), `${JSON.stringify(named, null, 2)}\n`)
 }
 
 /** Adds the lines that keep the key and the locks out of Git, where they are not there yet. */

@@ -45,6 +45,7 @@ export type EvidenceCode =
   | 'no_record'
   | 'not_measured_yet'
   | 'runner_not_named'
+  | 'runner_not_current'
   | 'runner_not_for_place'
   | 'measured_elsewhere'
   | 'clock_set_back'
@@ -161,8 +162,11 @@ const checkRunner: Check = ({ entry, context: { runners } }) => {
   const { runner, record } = entry
   return isNamed(entry, runners) || (isRevoked(entry, runners) && record.result === 'fail')
     ? []
-    : [['inconclusive', 'runner_not_named', `signed by ${runner}`]]
+    : [['inconclusive', findRunnerFault(entry, runners), `signed by ${runner}`]]
 }
+/** A runner that is named, but not for that time, or whose key is revoked, cannot be named again for it. */
+const findRunnerFault = ({ runner }: EvidenceEntry, runners: readonly RunnerKey[]): EvidenceCode =>
+  runners.some(({ kid }) => kid === runner) ? 'runner_not_current' : 'runner_not_named'
 const isRevoked = ({ runner }: EvidenceEntry, runners: readonly RunnerKey[]): boolean =>
   runners.some(({ kid, revoked }) => kid === runner && revoked)
 

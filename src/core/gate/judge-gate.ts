@@ -42,7 +42,7 @@ export function judgeGate(input: GateInput): GateJudgement {
       ? [{ code: signoff.code, detail: signoff.detail }]
       : []),
     ...(logs.status === 'untrusted' ? [{ code: logs.code, detail: logs.detail }] : []),
-    ...late.map(({ code, detail }) => ({ code, detail })),
+    ...late.map(({ code, detail, next }) => ({ code, detail, next })),
     ...waiver_faults,
   ]
   const trusted = logs.status === 'whole' && signoff.status !== 'refused'

@@ -52,6 +52,8 @@ export interface LateLog {
   readonly code: 'log_missing' | 'head_stale'
   /** The name of the runner, and the time of its head. */
   readonly detail: string
+  /** The command that comes next. */
+  readonly next: string
 }
 interface LogsContext {
   readonly runners: readonly RunnerKey[]
@@ -72,14 +74,16 @@ export const findLateLogs = (
     hasEnded(one.runner, context.now) ? findUnclosed(one) : findLate(one, context),
   )
 
+const SEAL = 'ff evidence seal'
+
 function findLate(
   { runner: { kid, name, from }, log, end }: RunnerHead,
   { now, sight }: LogsContext & { readonly sight: RunnerSight },
 ): readonly LateLog[] {
   if (now < from) return []
   if (log === null || end === null)
-    return [{ kid, code: 'log_missing', detail: `runner ${name}, ${kid}` }]
-  const late = (detail: string): LateLog => ({ kid, code: 'head_stale', detail })
+    return [{ kid, code: 'log_missing', detail: `runner ${name}, ${kid}`, next: `${SEAL} --first` }]
+  const late = (detail: string): LateLog => ({ kid, code: 'head_stale', detail, next: SEAL })
   if (now >= end) return [late(`runner ${name}, sealed at ${log.head.time}`)]
   const [sealed, present] = [log.head.trust?.version ?? 1, sight.trust?.version ?? 1]
   return sealed < present
@@ -91,11 +95,18 @@ function findUnclosed({ runner: { kid, name, closed }, log }: RunnerHead): reado
   if (closed === 'lost') return []
   if (closed === null) {
     const detail = `runner ${name} has ended, and the trust file does not close its log ${kid}`
-    return [{ kid, code: 'head_stale', detail }]
+    return [{ kid, code: 'head_stale', detail, next: 'ff trust rotate --key alice.key.json' }]
   }
   return log !== null && findHeadFault(log.entries, closed) === null
     ? []
-    : [{ kid, code: 'log_missing', detail: `runner ${name}, closed at record ${closed.seq}` }]
+    : [
+        {
+          kid,
+          code: 'log_missing',
+          detail: `runner ${name}, ${kid}, closed at record ${closed.seq}`,
+          next: 'ff evidence list',
+        },
+      ]
 }
 
 /**

@@ -37,12 +37,12 @@ export function findItemStep({ item, found }: JudgedItem, facts: StepFacts): Ste
 
 /** The step that ends a reason of the run as a whole. */
 export function findRunStep(
-  { code, detail }: Faults[number],
+  { code, detail, next: command }: Faults[number],
   facts: Omit<StepFacts, 'unmeasurable'>,
 ): { readonly fix: string; readonly next: string | null } {
   const given = { ...facts, item: null, detail, measurable: false }
   const { fix, next } = findReason(code)
-  return { fix: fix(given), next: next(given) }
+  return { fix: fix(given), next: command ?? next(given) }
 }
 const findFaultStep = (fault: Faults[number] | undefined, facts: StepFacts): Step | undefined =>
   fault === undefined ? undefined : findRunStep(fault, facts)
@@ -54,7 +54,8 @@ export const formatStep = ({ fix, next }: ReturnType<typeof findRunStep>): strin
 const LATE: Readonly<Record<LateLog['code'], true>> = { log_missing: true, head_stale: true }
 
 /**
- * The first step of a report: what no item means anything without, then a failing item, then measuring again, then any
+ * The first step of a report: what no item means anything without, then a log that is not here, as its runner measures
+ * nothing without it, then a failing item, then measuring again, then any
  * other item with a command, then the logs, then what waits for a person or another version of ff, and last the
  * signatures, which want all of these.
  */
@@ -68,7 +69,7 @@ export function findFirstStep(
   const steps = judged.map((one) => ({ ...one, ...findItemStep(one, facts) }))
   const own = steps.filter(({ item, found }) => !isSigning(item, found))
   return (
-    findFaultStep(first, facts) ??
+    findFaultStep(first ?? faults.find(({ code }) => code === 'log_missing'), facts) ??
     toNamedStep(own.find(({ found }) => found.state === 'fail')) ??
     findRemeasureStep(judged, facts) ??
     toNamedStep(own.find(({ next }) => next !== null)) ??

@@ -81,6 +81,9 @@ export const spoiled = (text: string): Reason => ({
   next: run('ff signoff request'),
   person: true,
 })
+/** Names the runner of this folder in the next version of the trust file. */
+export const nameRunner = ({ signers }: ReasonArguments): string =>
+  `ff trust rotate --runner .ff/runner.pub.json --key ${signers['platform-lead']}.key.json`
 export const badTrust = (text: string): Reason => ({
   fix: say(
     `${text} Find out who changed it with \`git log -p -- checklists\`, and restore the version that the pin names.`,
@@ -98,10 +101,8 @@ export const setPin = (text: string): Reason => ({
   first: true,
 })
 export const spoiledLog = (text: string): Reason => ({
-  fix: say(
-    `${text} Keep the folder aside, and begin anew: everything then has to be measured again.`,
-  ),
-  next: run('mv .ff/evidence .ff/evidence.old && ff evidence seal --first && ff probe run'),
+  fix: say(`${text} \`ff evidence list\` says for each log what to do.`),
+  next: run('ff evidence list'),
   person: true,
   first: true,
 })

@@ -14,6 +14,7 @@ import {
   correctClock,
   formatKeyCommand,
   lacksPlan,
+  nameRunner,
   none,
   requestOrSign,
   retry,
@@ -84,13 +85,14 @@ export const REASONS: Readonly<Record<ReasonCode, Reason>> = {
     fix: say(
       'Measure again as a runner that the trust file names; or name this one in the next version of the trust file, which both leads sign with ff trust rotate. `ff evidence list` shows each log with its runner.',
     ),
-    next: run('ff evidence list'),
+    next: nameRunner,
     person: true,
   },
+  runner_not_current: again(say('It was measured outside the time of its runner.')),
   runner_not_for_place: {
     fix: ({ detail }) =>
       `Measure it as a runner of that place, or name the place in the next version of the trust file, which both leads sign with ff trust rotate: ${detail}.`,
-    next: run('ff evidence list'),
+    next: nameRunner,
     person: true,
   },
   measured_elsewhere: {

@@ -315,5 +315,10 @@ export interface GateJudgement {
   /** The items, and the heads of logs (`log NAME`), by the time at which they expire. */
   readonly expires_next: readonly { readonly id: string; readonly at: Instant }[]
   /** Faults of the run as a whole. */
-  readonly faults: readonly { readonly code: string; readonly detail: string }[]
+  readonly faults: readonly {
+    readonly code: string
+    readonly detail: string
+    /** The command that comes next for a late log. */
+    readonly next?: string
+  }[]
 }

@@ -58,6 +58,27 @@ export function listWithdrawals(
     .map((envelope) => tools.sha256(canonicalizeObject(envelope)))
 }
 
+/**
+ * The people who have withdrawn from a statement, by withdrawals that verify. Empty without a file, and for one that is
+ * not valid.
+ */
+export function listWithdrawn(
+  { text, statement, trust, now }: Omit<WithdrawalContext, 'signed'>,
+  tools: SignoffDependencies,
+): readonly string[] {
+  const read = text === null ? null : parseSignedDocument('withdrawals', text, tools)
+  if (read?.ok !== true) return []
+  return read.value.withdrawals
+    .filter((envelope) => readStatement(envelope, tools) === statement)
+    .flatMap(({ payload, signatures }) =>
+      signatures.flatMap((one) => {
+        const typ = 'ff-withdrawal+jws'
+        const checked = verifySignature(one, { payload, typ, trust, now }, tools)
+        return checked.ok ? [checked.value.person] : []
+      }),
+    )
+}
+
 function judgeWithdrawal(
   envelope: Envelope,
   { statement, signed, trust, now }: WithdrawalContext,

@@ -1,13 +1,13 @@
 import { EVIDENCE_SHAPES } from '../../artefacts/schemas.ts'
-import { findRunStep, formatStep } from '../../core/gate/next.ts'
+import { findRunStep } from '../../core/gate/next.ts'
 import { checkLogs, findLateLogs, type LateLog } from '../../core/gate/judge-logs.ts'
-import type { RunnerKey, WholeLog } from '../../core/gate/types.ts'
+import type { RunnerKey, UntrustedLog, WholeLog } from '../../core/gate/types.ts'
 import { buildCheckReport, type CheckResult, passResult } from '../../core/report/check-report.ts'
 import type { CheckReport } from '../../core/report/types.ts'
-import { quoteValue } from '../../core/text/quote.ts'
+import { quoteForShell, quoteValue } from '../../core/text/quote.ts'
 import { FfError } from '../../errors.ts'
 import type { Adapters } from '../../ports/adapters.ts'
-import { type GateRequest, readGateInputs } from '../item-states/gate-inputs.ts'
+import { type GateInputs, type GateRequest, readGateInputs } from '../item-states/gate-inputs.ts'
 import { loadItemFacts } from '../item-states/item-facts.ts'
 import { readRunnerTrust, requireLogHere } from '../item-states/runner-trust.ts'
 import type { GateFolder } from '../team-folder/load-gate-files.ts'
@@ -27,23 +27,54 @@ export async function listEvidence(
   const { judged } = await loadItemFacts(inputs, adapters)
   const found = checkLogs(judged.evidence, { ...judged, must_hold: judged.pinned_heads })
   if (found.status === 'untrusted') {
-    const { code, detail } = found
-    const fault = toResult({ id: 'evidence', title: 'a log is not trusted', code, detail })
-    const next = formatStep(findRunStep({ code, detail }, NO_FACTS))
-    return buildCheckReport('evidence_list', [{ ...fault, state: 'fail', next }], {
-      exits: ['untrusted'],
-    })
+    const damaged = await findDamagedLogs(inputs, judged.runners, adapters)
+    const items = damaged.length === 0 ? [toUntrustedResult(found)] : damaged
+    return buildCheckReport('evidence_list', items, { exits: ['untrusted'] })
   }
   const late = findLateLogs(found.logs, judged)
+  const here = new Set(found.logs.map(({ kid }) => kid))
   const items = [
     ...found.logs.map((log) => toLogResult(log, { runners: judged.runners, late })),
-    ...late.filter(({ code }) => code === 'log_missing').map(toMissingResult),
+    ...late.filter(({ kid }) => !here.has(kid)).map(toMissingResult),
   ]
   return buildCheckReport('evidence_list', items.length === 0 ? [NO_LOG] : items)
 }
 
 /** No reason of a log is about a signer. */
 const NO_FACTS = { requested: false, signers: { 'platform-lead': '', 'security-lead': '' } }
+/** Each log that is damaged by itself, with the way out of it. */
+async function findDamagedLogs(
+  { texts, files }: GateInputs,
+  runners: readonly RunnerKey[],
+  { judgeEvidence }: Pick<Adapters, 'judgeEvidence'>,
+): Promise<readonly CheckResult[]> {
+  const read = await Promise.all(
+    texts.evidence.map(async (one) => ({ kid: one.kid, log: await judgeEvidence([one], files) })),
+  )
+  return read.flatMap(({ kid, log }): readonly CheckResult[] => {
+    const runner = runners.find((one) => one.kid === kid)
+    if (log.status === 'whole' || runner?.closed === 'lost') return []
+    const { code, detail } = log
+    const fault = toResult({ id: kid, title: 'is damaged', code, detail })
+    const next = runner === undefined ? PUT_ASIDE : GIVE_UP
+    return [{ ...fault, state: 'fail', next: next.replaceAll('KID', quoteForShell(kid)) }]
+  })
+}
+/** No record of a key that the trust file does not name counts. */
+const PUT_ASIDE = 'mv .ff/evidence/KID .ff/'
+const GIVE_UP =
+  'Keep .ff/evidence/KID for an investigation. On the machine of the runner make a new key: rm .ff/runner.pem && ff evidence seal. Then give up this log and name the new key: ff trust rotate --lost KID --runner .ff/runner.pub.json --key alice.key.json'
+
+/** The fault of logs that are whole one by one. */
+function toUntrustedResult({ code, detail }: UntrustedLog): CheckResult {
+  const fault = toResult({ id: 'evidence', title: 'a log is not trusted', code, detail })
+  const isOfTrust = code.startsWith('trust_') || code === 'withdrawal_missing'
+  return { ...fault, state: 'fail', next: isOfTrust ? 'ff trust show' : FETCH }
+}
+const FETCH =
+  'Fetch the log from its runner: ff evidence import FOLDER. One that is gone for good, or has two ends, is given up: ff trust rotate --lost KID --key alice.key.json, with the key that is named above.'
+
+const countRecords = (count: number): string => `${count} record${count === 1 ? '' : 's'}`
 
 function toResult({
   id,
@@ -63,7 +94,7 @@ function toLogResult(
   { runners, late }: { readonly runners: readonly RunnerKey[]; readonly late: readonly LateLog[] },
 ): CheckResult {
   const name = runners.find((one) => one.kid === kid)?.name ?? null
-  const title = `${name ?? 'not named'}: ${entries.length} records, head of ${head.time}`
+  const title = `${name ?? 'not named'}: ${countRecords(entries.length)}, head of ${head.time}`
   if (name === null) {
     const unnamed = toResult({ id: kid, title, code: 'runner_not_named', detail: kid })
     const { fix } = findRunStep({ code: 'runner_not_named', detail: kid }, NO_FACTS)
@@ -72,12 +103,12 @@ function toLogResult(
   const stale = late.find((one) => one.kid === kid)
   return stale === undefined
     ? passResult(kid, title)
-    : { ...toResult({ id: kid, title, ...stale }), next: formatStep(findRunStep(stale, NO_FACTS)) }
+    : { ...toResult({ id: kid, title, ...stale }), next: stale.next }
 }
 
 const toMissingResult = ({ kid, code, detail }: LateLog): CheckResult => ({
   ...toResult({ id: kid, title: 'has no log here', code, detail }),
-  next: formatStep(findRunStep({ code, detail }, NO_FACTS)),
+  next: `Fetch it from where the runner keeps it: ff evidence import FOLDER. A new runner begins it on its machine, once: ff evidence seal --first. One that is gone for good is given up: ff trust rotate --lost ${kid} --key alice.key.json`,
 })
 
 const NO_LOG: CheckResult = {
@@ -108,7 +139,9 @@ export async function importEvidence(
       hint: 'Name the .ff/evidence folder of a runner, or the folder of one log in it.',
     })
   return done.map(({ kid, seq, extended }) =>
-    extended ? `${kid}: imported, ${seq} records.` : `${kid}: ${seq} records, nothing new.`,
+    extended
+      ? `${kid}: imported, ${countRecords(seq)}.`
+      : `${kid}: ${countRecords(seq)}, nothing new.`,
   )
 }
 
@@ -156,6 +189,6 @@ export async function sealEvidence(
 function refuseSecond({ kid, isHere }: { readonly kid: string; readonly isHere: boolean }): void {
   if (!isHere) return
   throw new FfError('option_invalid', `--first begins a log, and the log ${kid} is here already.`, {
-    hint: 'Run `ff evidence seal` without it.',
+    hint: 'Run `ff evidence seal` without it; `ff evidence list` says which log is missing.',
   })
 }

@@ -53,17 +53,8 @@ export async function initFolder(
   try {
     for (const [name, text] of texts) await writeNew(cwd, name, { text, written })
     written.push(RUNNER.ignore)
-    const { kid, jwk } = await makeRunner(join(cwd, RUNNER.key))
-    written.push(RUNNER.key)
-    const publicKey = {
-      kind: 'public_key',
-      schemaVersion: 1,
-      person: 'runner',
-      name: 'runner',
-      kid,
-      jwk,
-    }
-    await writeNew(cwd, RUNNER.public, { text: jsonText(publicKey), written })
+    written.push(RUNNER.key, RUNNER.public)
+    await makeRunner(join(cwd, RUNNER.key))
   } catch (cause) {
     for (const name of written) await rm(join(cwd, name), { force: true })
     throw new FfError(

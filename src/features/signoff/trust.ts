@@ -1,9 +1,11 @@
-import type { SignoffRole, Where } from '../../core/gate/types.ts'
+import type { SignoffRole, Where, WholeLog } from '../../core/gate/types.ts'
 import type { CheckReport } from '../../core/report/types.ts'
 import { parseSignedDocument } from '../../core/signoff/read-document.ts'
 import { checkTrust, parseTrust, toTrustFault } from '../../core/signoff/trust.ts'
 import type { PublicKey, TrustFile } from '../../core/signoff/types.ts'
 import type { Instant } from '../../core/rows/instant.ts'
+import { findRetreat } from '../../core/gate/heads.ts'
+import { toRunnerSight } from '../item-states/item-facts.ts'
 import { getKeysEnd } from '../../core/signoff/rotation.ts'
 import { quoteValue } from '../../core/text/quote.ts'
 import { FfError } from '../../errors.ts'
@@ -121,11 +123,15 @@ export function formatPin(context: SignoffContext): string {
 
 /**
  * `ff trust show`: the item `trust`, which fails with its fault and exit `untrusted` where the file is not trusted
- * (`inconclusive` where there is none);
+ * (`inconclusive` where there is none); each log whose head names a newer trust file, another one of its version, or a
+ * withdrawal that is not here, which fails too;
  * then, for a file that parses, its version, each key with its window, and each revoked statement. A revoked key or
  * one outside its window is pending.
  */
-export function showTrust(context: SignoffContext): CheckReport {
+export function showTrust(
+  context: SignoffContext,
+  logs: readonly Pick<WholeLog, 'kid' | 'head'>[],
+): CheckReport {
   const { trust, texts, tools, now } = context
   const fault = trust.status === 'trusted' ? null : toTrustFault(trust)
   const head: CheckResult =
@@ -140,9 +146,38 @@ export function showTrust(context: SignoffContext): CheckReport {
         }
   const read = texts.trust === null ? null : parseTrust(texts.trust, tools)
   const people = read?.ok === true ? listMembers(read.value, now) : []
-  return buildCheckReport('trust_show', [head, ...people], {
-    exits: fault === null || fault.code === 'trust_missing' ? [] : ['untrusted'],
+  const retreats = listRetreats(context, logs)
+  const trusted = fault === null || fault.code === 'trust_missing'
+  return buildCheckReport('trust_show', [head, ...retreats, ...people], {
+    exits: trusted && retreats.length === 0 ? [] : ['untrusted'],
   })
+}
+
+/** What the heads of the logs name and the trusted file does not hold, with the way out. */
+function listRetreats(
+  { trust, texts, tools, now }: SignoffContext,
+  logs: readonly Pick<WholeLog, 'kid' | 'head'>[],
+): readonly CheckResult[] {
+  const lost = new Set(
+    trust.status === 'trusted'
+      ? trust.trust.runners.flatMap((one) => (one.lost === true ? [one.kid] : []))
+      : [],
+  )
+  const sight = toRunnerSight(trust, { withdrawals: texts.withdrawals, now }, tools)
+  return logs.flatMap(({ kid, head }): readonly CheckResult[] => {
+    const found = lost.has(kid) ? null : findRetreat(head, sight)
+    if (found === null) return []
+    const findings = [{ ...found, pointer: null }]
+    const title = 'its head names more than is here'
+    return [{ id: kid, title, state: 'fail', findings, next: RETREAT_NEXT[found.code] ?? null }]
+  })
+}
+const RETREAT_NEXT: Readonly<Record<string, string>> = {
+  trust_forked:
+    'Find out which of the two files is right with git log -p -- checklists. To keep the present one, let both leads sign the version after it: ff trust rotate --key alice.key.json.',
+  trust_rolled_back: 'Restore the newest version from git log -- checklists, with its pin.',
+  withdrawal_missing:
+    'Restore checklists/withdrawals.json from git log -- checklists/withdrawals.json.',
 }
 
 /** Without a chain no signer of an earlier version approved the file. */

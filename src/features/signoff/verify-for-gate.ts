@@ -61,7 +61,7 @@ export async function readGateState(
       'evidence_untrusted',
       `The evidence cannot be trusted: ${found.code}, ${found.detail}.`,
       {
-        hint: 'Keep the folder aside with `mv .ff/evidence .ff/evidence.old`, then fetch each log from its runner with `ff evidence import FOLDER`.',
+        hint: 'Run `ff evidence list`, which names the way out for each log.',
       },
     )
   const logs = takeCounted(found.logs, runners)

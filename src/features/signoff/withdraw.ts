@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { parseEnvelope } from '../../core/signoff/envelope.ts'
 import { canonicalizeObject, parseSignedDocument } from '../../core/signoff/read-document.ts'
 import type { Envelope, Withdrawals } from '../../core/signoff/types.ts'
-import { formatWithdrawal } from '../../core/signoff/withdrawals.ts'
+import { formatWithdrawal, listWithdrawn } from '../../core/signoff/withdrawals.ts'
 import { FfError } from '../../errors.ts'
 import { readFileIfPresent, SIGNOFF_FILES, writeBelow } from '../team-folder/signoff-files.ts'
 import type { SignoffContext } from './context.ts'
@@ -15,23 +15,33 @@ import {
   type SigningKeyChoice,
 } from './signing-key.ts'
 
+/** Who has withdrawn from which statement, by its SHA-256. */
+export interface Withdrawal {
+  readonly person: string
+  readonly statement: string
+  /** Whether the withdrawal was there before; nothing is asked then. */
+  readonly isDone: boolean
+}
+
 /**
  * `ff signoff withdraw`: one signer ends their own signature under the present statement, for good; a new request may be
  * signed. Asks, signs, and adds the withdrawal to `checklists/withdrawals.json`. An expired trust file is enough.
  *
- * @returns the person, and the SHA-256 of the statement
  * @throws FfError `terminal_missing`, `trust_refused`, `nothing_to_check` without a readable sign-off, `not_attested`,
  *   `signed_already`, `artefact_invalid`, `output_failed`, `signoff_locked`, and the errors of the key and its signer
  */
 export async function withdrawSignoff(
   context: SignoffContext,
   choice: SigningKeyChoice,
-): Promise<{ readonly person: string; readonly statement: string }> {
+): Promise<Withdrawal> {
   const terminal = requireTerminal(context)
   const trust = requireCurrentTrust(context)
   const statement = findStatement(context)
   const signingKey = await resolveSigningKey(context, trust, choice)
   const { person, role } = signingKey.signer
+  const { texts, tools, now } = context
+  if (listWithdrawn({ text: texts.withdrawals, statement, trust, now }, tools).includes(person))
+    return { person, statement, isDone: true }
   const answer = await terminal.ask(
     `Do you withdraw your signature as ${role} under the statement ${statement} for good, ${person}? (yes/no)`,
   )
@@ -43,7 +53,7 @@ export async function withdrawSignoff(
   const toSign = { trust, payload, typ: 'ff-withdrawal+jws', attests: [] } as const
   const signature = await signAndVerify(context, signingKey, toSign)
   await withFolderLock(context, () => addWithdrawal(context, { payload, signatures: [signature] }))
-  return { person, statement }
+  return { person, statement, isDone: false }
 }
 
 /** The SHA-256 of the present statement. @throws FfError `nothing_to_check` */

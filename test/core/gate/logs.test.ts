@@ -355,7 +355,7 @@ describe('of several logs', () => {
     expect(judgeA1([named, lost({ ...failed, ...during(-300_000, -200_000) })], { runners })).toBe(
       'pass',
     )
-    expect(judgeA1([lost(newer)], { runners })).toMatch(/^inconclusive runner_not_named/)
+    expect(judgeA1([lost(newer)], { runners })).toMatch(/^inconclusive runner_not_current/)
     expect(judgeA1([lost({ ...newer, ...failed })], { runners })).toMatch(/^fail/)
   })
 
@@ -402,19 +402,19 @@ describe('of several logs', () => {
         'a pass of a revoked key',
         [old(after)],
         past({ revoked: true }),
-        /^inconclusive runner_not_named/,
+        /^inconclusive runner_not_current/,
       ],
       [
         'a pass after its time',
         [old(after)],
         past({ until: at(-50_000) }),
-        /^inconclusive runner_not_named/,
+        /^inconclusive runner_not_current/,
       ],
       [
         'a failure after its time',
         [old({ ...after, ...failed })],
         past({ until: at(-50_000) }),
-        /^inconclusive runner_not_named/,
+        /^inconclusive runner_not_current/,
       ],
       [
         'a failure, and an older record of a current runner',

@@ -116,7 +116,8 @@ describe('the first step', () => {
   test.each<readonly [string, readonly JudgedItem[], readonly string[], string | null]>([
     ['the trust file', all, ['head_stale', 'trust_pin_missing'], 'ff trust pin'],
     ['a failing item', all, ['head_stale'], 'ff probe run A2'],
-    ['measuring again', all.filter((one) => one !== failing), ['log_missing'], 'ff probe run A1'],
+    ['measuring again', all.filter((one) => one !== failing), ['head_stale'], 'ff probe run A1'],
+    ['a missing log', all, ['log_missing'], 'ff evidence seal --first'],
     ['another item', [elsewhere, waits, unsigned], ['head_stale'], 'ff plan check'],
     ['a log', [waits, unsigned], ['head_stale'], 'ff evidence seal'],
     ['what waits for a person', [waits, unattested, unsigned], [], null],

@@ -109,6 +109,12 @@ describe('V13: of two who sign at once both signatures are kept', () => {
   })
 })
 
+const SILENT = {
+  show: () => undefined,
+  ask: () => Promise.reject(new Error('a question')),
+  secret: () => Promise.reject(new Error('a passphrase')),
+}
+
 describe('V23: one person stops a GO', () => {
   const judge = async () =>
     runGateCheck(await requestIn(folder.cwd, folder.env.FF_TRUST_SHA256), ADAPTERS)
@@ -128,8 +134,13 @@ describe('V23: one person stops a GO', () => {
     expect((await judge()).verdict).toBe('go')
   })
   test('both withdrawals are kept, and a changed one is UNTRUSTED', async () => {
-    await withdrawSignoff(await contextOf(alice), choice(alice))
+    expect(await withdrawSignoff(await contextOf(alice), choice(alice))).toMatchObject({
+      isDone: false,
+    })
     await withdrawSignoff(await contextOf(bob), choice(bob))
+    // A second time nothing is asked, and nothing is written.
+    const again = { ...(await contextOf(alice)), terminal: SILENT }
+    expect(await withdrawSignoff(again, choice(alice))).toMatchObject({ isDone: true })
     const text = await readFile(file('withdrawals.json'), 'utf8')
     expect((JSON.parse(text) as { withdrawals: unknown[] }).withdrawals).toHaveLength(2)
     for (const [from, to] of [

@@ -115,6 +115,15 @@ describe('a rotation of the trust file', () => {
     expect((await readTrustFile()).runners[0]).toMatchObject({ until, closed: { seq: 42 } })
     expect((await gate()).slice(0, 2)).toEqual([0, []])
   })
+  test('is the way out of two trust files of one version', async () => {
+    expect((await ff(['evidence', 'seal'])).status).toBe(0)
+    pin = await changeTrust(go.cwd, { waiver_policy: { max_active: 2, max_days: 14 } })
+    expect((await gate()).slice(0, 2)).toEqual([23, ['trust_forked', 'trust_forked']])
+    pin = await rotateByBoth([])
+    expect((await gate()).slice(0, 2)).toEqual([21, ['head_stale']])
+    expect((await ff(['evidence', 'seal'])).status).toBe(0)
+    expect((await gate()).slice(0, 2)).toEqual([0, []])
+  })
   test('revokes a key: its failure stands, its passes end', async () => {
     await measureAgain(go, 'A1', { result: 'fail', codes: ['token_accepted'] })
     pin = await rotateByBoth(['--revoke', 'ci', '--reason', 'stolen', ...ADD])

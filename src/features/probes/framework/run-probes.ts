@@ -43,8 +43,10 @@ export interface ProbeRequest
   readonly ids: readonly string[]
   /** FF_TRUST_SHA256; null where it is not set. */
   readonly trust_pin: string | null
-  /** Called before the first measurement with the signing runner, and whether the trust file names it. */
-  readonly onRunner: (runner: EvidenceRunner & { readonly isNamed: boolean }) => void
+  /** Called before the first measurement with the signing runner, and whether the trust file names it, or has ended it. */
+  readonly onRunner: (
+    runner: EvidenceRunner & { readonly isNamed: boolean; readonly hasEnded: boolean },
+  ) => void
   /** Called on each change of the progress. */
   readonly progress: (progress: Progress) => void
 }
@@ -129,7 +131,11 @@ async function runAll(
     onLog: (log) => requireLogHere(log, trust),
   })
   try {
-    request.onRunner({ ...runner, isNamed: trust.findRunner(runner.kid) !== null })
+    request.onRunner({
+      ...runner,
+      isNamed: trust.findRunner(runner.kid) !== null,
+      hasEnded: trust.hasEnded(runner.kid),
+    })
     const tools = createSignoffDependencies(await adapters.signoffCrypto())
     const inputs = { floor: files.contract.inputs, present: digestInputs(texts, files, tools) }
     const logs = await adapters.judgeEvidence(await adapters.readEvidence(evidence), files)
