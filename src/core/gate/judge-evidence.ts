@@ -275,11 +275,13 @@ const checkAge: Check = ({ item, entry: { record }, context: { now } }) =>
     : [['stale', 'evidence_old', `measured at ${record.ended_at}`]]
 
 const PLAN = 'plan'
+/** The detail of `plan_over` where there is no plan. */
+export const NO_PLAN = 'there is no plan'
 /** Evidence for a plan is stale once the plan's window is over, however young it is. */
 const checkPlan: Check = ({ item, context: { plan_until, now } }) =>
   item.probe.name !== PLAN || (plan_until !== null && now < plan_until)
     ? []
-    : [['stale', 'plan_over', plan_until ?? 'there is no plan']]
+    : [['stale', 'plan_over', plan_until ?? NO_PLAN]]
 
 /** The probe's own reasons for not having measured. */
 function checkAnswer({ entry: { record } }: EvidenceUnderReview): readonly Finding[] {

@@ -12,6 +12,8 @@ export interface Step {
 export interface StepFacts extends Pick<ReasonArguments, 'requested' | 'signers'> {
   /** Probes that this version of ff lacks, by name. */
   readonly unmeasurable: Readonly<Record<string, string>>
+  /** Members of the identity that are not known: no plan, or no version of the code. */
+  readonly unknown: readonly string[]
 }
 /** An item of the checklist with its result. */
 export interface JudgedItem {
@@ -20,6 +22,7 @@ export interface JudgedItem {
 }
 type Faults = GateJudgement['faults']
 
+const isEarlier = ({ earlier }: ReturnType<typeof findReason>): boolean => earlier === true
 const isMeasurable = ({ probe }: ReasonItem, { unmeasurable }: StepFacts): boolean =>
   !Object.hasOwn(unmeasurable, probe.name)
 
@@ -28,7 +31,8 @@ export function findItemStep({ item, found }: JudgedItem, facts: StepFacts): Ste
   const { state, codes, detail } = found
   if (state === 'pass' || state === 'waived') return { fix: null, next: null }
   const given = { ...facts, item, detail, measurable: isMeasurable(item, facts) }
-  const reasons = codes.map(findReason)
+  const all = codes.map(findReason)
+  const reasons = [...all.filter(isEarlier), ...all.filter((one) => !isEarlier(one))]
   return {
     fix: [...new Set(reasons.map(({ fix }) => fix(given)))].join(' '),
     next: reasons.map(({ next }) => next(given)).find((command) => command !== null) ?? null,
@@ -38,7 +42,7 @@ export function findItemStep({ item, found }: JudgedItem, facts: StepFacts): Ste
 /** The step that ends a reason of the run as a whole. */
 export function findRunStep(
   { code, detail, next: command }: Faults[number],
-  facts: Omit<StepFacts, 'unmeasurable'>,
+  facts: Pick<StepFacts, 'requested' | 'signers'>,
 ): { readonly fix: string; readonly next: string | null } {
   const given = { ...facts, item: null, detail, measurable: false }
   const { fix, next } = findReason(code)
@@ -54,10 +58,9 @@ export const formatStep = ({ fix, next }: ReturnType<typeof findRunStep>): strin
 const LATE: Readonly<Record<LateLog['code'], true>> = { log_missing: true, head_stale: true }
 
 /**
- * The first step of a report: what no item means anything without, then a log that is not here, as its runner measures
- * nothing without it, then a failing item, then measuring again, then any
- * other item with a command, then the logs, then what waits for a person or another version of ff, and last the
- * signatures, which want all of these.
+ * The first step of a report: what no item means anything without, then an unknown identity, a failing item, what has to
+ * end before measuring again helps, measuring again, any other item with a command, the logs, what waits for a person or
+ * another version of ff, and last the signatures, which want all of these.
  */
 export function findFirstStep(
   judged: readonly JudgedItem[],
@@ -69,8 +72,10 @@ export function findFirstStep(
   const steps = judged.map((one) => ({ ...one, ...findItemStep(one, facts) }))
   const own = steps.filter(({ item, found }) => !isSigning(item, found))
   return (
-    findFaultStep(first ?? faults.find(({ code }) => code === 'log_missing'), facts) ??
+    findFaultStep(first, facts) ??
+    findFaultStep(toUnknown(facts), facts) ??
     toNamedStep(own.find(({ found }) => found.state === 'fail')) ??
+    toNamedStep(own.find(({ found }) => found.codes.map(findReason).some(isEarlier))) ??
     findRemeasureStep(judged, facts) ??
     toNamedStep(own.find(({ next }) => next !== null)) ??
     findFaultStep(late, facts) ??
@@ -78,6 +83,9 @@ export function findFirstStep(
     toNamedStep(steps.find(({ fix }) => fix !== null)) ?? { fix: null, next: null }
   )
 }
+
+const toUnknown = ({ unknown }: StepFacts): Faults[number] | undefined =>
+  unknown.length === 0 ? undefined : { code: 'identity_not_said', detail: unknown.join('; ') }
 
 /** Whether only a signature leaves the state. */
 const isSigning = ({ kind }: ReasonItem, { codes }: JudgedItem['found']): boolean =>
@@ -103,7 +111,9 @@ export function buildRemeasureCommand(
 ): string | null {
   const ids = judged
     .filter(({ item, found: { codes } }) => {
-      return isMeasurable(item, facts) && codes.some((code) => findReason(code).again === true)
+      const reasons = codes.map(findReason)
+      const isStale = reasons.some(({ again }) => again === true) && !reasons.some(isEarlier)
+      return isStale && isMeasurable(item, facts)
     })
     .map(({ item }) => item.id)
   return ids.length === 0 ? null : `ff probe run ${ids.join(' ')}`

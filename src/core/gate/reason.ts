@@ -27,6 +27,8 @@ export interface Reason {
   readonly person?: true
   /** Measuring the item again, and nothing else, ends the reason. */
   readonly again?: true
+  /** Measuring again helps only after it has ended. */
+  readonly earlier?: true
   /** It stands before every item: without it no item means anything. */
   readonly first?: true
 }
@@ -106,7 +108,11 @@ export const spoiledLog = (text: string): Reason => ({
   person: true,
   first: true,
 })
-export const waiver = (text: string): Reason => ({ fix: say(text), next: run('ff waiver list') })
+export const waiver = (text: string): Reason => ({
+  fix: say(text),
+  next: run('ff waiver list'),
+  person: true,
+})
 export const WRITE_PLAN = 'Write the plan of the cutover.'
 export const correctClock = (text: string): Reason => ({
   fix: say(`${text} Compare the clocks with \`date -u\`, and correct the one that is wrong.`),

@@ -1,5 +1,5 @@
 import type { SignoffRefusalCode } from '../signoff/refusals.ts'
-import type { EvidenceCode } from './judge-evidence.ts'
+import { type EvidenceCode, NO_PLAN } from './judge-evidence.ts'
 import type { LateLog } from './judge-logs.ts'
 import type { MeasurementCode } from './judge-measurement.ts'
 import type { SignatureCode } from './judge-signature.ts'
@@ -101,6 +101,7 @@ export const REASONS: Readonly<Record<ReasonCode, Reason>> = {
     ),
     next: run('ff plan check'),
     person: true,
+    earlier: true,
   },
   clock_set_back: correctClock('A record or a log is ahead of this clock.'),
   identity_not_said: {
@@ -110,6 +111,7 @@ export const REASONS: Readonly<Record<ReasonCode, Reason>> = {
         : 'Set FF_CODE_VERSION to the digest of the image that is deployed, or keep the folder in a git work tree.',
     next: ({ detail }) => (lacksPlan(detail) ? 'ff plan new' : 'ff config show --origin'),
     person: true,
+    earlier: true,
   },
   identity_changed: again(({ detail }) => `Since the measurement this has changed: ${detail}.`),
   probe_changed: again(({ detail }) => `It was measured by another probe, ${detail}.`),
@@ -122,11 +124,12 @@ export const REASONS: Readonly<Record<ReasonCode, Reason>> = {
   evidence_old: again(say('The measurement is too old.')),
   plan_over: {
     fix: ({ detail }) =>
-      detail === 'there is no plan'
+      detail.endsWith(NO_PLAN)
         ? WRITE_PLAN
         : 'The window of the plan is over. Agree a new one and write it into checklists/plan.json: `ff plan check` says what to write.',
-    next: ({ detail }) => (detail === 'there is no plan' ? 'ff plan new' : 'ff plan check'),
+    next: ({ detail }) => (detail.endsWith(NO_PLAN) ? 'ff plan new' : 'ff plan check'),
     person: true,
+    earlier: true,
   },
   no_reason_given: ANSWERED,
   control_not_run: controlled('The deliberate fault was not tried, so the result proves nothing.'),
@@ -206,6 +209,8 @@ export const REASONS: Readonly<Record<ReasonCode, Reason>> = {
     fix: ({ detail }) =>
       `The log of ${detail} is not here. Fetch it with ff evidence import from where the runner keeps it; where the runner is this machine and has none yet, begin it.`,
     next: run('ff evidence seal --first'),
+    // ff probe run refuses to begin a log beside one that is elsewhere.
+    first: true,
   },
   head_stale: {
     fix: ({ detail }) => `The log has to be sealed again by its runner: ${detail}.`,

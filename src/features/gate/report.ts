@@ -144,10 +144,11 @@ const countStates = (
   ) as GateReport['counts']['states']
 
 /** What the steps of all items are made from. */
-const toStepFacts = ({ texts, at, signoff, trust }: ReportFacts): StepFacts => ({
+const toStepFacts = ({ texts, at, signoff, trust, identity }: ReportFacts): StepFacts => ({
   requested: texts.signoff !== null && signoff.status === 'missing',
   signers: findSigners(trust, at),
   unmeasurable: UNIMPLEMENTED_PROBES,
+  unknown: Object.entries(identity).flatMap(([name, value]) => (value === null ? [name] : [])),
 })
 
 /** The last record of a log, with the name of its runner; null where the trust file does not name it. */

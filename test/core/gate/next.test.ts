@@ -47,6 +47,7 @@ const FACTS: StepFacts = {
   requested: false,
   signers: { 'platform-lead': 'ada', 'security-lead': 'grace' },
   unmeasurable: { observation: 'the staging observation' },
+  unknown: [],
 }
 const judgedItem = (
   id: string,
@@ -70,8 +71,9 @@ describe('the step of an item', () => {
     ['B1', 'inconclusive', ['measured_elsewhere'], '', 'ff plan check'],
     ['B1', 'stale', ['identity_not_said'], 'cutover_id; code', 'ff plan new'],
     ['A1', 'stale', ['identity_not_said'], 'code', 'ff config show --origin'],
-    ['J1', 'stale', ['plan_over'], 'there is no plan', 'ff plan new'],
+    ['J1', 'stale', ['input_changed', 'plan_over'], 'x; there is no plan', 'ff plan new'],
     ['J1', 'stale', ['plan_over'], '2026-01-15T10:00:00.000Z', 'ff plan check'],
+    ['J1', 'stale', ['evidence_old', 'plan_over'], '2026-01-15T10:00:00.000Z', 'ff plan check'],
     ['A1', 'inconclusive', ['a_code_of_a_later_version'], 'what it said', 'ff probe run A1'],
     ['J2', 'pending', ['signature_missing'], '', 'ff signoff request'],
     ['J3', 'stale', ['accepted_since_signing'], '', 'ff signoff request'],
@@ -109,6 +111,7 @@ describe('the first step', () => {
   const stale = judgedItem('A1', 'stale', ['evidence_old'])
   const failing = judgedItem('A2', 'fail', ['limit_broken'])
   const elsewhere = judgedItem('B1', 'inconclusive', ['measured_elsewhere'])
+  const flaky = judgedItem('C1', 'inconclusive', ['flaky'])
   const waits = judgedItem('H3', 'inconclusive', ['not_measured_yet'], 'needs x')
   const unsigned = judgedItem('J2', 'pending', ['signature_missing'])
   const unattested = judgedItem('G3', 'pending', ['attestation_missing'])
@@ -116,9 +119,10 @@ describe('the first step', () => {
   test.each<readonly [string, readonly JudgedItem[], readonly string[], string | null]>([
     ['the trust file', all, ['head_stale', 'trust_pin_missing'], 'ff trust pin'],
     ['a failing item', all, ['head_stale'], 'ff probe run A2'],
-    ['measuring again', all.filter((one) => one !== failing), ['head_stale'], 'ff probe run A1'],
-    ['a missing log', all, ['log_missing'], 'ff evidence seal --first'],
-    ['another item', [elsewhere, waits, unsigned], ['head_stale'], 'ff plan check'],
+    ['a place', [stale, elsewhere], ['head_stale'], 'ff plan check'],
+    ['a log that is not here', all, ['head_stale', 'log_missing'], 'ff evidence seal --first'],
+    ['measuring again', [stale, flaky, waits, unsigned], ['head_stale'], 'ff probe run A1'],
+    ['another item', [flaky, waits, unsigned], ['head_stale'], 'ff probe run C1'],
     ['a log', [waits, unsigned], ['head_stale'], 'ff evidence seal'],
     ['what waits for a person', [waits, unattested, unsigned], [], null],
     ['the signatures', [unattested, unsigned], [], 'ff signoff request'],
@@ -128,6 +132,12 @@ describe('the first step', () => {
     expect(step.next).toBe(command)
     expect(step.fix).toMatch(/\S/)
   })
+  test.each([
+    [['environment', 'database'], 'ff plan new'],
+    [['code'], 'ff config show --origin'],
+  ])('is the identity where %j is not known', (unknown, command) =>
+    expect(findFirstStep(all, [], { ...FACTS, unknown }).next).toBe(command),
+  )
   test('is none where nothing is open', () =>
     expect(findFirstStep([judgedItem('A1', 'pass', [])], [], FACTS)).toEqual({
       fix: null,
