@@ -253,7 +253,7 @@ const CASES: Partial<Record<ReasonCode, Case>> = {
     make: trusting({ runners: [] }).make,
     person: async (place) => {
       const { kid, jwk } = place.runner
-      await trusting({ runners: [{ name: 'ci', kid, jwk, ...FAR }] }).make(place)
+      await trusting({ runners: [{ name: 'ci', kid, jwk, places: PLACES, ...FAR }] }).make(place)
     },
   },
   control_not_run: recorded({ control: null }),
@@ -464,7 +464,7 @@ test('every other reason proposes what one of these executes', () => {
     item: null,
     detail: 'x',
     measurable: false,
-    requested: true,
+    waiting: [],
     signers: {},
   } as never
   const executed = new Set(known.map((code) => REASONS[code as ReasonCode].next(given)))

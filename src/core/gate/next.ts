@@ -9,7 +9,7 @@ export interface Step {
   readonly next: string | null
 }
 /** The arguments of a reason that are the same for every item. */
-export interface StepFacts extends Pick<ReasonArguments, 'requested' | 'signers'> {
+export interface StepFacts extends Pick<ReasonArguments, 'waiting' | 'signers'> {
   /** Probes that this version of ff lacks, by name. */
   readonly unmeasurable: Readonly<Record<string, string>>
   /** Members of the identity that are not known: no plan, or no version of the code. */
@@ -42,7 +42,7 @@ export function findItemStep({ item, found }: JudgedItem, facts: StepFacts): Ste
 /** The step that ends a reason of the run as a whole. */
 export function findRunStep(
   { code, detail, next: command }: Faults[number],
-  facts: Pick<StepFacts, 'requested' | 'signers'>,
+  facts: Pick<StepFacts, 'waiting' | 'signers'>,
 ): { readonly fix: string; readonly next: string | null } {
   const given = { ...facts, item: null, detail, measurable: false }
   const { fix, next } = findReason(code)

@@ -8,8 +8,8 @@ export interface ReasonArguments {
   readonly detail: string
   /** Whether this version of ff has a probe for the item. */
   readonly measurable: boolean
-  /** Whether a statement is there that waits for signatures. */
-  readonly requested: boolean
+  /** The roles that have not signed the statement yet; none where there is no statement that waits for one. */
+  readonly waiting: readonly SignoffRole[]
   /** The person who signs for a role now. */
   readonly signers: Readonly<Record<SignoffRole, string>>
 }
@@ -44,11 +44,13 @@ export const measure = ({ item, measurable }: ReasonArguments): string | null =>
 /** `ff probe selftest`, which tries the control of each limit; null as `measure`. */
 export const control = ({ item, measurable }: ReasonArguments): string | null =>
   item !== null && measurable ? `ff probe selftest ${item.id}` : null
-/** The role is that of the item; without one the detail names it. */
-export const requestOrSign = ({ item, detail, requested, signers }: ReasonArguments): string => {
-  const role = item?.attest_role ?? detail
-  const person = signers[role === 'security-lead' ? role : 'platform-lead']
-  return requested ? `ff signoff sign --key ${person}.key.json` : 'ff signoff request'
+/** A role that has not signed yet, first that of the item; without an item the detail names it. */
+export const requestOrSign = ({ item, detail, waiting, signers }: ReasonArguments): string => {
+  const own = item?.attest_role ?? detail
+  const role = waiting.find((one) => one === own) ?? waiting[0]
+  return role === undefined
+    ? 'ff signoff request'
+    : `ff signoff sign --key ${signers[role]}.key.json`
 }
 
 /** The item is measured once more, which may not be enough. */

@@ -72,6 +72,8 @@ export type ProbeAnswer =
   | 'target_read_only'
   | 'target_unreachable'
 
+const TRIGGERS = 'rollback_triggers.json'
+
 /** What to do about each reason, and the command that comes next. A code without a row does not compile. */
 export const REASONS: Readonly<Record<ReasonCode, Reason>> = {
   no_record: again(say('Nothing was measured yet.')),
@@ -119,7 +121,8 @@ export const REASONS: Readonly<Record<ReasonCode, Reason>> = {
   build_differs: again(({ detail }) => `It was measured by another build of ff: ${detail}.`),
   input_changed: again(({ detail }) => `Since the measurement this has changed: ${detail}.`),
   input_missing: again(
-    ({ detail }) => `The record does not name what it was made with: ${detail}.`,
+    ({ detail }) =>
+      `The record does not name what it was made with: ${detail}.${detail.includes(TRIGGERS) ? ` Where there is none yet: \`cp checklists/templates/${TRIGGERS} checklists/${TRIGGERS}\`, and fill it in.` : ''}`,
   ),
   evidence_old: again(say('The measurement is too old.')),
   plan_over: {

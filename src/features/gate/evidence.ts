@@ -41,7 +41,7 @@ export async function listEvidence(
 }
 
 /** No reason of a log is about a signer. */
-const NO_FACTS = { requested: false, signers: { 'platform-lead': '', 'security-lead': '' } }
+const NO_FACTS = { waiting: [], signers: { 'platform-lead': '', 'security-lead': '' } }
 /** Each log that is damaged by itself, with the way out of it. */
 async function findDamagedLogs(
   { texts, files }: GateInputs,

@@ -145,7 +145,7 @@ const countStates = (
 
 /** What the steps of all items are made from. */
 const toStepFacts = ({ texts, at, signoff, trust, identity }: ReportFacts): StepFacts => ({
-  requested: texts.signoff !== null && signoff.status === 'missing',
+  waiting: texts.signoff !== null && signoff.status === 'missing' ? signoff.roles : [],
   signers: findSigners(trust, at),
   unmeasurable: UNIMPLEMENTED_PROBES,
   unknown: Object.entries(identity).flatMap(([name, value]) => (value === null ? [name] : [])),

@@ -37,7 +37,8 @@ function toRoleResult(
   outcome: SignoffOutcome,
   { texts, trust, now }: SignoffContext,
 ): CheckResult {
-  const facts = { requested: texts.signoff !== null, signers: findSigners(trust, now) }
+  const waiting = texts.signoff !== null && outcome.status === 'missing' ? outcome.roles : []
+  const facts = { waiting, signers: findSigners(trust, now) }
   if (outcome.status === 'verified') {
     const signature = outcome.signatures.find((one) => one.role === role)
     return passResult(

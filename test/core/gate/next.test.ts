@@ -6,6 +6,8 @@ import {
   buildRemeasureCommand,
   findFirstStep,
   findItemStep,
+  findRunStep,
+  formatStep,
   type JudgedItem,
   type StepFacts,
 } from '../../../src/core/gate/next.ts'
@@ -44,7 +46,7 @@ test.each([
 )
 
 const FACTS: StepFacts = {
-  requested: false,
+  waiting: [],
   signers: { 'platform-lead': 'ada', 'security-lead': 'grace' },
   unmeasurable: { observation: 'the staging observation' },
   unknown: [],
@@ -89,13 +91,23 @@ describe('the step of an item', () => {
     expect(next).toBe(command)
     expect(fix === null).toBe(state === 'pass' || state === 'waived')
   })
-  test.each([
-    ['J2', 'ff signoff sign --key ada.key.json'],
-    ['J3', 'ff signoff sign --key grace.key.json'],
-    ['G3', 'ff signoff sign --key grace.key.json'],
-  ])('%s of a statement that waits for signatures', (id, command) => {
+  test.each<readonly [string, StepFacts['waiting'], string]>([
+    ['J2', ['platform-lead', 'security-lead'], 'ff signoff sign --key ada.key.json'],
+    ['J3', ['platform-lead', 'security-lead'], 'ff signoff sign --key grace.key.json'],
+    ['G3', ['platform-lead', 'security-lead'], 'ff signoff sign --key grace.key.json'],
+    ['G3', ['platform-lead'], 'ff signoff sign --key ada.key.json'],
+  ])('%s of a statement that waits for %j', (id, waiting, command) => {
     const item = judgedItem(id, 'pending', ['signature_missing'])
-    expect(findItemStep(item, { ...FACTS, requested: true }).next).toBe(command)
+    expect(findItemStep(item, { ...FACTS, waiting }).next).toBe(command)
+  })
+  test('of a role that has not signed, without an item', () => {
+    const fault = { code: 'role_missing', detail: 'security-lead' }
+    const waiting = ['platform-lead', 'security-lead'] as const
+    const step = findRunStep(fault, { ...FACTS, waiting })
+    expect(formatStep(step)).toBe(
+      'A role has not signed. Then: ff signoff sign --key grace.key.json',
+    )
+    expect(formatStep({ ...step, next: null })).toBe('A role has not signed.')
   })
   test('has the words of every reason, and those of the probe where ff knows none', () => {
     const own = judgedItem('E5', 'fail', ['limit_broken', 'waiver_expired'])
@@ -166,7 +178,7 @@ describe('the table of reasons', () => {
         item: one ?? null,
         detail: 'there is no plan',
         measurable: flag,
-        requested: flag,
+        waiting: flag ? (['security-lead'] as const) : [],
         signers: FACTS.signers,
       })),
     )

@@ -1,0 +1,173 @@
+import { copyFile, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { GateReport } from '../../src/core/report/types.ts'
+import { UNIMPLEMENTED_PROBES } from '../../src/features/item-states/unimplemented-probes.ts'
+import { CHECKLIST } from '../core/gate/builders.ts'
+import { migratedDatabase, type TestDatabase } from '../support/database.ts'
+import { CODE } from '../support/gate-folder.ts'
+import { onTerminal, type Script } from '../support/pty.ts'
+import { ROOT, type Run, runFf } from '../support/run-ff.ts'
+import { measureAgain } from '../support/signed-folder.ts'
+
+/** Items that are really measured: the others take minutes, and their records are written with the runner's key. */
+const MEASURED = ['A2', 'J1', 'J2', 'J3']
+const SECRET = 'correct horse battery'
+
+let cwd = ''
+let bin = ''
+let database: TestDatabase
+/** What a person has set in the environment. */
+let env: Record<string, string> = {}
+const lines: string[] = []
+beforeAll(async () => {
+  ;[cwd, bin] = (await Promise.all(
+    ['ff-walk-', 'ff-walk-bin-'].map((name) => mkdtemp(join(tmpdir(), name))),
+  )) as [string, string]
+  await symlink(join(ROOT, 'dist/bin/ff.js'), join(bin, 'ff'))
+  database = await migratedDatabase('18')
+  env = { FF_DATABASE_URL: database.url }
+})
+afterAll(async () => {
+  await database.drop()
+  for (const folder of [cwd, bin]) await rm(folder, { recursive: true, force: true })
+})
+
+const later = (hours: number): string => new Date(Date.now() + hours * 3_600_000).toISOString()
+const yes = (count: number): Script =>
+  Array.from({ length: count }, () => ['(yes/no)', 'yes\n'] as const)
+/** What a person answers on a terminal, by the command; no other line asks anything. */
+const ANSWERS: readonly (readonly [RegExp, Script])[] = [
+  [
+    /^ff key new /,
+    [
+      ['New passphrase', `${SECRET}\n`],
+      ['again:', `${SECRET}\n`],
+    ],
+  ],
+  [
+    /^ff plan new$/,
+    ['Ada', 'ada@x', 'Grace', 'grace@x', 'go', '1'.repeat(64), later(-1), 'admin@x'].map(
+      (answer) => ['(empty: later)', `${answer}\n`] as const,
+    ),
+  ],
+  [/^ff signoff sign --key alice/, [...yes(2), ['Passphrase of', `${SECRET}\n`]]],
+  [/^ff signoff sign --key bob/, [...yes(4), ['Passphrase of', `${SECRET}\n`]]],
+]
+
+/** Runs a line as it was printed: on a pseudo-terminal where it asks a person. */
+async function paste(line: string): Promise<Pick<Run, 'status' | 'stdout'>> {
+  expect(line).not.toBe(lines.at(-1))
+  lines.push(line)
+  const script = ANSWERS.find(([start]) => start.test(line))?.[1]
+  const place = { cwd, env: { ...env, PATH: `${bin}:${process.env['PATH'] ?? ''}` } }
+  if (script === undefined) return runFf(line.split(' ').slice(1), { cwd, env })
+  const { status, screen } = await onTerminal(['bash', '-c', line], script, place)
+  return { status, stdout: screen }
+}
+
+async function gate(): Promise<GateReport> {
+  const { stdout } = await runFf(['gate', '--format', 'json'], { cwd, env })
+  return JSON.parse(stdout) as GateReport
+}
+const listOpen = ({ items }: GateReport): readonly string[] =>
+  items.filter(({ state }) => state !== 'pass').map(({ id }) => id)
+
+/** The steps of a person outside ff, by the words that a report marks them with; each does no more than they say. */
+const PEOPLE: readonly (readonly [RegExp, (said: string) => Promise<unknown>])[] = [
+  [
+    /Set FF_TRUST_SHA256, .* to the value that `ff trust pin` prints/,
+    async (said) => {
+      env['FF_TRUST_SHA256'] = /FF_TRUST_SHA256=([0-9a-f]{64})/.exec(said)?.[1] ?? ''
+    },
+  ],
+  [/Set FF_CODE_VERSION to the digest/, async () => (env['FF_CODE_VERSION'] = CODE)],
+  [
+    /[Ww]rite (the runbook|checklists\/runbook\.md)/,
+    () => writeFile(join(cwd, 'checklists/runbook.md'), 'first this, then that\n'),
+  ],
+  [
+    /Write "(runbook_digest)": "([0-9a-f]{64})" into checklists\/plan\.json/,
+    async (said) => {
+      const [, value = ''] = /Write "runbook_digest": "([0-9a-f]{64})"/.exec(said) ?? []
+      const path = join(cwd, 'checklists/plan.json')
+      const plan = JSON.parse(await readFile(path, 'utf8')) as object
+      await writeFile(path, JSON.stringify({ ...plan, runbook_digest: value }))
+    },
+  ],
+  [
+    /^I4: .*`cp checklists\/templates\/rollback_triggers\.json/,
+    async () => {
+      const [from, to] = ['templates/rollback_triggers.json', 'rollback_triggers.json'].map(
+        (name) => join(cwd, 'checklists', name),
+      ) as [string, string]
+      await copyFile(from, to)
+      await measureAgain({ cwd }, 'I4') // By the later version of ff that has its probe.
+    },
+  ],
+]
+async function actAsPerson(words: string, said: string): Promise<void> {
+  for (const [mark, act] of PEOPLE) if (mark.test(words)) await act(said)
+}
+
+/** Follows the report until it proposes no command. @returns the last report */
+async function follow(until: (report: GateReport) => boolean): Promise<GateReport> {
+  for (let step = 0; step < 30; step++) {
+    const report = await gate()
+    if (until(report)) return report
+    const { fix, next } = report
+    expect(fix).not.toBeNull()
+    if (next === null) expect(PEOPLE.filter(([mark]) => mark.test(fix ?? ''))).not.toEqual([])
+    const shown = [...(fix ?? '').matchAll(/`(ff [^`]+)`/g)].map(([, line = '']) => line)
+    let said = ''
+    for (const line of new Set([...shown, ...(next === null ? [] : [next])])) {
+      const { status, stdout } = await paste(line)
+      expect([line, status]).not.toEqual([line, expect.toBeOneOf([null, 1, 2])])
+      // Reports fold long lines.
+      said += stdout.replaceAll(/\s+/g, ' ')
+    }
+    // A person does what the report says, and what the output of its commands says.
+    await actAsPerson(fix ?? '', said)
+    await actAsPerson(said, said)
+  }
+  throw new Error(`the walk has no end:\n${lines.join('\n')}`)
+}
+
+const LACKING = CHECKLIST.items
+  .filter(({ probe }) => Object.hasOwn(UNIMPLEMENTED_PROBES, probe.name))
+  .map(({ id }) => id)
+
+test('from an empty folder to a GO, by what ff itself proposes', async () => {
+  const made = await runFf(['init'], { cwd, env })
+  expect(made.stdout).toMatch(/^ {2}ff gate /m)
+
+  // Until something has to be measured: keys, trust file, pin, plan, log.
+  const measuring = await follow(({ next }) => next?.startsWith('ff probe run ') ?? false)
+  const wanted = measuring.next?.split(' ').slice(3) ?? []
+  expect(wanted).toEqual(CHECKLIST.items.map(({ id }) => id).filter((id) => !LACKING.includes(id)))
+  for (const id of wanted.filter((one) => !MEASURED.includes(one))) await measureAgain({ cwd }, id)
+
+  // Until only what this version cannot measure is open, and what waits for signatures.
+  const waiting = await follow(({ next }) => next === null)
+  expect(waiting.fix).toMatch(/^C3: This version of ff cannot measure it/)
+  expect(listOpen(waiting)).toEqual(
+    CHECKLIST.items.map(({ id }) => id).filter((id) => [...LACKING, 'J1', 'J2', 'J3'].includes(id)),
+  )
+  const refused = await runFf(['signoff', 'request'], { cwd, env })
+  expect([refused.status, refused.stderr]).toEqual([
+    22,
+    expect.stringContaining('[request_inconclusive, exit inconclusive]'),
+  ])
+  const open = [...refused.stderr.matchAll(/^ {2}((?:[A-J]\d )+)inconclusive/gm)]
+  expect(open.flatMap(([, ids = '']) => ids.trim().split(' ')).sort()).toEqual(LACKING)
+  expect(LACKING).toHaveLength(11)
+
+  // Once a later version has measured these too: request, both signatures, GO.
+  for (const id of LACKING) await measureAgain({ cwd }, id)
+  const decided = await follow(({ verdict }) => verdict === 'go')
+  expect(decided).toMatchObject({ fix: null, next: null, exitCode: 0 })
+  await mkdir(join(cwd, 'reports'))
+  const last = await runFf(['gate', '--decision', 'reports/decision.json'], { cwd, env })
+  expect([last.status, last.stdout]).toEqual([0, expect.stringMatching(/\nGO {2}valid until/)])
+}, 120_000)
