@@ -50,6 +50,20 @@ describe('ff init', () => {
     expect((await stat(join(cwd, '.ff/runner.pem'))).mode & 0o777).toBe(0o600)
     expect(await readFile(join(cwd, '.ff/.gitignore'), 'utf8')).toContain('runner.pem')
   })
+  test('git changes no byte of evidence and checklists', async () => {
+    const other = await mkdtemp(join(tmpdir(), 'ff-init-'))
+    await runFf(['init'], { cwd: other })
+    const paths = ['checklists/trust.json', '.ff/evidence/kid/evidence.ndjson', 'ff.config.json']
+    const line = `git -C ${other} init -q && git -C ${other} check-attr text -- ${paths.join(' ')}`
+    const { stdout } = await pasted(line)
+    await rm(other, { recursive: true })
+    expect(
+      stdout
+        .trim()
+        .split('\n')
+        .map((one) => one.split(': ').at(-1)),
+    ).toEqual(['unset', 'unset', 'unspecified'])
+  })
   test('a second time ends 2, lists the existing files, and changes nothing', async () => {
     const before = await readFile(join(cwd, '.ff/runner.pem'), 'utf8')
     const run = await runFf(['init', '--debug'], { cwd })

@@ -18,6 +18,11 @@ const WORKFLOW = {
   from: 'checklists/templates/ff-gate.yml',
   to: '.github/workflows/ff-gate.yml',
 } as const
+/** Digests and the pin are over bytes, so git changes no line ending there. */
+const ATTRIBUTES = {
+  path: '.gitattributes',
+  text: '.ff/evidence/** -text\nchecklists/** -text\n',
+} as const
 /** The key of the runner; the `.gitignore` beside it keeps the key out of the repository. */
 const RUNNER = {
   ignore: '.ff/.gitignore',
@@ -44,7 +49,10 @@ export async function initFolder(
   { root, cwd }: { readonly root: string; readonly cwd: string },
   { makeRunner }: Pick<Adapters, 'makeRunner'>,
 ): Promise<readonly string[]> {
-  const texts = new Map<string, string>([['ff.config.json', jsonText(CONFIG)]])
+  const texts = new Map<string, string>([
+    ['ff.config.json', jsonText(CONFIG)],
+    [ATTRIBUTES.path, ATTRIBUTES.text],
+  ])
   for (const name of COPIED) texts.set(name, await readFile(join(root, name), 'utf8'))
   texts.set(WORKFLOW.to, await readFile(join(root, WORKFLOW.from), 'utf8'))
   const names = [...texts.keys(), RUNNER.ignore, RUNNER.key, RUNNER.public]
