@@ -18,7 +18,11 @@ const DECISION_VERSION = 2
  * @throws Error where it is not I-JSON, which is a bug
  */
 export const packDecision = (decision: Omit<DecisionFile, 'kind' | 'schemaVersion'>): string =>
-  `${canonicalizeObject({ kind: 'gate_decision', schemaVersion: DECISION_VERSION, ...decision })}\n`
+  formatDecision({ kind: 'gate_decision', schemaVersion: DECISION_VERSION, ...decision })
+
+/** The one spelling of a decision file. */
+export const formatDecision = (decision: DecisionFile): string =>
+  `${canonicalizeObject(decision)}\n`
 
 /** A decision file of another version of `ff`, or in another form, whose content this version cannot compute again. */
 export interface OtherDecision {

@@ -1,6 +1,7 @@
 import { createSignoffDependencies } from '../../artefacts/documents.ts'
 import { readTextFile } from '../../artefacts/read-text.ts'
 import {
+  formatDecision,
   type OtherDecision,
   packDecision,
   unpackDecision,
@@ -70,13 +71,14 @@ type OfflineAdapters = Pick<Adapters, 'judgeEvidence' | 'signoffCrypto'>
  * the same.
  *
  * @throws FfError `artefact_invalid`, `waiver_invalid`, `setting_invalid` for a malformed pin,
- *   `decision_of_other_version`, `decision_altered` for an identity or a report that does not follow from its files
+ *   `decision_of_other_version`, `decision_altered` for another layout, and for an identity or a report that does not
+ *   follow from its files
  */
 export async function gateOffline(
   { root, path, subject, trust_pin, pinned_heads, tool_version, build, now }: OfflineRequest,
   adapters: OfflineAdapters,
 ): Promise<GateReport> {
-  const decision = await readDecision({ path, tool_version }, adapters)
+  const { decision, text } = await readDecision({ path, tool_version }, adapters)
   const texts = decision.files
   const files = await toGateFiles(root, texts)
   const identity = { ...buildIdentity(UNKNOWN_VERSION, files), ...pickRunning(decision) }
@@ -90,7 +92,7 @@ export async function gateOffline(
   if (judged.trust.status === 'trusted') {
     const then = decision.decided_at as Instant
     const before = await judgeInputs({ ...inputs, identity, at: then }, adapters)
-    refuseAltered(decision, { identity, verdict: withoutTiming(toReport(before, now)) })
+    refuseAltered(decision, { text, identity, verdict: withoutTiming(toReport(before, now)) })
   }
   const faults = [...listOtherSubjects(decision.identity, subject), ...judged.judgement.faults]
   return toReport({ ...judged, judgement: { ...judged.judgement, faults } }, now)
@@ -121,12 +123,12 @@ const pickRunning = ({ identity: { code, schema_head, config_digest, build } }: 
 async function readDecision(
   { path, tool_version }: Pick<OfflineRequest, 'path' | 'tool_version'>,
   adapters: OfflineAdapters,
-): Promise<DecisionFile> {
+): Promise<{ readonly decision: DecisionFile; readonly text: string }> {
   const read = await readTextFile(path, path, MAX_DECISION_BYTES)
   if (!read.ok) throw toArtefactError([read.problem])
   const tools = createSignoffDependencies(await adapters.signoffCrypto())
   const decision = unpackDecision(read.text, tools, tool_version)
-  if (decision.ok) return decision.value
+  if (decision.ok) return { decision: decision.value, text: read.text }
   if ('other' in decision) throw makeVersionError(path, decision.other, tool_version)
   throw new FfError('artefact_invalid', `${quoteValue(path)} is not a decision file.`, {
     hint: 'Name a file that `ff gate --decision decision.json` wrote.',
@@ -150,19 +152,24 @@ function makeVersionError(
   )
 }
 
-/** @throws FfError `decision_altered` with each member of identity and report that does not follow from the files */
+/**
+ * Every byte of the file counts, so another layout is an alteration too.
+ *
+ * @throws FfError `decision_altered` with each member of identity and report that does not follow from the files
+ */
 function refuseAltered(
   decision: DecisionFile,
-  found: { readonly identity: CutoverIdentity; readonly verdict: object },
+  found: { readonly text: string; readonly identity: CutoverIdentity; readonly verdict: object },
 ): void {
   const details = [
+    ...(found.text === formatDecision(decision) ? [] : ['layout']),
     ...listDifferences('identity', decision.identity, found.identity),
     ...listDifferences('verdict', decision.verdict, found.verdict),
   ]
   if (details.length === 0) return
   throw new FfError(
     'decision_altered',
-    'The report or identity in the decision file is not the one that its files give.',
+    'The decision file is not as it was written: its report, identity or layout is another one.',
     {
       hint: 'Get the file again from the run that wrote it with `ff gate --decision decision.json`.',
       details,
