@@ -25,7 +25,7 @@ async function makeFolder(load) {
   const runners = []
   for (const place of PLACES) {
     const key = await makeRunnerKey(join(keys, place, 'runner.pem'))
-    await fullEvidence(cwd, (draft) => (draft.where === place ? draft : null), key)
+    await fullEvidence(cwd, (draft) => (draft.where === place ? draft : null), { known: key })
     runners.push({ ...readTrust(key).runners[0], name: place })
   }
   rmSync(keys, { recursive: true })

@@ -58,10 +58,13 @@ export async function gateFolder(): Promise<string> {
 }
 
 /** The identity that evidence in the folder needs, as a process with FF_CODE_VERSION=CODE computes it. */
-export async function identityIn(cwd: string): Promise<CutoverIdentity> {
+export async function identityIn(
+  cwd: string,
+  code: string | null = CODE,
+): Promise<CutoverIdentity> {
   const files = await loadGateFiles({ root: ROOT, cwd, checklist: null })
   const settings = behaviouralSettings(await loadSettings({}, cwd))
-  return buildIdentity({ code: CODE, settings, schema_head: '0002_flags', build: BUILD }, files)
+  return buildIdentity({ code, settings, schema_head: '0003_ids', build: BUILD }, files)
 }
 
 /** What the inputs of evidence in the folder are judged by. */
@@ -93,17 +96,17 @@ export const toNeeds = (
 
 /**
  * Writes a passing record for each item, passed through `change`, which leaves an item out by null, and one for each of
- * the item's controls; signed by `known` or a new key.
+ * the item's controls; signed by `known` or a new key, about `code`.
  *
  * @returns the runner
  */
 export async function fullEvidence(
   cwd: string,
   change: (draft: EvidenceDraft) => EvidenceDraft | null = (draft) => draft,
-  known?: SigningRunner,
+  { known, code }: { readonly known?: SigningRunner; readonly code?: string | null } = {},
 ): Promise<SigningRunner> {
   const files = await loadGateFiles({ root: ROOT, cwd, checklist: null })
-  const identity = await identityIn(cwd)
+  const identity = await identityIn(cwd, code)
   const inputs = await inputsIn(cwd)
   const runner = known ?? (await makeRunnerKey(join(cwd, '.ff', 'runner.pem')))
   const log = await openEvidence(join(cwd, '.ff', 'evidence'), runner, toNeeds(files))

@@ -82,7 +82,7 @@ export async function signedFolder({
   const runner = await fullEvidence(cwd, waived ? leaking : change)
   const trust = trustText(readTrust(runner))
   await put('trust.json', trust)
-  if (waived) await put('waivers.json', JSON.stringify(WAIVERS(waiver()), null, 2))
+  if (waived) await put('waivers.json', approvedWaivers())
   const pin = tools.sha256(trust)
   await signFolder(cwd, pin)
   return { cwd, runner, env: { FF_CODE_VERSION: CODE, FF_TRUST_SHA256: pin } }
@@ -149,7 +149,7 @@ export const requestIn = async (cwd: string, trust_pin: string): Promise<GateReq
   trust_pin,
   pinned_heads: [],
   code: CODE,
-  schema_head: '0002_flags',
+  schema_head: '0003_ids',
   build: BUILD,
   settings: behaviouralSettings(await loadSettings({}, cwd)),
   now: () => new Date(),
@@ -183,13 +183,16 @@ async function prepareSignoff(cwd: string, pin: string) {
   }
 }
 
-const leaking = (draft: EvidenceDraft): EvidenceDraft =>
+/** H4 fails, within the bound of `approvedWaivers`. */
+export const leaking = (draft: EvidenceDraft): EvidenceDraft =>
   draft.item === 'H4'
     ? { ...draft, result: 'fail', measured: { ...draft.measured, memory_share: 0.85 } }
     : draft
 
-const WAIVERS = (one: WaiverEntry) => ({ kind: 'waivers', schemaVersion: 1, waivers: [one] })
-function waiver(): WaiverEntry {
+/** The text of a waivers file with one waiver, of H4, that both leads approved. */
+export const approvedWaivers = (change: Partial<WaiverEntry> = {}): string =>
+  JSON.stringify({ kind: 'waivers', schemaVersion: 1, waivers: [waiver(change)] }, null, 2)
+function waiver(change: Partial<WaiverEntry>): WaiverEntry {
   const entry: WaiverEntry = {
     id: 'WV-1',
     item: 'H4',
@@ -204,6 +207,7 @@ function waiver(): WaiverEntry {
     requested_at: soon(-DAY_MS),
     expires_at: soon(DAY_MS),
     approvals: [],
+    ...change,
   }
   return { ...entry, approvals: [alice, bob].map((who) => approval(entry, who)) }
 }

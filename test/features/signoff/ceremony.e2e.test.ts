@@ -57,7 +57,7 @@ async function measureAll(runner: SigningRunner): Promise<void> {
     started_at: at,
     ended_at: at,
   })
-  await fullEvidence(folder, now, runner)
+  await fullEvidence(folder, now, { known: runner })
 }
 let runner: SigningRunner
 async function newRunner(): Promise<SigningRunner> {
