@@ -1,0 +1,203 @@
+import { execFileSync } from 'node:child_process'
+import { rm, symlink, truncate, writeFile } from 'node:fs/promises'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { CODE } from '../support/gate-folder.ts'
+import { runFf } from '../support/run-ff.ts'
+import { oneOfEach } from '../support/scale.ts'
+import type { Env, Files } from './folder.ts'
+import { type Attack, type Change, changeAlone, swap, takeFrom } from './kinds.ts'
+import { EXEMPTIONS, findExemption } from './promises.ts'
+import { type Judged, writeResults } from './results.ts'
+import { DECISION, makeScene, MINUTE_MS, type Scene } from './scene.ts'
+
+/**
+ * Places of each kind in each file. `npm run attacks` sets it, plays all attacks and writes RESULTS.md; other runs play one
+ * of each kind.
+ */
+const PLACES = Number(process.env['FF_ATTACKS'] ?? 1)
+const ALL = process.env['FF_ATTACKS'] !== undefined
+const LIMIT_MS = 3_600_000
+
+let scene: Scene
+beforeAll(async () => {
+  scene = await makeScene()
+}, 120_000)
+afterAll(() => scene.folder.remove())
+
+/** A folder that is attacked, and how it is judged. */
+interface Target {
+  readonly files: Files
+  readonly env: Env
+  readonly args: readonly string[]
+}
+const filter = (files: Files, keep: (name: string) => boolean): Files =>
+  new Map([...files].filter(([name]) => keep(name)))
+const isDecision = (name: string): boolean => name === DECISION
+const isOther = (name: string): boolean => name !== DECISION
+type Moments = ReadonlyMap<string, Files>
+const filterAll = (all: Moments, keep: (name: string) => boolean): Moments =>
+  new Map([...all].map(([name, files]) => [name, filter(files, keep)]))
+
+/** The folder with a GO. */
+const toGo = (env: Env = {}): Target => ({
+  files: filter(scene.files, isOther),
+  env: { ...scene.env, ...env },
+  args: ['gate'],
+})
+const SUBJECT = ['--environment', 'production', '--cutover', 'flags-to-postgres']
+const OFFLINE = ['gate', '--offline', DECISION, ...SUBJECT, '--attempt', '1', '--code', CODE]
+/** The decision file of that GO, as a third party judges it. */
+const toOffline = (): Target => ({
+  files: filter(scene.files, isDecision),
+  env: scene.env,
+  args: OFFLINE,
+})
+
+/** Minutes from now at which a gate judges. The heads are 5 minutes old then, and the GO holds for 20 more. */
+const CLOCKS = { now: 0, earlier: -7, later: 10 } as const
+type Clock = keyof typeof CLOCKS
+
+async function judge({ env, args }: Target, clock: Clock): Promise<number | null> {
+  const { cwd } = scene.folder
+  const now = new Date(scene.now + CLOCKS[clock] * MINUTE_MS).toISOString()
+  return (await runFf(args, { cwd, env, now })).status
+}
+
+async function put(name: string, change: Change): Promise<void> {
+  const path = scene.folder.toPath(name)
+  await rm(path, { force: true })
+  if (change === null) return
+  if (typeof change !== 'string') return scene.folder.put(name, change)
+  if (change === 'pipe') execFileSync('mkfifo', ['-m', '600', path])
+  if (change === 'device') await symlink('/dev/zero', path)
+  if (change === 'endless file') {
+    await writeFile(path, '')
+    await truncate(path, 2 ** 40)
+  }
+}
+
+/** Every verdict on an attack. */
+const judged: Judged[] = []
+
+/** Now, and in a whole run the other clocks in turn. */
+const chooseClocks = (): readonly Clock[] => {
+  if (!ALL) return ['now']
+  return judged.length % 2 === 0 ? ['now', 'earlier'] : ['now', 'later']
+}
+
+/** Plays attacks on a folder. @returns those that end 0 without a reason, or 1 */
+async function play(target: Target, attacks: readonly Attack[]): Promise<readonly string[]> {
+  expect(attacks.length).toBeGreaterThan(0)
+  await scene.folder.write(target.files)
+  const wrong: string[] = []
+  for (const attack of ALL ? attacks : oneOfEach(attacks, ({ kind }) => kind)) {
+    const { file, kind, what, changes } = attack
+    for (const [name, change] of changes) await put(name, change)
+    for (const clock of chooseClocks()) {
+      const status = await judge(target, clock)
+      const exemption = status === 0 ? findExemption(attack, target.files) : null
+      judged.push({ file, kind, status, exemption })
+      if (status === 1 || status === null || (status === 0 && exemption === null))
+        wrong.push(`${file}: ${kind}, ${what}, ${clock}: ${status}`)
+    }
+    for (const name of changes.keys()) await put(name, target.files.get(name) ?? null)
+  }
+  return wrong
+}
+
+test('the untouched folder is a GO now and later, as is its decision', async () => {
+  for (const target of [toGo(), toGo({ FF_EVIDENCE_HEAD: scene.heads }), toOffline()]) {
+    await scene.folder.write(target.files)
+    expect([await judge(target, 'now'), await judge(target, 'later')]).toEqual([0, 0])
+  }
+})
+
+test.each([
+  ['a file of the folder', toGo],
+  ['the decision', toOffline],
+])(
+  'a change to %s is no GO and no bug',
+  async (_what, toTarget) => {
+    const target = toTarget()
+    const names = [...target.files.keys()]
+    const attacks = names.flatMap((name) => [...changeAlone(target.files, name, PLACES)])
+    expect(await play(target, attacks)).toEqual([])
+  },
+  LIMIT_MS,
+)
+
+test(
+  'two files that are swapped are no GO',
+  async () => {
+    expect(await play(toGo(), [...swap(toGo().files)])).toEqual([])
+  },
+  LIMIT_MS,
+)
+
+test(
+  'files as they were are no GO',
+  async () => {
+    const past = filterAll(scene.past, isOther)
+    const pinned = toGo({ FF_EVIDENCE_HEAD: scene.heads })
+    const found = [
+      await play(toGo(), [...takeFrom(toGo().files, past, 'as it was')]),
+      await play(pinned, [...takeFrom(pinned.files, past, 'as it was, under FF_EVIDENCE_HEAD')]),
+    ]
+    expect(found.flat()).toEqual([])
+  },
+  LIMIT_MS,
+)
+
+test(
+  'files of another cutover are no GO',
+  async () => {
+    const others = filterAll(scene.others, isOther)
+    const attacks = [...takeFrom(toGo().files, others, 'of another cutover')]
+    expect(await play(toGo(), attacks)).toEqual([])
+  },
+  LIMIT_MS,
+)
+
+test(
+  'an older decision, and one about another cutover, are no GO',
+  async () => {
+    const target = toOffline()
+    const found = [
+      ...takeFrom(target.files, filterAll(scene.past, isDecision), 'as it was'),
+      ...takeFrom(target.files, filterAll(scene.others, isDecision), 'of another cutover'),
+    ].filter(({ file }) => file === DECISION)
+    expect(await play(target, found)).toEqual([])
+  },
+  LIMIT_MS,
+)
+
+test(
+  'what ended a GO cannot be undone by older files',
+  async () => {
+    const wrong: string[] = []
+    const before = new Map([['now', toGo().files]])
+    for (const [name, { files, env, heads }] of scene.ended) {
+      const target = { files: filter(files, isOther), env, args: ['gate'] }
+      await scene.folder.write(target.files)
+      expect(await judge(target, 'now')).toBeGreaterThan(1)
+      const pinned = { ...target, env: { ...env, FF_EVIDENCE_HEAD: heads } }
+      const unpinned = { ...target, env: scene.env }
+      for (const [kind, one] of [
+        [`put back after ${name}`, target],
+        [`put back after ${name}, under FF_EVIDENCE_HEAD`, pinned],
+        [`put back after ${name} and before the pin was set`, unpinned],
+      ] as const)
+        if (one !== unpinned || env !== scene.env)
+          wrong.push(...(await play(one, [...takeFrom(one.files, before, kind)])))
+    }
+    expect(wrong).toEqual([])
+  },
+  LIMIT_MS,
+)
+
+test.runIf(ALL)('every exemption is met by an attack, and the counts are written', async () => {
+  expect(judged.filter(({ status, exemption }) => status === 0 && exemption === null)).toEqual([])
+  const met = new Set(judged.map(({ exemption }) => exemption))
+  expect(EXEMPTIONS.filter((one) => !met.has(one))).toEqual([])
+  await writeResults(judged, PLACES)
+})

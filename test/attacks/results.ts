@@ -1,0 +1,62 @@
+import { writeFile } from 'node:fs/promises'
+import { EXEMPTIONS, type Exemption } from './promises.ts'
+
+/** The verdict on one attack. */
+export interface Judged {
+  readonly file: string
+  readonly kind: string
+  readonly status: number | null
+  /** Why it may end 0; null for any other end. */
+  readonly exemption: Exemption | null
+}
+
+const toRow = (cells: readonly (string | number)[]): string => `| ${cells.join(' | ')} |`
+const toTable = (
+  head: readonly string[],
+  rows: readonly (readonly (string | number)[])[],
+): string => [head, head.map(() => '---'), ...rows].map(toRow).join('\n')
+
+/** Number of verdicts by status, for each value of a member. */
+function countBy(judged: readonly Judged[], member: 'file' | 'kind'): string {
+  const names = [...new Set(judged.map((one) => one[member]))]
+  const statuses = [...new Set(judged.map(({ status }) => status ?? 0))].sort((a, b) => a - b)
+  const rows = names.map((name) => {
+    const own = judged.filter((one) => one[member] === name)
+    const counts = statuses.map((status) => own.filter((one) => one.status === status).length)
+    return [name, own.length, ...counts]
+  })
+  return toTable([member, 'verdicts', ...statuses.map((status) => `exit ${status}`)], rows)
+}
+
+function listExemptions(judged: readonly Judged[]): string {
+  const rows = EXEMPTIONS.map((row) => {
+    const met = judged.filter(({ exemption }) => exemption === row)
+    const list = (member: 'file' | 'kind'): string =>
+      [...new Set(met.map((one) => one[member]))].join('<br>')
+    return [list('file'), list('kind'), met.length, row.reason]
+  })
+  return toTable(['file', 'kind', 'verdicts', 'why it may end 0'], rows)
+}
+
+/** Writes RESULTS.md: how many attacks were judged, and how each ended. */
+export const writeResults = (judged: readonly Judged[], places: number): Promise<void> =>
+  writeFile(
+    new URL('RESULTS.md', import.meta.url),
+    `# What \`npm run attacks\` found
+
+Written by it, with up to ${places} places of each kind in each file: ${judged.length} verdicts on changed folders. None ends 1, and none ends 0
+without a reason.
+
+## By file
+
+${countBy(judged, 'file')}
+
+## By kind
+
+${countBy(judged, 'kind')}
+
+## Attacks that may end 0
+
+${listExemptions(judged)}
+`,
+  )
