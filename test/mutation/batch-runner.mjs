@@ -2,8 +2,8 @@ import { inject, TestRunner } from 'vitest'
 
 /** How often the hits without a mutant are an endless loop: the factor of Stryker's own planner. */
 const ENDLESS = 100
-/** A test that takes longer costs more than a worker for each mutant. */
-const SLOW_MS = 200
+/** CPU time of a test that is too slow: a worker for each mutant costs as much. */
+const SLOW_MICROSECONDS = 300_000
 const BATCH = 'batch'
 const killed = new Set()
 
@@ -16,9 +16,10 @@ const killed = new Set()
 export default class BatchRunner extends TestRunner {
   async runTask(test) {
     const run = TestRunner.getTestFn(test)
-    const began = performance.now()
+    const before = process.cpuUsage()
     await run()
-    if (inject('mode') !== 'dry-run' || performance.now() - began > SLOW_MS) return
+    const { user, system } = process.cpuUsage(before)
+    if (inject('mode') !== 'dry-run' || user + system > SLOW_MICROSECONDS) return
     const stryker = globalThis[inject('globalNamespace')]
     const { static: loaded = {}, perTest = {} } = stryker.mutantCoverage ?? {}
     const { currentTestId } = stryker

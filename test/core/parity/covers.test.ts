@@ -86,7 +86,15 @@ describe('the scope', () => {
       { users: [userRow({ user_id: 'U2' })], tenants: [tenantRow({ tenant_id: 'T-2' })] },
       'global',
     ],
-    ['an override of another flag', { users: [userRow({ flag_key: 'ff.other' })] }, 'global'],
+    [
+      'overrides of another flag',
+      {
+        users: [userRow({ flag_key: 'ff.other' })],
+        tenants: [tenantRow({ flag_key: 'ff.other' })],
+      },
+      'global',
+    ],
+    ['a tombstone of the tenant', { tenants: [tenantRow({ deleted_at: NOW })] }, 'global'],
     [
       'a caller without ids',
       { users: [userRow()], tenants: [tenantRow()], author: { user_id: null, tenant_id: null } },

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { type FieldRule, findRule } from '../../../src/core/parity/field-rules.ts'
+import { type FieldRule, findFieldRule, findRule } from '../../../src/core/parity/field-rules.ts'
 
 const line = (pointer: string, rule: FieldRule['rule']): FieldRule => ({ pointer, rule, why: '' })
 const RULES = [
@@ -7,6 +7,7 @@ const RULES = [
   line('/meta/backing_state', 'MUST_DIFFER'),
   line('/meta/request_id', 'MUST_MATCH'),
   line('/reason_chain/*/prec', 'MAY_DIFFER'),
+  line('/warnings/*', 'MAY_DIFFER'),
   line('/a~1b', 'MAY_DIFFER'),
 ]
 
@@ -21,11 +22,18 @@ describe('findRule', () => {
     ['a field of any entry of a list', '/reason_chain/7/prec', 'MAY_DIFFER'],
     ['another field of any entry', '/reason_chain/7/rule', 'MUST_MATCH'],
     ['the entry above it', '/reason_chain/7', 'MUST_MATCH'],
+    ['a list, the entries of which have a rule', '/warnings', 'MUST_MATCH'],
     ['a name with a slash in it', '/a~1b', 'MAY_DIFFER'],
     ['the same letters as two names', '/a/b', 'MUST_MATCH'],
   ] as const)('%s', (_situation, at, rule) => {
     expect(findRule(RULES, at)).toBe(rule)
     expect(findRule(RULES.toReversed(), at)).toBe(rule)
+  })
+
+  test('the first of two rules for one field holds', () => {
+    const [first, second] = [line('/a', 'MAY_DIFFER'), line('/a', 'MUST_DIFFER')]
+    expect(findFieldRule([first, second], '/a')).toBe(first)
+    expect(findFieldRule([second, first], '/a')).toBe(second)
   })
 
   test('without rules every field must match', () => {

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { type JsonNode, parseLosslessJson } from '../../../src/core/json/read.ts'
 import { compareJson, type JsonComparer } from '../../../src/core/parity/compare.ts'
+import { serializeNode } from '../../../src/core/parity/node-text.ts'
 import type { FieldRule, ParityRule } from '../../../src/core/parity/field-rules.ts'
 import {
   buildLeafPairs,
@@ -64,6 +65,30 @@ describe('the pairs of the decision schema', () => {
       '{',
       'n',
     ])
+  })
+
+  test.each<[LeafSchema, JsonNode, JsonNode]>([
+    [{ const: 'a' }, 'a', 'a-'],
+    [{ const: true }, true, false],
+    [{ const: 1 }, { lexeme: '1' }, { lexeme: '99' }],
+    [{ enum: ['a', 'b', 'c'] }, 'a', 'b'],
+    [{ enum: [1, 2] }, { lexeme: '1' }, { lexeme: '2' }],
+    [{ type: 'null' }, null, 'a'],
+    [{ oneOf: [{ type: 'boolean' }, { type: 'null' }] }, true, false],
+  ])('hold two values of %j', (schema, left, right) => {
+    const [pair] = buildLeafPairs({ 'decision.schema.json': { properties: { a: schema } } })
+    const toWhole = (value: JsonNode): JsonNode => ({
+      members: [
+        ['a', value],
+        ['unnamed', { lexeme: '1' }],
+      ],
+    })
+    expect(pair).toEqual({
+      field: '/a',
+      pointer: '/a',
+      left: serializeNode(toWhole(left)),
+      right: serializeNode(toWhole(right)),
+    })
   })
 
   test('cannot be built from a schema without one of its parts', () => {

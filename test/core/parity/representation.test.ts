@@ -78,6 +78,15 @@ describe('the cause of a difference between stored rows', () => {
     expect(process.cpuUsage(before).user / 1_000_000).toBeLessThan(10)
   })
 
+  test('every cause has a kind, and a description of its own', () => {
+    const causes = Object.values(REPRESENTATIONS)
+    expect(new Set(causes.map(([kind]) => kind))).toStrictEqual(
+      new Set(['absent', 'type', 'precision', 'time', 'encoding', 'order', 'value']),
+    )
+    expect(new Set(causes.map(([, description]) => description)).size).toBe(causes.length)
+    expect(causes.map(([, description]) => description)).not.toContain('')
+  })
+
   test('a difference below a place that one side lacks is reported at its own place', () => {
     const [a, b] = [node('{"a":{"b":1}}'), node('{"a":2}')]
     const difference = { pointer: '/a/b', left: node('1'), right: undefined }

@@ -117,6 +117,8 @@ describe('a running summary', () => {
   test('reports that every request was refused', () => {
     const { findings } = counted([clean], { decided: false })
     expect(findings.map(({ code }) => code)).toEqual(['nothing_decided'])
+    expect(findings.map(({ subject }) => subject)).not.toContain('')
+    expect(counted([], { expected: 1 }).findings).toEqual([])
   })
 
   test('reports which control did not hold', () => {

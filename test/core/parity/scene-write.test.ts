@@ -61,6 +61,19 @@ describe('the request of a write', () => {
     expect(buildWriteRequest(write({ expected }), given, standing).expected).toBe(revision)
   })
 
+  test('is that of the scene, at its time', () => {
+    expect(buildWriteRequest(write({ action: 'delete' }), given, null)).toMatchObject({
+      table: 'tenant_override',
+      key,
+      action: 'delete',
+      actor: 'fuzz',
+      auth_mode: 'verified',
+      request_id: 'fuzz',
+      occurred_at: TIME,
+      approval: null,
+    })
+  })
+
   test('keeps the body as written', () => {
     const { body } = buildWriteRequest(write({}), given, null)
     expect(body).toEqual({ members: [['value', { lexeme: '1.0' }]] })

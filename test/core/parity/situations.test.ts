@@ -71,6 +71,8 @@ describe('the situations', () => {
   test('each have a flag of their own and come with every auth mode', () => {
     const keys = SITUATIONS.map(({ request }) => request.flag_key)
     expect(new Set(keys).size).toBe(SITUATIONS.length)
+    const requests = SITUATIONS.map(({ request }) => request.request_id)
+    expect(new Set(requests).size).toBe(SITUATIONS.length)
     for (const mode of AUTH_MODES)
       expect(SITUATIONS.filter(({ author }) => author.auth_mode === mode)).toHaveLength(
         SITUATIONS.length / AUTH_MODES.length,

@@ -73,6 +73,9 @@ describe('parseTarget', () => {
     ['a variable that is empty', 'env:EMPTY', 'variable_unset'],
     ['a variable without a name', 'env:', 'variable_unset'],
     ['a variable that names another', 'env:LOOP', 'target_unknown'],
+    ['a service after another word', 'see https://ff.example', 'target_unknown'],
+    ['a database after another word', 'see postgres://db.example/ff', 'target_unknown'],
+    ['a service below another', 'https://ff.example/http://127.0.0.1', 'service_url_malformed'],
     ['a service with a path', 'https://ff.example/v1', 'service_url_malformed'],
     ['a service with a query', 'https://ff.example?token=hush', 'service_url_malformed'],
     ['a service with an invalid port', 'https://ff.example:70000', 'service_url_malformed'],
@@ -81,6 +84,8 @@ describe('parseTarget', () => {
     ['a service with a user', 'https://ff:hush@ff.example', 'secret_in_option'],
     ['a line end in the options', 'postgres://h/d?a\nb', 'target_url_malformed'],
     ['an escape that is not UTF-8', 'postgres://db.example:70000/ff', 'target_url_malformed'],
+    ['an invalid port of the first host', 'postgres://a:70000,b:1/ff', 'target_url_malformed'],
+    ['an escape of one digit', 'postgres://db.example/%4', 'target_url_malformed'],
     ['an escape that is none', 'postgres://db.example/%zz', 'target_url_malformed'],
     ['an escape that is no UTF-8', 'postgres://h/d?%FF=1', 'target_url_malformed'],
   ])('refuses %s', (_situation, text, refusal) => {

@@ -7,8 +7,15 @@ import {
 } from '../../../src/core/parity/unrelated-rows.ts'
 import { WrittenRows } from '../../../src/core/parity/ledger.ts'
 import type { Scene, SceneWrite } from '../../../src/core/parity/scene.ts'
-import type { RowsByTable } from '../../../src/core/rows/rows.ts'
-import { flagRow as flag, tenantRow } from '../builders.ts'
+import { decodeRow } from '../../../src/core/rows/decode-row.ts'
+import {
+  formatRowKey,
+  getRowKey,
+  type RowsByTable,
+  serializeRow,
+  TABLE_NAMES,
+} from '../../../src/core/rows/rows.ts'
+import { flagRow as flag, node, tenantRow } from '../builders.ts'
 
 const state: RowsByTable = {
   flag_registry: [flag({ flag_key: 'ff.a' }), flag({ flag_key: 'ff.b' })],
@@ -59,6 +66,17 @@ describe('withUnrelatedRows', () => {
     for (const one of ['ff.unknow', 'ff.unknownx', 'ff.ax']) expect(flags).toContain(one)
     const own = tenant_override.filter(({ flag_key }) => flag_key === 'ff.ax')
     expect(own.map(({ tenant_id }) => tenant_id)).toEqual(['T-pty-pilot-01'])
+  })
+
+  test('adds rows that a store accepts, one for each key', () => {
+    const added = asked('ff.unknown')
+    for (const table of TABLE_NAMES) {
+      expect(added[table].length).toBeGreaterThan(2)
+      for (const row of added[table])
+        expect(decodeRow(table, node(serializeRow(row)), 'stored')).toEqual({ row })
+      const keys = added[table].map((row) => formatRowKey(getRowKey(row)))
+      expect(new Set(keys).size).toBe(keys.length)
+    }
   })
 
   test('adds no override of a flag that is written, as its type could not change', () => {
