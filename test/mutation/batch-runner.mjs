@@ -5,13 +5,13 @@ const ENDLESS = 100
 /** CPU time of a test that is too slow: a worker for each mutant costs as much. */
 const SLOW_MICROSECONDS = 300_000
 const BATCH = 'batch'
-const killed = new Set()
+const decided = new Set()
 
 /**
  * During the run without a mutant, runs each test again for each mutant that it covers, in the same worker: a thousand
- * mutants take seconds instead of a worker each. Counts a kill where the test fails, and at the end passes again without a
- * mutant. Mutants that run while code is loaded need a fresh worker; test-runner.mjs runs these and the survivors one by
- * one. `meta.killed` of a test holds the ids.
+ * mutants take seconds instead of a worker each. A mutant is decided where the test fails, or does not end, and at last
+ * passes again without a mutant. Mutants that run while code is loaded need a fresh worker; test-runner.mjs runs these
+ * and the survivors one by one. `meta.decided` of a test holds the status of mutants by id, `meta.batchMs` the time.
  */
 export default class BatchRunner extends TestRunner {
   async runTask(test) {
@@ -20,34 +20,41 @@ export default class BatchRunner extends TestRunner {
     await run()
     const { user, system } = process.cpuUsage(before)
     if (inject('mode') !== 'dry-run' || user + system > SLOW_MICROSECONDS) return
-    const stryker = globalThis[inject('globalNamespace')]
-    const { static: loaded = {}, perTest = {} } = stryker.mutantCoverage ?? {}
-    const { currentTestId } = stryker
-    const covered = Object.entries(perTest[currentTestId] ?? {}).filter(
-      ([id]) => !killed.has(id) && !(id in loaded),
-    )
-    // The coverage of these runs is not that of the test.
-    stryker.currentTestId = BATCH
-    const found = []
-    for (const [id, hits] of covered)
-      if (await fails(run, stryker, { activeMutant: id, hitCount: 0, hitLimit: hits * ENDLESS }))
-        found.push(id)
-    const sound = found.length > 0 && !(await fails(run, stryker, {}))
-    if (sound) for (const id of found) killed.add(id)
-    test.meta.killed = sound ? found : []
-    delete perTest[BATCH]
-    stryker.currentTestId = currentTestId
+    const began = performance.now()
+    test.meta.decided = await decideAll(run, globalThis[inject('globalNamespace')])
+    test.meta.batchMs = performance.now() - began
   }
 }
 
-/** Whether a test fails with a mutant. An endless loop is left to Stryker, which counts it as a timeout. */
-async function fails(run, stryker, { activeMutant, hitCount, hitLimit }) {
+/** The status of each mutant that the current test decides; none where the test does not pass again. */
+async function decideAll(run, stryker) {
+  const { static: loaded = {}, perTest = {} } = stryker.mutantCoverage ?? {}
+  const { currentTestId } = stryker
+  const covered = Object.entries(perTest[currentTestId] ?? {}).filter(
+    ([id]) => !decided.has(id) && !(id in loaded),
+  )
+  // The coverage of these runs is not that of the test.
+  stryker.currentTestId = BATCH
+  const found = {}
+  for (const [id, hits] of covered) {
+    const mutant = { activeMutant: id, hitCount: 0, hitLimit: hits * ENDLESS }
+    const status = await getStatus(run, stryker, mutant)
+    if (status !== 'survived') found[id] = status
+  }
+  const isSound = (await getStatus(run, stryker, {})) === 'survived'
+  if (isSound) for (const id of Object.keys(found)) decided.add(id)
+  delete perTest[BATCH]
+  stryker.currentTestId = currentTestId
+  return isSound ? found : {}
+}
+
+async function getStatus(run, stryker, { activeMutant, hitCount, hitLimit }) {
   Object.assign(stryker, { activeMutant, hitCount, hitLimit })
   try {
     await run()
-    return false
+    return 'survived'
   } catch {
-    return !(stryker.hitCount > hitLimit)
+    return stryker.hitCount > hitLimit ? 'timeout' : 'killed'
   } finally {
     Object.assign(stryker, { activeMutant: undefined, hitCount: undefined, hitLimit: undefined })
   }

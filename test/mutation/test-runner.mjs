@@ -1,13 +1,13 @@
 // Stryker's vitest runner looks at tests alone (stryker-js issues 6150 and 6213). A mutant that makes a test file fail
 // while vitest collects it, in code at module level or in a body of `describe`, leaves no test in that file, and the
 // runner reports `survived`. Here every mutant is killed that vitest's exit status would report, and a mutant for which
-// no test ran has no result. A mutant that batch-runner.mjs killed is not run again.
+// no test ran has no result. A mutant that batch-runner.mjs decided is not run again.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { strykerPlugins as published } from '@stryker-mutator/vitest-runner'
 
 const [plugin] = published
-/** In the sandbox, which all workers share: by the id of each mutant that was killed in the batch, the test. */
-const KILLED = 'killed-in-batch.json'
+/** In the sandbox, which all workers share: by the id of each mutant that was decided in the batch, status and test. */
+const DECIDED = 'decided-in-batch.json'
 
 function createTestRunner(injector) {
   const runner = plugin.factory(injector)
@@ -15,7 +15,7 @@ function createTestRunner(injector) {
     runner.ctx.state.getFiles().find(({ result }) => result?.state === 'fail')
   const dryRun = runner.dryRun.bind(runner)
   const mutantRun = runner.mutantRun.bind(runner)
-  let killed
+  let decided
 
   runner.dryRun = async (options) => {
     const result = await dryRun(options)
@@ -23,8 +23,16 @@ function createTestRunner(injector) {
     if (result.status !== 'complete') return result
     if (file !== undefined)
       return { status: 'error', errorMessage: `${file.name} fails without a mutant` }
-    writeFileSync(KILLED, JSON.stringify(listKilled(runner, result)))
-    return result
+    const tests = runner.ctx.state.getFiles().flatMap(toTests)
+    writeFileSync(DECIDED, JSON.stringify(listDecided(tests, result)))
+    // Stryker waits for a multiple of the time of the tests, which is not that of the batch.
+    const batchMs = tests.reduce((sum, { meta }) => sum + (meta.batchMs ?? 0), 0)
+    const wholeMs = result.tests.reduce((sum, { timeSpentMs }) => sum + timeSpentMs, 0)
+    const share = Math.max(0, 1 - batchMs / wholeMs)
+    return {
+      ...result,
+      tests: result.tests.map((test) => ({ ...test, timeSpentMs: test.timeSpentMs * share })),
+    }
   }
   runner.mutantRun = async (options) => {
     const kill = (failureMessage) => ({
@@ -33,9 +41,10 @@ function createTestRunner(injector) {
       failureMessage,
       nrOfTests: 0,
     })
-    killed ??= JSON.parse(readFileSync(KILLED, 'utf8'))
-    const { id } = options.activeMutant
-    if (id in killed) return kill(killed[id])
+    decided ??= JSON.parse(readFileSync(DECIDED, 'utf8'))
+    const { status, test } = decided[options.activeMutant.id] ?? {}
+    if (status === 'timeout') return { status, reason: test }
+    if (status === 'killed') return kill(test)
     // Read by the order of files in vitest.config.ts.
     process.env['FF_MUTATED_FILE'] = options.sandboxFileName
     const result = await mutantRun(options)
@@ -49,14 +58,15 @@ function createTestRunner(injector) {
 }
 createTestRunner.inject = plugin.factory.inject
 
+const toTests = (task) => task.tasks?.flatMap(toTests) ?? [task]
+
 /** Without mutants of code that also runs while it is loaded: only a part of what they change was active. */
-function listKilled({ ctx }, { mutantCoverage }) {
-  const toTests = (task) => task.tasks?.flatMap(toTests) ?? [task]
+function listDecided(tests, { mutantCoverage }) {
   return Object.fromEntries(
-    ctx.state
-      .getFiles()
-      .flatMap(toTests)
-      .flatMap(({ name, meta }) => (meta.killed ?? []).map((id) => [id, name]))
+    tests
+      .flatMap(({ name, meta }) =>
+        Object.entries(meta.decided ?? {}).map(([id, status]) => [id, { status, test: name }]),
+      )
       .filter(([id]) => !(id in (mutantCoverage?.static ?? {}))),
   )
 }
