@@ -16,6 +16,80 @@ export const EQUIVALENT = {
     'TTL_STATES.indexOf(stated) < TTL_STATES.indexOf(byTimes) -> TTL_STATES.indexOf(stated) <= TTL_STATES.indexOf(byTimes)':
       'They are equal only where both are the same state.',
   },
+  'src/core/parity/compare.ts': {
+    'isTree(left) && isTree(right) -> true':
+      'isJsonArray and isJsonObject look at both themselves.',
+    'isTree(left) && isTree(right) -> isTree(left) || isTree(right)':
+      'isJsonArray and isJsonObject look at both themselves.',
+    'left.length === right.length && left.every(([name], at) => right[at]?.[0] === name) -> false':
+      'The members are grouped by name instead, to the same pairs.',
+    '([name], at) => right[at]?.[0] === name -> () => undefined':
+      'The members are grouped by name instead, to the same pairs.',
+    'right[at]?.[0] === name -> false': 'The members are grouped by name instead.',
+    'right[at]?.[0] -> right[at][0]': 'Both sides have as many members.',
+    'aligned -> false': 'The members are grouped by name instead, to the same pairs.',
+    'right[at]?.[1] -> right[at][1]': 'Both sides have as many members.',
+    'isTree(left) || isTree(right) -> isTree(left) && isTree(right)':
+      'A tree has no lexeme that a number could have too.',
+  },
+  'src/core/parity/comparer-controls.ts': {
+    '!a.ok || !b.ok -> false': 'A test asserts that every pair is JSON.',
+    '!a.ok || !b.ok -> !a.ok && !b.ok': 'A test asserts that every pair is JSON.',
+  },
+  'src/core/parity/judge.ts': {
+    'a === undefined || b === undefined -> false': 'An entry differs from a missing one.',
+    'a === undefined || b === undefined -> a === undefined && b === undefined':
+      'An entry differs from a missing one.',
+    'a === undefined -> false': 'An entry differs from a missing one.',
+    'b === undefined -> false': 'An entry differs from a missing one.',
+    'node !== undefined && node !== null -> true': 'isJsonObject looks for both.',
+    'node !== undefined && node !== null -> node !== undefined || node !== null':
+      'isJsonObject looks for both.',
+    'node !== undefined -> true': 'isJsonObject looks for it.',
+    'node !== null -> true': 'isJsonObject looks for it.',
+  },
+  'src/core/parity/envelope.ts': {
+    "node != null && typeof node === 'object' -> true": 'isJsonObject looks for both.',
+    "node != null && typeof node === 'object' -> node != null || typeof node === 'object'":
+      'isJsonObject looks for both.',
+    'node != null -> true': 'isJsonObject looks for it.',
+    "typeof node === 'object' -> true": 'isJsonObject looks for it.',
+  },
+  'src/core/parity/judge-vector.ts': {
+    "answer.status === 'decided' && again.status === 'decided' && answer.text === again.text -> false":
+      'Equal texts are compared by field, and equal.',
+    "answer.status === 'decided' && again.status === 'decided' -> answer.status === 'decided' || again.status === 'decided'":
+      'A refusal has no text.',
+    "answer.status === 'decided' -> true": 'A refusal has no text.',
+    "again.status === 'decided' -> true": 'A refusal has no text.',
+    "answer.status === 'decided' -> answer.status !== 'decided'":
+      'Equal texts are compared by field, and equal.',
+    "again.status === 'decided' -> again.status !== 'decided'":
+      'Equal texts are compared by field, and equal.',
+    '\'decided\' -> ""': 'Equal texts are compared by field, and equal.',
+  },
+  'src/core/parity/leaf-pairs.ts': {
+    '\'db\' -> ""': 'The kind is another than that of the baseline, either way.',
+    'divergences[0]?.pointer -> divergences[0].pointer': 'There is one.',
+    '\'decided\' -> ""': 'The text is read where the status is not `refused`.',
+  },
+  'src/core/parity/running-summary.ts': {
+    'this.noise[side] += 1 -> this.noise[side] -= 1': 'It is compared with zero alone.',
+  },
+  'src/core/parity/summarise.ts': {
+    'cases.find((one) => one.state === state)?.detail -> cases.find(one => one.state === state).detail':
+      'The state is that of one of them.',
+  },
+  'src/adapters/evidence-log/audit-head.ts': {
+    '\'latin1\' -> ""': 'The text is ASCII.',
+  },
+  'src/adapters/evidence-log/import-logs.ts': {
+    '\'\' -> "Stryker was here!"': 'A log without a head is not whole; a missing log is tested.',
+  },
+  'src/adapters/evidence-log/opened-log.ts': {
+    '{ return false // Any other reason also makes the creation fail, which reports it. } -> {}':
+      'Undefined is no more true than false.',
+  },
   'src/core/audit/walk.ts': {
     '[] -> ["Stryker was here"]': 'Marks the number undefined, which no record has.',
     'this.marks.has(record.seq) -> true':

@@ -5,9 +5,13 @@ const isMessage = ({ parent: { callee }, listKey, key }) =>
   callee.name?.endsWith('Error') === true &&
   key === (callee.name === 'FfError' ? 1 : 0)
 const isHint = ({ parent, key }) => key === 'value' && parent.key.name === 'hint'
+/** An object without its hint does not compile. */
+const isHintAlone = ({ node: { properties } }) =>
+  properties.length === 1 && properties[0].key?.name === 'hint'
 
 const ignorer = {
   shouldIgnore(path) {
+    if (path.isObjectExpression() && isHintAlone(path)) return 'A hint, which the type requires.'
     if (!path.isStringLiteral() && !path.isTemplateLiteral()) return undefined
     const isProse =
       (path.parentPath.isNewExpression() && isMessage(path)) ||

@@ -7,6 +7,8 @@ import {
   readSignedHead,
   signHead,
 } from '../../../src/adapters/evidence-log/audit-head.ts'
+import { formatDetachedJws } from '../../../src/adapters/evidence-log/detached.ts'
+import { computeThumbprint } from '../../../src/adapters/jose/ed25519.ts'
 import { makeRunnerKey } from '../../../src/adapters/evidence-log/runner-key.ts'
 import { validateSchema } from '../../../src/artefacts/schemas.ts'
 import { canonicalizeValue } from '../../../src/core/json/plain.ts'
@@ -67,6 +69,7 @@ describe('the head of an audit trail', () => {
   test.each<[string, () => string, string]>([
     ['without its line feed', () => text.slice(0, -1), 'head_malformed'],
     ['without its last character', () => `${text.slice(0, -2)}\n`, 'head_malformed'],
+    ['with a blank for its line feed', () => text.replace('\n', ' '), 'head_malformed'],
     ['with a blank', () => ` ${text}`, 'head_malformed'],
     ['of another kind', () => changed({ kind: 'evidence_head' }), 'head_malformed'],
     ['of a later version', () => changed({ schemaVersion: 2 }), 'head_malformed'],
@@ -81,8 +84,20 @@ describe('the head of an audit trail', () => {
   })
 
   test('is refused of a key that is none, whatever the schema says', () => {
-    const read = readSignedHead(changed({ runner: { ...signer.jwk, x: 'AA' } }), () => true)
+    const runner = { ...signer.jwk, x: 'AA' }
+    const signed = {
+      typ: 'ff-audit-head+jws',
+      kid: computeThumbprint(runner),
+      content: canonicalizeValue(HEAD),
+    } as const
+    const signature = formatDetachedJws(signed, new Uint8Array(64))
+    const read = readSignedHead(changed({ runner, signature }), () => true)
     expect(read).toEqual({ ok: false, code: 'head_signature_invalid' })
+  })
+
+  test('is not written for a key that is none', async () => {
+    const none = { jwk: { ...signer.jwk, x: 'AA' }, sign: signer.sign }
+    await expect(signHead(HEAD, none)).rejects.toMatchObject({ code: 'signature_not_accepted' })
   })
 
   test('is not written where the signature is that of another key', async () => {

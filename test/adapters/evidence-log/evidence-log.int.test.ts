@@ -1,13 +1,16 @@
 import { execFileSync } from 'node:child_process'
+import { createPublicKey, generateKeyPairSync, type KeyObject, verify } from 'node:crypto'
 import {
   appendFile,
   chmod,
   cp,
   mkdir,
   mkdtemp,
+  readdir,
   readFile,
   rename,
   rm,
+  stat,
   writeFile,
 } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -16,7 +19,7 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { validateSchema } from '../../../src/artefacts/schemas.ts'
 import type { EvidenceLog, EvidenceLogs } from '../../../src/core/gate/types.ts'
-import { openEvidence } from '../../../src/adapters/evidence-log/evidence-log.ts'
+import { openEvidence, toWriteError } from '../../../src/adapters/evidence-log/evidence-log.ts'
 import { judgeTexts } from '../../../src/adapters/evidence-log/judge-texts.ts'
 import { readEvidence } from '../../../src/adapters/evidence-log/log-files.ts'
 import {
@@ -25,6 +28,7 @@ import {
   type SigningRunner,
 } from '../../../src/adapters/evidence-log/runner-key.ts'
 import { writeLine } from '../../../src/adapters/evidence-log/evidence-line.ts'
+import { FfError } from '../../../src/errors.ts'
 import type { EvidenceNeeds, EvidenceShapes } from '../../../src/ports/evidence.ts'
 import { toItem, passing } from '../../core/gate/builders.ts'
 import { toNeeds } from '../../support/gate-folder.ts'
@@ -125,6 +129,102 @@ describe('an appended record', () => {
     expect(said(await readLog(folder))).toBe('whole')
     await log.close()
     expect(said(await readLog(folder))).toBe('whole')
+  })
+})
+
+describe('a log that is opened', () => {
+  const HOUR_MS = 3_600_000
+  const later = (ms: number) => ({ now: () => new Date(Date.now() + ms) })
+  const trusting = (version: number, sha256 = 'a'.repeat(64)) => ({
+    sight: { trust: { version, sha256 }, withdrawn: [] },
+  })
+
+  test('says first whether it is here', async () => {
+    const folder = await mkdtemp(join(parent, 'log-'))
+    const said: unknown[] = []
+    const onLog: EvidenceNeeds['onLog'] = (log) => void said.push(log)
+    for (const change of [{ onLog }, { onLog }]) await (await openLog(folder, change)).close()
+    expect(said).toEqual([
+      { kid: runner.kid, isHere: false },
+      { kid: runner.kid, isHere: true },
+    ])
+  })
+
+  test('is not begun where that is refused', async () => {
+    const folder = await mkdtemp(join(parent, 'log-'))
+    const onLog = () => {
+      throw new Error('refused')
+    }
+    await expect(openLog(folder, { onLog })).rejects.toThrow('refused')
+    expect(await readdir(folder)).toEqual([])
+  })
+
+  test('and its files are for their owner alone', async () => {
+    const folder = join(await mkdtemp(join(parent, 'log-')), 'evidence')
+    await (await openLog(folder)).close()
+    for (const path of [getLog(folder), getHead(folder)])
+      expect((await stat(path)).mode & 0o777).toBe(0o600)
+    expect((await stat(join(folder, runner.kid))).mode & 0o777).toBe(0o700)
+  })
+
+  test.each<readonly [string, Partial<EvidenceNeeds>, Partial<EvidenceNeeds>, string | null]>([
+    ['a clock set back by an hour', later(HOUR_MS), {}, 'clock_set_back'],
+    ['a clock set back by some seconds', later(10_000), {}, null],
+    ['an older trust file', trusting(2), trusting(1), 'trust_refused'],
+    [
+      'another trust file of one version',
+      trusting(1),
+      trusting(1, 'b'.repeat(64)),
+      'trust_refused',
+    ],
+    ['a newer trust file', trusting(1), trusting(2), null],
+  ])('again with %s', async (_what, before, after, code) => {
+    const folder = await mkdtemp(join(parent, 'log-'))
+    await (await openLog(folder, before)).close()
+    const opened = openLog(folder, after).then(
+      (log) => log.close().then(() => null),
+      (error: { readonly code: string }) => error.code,
+    )
+    expect(await opened).toBe(code)
+    // The lock is free again.
+    await (await openLog(folder, code === null ? after : before)).close()
+  })
+
+  test('takes the time of a last record that is newer than its head', async () => {
+    const folder = await written(['A1'])
+    const head = await readFile(getHead(folder), 'utf8')
+    const log = await openLog(folder, later(HOUR_MS))
+    await log.append(passing(toItem('B1')))
+    await log.close()
+    await writeFile(getHead(folder), head)
+    await expect(openLog(folder)).rejects.toMatchObject({ code: 'clock_set_back' })
+  })
+
+  test('states the trust file and the withdrawals in its head', async () => {
+    const folder = await mkdtemp(join(parent, 'log-'))
+    const sight = { ...trusting(3).sight, withdrawn: ['f'.repeat(64), '0'.repeat(64)] }
+    const log = await openLog(folder, { sight })
+    await log.close()
+    expect(log.head).toMatchObject({ ...sight, withdrawn: sight.withdrawn.toSorted() })
+  })
+})
+
+describe('an error of the system where evidence is written', () => {
+  const system = (code: string) => Object.assign(new Error(code), { code })
+  test.each([
+    ['ENOSPC', 'disk_full'],
+    ['EDQUOT', 'disk_full'],
+    ['EACCES', 'evidence_unwritable'],
+    ['EROFS', 'evidence_unwritable'],
+  ])('%s is %s, with its cause', (errno, code) => {
+    const cause = system(errno)
+    expect(toWriteError('.ff', cause)).toMatchObject({ code, cause })
+  })
+  test.each([
+    ['an error with a code of its own', new FfError('evidence_locked', 'x', { hint: 'x' })],
+    ['an error without a code', new TypeError('x')],
+  ])('%s stays', (_what, error) => {
+    expect(toWriteError('.ff', error)).toBe(error)
   })
 })
 
@@ -356,6 +456,8 @@ describe('the logs of two runners', () => {
 })
 
 describe("a runner's key", () => {
+  const make = (type: 'ed25519' | 'x25519'): KeyObject =>
+    (type === 'ed25519' ? generateKeyPairSync(type) : generateKeyPairSync(type)).privateKey
   test('is never replaced', async () => {
     await expect(makeRunnerKey(join(parent, 'runner.pem'))).rejects.toMatchObject({
       code: 'EEXIST',
@@ -395,9 +497,36 @@ describe("a runner's key", () => {
     const loose = { code: 'key_file_loose', exitName: 'untrusted' }
     await expect(readRunnerKey(path)).rejects.toMatchObject(loose)
   })
-  test('of another kind is refused', async () => {
-    const path = join(parent, 'x.pem')
-    await writeFile(path, 'x')
+  const toPem = (key: KeyObject, cipher = {}): string =>
+    key.export({ type: 'pkcs8', format: 'pem', ...cipher }).toString()
+  const passphrase = { cipher: 'aes-256-cbc', passphrase: 'x' }
+  test.each<readonly [string, (path: string) => Promise<unknown>]>([
+    ['no key', (path) => writeFile(path, 'x')],
+    ['a key of another curve', (path) => writeFile(path, toPem(make('x25519')))],
+    ['a key with a passphrase', (path) => writeFile(path, toPem(make('ed25519'), passphrase))],
+    ['a folder', (path) => mkdir(path)],
+    ['too many bytes', (path) => writeFile(path, toPem(make('ed25519')).padEnd(65_537, '\n'))],
+    ['nothing', async () => undefined],
+  ])('is refused: %s', async (_what, write) => {
+    const path = join(await mkdtemp(join(parent, 'bad-')), 'x.pem')
+    await write(path)
+    await chmod(path, 0o600).catch(() => undefined)
     await expect(readRunnerKey(path)).rejects.toMatchObject({ code: 'runner_key_invalid' })
+  })
+  test('signs as its public half says, and is for its owner alone', async () => {
+    const path = join(await mkdtemp(join(parent, 'own-')), 'keys/ci.pem')
+    const { jwk, sign } = await makeRunnerKey(path)
+    expect(Object.keys(jwk).sort()).toEqual(['crv', 'kty', 'x'])
+    const key = createPublicKey({ key: { ...jwk }, format: 'jwk' })
+    expect(verify(null, Buffer.from('text'), key, sign('text'))).toBe(true)
+    expect((await stat(path)).mode & 0o777).toBe(0o600)
+    expect((await stat(join(path, '..'))).mode & 0o777).toBe(0o700)
+  })
+  test('is not made where a .gitignore is no file', async () => {
+    const home = await mkdtemp(join(parent, 'ignore-'))
+    await mkdir(join(home, '.gitignore'))
+    const refused = { code: 'evidence_unwritable' }
+    await expect(makeRunnerKey(join(home, 'ci.pem'))).rejects.toMatchObject(refused)
+    expect(await readdir(home)).toEqual(['.gitignore'])
   })
 })

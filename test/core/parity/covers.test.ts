@@ -114,6 +114,11 @@ describe('the sensitive path', () => {
       { flags: [flagRow(), flagRow({ flag_key: 'ff.other', sensitive: true })] },
       'SP-1',
     ],
+    [
+      'another flag before it that is sensitive',
+      { flags: [flagRow({ flag_key: 'ff.other', sensitive: true }), flagRow()] },
+      'SP-1',
+    ],
     ['Admin cannot be reached', { flags: secret, ref: REF, admin: 'unreachable' }, 'SP-5'],
     [
       'the request names an approval',

@@ -97,6 +97,12 @@ describe('compareParties', () => {
     })
   })
 
+  test('has no chain split where its comparer finds no difference', () => {
+    const [left, right] = [party('db', '{"reason_chain":[1]}'), party('db', '{"reason_chain":[2]}')]
+    const blind = { ...terms, compare: () => ({ differences: [], fields: 1 }) }
+    expect(compareParties(left, right, blind).chain).toBeNull()
+  })
+
   test.each([
     [
       'the same chains, another value',
@@ -140,6 +146,13 @@ describe('an answer that is not a decision', () => {
     expect(
       compareParties(left, { node: decided, kind: 'db' }, terms).divergences.length,
     ).toBeGreaterThan(0)
+  })
+
+  test('a refusal does not exempt a decision that names no backing', () => {
+    const left = { node: answerToNode(refused), kind: 'file' } as const
+    const unnamed = ['blocker', '/meta/backing_state', null, null]
+    expect(findings(left, party('db', '{}'))).toContainEqual(unnamed)
+    expect(findings(party('db', '{}'), left)).toContainEqual(unnamed)
   })
 
   test.each([

@@ -126,5 +126,10 @@ describe('the judge', () => {
       differences: [{ pointer: '', left, right }],
     })
     expect(unseen(RULES, suspicious)).toEqual(FIELDS)
+    const inventing: JsonComparer = (left, right) => {
+      const { differences, fields } = compareJson(left, right)
+      return { fields, differences: [...differences, { pointer: '/new', left, right }] }
+    }
+    expect(unseen(RULES, inventing)).toEqual(FIELDS)
   })
 })

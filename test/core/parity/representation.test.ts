@@ -12,9 +12,20 @@ const CASES: readonly (readonly [left: string, right: string, pointer: string, c
   ['{"a":"\\\\N"}', '{}', '/a', 'marker_for_absent'],
   ['{"a":"x"}', '{}', '/a', 'member_absent'],
   ['{"a":""}', '{"a":null}', '/a', 'empty_for_null'],
+  ['{"a":""}', '{"a":"x"}', '/a', 'text_differs'],
+  ['{"a":null}', '{"a":"x"}', '/a', 'type_differs'],
+  ['{"a":"null"}', '{"a":"x"}', '/a', 'text_differs'],
   ['{"a":[]}', '{"a":{}}', '/a', 'list_for_object'],
+  ['{"a":[]}', '{"a":{"b":1}}', '/a', 'type_differs'],
+  ['{"a":[]}', '{"a":null}', '/a', 'type_differs'],
+  ['{"a":[]}', '{"a":"x"}', '/a', 'type_differs'],
+  ['{"a":""}', '{"a":{}}', '/a', 'type_differs'],
   ['{"a":"1"}', '{"a":1}', '/a', 'text_for_number'],
+  ['{"a":" 1 "}', '{"a":1}', '/a', 'text_for_number'],
   ['{"a":"true"}', '{"a":true}', '/a', 'text_for_truth'],
+  ['{"a":" true "}', '{"a":true}', '/a', 'text_for_truth'],
+  ['{"a":"x"}', '{"a":true}', '/a', 'type_differs'],
+  ['{"a":"x"}', '{"a":false}', '/a', 'type_differs'],
   ['{"a":true}', '{"a":1}', '/a', 'truth_for_number'],
   ['{"a":true}', '{"a":2}', '/a', 'type_differs'],
   ['{"a":[1]}', '{"a":{}}', '/a', 'type_differs'],
@@ -23,12 +34,22 @@ const CASES: readonly (readonly [left: string, right: string, pointer: string, c
   ['{"a":0}', '{"a":0e0}', '/a', 'number_spelled'],
   ['{"a":9007199254740993}', '{"a":9007199254740992}', '/a', 'integer_past_doubles'],
   ['{"a":0.30000000000000004}', '{"a":0.3}', '/a', 'number_rounded'],
+  ['{"a":9007199254740992}', '{"a":9007199254740992.5}', '/a', 'number_rounded'],
+  ['{"a":1.0}', '{"a":0.9999999999999996}', '/a', 'number_rounded'],
   ['{"a":0.12345}', '{"a":0.1235}', '/a', 'number_close'],
+  ['{"a":-999.5}', '{"a":-1000.5}', '/a', 'number_close'],
+  ['{"a":999.0}', '{"a":1000.0}', '/a', 'number_differs'],
   ['{"a":1}', '{"a":2}', '/a', 'number_differs'],
   ['{"a":1.5}', '{"a":2.5}', '/a', 'number_differs'],
   ['{"revision":1}', '{"revision":2}', '/revision', 'revision_behind'],
   ['{"revision":1}', '{"revision":"2"}', '/revision', 'type_differs'],
   ['{"a":"2026-01-01T00:00:00.000Z"}', '{"a":"2026-01-01 05:30:00+05:30"}', '/a', 'time_spelled'],
+  ['{"a":"2026-01-01T00:00:00.000Z"}', '{"a":"2026-01-01 05:30:00+0530"}', '/a', 'time_spelled'],
+  ['{"a":"2026-01-01T00:00:00.000Z"}', '{"a":"2026-01-01 05:00:00+05"}', '/a', 'time_spelled'],
+  ['{"a":"2026-01-01T00:00:01Z"}', '{"a":"2026-01-01T00:00:00.9995Z"}', '/a', 'time_truncated'],
+  ['{"a":"2026-01-01T00:00:00Z"}', '{"a":"2026-01-01T14:00:00Z"}', '/a', 'time_zone_shifted'],
+  ['{"a":"2026-01-01T00:00:00Z"}', '{"a":"2026-01-01T14:15:00Z"}', '/a', 'time_differs'],
+  ['{"a":"2026-01-01T00:00:00Z"}', '{"a":"x"}', '/a', 'text_differs'],
   [
     '{"a":"2026-01-01T00:00:00.000Z"}',
     '{"a":"2026-01-01T00:00:00.000001Z"}',
@@ -41,11 +62,15 @@ const CASES: readonly (readonly [left: string, right: string, pointer: string, c
   ['{"a":"2026-01-01T00:00:00"}', '{"a":"2026-01-01T00:00:00Z"}', '/a', 'time_spelled'],
   ['{"a":"\u00e9"}', '{"a":"e\u0301"}', '/a', 'normal_form'],
   ['{"a":"x "}', '{"a":"x"}', '/a', 'blanks'],
+  ['{"a":"x "}', '{"a":" x"}', '/a', 'blanks'],
   ['{"a":"X"}', '{"a":"x"}', '/a', 'letter_case'],
   ['{"a":"x\ufffd"}', '{"a":"x\u0080"}', '/a', 'replacement_character'],
   ['{"a":"x"}', '{"a":"y"}', '/a', 'text_differs'],
   ['{"a":{"b":[1,2,3]}}', '{"a":{"b":[3,2,1]}}', '/a/b', 'list_order'],
+  ['{"x":1,"a":{"b":[1,2]}}', '{"x":1,"a":{"b":[2,1]}}', '/a/b', 'list_order'],
   ['{"a":{"b":1,"b":2}}', '{"a":{"b":2}}', '/a', 'duplicate_member_lost'],
+  ['{"a":{"b":1,"b":2}}', '{"a":2}', '/a', 'type_differs'],
+  ['{"a":{"b":1,"c":2}}', '{"a":{"b":1}}', '/a/c', 'member_absent'],
   ['{"a":{"c":{"b":1,"b":1}}}', '{"a":{"c":{"b":1}}}', '/a/c', 'duplicate_member_lost'],
   ['{"a/b":{"c~":1}}', '{"a/b":{"c~":2}}', '/a~1b/c~0', 'number_differs'],
   ['{"a":[{"b":1},{"b":2}]}', '{"a":[{"b":1},{"b":3}]}', '/a/1/b', 'number_differs'],
@@ -95,4 +120,19 @@ describe('the cause of a difference between stored rows', () => {
       '/a/b/c',
     )
   })
+
+  test.each(['{}', '{"a":null}', '{"a":true}', '{"a":"bb"}', '{"a":[1,2]}'])(
+    'a difference below an object with a repeated member, of which the other side has %s',
+    (other) => {
+      const [a, b] = [node('{"a":{"b":{"c":1},"b":2}}'), node(other)]
+      const at = (pointer: string) => ({ pointer, left: node('1'), right: undefined })
+      for (const [left, right] of [
+        [a, b],
+        [b, a],
+      ] as const) {
+        const found = classifyDifferences(left, right, [at('/a/b/c')])
+        expect(found.map(({ pointer }) => pointer)).toEqual([other === '{}' ? '/a/b/c' : '/a'])
+      }
+    },
+  )
 })

@@ -164,6 +164,8 @@ describe('the counts', () => {
   test('count a cell with an allowed difference once', () => {
     const judged = ['a1', 'a2'].map((id) => one(id, ALLOWED, { group: 'a' }))
     expect(summarize(judged, 1, SOUND).counts).toMatchObject({ compared: 1, allowed: 1 })
+    const both = [...judged, one('b', ALLOWED)]
+    expect(summarize(both, 2, SOUND).counts).toMatchObject({ compared: 2, allowed: 2 })
   })
 })
 

@@ -35,6 +35,11 @@ describe('parseTarget', () => {
       'https://ff.example',
       { kind: 'http', origin: 'https://ff.example' },
     ],
+    [
+      'a service at the last port',
+      'https://ff.example:65535',
+      { kind: 'http', origin: 'https://ff.example:65535' },
+    ],
     ['a folder in a variable', 'env:FILE', { kind: 'file', folder: '/srv/state' }],
   ])('%s', (_situation, text, spec) => {
     expect(parse(text)).toEqual({ ok: true, spec })
@@ -48,6 +53,7 @@ describe('parseTarget', () => {
     ['several hosts', 'postgres://a:1,b:2/ff', 'postgres://a:1,b:2/ff'],
     ['a socket', 'postgres:///ff?host=/var/run', 'postgres:///ff'],
     ['no database name', 'postgres://db.example', 'postgres://db.example/'],
+    ['the last port', 'postgres://h:65535/ff', 'postgres://h:65535/ff'],
     ['options', 'postgres://db.example/ff?sslmode=require', 'postgres://db.example/ff'],
   ])('%s, with a name without user and options', (_situation, url, name) => {
     expect(parse(url)).toEqual({ ok: true, spec: { kind: 'postgres', url, name } })
@@ -136,6 +142,7 @@ test.each([
   ['postgres://localhost/ff', true],
   ['postgres://[::1]:5432/ff', true],
   ['postgres:///ff?host=%2Frun%2Fpg', true],
+  ['postgres://127.0.0.1/ff?sslmode=require', true],
   ['postgres://127.0.0.1,127.0.0.2/ff', true],
   ['postgres://127.0.0.1,db.example/ff', false],
   ['postgres://127.0.0.1/ff?host=db.example', false],
@@ -165,6 +172,8 @@ test.each([
   ['http://127.0.0.1:1', 'http://127.0.0.1:2', false],
   ['http://127.0.0.1:443', 'https://127.0.0.1', false],
   ['file:x', 'file:x', false],
+  ['http://127.0.0.1:1', 'file:x', false],
+  ['file:x', 'http://127.0.0.1:1', false],
 ])('%s and %s are one service: %s', (one, other, expected) => {
   const [a, b] = [parseTarget(one, {}), parseTarget(other, {})]
   expect(a.ok && b.ok && isSameService(a.spec, b.spec)).toBe(expected)

@@ -15,7 +15,7 @@ import {
   serializeRow,
   TABLE_NAMES,
 } from '../../../src/core/rows/rows.ts'
-import { flagRow as flag, node, tenantRow } from '../builders.ts'
+import { flagRow as flag, node, tenantRow, userRow } from '../builders.ts'
 
 const state: RowsByTable = {
   flag_registry: [flag({ flag_key: 'ff.a' }), flag({ flag_key: 'ff.b' })],
@@ -83,6 +83,27 @@ describe('withUnrelatedRows', () => {
     const { user_override } = withUnrelatedRows(scene([{ write: write('ff.a') }]))
     expect(user_override.filter(({ flag_key }) => flag_key === 'ff.a')).toEqual([])
     expect(user_override.filter(({ flag_key }) => flag_key === 'ff.b').length).toBeGreaterThan(3)
+  })
+
+  test('adds no near miss that the scene asks for or writes, and keeps overrides of its flag', () => {
+    const scoped: SceneWrite = {
+      ...write('ff.a'),
+      table: 'tenant_override',
+      key: { scope_id: 'T-pty-pilot-0', flag_key: 'ff.a' },
+    }
+    const steps = [{ ask: { ...ask, flag_key: 'ff.ax' } }, { write: scoped }]
+    const { flag_registry, tenant_override } = withUnrelatedRows(scene(steps))
+    expect(flag_registry.map(({ flag_key }) => flag_key)).not.toContain('ff.ax')
+    expect(tenant_override.map(({ tenant_id }) => tenant_id)).not.toContain('T-pty-pilot-0')
+    const strangers = tenant_override.filter(({ flag_key }) => flag_key === 'ff.a')
+    expect(strangers.map(({ tenant_id }) => tenant_id)).toContain('T-stranger')
+  })
+
+  test('adds near misses of users that the scene holds rows of', () => {
+    const user_override = [userRow({ user_id: 'U-held', flag_key: 'ff.a' })]
+    const given = { state: { ...state, user_override }, approvals: [], admin: 'reachable' } as const
+    const users = withUnrelatedRows({ given, steps: [] }).user_override
+    expect(users.map(({ user_id }) => user_id)).toContain('U-heldx')
   })
 
   test('H6: gives a cell one near miss of its tenant and its user, another kind each turn', () => {
