@@ -2,6 +2,21 @@
 /** Time after the run for open handles to close, such as those of a stopping server. */
 const CLOSE_TIMEOUT_MS = 5_000
 
+/** `inconclusive`; no module can be loaded to look it up. */
+const INCONCLUSIVE = 22
+/** What the system can refuse before the program has started, by code and call. */
+const START_HINTS: Readonly<Record<string, string>> = {
+  'ENOENT uv_cwd': 'The working folder was deleted: change to another one, `cd /`, and run again.',
+  'EACCES uv_cwd':
+    'You may not read the working folder: change to another one, `cd /`, and run again.',
+  'EMFILE open': 'Allow more open files, `ulimit -n 1024`, and run the same command again.',
+  'ENFILE open': 'The machine has too many open files: end other programs, and run again.',
+}
+function findHint(error: unknown): string | null {
+  if (!(error instanceof Error) || !('code' in error) || !('syscall' in error)) return null
+  return START_HINTS[`${String(error.code)} ${String(error.syscall)}`] ?? null
+}
+
 // The status is 1 until main sets another: a promise that never settles must not end in 0.
 process.exitCode = 1
 const run = import('../src/main.ts')
@@ -10,8 +25,12 @@ const run = import('../src/main.ts')
     process.exitCode = status
   })
   .catch((error: unknown) => {
+    const hint = findHint(error)
+    if (hint !== null) process.exitCode = INCONCLUSIVE
     process.stderr.write(
-      `ff: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
+      hint === null
+        ? `ff: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`
+        : `ff: The program cannot start: ${(error as Error).message}.\n${hint}\n[system_refused, exit inconclusive]\n`,
     )
   })
 // The timer does not keep the process alive by itself: with nothing open it never fires.

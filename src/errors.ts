@@ -62,6 +62,7 @@ export const EXIT_BY_CODE = {
   backing_unavailable: 'inconclusive',
   embedded_unavailable: 'inconclusive',
   disk_full: 'inconclusive',
+  system_refused: 'inconclusive',
   evidence_unreadable: 'inconclusive',
   evidence_unwritable: 'inconclusive',
   signoff_unwritable: 'inconclusive',

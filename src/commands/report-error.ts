@@ -1,6 +1,7 @@
 import { CommanderError } from 'commander'
 import { escapeLine, escapeLines, formatJson } from '../core/text/terminal.ts'
 import { FfError } from '../errors.ts'
+import { toSystemError } from '../files/system-error.ts'
 import type { Context } from './context.ts'
 
 /** The most details that are printed; the JSON form has all of them. */
@@ -8,7 +9,8 @@ const MOST_DETAILS = 20
 
 /**
  * Prints an error on stderr (message, at most 20 details, hint, code) and sets the exit; with `--format json` prints
- * all of it on stdout too, with `--debug` also the stack. An unknown error is `internal`, one of commander
+ * all of it on stdout too, with `--debug` also the stack. An unknown error is `internal`, one of the system
+ * `disk_full` or `system_refused`, one of commander
  * `option_invalid` or `command_unknown`, a failed write `output_failed`. Hides passwords of URLs.
  *
  * @throws the error of writing stdout
@@ -46,6 +48,8 @@ function asFfError(error: unknown): FfError {
       },
     )
   }
+  const refused = toSystemError(error)
+  if (refused !== null) return refused
   return new FfError(
     'internal',
     `This is a bug in ff: ${error instanceof Error ? error.message : String(error)}.`,

@@ -1,4 +1,4 @@
-import { readdir } from 'node:fs/promises'
+import { mkdir, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type pg from 'pg'
 import { describe, expect, test } from 'vitest'
@@ -356,6 +356,10 @@ describe.concurrent('migrate new', () => {
       const copy = await copyArtefacts()
       const folder = join(copy.root, 'contracts/migrations')
       const before = (await readdir(folder)).toSorted()
+      const installed = await runFf(['migrate', 'new', 'phase_record'], { artefacts: copy.root })
+      const untouched = (await readdir(folder)).toSorted()
+      // The repository has the sources.
+      await mkdir(join(copy.root, 'src/core'), { recursive: true })
       const done = await runFf(['migrate', 'new', 'phase_record'], { artefacts: copy.root })
       const after = (await readdir(folder)).toSorted()
       const again = await runFf(['migrate', 'new', 'phase_record'], { artefacts: copy.root })
@@ -364,6 +368,7 @@ describe.concurrent('migrate new', () => {
       })
       const up = await migrate(['up'], { artefacts: copy.root })
       await copy.remove()
+      expect([installed.status, untouched]).toEqual([2, before])
       expect(done.status).toBe(0)
       const number = String(before.length + 1).padStart(4, '0')
       expect(after).toEqual([...before, `${number}_phase_record.sql`])

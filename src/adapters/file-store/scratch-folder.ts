@@ -2,7 +2,12 @@ import { realpath } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { closeAfter, openAll } from '../../concurrency/open-all.ts'
 import type { AuditOptions, ScratchServiceStore } from '../../ports/store.ts'
-import { makePrivateFolder } from '../store-files/private-folder.ts'
+import {
+  makePrivateFolder,
+  makeTemporaryFolder,
+  type PrivateFolder,
+  toTemporaryError,
+} from '../store-files/private-folder.ts'
 import { createStore, FileStore } from './file-store.ts'
 import { toStoreError } from './store-error.ts'
 
@@ -19,18 +24,22 @@ export async function openScratchFolder(
   parent: string | null,
   tools: AuditOptions,
 ): Promise<ScratchServiceStore> {
-  const place = parent ?? tmpdir()
+  const make = async (): Promise<PrivateFolder> =>
+    parent === null
+      ? makeTemporaryFolder(PREFIX)
+      : makePrivateFolder(await realpath(parent), PREFIX)
   try {
-    const within = await realpath(place)
     const { value: store, close } = await openAll(async (keep) => {
-      const folder = await keep(makePrivateFolder(within, PREFIX), (one) => one.remove())
+      const folder = await keep(make(), (one) => one.remove())
       const home = `${folder.path}/store`
       await createStore(home)
       return keep(FileStore.open(home, tools, { durable: false }))
     })
     return { facts: { target: 'file', backing: 'file', server: null }, store, close }
   } catch (error) {
-    throw toStoreError(error, place)
+    throw parent === null
+      ? toStoreError(toTemporaryError(error), tmpdir())
+      : toStoreError(error, parent)
   }
 }
 
@@ -38,12 +47,12 @@ export async function openScratchFolder(
  * Runs `use` with the path of a new private folder in the system's temporary folder, deletes it, and returns the
  * result. The folder contains a lock file only.
  *
- * @throws what `use` throws, after the deletion; the system's error; FfError `backing_unavailable` without `flock`
+ * @throws what `use` throws, after the deletion; FfError `system_refused` or
+ *   `disk_full` for the temporary folder, `backing_unavailable` without `flock`
  */
 export async function withFolder<T>(use: (folder: string) => Promise<T>): Promise<T> {
-  const within = await realpath(tmpdir())
   return closeAfter(async (keep) => {
-    const folder = await keep(makePrivateFolder(within, PREFIX), (one) => one.remove())
+    const folder = await keep(makeTemporaryFolder(PREFIX), (one) => one.remove())
     return use(folder.path)
   })
 }

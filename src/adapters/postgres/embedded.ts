@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { quoteError } from '../../core/text/quote-error.ts'
 import { FfError } from '../../errors.ts'
-import { makePrivateFolder, type PrivateFolder } from '../store-files/private-folder.ts'
+import { makeTemporaryFolder, type PrivateFolder } from '../store-files/private-folder.ts'
 import type { DatabaseConfig } from './connect.ts'
 import { type ServerLauncher, findLaunchers } from './embedded-runner.ts'
 import { linkServerLibraries } from './embedded-libraries.ts'
@@ -30,11 +30,11 @@ const PORT = 5432
  *
  * @param packageName the installed npm package with the binaries
  * @throws FfError `embedded_unavailable` without the package, or with the last lines of output of the last launcher;
- *   `backing_unavailable` without `flock`; the system's error for the temporary folder
+ *   `system_refused` or `disk_full` for the temporary folder, `backing_unavailable` without `flock`
  */
 export async function startEmbedded(packageName = EMBEDDED_PACKAGE): Promise<EmbeddedServer> {
   const native = findNative(packageName)
-  const folder = await makePrivateFolder(tmpdir(), PREFIX)
+  const folder = await makeTemporaryFolder(PREFIX)
   try {
     const failures: unknown[] = []
     for (const runner of findLaunchers()) {
@@ -57,13 +57,19 @@ function findNative(packageName: string): string {
     const require = createRequire(import.meta.url)
     return join(dirname(require.resolve(packageName)), '..', 'native')
   } catch (cause) {
-    throw unavailableError(`the package ${packageName} is not installed`, { cause })
+    throw unavailableError(`the package ${packageName} is not installed`, {
+      cause,
+      hint: 'Run `npm ci` on linux-x64 or linux-arm64, or name a server: --candidate env:FF_DATABASE_URL.',
+    })
   }
 }
 
-const unavailableError = (what: string, options: { readonly cause: unknown }): FfError =>
+const unavailableError = (
+  what: string,
+  options: { readonly cause: unknown; readonly hint?: string },
+): FfError =>
   new FfError('embedded_unavailable', `The embedded PostgreSQL server did not start: ${what}.`, {
-    hint: 'Run `npm ci` on linux-x64 or linux-arm64, or name a server: --candidate env:FF_DATABASE_URL.',
+    hint: `Give it 100 MB in the folder for temporary files (TMPDIR, now ${tmpdir()}), or name a server: --candidate env:FF_DATABASE_URL.`,
     ...options,
   })
 

@@ -1,6 +1,9 @@
-import { lstat, mkdtemp, readdir, rename, rm } from 'node:fs/promises'
+import { lstat, mkdtemp, readdir, realpath, rename, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { FfError } from '../../errors.ts'
 import { nullIfMissing } from '../../files/read-or-null.ts'
+import { toSystemError } from '../../files/system-error.ts'
 import { tryLock } from '../file-lock/file-lock.ts'
 
 const LOCK = '.owner'
@@ -15,6 +18,33 @@ const MAKING_MS = 60_000
 export interface PrivateFolder {
   readonly path: string
   remove(): Promise<void>
+}
+
+/**
+ * Makes such a folder in the system's folder for temporary files, by its real path.
+ *
+ * @throws FfError `system_refused` or `disk_full` if that folder cannot be used; as `makePrivateFolder`
+ */
+export async function makeTemporaryFolder(prefix: string): Promise<PrivateFolder> {
+  try {
+    return await makePrivateFolder(await realpath(tmpdir()), prefix)
+  } catch (error) {
+    throw toTemporaryError(error)
+  }
+}
+
+/**
+ * Makes, without throwing it, the error of the system's folder for temporary files, `system_refused` or `disk_full`;
+ * every error that is none of the system is returned as it is.
+ */
+export function toTemporaryError(error: unknown): unknown {
+  const parent = tmpdir()
+  const refused = toSystemError(error, `The folder for temporary files, ${parent}, cannot be used`)
+  if (refused === null || refused.hint.includes('ulimit')) return refused ?? error
+  return new FfError(refused.code, refused.message, {
+    hint: 'Set TMPDIR to a folder that exists, that you may write to, and that has space.',
+    cause: error,
+  })
 }
 
 /**

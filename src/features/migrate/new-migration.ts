@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { loadMigrations, MIGRATIONS_FOLDER } from '../../artefacts/migrations.ts'
 import { FfError } from '../../errors.ts'
+import { listOrEmpty } from '../../files/read-or-null.ts'
 import { toArtefactError } from '../../artefacts/artefact-error.ts'
 
 const TEMPLATE = `-- What this changes, and why.
@@ -12,12 +13,16 @@ const TEMPLATE = `-- What this changes, and why.
 -- Where rows would be lost: RAISE EXCEPTION ... USING ERRCODE = 'FFM01'.
 `
 
+/** A folder of the repository that the installed package does not have. */
+const SOURCES = 'src'
+
 /**
- * `ff migrate new`: writes an empty migration, numbered after the last one, into the package folder. Returns its path
+ * `ff migrate new`: writes an empty migration, numbered after the last one, into the repository of ff. Returns its path
  * and the next step, as two lines for the user. Never overwrites a file.
  *
- * @throws FfError `migration_invalid` for a bad name, `artefact_invalid` if a present migration is invalid; also
- *   errors of the write
+ * @param root the package folder: the repository, or the installed package, which the next install replaces
+ * @throws FfError `migration_invalid` for a bad name and outside of the repository, `artefact_invalid` if a present
+ *   migration is invalid; also errors of the write
  */
 export async function newMigration(root: string, name: string): Promise<string> {
   if (!/^[a-z][a-z0-9_]{0,59}$/.test(name)) {
@@ -29,6 +34,14 @@ export async function newMigration(root: string, name: string): Promise<string> 
       },
     )
   }
+  if ((await listOrEmpty(join(root, SOURCES))).length === 0)
+    throw new FfError(
+      'migration_invalid',
+      `A migration is part of ff: ${root} is an installed package, and the next install would remove the file.`,
+      {
+        hint: 'Run `ff migrate new` in the repository of ff, and install the version with the migration.',
+      },
+    )
   const known = await loadMigrations(root)
   if (!known.ok) throw toArtefactError(known.problems)
   const file = `${MIGRATIONS_FOLDER}/${String(known.loaded.length + 1).padStart(4, '0')}_${name}.sql`
