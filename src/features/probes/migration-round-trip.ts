@@ -28,7 +28,12 @@ const withStep =
   (context, use) =>
     withMigratedDatabase(context, async (scratch, inputs) => {
       const version = getLastMigration(inputs).version + 1
-      const head = { scratch, inputs, last: { ...step, version, checksum: '0'.repeat(64) } }
+      const last = { ...step, version, checksum: '0'.repeat(64) }
+      const head = {
+        scratch,
+        inputs: { ...inputs, migrations: [...inputs.migrations, last] },
+        last,
+      }
       await apply(head, 'up', context)
       return use(head)
     })
