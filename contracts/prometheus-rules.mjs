@@ -26,7 +26,6 @@ const MEASURES = {
   ratio: ({ of, to, window_s }) => `${rate(of, window_s)} / ${rate(to, window_s)}`,
   quantile: ({ of, quantile, window_s }) =>
     `histogram_quantile(${quantile}, sum by (instance, job, le) (rate(${selector(of, '_bucket')}[${window_s}s])))`,
-  absent: ({ of }) => `absent(${selector(of)})`,
 }
 const camel = (id) => id.replaceAll(/(?:^|_)([a-z0-9])/g, (_, first) => first.toUpperCase())
 const ruleOf = ({ id, measure, op, threshold, for_s, severity, means, do: remedy }) => ({

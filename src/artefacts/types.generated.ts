@@ -1421,7 +1421,7 @@ export interface AlertRules {
     id: string
     measure:
       | {
-          kind: 'value' | 'absent'
+          kind: 'value'
           of: Selector
         }
       | {

@@ -56,13 +56,21 @@ function listSelectors({ measure }: Pick<AlertRule, 'measure'>): readonly [strin
     : [['of', measure.of]]
 }
 
+/** Prometheus adds it to the metrics of each target: 1 where the scrape succeeded, else 0. */
+const SCRAPED: Contract['value']['signals'][number] = {
+  metric: 'up',
+  type: 'gauge',
+  labels: ['job', 'instance'],
+  moves: true,
+}
+
 type Fault = readonly [code: ArtefactProblem['code'], detail: string]
 function findFaults(
   { measure }: Pick<AlertRule, 'measure'>,
   { metric, labels }: Selector,
   signals: Contract['value']['signals'],
 ): readonly Fault[] {
-  const signal = signals.find((one) => one.metric === metric)
+  const signal = [...signals, SCRAPED].find((one) => one.metric === metric)
   if (signal === undefined) return [['signal_unknown', metric]]
   const bucketless = measure.kind === 'quantile' && signal.type !== 'histogram'
   const unknown = Object.keys(labels).filter((name) => !signal.labels.includes(name))

@@ -4,7 +4,7 @@ import type { AlertMeasure, AlertRule, AlertState, Scrape, Selector } from './ty
 /**
  * The state of a rule at the last scrape: `firing` where its condition holds at each scrape back to one that is at
  * least `for_s` seconds older, `pending` where it holds only since later, else `clear`, also without scrapes. A
- * measure without data does not fire: `absent` is a measure of its own.
+ * measure without data does not fire: `up`, which Prometheus itself adds, tells that an instance is gone.
  *
  * @param scrapes oldest first
  */
@@ -27,7 +27,6 @@ function holds({ measure, op, threshold }: AlertRule, scrapes: readonly Scrape[]
 function measureValues(measure: AlertMeasure, scrapes: readonly Scrape[]): readonly number[] {
   const last = scrapes.at(-1) as Scrape
   if (measure.kind === 'value') return selectSamples(last, measure.of).map(({ value }) => value)
-  if (measure.kind === 'absent') return [selectSamples(last, measure.of).length === 0 ? 1 : 0]
   if (measure.kind === 'share')
     return computeRatio(sumSamples(last, measure.of), sumSamples(last, measure.to))
   const within = scrapes.filter(({ at_ms }) => at_ms >= last.at_ms - measure.window_s * 1000)

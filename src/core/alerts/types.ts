@@ -35,8 +35,6 @@ export type AlertMeasure =
       readonly quantile: number
       readonly window_s: number
     }
-  /** 1 without a matching series, else 0. */
-  | { readonly kind: 'absent'; readonly of: Selector }
 
 /** A rule of `contracts/alert_rules.json`. */
 export interface AlertRule {

@@ -11,6 +11,8 @@ const SCRAPE_S = 15
 const MAX_SCRAPES = 120
 /** Scrapes kept for evaluation: no window of a rule is longer. */
 const KEPT_SCRAPES = 120
+/** Name of the scrape job of the service, by which rules select `up`. */
+const JOB = 'ff'
 type SelectRules = (rules: readonly AlertRule[]) => readonly AlertRule[]
 /** The planted faults: the contract has one rule alone, which fires while its series are sound. */
 const onlyFiring: SelectRules = (rules) =>
@@ -26,7 +28,7 @@ const spoiled = fromValue(() => onlyFiring)
  * always fires.
  */
 export const alerts = defineProbe<SelectRules, 'rules_silent' | 'rules_stuck'>({
-  version: 1,
+  version: 2,
   site: 'scratch',
   isolation: 'exclusive',
   sound: fromValue((): SelectRules => (rules) => rules),
@@ -125,7 +127,10 @@ class AlertRun {
     await this.service.advance(SCRAPE_S)
     await traffic(this.service)
     const read = await this.service.scrape()
-    const samples = read?.ok === true ? read.samples : []
+    const isUp = read?.ok === true
+    // As Prometheus adds it to the samples of a target.
+    const up = { name: 'up', labels: { job: JOB }, value: isUp ? 1 : 0 }
+    const samples = isUp ? [...read.samples, up] : [up]
     this.history = [...this.history, { at_ms: this.service.elapsed_s * 1000, samples }].slice(
       -KEPT_SCRAPES,
     )

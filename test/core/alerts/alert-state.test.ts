@@ -52,12 +52,6 @@ describe('a value', () => {
   })
 })
 
-test('absent clears as soon as one series exists', () => {
-  const rule = getRule({ kind: 'absent', of: of('x') })
-  expect(evaluateAlert(rule, series('y', [1]))).toBe('firing')
-  expect(evaluateAlert(rule, series('x', [0]))).toBe('clear')
-})
-
 test('a share sums all series', () => {
   const rule = getRule({ kind: 'share', of: of('now'), to: of('most') }, { threshold: 0.8 })
   const at = (...samples: readonly Sample[]) => evaluateAlert(rule, scrapes(samples))
