@@ -1,5 +1,9 @@
-import type { BreakerLimits } from '../../core/admin/contract.ts'
-
+/** Opens after so many failures within a time; lets a trial call through after another. In milliseconds. */
+interface Limits {
+  readonly failures: number
+  readonly within_ms: number
+  readonly half_open_after_ms: number
+}
 type State =
   | { readonly name: 'closed'; readonly failedAt: readonly number[] }
   | { readonly name: 'open'; readonly untilMs: number }
@@ -12,14 +16,14 @@ const CLOSED: State = { name: 'closed', failedAt: [] }
  * whose outcome closes or reopens it. A call that ends after the state has changed does not count.
  */
 export class Breaker {
-  private readonly limits: BreakerLimits
+  private readonly limits: Limits
   private readonly now: () => number
   private current: State = CLOSED
   /** Number of state changes; tells whether the state changed during a call. */
   private period = 0
 
   /** @param now a monotonic clock in milliseconds */
-  constructor(limits: BreakerLimits, now: () => number) {
+  constructor(limits: Limits, now: () => number) {
     this.limits = limits
     this.now = now
   }

@@ -69,6 +69,8 @@ export interface DevIssuer {
 export interface Authenticator {
   readonly rules: CallerRules
   readonly verifier: TokenVerifier
+  /** Fetches the key set where there is none yet; `unconfigured` without an endpoint. */
+  readonly loadKeys: () => Promise<'held' | 'unreachable' | 'misconfigured' | 'unconfigured'>
   readonly metrics: () => AuthenticatorMetrics
 }
 

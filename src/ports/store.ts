@@ -115,6 +115,12 @@ export interface ServiceStore extends FlagStore {
    * @throws FfError as `write`
    */
   refuse(refused: RefusedWrite): Promise<RefusalResult>
+  /**
+   * Resolves where the store takes writes, as far as it can tell without one.
+   *
+   * @throws FfError `target_read_only`, `disk_full`, `rights_missing`, or as `read`
+   */
+  requireWritable(): Promise<void>
 }
 
 /** The new end of the audit chain; or why the request does not fit into an audit record, so that none was written. */

@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, test, vi } from 'vitest'
-import { Breaker } from '../../../src/adapters/admin/breaker.ts'
-import { ADMIN_LIMITS } from '../../../src/core/admin/contract.ts'
-import type { ApprovalService } from '../../../src/ports/admin.ts'
-import { asked, getClient, startAdmin, timed, UNREACHABLE } from './stage.ts'
+import { Breaker } from '../../src/concurrency/breaker.ts'
+import { ADMIN_LIMITS } from '../../src/core/admin/contract.ts'
+import type { ApprovalService } from '../../src/ports/admin.ts'
+import { asked, getClient, startAdmin, timed, UNREACHABLE } from '../adapters/admin/stage.ts'
 
 /** A breaker with a clock that the test moves. */
 function breaker() {

@@ -24,7 +24,10 @@ export async function getService({
     root: ROOT,
     adapters: { ...adapters, ...deps },
     settings: createLazySettings(
-      (name) => ({ FF_LISTEN: '127.0.0.1:0', FF_DRAIN_DELAY: '0', ...settings })[name] ?? null,
+      (name) =>
+        ({ FF_LISTEN: '127.0.0.1:0', FF_DRAIN_DELAY: '0', FF_STORE_DEADLINE: '10', ...settings })[
+          name
+        ] ?? null,
     ),
     now: () => new Date(),
     log: await adapters.openServiceLog((bytes) => {

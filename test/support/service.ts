@@ -66,7 +66,7 @@ export async function startService(
   args: readonly string[] = [],
 ): Promise<StartedService> {
   const child = startFf(['serve', ...args], {
-    env: { FF_LISTEN: '127.0.0.1:0', FF_DRAIN_DELAY: '0', ...env },
+    env: { FF_LISTEN: '127.0.0.1:0', FF_DRAIN_DELAY: '0', FF_STORE_DEADLINE: '10', ...env },
   })
   let [stdout, stderr] = ['', '']
   child.stderr?.setEncoding('utf8').on('data', (text: string) => (stderr += text))

@@ -7,7 +7,7 @@ import {
 import type { ApprovalAnswer, ApprovalQuery } from '../../core/evaluate/types.ts'
 import type { AdminMetrics, ApprovalService, CheckApproval } from '../../ports/admin.ts'
 import type { AdminConnection } from './admin-connection.ts'
-import { Breaker } from './breaker.ts'
+import { Breaker } from '../../concurrency/breaker.ts'
 
 const UNREACHABLE: ApprovalAnswer = { status: 'unreachable' }
 /** Monotonic, so that setting the wall clock moves no deadline. */

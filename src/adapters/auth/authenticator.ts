@@ -31,6 +31,7 @@ export function createAuthenticator(
   return {
     rules: { modes, dev_scopes },
     verifier,
+    loadKeys: async () => (await keys.forKid(null)).status,
     metrics: () => ({
       keys: keys.metrics?.() ?? null,
       tokens: cache.metrics(),

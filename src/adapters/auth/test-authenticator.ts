@@ -52,7 +52,11 @@ async function openTestSetup(
 
 function createTestAuthenticator(setup: TestSetup, settings: AuthSettings): Authenticator {
   const authenticator = createAuthenticator(setup.keys, settings, setup.clock)
-  return { ...authenticator, verifier: createVirtualTimeVerifier(setup, authenticator.verifier) }
+  return {
+    ...authenticator,
+    verifier: createVirtualTimeVerifier(setup, authenticator.verifier),
+    loadKeys: () => withVirtualTime(setup, authenticator.loadKeys),
+  }
 }
 
 /**

@@ -1,4 +1,5 @@
-import { type FileHandle, mkdir, stat } from 'node:fs/promises'
+import { constants } from 'node:fs'
+import { access, type FileHandle, mkdir, stat, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type AuditChainHead, EMPTY_HEAD } from '../../core/audit/record.ts'
 import type { WriteRequest } from '../../core/rows/write-request.ts'
@@ -16,7 +17,7 @@ import type {
   WriteResult,
 } from '../../ports/store.ts'
 import { tryLock } from '../file-lock/file-lock.ts'
-import { LogWriter, replayLog, type LogTail } from './log.ts'
+import { diskFullError, LogWriter, replayLog, type LogTail } from './log.ts'
 import { RowIndex } from './row-index.ts'
 import { readSnapshot, parseStoredRow, SNAPSHOT, type Snapshot, writeSnapshot } from './snapshot.ts'
 import { type StagedState, type StagedResult, stageRefusal, stageWrite } from './stage.ts'
@@ -133,6 +134,21 @@ export class FileStore implements ScratchStore, ServiceStore {
    */
   refuse(refused: RefusedWrite): Promise<RefusalResult> {
     return this.enqueue((stage) => stageRefusal(refused, stage))
+  }
+
+  /**
+   * Checks the file system of the folder: whether this user may write to it, and whether it has space left.
+   *
+   * @throws FfError `target_read_only`, `rights_missing`, `disk_full`, or another of `toStoreError`
+   */
+  async requireWritable(): Promise<void> {
+    try {
+      await access(this.folder, constants.W_OK)
+      const { bavail } = await statfs(this.folder)
+      if (bavail === 0) throw diskFullError()
+    } catch (error) {
+      throw toStoreError(error, this.folder)
+    }
   }
 
   /** The number and hash of the last acknowledged audit record. */

@@ -122,9 +122,9 @@ function readEntry(
   return { changes: changes as readonly JsonNode[], head: { seq, hash } }
 }
 
-/** A short write: the system reports the full disk only at the next one. */
-const diskFullError = (): Error =>
-  Object.assign(new Error('short write'), { code: 'ENOSPC', syscall: 'write' })
+/** The error of a full disk, where the system has not reported it yet: it does so only after a short write. */
+export const diskFullError = (): Error =>
+  Object.assign(new Error('no space is left'), { code: 'ENOSPC', syscall: 'write' })
 
 /** Appends batches of lines to a segment; with `durable`, each batch is on the disk before `append` resolves. */
 export class LogWriter {

@@ -202,6 +202,10 @@ const BY_MESSAGE: readonly (readonly [RegExp, Row])[] = [
   [/authenticationOk|invalid response|Unknown message|unexpected message/i, UNREACHABLE],
 ]
 
+/** The error of a write in a transaction that only reads, before there is one. */
+export const readOnlyError = (): Error =>
+  Object.assign(new Error('its transactions are read-only'), { code: '25006' })
+
 /**
  * Returns the FfError for every error of the server, by its SQLSTATE or that one's class, and for the errors of the
  * driver that its tables know: `target_unreachable`, `backing_unavailable`, `rights_missing`, `row_refused`,

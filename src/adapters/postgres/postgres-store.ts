@@ -30,7 +30,7 @@ import { appendAudit, parseAuditHead, preparedStatement } from './append-audit.t
 import type { Client } from './client.ts'
 import type { ClientPool } from './client-pool.ts'
 import { beginTransaction } from './connect.ts'
-import { mapPgErrors } from './pg-error.ts'
+import { mapPgErrors, readOnlyError } from './pg-error.ts'
 import { type ReadPipe, sendRead } from './read-pipe.ts'
 import { type RowOfTexts, RowReader, toRowSet } from './row-reader.ts'
 import { buildStatements, type Statements } from './statements.ts'
@@ -135,6 +135,17 @@ export class PostgresStore implements ScratchStore, ServiceStore {
         const record = sealRefusal(this.tools, refused, head)
         await appendAudit(client, this.statements, record)
         return { ok: true, head: { seq: record.seq, hash: record.hash } }
+      }),
+    )
+  }
+
+  /** @throws FfError `target_read_only` where a transaction may not write, or another of `mapPgError` */
+  async requireWritable(): Promise<void> {
+    await mapPgErrors(this.name, () =>
+      this.pool.with(async (client) => {
+        const text = `SELECT current_setting('transaction_read_only')`
+        const { rows } = await sendRead(client, { text, rowMode: 'array' })
+        if (rows[0]?.[0] !== 'off') throw readOnlyError()
       }),
     )
   }

@@ -81,6 +81,7 @@ export const SETTINGS = {
     'time between SIGTERM and the close of the listener, while readiness says draining',
   ),
   FF_DRAIN_TIMEOUT: seconds([0, 300], 25, 'time for open requests to end after that'),
+  FF_STORE_DEADLINE: seconds([0.1, 60], 1, 'time for each answer of the store'),
   FF_AUDIT_DIGEST_KEY_FILE: {
     parse: parseTextSetting,
     what: 'file of the key for digests of sensitive values in audit records, at least 32 bytes',

@@ -14,7 +14,8 @@ interface Dependency {
 
 /**
  * The routes of liveness, always 200, and of readiness with the state of each dependency: 200 where the store is up
- * and the service is not draining, else 503. Keys and Admin are reported and do not count.
+ * and the service is not draining, else 503; also where keys were never loaded. The status is `degraded` where changes
+ * fail. Admin is reported and does not count.
  *
  * @param draining whether the service is shutting down
  */
@@ -35,27 +36,55 @@ export const createHealthRoutes = (
     path: '/health/ready',
     operational: true,
     handle: async () => {
-      const { store, authenticator, approvals } = parts()
+      const { store, authenticator, approvals, environment } = parts()
+      const [probe, changes] = await Promise.all([probeStore(store), probeChanges(store)])
+      const keys = keysState(authenticator.metrics().keys)
       const dependencies = {
-        store: { kind: store.kind, ...storeState(await probeStore(store)) },
-        keys: keysState(authenticator.metrics().keys),
+        store: { kind: store.kind, ...toDependency(probe.fault) },
+        changes,
+        keys,
         admin: adminState(approvals.metrics().breaker),
       }
-      const ready = !draining() && dependencies.store.state === 'up'
-      const status = draining() ? 'draining' : ready ? 'ready' : 'not_ready'
-      return toJsonResponse(JSON.stringify({ status, dependencies }), { status: ready ? 200 : 503 })
+      // Without keys every token is refused, but in dev+H it counts as unverified.
+      const refusesTokens = keys.detail === NEVER_LOADED && environment !== 'dev+H'
+      const serves = probe.fault === null && !refusesTokens
+      const status = draining() ? 'draining' : serves ? SERVING[changes.state] : 'not_ready'
+      return toJsonResponse(JSON.stringify({ status, dependencies }), {
+        status: serves && !draining() ? 200 : 503,
+      })
     },
   },
 ]
 
-const storeState = ({ fault }: StoreProbe): Dependency =>
+/** Decisions are served either way, so a load balancer keeps the instance. */
+const SERVING: Readonly<Record<Dependency['state'], string>> = {
+  up: 'ready',
+  down: 'degraded',
+  unknown: 'degraded',
+  not_configured: 'ready',
+}
+
+const toDependency = (fault: string | null): Dependency =>
   fault === null ? { state: 'up' } : { state: 'down', detail: fault }
 
+/** Whether the store takes changes, or why not: read-only, a full disk. */
+const probeChanges = (store: ServiceStore): Promise<Dependency> =>
+  withDeadline(
+    store.requireWritable().then(
+      () => toDependency(null),
+      (error: unknown) => toDependency(getErrorCode(error)),
+    ),
+    STORE_MS,
+    () => toDependency('timeout'),
+  )
+
+const NEVER_LOADED = 'never_loaded'
 function keysState(keys: AuthenticatorMetrics['keys']): Dependency {
   if (keys === null) return { state: 'not_configured' }
   // No key set was requested yet, so the state of the key server is unknown.
   if (keys.fetches === 0) return { state: 'unknown' }
-  return keys.age_ms === null ? { state: 'down' } : { state: 'up' }
+  if (keys.age_ms !== null) return { state: 'up' }
+  return { state: 'down', detail: keys.failures === keys.fetches ? NEVER_LOADED : 'expired' }
 }
 
 const adminState = (breaker: 'closed' | 'open' | 'half_open' | null): Dependency => {

@@ -5,6 +5,7 @@ import type { TargetSpec } from '../../core/parity/target.ts'
 import { DEFAULT_SETTINGS, type SettingValues } from '../../core/settings/settings.ts'
 import { instantFromMs } from '../../core/rows/instant.ts'
 import type { Adapters } from '../../ports/adapters.ts'
+import type { Authenticator } from '../../ports/auth.ts'
 import type { HttpLimits, HttpServer, ListenAt, Route } from '../../ports/http.ts'
 import type { OpenServiceStore } from '../../ports/store.ts'
 import type { ServiceLog, Telemetry } from '../../ports/telemetry.ts'
@@ -20,6 +21,7 @@ import {
   probeStore,
 } from './health.ts'
 import { createIdentityRoute, readInstanceIdentity } from './identity.ts'
+import { GuardedStore } from './guarded-store.ts'
 import { createOpenapiRoute } from './openapi/route.ts'
 import { toOfrepRefusalAt } from './ofrep-reply.ts'
 import type { ServiceDependencies } from './dependencies.ts'
@@ -90,9 +92,11 @@ export async function startService(
   const limits = toHttpLimits(settings)
   const ending: Ending = { hurry: target === null }
   const { value: servers, close } = await openAll(async (keep) => {
-    const { store } = await keep(openStore(request, target))
+    const opened = await keep(openStore(request, target))
+    const store = new GuardedStore(opened.store, settings.FF_STORE_DEADLINE * 1000)
     const keys = FF_JWKS_URL === null ? null : { url: FF_JWKS_URL }
     const authenticator = await keep(adapters.openAuthenticator(keys, auth))
+    if (keys !== null) logKeys(request.log, await authenticator.loadKeys())
     const approvals = await keep(adapters.openApprovals(approvalsPlan))
     const now = () => instantFromMs(request.now().getTime())
     const sockets: Sockets = { server: null }
@@ -143,6 +147,12 @@ const CLOSE_MS = 2_000
 /** How a service ends; `hurry` is set before it closes. */
 interface Ending {
   hurry: boolean
+}
+
+/** The first fetch of the key set does not decide the start: the client goes on in the background. */
+function logKeys(log: ServiceLog, keys: Awaited<ReturnType<Authenticator['loadKeys']>>): void {
+  if (keys === 'held') log.info({ keys: 'loaded' }, 'fetched the key set')
+  else log.warn({ keys }, 'cannot fetch the key set; tries again in the background')
 }
 
 async function openStore(

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { until } from '../../commands/outcome.ts'
+import { FaultProxy } from '../../faults/tcp-proxy.ts'
 import { connect } from '../../support/database.ts'
 import { finished, ROOT } from '../../support/run-ff.ts'
 import {
@@ -180,6 +181,18 @@ describe('a database', () => {
     const before = await stored(service, token)
     const answer = await put(service, token, 9)
     expect([answer.status, getCode(answer)]).toEqual([503, 'target_read_only'])
+    // S13: readiness names it; decisions are served.
+    const ready = await ask(service.origin, '/health/ready')
+    expect([ready.status, JSON.parse(ready.text)]).toMatchObject([
+      200,
+      {
+        status: 'degraded',
+        dependencies: {
+          store: { state: 'up' },
+          changes: { state: 'down', detail: 'target_read_only' },
+        },
+      },
+    ])
     expect(await stored(service, token)).toEqual(before)
     await admin(`ALTER DATABASE ${name()} RESET default_transaction_read_only`)
     await admin(
@@ -187,7 +200,62 @@ describe('a database', () => {
     )
     await sleep(50)
     expect((await put(service, token, 9)).status).toBe(200)
+    expect((await ask(service.origin, '/health/ready')).text).toContain('"status":"ready"')
   })
+})
+
+test('S7: a database that stops answering gets 503 within the deadline, then at once, until it answers', async () => {
+  const target = await openDatabaseTarget('18')
+  const { config, database = '' } = target.database ?? {}
+  const proxy = await FaultProxy.to({ path: `${config?.host ?? ''}/.s.PGSQL.5432` })
+  const [, username = ''] = /\/\/([^@]+)@/.exec(target.env['FF_DATABASE_URL'] ?? '') ?? []
+  const FF_DATABASE_URL = `postgres://${username}@127.0.0.1:${proxy.port}/${database}`
+  const service = await startService({ ...target.env, FF_DATABASE_URL, FF_STORE_DEADLINE: '0.5' })
+  const evaluate = async (): Promise<readonly [status: number, ms: number]> => {
+    const since = performance.now()
+    const { status } = await ask(service.origin, '/v1/flags/evaluate', { body: '{"all":true}' })
+    return [status, performance.now() - since]
+  }
+  const ready = async (): Promise<number> => (await ask(service.origin, '/health/ready')).status
+  try {
+    expect((await evaluate())[0]).toBe(200)
+    await proxy.set({ kind: 'blackhole', direction: 'both' })
+    const first = await Promise.all(Array.from({ length: 10 }, evaluate))
+    for (const [status, ms] of first) {
+      expect(status).toBe(503)
+      expect(ms).toBeLessThan(2_000)
+    }
+    // The breaker is open: one read a second is tried, the others are refused at once.
+    const times: number[] = []
+    for (let at = 0; at < 20; at += 1) {
+      const [status, ms] = await evaluate()
+      expect(status).toBe(503)
+      times.push(ms)
+    }
+    expect(times.toSorted((a, b) => a - b)[10]).toBeLessThan(250)
+    expect(await ready()).toBe(503)
+    expect((await ask(service.origin, '/health/live')).status).toBe(200)
+    await proxy.set({ kind: 'reset' })
+    await proxy.set({ kind: 'none' })
+    await expect.poll(async () => (await evaluate())[0], { timeout: 10_000 }).toBe(200)
+    await expect.poll(ready, { timeout: 10_000 }).toBe(200)
+  } finally {
+    expect((await service.stop()).status).toBe(0)
+    await proxy.close()
+    await target.remove()
+  }
+})
+
+test('S13: keys that were never loaded are named, and the service is not ready', async () => {
+  const keys = { FF_JWKS_URL: 'http://127.0.0.1:9', FF_JWT_ISSUER: 'https://idp.example' }
+  const service = await startService(keys)
+  const { status, text } = await ask(service.origin, '/health/ready')
+  expect([status, JSON.parse(text)]).toMatchObject([
+    503,
+    { status: 'not_ready', dependencies: { keys: { state: 'down', detail: 'never_loaded' } } },
+  ])
+  const { stderr } = await service.stop()
+  expect(stderr).toContain('"keys":"unreachable"')
 })
 
 test('a full disk loses no change, is reported as disk_full, and is written to again after space is freed', async () => {
@@ -200,9 +268,18 @@ test('a full disk loses no change, is reported as disk_full, and is written to a
   const played = await finished(child)
   await rm(place, { recursive: true, force: true })
   expect(played.stderr).toBe('')
-  const { taken, refused, code, kept, again } = JSON.parse(played.stdout) as Record<string, unknown>
+  const { taken, refused, code, kept, again, full, freed } = JSON.parse(played.stdout) as Record<
+    string,
+    unknown
+  >
   expect(taken).toBeGreaterThan(0)
   expect([refused, code]).toEqual([507, 'disk_full'])
   expect(kept).toBe(taken)
   expect(again).toBe(200)
+  // S13: readiness names it while it lasts.
+  expect(full).toMatchObject({
+    status: 'degraded',
+    dependencies: { changes: { detail: 'disk_full' } },
+  })
+  expect(freed).toMatchObject({ status: 'ready' })
 })

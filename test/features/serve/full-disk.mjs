@@ -61,8 +61,11 @@ while (refused === 0 && taken < 1_000) {
   else [refused, code] = [answer.status, (await answer.json()).code]
 }
 const { revision: kept } = await (await call('GET', path)).json()
+const ready = async () => (await call('GET', '/health/ready')).json()
+const full = await ready()
 rmSync(join(place, 'ballast'))
 const again = (await call('PUT', path, { value: 'y' })).status
+const freed = await ready()
 child.kill('SIGTERM')
 await new Promise((resolve) => child.once('close', resolve))
-process.stdout.write(JSON.stringify({ taken, refused, code, kept, again }))
+process.stdout.write(JSON.stringify({ taken, refused, code, kept, again, full, freed }))

@@ -69,6 +69,7 @@ export function overrideMethods(store: ServiceStore, getOverrides: () => Overrid
     page: (query) => getOverrides().page?.(query) ?? store.page(query),
     write: (request) => getOverrides().write?.(request) ?? store.write(request),
     refuse: (refused) => getOverrides().refuse?.(refused) ?? store.refuse(refused),
+    requireWritable: () => getOverrides().requireWritable?.() ?? store.requireWritable(),
     auditHead: () => getOverrides().auditHead?.() ?? store.auditHead(),
     close: () => store.close(),
   }

@@ -1,0 +1,86 @@
+import { Breaker } from '../../concurrency/breaker.ts'
+import { withDeadline } from '../../concurrency/deadline.ts'
+import { FfError } from '../../errors.ts'
+import type { ServiceStore, WriteResult } from '../../ports/store.ts'
+
+/** Opens after some unanswered reads; then one read a second tries the store again. */
+const BREAKER_LIMITS = { failures: 5, within_ms: 10_000, half_open_after_ms: 1_000 }
+/** How long a failed write says that writes fail, unless another one succeeds. */
+const WRITE_FAULT_MS = 60_000
+const WRITE_FAULTS: ReadonlySet<string> = new Set(['disk_full', 'target_read_only'])
+
+/**
+ * A store whose every answer comes within a deadline, else as FfError `backing_unavailable`; after several failures a
+ * circuit breaker stops asking it. What it learns is what readiness says. A write that is answered too late may still be
+ * applied.
+ */
+export class GuardedStore implements ServiceStore {
+  readonly kind: ServiceStore['kind']
+  private readonly store: ServiceStore
+  private readonly deadlineMs: number
+  private readonly now: () => number
+  private readonly breaker: Breaker
+  private writeFault: { readonly error: FfError; readonly at: number } | null = null
+
+  /** @param now a monotonic clock in milliseconds */
+  constructor(store: ServiceStore, deadlineMs: number, now = performance.now.bind(performance)) {
+    this.kind = store.kind
+    this.store = store
+    this.deadlineMs = deadlineMs
+    this.now = now
+    this.breaker = new Breaker(BREAKER_LIMITS, now)
+  }
+
+  read: ServiceStore['read'] = (query) => this.ask(() => this.store.read(query))
+  readMany: ServiceStore['readMany'] = (query) => this.ask(() => this.store.readMany(query))
+  page: ServiceStore['page'] = (query) => this.ask(() => this.store.page(query))
+  auditHead: ServiceStore['auditHead'] = () => this.ask(() => this.store.auditHead())
+  /** Recorded behind the answers, so without a deadline. */
+  refuse: ServiceStore['refuse'] = (refused) => this.store.refuse(refused)
+
+  async write(request: Parameters<ServiceStore['write']>[0]): Promise<WriteResult> {
+    if (this.breaker.state !== 'closed') throw this.unavailable()
+    try {
+      const result = await this.within(this.store.write(request))
+      this.writeFault = null
+      return result
+    } catch (error) {
+      if (error instanceof FfError && WRITE_FAULTS.has(error.code))
+        this.writeFault = { error, at: this.now() }
+      throw error
+    }
+  }
+
+  /** Rejects with the error of the last write, or with what the next one would meet. */
+  async requireWritable(): Promise<void> {
+    const { writeFault } = this
+    if (writeFault !== null && this.now() - writeFault.at < WRITE_FAULT_MS) throw writeFault.error
+    await this.within(this.store.requireWritable())
+  }
+
+  close(): Promise<void> {
+    return this.store.close()
+  }
+
+  private async ask<T>(read: () => Promise<T>): Promise<T> {
+    // A file store answers from memory.
+    if (this.kind === 'file') return read()
+    const answer = await this.breaker.run(async () => ({ value: await this.within(read()) }))
+    if (answer === null) throw this.unavailable()
+    return answer.value
+  }
+
+  private within<T>(work: Promise<T>): Promise<T> {
+    return withDeadline(work, this.deadlineMs, () => {
+      throw this.unavailable()
+    })
+  }
+
+  private unavailable(): FfError {
+    return new FfError(
+      'backing_unavailable',
+      `The store does not answer within ${this.deadlineMs / 1000} s.`,
+      { hint: 'Read what /health/ready says about the store.' },
+    )
+  }
+}
