@@ -30,8 +30,9 @@ class ArrivalPool {
   }
 
   add(arrival: Arrival): void {
-    const ofPeer = this.peers.get(arrival.peer) ?? new Set()
-    this.peers.set(arrival.peer, ofPeer.add(arrival))
+    let ofPeer = this.peers.get(arrival.peer)
+    if (ofPeer === undefined) this.peers.set(arrival.peer, (ofPeer = new Set()))
+    ofPeer.add(arrival)
     this.arrivals.add(arrival)
     this.relieve(this.arrivals, this.limits.arriving)
     this.relieve(ofPeer, this.limits.arriving_per_peer)
@@ -39,9 +40,12 @@ class ArrivalPool {
 
   remove(arrival: Arrival): void {
     this.arrivals.delete(arrival)
-    const ofPeer = this.peers.get(arrival.peer)
-    ofPeer?.delete(arrival)
-    if (ofPeer?.size === 0) this.peers.delete(arrival.peer)
+    this.peers.get(arrival.peer)?.delete(arrival)
+  }
+
+  /** Drops the empty set of a peer; called once a connection, because a set for each request would cost more. */
+  forget(peer: string): void {
+    if (this.peers.get(peer)?.size === 0) this.peers.delete(peer)
   }
 
   private relieve(held: ReadonlySet<Arrival>, most: number): void {
@@ -76,6 +80,7 @@ export interface ArrivingRequest {
 }
 
 interface Connection {
+  readonly peer: string
   /** Null once its first request has come. */
   silent: Arrival | null
   readonly requests: Set<TrackedRequest>
@@ -121,8 +126,9 @@ export class RequestTracker {
   /** Tracks a connection until it closes. */
   connect(socket: Socket): void {
     this.connected += 1
-    const silent = toArrival(socket, () => socket.destroy())
-    const connection: Connection = { silent, requests: new Set() }
+    const peer = socket.remoteAddress ?? ''
+    const silent = toArrival(peer, () => socket.destroy())
+    const connection: Connection = { peer, silent, requests: new Set() }
     this.connections.set(socket, connection)
     this.silent.add(silent)
     socket.once('close', () => this.close(socket, connection))
@@ -131,7 +137,7 @@ export class RequestTracker {
   /** Tracks a request from its headers on. */
   arrive({ socket, refuse, ended }: ArrivingRequest): TrackedRequest {
     const connection = this.connections.get(socket)
-    const arrival = toArrival(socket, refuse)
+    const arrival = toArrival(connection?.peer ?? '', refuse)
     const request: TrackedRequest = { arrival, inFlight: false, socket, ended }
     this.open.add(request)
     if (connection !== undefined) {
@@ -178,6 +184,8 @@ export class RequestTracker {
     this.connections.delete(socket)
     this.hear(connection)
     for (const request of connection.requests) this.end(request)
+    this.silent.forget(connection.peer)
+    this.arriving.forget(connection.peer)
   }
 
   private hear(connection: Connection): void {
@@ -186,8 +194,8 @@ export class RequestTracker {
   }
 }
 
-const toArrival = (socket: Socket, refuse: () => void): Arrival => ({
-  peer: socket.remoteAddress ?? '',
+const toArrival = (peer: string, refuse: () => void): Arrival => ({
+  peer,
   since: performance.now(),
   refuse,
 })
