@@ -39,7 +39,8 @@ export class GuardedStore implements ServiceStore {
   refuse: ServiceStore['refuse'] = (refused) => this.store.refuse(refused)
 
   async write(request: Parameters<ServiceStore['write']>[0]): Promise<WriteResult> {
-    if (this.breaker.state !== 'closed') throw this.unavailable()
+    // The trial of an open breaker is a read: a write that is answered too late may still be applied.
+    if (this.breaker.state !== 'closed') await this.auditHead()
     try {
       const result = await this.within(this.store.write(request))
       this.writeFault = null
