@@ -42,12 +42,13 @@ const withAudit =
 const late = withAudit(true, 0.1)
 
 /**
- * G1: whether the trail holds each change of an authenticated caller exactly once, after `operations` requests and
+ * G1: whether the trail holds each change of an authenticated caller, and each refusal of one, exactly once, after
+ * `operations` requests and
  * `kills` kills of an `ff serve` process during writes, on a scratch file and a scratch database. The control writes
  * audit records outside the transactions of their changes and one of them twice, with a tenth of the operations.
  */
 export const auditOnce = defineProbe<AuditInput, 'missing' | 'duplicates' | 'halves'>({
-  version: 1,
+  version: 2,
   site: 'scratch',
   isolation: 'parallel',
   sound: withAudit(false, 1),
@@ -127,11 +128,12 @@ class AuditRun {
     const [operations = 0, kills = 0] = ['operations', 'kills'].map((name) =>
       Math.ceil(readNumberParam(context, name) * share),
     )
-    await this.withService(({ client }) =>
-      mapConcurrently(buildRounds(operations), CONCURRENCY, async (turn) => {
+    await this.withService(async ({ client }) => {
+      await mapConcurrently(buildRounds(operations), CONCURRENCY, async (turn) => {
         for (const one of turn) await this.ask(client, one)
-      }),
-    )
+      })
+      await waitForRefusals(client)
+    })
     for (let kill = 1; kill <= kills; kill += 1) {
       context.signal.throwIfAborted()
       await this.withService((running) => this.killDuringWrites(running, kill))
@@ -160,7 +162,9 @@ class AuditRun {
   private async ask(client: HttpClient, operation: AuditedOperation): Promise<void> {
     const request_id = this.expect('either')
     const { author, due, headers, ...request } = operation
-    const own = { ...this.issuer.toHeaders(author), ...headers, 'x-request-id': request_id }
+    // Refusals of one caller and code within a minute share a record, so each has a caller of its own.
+    const user = due === 'refused' ? request_id : undefined
+    const own = { ...this.issuer.toHeaders(author, user), ...headers, 'x-request-id': request_id }
     const { status } = await client.send({ ...request, headers: own })
     if (!isExpectedAnswer(status, due))
       throw new FfError(
@@ -208,6 +212,18 @@ class AuditRun {
     if (half === undefined) return
     const which = stored.has(half) ? 'a row without its record' : 'a record without its row'
     this.halves.push(`${which} on ${target.name} after the kill ${kill}: ${half}`)
+  }
+}
+
+/** Refusals are recorded behind their answers: waits until the audit chain has stopped to grow, 30 s at most. */
+async function waitForRefusals(client: HttpClient): Promise<void> {
+  let before = ''
+  for (let at = 0; at < 60; at += 1) {
+    const { text } = await client.send({ method: 'GET', path: '/metrics' })
+    const [head = ''] = /^ff_audit_head_seq .*$/m.exec(text) ?? []
+    if (head !== '' && head === before) return
+    before = head
+    await sleep(500)
   }
 }
 

@@ -29,7 +29,7 @@ test('H1: every metric changes, and a renamed metric is missing', async () => {
     example: null,
   })
   expect(Number(sound.measured['slowest_s'])).toBeLessThan(60)
-  expect(sound.met['moved']).toBe(18)
+  expect(sound.met['moved']).toBe(19)
   const faulty = await getControl(getProbe('signals'), 'metrics_missing')(here())
   expect(faulty).toMatchObject({ measured: { metrics_missing: 1, metrics_still: 1 } })
   expect(faulty.example).toBe('ff_decisions_total is not there')

@@ -9,7 +9,8 @@ export interface Issuer {
   readonly server: KeyServer
   /** Settings with which a service accepts the tokens. */
   readonly keys: Readonly<Record<string, string>>
-  readonly toHeaders: (author: ChangeAuthor) => Readonly<Record<string, string>>
+  /** @param user the `sub` of a new token; default that of the caller's one token */
+  readonly toHeaders: (author: ChangeAuthor, user?: string) => Readonly<Record<string, string>>
 }
 const HOUR_S = 3_600
 
@@ -24,15 +25,18 @@ const HOUR_S = 3_600
 export async function openIssuer(context: ProbeContext): Promise<Issuer> {
   const { keys, settings, claims } = await loadTestKeys(context)
   const exp = Math.floor(context.now().getTime() / 1000) + HOUR_S
-  const writes = claims({ exp, scope: 'ff:override:write ff:tenant:any' })
   const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
   const forged = { ...keys.attacker, kid: keys.rsa['kid'] ?? '' }
-  const headers: Readonly<Record<ChangeAuthor, Readonly<Record<string, string>>>> = {
-    writer: bearer(signTestToken(keys.rsa, writes)),
-    reader: bearer(signTestToken(keys.rsa, claims({ exp, scope: 'ff:registry:read' }))),
-    forger: bearer(signTestToken(forged, writes)),
-    anonymous: {},
+  const sign = (user: object): Readonly<Record<ChangeAuthor, Readonly<Record<string, string>>>> => {
+    const writes = claims({ exp, scope: 'ff:override:write ff:tenant:any', ...user })
+    return {
+      writer: bearer(signTestToken(keys.rsa, writes)),
+      reader: bearer(signTestToken(keys.rsa, claims({ exp, scope: 'ff:registry:read', ...user }))),
+      forger: bearer(signTestToken(forged, writes)),
+      anonymous: {},
+    }
   }
+  const headers = sign({})
   const script = { behaviour: 'up', keys: [toPublicJwk(keys.rsa)] } as const
   const server = await context.adapters.openKeyServer(script)
   return {
@@ -42,6 +46,6 @@ export async function openIssuer(context: ProbeContext): Promise<Issuer> {
       FF_JWT_ISSUER: settings.issuer,
       FF_JWT_AUDIENCE: settings.audience,
     },
-    toHeaders: (author) => headers[author],
+    toHeaders: (author, user) => (user === undefined ? headers : sign({ sub: user }))[author],
   }
 }
