@@ -25,7 +25,7 @@ test('work past its time gives the late result, or its error', async () => {
 })
 
 test('a result that is there in the same turn as the end of the time counts', async () => {
-  let finish = (_: string): void => undefined
+  let finish: (value: string) => void = () => undefined
   const work = new Promise<string>((resolve) => (finish = resolve))
   const result = withDeadline(work, 100, () => 'late')
   vi.advanceTimersByTime(100)
