@@ -32,6 +32,7 @@ export type StoreCode =
   | 'store_corrupt'
   | 'disk_full'
   | 'lock_timeout'
+  | 'row_refused'
   | 'internal'
 export type ServiceCode = RequestCode | AccessCode | AuthRefusalCode | ProblemCode | StoreCode
 
@@ -107,6 +108,10 @@ const OWN: Readonly<Record<Exclude<ServiceCode, AuthRefusalCode>, readonly [numb
   store_corrupt: [UNAVAILABLE, 'The store is damaged.'],
   disk_full: [507, 'The disk of the store is full; nothing was changed.'],
   lock_timeout: [UNAVAILABLE, 'The store was busy for too long; nothing was changed.'],
+  row_refused: [
+    UNAVAILABLE,
+    'The store refuses the row by a rule of its own; nothing was changed.',
+  ],
   internal: [500, 'The service failed; this is a bug.'],
 }
 

@@ -64,6 +64,7 @@ export const CHANGE_CODES: readonly ServiceCode[] = [
   'flag_archived',
   'target_read_only',
   'disk_full',
+  'row_refused',
 ]
 /** Codes of a put. */
 export const PUT_CODES: readonly ServiceCode[] = [
