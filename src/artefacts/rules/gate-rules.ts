@@ -15,8 +15,8 @@ export const findGateContractProblems = ({ file, value }: Contract): readonly Ar
 
 /**
  * Finds where a checklist is not of the form of the package's: missing, unknown or repeated items and groups, an
- * identity without a field on which all evidence must agree, an ordered limit that is no number, a limit without a
- * control, and a control without a limit or of one that has another. Compares no value with the package's. Empty where there are none.
+ * identity without a field on which all evidence must agree, an ordered limit that is no number, a further limit
+ * without a control, and a control of no limit or of one that has another. Compares no value with the package's. Empty where there are none.
  *
  * @param floor the package's checklist, which says which items there are
  */
@@ -45,9 +45,11 @@ export function findChecklistProblems(
       .filter((id) => !value.items.some((one) => one.id === id))
       .map((id) => add('/items', 'item_missing', id)),
     ...value.items.flatMap((item, at) => {
-      const faults: readonly Fault[] = known.includes(item.id)
-        ? findItemFaults(item, must_agree)
-        : [['', 'item_unknown', item.id]]
+      const own = floor.value.items.find(({ id }) => id === item.id)
+      const faults: readonly Fault[] =
+        own === undefined
+          ? [['', 'item_unknown', item.id]]
+          : [...findItemFaults(item, must_agree), ...findControlFaults(item, own)]
       return faults.map(([below, code, detail]) =>
         add(appendPointer('/items', at) + below, code, detail),
       )
@@ -110,21 +112,25 @@ function findItemFaults(
       .filter((field) => !item.identity.includes(field))
       .map((field): Fault => ['/identity', 'identity_incomplete', field]),
     ...unordered,
-    ...findControlFaults(item),
   ]
 }
 
-/** Each limit has one control, by its measure. */
-function findControlFaults({ limits, controls }: Item): readonly Fault[] {
+/**
+ * Each limit has one control, by its measure. What the team lacks of the package's is no fault here: it is looser.
+ */
+function findControlFaults({ kind, limits, controls }: Item, floor: Item): readonly Fault[] {
   const measures = limits.map(({ measure }) => measure)
+  const floored = kind === 'command' ? [] : floor.limits.map(({ measure }) => measure)
   const named = controls.map(({ limit }) => limit)
   return [
     ...[...new Set(measures)]
-      .filter((measure) => !named.includes(measure))
+      .filter((measure) => !named.includes(measure) && !floored.includes(measure))
       .map((measure): Fault => ['/controls', 'control_missing', measure]),
     ...findRepeated(named).map(([at, limit]): Fault => [`/controls/${at}`, 'id_repeated', limit]),
     ...named.flatMap((limit, at): readonly Fault[] =>
-      measures.includes(limit) ? [] : [[`/controls/${at}`, 'control_unknown', limit]],
+      measures.includes(limit) || floored.includes(limit)
+        ? []
+        : [[`/controls/${at}`, 'control_unknown', limit]],
     ),
   ]
 }

@@ -82,10 +82,17 @@ describe('a checklist', () => {
       ['limit_has_no_order'],
     ],
     [
-      'a limit without a control',
-      (value) => void item(value, 'B1').controls.pop(),
+      'a further limit without a control',
+      (value) =>
+        void item(value, 'B1').limits.push({
+          measure: 'other',
+          op: 'at_most',
+          value: 0,
+          unit: '',
+        }),
       ['control_missing'],
     ],
+    ['a dropped control, which is looser', (value) => void item(value, 'B1').controls.pop(), []],
     [
       'a control of no limit',
       (value) =>
