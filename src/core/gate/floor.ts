@@ -135,9 +135,9 @@ const isCommanded = (
   !never_commanded.includes(id)
 
 /** What a command of a team has to hold in place of the probe; all else stays as the package's item says. */
-const toCommandFloor = ({ controls: [first], ...item }: ChecklistItem): ChecklistItem => ({
+const toCommandFloor = (item: ChecklistItem): ChecklistItem => ({
   ...item,
-  controls: first === undefined ? [] : [{ ...first, limit: 'exit_status' }],
+  controls: item.controls.slice(0, 1).map((one) => ({ ...one, limit: 'exit_status' })),
   kind: 'command',
   probe: { name: 'command', version: 1, params: {} },
   limits: [{ measure: 'exit_status', op: 'equals', value: 0, unit: 'status' }],

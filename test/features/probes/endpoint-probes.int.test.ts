@@ -37,6 +37,8 @@ test('A5 sends every credential to every endpoint, and detects an unguarded endp
   expect(sound.met['let_in']).toBeGreaterThan(20)
   const faulty = await getControl(getProbe('mode-matrix'), 'differences')(contextFor('A5'))
   expect(faulty.example).toContain('at flags.list')
+  // H8: authenticators that accept expired tokens.
+  expect(faulty.measured['rows_wrong']).toBeGreaterThan(0)
 })
 
 test('A1 and A3 measure the endpoint of evaluations', async () => {
