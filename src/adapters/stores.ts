@@ -208,7 +208,7 @@ export async function withMigrations<T>(
 }
 
 /**
- * Identifies a database as `system_identifier/oid/schema`, the same for every URL to it and after a restart.
+ * Identifies a database as `system_identifier/oid/schema/place`, the same for every URL to it and after a restart.
  *
  * @throws FfError `target_invalid` unless the target is a PostgreSQL database, or the error of the database
  */
@@ -247,6 +247,7 @@ export async function withScratchDatabase<T>(
 /** What `openServed` needs besides the target. */
 export interface ServedStoreOptions extends ScratchStoreOptions {
   readonly tools: AuditOptions
+  readonly environment: string
 }
 
 /**

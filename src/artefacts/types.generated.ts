@@ -1267,7 +1267,7 @@ export interface CutoverPlan {
   attempt: number
   environment: string
   /**
-   * system_identifier/oid/schema of the database that takes over.
+   * system_identifier/oid/schema/place of the database that takes over. ff migrate up makes the place; GET /identity and the records of B1 name all four.
    */
   database: string
   window: {

@@ -7,20 +7,24 @@ import {
   type StepRequest,
 } from '../features/migrate/migrate.ts'
 import { newMigration } from '../features/migrate/new-migration.ts'
+import { nameEnvironment } from '../core/auth/environment.ts'
 import { parseTargetOrThrow } from '../features/parity/resolve-target.ts'
 import type { TargetSpec } from '../core/parity/target.ts'
 import { FfError } from '../errors.ts'
 import type { CommandCall, Invocation } from './context.ts'
-import type { DATABASE, STEPS } from './declarations/options.ts'
+import type { DATABASE, STEPS, STEPS_UP } from './declarations/options.ts'
 import { runReportCommand } from './run-report.ts'
 import { loadSettings } from './settings.ts'
 
 /**
- * `ff migrate up`: applies the pending migrations, up to `--to`, or with `--dry-run` prints their SQL only; prints a
+ * `ff migrate up`: applies the pending migrations, up to `--to`, with `--adopt` under a new place, or with `--dry-run` prints their SQL only; prints a
  * report.
  */
-export const runMigrateUp = (invocation: Invocation<typeof STEPS>): Promise<void> =>
-  runReportCommand(invocation, async (signal) => migrateUp(await toSteps(invocation, signal)))
+export const runMigrateUp = (invocation: Invocation<typeof STEPS_UP>): Promise<void> =>
+  runReportCommand(invocation, async (signal) => {
+    const { adopt } = invocation.options
+    return migrateUp({ ...(await toSteps(invocation, signal)), adopt })
+  })
 /**
  * `ff migrate down`: undoes the newest migration, or all after `--to`; `--dry-run` prints the SQL only. Prints a
  * report.
@@ -49,8 +53,10 @@ async function toSteps(
   invocation: Invocation<typeof STEPS>,
   signal: AbortSignal,
 ): Promise<StepRequest> {
+  const { env, cwd } = invocation.context
   const { to, dryRun } = invocation.options
-  return { ...(await toRequest(invocation, signal)), to, dryRun }
+  const environment = nameEnvironment((await loadSettings(env, cwd)).values)
+  return { ...(await toRequest(invocation, signal)), to, dryRun, environment, adopt: false }
 }
 
 async function toRequest(

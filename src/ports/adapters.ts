@@ -248,7 +248,7 @@ export interface Adapters {
     needs: EvidenceNeeds & { readonly key: { readonly path: string; readonly make: boolean } },
   ): Promise<OpenedEvidence>
   /**
-   * Reads `system_identifier/oid/schema` of a database.
+   * Reads `system_identifier/oid/schema/place` of a database.
    *
    * @throws FfError `target_invalid`, or the error of the connection
    */
@@ -288,6 +288,8 @@ export interface Adapters {
 export interface ServeOptions extends Pick<MigrationOptions, 'versions'> {
   readonly migrations: readonly Migration[]
   readonly tools: AuditOptions
+  /** FF_ENV, which the database has to be made for. */
+  readonly environment: string
 }
 
 /** Options to read or merge rows of a database: server versions, the schema contract, and the migrations it may have. */

@@ -8,6 +8,15 @@ export interface MigrationSession {
   /** Creates roles, schema and ledger. @returns the SQL statements that this role has no right to run */
   prepare(): Promise<readonly string[]>
   /**
+   * Claims the place of the database: the first claim gives it a random id and the environment, and one that adopts a new
+   * id. After `prepare`.
+   *
+   * @throws FfError `place_refused` for a place of another environment
+   */
+  claimPlace(claim: { readonly environment: string; readonly adopt: boolean }): Promise<void>
+  /** Writes nothing. @throws FfError `place_refused` for a place of another environment */
+  requirePlace(environment: string): Promise<void>
+  /**
    * Runs one migration in a transaction.
    *
    * @throws FfError `lock_timeout`, `rows_would_be_lost`, or the server's error

@@ -194,7 +194,7 @@ describe('V8: a decision counts for its subject alone', () => {
         'flags-to-postgres',
         'attempt',
         CODE,
-        '1/1/ff',
+        '1/1/ff/0123456789abcdef',
         folder.env.FF_TRUST_SHA256.slice(0, 16),
       ])
         expect(first.replaceAll(/%3A|&#58;/g, ':')).toContain(part)

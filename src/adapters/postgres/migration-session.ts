@@ -13,6 +13,7 @@ import {
 import { introspect } from './introspect.ts'
 import { LOCK_WAITS, type LockWaits, Migrator } from './migrator.ts'
 import { readAttempt } from './phase-record.ts'
+import { readPlace, refuseOtherPlace } from './place.ts'
 import { ensureRoles, listExistingRoles, buildGrantStatements, OWNER } from './roles.ts'
 
 /** The name of the live schema; scratch schemas have other names. */
@@ -74,6 +75,11 @@ function makeSession(
       }
       await (await openMigrator()).prepare()
       return missing
+    },
+    claimPlace: async (claim) => (await openMigrator()).claimPlace(claim),
+    requirePlace: async (environment) => {
+      const place = await readPlace(client, SCHEMA)
+      if (place !== null) refuseOtherPlace(place, environment, name)
     },
     apply: async (migration, direction) => (await openMigrator()).apply(migration, direction),
     grant: async () => {

@@ -6,6 +6,7 @@ import type { AppliedMigration, Migration } from '../../core/migrations/plan.ts'
 import { appendBoundary } from './boundary.ts'
 import { mapPgError } from './pg-error.ts'
 import { type RunningStatement, toMigrationError } from './migration-error.ts'
+import { claimPlace, PLACE_TABLE, type PlaceClaim } from './place.ts'
 
 export type MigrationDirection = 'up' | 'down'
 
@@ -84,11 +85,17 @@ export class Migrator {
     return rows.map((row) => ({ ...row, version: Number(row.version) }))
   }
 
-  /** Creates the ledger if missing; the schema exists. @throws the driver's error, unmapped */
+  /** Creates the ledger and the table of the place if missing; the schema exists. @throws the driver's error, unmapped */
   prepare(): Promise<void> {
     return this.inSchema(async () => {
       await this.client.query(LEDGER)
+      await this.client.query(PLACE_TABLE)
     })
+  }
+
+  /** Claims the place of the database. @throws as `claimPlace` */
+  claimPlace(claim: PlaceClaim): Promise<void> {
+    return this.inSchema(() => claimPlace(this.client, claim, this.name))
   }
 
   /**

@@ -26,6 +26,9 @@ export const listForbiddenWrites = (schema: string): readonly string[] => [
   `INSERT INTO ${schema}.migration_ledger (version, name, checksum) VALUES (0, '', '')`,
   `UPDATE ${schema}.migration_ledger SET checksum = checksum`,
   `DELETE FROM ${schema}.migration_ledger`,
+  `INSERT INTO ${schema}.place (id, environment) VALUES ('', '')`,
+  `UPDATE ${schema}.place SET id = id`,
+  `DELETE FROM ${schema}.place`,
 ]
 
 /** Privileges to change the schema are looked up, not tried: on a live database not even in a transaction that rolls back. */

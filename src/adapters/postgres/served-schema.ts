@@ -11,6 +11,7 @@ import {
   withReading,
 } from './connect.ts'
 import { SCHEMA } from './migration-session.ts'
+import { readPlace, refuseOtherPlace } from './place.ts'
 import { PostgresStore } from './postgres-store.ts'
 import { requirePlainTables } from './plain-tables.ts'
 import { ReadPipe } from './read-pipe.ts'
@@ -26,6 +27,8 @@ export interface ServedSchemaOptions {
   readonly tools: AuditOptions
   /** Milliseconds between two checks of the tables; default a minute, and only tests set another. */
   readonly checkEveryMs?: number
+  /** FF_ENV of the service. */
+  readonly environment: string
 }
 
 /**
@@ -34,18 +37,20 @@ export interface ServedSchemaOptions {
  * connection.
  *
  * @throws FfError `owner_refused` for a superuser, the owner's role or a member of it; `schema_drift` if the schema is
- *   missing or has other migrations than this version's; `store_empty` if rows were imported and no flag is left;
- *   `rights_missing` for row level security; `server_version_unsupported`, or another of `mapPgError`
+ *   missing, has no place or has other migrations than this version's; `place_refused` for a place of another
+ *   environment; `store_empty` if rows were imported and no flag is left; `rights_missing` for row level security;
+ *   `server_version_unsupported`, or another of `mapPgError`
  */
 export async function openServedSchema(
   given: DatabaseConfig,
-  { versions, migrations, tools, checkEveryMs = CHECK_MS }: ServedSchemaOptions,
+  { versions, migrations, tools, environment, checkEveryMs = CHECK_MS }: ServedSchemaOptions,
 ): Promise<OpenServiceStore> {
   const database = { ...given, config: requireWritable(given.config) }
   const server = await withReading(database, async (client) => {
     const found = await requireSupportedVersion(client, versions)
     await checkRole(client)
     await checkHead(client, migrations)
+    await checkPlace(client, environment, database.name)
     await requirePlainTables(client, SCHEMA)
     await checkRows(client)
     return found
@@ -121,6 +126,11 @@ async function checkHead(client: pg.Client, migrations: readonly Migration[]): P
     throw behind(
       `its last migration is ${rows.at(-1)?.name ?? 'none'}, expected ${migrations.at(-1)?.name}`,
     )
+}
+async function checkPlace(client: pg.Client, environment: string, name: string): Promise<void> {
+  const place = await readPlace(client, SCHEMA)
+  if (place === null) throw behind('it has no place')
+  refuseOtherPlace(place, environment, name)
 }
 const behind = (what: string): FfError =>
   new FfError(

@@ -6,6 +6,7 @@ import {
   type SupportedVersions,
   withReading,
 } from './connect.ts'
+import { readPlace } from './place.ts'
 
 /**
  * Identifies a schema of a running server as `server start time/database oid/schema`, the start in seconds since 1970:
@@ -24,8 +25,8 @@ export async function readStoreIdentity(client: pg.ClientBase, schema: string): 
 }
 
 /**
- * Identifies a database as `system_identifier/oid/schema`, the same for every URL to it and after a restart. Does not
- * check that the schema exists.
+ * Identifies a database as `system_identifier/oid/schema/place`, the same for every URL to it and after a restart; a copy
+ * of it has another place once it is adopted. The place is `none` where none was claimed, as without the schema.
  *
  * @throws FfError `server_version_unsupported`, `backing_unavailable` if the server returns no system identifier, or
  *   another of `mapPgError`
@@ -48,6 +49,7 @@ export async function readDatabaseIdentity(
         `The database ${database.name} does not return its system identifier.`,
         { hint: 'Connect to PostgreSQL directly, without a proxy, and run again.' },
       )
-    return `${row.cluster}/${row.oid}/${schema}`
+    const place = await readPlace(client, schema)
+    return `${row.cluster}/${row.oid}/${schema}/${place?.id ?? 'none'}`
   })
 }

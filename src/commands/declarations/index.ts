@@ -11,6 +11,7 @@ import {
   SERVING,
   SIDES,
   STEPS,
+  STEPS_UP,
 } from './options.ts'
 import { KEEP_EVIDENCE } from './evidence.ts'
 import { DECIDE, SIGN } from './gate.ts'
@@ -157,7 +158,7 @@ const CUT_OVER: readonly CommandGroup[] = [
       declareCommand({
         name: 'up',
         what: 'apply the pending migrations',
-        options: STEPS,
+        options: STEPS_UP,
         examples: ['ff migrate up --dry-run', 'ff migrate up'],
         load: async () => (await import('../migrate.ts')).runMigrateUp,
       }),

@@ -128,6 +128,11 @@ export const STEPS = [
   toggle('--dry-run', 'print the SQL and change nothing'),
 ]
 
+export const STEPS_UP = [
+  ...STEPS,
+  toggle('--adopt', 'give the database, a copy of another one, a place of its own'),
+]
+
 export const PROBE = [
   ...GATE,
   option('--database <target>', 'new database; default env:FF_DATABASE_URL', parseText),

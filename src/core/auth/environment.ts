@@ -1,6 +1,10 @@
 import type { SettingValues } from '../settings/settings.ts'
 import type { Environment } from './types.ts'
 
+/** The name of the environment of this process; `prod` where FF_ENV is not set, because the process counts as such. */
+export const nameEnvironment = ({ FF_ENV }: Pick<SettingValues, 'FF_ENV'>): string =>
+  FF_ENV ?? 'prod'
+
 /**
  * The column of the mode matrix for this process: `FF_ENV` is exactly `dev`, or the process counts as prod, also with
  * an unset or unknown name. Null for dev headers outside dev, which is a configuration fault.

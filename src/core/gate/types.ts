@@ -75,7 +75,7 @@ export interface CutoverIdentity {
   readonly environment: string | null
   readonly cutover_id: string | null
   readonly attempt: number | null
-  /** `system_identifier/oid/schema` */
+  /** `system_identifier/oid/schema/place` */
   readonly database: string | null
   readonly schema_head: string | null
   readonly code: string | null

@@ -49,10 +49,6 @@ export const parseBacking = (given: string): ParsedSetting<'file' | 'db'> => {
   return refuse(given === 'managed' ? 'backing_managed' : 'backing_unknown')
 }
 
-/** Exactly `dev` is dev; every other text counts as prod. Never refuses. */
-export const parseEnvironmentName = (given: string): ParsedSetting<'dev' | 'prod'> =>
-  accept(given === 'dev' ? 'dev' : 'prod')
-
 /** Accepts exactly `true` or `false`; refuses any other text with `switch_unreadable`. */
 export const parseTrueOrFalse = (given: string): ParsedSetting<boolean> =>
   given === 'true' || given === 'false' ? accept(given === 'true') : refuse('switch_unreadable')

@@ -5,7 +5,6 @@ import {
   parseAdminSetting,
   parseBacking,
   parseDatabase,
-  parseEnvironmentName,
   parseEvidenceHeads,
   parseKeyServerSetting,
   parseLeewaySeconds,
@@ -94,7 +93,7 @@ export const SETTINGS = {
   },
   FF_ENV: {
     environmentOnly: true,
-    parse: parseEnvironmentName,
+    parse: parseTextSetting,
     what: 'environment: dev; any other name counts as prod',
   },
   FF_ALLOW_DEV_HEADERS: {

@@ -28,20 +28,26 @@ export interface StepRequest extends MigrateRequest {
   /** The target version; null for the newest (up) or one step back (down). */
   readonly to: number | null
   readonly dryRun: boolean
+  /** FF_ENV of the process, which the database has to be made for. */
+  readonly environment: string
+  /** Whether `up` gives the database a new place, as a copy needs. */
+  readonly adopt: boolean
 }
 
 /**
- * `ff migrate up`: applies the pending migrations up to `to`, then grants the roles. Returns one item for each applied
+ * `ff migrate up`: claims the place of the database, applies the pending migrations up to `to`, then grants the roles. Returns one item for each applied
  * migration, or `head` if none is pending, and in `sql` the statements for a role admin if roles are missing. A dry
  * run only lists the steps and their SQL. An aborted run stops between two steps and returns those it did.
  *
- * @throws FfError `migration_edited`, `migration_unknown` or `artefact_invalid`; also errors of the database
+ * @throws FfError `migration_edited`, `migration_unknown`, `place_refused` or `artefact_invalid`; also errors of the
+ *   database
  */
 export async function migrateUp(request: StepRequest): Promise<CheckReport> {
   return withSession(request, !request.dryRun, async (session, { migrations }) => {
     const steps = requireSteps(planUp(await session.applied(), migrations, request.to))
     if (request.dryRun) return dryRun('migrate_up', steps, 'up')
     const sql = await session.prepare()
+    await session.claimPlace(request)
     const done = await applyAll(session, steps, { direction: 'up', signal: request.signal })
     await session.grant()
     const items =
@@ -62,12 +68,14 @@ export async function migrateUp(request: StepRequest): Promise<CheckReport> {
  * migration, or `base` if there is none. A dry run only lists the steps and their SQL. An aborted run stops between
  * two steps and returns those it did.
  *
- * @throws FfError `migration_edited`, `migration_unknown` or `artefact_invalid`; also errors of the database
+ * @throws FfError `migration_edited`, `migration_unknown`, `place_refused` or `artefact_invalid`; also errors of the
+ *   database
  */
 export async function migrateDown(request: StepRequest): Promise<CheckReport> {
   return withSession(request, !request.dryRun, async (session, { migrations }) => {
     const steps = requireSteps(planDown(await session.applied(), migrations, request.to))
     if (request.dryRun) return dryRun('migrate_down', steps, 'down')
+    await session.requirePlace(request.environment)
     const done = await applyAll(session, steps, { direction: 'down', signal: request.signal })
     const items =
       done.length === 0

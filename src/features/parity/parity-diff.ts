@@ -51,7 +51,8 @@ export async function parityDiff(request: DiffRequest): Promise<CheckReport> {
   const inputs = await loadPersistence(root)
   if (candidate.kind !== 'embedded') return diffStores(request, inputs)
   return adapters.withPrivateDatabase(async (database) => {
-    await migrateUp({ ...request, database, to: null, dryRun: false })
+    const place = { environment: 'prod', adopt: false }
+    await migrateUp({ ...request, database, to: null, dryRun: false, ...place })
     const report = await importInto(
       { ...request, source: baseline, database, dryRun: false },
       inputs,

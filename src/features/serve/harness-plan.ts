@@ -32,7 +32,7 @@ type Fault = readonly [
 ]
 const FAULTS: readonly Fault[] = [
   [
-    ({ FF_ENV }) => FF_ENV === 'prod',
+    ({ FF_ENV }) => FF_ENV !== null && FF_ENV !== 'dev',
     () => 'FF_ENV is not dev: a harness trusts every caller, so it never runs in production.',
     'Run `export FF_ENV=dev`, or `unset FF_ENV`.',
   ],

@@ -1,3 +1,4 @@
+import { nameEnvironment } from '../../core/auth/environment.ts'
 import type { TargetSpec } from '../../core/parity/target.ts'
 import type { SettingValues } from '../../core/settings/settings.ts'
 import type { Adapters } from '../../ports/adapters.ts'
@@ -40,7 +41,7 @@ export async function readInstanceIdentity(
 ): Promise<InstanceIdentity> {
   const { versions } = await loadPersistence(root)
   return {
-    environment: settings.FF_ENV ?? 'prod',
+    environment: nameEnvironment(settings),
     code,
     schema_head,
     config_digest: digestSettings(behaviour),

@@ -1,6 +1,7 @@
 import { withDeadline } from '../../concurrency/deadline.ts'
 import { type KeepOpen, openAll } from '../../concurrency/open-all.ts'
 import { checkAuth, checkEnvironment } from '../tokens/auth-settings.ts'
+import { nameEnvironment } from '../../core/auth/environment.ts'
 import type { TargetSpec } from '../../core/parity/target.ts'
 import { DEFAULT_SETTINGS, type SettingValues } from '../../core/settings/settings.ts'
 import { instantFromMs } from '../../core/rows/instant.ts'
@@ -162,7 +163,12 @@ async function openStore(
   const { migrations, versions } = await loadPersistence(root)
   const tools = { digestKey: await readDigestKey(settings.FF_AUDIT_DIGEST_KEY_FILE), phase: 'file' }
   if (target === null) return adapters.openSampleStore(SAMPLE_ROWS, tools)
-  return adapters.openServiceStore(target, { migrations, versions, tools })
+  return adapters.openServiceStore(target, {
+    migrations,
+    versions,
+    tools,
+    environment: nameEnvironment(settings),
+  })
 }
 
 /** The server whose requests in flight are counted; null before it listens. */

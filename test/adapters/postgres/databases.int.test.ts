@@ -47,7 +47,7 @@ beforeAll(async () => {
   sql = await connect('18', database.database)
   await sql.query(`CREATE ROLE ${ROLE} LOGIN IN ROLE ff_app`)
   target = toTarget(getUrl('18', database.database, ROLE))
-  const service = await openServed(target, { ...inputs, tools: TOOLS })
+  const service = await openServed(target, { ...inputs, tools: TOOLS, environment: 'dev' })
   await taken(service.store, putFlag(FLAG))
   await taken(service.store, putTenant('T2', FLAG, overrideText('true')))
   await service.close()
@@ -70,11 +70,13 @@ describe('P2 tables that do not show all their rows', () => {
 
   test('row level security that hides an override: the service does not start', async () => {
     await change(HIDE, SHOW)
-    expect(await failure(openServed(target, { ...inputs, tools: TOOLS }))).toBe('rights_missing')
+    expect(await failure(openServed(target, { ...inputs, tools: TOOLS, environment: 'dev' }))).toBe(
+      'rights_missing',
+    )
   })
 
   test('row level security that comes later: rights_missing, and gone with it', async () => {
-    const service = await openServed(target, { ...inputs, tools: TOOLS })
+    const service = await openServed(target, { ...inputs, tools: TOOLS, environment: 'dev' })
     await change(HIDE, SHOW)
     expect(await failure(service.store.read(query))).toBe('rights_missing')
     await sql.query('ALTER TABLE ff.tenant_override DISABLE ROW LEVEL SECURITY')
@@ -114,9 +116,14 @@ describe('P2 tables that do not show all their rows', () => {
     ],
   ])('%s: found at the start, and while it serves', async (_what, text, back) => {
     const own = { config: { connectionString: getUrl('18', database.database, ROLE) }, name: 'own' }
-    const serving = await openServedSchema(own, { ...inputs, tools: TOOLS, checkEveryMs: 20 })
+    const serving = await openServedSchema(own, {
+      ...inputs,
+      tools: TOOLS,
+      environment: 'dev',
+      checkEveryMs: 20,
+    })
     await change(text, back)
-    expect(await failure(openServed(target, { ...inputs, tools: TOOLS }))).toBe(
+    expect(await failure(openServed(target, { ...inputs, tools: TOOLS, environment: 'dev' }))).toBe(
       'target_unreachable',
     )
     await until('the service notices', async () =>
@@ -178,7 +185,9 @@ test('sessions that run without triggers are refused', async () => {
     `ALTER ROLE ${ROLE} IN DATABASE ${name} SET session_replication_role = replica`,
     `ALTER ROLE ${ROLE} IN DATABASE ${name} RESET session_replication_role`,
   )
-  expect(await failure(openServed(target, { ...inputs, tools: TOOLS }))).toBe('rights_missing')
+  expect(await failure(openServed(target, { ...inputs, tools: TOOLS, environment: 'dev' }))).toBe(
+    'rights_missing',
+  )
 })
 
 describe('P4 an error of a trigger is decided by its class', () => {
@@ -307,6 +316,8 @@ describe('P11 a schema that a newer version of ff migrated', () => {
     signal: new AbortController().signal,
     to: null,
     dryRun: false,
+    environment: 'dev',
+    adopt: false,
   })
   test.each([
     [
@@ -324,7 +335,11 @@ describe('P11 a schema that a newer version of ff migrated', () => {
       () => openLive(toTarget(database.url), { ...inputs, copied: null }),
       'migration_unknown',
     ],
-    ['serving', () => openServed(target, { ...inputs, tools: TOOLS }), 'schema_drift'],
+    [
+      'serving',
+      () => openServed(target, { ...inputs, tools: TOOLS, environment: 'dev' }),
+      'schema_drift',
+    ],
     ['migrating up', () => migrateUp(request()), 'migration_unknown'],
     ['migrating down', () => migrateDown(request()), 'migration_unknown'],
   ])('%s is refused', async (_what, work, code) => {
@@ -384,7 +399,11 @@ describe('several hosts', () => {
   })
 
   test('the service does not take a server that is read-only on purpose', async () => {
-    const opening = openServed(toTarget(url([0, 1], 'read-only')), { ...inputs, tools: TOOLS })
+    const opening = openServed(toTarget(url([0, 1], 'read-only')), {
+      ...inputs,
+      tools: TOOLS,
+      environment: 'dev',
+    })
     expect(await failure(opening)).toBe('target_invalid')
   })
 
@@ -392,6 +411,7 @@ describe('several hosts', () => {
     const service = await openServed(toTarget(url([0, 1], 'any')), {
       ...inputs,
       tools: TOOLS,
+      environment: 'dev',
     })
     expect((await service.store.read(query)).flag?.row?.flag_key).toBe(FLAG)
     const admin = await connect('15')

@@ -11,7 +11,7 @@ import {
   migrateVerify,
   type StepRequest,
 } from '../../../src/features/migrate/migrate.ts'
-import { withMigrations } from '../../../src/adapters/stores.ts'
+import { identifyDatabase, withMigrations } from '../../../src/adapters/stores.ts'
 import { openPool } from '../../../src/adapters/postgres/connect.ts'
 import { type EmbeddedServer, startEmbedded } from '../../../src/adapters/postgres/embedded.ts'
 import { LOCK_WAITS, type LockWaits } from '../../../src/adapters/postgres/migrator.ts'
@@ -109,6 +109,8 @@ async function openMigrationDatabase(version: Supported, how = ''): Promise<Migr
       signal: new AbortController().signal,
       to: null,
       dryRun: false,
+      environment: 'prod',
+      adopt: false,
       ...more,
     }),
     store: (user = 'postgres') => {
@@ -314,6 +316,31 @@ describe.each(SUPPORTED)('migrations on PostgreSQL %s', (version) => {
     ])
     expect(outcome(await migrateUp(at.request()))).toStrictEqual(['ok', [['head', 'pass']]])
     expect(await ledger(at.sql)).toStrictEqual(NAMES)
+  })
+
+  test('the first up claims a place, which ends the identity of the database', async () => {
+    const versions = { oldest: 15, newest: 18 }
+    const identity = () => identifyDatabase(at.request().database, versions)
+    expect(await identity()).toMatch(/^[0-9]+[/][0-9]+[/]ff[/]none$/)
+    await migrateUp(at.request())
+    const before = await identity()
+    expect(before).toMatch(/^[0-9]+[/][0-9]+[/]ff[/][0-9a-f]{16}$/)
+    await migrateUp(at.request())
+    expect(await identity()).toBe(before)
+    await migrateUp(at.request({ adopt: true }))
+    const after = await identity()
+    expect(after).not.toBe(before)
+    expect(after.slice(0, -16)).toBe(before.slice(0, -16))
+  })
+
+  test('a process of another environment changes nothing, unless it adopts the database', async () => {
+    await migrateUp(at.request({ to: 1, environment: 'staging' }))
+    for (const migrate of [migrateUp, migrateDown])
+      expect(await failure(migrate(at.request()))).toBe('place_refused')
+    expect(await ledger(at.sql)).toStrictEqual(['0001_audit'])
+    await migrateUp(at.request({ adopt: true }))
+    expect(await failure(migrateUp(at.request({ environment: 'staging' })))).toBe('place_refused')
+    expect(outcome(await migrateDown(at.request()))).toStrictEqual(['ok', [['0002_flags', 'pass']]])
   })
 
   test('verify of an empty database names what is missing, and is no pass', async () => {

@@ -38,7 +38,7 @@ export const IDENTITY: CutoverIdentity = {
   environment: 'production',
   cutover_id: 'flags-to-postgres',
   attempt: 1,
-  database: '7/16384/ff',
+  database: '7/16384/ff/0123456789abcdef',
   schema_head: '0002_flags',
   code: 'sha256:abc',
   config_digest: 'c'.repeat(64),

@@ -6,7 +6,7 @@ import { at, go, holding, NOW, toItem } from './builders.ts'
 const HOUR_MS = 3_600_000
 const DIGEST = '2'.repeat(64)
 const PLAN: JudgedPlan = {
-  database: '1/1/ff',
+  database: '1/1/ff/0123456789abcdef',
   window: { from: at(24 * HOUR_MS), until: at(28 * HOUR_MS) },
   freeze: { from: at(HOUR_MS), until: at(48 * HOUR_MS) },
   on_call: ['Ada', 'Grace'].map((name) => ({ role: 'on call', name, contact: name })),
@@ -43,7 +43,7 @@ describe('the rules of the plan', () => {
       { runbook_digest: '3'.repeat(64) },
       { runbook_matches: false, plan_faults: 1 },
     ],
-    ['no database', { database: '0/0/ff' }, { plan_faults: 1 }],
+    ['no database', { database: '0/0/ff/0123456789abcdef' }, { plan_faults: 1 }],
     ['one person twice', { on_call: [person, person] }, { on_call: 1 }],
     ['no person named', { on_call: [{ ...person, name: '' }] }, { on_call: 0, plan_faults: 1 }],
     [

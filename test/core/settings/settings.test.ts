@@ -47,7 +47,7 @@ describe('the value of a text', () => {
       { kind: 'postgres', url: 'postgres://u:secret@h/d', name: 'postgres://h/d' },
     ],
     ['FF_ENV', 'dev', 'dev'],
-    ['FF_ENV', 'staging', 'prod'],
+    ['FF_ENV', 'staging', 'staging'],
     ['FF_ALLOW_DEV_HEADERS', 'true', true],
     ['FF_ALLOW_DEV_HEADERS', 'false', false],
     ['FF_JWKS_URL', 'https://idp.example/jwks', new URL('https://idp.example/jwks')],

@@ -84,7 +84,7 @@ export function planAhead(change: object = {}): NonNullable<ProbeContext['plan']
     cutover_id: 'x',
     attempt: 1,
     environment: 'staging',
-    database: '1/1/ff',
+    database: '1/1/ff/0123456789abcdef',
     window: { from: at(24), until: at(28) },
     freeze: { from: at(1), until: at(48) },
     peak_requests_per_second: 1,

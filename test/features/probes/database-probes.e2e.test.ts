@@ -32,7 +32,11 @@ const ROWS = [
 ]
 const service = `svc_app_${process.pid}`
 const spec = (url: string): TargetSpec => ({ kind: 'postgres', url, name: 'postgres' })
-const plan = { replicas: 2, environment: 'staging', database: '0/0/ff' } as ProbeContext['plan']
+const plan = {
+  replicas: 2,
+  environment: 'staging',
+  database: '0/0/ff/0123456789abcdef',
+} as ProbeContext['plan']
 let database: TestDatabase
 let admin: pg.Client
 let store = ''

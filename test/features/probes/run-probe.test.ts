@@ -183,7 +183,7 @@ test('repeated results that differ are inconclusive', async () => {
 })
 
 describe('the place of a measurement', () => {
-  const LIVE = '42/7/ff'
+  const LIVE = '42/7/ff/0123456789abcdef'
   const adapters = toAdapters({ identifyDatabase: () => Promise.resolve(LIVE) })
   const database = {
     kind: 'postgres',
@@ -207,7 +207,9 @@ describe('the place of a measurement', () => {
     expect([draft.where, draft.identity.database, draft.result]).toEqual(['target', LIVE, 'pass'])
   })
   test('is staging, or scratch on loopback, where the plan names another database', async () => {
-    const other = toAdapters({ identifyDatabase: () => Promise.resolve('43/7/ff') })
+    const other = toAdapters({
+      identifyDatabase: () => Promise.resolve('43/7/ff/0123456789abcdef'),
+    })
     const at = async (spec: typeof database | typeof local) => {
       const targets = { scratch: local, database: spec, store: null }
       const context = toContext({ adapters: other, plan, targets })

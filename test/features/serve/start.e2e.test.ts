@@ -48,10 +48,10 @@ describe('the service says what it is', () => {
   })
   test('on a database', async () => {
     const target = await openDatabaseTarget('15')
-    const found = await identityOf({ ...target.env, FF_ENV: 'dev' })
+    const found = await identityOf({ ...target.env, FF_ENV: 'prod' })
     await target.remove()
-    const database = expect.stringMatching(/^[0-9]+[/][0-9]+[/]ff$/)
-    expect(found).toMatchObject({ environment: 'dev', database })
+    const database = expect.stringMatching(/^[0-9]+[/][0-9]+[/]ff[/][0-9a-f]{16}$/)
+    expect(found).toMatchObject({ environment: 'prod', database })
   })
   test('and on its own port alone where health has one', async () => {
     const free = createServer().listen(0, '127.0.0.1')
@@ -105,6 +105,8 @@ describe('the service does not start', () => {
     refused({ FF_LISTEN: 'here' }, 2, 'setting_invalid'))
   test('with a port above 65535', () =>
     refused({ FF_LISTEN: '127.0.0.1:70000' }, 2, 'setting_invalid'))
+  test('on a database that was made for another environment', () =>
+    refused({ ...database.env, FF_ENV: 'staging' }, 2, 'place_refused'))
   test('in production without a digest key', () =>
     refused({ FF_STORE_DIR: file.folder ?? '' }, 2, 'setting_invalid'))
   test('on a folder that is not a store', () =>

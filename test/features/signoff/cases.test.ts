@@ -256,7 +256,11 @@ describe('the 30 cases of the sign-off', () => {
 /** Refusals beyond the 30 cases. */
 const MORE: typeof CASES = [
   ['another cutover', 'cutover_differs', () => ({ present: present({ cutover_id: 'other' }) })],
-  ['another database', 'database_changed', () => ({ present: present({ database: '8/1/ff' }) })],
+  [
+    'another database',
+    'database_changed',
+    () => ({ present: present({ database: '8/1/ff/0123456789abcdef' }) }),
+  ],
   ['another build', 'build_changed', () => ({ present: present({ build: digest('other') }) })],
   ['a schema moved on', 'schema_changed', () => ({ present: present({ schema_head: '0003' }) })],
   ['an unknown code version', 'code_changed', () => ({ present: present({ code: null }) })],

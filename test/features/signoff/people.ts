@@ -86,7 +86,7 @@ export const PRESENT: PresentFacts = {
     environment: 'production',
     cutover_id: 'flags-to-postgres',
     attempt: 2,
-    database: '7/16384/ff',
+    database: '7/16384/ff/0123456789abcdef',
     schema_head: '0002',
     code: 'sha256:aa',
     config_digest: digest('config'),

@@ -26,7 +26,7 @@ export interface ProbeRecordTerms {
   /** Number of measurements; results that differ are `inconclusive` (`flaky`). */
   readonly repeat: number
 }
-/** The place of a measurement; `database` is `system_identifier/oid/schema`, null for scratch. */
+/** The place of a measurement; `database` is `system_identifier/oid/schema/place`, null for scratch. */
 interface Place {
   readonly where: Where
   readonly database: string | null

@@ -4,7 +4,7 @@ import { loadPersistence } from '../../migrate/load-persistence.ts'
 import type { ProbeContext } from '../framework/probe.ts'
 
 /**
- * Connects to a database and returns its identity, `system_identifier/oid/schema`.
+ * Connects to a database and returns its identity, `system_identifier/oid/schema/place`.
  *
  * @throws FfError `target_invalid` for another kind of target, `artefact_invalid`, or the error of the connection
  */

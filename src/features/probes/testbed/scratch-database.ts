@@ -24,7 +24,8 @@ export async function withMigratedDatabase<T>(
     refuseProduction(await identifyTarget(targets.scratch, context), context)
   return adapters.withScratchDatabase(targets.scratch, inputs.versions, async (scratch) => {
     const database = scratch.target
-    await migrateUp({ root, database, adapters, signal, to: null, dryRun: false })
+    const place = { environment: 'prod', adopt: false }
+    await migrateUp({ root, database, adapters, signal, to: null, dryRun: false, ...place })
     return use(scratch, inputs)
   })
 }

@@ -167,7 +167,7 @@ function buildPresent({ sha256 }: SignoffDependencies): PresentFacts {
       environment: 'scratch',
       cutover_id: 'generated-by-a-probe',
       attempt: 1,
-      database: '1/1/ff',
+      database: '1/1/ff/0123456789abcdef',
       schema_head: '0001',
       code: 'sha256:0',
       config_digest: digest,
