@@ -13,6 +13,7 @@ import {
   requestIn,
   type SignedFolder,
   signedFolder,
+  signFolder,
 } from '../support/signed-folder.ts'
 import { type Run, runFf, type RunOptions } from '../support/run-ff.ts'
 import { FULL } from '../support/scale.ts'
@@ -80,12 +81,14 @@ describe('42 records of a trusted runner, and two signatures', () => {
     const codes = report.findings.map((one) => one.code)
     expect([report.exitCode, codes]).toEqual([exitCode, expect.arrayContaining([code])])
   })
-  test('are no GO once an item fails again, and a GO when it passes', async () => {
+  test('are no GO once an item fails again, also when it passes, until both sign anew', async () => {
     const folder = await signedFolder()
     try {
       await measureAgain(folder, 'A1', { result: 'fail', codes: ['token_accepted'] })
       expect(await told(folder)).toMatchObject({ verdict: 'no_go', exitCode: 20 })
       await measureAgain(folder, 'A1')
+      expect(await told(folder)).toMatchObject({ verdict: 'not_ready', exitCode: 21 })
+      await signFolder(folder.cwd, folder.env.FF_TRUST_SHA256)
       expect(await told(folder)).toMatchObject({ verdict: 'go', exitCode: 0 })
     } finally {
       await rm(folder.cwd, { recursive: true, force: true })
