@@ -54,19 +54,27 @@ const TRUST_DAYS = 180
 export const runTrustInit = ({ context, options }: Invocation<typeof TRUST_INIT>): Promise<void> =>
   printLines(context, async (signoffContext) => {
     const until = instantFromMs(instantToMs(signoffContext.now) + TRUST_DAYS * 86_400_000)
-    const sha256 = await initTrust(signoffContext, {
+    const { whole } = await readLogs(context)
+    const { sha256, version } = await initTrust(signoffContext, {
       signers: {
         'platform-lead': options.platformLead,
         'security-lead': options.securityLead,
       },
       runners: options.runner,
       until: options.until ?? until,
+      anew: options.anew,
+      named: Math.max(0, ...whole.map(({ head }) => head.trust?.version ?? 0)),
     })
     return [
+      ...(version === 1 ? [] : formatAnew(version)),
       'Set this protected variable of CI, outside the repository:',
       `FF_TRUST_SHA256=${sha256}`,
     ]
   })
+const formatAnew = (version: number): readonly string[] => [
+  `Version ${version} begins anew: no role of an earlier version signed it, so the person who sets its pin vouches for it alone.`,
+  'The sign-off, the approvals of waivers and every earlier pin have ended. Merge the checklists folder, set the pin, seal the log of each runner with ff evidence seal, then run ff signoff request.',
+]
 /** `ff trust show`: prints a report on the trust file and sets its exit. */
 export const runTrustShow = (invocation: Invocation<typeof REPORT>): Promise<void> =>
   runReportCommand(invocation, async () => {

@@ -49,7 +49,7 @@ export const SIGN: readonly CommandGroup[] = [
     commands: [
       declareCommand({
         name: 'init',
-        what: 'create version 1 of checklists/trust.json',
+        what: 'create checklists/trust.json, for which the person who sets its pin vouches',
         options: TRUST_INIT,
         examples: [
           'ff trust init --platform-lead alice.pub.json --security-lead bob.pub.json',

@@ -1,4 +1,12 @@
-import { list, option, parseInstantOption, parseRunnerFile, parseText, required } from './option.ts'
+import {
+  list,
+  option,
+  parseInstantOption,
+  parseRunnerFile,
+  parseText,
+  required,
+  toggle,
+} from './option.ts'
 import { SIGNING_KEY } from './options.ts'
 
 const RUNNERS = list(
@@ -29,4 +37,8 @@ export const TRUST_INIT = [
   required('--security-lead <file>', 'public key of the security lead', parseText),
   RUNNERS,
   option('--until <time>', 'expiry of the trust file; default in 180 days', parseInstantOption),
+  toggle(
+    '--anew',
+    'replace a trust file whose roles cannot sign any more, by a higher version without a chain',
+  ),
 ]

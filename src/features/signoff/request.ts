@@ -107,7 +107,10 @@ function toTarget({ identity }: GateState): SignedTarget {
 }
 
 /** Archives a signed statement, so that `ff signoff sign` can show its signers what changed since. */
-async function archiveSigned({ cwd, tools }: SignoffContext): Promise<void> {
+export async function archiveSigned({
+  cwd,
+  tools,
+}: Pick<SignoffContext, 'cwd' | 'tools'>): Promise<void> {
   const shown = SIGNOFF_FILES.signoff
   const text = await readFileIfPresent(join(cwd, shown), shown)
   if (text === null) return

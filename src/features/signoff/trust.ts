@@ -8,13 +8,18 @@ import { findRetreat } from '../../core/gate/heads.ts'
 import { toRunnerSight } from '../item-states/item-facts.ts'
 import { getKeysEnd } from '../../core/signoff/rotation.ts'
 import { quoteValue } from '../../core/text/quote.ts'
+import { decodeUtf8OrNull } from '../../core/text/utf8.ts'
 import { FfError } from '../../errors.ts'
 import { type CheckResult, buildCheckReport, passResult } from '../../core/report/check-report.ts'
-import type { SignoffContext } from './context.ts'
+import { type SignoffContext, parseWaivers } from './context.ts'
+import { withFolderLock } from './folder-lock.ts'
+import { archiveSigned } from './request.ts'
 import {
   readNamedText,
+  removeBelow,
   SIGNOFF_FILES,
   TRUST_NEXT,
+  TRUST_ROTATION,
   writeBelow,
 } from '../team-folder/signoff-files.ts'
 
@@ -24,26 +29,37 @@ export interface TrustMembers {
   /** Public key file of each runner, and where it may measure. */
   readonly runners: readonly { readonly path: string; readonly places: readonly Where[] }[]
   readonly until: Instant
+  /** Whether to begin anew where there is a trust file: its roles do not sign the new one. */
+  readonly anew: boolean
+  /** The newest version that the head of any log here names; 0 for none. */
+  readonly named: number
 }
 
 /**
- * `ff trust init`: writes version 1, which has no signatures: the pin authenticates it. Its keys are valid from now
- * until 90 days after the file expires.
+ * `ff trust init`: writes the first version, which has no signatures: the pin authenticates it. Its keys are valid from
+ * now until 90 days after the file expires. With `anew` it replaces a trust file by a version above any that is here or
+ * named by a log, without a chain: the sign-off is archived, and the approvals of waivers are dropped, since both end.
  *
- * @returns its SHA-256 in hexadecimal, the pin
- * @throws FfError `file_exists`, `artefact_invalid` for a bad key file or a broken rule, `output_failed`
+ * @returns its SHA-256 in hexadecimal, the pin, and its version
+ * @throws FfError `file_exists`, `artefact_invalid` for a bad key file or a broken rule, `output_failed`, and those of
+ *   `withFolderLock`
  */
-export async function initTrust(context: SignoffContext, members: TrustMembers): Promise<string> {
-  if (context.texts.trust !== null)
-    throw new FfError('file_exists', `${SIGNOFF_FILES.trust} exists already.`, {
-      hint: `To change it, run \`cp ${SIGNOFF_FILES.trust} ${TRUST_NEXT}\`, edit the copy, and have both roles sign it with \`ff trust rotate\`.`,
+export async function initTrust(
+  context: SignoffContext,
+  members: TrustMembers,
+): Promise<{ readonly sha256: string; readonly version: number }> {
+  const { trust: present, trust_chain: chain } = context.texts
+  if ((present !== null || chain !== null) && !members.anew)
+    throw new FfError('file_exists', `${SIGNOFF_FILES.trust} exists already, or its chain does.`, {
+      hint: 'Both roles sign its next version with `ff trust rotate`; where a role cannot sign any more, run the same command with `--anew`.',
     })
+  const version = Math.max(0, members.named, ...listVersions(context)) + 1
   const window = { from: context.now, until: getKeysEnd(members.until) }
   const roles = Object.entries(members.signers) as [SignoffRole, string][]
   const trust: TrustFile = {
     kind: 'trust',
     schemaVersion: 1,
-    version: 1,
+    version,
     expires: members.until,
     signers: await Promise.all(
       roles.map(async ([role, path]) => {
@@ -63,8 +79,38 @@ export async function initTrust(context: SignoffContext, members: TrustMembers):
   }
   const text = formatTrustFile(trust)
   requireWholeTrust(context, text)
-  await writeBelow(context.cwd, SIGNOFF_FILES.trust, text)
-  return context.tools.sha256(text)
+  await withFolderLock(context, async () => {
+    await endSignatures(context)
+    await writeBelow(context.cwd, SIGNOFF_FILES.trust, text)
+  })
+  return { sha256: context.tools.sha256(text), version }
+}
+
+/** The versions that the trust file and its chain have; empty where neither can be read. */
+function listVersions({ texts, tools }: SignoffContext): readonly number[] {
+  const chain =
+    texts.trust_chain === null ? null : parseSignedDocument('trust_chain', texts.trust_chain, tools)
+  const links = chain?.ok === true ? chain.value.links : []
+  const payloads = links.map(({ payload }) => decodeUtf8OrNull(tools.decode(payload) ?? NO_BYTES))
+  return [texts.trust, ...payloads].flatMap((text) => {
+    const read = text === null ? null : parseTrust(text, tools)
+    return read?.ok === true ? [read.value.version] : []
+  })
+}
+const NO_BYTES = new Uint8Array()
+
+/** Ends what was signed under an earlier trust file, before the new one is written. */
+async function endSignatures(context: SignoffContext): Promise<void> {
+  const { cwd } = context
+  const { waivers, ...file } = parseWaivers(context)
+  if (waivers.some(({ approvals }) => approvals.length > 0)) {
+    const open = waivers.map((one) => ({ ...one, approvals: [] }))
+    const text = `${JSON.stringify({ ...file, waivers: open }, null, 2)}\n`
+    await writeBelow(cwd, SIGNOFF_FILES.waivers, text)
+  }
+  await archiveSigned(context)
+  for (const name of [SIGNOFF_FILES.signoff, SIGNOFF_FILES.trust_chain, TRUST_ROTATION, TRUST_NEXT])
+    await removeBelow(cwd, name)
 }
 
 /**
@@ -175,7 +221,8 @@ function listRetreats(
 const RETREAT_NEXT: Readonly<Record<string, string>> = {
   trust_forked:
     'Find out which of the two files is right with git log -p -- checklists. To keep the present one, let both leads sign the version after it: ff trust rotate --key alice.key.json.',
-  trust_rolled_back: 'Restore the newest version from git log -- checklists, with its pin.',
+  trust_rolled_back:
+    'Restore the newest version from git log -- checklists, with its pin. Where it is gone for good, begin anew with ff trust init --anew.',
   withdrawal_missing:
     'Restore checklists/withdrawals.json from git log -- checklists/withdrawals.json.',
 }

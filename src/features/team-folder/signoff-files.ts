@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises'
+import { mkdir, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { readTextFile } from '../../artefacts/read-text.ts'
 import type { SignoffTexts } from '../../core/signoff/types.ts'
@@ -67,6 +67,18 @@ export async function readNamedText(path: string): Promise<string> {
 /** Replaces a file below the team folder atomically, and creates its folders. @throws FfError `output_failed` */
 export const writeBelow = (cwd: string, shown: string, text: string): Promise<void> =>
   replaceText(join(cwd, shown), text)
+
+/** Removes a file below the team folder, if it is there. @throws FfError `output_failed` */
+export async function removeBelow(cwd: string, shown: string): Promise<void> {
+  try {
+    await rm(join(cwd, shown), { force: true })
+  } catch (cause) {
+    throw new FfError('output_failed', `${quoteValue(shown)} could not be removed.`, {
+      hint: `See who may write there with \`ls -la ${quoteForShell(dirname(join(cwd, shown)))}\`, then run the same command again.`,
+      cause,
+    })
+  }
+}
 
 /** Replaces a file atomically, and creates its folders. @throws FfError `output_failed` */
 export async function replaceText(path: string, text: string): Promise<void> {

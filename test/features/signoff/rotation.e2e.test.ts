@@ -1,4 +1,4 @@
-import { readFile, rm, writeFile } from 'node:fs/promises'
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { makeRunnerKey, type SigningRunner } from '../../../src/adapters/evidence-log/runner-key.ts'
@@ -158,6 +158,53 @@ describe('a rotation of the trust file', () => {
     await writeFile(join(go.cwd, 'checklists/trust-next.json'), trustText(trust))
     const run = await refused(['checklists/trust-next.json'])
     expect([run.status, run.screen]).toEqual([2, expect.stringContaining('runner_left_out')])
+  })
+})
+
+describe('a trust file that begins anew', () => {
+  const people = async (): Promise<readonly string[]> => {
+    const files = [alice, bob].map(async ({ person, name, kid, jwk }) => {
+      const shown = { kind: 'public_key', schemaVersion: 1, person, name, kid, jwk }
+      await writeFile(join(go.cwd, '.ff', `${person}.pub.json`), JSON.stringify(shown))
+    })
+    await Promise.all(files)
+    const lead = ['--platform-lead', '.ff/alice.pub.json', '--security-lead', '.ff/bob.pub.json']
+    return ['trust', 'init', ...lead, '--runner', '.ff/new.pub.json']
+  }
+  test('is above each version before it, and ends what was signed', async () => {
+    pin = await rotateByBoth([])
+    await ff(['evidence', 'seal'])
+    const refusal = await ff(await people())
+    expect([refusal.status, refusal.stderr]).toEqual([2, expect.stringContaining('--anew')])
+    const made = await ff([...(await people()), '--anew'])
+    expect([made.status, made.stdout]).toEqual([0, expect.stringContaining('Version 3')])
+    expect((await gate()).slice(0, 2)).toEqual([23, ['trust_pin_mismatch']])
+    pin = /FF_TRUST_SHA256=([0-9a-f]{64})/.exec(made.stdout)?.[1] ?? ''
+    expect((await readTrustFile()).version).toBe(3)
+    const files = await readdir(join(go.cwd, 'checklists'))
+    expect(files).toContain('signoffs')
+    expect(files.filter((name) => /^(signoff|trust-.*)\.json$/.test(name))).toEqual([])
+    expect((await sealNext('--first')).status).toBe(0)
+    const { stdout } = await ff(['gate', '--format', 'json'])
+    const { items, exitCode } = JSON.parse(stdout) as GateReport
+    expect(exitCode).toBe(22)
+    expect(items.find(({ id }) => id === 'J2')?.codes).toContain('signature_missing')
+  })
+  test('is above a version that a head alone names, and drops the approvals of waivers', async () => {
+    await rm(go.cwd, { recursive: true, force: true })
+    go = await signedFolder({ waived: true })
+    pin = await changeTrust(go.cwd, { version: 7 })
+    expect((await ff(['evidence', 'seal'])).status).toBe(0)
+    await rm(join(go.cwd, 'checklists/trust.json'))
+    const { kid, jwk } = next
+    const shown = { kind: 'public_key', schemaVersion: 1, person: 'ci', name: 'new', kid, jwk }
+    await writeFile(join(go.cwd, '.ff/new.pub.json'), JSON.stringify(shown))
+    const made = await ff(await people())
+    expect([made.status, made.stdout]).toEqual([0, expect.stringContaining('Version 8')])
+    const waivers = await readFile(join(go.cwd, 'checklists/waivers.json'), 'utf8')
+    expect((JSON.parse(waivers) as { waivers: object[] }).waivers).toMatchObject([
+      { id: 'WV-1', approvals: [] },
+    ])
   })
 })
 
