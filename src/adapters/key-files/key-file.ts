@@ -7,6 +7,7 @@ import { readBounded } from '../../files/read-bounded.ts'
 import { getErrorCode, isMissing } from '../../files/read-or-null.ts'
 import { createFile } from '../../files/replace-file.ts'
 import { makeKeyPair, signBytes, computeThumbprint } from '../jose/ed25519.ts'
+import { excludeFromGit } from './exclude-from-git.ts'
 import type { ByteSigner } from '../../ports/signoff.ts'
 
 /** 128 MiB and about half a second per guess (RFC 7914; OWASP's recommended parameters). */
@@ -91,12 +92,13 @@ function deriveKey({ kdf: { n, r, p, salt } }: Head, passphrase: string): Promis
 }
 
 /**
- * Writes a key file as indented JSON with mode 600, synced to disk. Never overwrites.
+ * Writes a key file as indented JSON with mode 600, synced to disk, and keeps it out of Git. Never overwrites.
  *
  * @throws FfError `file_exists`; `output_failed` for any other error
  */
 export async function writeKeyFile(path: string, file: KeyFile): Promise<void> {
   try {
+    await excludeFromGit(path)
     await createFile(path, `${JSON.stringify(file, null, 2)}\n`, { mode: 0o600 })
   } catch (cause) {
     throw getErrorCode(cause) === 'EEXIST'
