@@ -100,7 +100,7 @@ function toTarget({ identity }: GateState): SignedTarget {
     'identity_incomplete',
     `The cutover is not identified: ${unknown.map(([member]) => member).join(', ')} ${unknown.length === 1 ? 'is' : 'are'} unknown, and a statement names every member.`,
     {
-      hint: `Complete ${SIGNOFF_FILES.plan}, set FF_CODE_VERSION, then measure again with \`ff probe run\`.`,
+      hint: 'Run `ff gate`, which says what to write or to set first.',
       details: unknown.map(([member]) => `${member}: unknown`),
     },
   )

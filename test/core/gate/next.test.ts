@@ -116,6 +116,15 @@ describe('the step of an item', () => {
     )
     const other = judgedItem('E5', 'inconclusive', ['target_missing'], 'Set FF_DATABASE_URL.')
     expect(findItemStep(other, FACTS).fix).toBe('Set FF_DATABASE_URL.')
+    const silent = judgedItem('E5', 'inconclusive', ['target_missing'])
+    expect(findItemStep(silent, FACTS).fix).toMatch(/does not say why/)
+  })
+  test.each([
+    ['checklists/rollback_triggers.json', true],
+    ['checklists/plan.json', false],
+  ])('names the template of a missing %s: %s', (path, named) => {
+    const { fix } = findItemStep(judgedItem('I4', 'inconclusive', ['input_missing'], path), FACTS)
+    expect([fix?.includes(path), fix?.includes('`cp checklists/templates/')]).toEqual([true, named])
   })
 })
 
