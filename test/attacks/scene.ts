@@ -48,11 +48,14 @@ export const MINUTE_MS = 60_000
 
 export const DECISION = 'decision.json'
 
-/** Makes the scene. Its times are those of `Date`, which is set to each moment of the history in turn. */
-export async function makeScene(): Promise<Scene> {
+/**
+ * Makes the scene, with `whole` about each of the other cutovers. Its times are those of `Date`, which is set to each
+ * moment of the history in turn.
+ */
+export async function makeScene({ whole }: { readonly whole: boolean }): Promise<Scene> {
   vi.useFakeTimers({ toFake: ['Date'] })
   try {
-    return await build(Date.now())
+    return await build(Date.now(), Object.entries(OTHERS).slice(0, whole ? undefined : 1))
   } finally {
     vi.useRealTimers()
   }
@@ -63,14 +66,17 @@ async function at<T>(ms: number, work: () => Promise<T>): Promise<T> {
   return work()
 }
 
-async function build(now: number): Promise<Scene> {
+async function build(
+  now: number,
+  plans: readonly (readonly [name: string, plan: object])[],
+): Promise<Scene> {
   const runners = await makeRunners(await mkdtemp(join(tmpdir(), 'ff-keys-')))
   const ago = toAgo(now)
   const { folder, env, heads, past } = await makeHistory(ago, runners)
   await ago(0, () => decide({ folder, env }))
   const files = await folder.read()
   const others = new Map<string, Files>()
-  for (const [name, plan] of Object.entries(OTHERS)) {
+  for (const [name, plan] of plans) {
     const other = await makeOther(ago, runners, plan)
     await ago(0, () => decide(other))
     others.set(name, await other.folder.read())
