@@ -99,7 +99,12 @@ describe('an appended record', () => {
   })
   test('an empty log is no fault', async () => {
     expect(await readLogs(join(parent, 'nowhere'))).toEqual({ status: 'whole', logs: [] })
-    expect(said(await readLog(await written([])))).toBe('whole')
+    const folder = await written([])
+    expect(said(await readLog(folder))).toBe('whole')
+    await rm(getLog(folder))
+    expect(said(await readLog(folder))).toBe('whole')
+    await (await openLog(folder)).close()
+    expect(await getLines(folder)).toEqual([])
   })
   test('an unfinished line of a killed process is ignored, and truncated by the next writer', async () => {
     const folder = await written()
@@ -197,6 +202,12 @@ describe('a log that is opened', () => {
     await log.append(passing(toItem('B1')))
     await log.close()
     await writeFile(getHead(folder), head)
+    await expect(openLog(folder)).rejects.toMatchObject({ code: 'clock_set_back' })
+  })
+
+  test('takes the time of a head that is newer than the last record', async () => {
+    const folder = await written(['A1'])
+    await (await openLog(folder, later(HOUR_MS))).close()
     await expect(openLog(folder)).rejects.toMatchObject({ code: 'clock_set_back' })
   })
 
@@ -353,6 +364,29 @@ describe('a log that was tampered with', () => {
     await expect(openLog(folder)).rejects.toMatchObject({
       code: 'evidence_untrusted',
       exitName: 'untrusted',
+      message: expect.stringContaining(code) as string,
+    })
+  })
+
+  test.each<readonly [string, Change, string]>([
+    ['a line', (lines, folder) => write(folder, lines.with(1, '{}')), 'line 2'],
+    ['a missing head', (_lines, folder) => rm(getHead(folder)), 'head.json'],
+    ['a missing file of lines', (_lines, folder) => rm(getLog(folder)), 'evidence.ndjson'],
+  ])('the place of %s is named, with its log', async (_what, change, place) => {
+    const folder = await written()
+    await change(await getLines(folder), folder)
+    const log = await readLog(folder)
+    const detail = log.status === 'whole' ? '' : log.detail
+    expect(detail).toContain(place)
+    expect(detail).toContain(runner.kid)
+  })
+
+  test('a log of another key in the folder of a runner is not appended to', async () => {
+    const folder = await mkdtemp(join(parent, 'log-'))
+    await cp(await ofAnother(), join(folder, runner.kid), { recursive: true })
+    await expect(openLog(folder)).rejects.toMatchObject({
+      code: 'evidence_untrusted',
+      message: expect.stringContaining('evidence_edited') as string,
     })
   })
 
@@ -482,6 +516,8 @@ describe("a runner's key", () => {
   test.each([
     ['mine\n', 'mine\nci.pem\nevidence/*/lock\n'],
     ['mine', 'mine\nci.pem\nevidence/*/lock\n'],
+    ['ci.pem\nmine', 'ci.pem\nmine\nevidence/*/lock\n'],
+    ['', 'ci.pem\nevidence/*/lock\n'],
     ['evidence/*/lock\r\nci.pem', 'evidence/*/lock\r\nci.pem'],
   ])('adds what an existing .gitignore %j lacks', async (before, after) => {
     const home = await mkdtemp(join(parent, 'mine-'))
@@ -521,6 +557,8 @@ describe("a runner's key", () => {
     expect(verify(null, Buffer.from('text'), key, sign('text'))).toBe(true)
     expect((await stat(path)).mode & 0o777).toBe(0o600)
     expect((await stat(join(path, '..'))).mode & 0o777).toBe(0o700)
+    const ignored = await readFile(join(path, '../.gitignore'), 'utf8')
+    expect(ignored).toBe('ci.pem\nevidence/*/lock\n')
   })
   test('is not made where a .gitignore is no file', async () => {
     const home = await mkdtemp(join(parent, 'ignore-'))

@@ -60,6 +60,15 @@ describe('the logs of a folder', () => {
     expect((await readLogBytes(folder)).head).toHaveLength(65_536)
   })
 
+  test('of the old form are kept aside by a command', async () => {
+    const folder = await makeFolder()
+    await writeFile(join(folder, 'evidence.ndjson'), '')
+    await expect(readEvidence(folder)).rejects.toMatchObject({
+      code: 'evidence_old_form',
+      hint: expect.stringContaining(`mv ${folder} ${folder}.old`) as string,
+    })
+  })
+
   test('a file in the place of the folder is not read', async () => {
     const path = join(await makeFolder(), 'file')
     await writeFile(path, '')
