@@ -21,7 +21,7 @@ export default defineConfig({
     runner: 'test/mutation/batch-runner.mjs',
     sequence: { sequencer: OwnFirst },
     testTimeout: 60_000,
-    // As in the project unit: a run of several files loads the code once. Each mutant runs in a worker of its own.
+    // As in the project unit: a run of several files loads the code once. A worker serves one run.
     isolate: false,
   },
 })
