@@ -10,7 +10,6 @@ const require = createRequire(import.meta.url)
 /**
  * Validates a value by a compiled schema.
  *
- * @param most at most so many violations are returned
  * @returns every violation as `schema_<keyword>` with a JSON Pointer; empty for a valid value
  * @throws FfError `artefact_invalid` if the schema cannot be loaded
  */
@@ -18,11 +17,10 @@ export function validateSchema(
   schemaName: string,
   value: unknown,
   file: string,
-  most = Number.POSITIVE_INFINITY,
 ): readonly ArtefactProblem[] {
   const validate = loadValidator(schemaName)
   if (validate(value)) return []
-  return (validate.errors ?? []).slice(0, most).map((one) => toProblem(one, file))
+  return (validate.errors ?? []).map((one) => toProblem(one, file))
 }
 
 /** Whether a value is valid by the schema of a line of an evidence log, or of its head. */

@@ -1,72 +1,15 @@
 import type { Instant } from '../rows/instant.ts'
-import { parseDurationMs, findEarliest, addMs } from './duration.ts'
 import { chooseRecords } from './choose-records.ts'
-import { type ChosenControl, chooseControls, findControlFault } from './controls.ts'
-import { compareInputs, type InputTerms } from './inputs.ts'
-import type { MeasurementCode } from './judge-measurement.ts'
+import { type ChosenControl, chooseControls } from './controls.ts'
+import { parseDurationMs, findEarliest, addMs } from './duration.ts'
+import {
+  EVIDENCE_CHECKS,
+  type EvidenceContext,
+  type EvidenceFinding,
+  type EvidenceUnderReview,
+} from './evidence-checks.ts'
 import { judgeLimits } from './limits.ts'
-import type {
-  ChecklistItem,
-  EvidenceEntry,
-  GateItemState,
-  CutoverIdentity,
-  ItemResult,
-  RunnerKey,
-  Scalar,
-  WholeLog,
-} from './types.ts'
-
-/** The inputs of the judgement of evidence besides the item. */
-export interface EvidenceContext {
-  readonly logs: readonly WholeLog[]
-  /** Whether a record or head is too far ahead of `now` for any age to be known. */
-  readonly clock_behind: boolean
-  /** The identity of the planned cutover; a null member was not stated, and matches nothing. */
-  readonly expected: CutoverIdentity
-  /** Runners that the trust file names. */
-  readonly runners: readonly RunnerKey[]
-  /** Probes that cannot run yet: the missing prerequisite by probe name. */
-  readonly unmeasurable: Readonly<Record<string, string>>
-  readonly inputs: InputTerms
-  /** By item, as of `digestItem`: a record of another form of its item does not count. */
-  readonly item_digests: Readonly<Record<string, string | undefined>>
-  /** The values of J1 as of `now`; null without a plan. */
-  readonly plan_now: Readonly<Record<string, Scalar>> | null
-  /** The end of the plan's window; null without a plan. */
-  readonly plan_until: Instant | null
-  readonly now: Instant
-}
-
-declare const recorded: unique symbol
-/** A reason that a probe gave in its record. */
-type RecordedCode = string & { readonly [recorded]: true }
-/** A reason that the judgement of a record gives. */
-export type EvidenceCode =
-  | 'no_record'
-  | 'not_measured_yet'
-  | 'runner_not_named'
-  | 'runner_not_current'
-  | 'runner_not_for_place'
-  | 'measured_elsewhere'
-  | 'clock_set_back'
-  | 'identity_not_said'
-  | 'identity_changed'
-  | 'probe_changed'
-  | 'item_changed'
-  | 'build_differs'
-  | 'attempt_ended'
-  | 'input_changed'
-  | 'input_missing'
-  | 'evidence_old'
-  | 'plan_over'
-  | 'no_reason_given'
-  | 'control_not_run'
-  | 'control_not_detected'
-  | 'control_runner_not_named'
-  | 'control_stale'
-  | 'probe_failed'
-  | MeasurementCode
-type Finding = readonly [state: GateItemState, code: EvidenceCode | RecordedCode, detail: string]
+import type { ChecklistItem, EvidenceEntry, GateItemState, ItemResult } from './types.ts'
 
 /**
  * Judges the records of one item, before waivers and attestations. The records of `chooseRecords` count, and of several
@@ -100,7 +43,7 @@ const STATES_BY_WEIGHT: readonly GateItemState[] = [
 
 function judgeRecord(review: EvidenceUnderReview): ItemResult {
   const { item, entry, controls } = review
-  const found = CHECKS.flatMap((check) => check(review))
+  const found = EVIDENCE_CHECKS.flatMap((check) => check(review))
   const [first] = found
   const same = found.filter(([state]) => state === first?.[0])
   return {
@@ -113,7 +56,7 @@ function judgeRecord(review: EvidenceUnderReview): ItemResult {
 function buildItemResult(
   { id, group, limits }: ChecklistItem,
   entry: EvidenceEntry | null,
-  found: readonly Finding[],
+  found: readonly EvidenceFinding[],
 ): ItemResult {
   const detail = found.map(([, , text]) => text).filter((text) => text !== '')
   return {
@@ -141,223 +84,12 @@ function buildItemResult(
 function findMissingRecord(
   { probe }: ChecklistItem,
   unmeasurable: EvidenceContext['unmeasurable'],
-): readonly Finding[] {
+): readonly EvidenceFinding[] {
   const needs = Object.hasOwn(unmeasurable, probe.name) ? unmeasurable[probe.name] : undefined
   return needs === undefined
     ? [['pending', 'no_record', '']]
     : [['inconclusive', 'not_measured_yet', `needs ${needs}`]]
 }
-
-interface EvidenceUnderReview {
-  readonly item: ChecklistItem
-  readonly entry: EvidenceEntry
-  /** The newest records of the control of each limit. */
-  readonly controls: readonly ChosenControl[]
-  readonly context: EvidenceContext
-}
-type Check = (review: EvidenceUnderReview) => readonly Finding[]
-
-/** A failure counts under a revoked key too: revoking a key must not hide it. */
-const checkRunner: Check = ({ entry, context: { runners } }) => {
-  const { runner, record } = entry
-  return isNamed(entry, runners) || (isRevoked(entry, runners) && record.result === 'fail')
-    ? []
-    : [['inconclusive', findRunnerFault(entry, runners), `signed by ${runner}`]]
-}
-/** A runner that is named, but not for that time, or whose key is revoked, cannot be named again for it. */
-const findRunnerFault = ({ runner }: EvidenceEntry, runners: readonly RunnerKey[]): EvidenceCode =>
-  runners.some(({ kid }) => kid === runner) ? 'runner_not_current' : 'runner_not_named'
-const isRevoked = ({ runner }: EvidenceEntry, runners: readonly RunnerKey[]): boolean =>
-  runners.some(({ kid, revoked }) => kid === runner && revoked)
-
-/** Whether the trust file names the signing runner for the time of the record. */
-const isNamed = ({ runner, record }: EvidenceEntry, runners: readonly RunnerKey[]): boolean =>
-  runners.some(
-    ({ kid, from, until, revoked }) =>
-      kid === runner && !revoked && from <= record.ended_at && record.ended_at < until,
-  )
-
-const checkPlace: Check = ({ entry: { runner, record }, context: { runners } }) => {
-  const named = runners.find(({ kid }) => kid === runner)
-  return named === undefined || named.places.includes(record.where)
-    ? []
-    : [
-        [
-          'inconclusive',
-          'runner_not_for_place',
-          `runner ${named.name} is named for ${named.places.join(', ')}, not for ${record.where}`,
-        ],
-      ]
-}
-
-const checkWhere: Check = ({ item, entry: { record } }) =>
-  record.where === item.where
-    ? []
-    : [
-        [
-          'inconclusive',
-          'measured_elsewhere',
-          `measured on ${record.where}, required on ${item.where}`,
-        ],
-      ]
-
-const checkClock: Check = ({ context: { clock_behind } }) =>
-  clock_behind ? [['inconclusive', 'clock_set_back', 'the logs hold a time in the future']] : []
-
-function checkIdentity({
-  item,
-  entry: { record },
-  context,
-}: EvidenceUnderReview): readonly Finding[] {
-  const differing = item.identity.filter(
-    (field) =>
-      context.expected[field] === null || record.identity[field] !== context.expected[field],
-  )
-  const { probe } = record
-  return [
-    ...differing.map((field): Finding => [
-      'stale',
-      context.expected[field] === null ? 'identity_not_said' : 'identity_changed',
-      field,
-    ]),
-    ...(probe.name === item.probe.name && probe.version === item.probe.version
-      ? []
-      : [['stale', 'probe_changed', `${probe.name} ${probe.version}`] as const]),
-    ...findOutdated(record, context),
-  ]
-}
-
-/** Whether a record was made by this program, and as the item that is in the checklist now. */
-function findOutdated(
-  { item, identity: { build, item_digest } }: EvidenceEntry['record'],
-  { expected, item_digests }: EvidenceContext,
-): readonly Finding[] {
-  const builds = [build ?? 'not said', expected.build].map((one) => one.slice(0, SHOWN_DIGITS))
-  return [
-    ...(build === expected.build
-      ? []
-      : [['stale', 'build_differs', `build ${builds.join(', now ')}`] as const]),
-    ...(item_digest !== undefined && item_digest === item_digests[item]
-      ? []
-      : [['stale', 'item_changed', 'the checklist'] as const]),
-  ]
-}
-const SHOWN_DIGITS = 16
-
-const SCHEMA_HEAD = 'schema-head'
-/** The attempt is a fact of the target: the record of its schema holds that of its phase record. */
-function checkAttempt({
-  item,
-  entry: { record },
-  context,
-}: EvidenceUnderReview): readonly Finding[] {
-  const { attempt: planned } = context.expected
-  const held = record.met['attempt']
-  const isMeasured = record.result === 'pass' || record.result === 'fail'
-  if (item.probe.name !== SCHEMA_HEAD || !isMeasured || held === planned) return []
-  if (held === undefined) return [['stale', 'identity_not_said', 'attempt of the target']]
-  const detail = `the target is at attempt ${held}: write "attempt": ${held} into checklists/plan.json, which says ${planned ?? 'none'}`
-  return [['stale', 'attempt_ended', detail]]
-}
-
-/** A measurement counts for the files that it was made with alone. */
-function checkInputs({ item, entry, context }: EvidenceUnderReview): readonly Finding[] {
-  const { changed, missing } = compareInputs(item, entry.record, context.inputs)
-  return [
-    ...changed.map((path): Finding => ['stale', 'input_changed', path]),
-    ...missing.map((path): Finding => ['inconclusive', 'input_missing', path]),
-  ]
-}
-
-const checkAge: Check = ({ item, entry: { record }, context: { now } }) =>
-  now < addMs(record.ended_at, parseDurationMs(item.max_age))
-    ? []
-    : [['stale', 'evidence_old', `measured at ${record.ended_at}`]]
-
-const PLAN = 'plan'
-/** The detail of `plan_over` where there is no plan. */
-export const NO_PLAN = 'there is no plan'
-/** Evidence for a plan is stale once the plan's window is over, however young it is. */
-const checkPlan: Check = ({ item, context: { plan_until, now } }) =>
-  item.probe.name !== PLAN || (plan_until !== null && now < plan_until)
-    ? []
-    : [['stale', 'plan_over', plan_until ?? NO_PLAN]]
-
-/** The probe's own reasons for not having measured. */
-function checkAnswer({ entry: { record } }: EvidenceUnderReview): readonly Finding[] {
-  const { result } = record
-  if (result !== 'inconclusive' && result !== 'error') return []
-  const codes = record.codes.length === 0 ? ['no_reason_given'] : record.codes
-  return codes.map((code) => [result, code as RecordedCode, record.example ?? ''])
-}
-
-/** A control runs on scratch, by a runner that is named for scratch or for the place of the item. */
-const mayControl = (
-  { where }: ChecklistItem,
-  entry: EvidenceEntry,
-  runners: readonly RunnerKey[],
-): boolean =>
-  isNamed(
-    entry,
-    runners.filter(({ places }) => places.includes('scratch') || places.includes(where)),
-  )
-
-/** The control of each limit has to have been detected, lately, by this code and a named runner. */
-function checkControls({
-  item,
-  entry,
-  controls,
-  context,
-}: EvidenceUnderReview): readonly Finding[] {
-  const { expected, now, runners, item_digests } = context
-  // Of a revoked key only failures count, whatever its controls were.
-  if (isRevoked(entry, runners)) return []
-  const { code, build } = expected
-  const terms = { code, build, item_digest: item_digests[item.id], now }
-  return controls.flatMap((chosen): readonly Finding[] => {
-    const fault =
-      findControlFault(item, chosen, terms) ??
-      (chosen.entries.every((one) => mayControl(item, one, runners))
-        ? null
-        : 'control_runner_not_named')
-    const { limit, name } = chosen.rule
-    return fault === null ? [] : [['inconclusive', fault, `${limit}: ${name}`]]
-  })
-}
-
-/** The checklist's limits decide on the recorded values; a probe's own `fail` stays a fail. */
-function checkLimits({ item, entry: { record } }: EvidenceUnderReview): readonly Finding[] {
-  const judged = judgeLimits(item.limits, record.measured)
-  const broken = judged.filter(({ held, value }) => !held && value !== null)
-  if (broken.length > 0) return broken.map(({ limit }) => ['fail', 'limit_broken', limit.measure])
-  if (record.result === 'fail')
-    return (record.codes.length === 0 ? ['probe_failed'] : record.codes).map((code) => [
-      'fail',
-      code as RecordedCode,
-      record.example ?? '',
-    ])
-  const absent = judged.filter(({ value }) => value === null)
-  return [
-    ...absent.map(({ limit }): Finding => ['inconclusive', 'measure_missing', limit.measure]),
-    ...(record.sample_size >= item.min_sample
-      ? []
-      : [
-          [
-            'inconclusive',
-            'too_few_samples',
-            `${record.sample_size} of ${item.min_sample}`,
-          ] as const,
-        ]),
-  ]
-}
-
-/** What follows from the plan alone is judged again, by the present time. */
-const checkPlanNow: Check = ({ item, context: { plan_now } }) =>
-  item.probe.name === PLAN && plan_now !== null
-    ? judgeLimits(item.limits, plan_now)
-        .filter(({ held }) => !held)
-        .map(({ limit }): Finding => ['fail', 'limit_broken', limit.measure])
-    : []
 
 /** The earliest time at which the measurement or one of its controls becomes too old. */
 const findExpiry = (
@@ -371,20 +103,3 @@ const findExpiry = (
       entries.map((one) => addMs(one.record.ended_at, parseDurationMs(rule.max_age))),
     ),
   ])
-
-/** In order of precedence: signer, its places, place, clock, identity, attempt, inputs, age, plan, the probe's result, its controls, the limits, the plan again. */
-const CHECKS: readonly Check[] = [
-  checkRunner,
-  checkPlace,
-  checkWhere,
-  checkClock,
-  checkIdentity,
-  checkAttempt,
-  checkInputs,
-  checkAge,
-  checkPlan,
-  checkAnswer,
-  checkControls,
-  checkLimits,
-  checkPlanNow,
-]

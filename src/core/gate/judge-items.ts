@@ -1,7 +1,8 @@
 import { findEarliest } from './duration.ts'
 import { isFailure } from './failures.ts'
 import { takeCounted } from './ended-logs.ts'
-import { type EvidenceContext, judgeEvidence } from './judge-evidence.ts'
+import type { EvidenceContext } from './evidence-checks.ts'
+import { judgeEvidence } from './judge-evidence.ts'
 import { checkLogs, isClockBehind, type LogsInput } from './judge-logs.ts'
 import type {
   Checklist,

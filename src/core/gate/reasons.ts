@@ -1,5 +1,5 @@
 import type { SignoffRefusalCode } from '../signoff/refusals.ts'
-import { type EvidenceCode, NO_PLAN } from './judge-evidence.ts'
+import { type EvidenceCode, NO_PLAN } from './evidence-checks.ts'
 import type { LateLog } from './judge-logs.ts'
 import type { MeasurementCode } from './judge-measurement.ts'
 import type { SignatureCode } from './judge-signature.ts'
@@ -41,41 +41,46 @@ export type ReasonCode =
   | WaiverMismatch
   | ProbeAnswer
 
+/** Why a probe could not measure: errors that are `inconclusive`, whose record says what to do. */
+const ANSWERED_CODES = [
+  'system_refused',
+  'no_reason_given',
+  'backing_unavailable',
+  'command_unanswered',
+  'disk_full',
+  'embedded_unavailable',
+  'evidence_old_form',
+  'evidence_unreadable',
+  'evidence_unwritable',
+  'identity_incomplete',
+  'key_file_unreadable',
+  'output_failed',
+  'production_refused',
+  'proof_inconclusive',
+  'request_inconclusive',
+  'request_unsendable',
+  'rights_missing',
+  'row_refused',
+  'sides_alike',
+  'signer_failed',
+  'signoff_unwritable',
+  'store_corrupt',
+  'store_empty',
+  'target_missing',
+  'target_read_only',
+  'target_unreachable',
+] as const
 /** Why a probe could not measure: a result of its runs, or an error that is `inconclusive`. */
-export type ProbeAnswer =
-  | 'flaky'
-  | 'probe_broke'
-  | 'system_refused'
-  | 'no_reason_given'
-  | 'backing_unavailable'
-  | 'command_unanswered'
-  | 'disk_full'
-  | 'embedded_unavailable'
-  | 'evidence_old_form'
-  | 'evidence_unreadable'
-  | 'evidence_unwritable'
-  | 'identity_incomplete'
-  | 'key_file_unreadable'
-  | 'output_failed'
-  | 'production_refused'
-  | 'proof_inconclusive'
-  | 'request_inconclusive'
-  | 'request_unsendable'
-  | 'rights_missing'
-  | 'row_refused'
-  | 'sides_alike'
-  | 'signer_failed'
-  | 'signoff_unwritable'
-  | 'store_corrupt'
-  | 'store_empty'
-  | 'target_missing'
-  | 'target_read_only'
-  | 'target_unreachable'
+export type ProbeAnswer = (typeof ANSWERED_CODES)[number] | 'flaky' | 'probe_broke'
 
 const TRIGGERS = 'rollback_triggers.json'
 
 /** What to do about each reason, and the command that comes next. A code without a row does not compile. */
 export const REASONS: Readonly<Record<ReasonCode, Reason>> = {
+  ...(Object.fromEntries(ANSWERED_CODES.map((code) => [code, ANSWERED])) as Record<
+    (typeof ANSWERED_CODES)[number],
+    Reason
+  >),
   no_record: again(say('Nothing was measured yet.')),
   not_measured_yet: {
     fix: ({ detail, item }) =>
@@ -134,7 +139,6 @@ export const REASONS: Readonly<Record<ReasonCode, Reason>> = {
     person: true,
     earlier: true,
   },
-  no_reason_given: ANSWERED,
   control_not_run: controlled('The deliberate fault was not tried, so the result proves nothing.'),
   control_not_detected: controlled(
     'The probe did not detect the deliberate fault, so its result proves nothing. `ff doctor` checks what it needs here.',
@@ -151,31 +155,6 @@ export const REASONS: Readonly<Record<ReasonCode, Reason>> = {
   probe_broke: retry(
     say('The probe broke, which is a fault of ff. `ff doctor` checks the machine.'),
   ),
-  system_refused: ANSWERED,
-  backing_unavailable: ANSWERED,
-  command_unanswered: ANSWERED,
-  disk_full: ANSWERED,
-  embedded_unavailable: ANSWERED,
-  evidence_old_form: ANSWERED,
-  evidence_unreadable: ANSWERED,
-  evidence_unwritable: ANSWERED,
-  identity_incomplete: ANSWERED,
-  key_file_unreadable: ANSWERED,
-  output_failed: ANSWERED,
-  production_refused: ANSWERED,
-  proof_inconclusive: ANSWERED,
-  request_inconclusive: ANSWERED,
-  request_unsendable: ANSWERED,
-  rights_missing: ANSWERED,
-  row_refused: ANSWERED,
-  sides_alike: ANSWERED,
-  signer_failed: ANSWERED,
-  signoff_unwritable: ANSWERED,
-  store_corrupt: ANSWERED,
-  store_empty: ANSWERED,
-  target_missing: ANSWERED,
-  target_read_only: ANSWERED,
-  target_unreachable: ANSWERED,
   waiver_expired: waiver('Its waiver has ended.'),
   waiver_not_yet_requested: waiver('Its waiver begins later.'),
   waiver_not_approved: waiver(

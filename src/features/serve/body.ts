@@ -49,7 +49,7 @@ const CODES: Readonly<Record<string, ProblemCode>> = {
  */
 export function requireSchema<T>(schema: string, node: JsonNode): T {
   const value = nodeToValue(node)
-  const breaches = validateSchema(schema, value, '', MAX_BREACHES)
+  const breaches = validateSchema(schema, value, '').slice(0, MAX_BREACHES)
   const places = breaches.map(({ code, pointer }): Problem =>
     makeProblem(CODES[code] ?? 'form_wrong', pointer),
   )

@@ -123,11 +123,7 @@ export async function startService(
       observer,
     }
     const at = { FF_LISTEN, FF_ADMIN_LISTEN }
-    const { version } = request
-    const more =
-      version === null
-        ? []
-        : [createIdentityRoute(await readInstanceIdentity(request, version, target))]
+    const more = await createIdentityRoutes(request, target)
     return listen(request, at, { parts, keep, telemetry, sockets, limits, ending, more })
   })
   return {
@@ -142,6 +138,14 @@ export async function startService(
     },
   }
 }
+
+const createIdentityRoutes = async (
+  request: Parameters<typeof startService>[0],
+  target: TargetSpec | null,
+): Promise<readonly Route[]> =>
+  request.version === null
+    ? []
+    : [createIdentityRoute(await readInstanceIdentity(request, request.version, target))]
 
 /** Time for stores and clients to close, after the drain. */
 const CLOSE_MS = 2_000

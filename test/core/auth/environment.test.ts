@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { readEnvironment } from '../../../src/core/auth/environment.ts'
+import { nameEnvironment, readEnvironment } from '../../../src/core/auth/environment.ts'
 import { DEFAULT_SETTINGS, SETTINGS } from '../../../src/core/settings/settings.ts'
 import type { Environment } from '../../../src/core/auth/types.ts'
 
@@ -53,4 +53,12 @@ describe('readEnvironment', () => {
       }),
     )
   })
+})
+
+test.each([
+  ['staging', 'staging'],
+  ['prod', 'prod'],
+  [null, 'prod'],
+])('a process with FF_ENV %j is of the environment %s', (FF_ENV, name) => {
+  expect(nameEnvironment({ FF_ENV })).toBe(name)
 })
