@@ -5,7 +5,7 @@ export const EXIT_STATUSES = {
   usage: [2, 'a bad option, setting, artefact or server version'],
   no_go: [20, 'something was measured, and it fails'],
   not_ready: [21, 'nothing failed; something is pending or stale'],
-  inconclusive: [22, 'nothing failed; something could not be measured, or no report written'],
+  inconclusive: [22, 'nothing failed; something could not be measured or written'],
   untrusted: [23, 'a bad or unknown signature, or altered evidence'],
   busy: [24, 'another run holds the lock'],
   timeout: [124, '--timeout was reached'],

@@ -97,7 +97,7 @@ describe.each(SUPPORTED)('the chain of a database on PostgreSQL %s', (version) =
     const run = await verify()
     expect(outcome(run)).toEqual([0, {}])
     expect(getCheck(run).items[0]?.title).toContain(`${count} records`)
-    expect(count).toBe(12)
+    expect(count).toBe(13)
     expect(outcome(await against())).toEqual([0, {}])
   })
 
@@ -111,9 +111,9 @@ describe.each(SUPPORTED)('the chain of a database on PostgreSQL %s', (version) =
     ],
     [
       'a refusal was applied',
-      "UPDATE ff.audit SET outcome = 'applied' WHERE seq = 5",
+      "UPDATE ff.audit SET outcome = 'applied' WHERE seq = 6",
       CHANGED,
-      'record 5',
+      'record 6',
     ],
     [
       'a number has another spelling',
@@ -129,9 +129,9 @@ describe.each(SUPPORTED)('the chain of a database on PostgreSQL %s', (version) =
     ],
     [
       'a row value is missing',
-      'UPDATE ff.audit SET before = NULL WHERE seq = 6',
+      'UPDATE ff.audit SET before = NULL WHERE seq = 7',
       CHANGED,
-      'record 6',
+      'record 7',
     ],
     [
       'a number cannot be held',
@@ -179,13 +179,13 @@ describe.each(SUPPORTED)('the chain of a database on PostgreSQL %s', (version) =
       'the head was changed',
       "UPDATE ff.audit_head SET hash = repeat('0', 64)",
       { store_head: ['audit_head_differs'] },
-      'record 12',
+      'record 13',
     ],
     [
       'the head is behind',
-      'UPDATE ff.audit_head SET (seq, hash) = (SELECT seq, hash FROM kept WHERE seq = 11)',
+      'UPDATE ff.audit_head SET (seq, hash) = (SELECT seq, hash FROM kept WHERE seq = 12)',
       { store_head: ['audit_head_differs'] },
-      'counts 11 records, and it holds 12',
+      'counts 12 records, and it holds 13',
     ],
   ])('is broken: %s', async (_what, text, codes, detail) => {
     await tamper(sql, text)

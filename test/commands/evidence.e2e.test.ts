@@ -26,6 +26,7 @@ import {
   tools,
   trustText,
 } from '../features/signoff/people.ts'
+import { CHECKLIST, CONTROLS, toItem } from '../core/gate/builders.ts'
 import { toNeeds } from '../support/gate-folder.ts'
 import {
   changeTrust,
@@ -34,6 +35,9 @@ import {
   signedFolder,
 } from '../support/signed-folder.ts'
 import { ROOT, type Run, runFf, spawnFf } from '../support/run-ff.ts'
+
+/** Of the log of a GO: each item, and each control. */
+const RECORDS = CHECKLIST.items.length + CONTROLS.length
 
 let go: SignedFolder
 let log = ''
@@ -257,12 +261,14 @@ describe('ff evidence list', () => {
   test('shows each log with its runner', async () => {
     const { status, stdout } = await ff(['evidence', 'list'])
     expect(status).toBe(0)
-    expect(stdout).toMatch(new RegExp(`${go.runner.kid} .*ci: 42 records, head of`))
+    expect(stdout).toMatch(new RegExp(`${go.runner.kid} .*ci: ${RECORDS} records, head of`))
   })
-  test('counts one record, and its headline names its exit', async () => {
+  test('counts the records of a runner that is not named', async () => {
     await rm(join(go.cwd, '.ff'), { recursive: true })
     await ff(['probe', 'run', 'J1'])
-    expect((await ff(['evidence', 'list'])).stdout).toContain('not named: 1 record, head of')
+    const records = 1 + toItem('J1').controls.length
+    const { stdout } = await ff(['evidence', 'list'])
+    expect(stdout).toContain(`not named: ${records} records, head of`)
   })
   test('says what is stale, missing or damaged', async () => {
     const late = await ff(['evidence', 'list'], {}, later(HOUR_MS + 1_000))
@@ -301,9 +307,15 @@ describe('ff evidence import', () => {
     await cp(join(go.cwd, '.ff/evidence'), newer, { recursive: true })
     await rm(log, { recursive: true })
     const first = await ff(['evidence', 'import', join(older, go.runner.kid)])
-    expect([first.status, first.stdout]).toEqual([0, `${go.runner.kid}: imported, 42 records.\n`])
+    expect([first.status, first.stdout]).toEqual([
+      0,
+      `${go.runner.kid}: imported, ${RECORDS} records.\n`,
+    ])
     const second = await ff(['evidence', 'import', newer])
-    expect([second.status, second.stdout]).toEqual([0, `${go.runner.kid}: imported, 43 records.\n`])
+    expect([second.status, second.stdout]).toEqual([
+      0,
+      `${go.runner.kid}: imported, ${RECORDS + 1} records.\n`,
+    ])
     const bytes = await readFile(join(log, 'evidence.ndjson'))
     for (const from of [newer, older]) {
       const again = await ff(['evidence', 'import', from])
@@ -316,7 +328,10 @@ describe('ff evidence import', () => {
     const from = await away()
     await ff(['evidence', 'seal', '--evidence', from])
     const run = await ff(['evidence', 'import', from])
-    expect([run.status, run.stdout]).toEqual([0, expect.stringContaining('imported, 42 records')])
+    expect([run.status, run.stdout]).toEqual([
+      0,
+      expect.stringContaining(`imported, ${RECORDS} records`),
+    ])
   })
   test('refuses a fork, a damaged log and a folder without one', async () => {
     const from = await away()

@@ -19,6 +19,7 @@ import {
 } from '../features/signoff/people.ts'
 import {
   changeTrust,
+  controlAgain,
   measureAgain,
   type SignedFolder,
   signedFolder,
@@ -256,10 +257,14 @@ const CASES: Partial<Record<ReasonCode, Case>> = {
       await trusting({ runners: [{ name: 'ci', kid, jwk, places: PLACES, ...FAR }] }).make(place)
     },
   },
-  control_not_run: recorded({ control: null }),
-  control_not_detected: recorded({
-    control: { name: 'c', outcome: 'not_detected', at: soon() as never },
-  }),
+  control_not_run: { ...J1, make: (place) => controlAgain(place, 'J1', { control: null }) },
+  control_not_detected: {
+    ...J1,
+    make: (place) =>
+      controlAgain(place, 'J1', {
+        control: { name: 'c', outcome: 'not_detected', at: soon() as never },
+      }),
+  },
   limit_broken: {
     ...J1,
     make: async (place) => {
@@ -358,6 +363,7 @@ const CASES: Partial<Record<ReasonCode, Case>> = {
   cutover_differs: identified('cutover_id', 'another'),
   attempt_ahead: identified('attempt', 2),
   attempt_ended: {
+    item: 'J2',
     make: ({ cwd }) => inPlan({ cwd }, (plan) => ({ ...plan, attempt: 2 })),
     leadsOn: /^ff probe run B1 /,
   },
@@ -447,8 +453,9 @@ describe('what the gate prints for a reason ends it, or leads on', () => {
     if (step.next === null) expect(REASONS[code].person).toBe(true)
     await one.person?.(place)
     const runs: Run[] = []
-    for (const words of commands.filter((words) => words[0] !== 'gate'))
-      runs.push(await ff(place, words))
+    // A rotation asks a person; the tests of rotation paste it.
+    const pasted = commands.filter(([noun, verb]) => noun !== 'gate' && verb !== 'rotate')
+    for (const words of pasted) runs.push(await ff(place, words))
     expect(runs.filter(({ status }) => status === 1 || status === 2)).toEqual([])
     const after = await gate(place)
     expect(hasReason(after, code, one.item)).toBe(one.leadsOn !== undefined)

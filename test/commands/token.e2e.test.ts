@@ -390,7 +390,7 @@ describe.concurrent('ff token mint', () => {
     ['without an environment', ['--dev'], {}, 'setting_invalid'],
     ['without --dev', [], DEV, 'option_invalid'],
     ['for an invalid user id', ['--dev', '--user', 'a b'], DEV, 'option_invalid'],
-    ['for an invalid tenant id', ['--dev', '--tenant', '*'], DEV, 'option_invalid'],
+    ['for an invalid tenant id', ['--dev', '--tenant', 'T 1'], DEV, 'option_invalid'],
   ])('is refused %s', async (_situation, args, env, code) => {
     const done = await runFf(['token', 'mint', ...args], { env })
     expect(done).toMatchObject({ status: 2, stdout: '' })

@@ -9,7 +9,7 @@ import { migratedDatabase, type TestDatabase } from '../support/database.ts'
 import { CODE } from '../support/gate-folder.ts'
 import { onTerminal, type Script } from '../support/pty.ts'
 import { ROOT, type Run, runFf } from '../support/run-ff.ts'
-import { measureAgain } from '../support/signed-folder.ts'
+import { controlAgain, measureAgain } from '../support/signed-folder.ts'
 
 /** Items that are really measured: the others take minutes, and their records are written with the runner's key. */
 const MEASURED = ['A2', 'J1', 'J2', 'J3']
@@ -74,6 +74,12 @@ async function gate(): Promise<GateReport> {
 const listOpen = ({ items }: GateReport): readonly string[] =>
   items.filter(({ state }) => state !== 'pass').map(({ id }) => id)
 
+/** Writes the records of an item through the product's evidence writer, as a probe would. */
+async function measureAndControl(id: string): Promise<void> {
+  await measureAgain({ cwd }, id)
+  await controlAgain({ cwd }, id)
+}
+
 /** The steps of a person outside ff, by the words that a report marks them with; each does no more than they say. */
 const PEOPLE: readonly (readonly [RegExp, (said: string) => Promise<unknown>])[] = [
   [
@@ -103,7 +109,7 @@ const PEOPLE: readonly (readonly [RegExp, (said: string) => Promise<unknown>])[]
         (name) => join(cwd, 'checklists', name),
       ) as [string, string]
       await copyFile(from, to)
-      await measureAgain({ cwd }, 'I4') // By the later version of ff that has its probe.
+      await measureAndControl('I4') // By the later version of ff that has its probe.
     },
   ],
 ]
@@ -146,7 +152,7 @@ test('from an empty folder to a GO, by what ff itself proposes', async () => {
   const measuring = await follow(({ next }) => next?.startsWith('ff probe run ') ?? false)
   const wanted = measuring.next?.split(' ').slice(3) ?? []
   expect(wanted).toEqual(CHECKLIST.items.map(({ id }) => id).filter((id) => !LACKING.includes(id)))
-  for (const id of wanted.filter((one) => !MEASURED.includes(one))) await measureAgain({ cwd }, id)
+  for (const id of wanted.filter((one) => !MEASURED.includes(one))) await measureAndControl(id)
 
   // Until only what this version cannot measure is open, and what waits for signatures.
   const waiting = await follow(({ next }) => next === null)
@@ -164,7 +170,7 @@ test('from an empty folder to a GO, by what ff itself proposes', async () => {
   expect(LACKING).toHaveLength(11)
 
   // Once a later version has measured these too: request, both signatures, GO.
-  for (const id of LACKING) await measureAgain({ cwd }, id)
+  for (const id of LACKING) await measureAndControl(id)
   const decided = await follow(({ verdict }) => verdict === 'go')
   expect(decided).toMatchObject({ fix: null, next: null, exitCode: 0 })
   await mkdir(join(cwd, 'reports'))

@@ -116,8 +116,9 @@ export async function fullEvidence(
     const changed = change({ ...draft, started_at: ahead(-2_000), ended_at: at })
     if (changed === null) continue
     await log.append(changed)
-    for (const one of detecting(item, identity))
-      await log.append({ ...one, started_at: ahead(-2_000), ended_at: at })
+    const { started_at, ended_at } = changed
+    for (const one of detecting(item, { ...identity, code: changed.identity.code }))
+      await log.append({ ...one, started_at, ended_at })
   }
   await log.close()
   return runner

@@ -19,7 +19,7 @@ import { loadGateFiles } from '../../src/features/team-folder/load-gate-files.ts
 import { signoffCrypto } from '../../src/adapters/key-files/crypto.ts'
 import { tryLock } from '../../src/adapters/file-lock/file-lock.ts'
 import { signoffKeys } from '../../src/adapters/key-files/index.ts'
-import { toItem, passing } from '../core/gate/builders.ts'
+import { detecting, passing, toItem } from '../core/gate/builders.ts'
 import {
   alice,
   asSigner,
@@ -131,6 +131,21 @@ export async function measureAgain(
   const draft = { ...passing(item, await identityIn(cwd)), inputs }
   const at = soon(-500)
   await log.append({ ...draft, started_at: at, ended_at: at, ...change })
+  await log.close()
+}
+
+/** Appends a record for each control of an item: detected, but for `change`. */
+export async function controlAgain(
+  { cwd }: Pick<SignedFolder, 'cwd'>,
+  id: string,
+  change: Partial<EvidenceDraft> = {},
+): Promise<void> {
+  const files = await loadGateFiles({ root: ROOT, cwd, checklist: null })
+  const runner = await readRunnerKey(join(cwd, '.ff', 'runner.pem'))
+  const log = await openEvidence(join(cwd, '.ff', 'evidence'), runner, toNeeds(files))
+  const at = soon(-500)
+  for (const draft of detecting(toItem(id), await identityIn(cwd)))
+    await log.append({ ...draft, started_at: at, ended_at: at, ...change })
   await log.close()
 }
 

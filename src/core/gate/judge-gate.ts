@@ -1,5 +1,6 @@
 import { EXIT_BY_STATE, decideExit } from '../exit.ts'
 import { findEarliest } from './duration.ts'
+import { takeCounted } from './ended-logs.ts'
 import { listFailedSince } from './failures.ts'
 import { listTeamCommands } from './floor.ts'
 import { type ItemsInput, judgeItems } from './judge-items.ts'
@@ -35,6 +36,7 @@ export function judgeGate(input: GateInput): GateJudgement {
   const must_hold = [...pinned_heads, ...getSignedHeads(signoff, input.runners)]
   const { items, logs, waiver_faults } = judgeItems({ ...input, must_hold })
   const whole = logs.status === 'whole' ? logs.logs : []
+  const counted = takeCounted(whole, input.runners)
   const late = logs.status === 'whole' ? findLateLogs(whole, input) : []
   const faults = [
     // First, since without a trust file no other state means anything.
@@ -47,7 +49,7 @@ export function judgeGate(input: GateInput): GateJudgement {
   ]
   const trusted = logs.status === 'whole' && signoff.status !== 'refused'
   const found = { faults, trusted, late, logs: whole }
-  return summarizeItems(listSignedItems(items, { ...input, logs: whole }), found, input)
+  return summarizeItems(listSignedItems(items, { ...input, logs: counted }), found, input)
 }
 
 /**

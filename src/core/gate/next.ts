@@ -59,7 +59,7 @@ const LATE: Readonly<Record<LateLog['code'], true>> = { log_missing: true, head_
 
 /**
  * The first step of a report: what no item means anything without, then an unknown identity, a failing item, what has to
- * end before measuring again helps, measuring again, any other item with a command, the logs, what waits for a person or
+ * end before measuring again helps, measuring again, the controls, any other item with a command, the logs, what waits for a person or
  * another version of ff, and last the signatures, which want all of these.
  */
 export function findFirstStep(
@@ -77,6 +77,7 @@ export function findFirstStep(
     toNamedStep(own.find(({ found }) => found.state === 'fail')) ??
     toNamedStep(own.find(({ found }) => found.codes.map(findReason).some(isEarlier))) ??
     findRemeasureStep(judged, facts) ??
+    findSelftestStep(judged, facts) ??
     toNamedStep(own.find(({ next }) => next !== null)) ??
     findFaultStep(late, facts) ??
     toNamedStep(own.find(({ fix }) => fix !== null)) ??
@@ -99,6 +100,19 @@ function findRemeasureStep(judged: readonly JudgedItem[], facts: StepFacts): Ste
   return next === null
     ? undefined
     : { fix: 'Measure what was never measured, or not since something changed.', next }
+}
+
+function findSelftestStep(judged: readonly JudgedItem[], facts: StepFacts): Step | undefined {
+  const tries = ({ selftest }: ReturnType<typeof findReason>): boolean => selftest === true
+  const ids = judged.flatMap(({ item, found: { codes } }) =>
+    codes.map(findReason).some(tries) && isMeasurable(item, facts) ? [item.id] : [],
+  )
+  return ids.length === 0
+    ? undefined
+    : {
+        fix: 'Try the deliberate faults: without them a result proves nothing.',
+        next: `ff probe selftest ${ids.join(' ')}`,
+      }
 }
 
 /**

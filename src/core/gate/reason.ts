@@ -29,6 +29,8 @@ export interface Reason {
   readonly again?: true
   /** Measuring again helps only after it has ended. */
   readonly earlier?: true
+  /** The controls of the item run again. */
+  readonly selftest?: true
   /** It stands before every item: without it no item means anything. */
   readonly first?: true
 }
@@ -58,7 +60,11 @@ export const retry = (fix: Reason['fix']): Reason => ({ fix, next: measure })
 /** The item is measured again, which ends the reason. */
 export const again = (fix: Reason['fix']): Reason => ({ fix, next: measure, again: true })
 /** The control of the item runs again. */
-export const controlled = (text: string): Reason => ({ fix: say(text), next: control })
+export const controlled = (text: string): Reason => ({
+  fix: say(text),
+  next: control,
+  selftest: true,
+})
 /** The probe said itself what is wrong and what to do. */
 export const ANSWERED: Reason = {
   fix: ({ detail }) => detail || 'Measure it again: the record does not say why.',

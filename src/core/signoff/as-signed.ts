@@ -11,11 +11,11 @@ const LAST = '9999-12-31T23:59:59.999Z' as Instant
  * The verdict if every role signed the present state now and attested all that it has to: a GO exactly where nothing
  * but the signatures is missing. No signature is verified.
  *
- * @param accepted the items that the statement would accept
+ * @param state the items that the statement would accept, and the heads of the logs that it would name
  */
 export const judgeAsSigned = (
   input: Omit<GateInput, 'signoff'>,
-  accepted: GateState['accepted'],
+  { accepted, seen }: Pick<GateState, 'accepted' | 'seen'>,
   attestations: PresentFacts['attestations'],
 ): GateJudgement =>
   judgeGate({
@@ -30,7 +30,7 @@ export const judgeAsSigned = (
         attests: attestations[role],
       })),
       accepted,
-      evidence_heads: [],
+      evidence_heads: seen.heads,
       valid_until: LAST,
     },
   })

@@ -79,5 +79,5 @@ export async function readGateState(
     checklist.items,
     waivers.map(({ id }) => id),
   )
-  return { ...state, as_signed: judgeAsSigned(facts.judged, state.accepted, attestations) }
+  return { ...state, as_signed: judgeAsSigned(facts.judged, state, attestations) }
 }

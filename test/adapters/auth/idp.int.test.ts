@@ -132,7 +132,7 @@ describe('a token of a real provider', () => {
   })
 
   test('is refused for a client id that is no valid id', async () => {
-    const token = await idp.issue(K1, { client: 'svc:checkout' })
+    const token = await idp.issue(K1, { client: 'svc checkout' })
     expect(await everywhere(token)).toEqual(all(makeAuthRefusal('context_invalid')))
   })
 
@@ -253,7 +253,7 @@ describe('an outage in the middle', () => {
   test('accepts no token with invalid form or claims', async () => {
     await idp.comeBack()
     const other = await idp.issue(K1, { resource: OTHERS })
-    const strange = await idp.issue(K2, { client: 'svc:checkout' })
+    const strange = await idp.issue(K2, { client: 'svc checkout' })
     await idp.goAway()
     await until(last_known_good_s + 1)
     expect(await everywhere(other)).toEqual(dev(makeAuthRefusal('audience_mismatch'), UNREACHABLE))

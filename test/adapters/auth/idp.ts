@@ -24,7 +24,7 @@ const AUDIENCES: Readonly<Record<string, string>> = {
   [OTHERS]: 'pty-admin',
 }
 /** The first id is valid for FF, the second is not. */
-export const CLIENTS = ['U1001', 'svc:checkout'] as const
+export const CLIENTS = ['U1001', 'svc checkout'] as const
 const SECRET = 'a secret of these tests'
 
 export interface IssueOptions {

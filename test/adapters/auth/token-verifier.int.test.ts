@@ -68,7 +68,7 @@ describe('the order of checks', () => {
     ['audience_mismatch', { claims: { aud: 'x' } }],
     ['token_not_yet_valid', { claims: { nbf: SECONDS + 1 } }],
     ['token_expired', { claims: { exp: SECONDS } }],
-    ['context_invalid', { claims: { sub: '*' } }],
+    ['context_invalid', { claims: { sub: 'U 1' } }],
   ]
   /** A token with this defect and all later ones. */
   function defective(first: number): string {

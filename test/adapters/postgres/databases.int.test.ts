@@ -47,7 +47,7 @@ beforeAll(async () => {
   sql = await connect('18', database.database)
   await sql.query(`CREATE ROLE ${ROLE} LOGIN IN ROLE ff_app`)
   target = toTarget(getUrl('18', database.database, ROLE))
-  const service = await openServed(target, { ...inputs, tools: TOOLS, environment: 'dev' })
+  const service = await openServed(target, { ...inputs, tools: TOOLS, environment: 'prod' })
   await taken(service.store, putFlag(FLAG))
   await taken(service.store, putTenant('T2', FLAG, overrideText('true')))
   await service.close()
@@ -70,13 +70,13 @@ describe('P2 tables that do not show all their rows', () => {
 
   test('row level security that hides an override: the service does not start', async () => {
     await change(HIDE, SHOW)
-    expect(await failure(openServed(target, { ...inputs, tools: TOOLS, environment: 'dev' }))).toBe(
+    expect(await failure(openServed(target, { ...inputs, tools: TOOLS, environment: 'prod' }))).toBe(
       'rights_missing',
     )
   })
 
   test('row level security that comes later: rights_missing, and gone with it', async () => {
-    const service = await openServed(target, { ...inputs, tools: TOOLS, environment: 'dev' })
+    const service = await openServed(target, { ...inputs, tools: TOOLS, environment: 'prod' })
     await change(HIDE, SHOW)
     expect(await failure(service.store.read(query))).toBe('rights_missing')
     await sql.query('ALTER TABLE ff.tenant_override DISABLE ROW LEVEL SECURITY')
@@ -119,11 +119,11 @@ describe('P2 tables that do not show all their rows', () => {
     const serving = await openServedSchema(own, {
       ...inputs,
       tools: TOOLS,
-      environment: 'dev',
+      environment: 'prod',
       checkEveryMs: 20,
     })
     await change(text, back)
-    expect(await failure(openServed(target, { ...inputs, tools: TOOLS, environment: 'dev' }))).toBe(
+    expect(await failure(openServed(target, { ...inputs, tools: TOOLS, environment: 'prod' }))).toBe(
       'target_unreachable',
     )
     await until('the service notices', async () =>
@@ -185,7 +185,7 @@ test('sessions that run without triggers are refused', async () => {
     `ALTER ROLE ${ROLE} IN DATABASE ${name} SET session_replication_role = replica`,
     `ALTER ROLE ${ROLE} IN DATABASE ${name} RESET session_replication_role`,
   )
-  expect(await failure(openServed(target, { ...inputs, tools: TOOLS, environment: 'dev' }))).toBe(
+  expect(await failure(openServed(target, { ...inputs, tools: TOOLS, environment: 'prod' }))).toBe(
     'rights_missing',
   )
 })
@@ -256,7 +256,7 @@ test('P7 a comparison opens the folder first, so that no transaction waits for i
 })
 
 describe('P10 a migration that fails', () => {
-  const MORE = { version: 3, name: '0003_more', checksum: 'c'.repeat(64) }
+  const MORE = { version: 4, name: '0004_more', checksum: 'c'.repeat(64) }
   const runWith = async (up: string): Promise<unknown> => {
     const migration = { ...MORE, up, down: '' }
     return adapters.withMigrationSession(
@@ -291,7 +291,7 @@ describe('P10 a migration that fails', () => {
     async (_what, up, code, text) => {
       await expect(runWith(up)).rejects.toMatchObject({
         code,
-        message: expect.stringMatching(/^Statement 2 of .*0003_more\.sql/) as string,
+        message: expect.stringMatching(/^Statement 2 of .*0004_more\.sql/) as string,
         details: [expect.stringContaining(text) as string],
       })
       const { rows } = await sql.query<{ one: string | null }>(
@@ -305,7 +305,7 @@ describe('P10 a migration that fails', () => {
 describe('P11 a schema that a newer version of ff migrated', () => {
   beforeAll(() =>
     sql.query(
-      `INSERT INTO ff.migration_ledger (version, name, checksum) VALUES (3, '0003_later', 'x')`,
+      `INSERT INTO ff.migration_ledger (version, name, checksum) VALUES (4, '0004_later', 'x')`,
     ),
   )
   afterAll(() => sql.query('DELETE FROM ff.migration_ledger WHERE version = 3'))
@@ -316,7 +316,7 @@ describe('P11 a schema that a newer version of ff migrated', () => {
     signal: new AbortController().signal,
     to: null,
     dryRun: false,
-    environment: 'dev',
+    environment: 'prod',
     adopt: false,
   })
   test.each([
@@ -337,7 +337,7 @@ describe('P11 a schema that a newer version of ff migrated', () => {
     ],
     [
       'serving',
-      () => openServed(target, { ...inputs, tools: TOOLS, environment: 'dev' }),
+      () => openServed(target, { ...inputs, tools: TOOLS, environment: 'prod' }),
       'schema_drift',
     ],
     ['migrating up', () => migrateUp(request()), 'migration_unknown'],
@@ -402,7 +402,7 @@ describe('several hosts', () => {
     const opening = openServed(toTarget(url([0, 1], 'read-only')), {
       ...inputs,
       tools: TOOLS,
-      environment: 'dev',
+      environment: 'prod',
     })
     expect(await failure(opening)).toBe('target_invalid')
   })
@@ -411,7 +411,7 @@ describe('several hosts', () => {
     const service = await openServed(toTarget(url([0, 1], 'any')), {
       ...inputs,
       tools: TOOLS,
-      environment: 'dev',
+      environment: 'prod',
     })
     expect((await service.store.read(query)).flag?.row?.flag_key).toBe(FLAG)
     const admin = await connect('15')

@@ -106,7 +106,7 @@ describe.each(['strict', 'ignoring'])(
         versions,
         migrations,
         tools: TOOLS,
-        environment: 'dev',
+        environment: 'prod',
       })
       const { store } = service
       const keys = Array.from({ length: 20 }, (_, index) => `ff.${name}.f${index}`)

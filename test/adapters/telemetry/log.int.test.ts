@@ -4,7 +4,7 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import {
   signTestToken,
   loadTestKeys,
@@ -152,8 +152,12 @@ test('no planted secret appears in a log line or an audit record', async () => {
   expect(statuses.filter((status) => status >= 500)).toEqual([500])
   expect(statuses.filter((status) => status >= 400).length).toBeGreaterThan(10)
   expect(service.lines.length).toBeGreaterThan(10)
-  const audit = await auditRecords()
-  expect(audit.length).toBeGreaterThan(4)
+  // Refusals are recorded behind the answers.
+  const audit = await vi.waitFor(async () => {
+    const records = await auditRecords()
+    expect(records.length).toBeGreaterThan(4)
+    return records
+  }, 5_000)
   const written = [...service.lines, ...audit].join('')
   expect(WORDS.length).toBeGreaterThan(25)
   expect(WORDS.filter((one) => written.includes(one))).toEqual([])

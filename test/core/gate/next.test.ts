@@ -133,6 +133,8 @@ describe('the first step', () => {
   const failing = judgedItem('A2', 'fail', ['limit_broken'])
   const elsewhere = judgedItem('B1', 'inconclusive', ['measured_elsewhere'])
   const flaky = judgedItem('C1', 'inconclusive', ['flaky'])
+  const untried = judgedItem('A3', 'inconclusive', ['control_not_run'])
+  const another = judgedItem('A5', 'inconclusive', ['control_stale'])
   const waits = judgedItem('H3', 'inconclusive', ['not_measured_yet'], 'needs x')
   const unsigned = judgedItem('J2', 'pending', ['signature_missing'])
   const unattested = judgedItem('G3', 'pending', ['attestation_missing'])
@@ -142,7 +144,8 @@ describe('the first step', () => {
     ['a failing item', all, ['head_stale'], 'ff probe run A2'],
     ['a place', [stale, elsewhere], ['head_stale'], 'ff plan check'],
     ['a log that is not here', all, ['head_stale', 'log_missing'], 'ff evidence seal --first'],
-    ['measuring again', [stale, flaky, waits, unsigned], ['head_stale'], 'ff probe run A1'],
+    ['measuring again', [stale, untried, flaky, unsigned], ['head_stale'], 'ff probe run A1'],
+    ['the controls', [untried, flaky, another, waits], ['head_stale'], 'ff probe selftest A3 A5'],
     ['another item', [flaky, waits, unsigned], ['head_stale'], 'ff probe run C1'],
     ['a log', [waits, unsigned], ['head_stale'], 'ff evidence seal'],
     ['what waits for a person', [waits, unattested, unsigned], [], null],

@@ -63,7 +63,7 @@ export const TERMS: ProbeRecordTerms = {
     cutover_id: null,
     attempt: null,
     database: null,
-    schema_head: '0002_flags',
+    schema_head: '0003_ids',
     code: 'sha256:of-a-test',
     config_digest: null,
     checklist_digest: null,

@@ -93,7 +93,7 @@ test('on the real subject, and on the planted fault', async () => {
     ),
   )
   await other.drop()
-  expect(one).toMatch(/^\d{15,20}\/\d+\/ff$/)
+  expect(one).toMatch(/^\d{15,20}\/\d+\/ff\/none$/)
   expect(again).toBe(one)
   expect([two?.split('/')[0], two]).toEqual([
     one?.split('/')[0],

@@ -13,6 +13,10 @@ import {
   signedFolder,
 } from '../../support/signed-folder.ts'
 import { alice, bob, type Person, trustText } from './people.ts'
+import { CHECKLIST, CONTROLS } from '../../core/gate/builders.ts'
+
+/** Of the log of a GO: each item, and each control. */
+const RECORDS = CHECKLIST.items.length + CONTROLS.length
 
 let go: SignedFolder
 let log = ''
@@ -85,7 +89,7 @@ describe('a rotation of the trust file', () => {
     const [old, young] = (await readTrustFile()).runners
     const lines = (await readFile(join(log, 'evidence.ndjson'), 'utf8')).trim().split('\n')
     const { hash } = JSON.parse(lines.at(-1) ?? '') as { hash: string }
-    expect(old?.closed).toEqual({ seq: 42, hash })
+    expect(old?.closed).toEqual({ seq: RECORDS, hash })
     expect(young).toMatchObject({ kid: next.kid, places: ['target', 'staging', 'scratch'] })
     expect((await gate()).slice(0, 2)).toEqual([21, ['log_missing']])
     expect((await sealNext('--first')).status).toBe(0)
@@ -112,7 +116,7 @@ describe('a rotation of the trust file', () => {
     pin = await changeTrust(go.cwd, { version: 2, runners })
     expect((await gate()).slice(0, 2)).toEqual([21, ['head_stale']])
     pin = await rotateByBoth([])
-    expect((await readTrustFile()).runners[0]).toMatchObject({ until, closed: { seq: 42 } })
+    expect((await readTrustFile()).runners[0]).toMatchObject({ until, closed: { seq: RECORDS } })
     expect((await gate()).slice(0, 2)).toEqual([0, []])
   })
   test('is the way out of two trust files of one version', async () => {
@@ -143,7 +147,7 @@ describe('a rotation of the trust file', () => {
     await measureAgain(go, 'A1')
     const second = await rotate(bob, [file])
     expect(second.screen).toContain('The next version is signed')
-    expect((await readTrustFile()).runners[0]?.closed?.seq).toBe(42)
+    expect((await readTrustFile()).runners[0]?.closed?.seq).toBe(RECORDS)
   })
   test.each<readonly [string, (trust: TrustFile) => readonly string[], string]>([
     ['a runner that is not named', () => ['--end', 'nightly'], 'option_invalid'],

@@ -148,7 +148,7 @@ const NAMES: readonly Row[] = [
   ['admin', 'PATCH', FLAG, 405, body(buildFlagBody())],
   ['admin', 'POST', FLAG, 405, body(buildFlagBody())],
   ['admin', 'DELETE', '/v1/flags', 405],
-  ['admin', 'PUT', tenantAt('-x', 'ff.api.one'), 400, body('{"value":"x"}')],
+  ['admin', 'PUT', tenantAt('a%20b', 'ff.api.one'), 400, body('{"value":"x"}')],
   ['admin', 'GET', userAt('%20', 'ff.api.one'), 400],
 ]
 
