@@ -308,7 +308,7 @@ describe('P11 a schema that a newer version of ff migrated', () => {
       `INSERT INTO ff.migration_ledger (version, name, checksum) VALUES (4, '0004_later', 'x')`,
     ),
   )
-  afterAll(() => sql.query('DELETE FROM ff.migration_ledger WHERE version = 3'))
+  afterAll(() => sql.query('DELETE FROM ff.migration_ledger WHERE version = 4'))
   const request = () => ({
     root: ROOT,
     database: toTarget(database.url),

@@ -393,7 +393,9 @@ describe('--signer-cmd', () => {
        const key = createPrivateKey(readFileSync(process.argv[2]))
        process.stdout.write(sign(null, readFileSync(0), key))`,
     )
-    expect((await gated(['signoff', 'request'])).status).toBe(0)
+    await gated(['evidence', 'seal'])
+    const asked = await gated(['signoff', 'request'])
+    expect([asked.status, asked.screen]).toEqual([0, expect.stringContaining('Prepared')])
   })
   const cases: readonly (readonly [string, string, number, string])[] = [
     ['a signature by another key', 'node sign.mjs other.pem', 23, 'signature_not_accepted'],
