@@ -390,7 +390,8 @@ export interface Expected {
         prec: 8
         rule: 'fail_safe'
         outcome: 'engaged'
-        cause: 'row_broken' | 'row_foreign' | 'value_type_mismatch' | 'rules_exhausted'
+        cause:
+          'row_broken' | 'row_foreign' | 'value_type_mismatch' | 'backing_stale' | 'rules_exhausted'
         at: number
       }
   )[]
@@ -1033,7 +1034,12 @@ export interface OracleCells {
               prec: 8
               rule: 'fail_safe'
               outcome: 'engaged'
-              cause: 'row_broken' | 'row_foreign' | 'value_type_mismatch' | 'rules_exhausted'
+              cause:
+                | 'row_broken'
+                | 'row_foreign'
+                | 'value_type_mismatch'
+                | 'backing_stale'
+                | 'rules_exhausted'
               at: number
             }
         )[]
@@ -1410,7 +1416,7 @@ export interface AlertRules {
     type: 'counter' | 'gauge' | 'histogram'
     labels: string[]
     /**
-     * Whether requests or faults can change the metric; false for a configured limit.
+     * Whether requests or faults can change the metric; false for a configured limit, and for what no file store does.
      */
     moves: boolean
   }[]

@@ -1,7 +1,15 @@
 import type { AuditChainHead } from '../core/audit/record.ts'
 import type { BackingKind } from '../core/evaluate/types.ts'
 import type { Problem } from '../core/problem.ts'
-import type { AnyRow, FlagRow, RowsOfFlag, RowsByTable, RowOrBroken } from '../core/rows/rows.ts'
+import type {
+  AnyRow,
+  FlagRow,
+  RowKey,
+  RowOrBroken,
+  RowsByTable,
+  RowsOfFlag,
+  TableName,
+} from '../core/rows/rows.ts'
 import type { WriteRequest } from '../core/rows/write-request.ts'
 
 /** The rows that one evaluation needs. A layer whose id is null is not read. */
@@ -128,10 +136,39 @@ export type RefusalResult =
   | { readonly ok: true; readonly head: AuditChainHead }
   | { readonly ok: false; readonly problems: readonly Problem[] }
 
+/** A record of the audit chain as a copy of the rows follows it. */
+export interface ChainLink extends AuditChainHead {
+  readonly prev_hash: string
+  readonly outcome: string
+  readonly target: string
+}
+/** Reads what a copy of all rows in memory is made from and follows. */
+export interface ChangeFeed {
+  /**
+   * The rows of a table whose key follows `after`, at most `limit`, ordered by key as bytes; null begins at the first.
+   *
+   * @throws FfError as `read`
+   */
+  rows(query: {
+    readonly table: TableName
+    readonly after: RowKey | null
+    readonly limit: number
+  }): Promise<readonly KeyedRow[]>
+  /** The records of the audit chain from number `from` on, at most `limit`, in order. @throws FfError as `read` */
+  links(query: { readonly from: number; readonly limit: number }): Promise<readonly ChainLink[]>
+}
+/** A stored row with its key, which is known also where the row is broken. */
+export interface KeyedRow {
+  readonly key: RowKey
+  readonly held: RowOrBroken<AnyRow>
+}
+
 /** A kept store, open for the service that writes to it. */
 export interface OpenServiceStore {
   readonly facts: SideFacts
   readonly store: ServiceStore
+  /** Absent for a store that reads from memory anyway. */
+  readonly feed?: ChangeFeed
   close(): Promise<void>
 }
 

@@ -38,6 +38,8 @@ export interface MetricReadings {
   readonly droppedLines: () => number
   readonly authenticator: () => AuthenticatorMetrics
   readonly admin: () => AdminMetrics
+  /** Flags that the last known rows decided so far. */
+  readonly staleDecisions: () => number
   /** The end of the audit chain; null where the store does not answer in time. */
   readonly head: () => Promise<AuditChainHead | null>
 }

@@ -16,6 +16,7 @@ export function listServiceMetrics(): readonly ServiceMetric[] {
     in_flight_limit: 1,
     inFlight: notRead,
     droppedLines: notRead,
+    staleDecisions: notRead,
     authenticator: notRead,
     admin: notRead,
     head: notRead,

@@ -17,6 +17,7 @@ import type { FfError } from '../../errors.ts'
 import type {
   AuditOptions,
   BulkQuery,
+  ChangeFeed,
   FlagEntry,
   RefusalResult,
   RefusedWrite,
@@ -91,6 +92,11 @@ export class PostgresStore implements ScratchStore, ServiceStore {
    */
   read(query: RowQuery): Promise<RowsOfFlag> {
     return this.reader.read(query)
+  }
+
+  /** The rows and the audit chain, for a copy in memory. */
+  get feed(): ChangeFeed {
+    return this.reader
   }
 
   /**

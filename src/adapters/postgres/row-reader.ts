@@ -1,7 +1,15 @@
 import type pg from 'pg'
-import type { FlagRow, RowsOfFlag, RowOrBroken } from '../../core/rows/rows.ts'
+import type { AnyRow, FlagRow, RowsOfFlag, RowOrBroken } from '../../core/rows/rows.ts'
 import { isFlagKey, isScopeId } from '../../core/rows/grammar.ts'
-import type { BulkQuery, FlagEntry, RowQuery, ServiceStore } from '../../ports/store.ts'
+import type {
+  BulkQuery,
+  ChainLink,
+  ChangeFeed,
+  FlagEntry,
+  KeyedRow,
+  RowQuery,
+  ServiceStore,
+} from '../../ports/store.ts'
 import { parseRow } from './columns.ts'
 import { mapPgErrors } from './pg-error.ts'
 import { type Statements, buildStatements } from './statements.ts'
@@ -12,7 +20,7 @@ export type RowOfTexts = readonly (string | null)[]
 export type SendQuery = (query: pg.QueryArrayConfig) => Promise<pg.QueryArrayResult<string[]>>
 
 /** Reads rows for evaluations from one schema. Each method sends one statement: one snapshot, one round trip. */
-export class RowReader {
+export class RowReader implements ChangeFeed {
   readonly kind = 'db'
   private readonly send: SendQuery
   private readonly name: string
@@ -57,6 +65,41 @@ export class RowReader {
     }))
   }
 
+  /**
+   * Lists at most `limit` rows of a table with a key after `after` (null: from the first), in byte order; invalid rows
+   * included.
+   *
+   * @throws FfError of `mapPgError`
+   */
+  async rows({
+    table,
+    after,
+    limit,
+  }: Parameters<ChangeFeed['rows']>[0]): Promise<readonly KeyedRow[]> {
+    const { scope_id, flag_key } = after ?? { scope_id: '', flag_key: '' }
+    const key = table === 'flag_registry' ? [flag_key] : [scope_id, flag_key]
+    const rows = await this.sendQuery(`ff_after_${table}`, this.statements.after[table], [
+      ...key,
+      limit,
+    ])
+    return rows.map((texts) => ({
+      key: {
+        scope_id: table === 'flag_registry' ? null : (texts[0] as string),
+        flag_key: texts.at(-2) as string,
+      },
+      held: parseRow(table, texts.at(-1) ?? null) as RowOrBroken<AnyRow>,
+    }))
+  }
+
+  /** Lists at most `limit` audit records from a number on, in order. @throws FfError of `mapPgError` */
+  async links({ from, limit }: Parameters<ChangeFeed['links']>[0]): Promise<readonly ChainLink[]> {
+    const rows = await this.sendQuery('ff_links', this.statements.links, [from, limit])
+    return rows.map((texts) => {
+      const [seq, hash, prev_hash, outcome, target] = texts as readonly string[] as LinkTexts
+      return { seq: Number(seq), hash, prev_hash, outcome, target }
+    })
+  }
+
   private sendQuery(
     name: string,
     text: string,
@@ -66,6 +109,14 @@ export class RowReader {
     return mapPgErrors(this.name, async () => (await this.send(query)).rows)
   }
 }
+
+type LinkTexts = readonly [
+  seq: string,
+  hash: string,
+  prev_hash: string,
+  outcome: string,
+  target: string,
+]
 
 // A key that no row can have is sent as null, because the server refuses some characters, such as U+0000.
 const keyOrNull = (key: string): string | null => (isFlagKey(key) ? key : null)

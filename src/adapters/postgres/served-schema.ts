@@ -63,6 +63,7 @@ export async function openServedSchema(
   return {
     facts: { target: database.name, backing: 'db', server },
     store,
+    feed: store.feed,
     close: async () => {
       watch.end()
       await store.close()

@@ -8,6 +8,10 @@ export interface Statements {
   readonly readMany: string
   /** Flags with a key after $1, in key order, at most $2. */
   readonly page: string
+  /** Rows of a table with a key after the first values, in key order, at most the last value: key, then row. */
+  readonly after: Readonly<Record<TableName, string>>
+  /** Audit records from number $1 on, in order, at most $2. */
+  readonly links: string
   /** Every row of a table, in any order. */
   readonly all: Readonly<Record<TableName, string>>
   readonly standing: string
@@ -48,6 +52,18 @@ export function buildStatements(schema: string): Statements {
     page:
       `SELECT f.flag_key, ${formatRowColumn('flag_registry', 'f')} FROM ONLY ${at('flag_registry')} f` +
       ` WHERE f.flag_key > $1::text ORDER BY f.flag_key LIMIT $2::bigint`,
+    after: forEachTable((table) => {
+      const key = listKeyColumns(table).map((name) => `held.${name}`)
+      const values = key.map((_, place) => `$${place + 1}::text`)
+      return (
+        `SELECT ${key.join(', ')}, ${formatRowColumn(table, 'held')} FROM ONLY ${at(table)} held` +
+        ` WHERE (${key.join(', ')}) > (${values.join(', ')}) ORDER BY ${key.join(', ')}` +
+        ` LIMIT $${key.length + 1}::bigint`
+      )
+    }),
+    links:
+      `SELECT seq::text, hash::text, prev_hash::text, outcome, target FROM ONLY ${at('audit')}` +
+      ` WHERE seq >= $1::bigint ORDER BY seq LIMIT $2::bigint`,
     all: forEachTable(
       (table) => `SELECT ${formatRowColumn(table, 'held')} FROM ONLY ${at(table)} held`,
     ),
@@ -98,8 +114,12 @@ function insertInto(name: string, table: TableName): string {
 
 /** Replaces a row with the same key; the caller appends the condition on its revision, against concurrent writers. */
 function onConflict(table: TableName): string {
-  const scope = SCOPE_MEMBER[table]
   const sets = listColumnNames(table).map((name) => `${name} = excluded.${name}`)
-  const key = [...(scope === null ? [] : [scope]), 'flag_key'].join(', ')
-  return `ON CONFLICT (${key}) DO UPDATE SET ${sets.join(', ')}`
+  return `ON CONFLICT (${listKeyColumns(table).join(', ')}) DO UPDATE SET ${sets.join(', ')}`
+}
+
+/** The columns of the primary key, in its order. */
+function listKeyColumns(table: TableName): readonly string[] {
+  const scope = SCOPE_MEMBER[table]
+  return [...(scope === null ? [] : [scope]), 'flag_key']
 }

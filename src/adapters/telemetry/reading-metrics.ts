@@ -27,7 +27,7 @@ export function registerReadings(
   const setters = [
     requestGauges,
     logMetrics,
-    storeGauges,
+    storeMetrics,
     keyMetrics,
     tokenMetrics,
     adminMetrics,
@@ -66,12 +66,20 @@ function logMetrics({ counter }: MetricFactory, { droppedLines }: MetricReadings
   return () => setTotal(dropped, droppedLines())
 }
 
-function storeGauges({ gauge }: MetricFactory, { head }: MetricReadings): Setter {
+function storeMetrics(
+  { gauge, counter }: MetricFactory,
+  { head, staleDecisions }: MetricReadings,
+): Setter {
+  const stale = counter(
+    'ff_decisions_stale_total',
+    'Flags decided by the last known rows, because the store was away.',
+  )
   const up = gauge('ff_store_up', 'Whether the store answered, 1 or 0.')
   const seq = gauge('ff_audit_head_seq', 'Records in the audit chain of the store.')
   return async () => {
     const found = await head()
     up.set(found === null ? 0 : 1)
+    setTotal(stale, staleDecisions())
     seq.remove()
     if (found !== null) seq.set(found.seq)
   }

@@ -8,7 +8,9 @@ import {
   type AnyOverrideRow,
   type AnyRow,
   type FlagRow,
+  type RowKey,
   serializeRow,
+  TABLE_NAMES,
   type TableName,
 } from '../rows/rows.ts'
 
@@ -177,6 +179,21 @@ const TARGETS: Readonly<Record<TableName, string>> = {
 /** Also the record's Kafka key, so that the records of one target keep their order. */
 const formatTarget = (table: TableName, segment: string | null, flagKey: string): string =>
   [TARGETS[table], ...(segment === null ? [] : [segment]), flagKey].join('/')
+
+/** The row that the target of an applied change names; null for any other target, such as that of an import. */
+export function parseAuditTarget(
+  target: string,
+): { readonly table: TableName; readonly key: RowKey } | null {
+  const [name, ...segments] = target.split('/')
+  const table = TABLE_NAMES.find((one) => TARGETS[one] === name)
+  const flag_key = segments.at(-1)
+  if (table === undefined || flag_key === undefined) return null
+  if (segments.length !== (table === 'flag_registry' ? 1 : 2)) return null
+  const scope_id = table === 'flag_registry' ? null : decodeSegment(segments[0] as string)
+  return { table, key: { scope_id, flag_key } }
+}
+const decodeSegment = (segment: string): string =>
+  segment.replace(/%([0-9A-F]{2})/g, (_, hex: string) => String.fromCharCode(parseInt(hex, 16)))
 
 /** An id as one segment of a target: every character but letters, digits and `._@-` as `%` and two hex digits. */
 const encodeSegment = (id: string): string =>

@@ -54,6 +54,7 @@ function buildDecision(
   end: End,
 ): Decision {
   const { principal, request, now, backing_state } = facts
+  const { stale } = facts.rows
   const flag = findOwnFlag(facts)
   const served = end.step.kind === 'allow' ? end.step.served : buildDenial(flag, end.step.reason)
   const lookup = getLookup(end)
@@ -77,6 +78,7 @@ function buildDecision(
       evaluated_at: now,
       request_id: request.request_id,
       backing_state,
+      ...(stale === undefined ? {} : { stale: true, age_ms: stale.age_ms }),
     },
   }
 }

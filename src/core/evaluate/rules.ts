@@ -31,6 +31,7 @@ const REGISTERED = continueWith({ prec: 1, rule: 'registered', outcome: 'pass' }
 const UNKNOWN = denyWith({ prec: 1, rule: 'registered', outcome: 'unknown' }, 'flag_unknown')
 const ARCHIVED = denyWith({ prec: 1, rule: 'registered', outcome: 'archived' }, 'flag_archived')
 function checkRegistered({ rows, request }: EvaluationInput): RuleResult {
+  if (rows.stale?.unread === true) return failSafeAt(1, 'backing_stale')
   if (rows.flag === null) return UNKNOWN
   if (rows.flag.broken !== undefined) return failSafeAt(1, 'row_broken')
   const { row } = rows.flag

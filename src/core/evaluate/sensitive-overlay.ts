@@ -28,7 +28,7 @@ export const APPROVAL_REFUSALS = {
 
 /**
  * Rule 4: a sensitive flag requires verified authentication by a fresh key set and a valid approval. Continues,
- * denies (`auth_not_verified`, `approval_…`, `admin_unreachable`, `fail_safe` for an unreadable override), or returns
+ * denies (`auth_not_verified`, `approval_…`, `admin_unreachable`, `fail_safe` for an unreadable override or stale rows), or returns
  * the question for Admin where an approval is named and `answer` is undefined. Authentication is checked first, so an
  * unverified caller learns nothing about approvals, and causes no call to Admin.
  */
@@ -39,6 +39,7 @@ export function evaluateApprovalRule(
   const { principal, request, rows, now } = facts
   const flag = rows.flag?.row as FlagRow // Rule 1 guarantees it.
   if (!flag.sensitive) return NOT_SENSITIVE
+  if (rows.stale !== undefined) return failSafeAt(4, 'backing_stale')
   if (principal.mode !== 'verified') return refuse('auth_not_verified')
   if (principal.key_set_stale) return refuse('auth_not_verified', { jwks_stale: true })
 

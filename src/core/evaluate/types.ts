@@ -94,7 +94,8 @@ export type DenyReason =
   | 'fail_safe'
 export type AllowReason = 'user_override' | 'tenant_override' | 'global_default'
 
-export type FailSafeCause = 'row_broken' | 'row_foreign' | 'value_type_mismatch' | 'rules_exhausted'
+export type FailSafeCause =
+  'row_broken' | 'row_foreign' | 'value_type_mismatch' | 'backing_stale' | 'rules_exhausted'
 export type NamedBy = 'request' | 'user_override' | 'tenant_override'
 
 /** One entry for each rule that was evaluated, with a closed set of details for each rule. */
@@ -157,5 +158,9 @@ export interface Decision {
     readonly evaluated_at: Instant
     readonly request_id: string
     readonly backing_state: BackingKind
+    /** Present where the store did not answer and the last known rows decided, as the next member. */
+    readonly stale?: true
+    /** Milliseconds since those rows were last known to equal the store. */
+    readonly age_ms?: number
   }
 }

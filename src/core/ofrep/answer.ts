@@ -46,5 +46,7 @@ function serializeMetadata(
     flag_revision: meta.flag_revision ?? undefined,
     chain: reason_chain.map(({ rule, outcome }) => `${rule}:${outcome}`).join(','),
     warnings: warnings.length > 0 ? warnings.join(',') : undefined,
+    stale: meta.stale,
+    age_ms: meta.age_ms,
   })
 }

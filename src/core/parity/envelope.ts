@@ -21,6 +21,14 @@ export function readBacking(
   return about && (backing === 'file' || backing === 'db') ? backing : null
 }
 
+/** Whether a service's answer says that its store was away and last known rows decided: `meta.stale` is there. */
+export function isStale(text: string): boolean {
+  // Almost no answer names it, so almost none is parsed.
+  if (!text.includes('"stale"')) return false
+  const read = parseLosslessJson(text)
+  return read.ok && findMember(findMember(read.node, 'meta'), 'stale') !== undefined
+}
+
 const findMember = (node: JsonNode | undefined, name: string): JsonNode | undefined =>
   node != null && typeof node === 'object' && isJsonObject(node)
     ? node.members.find(([held]) => held === name)?.[1]

@@ -69,6 +69,15 @@ export interface RowsOfFlag {
   readonly flag: RowOrBroken<FlagRow> | null
   readonly tenant: RowOrBroken<TenantOverrideRow> | null
   readonly user: RowOrBroken<UserOverrideRow> | null
+  /** Present where the rows are the last known ones, because the store does not answer. */
+  readonly stale?: Staleness
+}
+/** The state of rows that come from a copy in memory. */
+export interface Staleness {
+  /** Milliseconds since the copy was last known to equal the store. */
+  readonly age_ms: number
+  /** Whether a row of the flag is known to have changed and could not be read again. */
+  readonly unread: boolean
 }
 
 /** The key of a row: its scope id where the table has one, and its flag key. */

@@ -81,6 +81,16 @@ export const SETTINGS = {
   ),
   FF_DRAIN_TIMEOUT: seconds([0, 300], 25, 'time for open requests to end after that'),
   FF_STORE_DEADLINE: seconds([0.1, 60], 1, 'time for each answer of the store'),
+  FF_STALE_MAX: seconds(
+    [0, 604_800],
+    3_600,
+    'age of the last known rows up to which they decide while the database is away',
+  ),
+  FF_SNAPSHOT_MAX_BYTES: count(
+    [0, 17_179_869_184],
+    268_435_456,
+    'memory of the last known rows, in bytes; a larger database has none',
+  ),
   FF_AUDIT_DIGEST_KEY_FILE: {
     parse: parseTextSetting,
     what: 'file of the key for digests of sensitive values in audit records, at least 32 bytes',

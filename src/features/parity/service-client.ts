@@ -1,5 +1,6 @@
 import { type Credential, type AuthRefusalCode, AUTH_REFUSALS } from '../../core/auth/types.ts'
 import { nodeToValue } from '../../core/json/plain.ts'
+import { isStale } from '../../core/parity/envelope.ts'
 import { parseLosslessJson } from '../../core/json/read.ts'
 import type { SideAnswer } from '../../core/parity/judge.ts'
 import type { VectorQuestion } from '../../core/parity/vector.ts'
@@ -15,7 +16,7 @@ export interface ServiceQuestion {
 
 /**
  * Sends `POST /v1/flags/evaluate`, which writes nothing. Members of the request that are null are left out. Status 200
- * is `decided` with the body as text, unchecked; a problem with an auth code is `refused`; any other response or an
+ * is `decided` with the body as text, unchecked, and `unanswered` with `backing_stale` where the store was away; a problem with an auth code is `refused`; any other response or an
  * FfError of the client is `unanswered` with its code, or `http_STATUS`.
  *
  * @throws any other error than FfError
@@ -60,9 +61,12 @@ export function toCredentialHeaders({
   return headers
 }
 
-/** Status 200 is a decision, kept as text; an auth problem is a refusal; any other response is `unanswered`. */
+/** Why a decision by the last known rows is no answer of the store. */
+const STALE = 'backing_stale'
+/** Status 200 is a decision, kept as text, unless it is stale; an auth problem is a refusal; any other response is `unanswered`. */
 function toAnswer({ status, text }: HttpResponse): SideAnswer {
-  if (status === 200) return { status: 'decided', text }
+  if (status === 200)
+    return isStale(text) ? { status: 'unanswered', code: STALE } : { status: 'decided', text }
   const code = readProblemCode(text)
   if (code !== null && Object.hasOwn(AUTH_REFUSALS, code))
     return { status: 'refused', code: code as AuthRefusalCode, http: status }

@@ -96,6 +96,7 @@ const buildRoutesOn = (store: ServiceStore, authenticator: Authenticator) => {
     environment: 'prod',
     now: () => TEST_NOW,
     observer: NULL_OBSERVER,
+    lastKnown: null,
     recordRefusal: (refused) => store.refuse(refused),
   }
   return buildServiceRoutes(() => parts)

@@ -76,6 +76,8 @@ async function applyChange(
     const written = await service.store.write(request)
     if (!written.ok)
       throw new HttpRefusal(written.problems[0]?.code as ServiceCode, written.problems)
+    // Before it is acknowledged: an evaluation after that shows it, also where the store is away.
+    service.lastKnown?.put(changed.table, written.row)
     return toRowResponse(
       written.row,
       changed.action === 'put' && written.row.revision === 1 ? 201 : 200,

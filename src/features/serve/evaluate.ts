@@ -9,6 +9,7 @@ import type { RouteRequest, RouteResponse } from '../../ports/http.ts'
 import { decideWithApproval } from '../evaluation/answer-question.ts'
 import { authenticateCaller, resolvePrincipal } from './authorize.ts'
 import { requireSchema, parseJsonBody } from './body.ts'
+import { createDecisionReader, type DecisionReader } from './decision-reader.ts'
 import {
   MAX_ALL,
   MAX_BULK,
@@ -29,6 +30,7 @@ export interface EvaluationTerms {
   readonly request_id: string
   /** One instant for the whole request, so that all its decisions agree. */
   readonly now: Instant
+  readonly reader: DecisionReader
 }
 
 /**
@@ -45,7 +47,8 @@ export const createEvaluateRoute =
     const caller = await authenticateCaller(service, call, now)
     const body = parseJsonBody(call.body)
     const [, answer] = FORMS.find(([member]) => hasMember(body, member)) ?? ONE
-    return toJsonResponse(await answer(service, body, { call, caller, now }))
+    const reader = createDecisionReader(service.store, service.lastKnown)
+    return toJsonResponse(await answer(service, body, { call, caller, now, reader }))
   }
 
 const hasMember = ({ members }: JsonObject, name: string): boolean =>
@@ -60,6 +63,7 @@ interface EvaluationCall {
   readonly call: RouteRequest
   readonly caller: Principal
   readonly now: Instant
+  readonly reader: DecisionReader
 }
 type Answer = (
   service: ServiceDependencies,
@@ -69,12 +73,13 @@ type Answer = (
 
 const resolveTerms = (
   named: NamedCaller,
-  { call, caller, now }: EvaluationCall,
+  { call, caller, now, reader }: EvaluationCall,
 ): EvaluationTerms => ({
   principal: resolvePrincipal(caller, named),
   approval_ref: named.approval_ref ?? null,
   request_id: call.request_id,
   now,
+  reader,
 })
 
 const answerOne: Answer = async (service, body, received) => {
@@ -97,9 +102,7 @@ const answerMany: Answer = async (service, body, received) => {
 const answerAll: Answer = async (service, body, received) => {
   const named = requireSchema<NamedCaller>('evaluate-all', body)
   const terms = resolveTerms(named, received)
-  return formatDecisions(
-    await decideMany(service, await listReachableFlags(service, terms.principal), terms),
-  )
+  return formatDecisions(await decideMany(service, await listReachableFlags(terms), terms))
 }
 const ONE = ['flag_key', answerOne] as const
 const FORMS: readonly (readonly [member: string, answer: Answer])[] = [
@@ -117,14 +120,14 @@ const formatDecisions = (decisions: readonly Decision[]): string =>
  * @throws the errors of the store
  */
 export async function decideOne(
-  { store, approvals, observer }: ServiceDependencies,
+  { approvals, observer }: ServiceDependencies,
   flag_key: string,
-  { principal, approval_ref, request_id, now }: EvaluationTerms,
+  { principal, approval_ref, request_id, now, reader }: EvaluationTerms,
 ): Promise<Decision> {
   const { tenant_id, user_id } = principal
-  const rows = await store.read({ flag_key, tenant_id, user_id })
+  const rows = await reader.read({ flag_key, tenant_id, user_id })
   const request = { flag_key, approval_ref, request_id }
-  const facts = { request, principal, rows, now, backing_state: store.kind }
+  const facts = { request, principal, rows, now, backing_state: reader.kind }
   const decision = await decideWithApproval(evaluate, approvals.begin(), facts)
   observer.decided(decision)
   return decision
@@ -137,17 +140,17 @@ export async function decideOne(
  * @throws the errors of the store
  */
 export async function decideMany(
-  { store, approvals, observer }: ServiceDependencies,
+  { approvals, observer }: ServiceDependencies,
   flag_keys: readonly string[],
-  { principal, approval_ref, request_id, now }: EvaluationTerms,
+  { principal, approval_ref, request_id, now, reader }: EvaluationTerms,
 ): Promise<readonly Decision[]> {
   const { tenant_id, user_id } = principal
-  const sets = await store.readMany({ flag_keys, tenant_id, user_id })
+  const sets = await reader.readMany({ flag_keys, tenant_id, user_id })
   const check = approvals.begin()
   const decisions = await Promise.all(
     sets.map((rows, at) => {
       const request = { flag_key: flag_keys[at] as string, approval_ref, request_id }
-      const facts = { request, principal, rows, now, backing_state: store.kind }
+      const facts = { request, principal, rows, now, backing_state: reader.kind }
       return decideWithApproval(evaluate, check, facts)
     }),
   )
@@ -161,11 +164,11 @@ export async function decideMany(
  *
  * @throws HttpRefusal `too_many_flags` where the store holds more than MAX_ALL flags, and the errors of the store
  */
-export async function listReachableFlags(
-  { store }: ServiceDependencies,
-  principal: Principal,
-): Promise<readonly string[]> {
-  const flags = await store.page({ after: null, limit: MAX_ALL + 1 })
+export async function listReachableFlags({
+  reader,
+  principal,
+}: Pick<EvaluationTerms, 'reader' | 'principal'>): Promise<readonly string[]> {
+  const flags = await reader.page({ after: null, limit: MAX_ALL + 1 })
   if (flags.length > MAX_ALL) throw new HttpRefusal('too_many_flags')
   return flags
     .filter(

@@ -3,11 +3,17 @@ import { withDeadline } from '../../concurrency/deadline.ts'
 import { FfError } from '../../errors.ts'
 import type { ServiceStore, WriteResult } from '../../ports/store.ts'
 
-/** Opens after some unanswered reads; then one read a second tries the store again. */
-const BREAKER_LIMITS = { failures: 5, within_ms: 10_000, half_open_after_ms: 1_000 }
+/** Opens after some unanswered reads; then one read tries the store again, half a second after the last one failed. */
+const BREAKER_LIMITS = { failures: 5, within_ms: 10_000, half_open_after_ms: 500 }
 /** How long a failed write says that writes fail, unless another one succeeds. */
 const WRITE_FAULT_MS = 60_000
 const WRITE_FAULTS: ReadonlySet<string> = new Set(['disk_full', 'target_read_only'])
+
+/** Error codes of a store that is away. */
+export const AWAY_CODES = ['backing_unavailable', 'target_unreachable'] as const
+const AWAY: ReadonlySet<string> = new Set(AWAY_CODES)
+/** Whether an error says that the store is away; a store that fails otherwise has answered. */
+export const isAway = (error: unknown): boolean => error instanceof FfError && AWAY.has(error.code)
 
 /**
  * A store whose every answer comes within a deadline, else as FfError `backing_unavailable`; after several failures a
@@ -63,11 +69,25 @@ export class GuardedStore implements ServiceStore {
     return this.store.close()
   }
 
-  private async ask<T>(read: () => Promise<T>): Promise<T> {
+  /**
+   * Runs one read of the store within the deadline, or refuses it while the breaker is open.
+   *
+   * @throws FfError `backing_unavailable`, or the error of the read
+   */
+  async ask<T>(read: () => Promise<T>): Promise<T> {
     // A file store answers from memory.
     if (this.kind === 'file') return read()
-    const answer = await this.breaker.run(async () => ({ value: await this.within(read()) }))
+    const answer = await this.breaker.run(() =>
+      this.within(read()).then(
+        (value) => ({ value }),
+        (error: unknown) => {
+          if (isAway(error)) throw error
+          return { error } // A store that refuses has answered.
+        },
+      ),
+    )
     if (answer === null) throw this.unavailable()
+    if ('error' in answer) throw answer.error
     return answer.value
   }
 

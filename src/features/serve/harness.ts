@@ -125,6 +125,7 @@ export class Harness {
     const { store } = this.context.scratch
     const parts: ServiceDependencies = {
       store,
+      lastKnown: null,
       // At once: a proof compares the trail after each change.
       recordRefusal: (refused) => store.refuse(refused),
       authenticator,

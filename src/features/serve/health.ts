@@ -3,6 +3,8 @@ import type { AuthenticatorMetrics } from '../../ports/auth.ts'
 import type { Route } from '../../ports/http.ts'
 import type { GetServiceDependencies } from './dependencies.ts'
 import { NO_STORE, toJsonResponse } from './reply.ts'
+import { AWAY_CODES } from './guarded-store.ts'
+import type { LastKnownStatus } from './last-known-good.ts'
 import type { Telemetry } from '../../ports/telemetry.ts'
 import type { AuditChainHead } from '../../core/audit/record.ts'
 import type { ServiceStore } from '../../ports/store.ts'
@@ -13,9 +15,9 @@ interface Dependency {
 }
 
 /**
- * The routes of liveness, always 200, and of readiness with the state of each dependency: 200 where the store is up
+ * The routes of liveness, always 200, and of readiness with the state of each dependency: 200 where decisions are served
  * and the service is not draining, else 503; also where keys were never loaded. The status is `degraded` where changes
- * fail. Admin is reported and does not count.
+ * fail, or the last known rows decide. Admin is reported and does not count.
  *
  * @param draining whether the service is shutting down
  */
@@ -36,19 +38,24 @@ export const createHealthRoutes = (
     path: '/health/ready',
     operational: true,
     handle: async () => {
-      const { store, authenticator, approvals, environment } = parts()
+      const { store, lastKnown, authenticator, approvals, environment } = parts()
       const [probe, changes] = await Promise.all([probeStore(store), probeChanges(store)])
       const keys = keysState(authenticator.metrics().keys)
+      const decidesStale = probe.fault !== null && AWAY_FAULTS.has(probe.fault)
+      const snapshot = snapshotState(lastKnown?.status() ?? null, decidesStale)
       const dependencies = {
         store: { kind: store.kind, ...toDependency(probe.fault) },
+        snapshot,
         changes,
         keys,
         admin: adminState(approvals.metrics().breaker),
       }
       // Without keys every token is refused, but in dev+H it counts as unverified.
       const refusesTokens = keys.detail === NEVER_LOADED && environment !== 'dev+H'
-      const serves = probe.fault === null && !refusesTokens
-      const status = draining() ? 'draining' : serves ? SERVING[changes.state] : 'not_ready'
+      const decides = probe.fault === null || snapshot.stale
+      const serves = decides && !refusesTokens
+      const working = probe.fault === null ? SERVING[changes.state] : 'degraded'
+      const status = draining() ? 'draining' : serves ? working : 'not_ready'
       return toJsonResponse(JSON.stringify({ status, dependencies }), {
         status: serves && !draining() ? 200 : 503,
       })
@@ -62,6 +69,22 @@ const SERVING: Readonly<Record<Dependency['state'], string>> = {
   down: 'degraded',
   unknown: 'degraded',
   not_configured: 'ready',
+}
+
+/** Faults of a store that is away. */
+const AWAY_FAULTS: ReadonlySet<string> = new Set([...AWAY_CODES, 'timeout'])
+
+interface SnapshotState extends Dependency {
+  /** Whether the last known rows decide, because the store is away. */
+  readonly stale: boolean
+  /** Null where there are no such rows. */
+  readonly age_ms: number | null
+}
+function snapshotState(status: LastKnownStatus | null, away: boolean): SnapshotState {
+  if (status === null) return { state: 'not_configured', stale: false, age_ms: null }
+  const { state, age_ms } = status
+  if (state === 'held') return { state: 'up', stale: away, age_ms }
+  return { state: 'down', detail: state, stale: false, age_ms }
 }
 
 const toDependency = (fault: string | null): Dependency =>

@@ -11,6 +11,7 @@ import { formatOfrepFailure } from '../../core/ofrep/failure.ts'
 import { isFlagKey } from '../../core/rows/grammar.ts'
 import type { Route, RouteRequest, RouteResponse } from '../../ports/http.ts'
 import { authenticateCaller, resolvePrincipal } from './authorize.ts'
+import { createDecisionReader } from './decision-reader.ts'
 import { decideMany, decideOne, type EvaluationTerms, listReachableFlags } from './evaluate.ts'
 import { toOfrepRefusal, toOfrepResponse } from './ofrep-reply.ts'
 import type { GetServiceDependencies, ServiceDependencies } from './dependencies.ts'
@@ -67,11 +68,7 @@ const answerOne: Answer = async (service, call) => {
  */
 const answerAll: Answer = async (service, call) => {
   const terms = await resolveTerms(service, call)
-  const decisions = await decideMany(
-    service,
-    await listReachableFlags(service, terms.principal),
-    terms,
-  )
+  const decisions = await decideMany(service, await listReachableFlags(terms), terms)
   const items = decisions.map((decision) => {
     const { text, failure } = toOfrepAnswer(decision, terms.skipped)
     return text ?? formatOfrepFailure(failure, decision.flag_key)
@@ -99,5 +96,6 @@ async function resolveTerms(service: ServiceDependencies, call: RouteRequest): P
     approval_ref,
     request_id: call.request_id,
     now,
+    reader: createDecisionReader(service.store, service.lastKnown),
   }
 }

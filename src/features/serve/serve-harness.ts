@@ -29,6 +29,7 @@ export async function startHarness(request: ServeRequest): Promise<Service> {
       in_flight_limit: PROOF_LIMITS.in_flight,
       inFlight: () => 0,
       droppedLines: () => log.dropped(),
+      staleDecisions: () => 0,
       authenticator: () => authenticator.metrics(),
       admin: () => NULL_APPROVALS.metrics(),
       head: () => scratch.store.auditHead(),
@@ -43,6 +44,7 @@ export async function startHarness(request: ServeRequest): Promise<Service> {
     const now = () => instantFromMs(request.now().getTime())
     const idle = {
       store: scratch.store,
+      lastKnown: null,
       recordRefusal: () => Promise.resolve(),
       authenticator,
       approvals: NULL_APPROVALS,

@@ -23,6 +23,7 @@ import {
 } from './health.ts'
 import { createIdentityRoute, readInstanceIdentity } from './identity.ts'
 import { GuardedStore } from './guarded-store.ts'
+import { LastKnownGood } from './last-known-good.ts'
 import { createOpenapiRoute } from './openapi/route.ts'
 import { toOfrepRefusalAt } from './ofrep-reply.ts'
 import type { ServiceDependencies } from './dependencies.ts'
@@ -93,8 +94,7 @@ export async function startService(
   const limits = toHttpLimits(settings)
   const ending: Ending = { hurry: target === null }
   const { value: servers, close } = await openAll(async (keep) => {
-    const opened = await keep(openStore(request, target))
-    const store = new GuardedStore(opened.store, settings.FF_STORE_DEADLINE * 1000)
+    const { store, lastKnown } = await openGuarded(request, target, keep)
     const keys = FF_JWKS_URL === null ? null : { url: FF_JWKS_URL }
     const authenticator = await keep(adapters.openAuthenticator(keys, auth))
     if (keys !== null) logKeys(request.log, await authenticator.loadKeys())
@@ -105,16 +105,19 @@ export async function startService(
       in_flight_limit: limits.in_flight,
       inFlight: () => sockets.server?.inFlight() ?? 0,
       droppedLines: () => request.log.dropped(),
+      staleDecisions: () => lastKnown?.decisions ?? 0,
       authenticator: () => authenticator.metrics(),
       admin: () => approvals.metrics(),
       head: async () => (await probeStore(store)).head,
     })
     const { observer } = telemetry
+    lastKnown?.follow((error) => telemetry.httpObserver.failed(error, 'last known rows'))
     const failedToRecord = (error: unknown): void =>
       telemetry.httpObserver.failed(error, 'audit of refusals')
     const recorder = await keep(Promise.resolve(new RefusalRecorder(store, failedToRecord)))
     const parts: ServiceDependencies = {
       store,
+      lastKnown,
       recordRefusal: (refused) => Promise.resolve(recorder.record(refused)),
       authenticator,
       approvals,
@@ -158,6 +161,29 @@ interface Ending {
 function logKeys(log: ServiceLog, keys: Awaited<ReturnType<Authenticator['loadKeys']>>): void {
   if (keys === 'held') log.info({ keys: 'loaded' }, 'fetched the key set')
   else log.warn({ keys }, 'cannot fetch the key set; tries again in the background')
+}
+
+const createIdentityRoutes = async (
+  request: ServeRequest & { readonly version: RunningVersion | null },
+  target: TargetSpec | null,
+): Promise<readonly Route[]> =>
+  request.version === null
+    ? []
+    : [createIdentityRoute(await readInstanceIdentity(request, request.version, target))]
+
+/** The store behind its deadline and breaker, and its last known rows, which follow it once they are told to. */
+async function openGuarded(
+  request: ServeRequest,
+  target: TargetSpec | null,
+  keep: KeepOpen,
+): Promise<{ readonly store: GuardedStore; readonly lastKnown: LastKnownGood | null }> {
+  const { FF_STORE_DEADLINE, FF_SNAPSHOT_MAX_BYTES, FF_STALE_MAX } = request.settings
+  const { store: opened, feed } = await keep(openStore(request, target))
+  const store = new GuardedStore(opened, FF_STORE_DEADLINE * 1000)
+  if (feed === undefined) return { store, lastKnown: null }
+  const limits = { max_bytes: FF_SNAPSHOT_MAX_BYTES, stale_max_ms: FF_STALE_MAX * 1000 }
+  const lastKnown = await keep(Promise.resolve(new LastKnownGood(store, feed, limits)))
+  return { store, lastKnown }
 }
 
 async function openStore(

@@ -10,6 +10,7 @@ import {
   hashRecord,
   serializeRecord,
   buildRefusalEvent,
+  parseAuditTarget,
 } from '../../../src/core/audit/record.ts'
 import type { RowChange } from '../../../src/core/rows/plan-write.ts'
 import type { WriteRequest } from '../../../src/core/rows/write-request.ts'
@@ -356,5 +357,19 @@ describe('isSensitiveChange', () => {
     ['an override of a missing flag', put(userRow(), userTombstone()), null, false],
   ])('%s', (_situation, change, flag, sensitive) => {
     expect(isSensitiveChange(change, flag)).toBe(sensitive)
+  })
+})
+
+describe('parseAuditTarget', () => {
+  test.each([
+    ['flag/ff.a', { table: 'flag_registry', key: { scope_id: null, flag_key: 'ff.a' } }],
+    ['tenant/T-1/ff.a', { table: 'tenant_override', key: { scope_id: 'T-1', flag_key: 'ff.a' } }],
+    ['user/a%2Fb%25/ff.a', { table: 'user_override', key: { scope_id: 'a/b%', flag_key: 'ff.a' } }],
+    ['import/0a1b', null],
+    ['flag', null],
+    ['flag/ff.a/ff.b', null],
+    ['tenant/ff.a', null],
+  ])('%s', (target, row) => {
+    expect(parseAuditTarget(target)).toEqual(row)
   })
 })

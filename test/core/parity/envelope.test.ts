@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { readBacking } from '../../../src/core/parity/envelope.ts'
+import { isStale, readBacking } from '../../../src/core/parity/envelope.ts'
 
 test.each([
   [
@@ -35,4 +35,14 @@ test.each([
   ['a login page', '<!doctype html>', null],
 ])('%s', (_what, text, backing) => {
   expect(readBacking(text, { flag_key: 'ff.a', request_id: 'r-1' })).toBe(backing)
+})
+
+test.each([
+  ['a stale decision', '{"meta":{"stale":true,"age_ms":7}}', true],
+  ['a member that is there, whatever it is', '{"meta":{"stale": false}}', true],
+  ['a fresh decision', '{"meta":{"backing_state":"db"}}', false],
+  ['a value that says so', '{"value":{"stale":true},"meta":{}}', false],
+  ['no JSON', '"stale"}', false],
+])('S7: %s', (_what, text, stale) => {
+  expect(isStale(text)).toBe(stale)
 })

@@ -75,6 +75,7 @@ export const withEndpoint = <T>(
       environment: current,
       now,
       observer: NULL_OBSERVER,
+      lastKnown: null,
       recordRefusal: (refused) => store.refuse(refused),
     }))
     return withRoutes(context, routes, (client) =>

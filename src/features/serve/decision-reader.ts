@@ -1,0 +1,48 @@
+import type { ServiceStore } from '../../ports/store.ts'
+import { isAway } from './guarded-store.ts'
+import type { KnownRows, LastKnownGood } from './last-known-good.ts'
+
+/** Reads what the decisions of one request need. */
+export type DecisionReader = Pick<ServiceStore, 'kind' | 'read' | 'readMany' | 'page'>
+
+/**
+ * Creates the reader of one request: the store, or the last known rows from the first read on that finds the store away.
+ * So a request waits for the store once, and all its decisions have one source.
+ *
+ * @returns a reader that throws the error of the store where there are no such rows
+ */
+export function createDecisionReader(
+  store: ServiceStore,
+  lastKnown: LastKnownGood | null,
+): DecisionReader {
+  if (lastKnown === null) return store
+  let known: KnownRows | null = null
+  const answer = async <T>(ask: () => Promise<T>, recall: (rows: KnownRows) => T): Promise<T> => {
+    if (known !== null) return recall(known)
+    try {
+      return await ask()
+    } catch (error) {
+      known = isAway(error) ? lastKnown.find() : null
+      if (known === null) throw error
+      return recall(known)
+    }
+  }
+  return {
+    kind: store.kind,
+    read: (query) =>
+      answer(
+        () => store.read(query),
+        (rows) => rows.read(query),
+      ),
+    readMany: (query) =>
+      answer(
+        () => store.readMany(query),
+        (rows) => query.flag_keys.map((flag_key) => rows.read({ ...query, flag_key })),
+      ),
+    page: (query) =>
+      answer(
+        () => store.page(query),
+        (rows) => rows.page(query),
+      ),
+  }
+}
