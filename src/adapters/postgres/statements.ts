@@ -62,8 +62,8 @@ export function buildStatements(schema: string): Statements {
       )
     }),
     links:
-      `SELECT seq::text, hash::text, prev_hash::text, outcome, target FROM ONLY ${at('audit')}` +
-      ` WHERE seq >= $1::bigint ORDER BY seq LIMIT $2::bigint`,
+      `SELECT a.seq::text, a.hash::text, a.prev_hash::text, a.outcome, a.target FROM ONLY ${at('audit')} a` +
+      ` WHERE a.seq >= $1::bigint ORDER BY a.seq LIMIT $2::bigint`,
     all: forEachTable(
       (table) => `SELECT ${formatRowColumn(table, 'held')} FROM ONLY ${at(table)} held`,
     ),
