@@ -95,7 +95,10 @@ const isRevoked = ({ runner }: EvidenceEntry, runners: readonly RunnerKey[]): bo
   runners.some(({ kid, revoked }) => kid === runner && revoked)
 
 /** Whether the trust file names the signing runner for the time of the record. */
-const isNamed = ({ runner, record }: EvidenceEntry, runners: readonly RunnerKey[]): boolean =>
+export const isNamed = (
+  { runner, record }: EvidenceEntry,
+  runners: readonly RunnerKey[],
+): boolean =>
   runners.some(
     ({ kid, from, until, revoked }) =>
       kid === runner && !revoked && from <= record.ended_at && record.ended_at < until,

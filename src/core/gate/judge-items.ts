@@ -1,7 +1,8 @@
+import { chooseRecords } from './choose-records.ts'
 import { findEarliest } from './duration.ts'
 import { isFailure } from './failures.ts'
 import { takeCounted } from './ended-logs.ts'
-import type { EvidenceContext } from './evidence-checks.ts'
+import { type EvidenceContext, isNamed } from './evidence-checks.ts'
 import { judgeEvidence } from './judge-evidence.ts'
 import { checkLogs, isClockBehind, type LogsInput } from './judge-logs.ts'
 import type {
@@ -11,8 +12,10 @@ import type {
   EvidenceLogs,
   ItemResult,
   GateJudgement,
+  RunnerKey,
   Waiver,
   WaiverPolicy,
+  WholeLog,
 } from './types.ts'
 import {
   activeWaivers,
@@ -49,14 +52,13 @@ export function judgeItems(input: ItemsInput): ItemStates {
   const checked = checkLogs(evidence, input)
   const waivers = selectWaivers(input)
   const logs = checked.status === 'whole' ? takeCounted(checked.logs, input.runners) : []
-  const entries = logs.flatMap((log) => log.entries)
   const context = { ...input, logs, clock_behind: isClockBehind(logs, now) }
   const items = checklist.items.map((item) => {
     const found =
       checked.status === 'untrusted'
         ? buildUntrustedResult(item, checked)
         : judgeEvidence(item, context)
-    const failed = hasFailed(item, entries, input.expected)
+    const failed = hasFailed(item, logs, input)
     return waive(item, found, { now, failed, target: input.expected, waivers: waivers.usable })
   })
   return { items, logs: checked, waiver_faults: waivers.faults }
@@ -94,27 +96,40 @@ function selectWaivers({ waivers, checklist, policy, expected, now }: ItemsInput
   return { usable: waivers.filter((one) => !bad.has(one)), faults }
 }
 
-/** Whether the item's last pass or failure in this attempt, by its end, is a failure; of two at once the failure. */
+/**
+ * Whether the item's last pass or failure is a failure, by the records that `chooseRecords` counts: those of this cutover
+ * and this attempt, as far as the item depends on them. Of the passes only one at the item's place by a runner that is
+ * named for it ends a failure.
+ */
 function hasFailed(
-  checklistItem: ChecklistItem,
-  entries: readonly EvidenceEntry[],
-  { cutover_id, attempt }: ItemsInput['expected'],
+  item: ChecklistItem,
+  logs: readonly WholeLog[],
+  { expected, runners, now }: Pick<ItemsInput, 'expected' | 'runners' | 'now'>,
 ): boolean {
-  const judged = entries
-    .map(({ record }) => record)
-    .filter(
-      ({ kind, item, result, identity }) =>
-        kind === 'measurement' &&
-        item === checklistItem.id &&
-        (result === 'pass' || result === 'fail') &&
-        identity.cutover_id === cutover_id &&
-        identity.attempt === attempt,
-    )
-  const last = judged
-    .map(({ ended_at }) => ended_at)
-    .sort()
-    .at(-1)
-  return judged.some((record) => record.ended_at === last && isFailure(checklistItem, record))
+  const scope = (['cutover_id', 'attempt'] as const).filter((one) => item.identity.includes(one))
+  const judged = logs.map((log) => ({
+    ...log,
+    entries: log.entries.filter(
+      (entry) => isFailure(item, entry.record) || isPassInPlace(item, entry, runners),
+    ),
+  }))
+  const last = chooseRecords(
+    judged,
+    { runners, now },
+    ({ item: id, identity }) =>
+      id === item.id && scope.every((one) => identity[one] === expected[one]),
+  )
+  return last.some(({ record }) => isFailure(item, record))
+}
+
+function isPassInPlace(
+  { where }: ChecklistItem,
+  entry: EvidenceEntry,
+  runners: readonly RunnerKey[],
+): boolean {
+  const { kind, result, where: found } = entry.record
+  const named = runners.filter(({ places }) => places.includes(where))
+  return kind === 'measurement' && result === 'pass' && found === where && isNamed(entry, named)
 }
 
 /** Turns a failed or inconclusive item into a waived one where a waiver covers exactly its state. */

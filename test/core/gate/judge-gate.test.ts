@@ -733,8 +733,6 @@ describe('waivers', () => {
     expect(judge({})).toEqual(['target_missing'])
     expect(judge({ result: 'fail' })).toEqual(['target_missing', 'waiver_after_failure'])
     expect(judge(broken)).toEqual(['target_missing', 'waiver_after_failure'])
-    const earlier = { ...IDENTITY, attempt: 2 }
-    expect(judge({ ...broken, identity: earlier })).toEqual(['target_missing'])
     expect(judge({ ...broken, identity: { ...IDENTITY, cutover_id: 'another' } })).toEqual([
       'target_missing',
     ])

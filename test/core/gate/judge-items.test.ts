@@ -1,8 +1,24 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { judgeGate } from '../../../src/core/gate/judge-gate.ts'
 import { judgeItems } from '../../../src/core/gate/judge-items.ts'
+import type { EvidenceDraft, RunnerKey } from '../../../src/core/gate/types.ts'
 import { toGateState } from '../../../src/core/signoff/gate-state.ts'
-import { CHECKLIST, go, goBut, getHash, IDENTITY, RUNNER, signed, waiver } from './builders.ts'
+import {
+  at,
+  CHECKLIST,
+  detecting,
+  go,
+  goBut,
+  getHash,
+  IDENTITY,
+  passing,
+  RUNNER,
+  runner,
+  signed,
+  toItem,
+  toLog,
+  waiver,
+} from './builders.ts'
 
 test('a measured item without its attestation passes the first step', () => {
   const missing = { status: 'missing', roles: ['platform-lead', 'security-lead'] } as const
@@ -45,4 +61,78 @@ test('an item that is waived although its limits hold is signed as waived, and a
   expect(accepted['G3']).toBe('waived')
   expect(judgeGate({ ...input, signoff: signed({ accepted }) }).verdict).toBe('go')
   expect(judgeGate(input).items.filter(({ state }) => state === 'stale')).toHaveLength(2)
+})
+
+describe('a waiver of an inconclusive item', () => {
+  const OTHER = 'o'.repeat(43)
+  interface Earlier {
+    readonly id?: string
+    readonly failed?: Partial<EvidenceDraft>
+    /** A pass after it, in the same log. */
+    readonly after?: Partial<EvidenceDraft>
+    /** In the log of another key. */
+    readonly other?: Partial<EvidenceDraft>
+    readonly runners?: readonly RunnerKey[]
+  }
+  const during = (from: number, until: number) => ({ started_at: at(from), ended_at: at(until) })
+  /** The item failed, and now its target is missing. */
+  const judge = ({ id = 'E5', failed = {}, after, other, runners = [runner()] }: Earlier) => {
+    const draft = passing(toItem(id))
+    const own = (change: Partial<EvidenceDraft>): EvidenceDraft => ({
+      ...draft,
+      ...change,
+      identity: { ...draft.identity, ...change.identity },
+    })
+    const last = { result: 'inconclusive', codes: ['target_missing'] } as const
+    const drafts = [
+      own({ result: 'fail', codes: ['limit_broken'], ...during(-90_000, -80_000), ...failed }),
+      ...(after === undefined ? [] : [own({ ...during(-70_000, -60_000), ...after })]),
+      own({ ...last, ...during(-20_000, -10_000) }),
+      ...detecting(toItem(id)),
+    ]
+    const more = other === undefined ? [] : [own({ ...during(-70_000, -60_000), ...other })]
+    const logs = [toLog(drafts), ...(more.length === 0 ? [] : [toLog(more, { kid: OTHER })])]
+    const covers = { state: 'inconclusive', code: 'target_missing' } as const
+    const waivers = [waiver({ item: id, covers })]
+    const input = go({ evidence: { status: 'whole', logs }, waivers, runners })
+    const found = judgeItems({ ...input, must_hold: [] }).items.find((one) => one.id === id)
+    return found?.codes.at(-1)
+  }
+  const both = (change: Partial<RunnerKey> = {}) => [runner(), runner({ kid: OTHER, ...change })]
+  const of = (attempt: number, cutover_id = String(IDENTITY.cutover_id)) => ({
+    ...IDENTITY,
+    attempt,
+    cutover_id,
+  })
+
+  test.each<readonly [string, Earlier]>([
+    ['of an earlier attempt, at an item that outlives it', { failed: { identity: of(2) } }],
+    [
+      'of another cutover, at an item that outlives it',
+      { id: 'B3', failed: { identity: of(1, 'x') } },
+    ],
+    ['and a pass by a key that the trust file does not name', { other: {} }],
+    ['and a pass at another place', { after: { where: 'scratch' } }],
+    [
+      'and a pass by a runner that is not named for the place',
+      { other: {}, runners: both({ places: ['scratch'] }) },
+    ],
+    [
+      'and a pass outside the time of its runner',
+      { other: {}, runners: both({ from: at(-50_000) }) },
+    ],
+    ['and a pass of a revoked key', { other: {}, runners: both({ revoked: true }) }],
+    ['and a pass that began before its end', { other: during(-85_000, -60_000), runners: both() }],
+    ['and a control', { after: { kind: 'control', limit: 'error_share' } }],
+  ])('does not apply after a failure %s', (_what, earlier) => {
+    expect(judge(earlier)).toBe('waiver_after_failure')
+  })
+  test.each<readonly [string, Earlier]>([
+    ['and a pass', { after: {} }],
+    ['and a pass of another named runner', { other: {}, runners: both() }],
+    ['of another attempt of the target', { id: 'B4', failed: { identity: of(2) } }],
+    ['of another cutover, which the item depends on', { failed: { identity: of(1, 'x') } }],
+  ])('applies after a failure %s', (_what, earlier) => {
+    expect(judge(earlier)).toBe('target_missing')
+  })
 })
