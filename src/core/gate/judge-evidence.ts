@@ -1,6 +1,6 @@
 import type { Instant } from '../rows/instant.ts'
 import { chooseRecords } from './choose-records.ts'
-import { type ChosenControl, chooseControls } from './controls.ts'
+import { chooseControls } from './controls.ts'
 import { parseDurationMs, findEarliest, addMs } from './duration.ts'
 import {
   EVIDENCE_CHECKS,
@@ -15,7 +15,7 @@ import type { ChecklistItem, EvidenceEntry, GateItemState, ItemResult } from './
  * Judges the records of one item, before waivers and attestations. The records of `chooseRecords` count, and of several
  * the one with the worst state; its first check that fails gives the state. Codes and detail are those of all failed
  * checks with that state. Without a measurement the item is `pending`, or `inconclusive` where its probe cannot run
- * yet. `valid_until` is null unless the item passes or fails.
+ * yet. `valid_until` is null unless the item passes, fails or is inconclusive by a record.
  */
 export function judgeEvidence(item: ChecklistItem, context: EvidenceContext): ItemResult {
   const { logs, runners, now } = context
@@ -29,8 +29,12 @@ export function judgeEvidence(item: ChecklistItem, context: EvidenceContext): It
     now,
   })
   const judged = entries.map((entry) => judgeRecord({ item, entry, controls, context }))
-  const worst = STATES_BY_WEIGHT.flatMap((state) => judged.filter((one) => one.state === state))
-  return worst[0] ?? buildItemResult(item, null, findMissingRecord(item, context.unmeasurable))
+  const [worst] = STATES_BY_WEIGHT.flatMap((state) => judged.filter((one) => one.state === state))
+  if (worst === undefined)
+    return buildItemResult(item, null, findMissingRecord(item, context.unmeasurable))
+  // A record that becomes too old weighs more than one that passes.
+  const ends = judged.map(({ valid_until }) => valid_until)
+  return { ...worst, valid_until: worst.valid_until === null ? null : findEarliest(ends) }
 }
 /** Worst first; a record alone is never `pending` or `waived`. */
 const STATES_BY_WEIGHT: readonly GateItemState[] = [
@@ -42,16 +46,15 @@ const STATES_BY_WEIGHT: readonly GateItemState[] = [
 ]
 
 function judgeRecord(review: EvidenceUnderReview): ItemResult {
-  const { item, entry, controls } = review
+  const { item, entry } = review
   const found = EVIDENCE_CHECKS.flatMap((check) => check(review))
   const [first] = found
   const same = found.filter(([state]) => state === first?.[0])
-  return {
-    ...buildItemResult(item, entry, same),
-    valid_until:
-      first === undefined || first[0] === 'fail' ? findExpiry(item, entry, controls) : null,
-  }
+  const result = buildItemResult(item, entry, same)
+  return { ...result, valid_until: AGEING.has(result.state) ? findExpiry(review) : null }
 }
+/** States that end once the measurement or a control is too old; an inconclusive one may be waived until then. */
+const AGEING: ReadonlySet<GateItemState> = new Set(['pass', 'fail', 'inconclusive'])
 
 function buildItemResult(
   { id, group, limits }: ChecklistItem,
@@ -91,15 +94,18 @@ function findMissingRecord(
     : [['inconclusive', 'not_measured_yet', `needs ${needs}`]]
 }
 
-/** The earliest time at which the measurement or one of its controls becomes too old. */
-const findExpiry = (
-  item: ChecklistItem,
-  { record }: EvidenceEntry,
-  controls: readonly ChosenControl[],
-): Instant | null =>
-  findEarliest([
-    addMs(record.ended_at, parseDurationMs(item.max_age)),
-    ...controls.flatMap(({ rule, entries }) =>
-      entries.map((one) => addMs(one.record.ended_at, parseDurationMs(rule.max_age))),
-    ),
-  ])
+/** The earliest time from now on at which the measurement or one of its controls becomes too old. */
+const findExpiry = ({
+  item,
+  entry: { record },
+  controls,
+  context: { now },
+}: EvidenceUnderReview): Instant | null =>
+  findEarliest(
+    [
+      addMs(record.ended_at, parseDurationMs(item.max_age)),
+      ...controls.flatMap(({ rule, entries }) =>
+        entries.map((one) => addMs(one.record.ended_at, parseDurationMs(rule.max_age))),
+      ),
+    ].filter((time) => now < time),
+  )

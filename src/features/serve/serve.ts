@@ -142,14 +142,6 @@ export async function startService(
   }
 }
 
-const createIdentityRoutes = async (
-  request: Parameters<typeof startService>[0],
-  target: TargetSpec | null,
-): Promise<readonly Route[]> =>
-  request.version === null
-    ? []
-    : [createIdentityRoute(await readInstanceIdentity(request, request.version, target))]
-
 /** Time for stores and clients to close, after the drain. */
 const CLOSE_MS = 2_000
 /** How a service ends; `hurry` is set before it closes. */

@@ -1,11 +1,12 @@
 import { describe, expect, test } from 'vitest'
-import { judgeGate } from '../../../src/core/gate/judge-gate.ts'
+import { type GateInput, judgeGate } from '../../../src/core/gate/judge-gate.ts'
 import { judgeItems } from '../../../src/core/gate/judge-items.ts'
 import type { EvidenceDraft, RunnerKey } from '../../../src/core/gate/types.ts'
 import { toGateState } from '../../../src/core/signoff/gate-state.ts'
 import {
   at,
   CHECKLIST,
+  CONTROLS,
   detecting,
   go,
   goBut,
@@ -18,6 +19,7 @@ import {
   toItem,
   toLog,
   waiver,
+  whole,
 } from './builders.ts'
 
 test('a measured item without its attestation passes the first step', () => {
@@ -134,5 +136,43 @@ describe('a waiver of an inconclusive item', () => {
     ['of another cutover, which the item depends on', { failed: { identity: of(1, 'x') } }],
   ])('applies after a failure %s', (_what, earlier) => {
     expect(judge(earlier)).toBe('target_missing')
+  })
+})
+
+describe('the end of an accepted item', () => {
+  const HOUR_MS = 3_600_000
+  const judge = (input: GateInput, id: string) =>
+    judgeItems({ ...input, must_hold: [] }).items.find((one) => one.id === id)
+
+  test('is the earlier one of two passes that overlap', () => {
+    const early = { started_at: at(-23 * HOUR_MS), ended_at: at(-22 * HOUR_MS) }
+    const late = { started_at: at(-23 * HOUR_MS), ended_at: at(-HOUR_MS) }
+    const a1 = (span: object): EvidenceDraft => ({ ...passing(toItem('A1')), ...span })
+    const kid = 'o'.repeat(43)
+    const logs = [toLog([a1(late), ...CONTROLS]), toLog([a1(early)], { kid })]
+    const runners = [runner(), runner({ kid })]
+    const input = go({ evidence: { status: 'whole', logs }, runners })
+    const end = at(2 * HOUR_MS)
+    expect(judge(input, 'A1')).toMatchObject({ state: 'pass', valid_until: end })
+    expect(judge({ ...input, now: end }, 'A1')?.state).toBe('stale')
+  })
+  test('is the age of the record where it is waived as inconclusive', () => {
+    const covers = { state: 'inconclusive', code: 'too_few_samples' } as const
+    const waivers = [waiver({ item: 'E4', covers })]
+    const end = at(HOUR_MS)
+    const input = goBut('E4', { sample_size: 0, ended_at: at(-23 * HOUR_MS) }, { waivers })
+    expect(judge(input, 'E4')).toMatchObject({ state: 'waived', valid_until: end })
+    expect(judge({ ...input, now: end }, 'E4')?.state).toBe('stale')
+  })
+  test('is no end that is over, such as that of a control that the waiver covers', () => {
+    const covers = { state: 'inconclusive', code: 'control_stale' } as const
+    const waivers = [waiver({ item: 'E4', covers })]
+    const old = { started_at: at(-200 * HOUR_MS), ended_at: at(-199 * HOUR_MS) }
+    const controls = CONTROLS.map((one) => (one.item === 'E4' ? { ...one, ...old } : one))
+    const drafts = CHECKLIST.items.map((item) => passing(item))
+    const input = go({ evidence: whole(drafts, controls), waivers })
+    const found = judge(input, 'E4')
+    expect(found?.state).toBe('waived')
+    expect(String(found?.valid_until) > input.now).toBe(true)
   })
 })
