@@ -11,7 +11,8 @@ export function parseCanonical<T>(text: string, fits: (value: unknown) => boolea
     const value = JSON.parse(text) as unknown
     return canonicalizeValue(value) === text && fits(value) ? (value as T) : null
   } catch (error) {
-    if (error instanceof SyntaxError) return null
+    // A RangeError where it is nested deeper than the stack: nothing that was written is.
+    if (error instanceof SyntaxError || error instanceof RangeError) return null
     throw error
   }
 }

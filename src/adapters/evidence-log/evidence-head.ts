@@ -1,5 +1,6 @@
 import type { EvidenceHead } from '../../core/gate/types.ts'
 import { canonicalizeValue } from '../../core/json/plain.ts'
+import { parseInstant } from '../../core/rows/instant.ts'
 import type { PublicJwk } from '../../core/signoff/types.ts'
 import { computeThumbprint, importPublicKey } from '../jose/ed25519.ts'
 import { parseCanonical } from './canonical-text.ts'
@@ -34,14 +35,14 @@ export function writeHeadText(head: EvidenceHead, runner: SigningRunner): string
 
 /**
  * Reads the text of `head.json` and verifies its signature: the head and the thumbprint of its key; null for a text
- * that is not byte for byte as written, or whose signature does not verify. Does not check that the key is trusted.
+ * that is not byte for byte as written, whose time does not exist, or whose signature does not verify. Does not check that the key is trusted.
  */
 export function readHeadText(
   text: string,
   isHead: (value: unknown) => boolean,
 ): { readonly kid: string; readonly head: EvidenceHead } | null {
   const file = text.endsWith('\n') ? parseCanonical<HeadFile>(text.slice(0, -1), isHead) : null
-  if (file === null) return null
+  if (file === null || parseInstant(file.head.time) === undefined) return null
   const { head, runner, signature } = file
   const kid = computeThumbprint(runner)
   const key = importPublicKey(runner)

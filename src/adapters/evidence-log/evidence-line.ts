@@ -1,6 +1,7 @@
 import { createHash, type KeyObject } from 'node:crypto'
 import type { EvidenceEntry, EvidenceRecord } from '../../core/gate/types.ts'
 import { canonicalizeValue } from '../../core/json/plain.ts'
+import { parseInstant } from '../../core/rows/instant.ts'
 import type { PublicJwk } from '../../core/signoff/types.ts'
 import { computeThumbprint, importPublicKey } from '../jose/ed25519.ts'
 import { parseCanonical } from './canonical-text.ts'
@@ -20,6 +21,10 @@ export type LineRead =
   | { readonly ok: true; readonly entry: EvidenceEntry }
   /** `edited`: the hash does not match the record. `recomputed`: the hash matches, the signature does not. */
   | { readonly ok: false; readonly fault: 'edited' | 'recomputed' }
+
+/** The schema knows the form of a time alone: `2026-13-01T00:00:00.000Z` has it. */
+const hasRealTimes = ({ started_at, ended_at, recorded_at }: EvidenceRecord): boolean =>
+  [started_at, ended_at, recorded_at].every((time) => parseInstant(time) !== undefined)
 
 const hashRecord = (text: string): string => createHash('sha256').update(text).digest('hex')
 const TYP = 'ff-evidence+jws'
@@ -51,12 +56,12 @@ export class LineReader {
   }
 
   /**
-   * Verifies one line: its entry; `edited` for a text that is not RFC 8785 JSON of the schema or whose hash does not
-   * match its record; `recomputed` where the hash matches and the signature does not. Checks no order and no trust.
+   * Verifies one line: its entry; `edited` for a text that is not RFC 8785 JSON of the schema, with a time that does
+   * not exist, or whose hash does not match its record; `recomputed` where the hash matches and the signature does not. Checks no order and no trust.
    */
   read(text: string): LineRead {
     const line = parseCanonical<EvidenceLine>(text, this.fits)
-    if (line === null) return { ok: false, fault: 'edited' }
+    if (line === null || !hasRealTimes(line.record)) return { ok: false, fault: 'edited' }
     const content = canonicalizeValue(line.record)
     if (hashRecord(content) !== line.hash) return { ok: false, fault: 'edited' }
     const kid = computeThumbprint(line.runner)
