@@ -29,6 +29,7 @@ const KINDS: Readonly<Record<FloorRule, Judge>> = {
     stricterIf(areNumbers(floor, team) && (team as number) < (floor as number)),
   superset: (floor, team) => {
     if (!Array.isArray(floor) || !Array.isArray(team)) return 'looser'
+    if (!team.every((one) => typeof one === 'string')) return 'looser'
     if (!floor.every((one) => team.includes(one))) return 'looser'
     return team.every((one) => floor.includes(one)) ? 'text' : 'stricter'
   },

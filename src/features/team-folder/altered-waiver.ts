@@ -1,4 +1,5 @@
-import { canonicalizeValue } from '../../core/json/plain.ts'
+import { canonicalizeValue, nodeToValue } from '../../core/json/plain.ts'
+import { parseLosslessJson } from '../../core/json/read.ts'
 import { FfError } from '../../errors.ts'
 import { SIGNOFF_FILES } from './signoff-files.ts'
 
@@ -13,7 +14,8 @@ export function refuseAlteredWaivers(text: string): void {
   for (const { approvals, ...own } of listEntries(text)) {
     const signed = Buffer.from(canonicalizeValue(own)).toString('base64url')
     const carried = (Array.isArray(approvals) ? approvals : []).map(
-      (one: { readonly jws?: unknown } | null) => String(one?.jws).split('.')[1],
+      (one: { readonly jws?: unknown } | null) =>
+        typeof one?.jws === 'string' ? one.jws.split('.')[1] : null,
     )
     if (carried.some((one) => one !== signed)) throw buildAlteredError(canonicalizeValue(own))
   }
@@ -21,12 +23,10 @@ export function refuseAlteredWaivers(text: string): void {
 
 /** The entries of a waivers file, unchecked; none for another text. */
 function listEntries(text: string): readonly Readonly<Record<string, unknown>>[] {
-  try {
-    const { waivers } = JSON.parse(text) as { readonly waivers?: unknown }
-    return Array.isArray(waivers) ? waivers.filter((one) => typeof one === 'object' && one) : []
-  } catch {
-    return [] // Not JSON, or null: the schema refuses it.
-  }
+  const read = parseLosslessJson(text)
+  const file = read.ok ? nodeToValue(read.node) : null // Not JSON: the schema refuses it.
+  const { waivers } = (file ?? {}) as { readonly waivers?: unknown }
+  return Array.isArray(waivers) ? waivers.filter((one) => typeof one === 'object' && one) : []
 }
 
 /** @param detail what was altered, for display */

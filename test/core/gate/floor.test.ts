@@ -178,6 +178,7 @@ function loosenParams({ probe }: ChecklistItem): readonly Row[] {
       return [
         dropped,
         retyped,
+        [member, 'with a value that is no word', setParam(name, [...words, { toString: 1 }])],
         ...words.map((_, at): Row => [
           member,
           `without ${at}`,
