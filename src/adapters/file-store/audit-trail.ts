@@ -7,7 +7,7 @@ import { getMember } from '../../core/row-format/row-line.ts'
 import type { ByteLine } from '../../files/line-splitter.ts'
 import type { AuditReading, AuditTrail } from '../../ports/audit.ts'
 import { unsealLogLine, readFileLines } from './lines.ts'
-import { isWholeExceptNewline, listSegments } from './log.ts'
+import { isTorn, listSegments } from './log.ts'
 import { StoreDamage, parseNumber, readSnapshotHead, SNAPSHOT } from './snapshot.ts'
 import { toStoreError } from './store-error.ts'
 
@@ -91,9 +91,6 @@ interface TrailLine {
   readonly name: string
   readonly end: number
 }
-/** True for a last line whose write was not acknowledged. A whole line with another byte for its newline is damage. */
-const isTorn = ({ bytes, ended }: ByteLine): boolean =>
-  !ended && unsealLogLine(bytes) === null && !isWholeExceptNewline(bytes)
 
 /** Null if the line is not as it was written, or if its record has another number than the line. */
 function toRecord({ bytes, ended }: ByteLine): AuditRecord | null {

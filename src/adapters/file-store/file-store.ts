@@ -1,5 +1,5 @@
 import { constants } from 'node:fs'
-import { access, type FileHandle, mkdir, stat, statfs } from 'node:fs/promises'
+import { access, type FileHandle, mkdir, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type AuditChainHead, EMPTY_HEAD } from '../../core/audit/record.ts'
 import type { WriteRequest } from '../../core/rows/write-request.ts'
@@ -17,14 +17,19 @@ import type {
   WriteResult,
 } from '../../ports/store.ts'
 import { tryLock } from '../file-lock/file-lock.ts'
-import { diskFullError, LogWriter, replayLog, type LogTail } from './log.ts'
+import { compactFolder, readCompactionThreshold } from './compaction.ts'
+import { cutTornLine, diskFullError, LogWriter, replayLog, type LogTail } from './log.ts'
 import { RowIndex } from './row-index.ts'
-import { readSnapshot, parseStoredRow, SNAPSHOT, type Snapshot, writeSnapshot } from './snapshot.ts'
+import {
+  countIndexRows,
+  parseStoredRow,
+  readSnapshot,
+  type Snapshot,
+  type SnapshotWritten,
+  writeSnapshot,
+} from './snapshot.ts'
 import { type StagedState, type StagedResult, stageRefusal, stageWrite } from './stage.ts'
 import { toStoreError } from './store-error.ts'
-
-/** `open` compacts a log that is longer than this and than the snapshot. */
-const COMPACT_ABOVE_BYTES = 4_194_304
 
 type Result = WriteResult | RefusalResult
 export interface FileStoreOptions {
@@ -52,12 +57,16 @@ export class FileStore implements ScratchStore, ServiceStore {
   private queue: QueuedWrite[] = []
   private closed = false
   private turn: Promise<unknown> = Promise.resolve()
+  /** The last replacement of the snapshot: they run one after the other, each across several turns of writes. */
+  private replacement: Promise<unknown> = Promise.resolve()
+  /** Length of the log since the snapshot, and the length above which a compaction is due, in bytes. */
+  private logBytes: number
+  private compactAbove: number
+  private compacting = false
+  /** The error of the last compaction that the log's length started; null after a success. */
+  private compactionError: { readonly error: unknown } | null = null
 
-  private constructor(
-    folder: string,
-    lock: FileHandle,
-    opened: OpenedFolder & FileStoreOptions & { readonly tools: AuditOptions },
-  ) {
+  private constructor(folder: string, lock: FileHandle, opened: OpenedStore) {
     this.folder = folder
     this.durable = opened.durable
     this.lock = lock
@@ -65,11 +74,13 @@ export class FileStore implements ScratchStore, ServiceStore {
     this.snapshot = opened.snapshot
     this.head = opened.tail.head
     this.log = new LogWriter(folder, opened.tail, opened.durable)
+    this.logBytes = opened.tail.bytes
+    this.compactAbove = opened.compactAbove
   }
 
   /**
-   * Locks the folder, replays the log, and compacts it if it is longer than 4 MiB and than the snapshot. Holds the
-   * lock until `close`.
+   * Locks the folder, replays the log, cuts off a torn last line, and compacts a long log; it also does so later,
+   * while it serves. Holds the lock until `close`.
    *
    * @throws FfError `store_locked` while another process has it open, `store_corrupt` for damage, `target_unreachable`
    *   for a missing folder, or another of `toStoreError`
@@ -81,12 +92,14 @@ export class FileStore implements ScratchStore, ServiceStore {
   ): Promise<FileStore> {
     const lock = await takeLock(folder)
     try {
-      let opened = await replayStore(folder)
-      if (opened.tail.size > Math.max(COMPACT_ABOVE_BYTES, await readSnapshotSize(folder))) {
-        await writeSnapshot(folder, { ...opened.snapshot, head: opened.tail.head })
-        opened = await replayStore(folder)
-      }
-      return new FileStore(folder, lock, { ...opened, tools, durable })
+      const opened = await replayStore(folder)
+      const { torn } = opened.tail
+      // Before anything else: a later segment would make the torn line a damaged one.
+      if (torn !== null) await cutTornLine(folder, torn, durable)
+      const compactAbove = await readCompactionThreshold(folder)
+      const store = new FileStore(folder, lock, { ...opened, tools, durable, compactAbove })
+      await store.compactIfLong()
+      return store
     } catch (error) {
       await lock.close()
       throw toStoreError(error, folder)
@@ -137,9 +150,11 @@ export class FileStore implements ScratchStore, ServiceStore {
   }
 
   /**
-   * Checks the file system of the folder: whether this user may write to it, and whether it has space left.
+   * Checks the file system of the folder: whether this user may write to it, and whether it has space left. If the
+   * last compaction failed, starts another one and throws the error of the last.
    *
-   * @throws FfError `target_read_only`, `rights_missing`, `disk_full`, or another of `toStoreError`
+   * @throws FfError `target_read_only`, `rights_missing`, `disk_full`, `store_corrupt` for a snapshot that was damaged
+   *   since the start, or another of `toStoreError`
    */
   async requireWritable(): Promise<void> {
     try {
@@ -149,6 +164,10 @@ export class FileStore implements ScratchStore, ServiceStore {
     } catch (error) {
       throw toStoreError(error, this.folder)
     }
+    if (this.compactionError === null) return
+    const { error } = this.compactionError
+    void this.compactIfLong()
+    throw error
   }
 
   /** The number and hash of the last acknowledged audit record. */
@@ -157,12 +176,19 @@ export class FileStore implements ScratchStore, ServiceStore {
   }
 
   /**
-   * Writes a new snapshot. Keeps the segments of the log, because they contain the audit records.
+   * Writes a new snapshot of the rows as of its start; writes go on meanwhile. Keeps the segments of the log, because
+   * they contain the audit records.
    *
-   * @throws FfError `store_corrupt` if a row breaks its schema, `disk_full`, or another of `toStoreError`
+   * @throws FfError `store_corrupt` if the old snapshot was damaged meanwhile, `disk_full`, `backing_unavailable` after
+   *   `close`, or another of `toStoreError`; the old snapshot then stays, and no record is lost
    */
   compact(): Promise<void> {
-    return this.runExclusively(() => this.replaceSnapshot(this.snapshot.index))
+    return this.replaceSnapshot(async () => {
+      const { bytes, ...written } = await this.runExclusively(() => this.startSegment())
+      await compactFolder(this.folder, written)
+      this.logBytes -= bytes
+      this.compactAbove = await readCompactionThreshold(this.folder)
+    })
   }
 
   /**
@@ -171,26 +197,65 @@ export class FileStore implements ScratchStore, ServiceStore {
    * @throws FfError of `toStoreError`
    */
   load(state: RowsByTable): Promise<void> {
-    return this.runExclusively(async () => {
-      await this.replaceSnapshot(RowIndex.fromRows(state))
+    const load = async (): Promise<void> => {
+      const { epoch, head, bytes } = await this.startSegment()
+      await writeSnapshot(
+        this.folder,
+        { index: RowIndex.fromRows(state), epoch, head },
+        this.durable,
+      )
       // Read back, so that evaluation sees the rows as the file has them.
       this.snapshot = await readSnapshot(this.folder)
-    })
+      this.logBytes -= bytes
+    }
+    return this.replaceSnapshot(() => this.runExclusively(load))
   }
 
-  /** Waits for queued writes, then closes the log and releases the lock. @throws FfError of `toStoreError` */
-  close(): Promise<void> {
+  /**
+   * Waits for queued writes and a running compaction, then closes the log and releases the lock.
+   *
+   * @throws FfError of `toStoreError`
+   */
+  async close(): Promise<void> {
     this.closed = true
+    await this.replacement
     return this.runExclusively(async () => {
       await this.log.close()
       await this.lock.close()
     })
   }
 
-  private async replaceSnapshot(index: RowIndex): Promise<void> {
-    const { epoch } = this.snapshot
-    await writeSnapshot(this.folder, { index, epoch, head: this.head }, this.durable)
+  /** Runs `replace` after every earlier replacement of the snapshot. */
+  private replaceSnapshot(replace: () => Promise<void>): Promise<void> {
+    if (this.closed) return Promise.reject(closedError(this.folder))
+    const done = this.replacement.then(replace)
+    // The caller gets the failure; the next replacement runs all the same.
+    this.replacement = done.catch(() => undefined)
+    return done.catch((error: unknown) => {
+      throw toStoreError(error, this.folder)
+    })
+  }
+
+  /** Compacts a log that is too long; keeps the error for `requireWritable`, and rejects with none. */
+  private async compactIfLong(): Promise<void> {
+    if (this.logBytes <= this.compactAbove || this.compacting || this.closed) return
+    this.compacting = true
+    try {
+      await this.compact()
+      this.compactionError = null
+    } catch (error) {
+      this.compactionError = { error }
+    } finally {
+      this.compacting = false
+    }
+  }
+
+  /** Ends the segment, so that a snapshot can include all of it and none of the next one. Returns its place. */
+  private async startSegment(): Promise<SnapshotWritten & { readonly bytes: number }> {
     await this.log.rotate()
+    const { epoch, index } = this.snapshot
+    const { head, durable, logBytes: bytes } = this
+    return { epoch, head, counts: countIndexRows(index), durable, bytes }
   }
 
   private enqueue<T extends Result>(put: (stage: StagedState) => StagedResult<T>): Promise<T> {
@@ -229,7 +294,9 @@ export class FileStore implements ScratchStore, ServiceStore {
         done.push({ queued, result })
       }
       const text = lines.join('')
-      if (text !== '') await this.log.append(text, this.head.seq + 1)
+      const bytes = text === '' ? 0 : await this.log.append(text, this.head.seq + 1)
+      // Only now: a compaction may have ended during the write.
+      this.logBytes += bytes
     } catch (error) {
       for (const { reject } of batch) reject(toStoreError(error, this.folder))
       return
@@ -238,6 +305,7 @@ export class FileStore implements ScratchStore, ServiceStore {
     staged.mergeDown()
     this.head = head
     for (const { queued, result } of done) queued.resolve(result)
+    void this.compactIfLong()
   }
 }
 
@@ -250,9 +318,10 @@ interface OpenedFolder {
   readonly snapshot: Snapshot
   readonly tail: LogTail
 }
-
-const readSnapshotSize = async (folder: string): Promise<number> =>
-  (await stat(join(folder, SNAPSHOT))).size
+interface OpenedStore extends OpenedFolder, FileStoreOptions {
+  readonly tools: AuditOptions
+  readonly compactAbove: number
+}
 
 /**
  * Reads a folder without a lock: the rows of its snapshot with the changes of the log applied, and the end of the log.
@@ -263,7 +332,7 @@ const readSnapshotSize = async (folder: string): Promise<number> =>
  */
 export async function replayStore(folder: string): Promise<OpenedFolder> {
   const snapshot = await readSnapshot(folder)
-  let tail: LogTail = { head: snapshot.head, segment: null, size: 0 }
+  let tail: LogTail = { head: snapshot.head, segment: null, size: 0, bytes: 0, torn: null }
   for await (const { changes, tail: after } of replayLog(folder, snapshot.head)) {
     for (const change of changes) {
       const { table, key, held } = parseStoredRow(change)

@@ -5,7 +5,7 @@ import { type ByteLine, LineSplitter } from '../../files/line-splitter.ts'
 
 const CHUNK_BYTES = 262_144
 /** More than any line that this store writes: a value, the value twice in its audit record, and room. */
-const MAX_LINE_BYTES = 1_048_576
+export const MAX_STORED_LINE_BYTES = 1_048_576
 
 /** Damage: a line is longer than any that this store writes. `toStoreError` maps it to `store_corrupt`. */
 export class LineTooLong extends Error {}
@@ -17,19 +17,22 @@ export class LineTooLong extends Error {}
  * @throws LineTooLong for a line over 1 MiB; the system's error
  */
 export async function* readFileLines(path: string, start = 0): AsyncGenerator<ByteLine> {
-  const lines = new LineSplitter(MAX_LINE_BYTES, start)
+  const lines = new LineSplitter(MAX_STORED_LINE_BYTES, start)
   const chunks = createReadStream(path, { start, highWaterMark: CHUNK_BYTES })
   for await (const chunk of chunks as AsyncIterable<Buffer>) {
     for (const line of lines.push(chunk)) {
       if (line.tooLong)
-        throw new LineTooLong(`a line of ${basename(path)} is longer than ${MAX_LINE_BYTES} bytes`)
+        throw new LineTooLong(
+          `a line of ${basename(path)} is longer than ${MAX_STORED_LINE_BYTES} bytes`,
+        )
       yield line
     }
   }
   yield* lines.end()
 }
 
-const checksum = (bytes: Buffer): string => (crc32c.buf(bytes) >>> 0).toString(16).padStart(8, '0')
+const formatChecksum = (sum: number): string => (sum >>> 0).toString(16).padStart(8, '0')
+const checksum = (bytes: Buffer): string => formatChecksum(crc32c.buf(bytes))
 
 /** Formats a log line: CRC-32C of the JSON as UTF-8 in eight hexadecimal digits, a space, the JSON, a newline. */
 export function sealLogLine(json: string): string {
@@ -45,4 +48,18 @@ export function unsealLogLine(bytes: Buffer): string | null {
   const held =
     bytes.length > 9 && bytes[8] === 0x20 && bytes.toString('latin1', 0, 8) === checksum(json)
   return held ? json.toString('utf8') : null
+}
+
+const BRACE = 0x7d
+/** Whether the bytes begin with a log line whose checksum matches, and which another byte than a newline follows. */
+export function lacksNewline(bytes: Buffer): boolean {
+  const expected = bytes.toString('latin1', 0, 8)
+  let [from, sum] = [9, 0]
+  for (let end = bytes.indexOf(BRACE, from) + 1; end > 0 && end < bytes.length;) {
+    sum = crc32c.buf(bytes.subarray(from, end), sum)
+    if (formatChecksum(sum) === expected) return true
+    from = end
+    end = bytes.indexOf(BRACE, from) + 1
+  }
+  return false
 }

@@ -1,13 +1,20 @@
 import { constants } from 'node:fs'
-import { type FileHandle, open, readdir } from 'node:fs/promises'
+import { type FileHandle, open, readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type AuditChainHead, type AuditRecord, serializeRecord } from '../../core/audit/record.ts'
 import { type JsonNode, parseLosslessJson } from '../../core/json/read.ts'
 import { getMember } from '../../core/row-format/row-line.ts'
 import { type AnyRow, getRowKey, serializeRow, type TableName } from '../../core/rows/rows.ts'
-import { readFileLines, sealLogLine, unsealLogLine } from './lines.ts'
+import {
+  lacksNewline,
+  MAX_STORED_LINE_BYTES,
+  readFileLines,
+  sealLogLine,
+  unsealLogLine,
+} from './lines.ts'
 import { syncFolder } from '../../files/replace-file.ts'
-import { parseNumber, StoreDamage } from './snapshot.ts'
+import type { ByteLine } from '../../files/line-splitter.ts'
+import { parseNumber, SNAPSHOT, StoreDamage } from './snapshot.ts'
 
 const { O_CREAT, O_RDWR } = constants
 const SEGMENT = /^log-(\d{20})\.ndjson$/
@@ -42,6 +49,15 @@ export interface LogTail {
   readonly segment: string | null
   /** Length of that segment up to its last whole line, in bytes. */
   readonly size: number
+  /** Length of all whole lines since the snapshot, in bytes. */
+  readonly bytes: number
+  /** A torn last line, which a writer cuts off before anything else; null if there is none. */
+  readonly torn: TornLine | null
+}
+/** A segment that ends in a torn line, and its length without that line in bytes. */
+export interface TornLine {
+  readonly segment: string
+  readonly size: number
 }
 
 /** The rows that one log line changes (none at the start of a segment), and the end of the log behind it. */
@@ -52,8 +68,8 @@ export interface ReplayedLine {
 
 /**
  * Yields the lines of every segment that starts after the record `from`, each with its changed rows and the end of the
- * log behind it; before each segment an entry without changes. Leaves out a torn last line: its write was never
- * acknowledged.
+ * log behind it; before each segment, and behind a torn line, an entry without changes. Leaves out a torn last line:
+ * its write was never acknowledged. Checks first that the segment before, which a snapshot includes, ends with `from`.
  *
  * @throws StoreDamage at a line that is not as it was written, a gap in the numbers, or a break of the audit chain;
  *   LineTooLong; the system's error
@@ -62,29 +78,103 @@ export async function* replayLog(
   folder: string,
   from: AuditChainHead,
 ): AsyncGenerator<ReplayedLine> {
-  let head = from
-  const segments = await listSegmentsAfter(folder, from.seq)
+  const all = await listSegments(folder)
+  const segments = all.filter(({ first }) => first > from.seq).map(({ name }) => name)
+  const included = all[all.length - segments.length - 1]
+  let torn = included === undefined ? null : await checkEnd(folder, included.name, from)
+  let [head, before] = [from, 0]
+  yield { changes: [], tail: { head, segment: null, size: 0, bytes: 0, torn } }
   for (const [at, segment] of segments.entries()) {
-    const last = at === segments.length - 1
-    yield { changes: [], tail: { head, segment, size: 0 } }
+    let size = 0
+    yield { changes: [], tail: { head, segment, size, bytes: before, torn } }
     for await (const line of readFileLines(join(folder, segment))) {
-      const json = line.ended ? unsealLogLine(line.bytes) : null
-      if (json === null && !line.ended && last && !isWholeExceptNewline(line.bytes)) break
-      if (json === null)
-        throw new StoreDamage(
-          `the line of ${segment} at byte ${line.offset} does not match its checksum`,
-        )
-      const read = readEntry(json, head, `the line of ${segment} at byte ${line.offset}`)
+      if (at === segments.length - 1 && isTorn(line)) {
+        torn = { segment, size }
+        yield { changes: [], tail: { head, segment, size, bytes: before + size, torn } }
+        break
+      }
+      const where = `the line of ${segment} at byte ${line.offset}`
+      const read = readEntry(unsealOrThrow(line, where), head, where)
       head = read.head
-      const size = line.offset + line.bytes.length + 1
-      yield { changes: read.changes, tail: { head, segment, size } }
+      size = line.offset + line.bytes.length + 1
+      yield { changes: read.changes, tail: { head, segment, size, bytes: before + size, torn } }
     }
+    before += size
   }
 }
 
-/** True if the checksum of a line matches without its last byte: the line was acknowledged, then its newline changed. */
-export const isWholeExceptNewline = (bytes: Buffer): boolean =>
-  unsealLogLine(bytes.subarray(0, -1)) !== null
+/** @throws StoreDamage */
+function unsealOrThrow({ bytes, ended }: ByteLine, where: string): string {
+  const json = ended ? unsealLogLine(bytes) : null
+  if (json === null) throw new StoreDamage(`${where} does not match its checksum`)
+  return json
+}
+
+/** Room for the last whole line of a segment and for a torn line behind it. */
+const END_BYTES = 2 * MAX_STORED_LINE_BYTES + 2
+
+/**
+ * Checks the end of a segment whose records a snapshot includes: the checksum of each line, and that the last line has
+ * the record that the snapshot names. Reads 2 MiB at most, whatever the length of the segment. Returns a torn line
+ * behind that record, else null.
+ *
+ * @throws StoreDamage
+ */
+async function checkEnd(
+  folder: string,
+  segment: string,
+  head: AuditChainHead,
+): Promise<TornLine | null> {
+  const path = join(folder, segment)
+  const start = Math.max(0, (await stat(path)).size - END_BYTES)
+  let last: { readonly json: string; readonly size: number } | null = null
+  let torn = false
+  for await (const line of readFileLines(path, start)) {
+    // The read may start within a line.
+    if (start > 0 && line.offset === start) continue
+    torn = isTorn(line)
+    if (torn) break
+    const json = unsealOrThrow(line, `the line of ${segment} at byte ${line.offset}`)
+    last = { json, size: line.offset + line.bytes.length + 1 }
+  }
+  if (last === null || !isRecord(last.json, head))
+    throw new StoreDamage(`${segment} does not end with record ${head.seq}, as ${SNAPSHOT} says`)
+  return torn ? { segment, size: last.size } : null
+}
+
+function isRecord(json: string, { seq, hash }: AuditChainHead): boolean {
+  const read = parseLosslessJson(json)
+  return (
+    read.ok &&
+    parseNumber(getMember(read.node, 'seq')) === seq &&
+    getMember(getMember(read.node, 'audit') ?? null, 'hash') === hash
+  )
+}
+
+/**
+ * Whether the last line of a segment was torn, so that its write was never acknowledged. If it begins with a whole line
+ * and goes on, that line was acknowledged, and its newline changed afterwards: that is damage.
+ */
+export const isTorn = ({ bytes, ended }: ByteLine): boolean => !ended && !lacksNewline(bytes)
+
+/**
+ * Cuts a torn line off its segment, and waits for the disk if `durable`.
+ *
+ * @throws the system's error
+ */
+export async function cutTornLine(
+  folder: string,
+  { segment, size }: TornLine,
+  durable: boolean,
+): Promise<void> {
+  const file = await open(join(folder, segment), O_RDWR)
+  try {
+    await file.truncate(size)
+    if (durable) await file.datasync()
+  } finally {
+    await file.close()
+  }
+}
 
 /**
  * Lists the segments of the log, oldest first, each with the number of its first line; empty if there is none.
@@ -96,11 +186,6 @@ export async function listSegments(
 ): Promise<readonly { readonly name: string; readonly first: number }[]> {
   const names = (await readdir(folder)).filter((name) => SEGMENT.test(name)).sort()
   return names.map((name) => ({ name, first: Number(SEGMENT.exec(name)?.[1]) }))
-}
-
-async function listSegmentsAfter(folder: string, seq: number): Promise<readonly string[]> {
-  const all = await listSegments(folder)
-  return all.filter(({ first }) => first > seq).map(({ name }) => name)
 }
 
 function readEntry(
@@ -133,6 +218,8 @@ export class LogWriter {
   private file: FileHandle | null = null
   private segment: string | null
   private size: number
+  /** Whether a failed write may have left bytes behind the last acknowledged line. */
+  private torn = false
 
   constructor(folder: string, tail: LogTail, durable: boolean) {
     this.folder = folder
@@ -145,26 +232,35 @@ export class LogWriter {
    * Writes lines behind the last acknowledged one, and creates the segment if there is none.
    *
    * @param firstSeq number of the first line, which names a new segment
+   * @returns length of the lines in bytes
    * @throws the system's error (`ENOSPC` for a short write), after cutting the segment back to the acknowledged lines;
-   *   if that fails too, that error, and the next replay finds a torn last line
+   *   if that fails too, that error, and the next call cuts first
    */
-  async append(text: string, firstSeq: number): Promise<void> {
+  async append(text: string, firstSeq: number): Promise<number> {
     const file = (this.file ??= await this.openSegment(firstSeq))
     const bytes = Buffer.from(text, 'utf8')
+    if (this.torn) await this.cut(file)
     try {
       await file.write(bytes, 0, bytes.length, this.size).then(({ bytesWritten }) => {
         if (bytesWritten < bytes.length) throw diskFullError()
       })
       if (this.durable) await file.datasync()
     } catch (error) {
-      await file.truncate(this.size)
+      this.torn = true
+      await this.cut(file)
       throw error
     }
     this.size += bytes.length
+    return bytes.length
   }
 
-  /** Closes the segment, after a compaction; the next `append` starts a new one. @throws the system's error */
+  /**
+   * Closes the segment, which then ends with its last acknowledged line; the next `append` starts a new one.
+   *
+   * @throws the system's error
+   */
   async rotate(): Promise<void> {
+    if (this.torn && this.file !== null) await this.cut(this.file)
     await this.close()
     this.segment = null
     this.size = 0
@@ -175,6 +271,12 @@ export class LogWriter {
     const { file } = this
     this.file = null
     await file?.close()
+  }
+
+  private async cut(file: FileHandle): Promise<void> {
+    await file.truncate(this.size)
+    if (this.durable) await file.datasync()
+    this.torn = false
   }
 
   private async openSegment(firstSeq: number): Promise<FileHandle> {

@@ -15,14 +15,12 @@ import { formatRowKey, type RowKey, type TableName, TABLE_NAMES } from '../../co
 import { FfError } from '../../errors.ts'
 import type { RowBatch, RowSource, SourceFault } from '../../ports/rows.ts'
 import { identifyFolder } from './folder-identity.ts'
-import { LineTooLong } from './lines.ts'
+import { LineTooLong, MAX_STORED_LINE_BYTES } from './lines.ts'
 import { replayLog } from './log.ts'
 import { StoreDamage, readSnapshotHead, SNAPSHOT, type SnapshotHead } from './snapshot.ts'
 import { toStoreError } from './store-error.ts'
 
 const READ_BYTES = 1_048_576
-/** More than any line that this store writes. */
-const MAX_LINE_BYTES = 1_048_576
 const NEWLINE = 0x0a
 
 /** A row of the log; it replaces the row of the snapshot with the same key. */
@@ -35,14 +33,18 @@ interface LaterRow extends RowLine {
  * Takes no lock and writes nothing; a service may write meanwhile. `counts` are those of the snapshot's header, `head`
  * is the end of the log.
  *
+ * @param until number of the last record to include; default all. No segment contains it and a later record
  * @throws FfError `target_unreachable` for a missing folder, `store_corrupt`, or another of `toStoreError`
  */
-export async function openFileRows(folder: string): Promise<RowSource> {
+export async function openFileRows(
+  folder: string,
+  until = Number.POSITIVE_INFINITY,
+): Promise<RowSource> {
   try {
     const file = await open(join(folder, SNAPSHOT))
     try {
       const first = await readFirstLine(file)
-      const { rows: later, head } = await readLogRows(folder, first.head)
+      const { rows: later, head } = await readLogRows(folder, first.head, until)
       const identity = await identifyFolder(folder)
       return new FileRows(folder, file, { ...first, later, head, identity })
     } catch (error) {
@@ -69,10 +71,12 @@ async function readFirstLine(file: FileHandle): Promise<FirstLine> {
 async function readLogRows(
   folder: string,
   from: SnapshotHead['head'],
+  until: number,
 ): Promise<{ readonly rows: readonly LaterRow[]; readonly head: SnapshotHead['head'] }> {
   const rows = new Map<string, LaterRow>()
   let head = from
   for await (const { changes, tail } of replayLog(folder, from)) {
+    if (tail.head.seq > until) break
     for (const change of changes) {
       const read = toRowLine(change)
       if (read === null) throw new StoreDamage('the log has a row without a table or without a key')
@@ -161,13 +165,13 @@ class FileRows implements RowSource {
       const data = rest.length === 0 ? chunk : Buffer.concat([rest, chunk])
       // The last line may be the footer: keep it back until the next line ends.
       const end = findLastLine(data)
-      if (data.length - end > 2 * MAX_LINE_BYTES)
-        throw new LineTooLong(`a line of ${SNAPSHOT} is longer than ${MAX_LINE_BYTES} bytes`)
+      if (data.length - end > 2 * MAX_STORED_LINE_BYTES)
+        throw new LineTooLong(`a line of ${SNAPSHOT} is longer than ${MAX_STORED_LINE_BYTES} bytes`)
       const whole = data.subarray(0, end)
       if (!isUtf8(whole)) throw new StoreDamage(`${SNAPSHOT} has a line that is not UTF-8`)
       hash.update(whole)
       for (const batch of splitByTable(whole)) {
-        counts[batch.table] += countLines(batch.bytes)
+        counts[batch.table] += countLineFeeds(batch.bytes)
         yield batch
       }
       rest = data.subarray(end)
@@ -224,7 +228,8 @@ function findLastLine(data: Buffer): number {
   return last <= 0 ? 0 : data.lastIndexOf(NEWLINE, last - 1) + 1
 }
 
-function countLines(bytes: Buffer): number {
+/** Number of lines that end in these bytes. */
+export function countLineFeeds(bytes: Buffer): number {
   let count = 0
   for (let at = bytes.indexOf(NEWLINE); at >= 0; at = bytes.indexOf(NEWLINE, at + 1)) count += 1
   return count

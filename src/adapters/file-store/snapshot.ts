@@ -34,7 +34,8 @@ export interface Snapshot extends SnapshotHead {
 /** Number of rows by table. */
 export type RowCounts = Readonly<Record<TableName, number>>
 
-interface SnapshotWritten extends SnapshotHead {
+/** What a new snapshot says of itself. */
+export interface SnapshotWritten extends SnapshotHead {
   readonly counts: RowCounts
   /** Whether the snapshot must survive a power cut; default true. */
   readonly durable?: boolean
@@ -54,11 +55,13 @@ export async function writeSnapshot(
   durable = true,
 ): Promise<void> {
   const { index } = snapshot
-  const counts = Object.fromEntries(
-    TABLE_NAMES.map((table) => [table, index.size(table)]),
-  ) as RowCounts
+  const counts = countIndexRows(index)
   await replaceSnapshot(folder, { ...snapshot, counts, durable }, listBatches(index))
 }
+
+/** The number of rows of each table, tombstones included. */
+export const countIndexRows = (index: RowIndex): RowCounts =>
+  Object.fromEntries(TABLE_NAMES.map((table) => [table, index.size(table)])) as RowCounts
 
 function* listBatches(index: RowIndex): Generator<string> {
   for (const table of TABLE_NAMES) {
