@@ -411,7 +411,7 @@ describe('ff audit tail', () => {
   })
 
   test.each([
-    [['--lines', '0'], 'option_invalid'],
+    [['--lines', '10001'], 'option_invalid'],
     [['--format', 'junit'], 'option_invalid'],
   ])('with %j ends 2', async (args, code) => {
     const run = await tail('file', ...args)

@@ -299,8 +299,8 @@ export const TOKEN_MINT = [
 
 export const AUDIT_TAIL = [
   ...TRAIL,
-  optionOr('--lines <count>', 'number of records; default 10', {
-    parse: wholeNumber({ most: 10_000 }),
+  optionOr('--lines <count>', 'number of records, 0 for new ones alone; default 10', {
+    parse: wholeNumber({ least: 0, most: 10_000 }),
     otherwise: 10,
   }),
   toggle('--follow', 'print new records as they arrive, until Ctrl-C'),

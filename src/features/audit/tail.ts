@@ -9,8 +9,7 @@ const MOST_AT_ONCE = 1_000
 
 /**
  * Yields the last `lines` records of a trail as one list, which may be empty. With `follow` it then reads each
- * second, and yields lists of up to 1000 new records until the signal; after an empty first list it starts at the
- * first record.
+ * second, and yields lists of up to 1000 new records until the signal.
  *
  * @throws FfError `audit_altered` at an entry that is not a record, and the errors of the store
  */
@@ -18,9 +17,9 @@ export async function* tailRecords(
   trail: AuditTrail,
   { lines, follow, signal }: TailOptions,
 ): AsyncGenerator<readonly AuditRecord[]> {
-  const last = await readLastRecords(trail, lines)
+  const { records: last, seq } = await readLastRecords(trail, lines)
   yield last
-  let after = last.at(-1)?.seq ?? 0
+  let after = seq
   while (follow && !signal.aborted) {
     const next = await trail.read(after, readFirstRecords)
     if (next.length > 0) yield next
@@ -35,18 +34,24 @@ export interface TailOptions {
   readonly signal: AbortSignal
 }
 
-async function readLastRecords(trail: AuditTrail, most: number): Promise<readonly AuditRecord[]> {
+/** The last records, at most `most`, and the number of the last record read; 0 for a trail without records. */
+async function readLastRecords(
+  trail: AuditTrail,
+  most: number,
+): Promise<{ readonly records: readonly AuditRecord[]; readonly seq: number }> {
   // A store that does not keep the end of its chain is read from the start.
   const end = await trail.read(0, ({ said: { head, as } }) =>
     Promise.resolve(as === 'end' ? head.seq : 0),
   )
   return trail.read(Math.max(0, end - most), async (reading) => {
-    const kept: AuditRecord[] = []
+    const records: AuditRecord[] = []
+    let seq = end
     for await (const record of requireRecords(reading)) {
-      kept.push(record)
-      if (kept.length > most) kept.shift()
+      seq = record.seq
+      records.push(record)
+      if (records.length > most) records.shift()
     }
-    return kept
+    return { records, seq }
   })
 }
 
