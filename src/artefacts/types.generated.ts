@@ -566,6 +566,7 @@ export interface JwksIntegrationNotes {
       | 'ES384'
       | 'ES512'
       | 'EdDSA'
+      | 'Ed25519'
     )[]
     /**
      * @minItems 1
@@ -583,6 +584,7 @@ export interface JwksIntegrationNotes {
       | 'ES384'
       | 'ES512'
       | 'EdDSA'
+      | 'Ed25519'
     )[]
   }
   token: {
@@ -907,6 +909,7 @@ export interface Script {
     | 'refused'
     | 'hanging'
     | 'slow'
+    | 'error_429'
     | 'error_500'
     | 'not_found'
     | 'redirect_away'
@@ -922,6 +925,7 @@ export interface Script {
       | 'refused'
       | 'hanging'
       | 'slow'
+      | 'error_429'
       | 'error_500'
       | 'not_found'
       | 'redirect_away'

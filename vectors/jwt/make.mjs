@@ -24,7 +24,14 @@ const [R1, R2, EC, ED] = [rsa1, rsa2, ec, ed].map(pub)
 // Tokens ---------------------------------------------------------------------------------------------------------
 
 const b64 = (data) => Buffer.from(data).toString('base64url')
-const HASH = { RS256: 'sha256', PS256: 'sha256', ES256: 'sha256', RS384: 'sha384', EdDSA: null }
+const HASH = {
+  RS256: 'sha256',
+  PS256: 'sha256',
+  ES256: 'sha256',
+  RS384: 'sha384',
+  EdDSA: null,
+  Ed25519: null,
+}
 function signature(input, jwk, alg) {
   const key = { key: jwk, format: 'jwk', dsaEncoding: 'ieee-p1363' }
   return signBytes(HASH[alg], Buffer.from(input), key).toString('base64url')
@@ -584,7 +591,56 @@ more.push(
     up({ ...ED, x: b64(IDENTITY) }),
     UNUSABLE,
   ],
+  ['Valid, the key server answers 429', D, VALID, down('error_429'), NO_SET],
+  [
+    'A later key, and the refresh is answered 429',
+    D,
+    token({ key: rsa2 }),
+    then(key1, 31, down('error_429')),
+    dev(unverified('M-03', 'kid_not_found'), NOT_FOUND),
+  ],
+  ['The same key twice', P, VALID, up(R1, reversed(R1)), any(verified('M-01'))],
+  [
+    'No kid, and one usable key twice',
+    P,
+    token({ header: { kid: undefined } }),
+    up(R1, R1),
+    any(verified('M-11a', ['kid_missing'])),
+  ],
+  [
+    'Ed25519 by its full name, the key too',
+    P,
+    token({ key: ed, alg: 'Ed25519' }),
+    up({ ...ED, alg: 'Ed25519' }),
+    any(verified('M-01')),
+  ],
+  [
+    'Ed25519 by its full name, the key says EdDSA',
+    P,
+    token({ key: ed, alg: 'Ed25519' }),
+    up(ED),
+    any(verified('M-01')),
+  ],
+  [
+    'EdDSA, the key says Ed25519',
+    P,
+    token({ key: ed, alg: 'EdDSA' }),
+    up({ ...ED, alg: 'Ed25519' }),
+    any(verified('M-01')),
+  ],
+  [
+    'Ed25519 by its full name, and an RSA key',
+    P,
+    token({ key: ed, alg: 'Ed25519', header: { kid: R1.kid } }),
+    key1,
+    UNUSABLE,
+  ],
 )
+
+/** The members of a key in reverse: the same key as another text. */
+function reversed(jwk) {
+  return Object.fromEntries(Object.entries(jwk).toReversed())
+}
 
 function flip(text) {
   const bytes = Buffer.from(text, 'base64url')

@@ -18,8 +18,8 @@ export interface FetchLimits {
   readonly max_redirects: number
 }
 /**
- * `unreachable` may pass by itself; `misconfigured` (4xx, no JSON, too large, foreign redirect) needs a change of the
- * set-up.
+ * `unreachable` may pass by itself; `misconfigured` (4xx but 429, no JSON, too large, foreign redirect) needs a change
+ * of the set-up.
  */
 export interface FetchFault {
   readonly kind: 'unreachable' | 'misconfigured'
@@ -45,7 +45,7 @@ class Fault extends Error {
 
 /**
  * Fetches a key set once: its bytes, unjudged keys and headers. Follows redirects within the origin only. A timeout, a
- * 5xx and most network errors are `unreachable`; other statuses, a foreign redirect, an oversized body, a body that is
+ * 429, a 5xx and most network errors are `unreachable`; other statuses, a foreign redirect, an oversized body, a body that is
  * no JWK set and an invalid certificate are `misconfigured`. Rejects for no failure of the endpoint.
  */
 export async function fetchJwks(
@@ -97,7 +97,7 @@ async function fetchFollowingRedirects(
     const response = await exchange(url, request, bounds)
     const { status, headers } = response
     if (status === 200) return response
-    if (status >= 500) throw new Fault('unreachable', `status ${status}`)
+    if (status === 429 || status >= 500) throw new Fault('unreachable', `status ${status}`)
     if (status < 300 || status >= 400 || headers.location === undefined)
       throw new Fault('misconfigured', `status ${status}`)
     if (!URL.canParse(headers.location, url.href))

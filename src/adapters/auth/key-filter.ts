@@ -28,7 +28,7 @@ export interface KeyLimits {
   readonly rsa_max_bits: number
 }
 
-/** The key type or curve of each algorithm (RFC 7518, 3.1; RFC 8037, 3.1). */
+/** The key type or curve of each algorithm (RFC 7518, 3.1; RFC 8037, 3.1; RFC 9864, 2.2). */
 const KEY_OF = {
   RS256: 'RSA',
   RS384: 'RSA',
@@ -40,6 +40,7 @@ const KEY_OF = {
   ES384: 'P-384',
   ES512: 'P-521',
   EdDSA: 'Ed25519',
+  Ed25519: 'Ed25519',
 } as const satisfies Readonly<Record<string, string>>
 /** Names and byte length of the coordinates (RFC 7518, 6.2.1.2; RFC 8037, 2), by type and curve. */
 const COORDINATES: Readonly<Record<string, readonly [names: readonly string[], bytes: number]>> = {
@@ -54,6 +55,9 @@ const isKnown = (alg: unknown): alg is keyof typeof KEY_OF =>
 /** The key's type or curve, as `KEY_OF` names it. */
 const getKeyFamily = ({ kty, crv }: UntrustedJwk): unknown => (kty === 'RSA' ? kty : crv)
 
+/** EdDSA with a key of Ed25519 is the algorithm that RFC 9864, 2.2 names Ed25519: one algorithm with two names. */
+const toFullName = (alg: unknown): unknown => (alg === 'EdDSA' ? 'Ed25519' : alg)
+
 /**
  * Whether the type or curve of a key fits a known JWS algorithm, and its `alg`, if present, names that algorithm.
  * Checks nothing else: `findKeyFault` judges the key.
@@ -61,7 +65,7 @@ const getKeyFamily = ({ kty, crv }: UntrustedJwk): unknown => (kty === 'RSA' ? k
 export const isKeyUsableFor = (jwk: UntrustedJwk, alg: string): boolean =>
   isKnown(alg) &&
   KEY_OF[alg] === getKeyFamily(jwk) &&
-  (jwk['alg'] === undefined || jwk['alg'] === alg)
+  (jwk['alg'] === undefined || toFullName(jwk['alg']) === toFullName(alg))
 
 /**
  * The first fault that makes a key unusable for every algorithm: its type, private members, `use`, `key_ops`, `alg`,

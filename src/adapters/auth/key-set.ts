@@ -1,3 +1,4 @@
+import { canonicalizeValue } from '../../core/json/plain.ts'
 import { importKey, type VerificationKey } from '../jose/compact.ts'
 import {
   type UntrustedJwk,
@@ -19,13 +20,17 @@ interface Entry {
   readonly imported: Map<string, Promise<VerificationKey | null>>
 }
 
-/** The keys of one JWK set. Each is judged once, and imported once per algorithm on first use. */
+/**
+ * The keys of one JWK set. Each is judged once, and imported once per algorithm on first use. Keys that are equal in
+ * every member are one key: key servers that join several sets list a key twice.
+ */
 export class KeySet {
   readonly entries: readonly Entry[]
   private readonly byKid = new Map<unknown, Entry[]>()
 
   constructor(keys: readonly UntrustedJwk[], limits: KeyLimits) {
-    this.entries = keys.map((jwk) => ({
+    const distinct = new Map(keys.map((jwk) => [canonicalizeValue(jwk), jwk]))
+    this.entries = [...distinct.values()].map((jwk) => ({
       jwk,
       fault: findKeyFault(jwk, limits),
       imported: new Map(),

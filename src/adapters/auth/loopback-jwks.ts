@@ -15,6 +15,7 @@ const ANSWERS: Readonly<Record<Exclude<KeyServerBehaviour, 'refused'>, Answer | 
   up: (response, keys) => json(response, 200, { keys }),
   hanging: null,
   slow: null,
+  error_429: (response) => json(response, 429, {}),
   error_500: (response) => json(response, 500, {}),
   not_found: (response) => json(response, 404, {}),
   redirect_away: (response) =>

@@ -23,12 +23,14 @@ export async function fetchKeys(
   const fetched = await fetchJwks(url, contract.client, systemClock)
   if (!fetched.ok) return fetched
   const { keys, headers } = fetched
+  const { entries } = new KeySet(keys, contract.keys)
+  const distinct = entries.map(({ jwk }) => jwk)
   return {
     ok: true,
     served: {
       keys: await Promise.all(
-        new KeySet(keys, contract.keys).entries.map(async ({ jwk, fault }) =>
-          toServed(jwk, fault ?? (await findUseFault(jwk, keys, algorithms))),
+        entries.map(async ({ jwk, fault }) =>
+          toServed(jwk, fault ?? (await findUseFault(jwk, distinct, algorithms))),
         ),
       ),
       headers: CACHING.flatMap((name) => {

@@ -38,7 +38,7 @@ const { RSA_PKCS1_PADDING, RSA_PKCS1_PSS_PADDING, RSA_PSS_SALTLEN_DIGEST } = con
 const PKCS1 = { padding: RSA_PKCS1_PADDING }
 const PSS = { padding: RSA_PKCS1_PSS_PADDING, saltLength: RSA_PSS_SALTLEN_DIGEST }
 const ECDSA = { dsaEncoding: 'ieee-p1363' } as const
-/** Hash and scheme of each algorithm (RFC 7518, 3.3 to 3.5; RFC 8037, 3.1). */
+/** Hash and scheme of each algorithm (RFC 7518, 3.3 to 3.5; RFC 8037, 3.1; RFC 9864, 2.2). */
 const SCHEMES = {
   RS256: ['sha256', PKCS1],
   RS384: ['sha384', PKCS1],
@@ -50,6 +50,7 @@ const SCHEMES = {
   ES384: ['sha384', ECDSA],
   ES512: ['sha512', ECDSA],
   EdDSA: [null, {}],
+  Ed25519: [null, {}],
 } as const satisfies Readonly<Record<string, readonly [hash: string | null, scheme: object]>>
 /** JWS algorithms that `verifySignatureBytes` supports. */
 export type Algorithm = keyof typeof SCHEMES

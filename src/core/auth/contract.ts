@@ -59,6 +59,7 @@ export type KeyServerBehaviour =
   | 'refused'
   | 'hanging'
   | 'slow'
+  | 'error_429'
   | 'error_500'
   | 'not_found'
   | 'redirect_away'

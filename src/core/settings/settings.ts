@@ -126,7 +126,7 @@ export const SETTINGS = {
   FF_JWT_ALGORITHMS: {
     behavioural: true,
     parse: parseWords,
-    what: 'allowed signature algorithms, separated by commas; default RS256,ES256,EdDSA',
+    what: 'allowed signature algorithms, separated by commas; default RS256,ES256,EdDSA,Ed25519',
   },
   FF_JWT_LEEWAY: {
     behavioural: true,

@@ -33,7 +33,7 @@ const RUNNER = {
 /** The default values, written out to show which settings exist. */
 const CONFIG = {
   jwtAudience: 'pty-feature-flags',
-  jwtAlgorithms: 'RS256,ES256,EdDSA',
+  jwtAlgorithms: 'RS256,ES256,EdDSA,Ed25519',
   jwtLeeway: '0',
 }
 

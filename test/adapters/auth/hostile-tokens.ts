@@ -42,7 +42,7 @@ const GOOD_PEM = createPublicKey({ key: publicPart(RSA), format: 'jwk' }).export
   format: 'pem',
 })
 
-const HASH: Readonly<Record<string, string | null>> = { EdDSA: null }
+const HASH: Readonly<Record<string, string | null>> = { EdDSA: null, Ed25519: null }
 const getHash = (alg: string): string | null =>
   alg in HASH ? (HASH[alg] ?? null) : `sha${alg.slice(2)}`
 export interface Signer {

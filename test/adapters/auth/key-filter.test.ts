@@ -198,7 +198,7 @@ describe('isKeyUsableFor', () => {
     'a key of P-256': [bare(EC1), ['ES256']],
     'a key of P-384': [bare(P384), ['ES384']],
     'a key of P-521': [bare(P521), ['ES512']],
-    'a key of Ed25519': [bare(ED1), ['EdDSA']],
+    'a key of Ed25519': [bare(ED1), ['EdDSA', 'Ed25519']],
     'a key that names its algorithm': [R1, ['RS256']],
     'a key without members': [{}, []],
   }

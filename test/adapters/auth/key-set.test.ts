@@ -19,6 +19,8 @@ const without =
     Object.fromEntries(Object.entries(jwk).filter(([one]) => one !== name))
 const bare = without('kid')
 const anyAlg = without('alg')
+const reversed = (jwk: UntrustedJwk): UntrustedJwk =>
+  Object.fromEntries(Object.entries(jwk).reverse())
 const status = async (set: KeySet, kid: string | null, alg = 'RS256'): Promise<string> =>
   (await set.select(kid, alg)).status
 
@@ -75,7 +77,7 @@ describe('two keys of one kid', () => {
 
   test.each<[string, readonly UntrustedJwk[], string]>([
     ['both fit', [R1, twin], 'key_not_usable'],
-    ['the same key twice', [R1, R1], 'key_not_usable'],
+    ['both fit, and differ in a member alone', [R1, { ...R1, x5t: 'a' }], 'key_not_usable'],
     ['both fit, and neither says its algorithm', [anyAlg(R1), anyAlg(twin)], 'key_not_usable'],
     [
       'neither fits',
@@ -93,6 +95,9 @@ describe('two keys of one kid', () => {
       ],
       'key_not_usable',
     ],
+    ['K1: the same key twice', [R1, R1], 'found'],
+    ['K1: the same key twice, its members in another order', [R1, reversed(R1)], 'found'],
+    ['K1: the same key twice and another', [R1, twin, R1], 'key_not_usable'],
     ['one is for encryption', [{ ...twin, use: 'enc' }, R1], 'found'],
     ['one is of another algorithm', [R1, { ...twin, alg: 'PS256' }], 'found'],
     ['one is of another type', [{ ...EC1, kid: KID }, R1], 'found'],
@@ -120,13 +125,30 @@ describe('a token without a kid', () => {
     ['two', [R1, R2], 'RS256', 'kid_ambiguous'],
     ['two, of which one fits', [R1, EC1], 'ES256', 'kid_ambiguous'],
     ['two, of which none fits', [R1, R2], 'ES256', 'kid_ambiguous'],
-    ['the same key twice', [R1, R1], 'RS256', 'kid_ambiguous'],
+    ['K1: the same key twice', [R1, R1], 'RS256', 'found'],
   ])('%s', async (_situation, keys, alg, expected) => {
     expect(await status(getSet(...keys), null, alg)).toBe(expected)
   })
 
   test('a key whose curve is no text leaves the other without a rival', async () => {
     expect(await status(getSet(R1, { ...anyAlg(EC1), crv: ['P-256'] }), null)).toBe('found')
+  })
+})
+
+describe('K1: Ed25519 and EdDSA are one algorithm', () => {
+  test.each(['EdDSA', 'Ed25519'])('a key with alg %s verifies both', async (alg) => {
+    const set = getSet({ ...ED1, alg })
+    for (const name of ['EdDSA', 'Ed25519'])
+      expect(await selects(set, ED.kid, { ...ED, alg: name })).toBe(true)
+  })
+
+  test('so two keys of one kid with either name are one too many', async () => {
+    const twins = getSet(ED1, { ...ED1, alg: 'Ed25519' })
+    expect(await status(twins, ED.kid, 'Ed25519')).toBe('key_not_usable')
+  })
+
+  test.each([R1, EC1])('no other key verifies Ed25519: %#', async (jwk) => {
+    expect(await status(getSet(anyAlg(jwk)), String(jwk['kid']), 'Ed25519')).toBe('key_not_usable')
   })
 })
 

@@ -32,6 +32,7 @@ const BEHAVIOURS: Readonly<Record<KeyServerBehaviour, string>> = {
   refused: 'unreachable: ECONNREFUSED',
   hanging: 'unreachable: no whole response within 60 ms',
   slow: 'unreachable: no whole response within 60 ms',
+  error_429: 'unreachable: status 429',
   error_500: 'unreachable: status 500',
   not_found: 'misconfigured: status 404',
   redirect_away: 'misconfigured: a redirect to another origin',

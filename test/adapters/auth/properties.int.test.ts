@@ -343,6 +343,7 @@ describe('a signature under each allowable algorithm', () => {
     ES384: newKey('P-384'),
     ES512: newKey('P-521'),
     EdDSA: ED,
+    Ed25519: ED,
   }
   const { allowable } = CONTRACT.algorithms
   const keyFor = (alg: string): Jwk => {

@@ -14,6 +14,7 @@ const HASH: Readonly<Record<string, string | null>> = {
   RS256: 'sha256',
   ES256: 'sha256',
   EdDSA: null,
+  Ed25519: null,
 }
 const decode = (segment: string): Buffer => Buffer.from(segment, 'base64url')
 
@@ -63,7 +64,9 @@ function conditionOfForm(
   if (kid === undefined) return 'kid_ambiguous'
   const named = held.find(({ jwk }) => jwk['kid'] === kid)
   if (named === undefined) return 'kid_absent'
-  if (named.jwk['alg'] !== alg) return 'key_not_usable'
+  // Two names of one algorithm (RFC 9864, 2.2).
+  const names = alg.startsWith('Ed') ? ['EdDSA', 'Ed25519'] : [alg]
+  if (!names.includes(named.jwk['alg'] ?? '')) return 'key_not_usable'
   return holds(named) ? 'verified' : 'signature_invalid'
 }
 

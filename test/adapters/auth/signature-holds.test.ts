@@ -18,6 +18,7 @@ const PAIRS: Readonly<Record<string, { publicKey: KeyObject; privateKey: KeyObje
   ES384: ec('P-384'),
   ES512: ec('P-521'),
   EdDSA: generateKeyPairSync('ed25519'),
+  Ed25519: generateKeyPairSync('ed25519'),
 }
 const toPair = (alg: string) => {
   const pair = PAIRS[alg] ?? PAIRS[alg.slice(0, 2)]
@@ -36,7 +37,7 @@ function token(
     ? { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_DIGEST }
     : {}
   const key = { key: toPair(alg).privateKey, dsaEncoding: 'ieee-p1363' as const }
-  const { hash = alg === 'EdDSA' ? null : `sha${alg.slice(2)}`, ...rest } = changes
+  const { hash = alg.startsWith('Ed') ? null : `sha${alg.slice(2)}`, ...rest } = changes
   return `${input}.${encoded(sign(hash, Buffer.from(input), { ...key, ...scheme, ...rest }))}`
 }
 async function getKey(alg: string): Promise<VerificationKey> {

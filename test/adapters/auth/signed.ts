@@ -45,6 +45,7 @@ const HASH: Readonly<Record<string, string | null>> = {
   RS384: 'sha384',
   ES256: 'sha256',
   EdDSA: null,
+  Ed25519: null,
 }
 export const encoded = (data: string | Uint8Array): string =>
   Buffer.from(data as Uint8Array).toString('base64url')

@@ -118,6 +118,7 @@ describe('a valid token', () => {
     ['RS256', RSA_1],
     ['ES256', EC],
     ['EdDSA', ED],
+    ['Ed25519', { ...ED, alg: 'Ed25519' }],
   ])('%s', async (_alg, key) => {
     const { verify } = opened(jwks(R1, EC1, ED1))
     for (const environment of ENVIRONMENTS)

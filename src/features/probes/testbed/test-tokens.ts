@@ -104,7 +104,7 @@ export const toPublicPem = (jwk: TestJwk): string =>
 export type SignInput = (input: string) => Buffer
 /**
  * A function that signs with the private key by `alg` (RFC 7518, 3.1), whatever the header of the token names: RS, PS
- * and ES of any SHA-2 size, or EdDSA; signatures of ES are in the raw form of JWS.
+ * and ES of any SHA-2 size, EdDSA or Ed25519; signatures of ES are in the raw form of JWS.
  *
  * @param alg by default that of the key
  * @throws the error of node:crypto where the JWK is not a private key; signing throws where `alg` is none of these
@@ -114,7 +114,7 @@ export function createSigner(jwk: TestJwk, alg = jwk['alg'] ?? ''): SignInput {
   const padding = alg.startsWith('PS')
     ? { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_DIGEST }
     : {}
-  const hash = alg === 'EdDSA' ? null : `sha${alg.slice(2)}`
+  const hash = alg.startsWith('Ed') ? null : `sha${alg.slice(2)}`
   return (input) =>
     signBytes(hash, Buffer.from(input), { key, dsaEncoding: 'ieee-p1363', ...padding })
 }
