@@ -31,6 +31,9 @@ import {
 import { type StagedState, type StagedResult, stageRefusal, stageWrite } from './stage.ts'
 import { toStoreError } from './store-error.ts'
 
+/** The longest log, as a multiple of the length at which a compaction is due. */
+const LONGEST_LOG = 4
+
 type Result = WriteResult | RefusalResult
 export interface FileStoreOptions {
   /** Whether each write waits for the disk. False for a scratch store, which need not survive a power cut. */
@@ -63,6 +66,8 @@ export class FileStore implements ScratchStore, ServiceStore {
   private logBytes: number
   private compactAbove: number
   private compacting = false
+  /** The part of a running compaction that needs no turn. */
+  private merge: Promise<void> | null = null
   /** The error of the last compaction that the log's length started; null after a success. */
   private compactionError: { readonly error: unknown } | null = null
 
@@ -185,7 +190,10 @@ export class FileStore implements ScratchStore, ServiceStore {
   compact(): Promise<void> {
     return this.replaceSnapshot(async () => {
       const { bytes, ...written } = await this.runExclusively(() => this.startSegment())
-      await compactFolder(this.folder, written)
+      this.merge = compactFolder(this.folder, written)
+      await this.merge.finally(() => {
+        this.merge = null
+      })
       this.logBytes -= bytes
       this.compactAbove = await readCompactionThreshold(this.folder)
     })
@@ -280,6 +288,8 @@ export class FileStore implements ScratchStore, ServiceStore {
   }
 
   private async commit(batch: readonly QueuedWrite[]): Promise<void> {
+    // Writes that outrun the merge wait for it, so that the log stays bounded. Its failure is reported elsewhere.
+    if (this.logBytes > this.compactAbove * LONGEST_LOG) await this.merge?.catch(() => undefined)
     const staged = new RowIndex(this.snapshot.index)
     const done: { readonly queued: QueuedWrite; readonly result: Result }[] = []
     const lines: string[] = []
