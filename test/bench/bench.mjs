@@ -11,6 +11,7 @@ import { gateSpeed } from './gate-speed.mjs'
 import { rowsSpeed } from './rows-speed.mjs'
 import { serviceSpeed } from './service-speed.mjs'
 import { SMOKE, sized } from './smoke.mjs'
+import { startSpeed } from './start-speed.mjs'
 import { tokenSpeed } from './token-speed.mjs'
 
 const FF = fileURLToPath(new URL('../../dist/bin/ff.js', import.meta.url))
@@ -89,6 +90,7 @@ above('ff parity fuzz with writes, PostgreSQL up', median(fuzzed), 1500, 'decisi
 const urlOf = (name) => `postgres://${user}@/${name}?host=${encodeURIComponent(host)}`
 const place = mkdtempSync(join(tmpdir(), 'ff-bench-'))
 const rows = await rowsSpeed(place, { url: urlOf(database), urlOf })
+const started = await startSpeed(place)
 rmSync(place, { recursive: true })
 await server.stop()
 const { million, tenth, evaluated } = rows
@@ -125,6 +127,9 @@ for (const backing of ['file', 'db'])
     1.3,
     'x the p99 with 1,000 overrides',
   )
+
+below('a start on a file store after 1,000,000 changes', started.seconds, 3, 's')
+below('its peak memory', started.megabytes, 250, 'MB')
 
 const { ours, theirs } = decisionsPerCpuSecond()
 above(
