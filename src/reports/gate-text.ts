@@ -12,7 +12,14 @@ import {
   listSubject,
   measuredLines,
 } from './gate-words.ts'
-import { foldLine, formatColumns, formatEnding, formatState, type Style } from './paint.ts'
+import {
+  foldLine,
+  formatColumns,
+  formatEnding,
+  formatState,
+  holdLine,
+  type Style,
+} from './paint.ts'
 
 /**
  * The text of a gate report, in order: its subject, findings about the gate, groups, unmeasured items one line each,
@@ -62,7 +69,7 @@ function formatItems(list: readonly GateItem[], style: Style): string {
   const rows = list.map(({ id, codes, detail, next }) => {
     const why = `${codes.join(', ')}${detail === '' ? '' : `: ${detail}`}`
     const short = (next ?? '').length <= MOST_NEXT
-    return [id, short ? (next ?? '') : '', short ? why : `${why}. Next: ${next}`]
+    return [id, short ? (next ?? '') : '', short ? why : `${why}. Next: \`${next}\``]
   })
   return `  ${formatState(list[0]?.state ?? '', style)} (${list.length})\n${formatColumns(rows)}`
 }
@@ -89,7 +96,7 @@ function formatBlocker(item: GateItem, style: Style): string {
     ...say('why it matters', why),
     ...say('fix', fix),
     ...say('owner', owner),
-    ...say('check again', next),
+    ...(next === null ? [] : [`    check again: ${next}`]),
   ].join('\n')
 }
 
@@ -103,9 +110,9 @@ function formatEnd(report: GateReport, style: Style): string {
   const ends = expires_next.map(({ id, at }) => `${id} at ${at}`).join(', ')
   const rows = [
     ...(ends === '' ? [] : [['expires next', ends]]),
-    ...(remeasure === null ? [] : [['measure again', remeasure]]),
+    ...(remeasure === null ? [] : [['measure again', holdLine(remeasure)]]),
     ...(fix === null ? [] : [['fix', fix]]),
-    ...(next === null ? [] : [['next', next]]),
+    ...(next === null ? [] : [['next', holdLine(next)]]),
   ]
   const ending = {
     word: formatVerdictWord(report),

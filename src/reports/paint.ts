@@ -61,34 +61,47 @@ export function formatEnding(
 const WIDTH = 80
 const getWidth = (cell: string): number => stripVTControlCharacters(cell).length
 
+/** Stands for a blank at which no line is folded. Values cannot hold it: their controls are escaped. */
+const HELD = '\0'
+/** A command as a cell that is not folded, so that it can be pasted. */
+export const holdLine = (command: string): string => command.replaceAll(' ', HELD)
+
 /**
  * Folds a line at blanks to 80 characters, joined by line feeds, and indents the following ones; keeps the indentation
- * of the first. A single word may exceed the width.
+ * of the first. A single word may exceed the width, and so may a command in backticks, which stays on one line.
  */
 export function foldLine(line: string, indent: string): string {
-  const [first = '', ...words] = line.trimStart().split(' ')
+  return foldText(line, { indent, width: WIDTH })
+}
+
+function foldText(
+  line: string,
+  { indent, width }: { readonly indent: string; readonly width: number },
+): string {
+  const [first = '', ...words] = line
+    .trimStart()
+    .replaceAll(/`[^`]*`/g, holdLine)
+    .split(' ')
   const lines = [line.slice(0, line.length - line.trimStart().length) + first]
   for (const word of words) {
     const longer = `${lines.at(-1) ?? ''} ${word}`
-    if (longer.length > WIDTH) lines.push(indent + word)
+    if (getWidth(longer) > width) lines.push(indent + word)
     else lines[lines.length - 1] = longer
   }
-  return lines.join('\n')
+  return lines.join('\n').replaceAll(HELD, ' ')
 }
 
 /**
  * Formats rows as columns without rules, indented by two blanks and separated by two; folds the last column to 80
- * characters where more than 20 are left for it, never within a word. No final line feed; empty for no rows.
+ * characters where more than 20 are left for it, as `foldLine` does. No final line feed; empty for no rows.
  */
 export function formatColumns(rows: readonly (readonly string[])[]): string {
-  const first = rows[0] ?? []
-  const before = first
+  const before = (rows[0] ?? [])
     .slice(0, -1)
     .map((_, at) => Math.max(...rows.map((row) => getWidth(row[at] ?? ''))))
   const left = WIDTH - before.reduce((all, width) => all + width + 2, 2)
-  // Words are never cut, and a column of 20 or less stays unfolded.
-  const words = rows.flatMap((row) => (row.at(-1) ?? '').split(' '))
-  const room = left > 20 ? Math.max(left, ...words.map(getWidth)) : null
+  // A column of 20 or less stays unfolded.
+  const width = left > 20 ? left : Infinity
   const none = Object.fromEntries(
     [
       'top',
@@ -105,10 +118,14 @@ export function formatColumns(rows: readonly (readonly string[])[]): string {
   )
   const table = new Table({
     chars: { ...none, middle: '  ' },
-    ...(room !== null ? { wordWrap: true, colWidths: [...before, room] } : {}),
     style: { 'padding-left': 0, 'padding-right': 0, border: [], head: [] },
   })
-  table.push(...rows.map((row) => [...row]))
+  table.push(
+    ...rows.map((row) => [
+      ...row.slice(0, -1),
+      ...row.slice(-1).map((cell) => foldText(cell, { indent: '', width })),
+    ]),
+  )
   return table
     .toString()
     .split('\n')

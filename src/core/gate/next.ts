@@ -53,7 +53,7 @@ const findFaultStep = (fault: Faults[number] | undefined, facts: StepFacts): Ste
 
 /** A step in one line, for reports that have one text for both. */
 export const formatStep = ({ fix, next }: ReturnType<typeof findRunStep>): string =>
-  next === null ? fix : `${fix} Then: ${next}`
+  next === null ? fix : `${fix} Then: \`${next}\``
 
 const LATE: Readonly<Record<LateLog['code'], true>> = { log_missing: true, head_stale: true }
 

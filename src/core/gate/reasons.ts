@@ -222,9 +222,8 @@ export const REASONS: Readonly<Record<ReasonCode, Reason>> = {
   trust_rolled_back: badTrust('The trust file is older than one that a runner has seen.'),
   trust_forked: badTrust('Two trust files have the same version.'),
   trust_expired: {
-    fix: say(
-      'The trust file has expired. Write the next version to checklists/trust-next.json, which both leads sign with ff trust rotate.',
-    ),
+    fix: ({ signers }) =>
+      `The trust file has expired. Both leads sign the next version with a later expiry: \`ff trust rotate --until TIME --key ${signers['platform-lead']}.key.json\`, then the other lead.`,
     next: run('ff trust show'),
     person: true,
     first: true,

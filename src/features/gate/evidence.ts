@@ -63,7 +63,7 @@ async function findDamagedLogs(
 /** No record of a key that the trust file does not name counts. */
 const PUT_ASIDE = 'mv .ff/evidence/KID .ff/'
 const GIVE_UP =
-  'Keep .ff/evidence/KID for an investigation. On the machine of the runner make a new key: rm .ff/runner.pem && ff evidence seal. Then give up this log and name the new key: ff trust rotate --lost KID --runner .ff/runner.pub.json --key alice.key.json'
+  'Keep .ff/evidence/KID for an investigation. On the machine of the runner make a new key: `rm .ff/runner.pem && ff evidence seal`. Then give up this log and name the new key: `ff trust rotate --lost KID --runner .ff/runner.pub.json --key alice.key.json`'
 
 /** The fault of logs that are whole one by one. */
 function toUntrustedResult({ code, detail }: UntrustedLog): CheckResult {
@@ -72,7 +72,7 @@ function toUntrustedResult({ code, detail }: UntrustedLog): CheckResult {
   return { ...fault, state: 'fail', next: isOfTrust ? 'ff trust show' : FETCH }
 }
 const FETCH =
-  'Fetch the log from its runner: ff evidence import FOLDER. One that is gone for good, or has two ends, is given up: ff trust rotate --lost KID --key alice.key.json, with the key that is named above.'
+  'Fetch the log from its runner: `ff evidence import FOLDER`. One that is gone for good, or has two ends, is given up: `ff trust rotate --lost KID --key alice.key.json`, with the key that is named above.'
 
 const countRecords = (count: number): string => `${count} record${count === 1 ? '' : 's'}`
 
@@ -108,7 +108,7 @@ function toLogResult(
 
 const toMissingResult = ({ kid, code, detail }: LateLog): CheckResult => ({
   ...toResult({ id: kid, title: 'has no log here', code, detail }),
-  next: `Fetch it from where the runner keeps it: ff evidence import FOLDER. A new runner begins it on its machine, once: ff evidence seal --first. One that is gone for good is given up: ff trust rotate --lost ${kid} --key alice.key.json`,
+  next: `Fetch it from where the runner keeps it: \`ff evidence import FOLDER\`. A new runner begins it on its machine, once: \`ff evidence seal --first\`. One that is gone for good is given up: \`ff trust rotate --lost ${kid} --key alice.key.json\``,
 })
 
 const NO_LOG: CheckResult = {

@@ -105,7 +105,7 @@ describe('the step of an item', () => {
     const waiting = ['platform-lead', 'security-lead'] as const
     const step = findRunStep(fault, { ...FACTS, waiting })
     expect(formatStep(step)).toBe(
-      'A role has not signed. Then: ff signoff sign --key grace.key.json',
+      'A role has not signed. Then: `ff signoff sign --key grace.key.json`',
     )
     expect(formatStep({ ...step, next: null })).toBe('A role has not signed.')
   })
