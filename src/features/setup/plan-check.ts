@@ -107,7 +107,10 @@ export async function checkPlan(
     }),
     ...compareDatabases(plan.database, database),
   ])
-  const items = (Object.keys(RULES) as PlanRule[]).map((rule) => {
+  const rules = (Object.keys(RULES) as PlanRule[]).filter(
+    (rule) => rule !== 'database_differs' || isCompared(plan.database, database),
+  )
+  const items = rules.map((rule) => {
     const [title, fix] = RULES[rule]
     const detail = found.get(rule)
     if (detail === undefined) return passResult(rule, title)
@@ -118,12 +121,15 @@ export async function checkPlan(
   return buildCheckReport('plan_check', items)
 }
 
-/** A plan without a database has a fault of its own. */
+/** Without a database on one side nothing is compared, which is no pass. A plan without one has a fault of its own. */
+const isCompared = (named: string, given: string | null): given is string =>
+  given !== null && !named.startsWith('0/')
+
 const compareDatabases = (
   named: string,
   given: string | null,
 ): readonly (readonly [PlanRule, string])[] =>
-  given === null || given === named || named.startsWith('0/')
+  !isCompared(named, given) || given === named
     ? []
     : [['database_differs', `the plan names ${named}, and FF_DATABASE_URL or --database ${given}`]]
 

@@ -133,7 +133,11 @@ function listOpen(
   const isSame = (name: keyof Plan): boolean =>
     JSON.stringify(plan[name]) === JSON.stringify(template[name])
   return [
-    ...(database === null ? ['database: set FF_DATABASE_URL to the one that takes over'] : []),
+    ...(database === null
+      ? [
+          'database: set FF_DATABASE_URL to the one that takes over; ff plan check then names the value',
+        ]
+      : []),
     ...(runbook === null ? [`runbook_digest: write ${RUNBOOK}`] : []),
     ...(isSame('on_call') ? ['on_call: who is on call'] : []),
     ...(isSame('admin') ? ['admin: what the Admin team decided'] : []),
