@@ -154,7 +154,7 @@ function toReadError(path: string, error: unknown): unknown {
   if (error instanceof FfError || code === null) return error
   if (isMissing(error))
     return new FfError('key_file_missing', `There is no key file ${path}.`, {
-      hint: 'Create one with `ff key new`, or name another with --key.',
+      hint: 'Create one with `ff key new`, or name the file of another key.',
     })
   return new FfError('key_file_unreadable', `Cannot read the key file ${path} (${code}).`, {
     hint: `Check its owner and mode: ls -l ${path}`,

@@ -157,7 +157,8 @@ export function requireWholeTrust({ tools }: SignoffContext, text: string): Trus
 export function formatPin(context: SignoffContext): string {
   const { texts, tools, now } = context
   const sha256 = tools.sha256(texts.trust ?? '')
-  const input = { text: texts.trust, chain: texts.trust_chain, pin: sha256 }
+  const pin = texts.trust === null ? null : sha256
+  const input = { text: texts.trust, chain: texts.trust_chain, pin }
   const outcome = checkTrust(input, now, tools)
   if (outcome.status === 'trusted') return `FF_TRUST_SHA256=${sha256}`
   const { code, detail } = toTrustFault(outcome)
@@ -220,11 +221,11 @@ function listRetreats(
 }
 const RETREAT_NEXT: Readonly<Record<string, string>> = {
   trust_forked:
-    'Find out which of the two files is right with git log -p -- checklists. To keep the present one, let both leads sign the version after it: ff trust rotate --key alice.key.json.',
+    'Find out which of the two files is right with `git log -p -- checklists`. To keep the present one, let both leads sign the version after it: `ff trust rotate --key alice.key.json`.',
   trust_rolled_back:
-    'Restore the newest version from git log -- checklists, with its pin. Where it is gone for good, begin anew with ff trust init --anew.',
+    'Restore the newest version from `git log -- checklists`, with its pin. Where it is gone for good, begin anew with `ff trust init --anew`.',
   withdrawal_missing:
-    'Restore checklists/withdrawals.json from git log -- checklists/withdrawals.json.',
+    'Restore checklists/withdrawals.json from `git log -- checklists/withdrawals.json`.',
 }
 
 /** Without a chain no signer of an earlier version approved the file. */
@@ -236,15 +237,15 @@ const PINNED = {
 
 const NEXT: Readonly<Record<string, string>> = {
   trust_missing:
-    'Run ff trust init --platform-lead alice.pub.json --security-lead bob.pub.json --runner .ff/runner.pub.json.',
+    'Run `ff trust init --platform-lead alice.pub.json --security-lead bob.pub.json --runner .ff/runner.pub.json`.',
   trust_pin_missing:
-    'Set FF_TRUST_SHA256, outside the repository, to the value that ff trust pin prints.',
+    'Set FF_TRUST_SHA256, outside the repository, to the value that `ff trust pin` prints.',
   trust_pin_outdated:
-    'Set FF_TRUST_SHA256, outside the repository, to the value that ff trust pin prints, once you know why the file was rotated.',
+    'Set FF_TRUST_SHA256, outside the repository, to the value that `ff trust pin` prints, once you know why the file was rotated.',
   trust_pin_mismatch:
-    'Find out who changed the file with git log -p -- checklists, then restore the pinned version.',
+    'Find out who changed the file with `git log -p -- checklists`, then restore the pinned version.',
   trust_expired:
-    'Write the next version to checklists/trust-next.json, then run ff trust rotate checklists/trust-next.json --key alice.key.json.',
+    'Both leads sign the next version with a later expiry: `ff trust rotate --until TIME --key alice.key.json`, then the other lead.',
 }
 
 function listMembers(
