@@ -154,8 +154,8 @@ export const SIGN: readonly CommandGroup[] = [
         arguments: '<item>',
         options: WAIVER_NEW,
         examples: [
-          'ff waiver new E5 --bound "db_p99_ms<=80" --reason r --risk s --compensation t --requester dora --expires 2026-01-20T09:00:00.000Z',
-          'ff waiver new I3 --code pg_dump_missing --reason r --risk s --compensation t --requester dora --expires 2026-01-20T09:00:00.000Z',
+          'ff waiver new E5 --bound "db_p99_ms<=80" --reason r --risk s --compensation t --requester dora --expires $(date -u -d +7days +%FT%T.000Z)',
+          'ff waiver new I3 --code pg_dump_missing --reason r --risk s --compensation t --requester dora --expires $(date -u -d +7days +%FT%T.000Z)',
         ],
         load: async () => (await import('../signoff.ts')).runWaiverNew,
       }),

@@ -224,7 +224,11 @@ export const PLAN_NEW = [
   option('--cutover <id>', 'id of the cutover; default flags-to-postgres', parseText),
   option('--environment <name>', 'environment that is cut over; default production', parseText),
   option('--database <target>', 'database that takes over; default env:FF_DATABASE_URL', parseText),
-  option('--from <time>', 'begin of the window; default in about a day', parseInstantOption),
+  option(
+    '--from <time>',
+    'begin of the window, as 2026-01-15T09:00:00.000Z; default in about a day',
+    parseInstantOption,
+  ),
 ]
 
 export const PLAN_CHECK = [...REPORT, CHECKLIST, DATABASE_TARGET]
@@ -256,7 +260,11 @@ export const WAIVER_NEW = [
   required('--risk <text>', 'risk that is accepted', parseText),
   required('--compensation <text>', 'measure that reduces the risk', parseText),
   required('--requester <id>', 'id of the requester, who cannot approve it alone', parseText),
-  required('--expires <time>', 'expiry, at most 14 days ahead', parseInstantOption),
+  required(
+    '--expires <time>',
+    'expiry, as 2026-01-15T09:00:00.000Z, at most 14 days ahead',
+    parseInstantOption,
+  ),
 ]
 
 export const SERVING = [

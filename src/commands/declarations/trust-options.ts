@@ -27,7 +27,7 @@ export const TRUST_ROTATE = [
   option('--reason <text>', 'with --revoke: the reason, recorded in the trust file', parseText),
   option(
     '--until <time>',
-    'expiry of the next version; default that of the present one',
+    'expiry of the next version, as 2026-01-15T09:00:00.000Z; default that of the present one',
     parseInstantOption,
   ),
 ]
@@ -36,7 +36,11 @@ export const TRUST_INIT = [
   required('--platform-lead <file>', 'public key of the platform lead', parseText),
   required('--security-lead <file>', 'public key of the security lead', parseText),
   RUNNERS,
-  option('--until <time>', 'expiry of the trust file; default in 180 days', parseInstantOption),
+  option(
+    '--until <time>',
+    'expiry of the trust file, as 2026-01-15T09:00:00.000Z; default in 180 days',
+    parseInstantOption,
+  ),
   toggle(
     '--anew',
     'replace a trust file whose roles cannot sign any more, by a higher version without a chain',
