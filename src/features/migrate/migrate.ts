@@ -54,7 +54,8 @@ export async function migrateUp(request: StepRequest): Promise<CheckReport> {
       done.length === 0
         ? [passResult('head', 'no migration is pending')]
         : done.map(({ name }) => passResult(name, 'applied'))
-    return buildCheckReport('migrate_up', items, {
+    const place = passResult('place', 'new; plan and evidence have to name it (ff plan check)')
+    return buildCheckReport('migrate_up', [...items, ...(request.adopt ? [place] : [])], {
       sql:
         sql.length === 0
           ? []
