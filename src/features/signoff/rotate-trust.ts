@@ -56,7 +56,7 @@ export async function rotateTrust(
 ): Promise<RotatedTrust> {
   const terminal = requireTerminal(context)
   const before = requireCurrentTrust(context)
-  const pending = await readPending(context)
+  const pending = await readPending(context, before)
   const text = await prepareNextTrust(context, { before, pending }, request)
   const envelope = await loadRotation(context, text)
   const next = decodePayload(context, envelope)
@@ -124,13 +124,16 @@ export function requireCurrentTrust(context: SignoffContext): TrustFile {
 const readRotation = ({ cwd }: SignoffContext): Promise<string | null> =>
   readFileIfPresent(join(cwd, TRUST_ROTATION), TRUST_ROTATION)
 
-/** The version of the rotation in progress; null without one, or where it cannot be read. */
-async function readPending(context: SignoffContext): Promise<TrustFile | null> {
+/** The version of the rotation in progress; null without one, where it cannot be read, or where it is done. */
+async function readPending(
+  context: SignoffContext,
+  { version }: TrustFile,
+): Promise<TrustFile | null> {
   const text = await readRotation(context)
   const envelope = text === null ? null : parseEnvelope(text, context.tools)
   if (envelope?.ok !== true) return null
   const read = parseTrust(decodePayload(context, envelope.value), context.tools)
-  return read.ok ? read.value : null
+  return read.ok && read.value.version > version ? read.value : null
 }
 
 /** The rotation in progress where it is of this text, or null for any; else one without signatures. */

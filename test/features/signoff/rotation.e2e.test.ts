@@ -119,6 +119,11 @@ describe('a rotation of the trust file', () => {
     expect((await readTrustFile()).runners[0]).toMatchObject({ until, closed: { seq: RECORDS } })
     expect((await gate()).slice(0, 2)).toEqual([0, []])
   })
+  test('begins the version after it where the last one is signed by both', async () => {
+    pin = await rotateByBoth([])
+    pin = await rotateByBoth([])
+    expect((await readTrustFile()).version).toBe(3)
+  })
   test('is the way out of two trust files of one version', async () => {
     expect((await ff(['evidence', 'seal'])).status).toBe(0)
     pin = await changeTrust(go.cwd, { waiver_policy: { max_active: 2, max_days: 14 } })
