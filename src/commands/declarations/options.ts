@@ -224,11 +224,7 @@ export const PLAN_NEW = [
   option('--cutover <id>', 'id of the cutover; default flags-to-postgres', parseText),
   option('--environment <name>', 'environment that is cut over; default production', parseText),
   option('--database <target>', 'database that takes over; default env:FF_DATABASE_URL', parseText),
-  option(
-    '--from <time>',
-    'begin of the window, as 2026-01-15T09:00:00.000Z; default in about a day',
-    parseInstantOption,
-  ),
+  option('--from <time>', 'begin of the window; default in about a day', parseInstantOption),
 ]
 
 export const PLAN_CHECK = [...REPORT, CHECKLIST, DATABASE_TARGET]
