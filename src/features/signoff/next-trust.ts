@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import type { Where } from '../../core/gate/types.ts'
 import type { Instant } from '../../core/rows/instant.ts'
 import {
@@ -8,10 +9,16 @@ import {
   type RotationFault,
   withoutEnds,
 } from '../../core/signoff/rotation.ts'
+import { parseTrust } from '../../core/signoff/trust.ts'
 import type { TrustFile } from '../../core/signoff/types.ts'
 import { quoteForShell, quoteValue } from '../../core/text/quote.ts'
 import { FfError } from '../../errors.ts'
-import { readNamedText, SIGNOFF_FILES, TRUST_NEXT } from '../team-folder/signoff-files.ts'
+import {
+  readFileIfPresent,
+  readNamedText,
+  SIGNOFF_FILES,
+  TRUST_NEXT,
+} from '../team-folder/signoff-files.ts'
 import type { SignoffContext } from './context.ts'
 import { formatTrustFile, readPublicKey, requireWholeTrust } from './trust.ts'
 
@@ -50,6 +57,7 @@ export async function prepareNextTrust(
   const close = async (draft: TrustFile): Promise<TrustFile> =>
     requireDone(closeLogs(draft, await readEnds(), context.now))
   if (path === null) {
+    await refuseLeftOut(context, { before, pending })
     if (!asked && pending !== null) return null
     return formatTrustFile(await close(await build(context, before, options)))
   }
@@ -60,11 +68,35 @@ export async function prepareNextTrust(
   const text = await readNamedText(path)
   const draft = requireWholeTrust(context, text)
   const closed = await close(draft)
-  const same = (one: TrustFile): string => formatTrustFile(withoutEnds(one))
-  if (pending !== null && same(closed) === same(pending)) return null
+  if (pending !== null && toEndless(closed) === toEndless(pending)) return null
   const made = formatTrustFile(closed)
   return made === formatTrustFile(draft) ? text : made
 }
+
+/**
+ * Refuses to sign another version while the file of a next one waits, such as a revocation that `ff signoff revoke` wrote:
+ * its revocation would be left out, and both leads would believe that it counts. A file of an earlier version is left over.
+ *
+ * @throws FfError `option_invalid`
+ */
+async function refuseLeftOut(
+  { cwd, tools }: SignoffContext,
+  { before, pending }: { readonly before: TrustFile; readonly pending: TrustFile | null },
+): Promise<void> {
+  const text = await readFileIfPresent(join(cwd, TRUST_NEXT), TRUST_NEXT)
+  const read = text === null ? null : parseTrust(text, tools)
+  if (read?.ok !== true || read.value.version !== before.version + 1) return
+  if (pending !== null && toEndless(pending) === toEndless(read.value)) return
+  throw new FfError(
+    'option_invalid',
+    `${TRUST_NEXT} holds version ${read.value.version} of the trust file, and this rotation would leave it out.`,
+    {
+      hint: `Sign it with \`ff trust rotate ${TRUST_NEXT} --key alice.key.json\`, or delete it.`,
+    },
+  )
+}
+/** The text of a version without the ends of logs, which are filled in while it is signed. */
+const toEndless = (trust: TrustFile): string => formatTrustFile(withoutEnds(trust))
 
 const hasChanges = ({ runner, end, revoke, lost, reason, until }: TrustChangeOptions): boolean =>
   [runner, end, revoke, lost].some((list) => list.length > 0) || reason !== null || until !== null

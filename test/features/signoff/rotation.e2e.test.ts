@@ -142,6 +142,18 @@ describe('a rotation of the trust file', () => {
     const state = (id: string) => items.find((one) => one.id === id)?.state
     expect([state('A1'), state('A2')]).toEqual(['fail', 'inconclusive'])
   })
+  test.each([[[]], [['--until', new Date(Date.now() + 864e5).toISOString()]]])(
+    'V7 leaves no revocation out that waits to be signed: %j',
+    async (args) => {
+      expect((await ff(['signoff', 'revoke', '--reason', 'withdrawn'])).status).toBe(0)
+      const { status, screen } = await refused(args)
+      expect([status, screen]).toEqual([2, expect.stringContaining('[option_invalid,')])
+      pin = await rotateByBoth(['checklists/trust-next.json'])
+      expect((await gate()).slice(0, 2)).toEqual([23, ['statement_revoked', 'head_stale']])
+      // The file is left over now, and holds up no later version.
+      pin = await rotateByBoth([])
+    },
+  )
   test('goes on with the same file, although it does not say where logs end', async () => {
     const trust = await readTrustFile()
     const until = new Date(Date.now() - 1).toISOString()
