@@ -1,5 +1,5 @@
 import { initStore } from '../features/serve/init-store.ts'
-import { quoteForShell } from '../core/text/quote.ts'
+import { quoteForShell, quoteValue } from '../core/text/quote.ts'
 import type { Invocation } from './context.ts'
 
 /**
@@ -11,7 +11,7 @@ export async function runStoreInit({ context, words }: Invocation): Promise<void
   const [folder = ''] = words
   await initStore(folder, context.adapters)
   await context.io.stdout(
-    `Created an empty file store in ${folder}. Serve it with:\n  FF_STORE_DIR=${quoteForShell(folder)} FF_ENV=dev ff serve\n`,
+    `Created an empty file store in ${quoteValue(folder)}. Serve it with:\n  FF_STORE_DIR=${quoteForShell(folder)} FF_ENV=dev ff serve\n`,
   )
   context.exit = 'ok'
 }

@@ -13,6 +13,8 @@ afterAll(() => rm(folder, { recursive: true, force: true }))
 
 test('S15: ff store init makes an empty store that ff serve serves, and never overwrites one', async () => {
   const store = join(folder, 'new', 'store')
+  const missing = await runFf(['serve'], { env: { FF_STORE_DIR: store, FF_ENV: 'dev' } })
+  expect([missing.status, missing.stderr]).toEqual([22, expect.stringContaining('ff store init')])
   const made = await runFf(['store', 'init', store])
   expect([made.status, made.stdout]).toEqual([0, expect.stringContaining(`FF_STORE_DIR=${store}`)])
   const service = await startService({ FF_BACKING: 'file', FF_STORE_DIR: store, FF_ENV: 'dev' })

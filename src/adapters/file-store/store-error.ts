@@ -21,7 +21,7 @@ const BY_SYSTEM_CODE: Readonly<Record<string, Row>> = {
   ENOENT: [
     'target_unreachable',
     'does not exist',
-    'Name the folder that contains snapshot.ndjson: file:DIR.',
+    'Name the folder that contains snapshot.ndjson: file:DIR. `ff store init DIR` makes an empty store.',
   ],
   ENOTDIR: NOT_A_FOLDER,
   EEXIST: NOT_A_FOLDER,
