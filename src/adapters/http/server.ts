@@ -171,21 +171,30 @@ function observeRequests(
 }
 
 /**
- * Whether a request breaks a rule that Node does not check: one Host header in HTTP/1.1 (RFC 9112, 3.2), no transfer
+ * Whether a request breaks a rule that Node does not check: one valid Host header in HTTP/1.1 (RFC 9112, 3.2), no transfer
  * coding but chunked, whose end alone this server finds (RFC 9112, 6.1), and not more headers than the limit.
  */
 function isMalformed({ httpVersion, headers, rawHeaders }: IncomingMessage): boolean {
-  let hosts = 0
-  for (let at = 0; at < rawHeaders.length; at += 2)
-    if (rawHeaders[at]?.length === 4 && rawHeaders[at]?.toLowerCase() === 'host') hosts += 1
+  const hosts = countHosts(rawHeaders)
   const coding = headers['transfer-encoding']
   return (
     hosts > 1 ||
     (hosts === 0 && httpVersion === '1.1') ||
+    !HOST.test(headers.host ?? '') ||
     (coding !== undefined && coding.toLowerCase() !== 'chunked') ||
     rawHeaders.length > 2 * MAX_HEADERS
   )
 }
+
+function countHosts(rawHeaders: readonly string[]): number {
+  let hosts = 0
+  for (let at = 0; at < rawHeaders.length; at += 2)
+    if (rawHeaders[at]?.length === 4 && rawHeaders[at]?.toLowerCase() === 'host') hosts += 1
+  return hosts
+}
+
+/** The characters of a host and a port (RFC 3986, 3.2.2 and 3.2.3); none for a target without an authority. */
+const HOST = /^[\w.~!$&'()*+,;=%:[\]-]*$/
 
 /** The client's request id, if it is valid and no token, so that both sides' logs can be matched; else a new one. */
 const getRequestId = (named: string | readonly string[] | undefined): string =>

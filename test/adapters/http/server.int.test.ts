@@ -154,6 +154,7 @@ describe('S10: a request that two servers could read differently', () => {
     ['a transfer coding before chunked', 'host: a\r\ntransfer-encoding: gzip, chunked\r\n'],
     ['chunked twice', 'host: a\r\ntransfer-encoding: chunked\r\ntransfer-encoding: chunked\r\n'],
     ['no Host header', ''],
+    ['a Host header that is no host', 'host: a b/c@d\r\n'],
   ])('with %s is 400', async (_what, headers) => {
     const { origin } = await started()
     const answer = await exchange(
