@@ -78,6 +78,11 @@ describe('a failure after the signature', () => {
     ['of a control', { own: [{ ...failed, kind: 'control' }, E5] }],
     ['at another place', { own: [{ ...failed, where: 'scratch' }, E5] }],
     ['that is none: it was inconclusive', { own: [{ ...failed, result: 'inconclusive' }, E5] }],
+    [
+      'that is none: it was inconclusive, past a limit',
+      { own: [{ ...E5, result: 'inconclusive', measured: { error_share: 1 } }, E5] },
+    ],
+    ['that is none: a value is missing', { own: [{ ...E5, measured: {} }, E5] }],
     ['of an item that was signed as waived', { own: [failed, E5], accepted: { E5: 'waived' } }],
   ])('%s changes neither', (_what, change) => {
     expect(signatures(later(change))).toEqual([PASS, PASS])

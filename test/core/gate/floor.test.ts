@@ -608,6 +608,20 @@ describe('a command of the team', () => {
   })
   test('whose control is itself stays refused: the package has no command to take', () => {
     const change = commanded(({ probe }) => void (probe.params['control_argv'] = [...COMMAND.argv]))
+    const looser = compared([{ item: 'H2', member: '', what: '', change }]).filter(
+      ({ kind }) => kind === 'looser',
+    )
+    expect(looser).toEqual([
+      {
+        item: 'H2',
+        member: 'probe.params.control_argv',
+        kind: 'looser',
+        package: 'another command than argv',
+        team: './check --all',
+        path: ['items', '0', 'probe', 'params', 'control_argv'],
+        value: COMMAND.argv,
+      },
+    ])
     const team = toTeam([{ item: 'H2', member: 'kind', what: '', change }])
     const items = CHECKLIST.items.filter(({ id }) => id === 'H2')
     expect(takeFloor({ floor: { ...CHECKLIST, items }, team, terms: TERMS })).toEqual(team)
@@ -630,6 +644,111 @@ describe('an item or a group that only one of them has', () => {
       'text A title',
       'text B title',
     ])
+  })
+})
+
+describe('a departure says both values, and its place with the value that ends it', () => {
+  const A1 = toItem('A1')
+  const [first, ...rest] = A1.controls as [ChecklistItem['controls'][0]]
+  const place = { item: 'A1', path: ['items', '0', 'controls'] }
+  const more = { ...first, limit: 'one_more', name: 'another' }
+  const younger = { ...first, max_age: 'PT1H' }
+  test.each<readonly [string, ChecklistItem['controls'], Partial<PlacedDeparture>]>([
+    [
+      'of a control that is dropped',
+      rest,
+      {
+        member: `controls.${first.limit}`,
+        kind: 'looser',
+        package: first.name,
+        team: null,
+        value: [...rest, first],
+      },
+    ],
+    [
+      'of a further control',
+      [...A1.controls, more],
+      {
+        member: 'controls.one_more',
+        kind: 'stricter',
+        package: null,
+        team: 'another',
+        value: [...A1.controls, more],
+      },
+    ],
+    [
+      'of a stricter control',
+      [younger, ...rest],
+      {
+        member: `controls.${first.limit}.max_age`,
+        kind: 'stricter',
+        package: 'P7D',
+        team: 'PT1H',
+        value: [younger, ...rest],
+      },
+    ],
+    [
+      'of a control with older records and another name',
+      [{ ...first, max_age: 'P9D', name: first.name }, ...rest],
+      {
+        member: `controls.${first.limit}.max_age`,
+        kind: 'looser',
+        package: 'P7D',
+        team: 'P9D',
+        value: A1.controls,
+      },
+    ],
+  ])('%s', (_what, controls, expected) => {
+    const change = set('controls', controls)
+    const found = compared([{ item: 'A1', member: '', what: '', change }])
+    expect(found).toEqual([{ ...place, ...expected }])
+  })
+  test('of limits', () => {
+    const [least] = A1.limits as [Limit]
+    const stricter = { ...least, value: -1 }
+    const added = { ...least, measure: 'more' }
+    const limits = [stricter, ...A1.limits.slice(1), added]
+    const found = compared([{ item: 'A1', member: '', what: '', change: set('limits', limits) }])
+    const shared = { item: 'A1', kind: 'stricter', path: ['items', '0', 'limits'], value: limits }
+    expect(found).toEqual([
+      {
+        ...shared,
+        member: 'limits.forged_accepted',
+        package: 'forged_accepted at most 0 tokens',
+        team: 'forged_accepted at most -1 tokens',
+      },
+      { ...shared, member: 'limits.more', package: null, team: 'more at most 0 tokens' },
+    ])
+  })
+  test('of an item or a group that only one of them has', () => {
+    const [group] = CHECKLIST.groups as [Checklist['groups'][0]]
+    const team = {
+      groups: [],
+      items: [{ ...A1, id: 'A9' }],
+    }
+    const floor = { groups: [group], items: [A1] }
+    const whole = { member: 'item', kind: 'looser', path: ['items'], value: undefined }
+    expect(listDepartures({ floor, team, terms: TERMS })).toEqual([
+      {
+        item: group.id,
+        member: 'title',
+        kind: 'text',
+        package: group.title,
+        team: null,
+        path: ['groups', '-1', 'title'],
+        value: group.title,
+      },
+      { ...whole, item: 'A1', package: 'present', team: null },
+      { ...whole, item: 'A9', package: null, team: 'present' },
+    ])
+  })
+  test('of a list, an empty list and what is no text', () => {
+    const shown = (name: string, value: unknown) =>
+      compared([{ item: 'J3', member: '', what: '', change: setParam(name, value) }])[0]?.team
+    expect(shown('attests', [])).toBe('none')
+    expect(shown('attests', ['A', 'B'])).toBe('A B')
+    expect(shown('attests', ['A', 1])).toBe('["A",1]')
+    expect(shown('attests', 1)).toBe('1')
   })
 })
 

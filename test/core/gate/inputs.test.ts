@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { judgeGate } from '../../../src/core/gate/judge-gate.ts'
-import { selectInputs } from '../../../src/core/gate/inputs.ts'
+import { compareInputs, listCommandWords, selectInputs } from '../../../src/core/gate/inputs.ts'
 import { go, goBut, INPUTS, toItem } from './builders.ts'
 
 const stateOf = (id: string, input: ReturnType<typeof go>) => {
@@ -41,5 +41,32 @@ test('an input that the gate does not know is a changed one', () => {
     'stale',
     ['input_changed'],
     'constructor',
+  ])
+})
+
+test('the inputs of a team command are its words that are files', () => {
+  const params = { argv: ['./check', '--all'], control_argv: ['./check', './broken', 7] }
+  const item = { ...toItem('H2'), probe: { name: 'command', version: 1, params } }
+  const terms = {
+    floor: { H2: ['alerts.json', 'none.json'] },
+    present: { './check': 'a', './broken': 'b', 'alerts.json': 'c', 'other.json': 'd' },
+  }
+  expect(listCommandWords(item)).toEqual(['./check', '--all', './check', './broken', '7'])
+  expect(listCommandWords({ probe: { ...item.probe, name: 'other' } })).toEqual([])
+  const own = { 'alerts.json': 'c', './check': 'a', './broken': 'b' }
+  expect(selectInputs(item, terms)).toEqual(own)
+  expect(compareInputs(item, { inputs: own }, terms)).toEqual({
+    changed: [],
+    missing: ['none.json'],
+  })
+  expect(compareInputs(item, {}, terms)).toEqual({
+    changed: [],
+    missing: ['alerts.json', 'none.json', './check', './broken'],
+  })
+  const inputs = { ...own, './check': 'x', 'gone.json': 'y', 'none.json': 'z' }
+  expect(compareInputs(item, { inputs }, terms).changed).toEqual([
+    './check',
+    'gone.json',
+    'none.json',
   ])
 })

@@ -870,3 +870,137 @@ describe('for any evidence', () => {
   test('an empty checklist is never a GO', () =>
     expect(judgeGate(go({ checklist: { groups: [], items: [] } })).verdict).toBe('not_ready'))
 })
+
+describe('what the judgement says besides the verdict', () => {
+  const missing = { status: 'missing', roles: ['platform-lead', 'security-lead'] } as const
+  test('every state is counted', () => {
+    const changes: Readonly<Record<string, Partial<EvidenceDraft>>> = {
+      A1: { result: 'fail' },
+      A2: { result: 'inconclusive' },
+      A3: { result: 'error' },
+      A4: { ended_at: at(-30 * 86_400_000) },
+      H4: { measured: { memory_share: 0.85, connections_share: 0.5, disk_share: 0.5 } },
+    }
+    const drafts = WITHOUT('A5').map((draft) => ({ ...draft, ...changes[draft.item] }))
+    const items = CHECKLIST.items.filter(({ kind, attest_role }) => {
+      return kind !== 'signature' && attest_role === null
+    })
+    const checklist = { ...CHECKLIST, items }
+    const judged = judgeGate(go({ checklist, evidence: whole(drafts), waivers: [waiver()] }))
+    const pass = items.length - 6
+    expect(judged.counts).toEqual({
+      pass,
+      waived: 1,
+      fail: 1,
+      inconclusive: 1,
+      error: 1,
+      stale: 1,
+      pending: 1,
+    })
+  })
+  test('what expires next is in the order of time, then of the checklist', () => {
+    const { items, expires_next } = judgeGate(go())
+    const ends = items.map(({ id, valid_until }) => ({ id, at: valid_until as Instant }))
+    const all = [...ends, { id: 'log ci', at: at(3_600_000) }]
+    expect(expires_next).toEqual(all.toSorted((a, b) => Date.parse(a.at) - Date.parse(b.at)))
+  })
+  test('a plan that is over ends a GO also without the item of the plan', () => {
+    const checklist = { ...CHECKLIST, items: CHECKLIST.items.filter(({ id }) => id !== 'J1') }
+    const until = (plan_until: Instant) => judgeGate(go({ checklist, plan_until })).exitName
+    expect([until(at(1)), until(NOW)]).toEqual(['ok', 'not_ready'])
+  })
+  test('without signature items a sign-off that is none still decides', () => {
+    const items = CHECKLIST.items.filter(({ attest_role }) => attest_role === null)
+    const judge = (signoff: GateInput['signoff']) =>
+      judgeGate(go({ checklist: { ...CHECKLIST, items }, signoff })).exitName
+    const code = 'trust_missing'
+    expect([
+      judge(signed()),
+      judge(missing),
+      judge({ status: 'inconclusive', code, detail: '' }),
+      judge({ status: 'refused', code, detail: '' }),
+    ]).toEqual(['ok', 'not_ready', 'inconclusive', 'untrusted'])
+  })
+  test('the fault of a sign-off comes before those of the logs', () => {
+    const signoff = { status: 'inconclusive', code: 'trust_missing', detail: 'none' } as const
+    const evidence = { status: 'untrusted', code: 'evidence_cut', detail: 'line 3' } as const
+    expect(judgeGate(go({ signoff, evidence })).faults).toEqual([
+      { code: 'trust_missing', detail: 'none' },
+      { code: 'evidence_cut', detail: 'line 3' },
+    ])
+  })
+  test.each<readonly [string, Partial<EvidenceDraft>, GateInput['signoff'], string]>([
+    ['signed, and measured', {}, signed(), 'pass'],
+    ['not signed', {}, missing, 'pending signature_missing | platform-lead'],
+    [
+      'signed, and not measured for that reason',
+      { result: 'inconclusive', codes: ['flaky'], example: 'twice' },
+      signed(),
+      'inconclusive flaky | twice',
+    ],
+    [
+      'neither signed nor measured: the heavier state',
+      { result: 'inconclusive', codes: ['flaky'], example: 'twice' },
+      missing,
+      'inconclusive signature_missing flaky | platform-lead; twice',
+    ],
+    [
+      'refused, and stale',
+      { ended_at: at(-30 * 86_400_000) },
+      { status: 'refused', code: 'key_unknown', detail: '' },
+      `fail key_unknown evidence_old | measured at ${at(-30 * 86_400_000)}`,
+    ],
+    [
+      'neither signed nor measured for the same reason',
+      { result: 'inconclusive', codes: ['signature_missing'] },
+      missing,
+      'inconclusive signature_missing | platform-lead',
+    ],
+  ])('a signature item that is %s', (_what, change, signoff, said) => {
+    const { state, codes, detail, waiver: used } = toVerdict(goBut('J2', change, { signoff }), 'J2')
+    expect([[state, ...codes].join(' '), detail].filter((text) => text !== '').join(' | ')).toBe(
+      said,
+    )
+    expect(used).toBeNull()
+  })
+  test('a signature item ends with its signature or its measurement, whichever is first', () => {
+    const ends = (ms: number) => {
+      const signatures = signed().signatures.map((one) => ({ ...one, signed_at: at(ms) }))
+      return toVerdict(go({ signoff: signed({ signatures }) }), 'J2').valid_until
+    }
+    const hours = 72 * 3_600_000
+    expect(ends(-3_600_000)).toBe(at(hours - 3_600_000))
+    expect(ends(-1_000)).toBe(at(hours - 60_000))
+  })
+  test('an untrusted log leaves every item without a value or an end', () => {
+    const evidence = { status: 'untrusted', code: 'evidence_cut', detail: 'line 3' } as const
+    const A1 = toItem('A1')
+    expect(toVerdict(go({ evidence }), 'A1')).toEqual({
+      id: 'A1',
+      group: 'A',
+      state: 'error',
+      codes: ['evidence_cut'],
+      detail: 'line 3',
+      measured: A1.limits.map((limit) => ({ limit, value: null, held: false })),
+      valid_until: null,
+      evidence: null,
+      waiver: null,
+    })
+  })
+  test('a waived item names its waiver, and ends with it or with its measurement', () => {
+    const broken = { measured: { memory_share: 0.85, connections_share: 0.5, disk_share: 0.5 } }
+    const until = (expires_at: Instant) =>
+      toVerdict(goBut('H4', broken, { waivers: [waiver({ expires_at })] }), 'H4')
+    expect(until(at(1_000))).toMatchObject({ waiver: 'WV-1', valid_until: at(1_000) })
+    expect(until(at(5 * 86_400_000)).valid_until).toBe(at(86_400_000 - 60_000))
+  })
+  test('too many active waivers are counted in the fault', () => {
+    const waivers = ['H1', 'H2', 'I3', 'H4'].map((item, index) =>
+      waiver({ id: `WV-${index}`, item, covers: { state: 'inconclusive', code: 'x' } }),
+    )
+    expect(judgeGate(go({ waivers })).faults).toEqual([
+      { code: 'waivers_too_many', detail: '4 are active, at most 3 are allowed' },
+    ])
+    expect(judgeGate(go({ waivers: waivers.slice(1) })).verdict).toBe('go')
+  })
+})

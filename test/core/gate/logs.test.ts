@@ -534,7 +534,7 @@ describe('a renewed head', () => {
     expect(renewHead(null, last, { ...sight, time: NOW })).toEqual({ ok: true, head })
   })
   test.each<readonly [string, object, object]>([
-    ['a newer trust file', { trust: V2 }, { trust: V2 }],
+    ['a newer trust file', { trust: V2 }, { trust: V2, withdrawn: [getHash(5), getHash(6)] }],
     [
       'no trust file that verifies',
       { trust: null, withdrawn: [] },
@@ -548,20 +548,34 @@ describe('a renewed head', () => {
       head: expected,
     }),
   )
-  test.each<readonly [string, object, object, string]>([
-    ['an older trust file', { trust: V2 }, {}, 'trust_rolled_back'],
+  test.each<readonly [string, object, object, string, string]>([
+    [
+      'an older trust file',
+      { trust: V2 },
+      {},
+      'trust_rolled_back',
+      'a head names version 2, the trust file is version 1',
+    ],
     [
       'another trust file of the version',
       { trust: { ...V1, sha256: getHash(9) } },
       {},
       'trust_forked',
+      'two files claim to be version 1',
     ],
-    ['a withdrawal that is gone', {}, { withdrawn: [] }, 'withdrawal_missing'],
-    ['a clock that was set back', {}, { time: at(-60_001) }, 'clock_set_back'],
-  ])('is refused for %s', (_what, was, now, code) =>
-    expect(renewHead({ ...before, ...was }, last, { ...sight, time: NOW, ...now })).toMatchObject({
+    ['a withdrawal that is gone', {}, { withdrawn: [] }, 'withdrawal_missing', getHash(5)],
+    [
+      'a clock that was set back',
+      {},
+      { time: at(-60_001) },
+      'clock_set_back',
+      `the last head is of ${NOW}`,
+    ],
+  ])('is refused for %s', (_what, was, now, code, detail) =>
+    expect(renewHead({ ...before, ...was }, last, { ...sight, time: NOW, ...now })).toEqual({
       ok: false,
       code,
+      detail,
     }),
   )
   test('is not refused where the head before named no trust file', () =>

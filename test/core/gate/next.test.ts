@@ -20,8 +20,13 @@ import { at, CHECKLIST, go, IDENTITY, toItem, NOW, whole } from './builders.ts'
 describe('durations', () => {
   test.each([
     ['PT1H', 3_600_000],
+    ['PT24H', 86_400_000],
     ['P7D', 604_800_000],
+    ['P14D', 1_209_600_000],
     ['P1W', 0],
+    ['about P7D', 0],
+    ['P7D or so', 0],
+    ['PT1H or so', 0],
     ['', 0],
   ])('%s', (text, ms) => expect(parseDurationMs(text)).toBe(ms))
   test('a sum is at most the end of the year 9999', () =>
@@ -73,6 +78,9 @@ describe('the step of an item', () => {
     ['B1', 'inconclusive', ['measured_elsewhere'], '', 'ff plan check'],
     ['B1', 'stale', ['identity_not_said'], 'cutover_id; code', 'ff plan new'],
     ['A1', 'stale', ['identity_not_said'], 'code', 'ff config show --origin'],
+    ['A1', 'stale', ['identity_not_said'], 'code; environment', 'ff plan new'],
+    ['A1', 'stale', ['identity_not_said'], 'attempt', 'ff plan new'],
+    ['A1', 'stale', ['identity_not_said'], 'database', 'ff plan new'],
     ['J1', 'stale', ['input_changed', 'plan_over'], 'x; there is no plan', 'ff plan new'],
     ['J1', 'stale', ['plan_over'], '2026-01-15T10:00:00.000Z', 'ff plan check'],
     ['J1', 'stale', ['evidence_old', 'plan_over'], '2026-01-15T10:00:00.000Z', 'ff plan check'],
@@ -216,6 +224,99 @@ describe('the table of reasons', () => {
       for (const name of lines.flatMap(commandsIn))
         expect([...names].filter((one) => `${name} `.startsWith(`${one} `))).toHaveLength(1)
     }
+  })
+  const FLAGS = ['person', 'again', 'earlier', 'first'] as const
+  /** For A1, where the platform lead has not signed. */
+  test.each<readonly [string | null, readonly (typeof FLAGS)[number][], string]>([
+    [
+      'ff probe run A1',
+      ['again'],
+      'no_record runner_not_current identity_changed probe_changed item_changed build_differs input_changed input_missing evidence_old',
+    ],
+    [null, ['person'], 'not_measured_yet clock_set_back signed_in_future'],
+    [
+      'ff trust rotate --runner .ff/runner.pub.json --key ada.key.json',
+      ['person'],
+      'runner_not_named runner_not_for_place',
+    ],
+    ['ff plan check', ['person', 'earlier'], 'measured_elsewhere plan_over'],
+    ['ff config show --origin', ['person', 'earlier'], 'identity_not_said'],
+    [
+      'ff probe run A1',
+      ['person'],
+      'no_reason_given limit_broken probe_failed system_refused backing_unavailable command_unanswered disk_full embedded_unavailable evidence_old_form evidence_unreadable evidence_unwritable identity_incomplete key_file_unreadable output_failed production_refused proof_inconclusive request_inconclusive request_unsendable rights_missing row_refused sides_alike signer_failed signoff_unwritable store_corrupt store_empty target_missing target_read_only target_unreachable',
+    ],
+    [
+      'ff probe selftest A1',
+      [],
+      'control_not_run control_not_detected control_runner_not_named control_stale',
+    ],
+    ['ff probe run A1', [], 'measure_missing too_few_samples flaky probe_broke'],
+    [
+      'ff waiver list',
+      ['person'],
+      'waiver_expired waiver_not_yet_requested waiver_not_approved waiver_for_another_cutover waiver_after_failure waiver_past_bound waiver_covers_another_state waiver_covers_another_reason',
+    ],
+    ['ff waiver lint', ['person'], 'waiver_altered'],
+    [null, ['person', 'first'], 'decision_about_another'],
+    [
+      'ff evidence list',
+      ['person', 'first'],
+      'evidence_edited evidence_cut evidence_reordered evidence_recomputed evidence_missing evidence_forked',
+    ],
+    [
+      'ff trust show',
+      ['person', 'first'],
+      'withdrawal_missing trust_pin_mismatch trust_malformed trust_kid_differs trust_key_weak trust_key_shared trust_role_unfilled trust_chain_broken trust_unsigned trust_rolled_back trust_forked trust_expired',
+    ],
+    ['ff evidence seal --first', ['first'], 'log_missing'],
+    ['ff evidence seal', [], 'head_stale'],
+    [
+      'ff trust init --platform-lead ada.pub.json --security-lead grace.pub.json --runner .ff/runner.pub.json',
+      ['person', 'first'],
+      'trust_missing',
+    ],
+    ['ff trust pin', ['person', 'first'], 'trust_pin_missing trust_pin_outdated'],
+    [
+      'ff signoff sign --key ada.key.json',
+      [],
+      'signature_missing attestation_missing role_missing',
+    ],
+    [
+      'ff signoff request',
+      [],
+      'signature_old accepted_since_signing failed_since_signing signature_withdrawn statement_revoked signoff_expired decision_no_go environment_differs cutover_differs attempt_ahead database_changed schema_changed code_changed build_changed config_changed subject_not_covered checklist_changed waivers_changed plan_changed triggers_changed inputs_changed signed_before_evidence key_revoked key_outside_window key_unknown role_not_of_signer person_not_of_signer key_repeated person_repeated',
+    ],
+    ['grep -n \'"attempt"\' checklists/plan.json', ['person'], 'attempt_ended'],
+    ['ff signoff verify', ['person'], 'withdrawal_invalid'],
+    [
+      'ff signoff request',
+      ['person'],
+      'envelope_malformed envelope_not_canonical unprotected_header header_malformed header_key_embedded alg_none alg_symmetric alg_not_allowed typ_wrong meaning_wrong signature_malformed signature_invalid payload_altered duplicate_member payload_not_canonical statement_malformed',
+    ],
+  ])('leads to %s, marked %j: %s', (command, flags, found) => {
+    const args = {
+      item: toItem('A1'),
+      detail: 'x',
+      measurable: true,
+      waiting: ['platform-lead'] as const,
+      signers: FACTS.signers,
+    }
+    const own = codes.filter((code) => {
+      const marks = FLAGS.filter((flag) => REASONS[code][flag] === true)
+      return REASONS[code].next(args) === command && marks.join() === flags.join()
+    })
+    expect(own.join(' ')).toBe(found)
+  })
+  test('has the commands that make keys and trust file', () => {
+    const { fix, next } = findRunStep({ code: 'trust_missing', detail: '' }, FACTS)
+    for (const person of ['ada', 'grace'])
+      expect(fix).toContain(
+        `\`ff key new --person ${person} --name ${person} --out ${person}.key.json && ff key show ${person}.key.json > ${person}.pub.json\``,
+      )
+    expect(next).toBe(
+      'ff trust init --platform-lead ada.pub.json --security-lead grace.pub.json --runner .ff/runner.pub.json',
+    )
   })
   test('has a row for each error by which a probe cannot measure', () => {
     const unmeasured = Object.entries(EXIT_BY_CODE).filter(([, exit]) => exit === 'inconclusive')

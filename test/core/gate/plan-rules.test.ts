@@ -45,6 +45,13 @@ describe('the rules of the plan', () => {
     ],
     ['no database', { database: '0/0/ff/0123456789abcdef' }, { plan_faults: 1 }],
     ['one person twice', { on_call: [person, person] }, { on_call: 1 }],
+    ['a person without a role', { on_call: [person, { ...person, role: ' ' }] }, { on_call: 1 }],
+    [
+      'a person without a contact',
+      { on_call: [person, { ...person, name: 'Grace', contact: 'TO BE NAMED' }] },
+      { on_call: 1, plan_faults: 1 },
+    ],
+    ['a freeze as long as the window', { freeze: PLAN.window }, {}],
     ['no person named', { on_call: [{ ...person, name: '' }] }, { on_call: 0, plan_faults: 1 }],
     [
       'a freeze that begins too late',
@@ -65,6 +72,41 @@ describe('the rules of the plan', () => {
     const { measured, faults } = measure(change)
     expect(measured).toEqual({ ...GOOD, ...expected })
     expect(faults).toHaveLength(Number(measured['plan_faults']))
+  })
+  test.each<readonly [string, Partial<JudgedPlan>, string]>([
+    [
+      'window_unordered',
+      { window: { ...PLAN.window, until: PLAN.window.from } },
+      'the window does not end after it begins',
+    ],
+    [
+      'freeze_too_short',
+      { freeze: { ...PLAN.freeze, until: at(27 * HOUR_MS) } },
+      'the freeze does not cover the window',
+    ],
+    [
+      'on_call_unnamed',
+      { on_call: [{ ...person, contact: '' }] },
+      'a person on call has no name or no contact',
+    ],
+    [
+      'admin_out_of_step',
+      admin({ verdict: 'no_go' }),
+      `Admin's verdict is no_go as of ${PLAN.admin.date}`,
+    ],
+    [
+      'runbook_differs',
+      { runbook_digest: '3'.repeat(64) },
+      'checklists/runbook.md does not match runbook_digest of the plan',
+    ],
+    ['database_unnamed', { database: '0/0/ff/0' }, 'the plan names no database'],
+  ])('%s', (code, change, detail) => expect(measure(change).faults).toEqual([{ code, detail }]))
+  test('a window that is over and never began breaks two rules', () => {
+    const window = { from: at(0), until: at(0) }
+    const { faults, measured } = measure({ window, freeze: { from: at(-1), until: at(1) } })
+    expect(faults.map((one) => one.code)).toEqual(['window_unordered', 'window_over'])
+    expect(faults[1]?.detail).toBe(`the window ended at ${at(0)}`)
+    expect(measured['window_starts_in_h']).toBe(0)
   })
   test('no runbook is another one', () =>
     expect(measure({}, null).measured).toMatchObject({ runbook_matches: false, plan_faults: 1 }))

@@ -1,0 +1,111 @@
+import { expect, test } from 'vitest'
+import { checkLogs, findLateLogs } from '../../../src/core/gate/judge-logs.ts'
+import type { RunnerKey, WholeLog } from '../../../src/core/gate/types.ts'
+import { at, getHash, NOW, passing, RUNNER, runner, toItem, toLog } from './builders.ts'
+
+const V2 = { version: 2, sha256: getHash(2) }
+const SIGHT = { trust: V2, withdrawn: [getHash(5)] }
+const LOG = toLog([passing(toItem('A1'))], { trust: V2 })
+const sealed = (change: Partial<WholeLog['head']>): WholeLog => ({
+  ...LOG,
+  head: { ...LOG.head, ...change },
+})
+const closed = { seq: 2, hash: getHash(2) }
+
+test.each<readonly [string, readonly WholeLog[], Partial<RunnerKey>, object | null]>([
+  ['a young head under the present trust file', [LOG], {}, null],
+  [
+    'no log',
+    [],
+    {},
+    { code: 'log_missing', detail: `runner ci, ${RUNNER}`, next: 'ff evidence seal --first' },
+  ],
+  [
+    'an old head',
+    [sealed({ time: at(-3_600_000) })],
+    {},
+    {
+      code: 'head_stale',
+      detail: `runner ci, sealed at ${at(-3_600_000)}`,
+      next: 'ff evidence seal',
+    },
+  ],
+  [
+    'a head under the first trust file',
+    [sealed({ trust: null })],
+    {},
+    {
+      code: 'head_stale',
+      detail: 'runner ci, sealed under version 1 of the trust file, now 2',
+      next: 'ff evidence seal',
+    },
+  ],
+  [
+    'a log that has ended and is not closed',
+    [LOG],
+    { until: NOW },
+    {
+      code: 'head_stale',
+      detail: `runner ci has ended, and the trust file does not close its log ${RUNNER}`,
+      next: 'ff trust rotate --key alice.key.json',
+    },
+  ],
+  [
+    'a log that ends before the record that closes it',
+    [LOG],
+    { closed },
+    {
+      code: 'log_missing',
+      detail: `runner ci, ${RUNNER}, closed at record 2`,
+      next: 'ff evidence list',
+    },
+  ],
+])('%s', (_what, logs, change, late) => {
+  const found = findLateLogs(logs, { runners: [runner(change)], now: NOW, sight: SIGHT })
+  expect(found).toEqual(late === null ? [] : [{ kid: RUNNER, ...late }])
+})
+test('a head without a trust file is young where no trust file verifies', () => {
+  const sight = { trust: null, withdrawn: [] }
+  const found = findLateLogs([sealed({ trust: null })], { runners: [runner()], now: NOW, sight })
+  expect(found).toEqual([])
+})
+
+test.each<readonly [string, Partial<WholeLog['head']>, readonly object[], object]>([
+  [
+    'a log that is not here',
+    {},
+    [{ kid: 'x', seq: 7, hash: getHash(7) }],
+    { code: 'evidence_missing', detail: 'a log of 7 records is missing, log x' },
+  ],
+  [
+    'a log that was cut, before what its head says',
+    { trust: { version: 3, sha256: getHash(3) } },
+    [{ kid: RUNNER, seq: 7, hash: getHash(7) }],
+    { code: 'evidence_cut', detail: `1 of 7 records are there, log ${RUNNER}` },
+  ],
+  [
+    'a newer trust file',
+    { trust: { version: 3, sha256: getHash(3) } },
+    [],
+    {
+      code: 'trust_rolled_back',
+      detail: `a head names version 3, the trust file is version 2, log ${RUNNER}`,
+    },
+  ],
+  [
+    'another trust file',
+    { trust: { version: 2, sha256: getHash(3) } },
+    [],
+    { code: 'trust_forked', detail: `two files claim to be version 2, log ${RUNNER}` },
+  ],
+  [
+    'a withdrawal that is gone',
+    { withdrawn: [getHash(5), getHash(6)] },
+    [],
+    { code: 'withdrawal_missing', detail: `${getHash(6)}, log ${RUNNER}` },
+  ],
+])('logs are untrusted for %s', (_what, head, must_hold, fault) => {
+  const evidence = { status: 'whole', logs: [sealed(head)] } as const
+  const found = checkLogs(evidence, { sight: SIGHT, must_hold: must_hold as never })
+  expect(found).toEqual({ status: 'untrusted', ...fault })
+})

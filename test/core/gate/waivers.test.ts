@@ -1,0 +1,171 @@
+import { describe, expect, test } from 'vitest'
+import type {
+  ItemResult,
+  Limit,
+  Scalar,
+  Waiver,
+  WaiverCover,
+} from '../../../src/core/gate/types.ts'
+import {
+  findWaiverFaults,
+  findWaiverMismatch,
+  formatCover,
+  isApproved,
+} from '../../../src/core/gate/waivers.ts'
+import type { Instant } from '../../../src/core/rows/instant.ts'
+import { at, IDENTITY, NOW, toItem, waiver } from './builders.ts'
+
+const DAY_MS = 86_400_000
+const H4 = toItem('H4')
+const POLICY = { max_active: 3, max_days: 14 }
+const faults = (...waivers: readonly Waiver[]): readonly string[] =>
+  findWaiverFaults(waivers, { items: [H4, toItem('E5')], policy: POLICY }).map(({ code }) => code)
+
+describe('the rules of a waiver', () => {
+  test.each<readonly [string, Partial<Waiver>, readonly string[]]>([
+    ['of the longest time', { requested_at: at(0), expires_at: at(14 * DAY_MS) }, []],
+    [
+      'a millisecond longer',
+      { requested_at: at(0), expires_at: at(14 * DAY_MS + 1) },
+      ['waiver_too_long'],
+    ],
+    [
+      'that ends as it begins',
+      { requested_at: NOW, expires_at: NOW },
+      ['waiver_ends_before_it_begins'],
+    ],
+    ['of no time', { expires_at: 'later' as Instant }, ['waiver_ends_before_it_begins']],
+    ['that has no approval yet', { approvals: [] }, []],
+    ['that its requester approves among others', { requester: 'Ada' }, []],
+    [
+      'that its requester alone approves',
+      { requester: 'Ada', approvals: [{ person: 'Ada', role: 'platform-lead' }] },
+      ['waiver_self_approved'],
+    ],
+    [
+      'of a least value as strict as the limit',
+      {
+        item: 'E5',
+        covers: { state: 'fail', bounds: [{ measure: 'load_share', op: 'at_least', value: 1.5 }] },
+      },
+      ['waiver_bound_not_looser'],
+    ],
+    [
+      'of a least value in the other direction',
+      {
+        item: 'E5',
+        covers: { state: 'fail', bounds: [{ measure: 'load_share', op: 'at_most', value: 1.2 }] },
+      },
+      ['waiver_bound_not_looser'],
+    ],
+  ])('%s', (_what, change, codes) => expect(faults(waiver(change))).toEqual(codes))
+  test('the second for one item is a fault, with its place', () => {
+    const second = waiver({ id: 'WV-2' })
+    const other = waiver({ id: 'WV-3', attempt: 9 })
+    const found = findWaiverFaults([waiver(), other, second], { items: [H4], policy: POLICY })
+    expect(found).toEqual([{ waiver: second, at: 2, code: 'waiver_item_repeated' }])
+  })
+})
+
+const BOUND = { measure: 'x', op: 'at_most', value: 9 } as const
+const use = (change: Partial<ItemResult>) => ({
+  state: 'fail' as const,
+  codes: ['limit_broken'],
+  measured: [],
+  failed: true,
+  target: IDENTITY,
+  now: NOW,
+  ...change,
+})
+const broken = (value: Scalar | null, change: Partial<Limit> = {}) => ({
+  limit: { measure: 'x', op: 'at_most', value: 5, unit: 's', ...change } as const,
+  value,
+  held: false,
+})
+
+describe('a failure within the bounds of a waiver', () => {
+  const judge = (bounds: readonly object[], ...measured: ItemResult['measured'][number][]) => {
+    const covers = { state: 'fail', bounds } as unknown as WaiverCover
+    return findWaiverMismatch(waiver({ covers }), H4, use({ measured }))
+  }
+  test.each<readonly [string, readonly object[], ItemResult['measured'], string | null]>([
+    ['at the bound', [BOUND], [broken(9)], null],
+    ['past the bound', [BOUND], [broken(9.1)], 'waiver_past_bound'],
+    ['without a value', [BOUND], [broken(null)], 'waiver_past_bound'],
+    ['with a text for a value', [BOUND], [broken('7')], 'waiver_past_bound'],
+    ['beside a limit that holds', [BOUND], [{ ...broken(99), held: true }, broken(7)], null],
+    ['of limits that all hold', [BOUND], [{ ...broken(4), held: true }], 'waiver_past_bound'],
+    ['of two limits, one without a bound', [BOUND], [broken(7), other()], 'waiver_past_bound'],
+    [
+      'within one of two bounds alone',
+      [BOUND, { ...BOUND, value: 6 }],
+      [broken(7)],
+      'waiver_past_bound',
+    ],
+    [
+      'under a bound of the other direction',
+      [{ ...BOUND, op: 'at_least', value: 1 }],
+      [broken(7)],
+      'waiver_past_bound',
+    ],
+    [
+      'at a least bound',
+      [{ ...BOUND, op: 'at_least', value: 3 }],
+      [broken(3, { op: 'at_least' })],
+      null,
+    ],
+    [
+      'below a least bound',
+      [{ ...BOUND, op: 'at_least', value: 3 }],
+      [broken(2.9, { op: 'at_least' })],
+      'waiver_past_bound',
+    ],
+  ])('%s', (_what, bounds, measured, mismatch) => expect(judge(bounds, ...measured)).toBe(mismatch))
+  function other() {
+    return broken(7, { measure: 'y' })
+  }
+})
+
+describe('an inconclusive item', () => {
+  const covers = { state: 'inconclusive', code: 'disk_full' } as const
+  test.each<readonly [string, readonly string[], boolean, string | null]>([
+    ['for the covered reason', ['disk_full'], false, null],
+    ['for another one too', ['disk_full', 'flaky'], false, 'waiver_covers_another_reason'],
+    ['after a failure', ['disk_full'], true, 'waiver_after_failure'],
+  ])('%s', (_what, codes, failed, mismatch) => {
+    const found = { ...use({ state: 'inconclusive', codes }), failed }
+    expect(findWaiverMismatch(waiver({ covers }), H4, found)).toBe(mismatch)
+  })
+  test('is no failure', () =>
+    expect(findWaiverMismatch(waiver(), H4, use({ state: 'inconclusive' }))).toBe(
+      'waiver_covers_another_state',
+    ))
+})
+
+describe('the approvals of a waiver', () => {
+  const ada = { person: 'Ada', role: 'platform-lead' } as const
+  const grace = { person: 'Grace', role: 'security-lead' } as const
+  test.each<readonly [string, Waiver['approvals'], Parameters<typeof isApproved>[1], boolean]>([
+    ['of both leads', [ada, grace], 'two', true],
+    ['of the platform lead for two', [ada], 'two', false],
+    ['of the security lead for two', [grace], 'two', false],
+    ['of one person in both roles', [ada, { ...grace, person: 'Ada' }], 'two', false],
+    ['of the platform lead for one', [ada], 'one', true],
+    ['of the security lead for one', [grace], 'one', false],
+    ['of both leads for none', [ada, grace], 'no', false],
+    ['of no lead', [], 'one', false],
+  ])('%s', (_what, approvals, waivable, approved) =>
+    expect(isApproved(waiver({ approvals }), waivable)).toBe(approved),
+  )
+  test.each([
+    ['another person', [ada, grace], true],
+    ['the requester alone', [ada], false],
+  ])('of %s for a request of a lead', (_what, approvals, approved) =>
+    expect(isApproved(waiver({ requester: 'Ada', approvals }), 'one')).toBe(approved),
+  )
+})
+
+test('the bounds of a waiver are listed in words', () => {
+  const bounds = [BOUND, { measure: 'y', op: 'at_least', value: 1 }] as const
+  expect(formatCover({ state: 'fail', bounds })).toBe('x at most 9, y at least 1')
+})
