@@ -78,6 +78,44 @@ describe('the next version of a trust file', () => {
   ])('is not made for %s', (_what, change, trust, code) =>
     expect(codeOf(buildNextVersion(trust, { ...NONE, ...change }, NOW))).toBe(code),
   )
+  test.each<readonly [string, Partial<TrustChanges>, TrustFile, object]>([
+    ['that is not named', { end: ['nightly'] }, before, { name: 'nightly', kids: [] }],
+    [
+      'of two with one name',
+      { revoke: ['ci'] },
+      both('ci'),
+      { name: 'ci', kids: [ci.kid, staging.kid] },
+    ],
+    [
+      'that has ended',
+      { add: [again] },
+      over({ until: PAST }),
+      { name: 'ci Example', kids: [ci.kid] },
+    ],
+    [
+      'that has ended at this moment',
+      { add: [again] },
+      over({ until: NOW }),
+      { name: 'ci Example', kids: [ci.kid] },
+    ],
+  ])('names a runner %s, and its keys', (_what, change, trust, fault) =>
+    expect(buildNextVersion(trust, { ...NONE, ...change }, NOW)).toMatchObject({ fault }),
+  )
+  test('changes what a runner is called, its time and its loss at once', () => {
+    const changes = { add: [{ ...again, name: 'new' }], lost: [ci.kid], end: [staging.kid] }
+    expect(runners(changes)).toEqual([
+      { ...ci, name: 'new', until: NOW, lost: true },
+      { ...staging, until: NOW },
+    ])
+  })
+  test('revokes keys besides those that are revoked', () => {
+    const change = { ...NONE, revoke: [staging.kid], reason: 'lost' }
+    const next = buildNextVersion(revoking(before, ci.kid), change, NOW)
+    expect(next.ok && next.trust.revoked.keys).toEqual([
+      { kid: ci.kid, at: NOW, reason: 'stolen' },
+      { kid: staging.kid, at: NOW, reason: 'lost' },
+    ])
+  })
   function both(name: string): TrustFile {
     return withRunners({ ...ci, name }, { ...staging, name })
   }
@@ -108,6 +146,15 @@ describe('the log of a runner that has ended', () => {
     ['that is not here', fresh, 'log_not_here'],
   ])('%s is not closed', (_what, one, code) =>
     expect(codeOf(closeLogs(withRunners({ ...one, until: PAST }), ends, NOW))).toBe(code),
+  )
+  test.each<readonly [string, TrustedRunner]>([
+    ['log_damaged', staging],
+    ['log_not_here', fresh],
+  ])('%s names the runner and its key', (code, one) =>
+    expect(closeLogs(withRunners({ ...one, until: NOW }), ends, NOW)).toEqual({
+      ok: false,
+      fault: { code, name: one.name, kids: [one.kid] },
+    }),
   )
   test('does not go on', () => {
     const trust = withRunners(closed, staging, { ...fresh, until: PAST })
@@ -140,7 +187,8 @@ describe('a next version that takes something back', () => {
     ['a closed log for a lost one', withRunners(closed), withRunners(lost), 'runner_reopened'],
     ['a revocation', revoking(before, ci.kid), before, 'runner_reopened'],
     ['no revocation', revoking(before, ci.kid), revoking(before, ci.kid), null],
-  ])('%s', (_what, was, next, code) =>
-    expect(findRunnerRetreat(was, next)?.code ?? null).toBe(code),
-  )
+  ])('%s', (_what, was, next, code) => {
+    const fault = code === null ? null : { code, name: ci.name, kids: [ci.kid] }
+    expect(findRunnerRetreat(was, next)).toEqual(fault)
+  })
 })

@@ -1,8 +1,14 @@
-import { expect, test } from 'vitest'
-import { formatWithdrawal, listWithdrawn } from '../../../src/core/signoff/withdrawals.ts'
-import type { Envelope } from '../../../src/core/signoff/types.ts'
+import { describe, expect, test } from 'vitest'
+import {
+  findWithdrawalFault,
+  formatWithdrawal,
+  listWithdrawn,
+} from '../../../src/core/signoff/withdrawals.ts'
+import type { Envelope, TrustFile } from '../../../src/core/signoff/types.ts'
 import {
   alice,
+  asSigner,
+  bob,
   digest,
   encode,
   makePerson,
@@ -34,4 +40,60 @@ test('the people who have withdrawn from a statement are those whose withdrawals
   expect(list('{}')).toEqual([])
   expect(list(file(by(alice, digest('other')), by(mallory)))).toEqual([])
   expect(list(file(by(mallory), by(alice)))).toEqual(['alice'])
+})
+
+test('a withdrawal counts after the time of its key', () => {
+  const { until } = asSigner(alice)
+  const about = { text: file(by(alice)), statement: STATEMENT, trust: TRUST }
+  expect(listWithdrawn({ ...about, now: until as typeof NOW }, tools)).toEqual(['alice'])
+})
+
+describe('a withdrawal by a signer who has left', () => {
+  const find = (change: Partial<TrustFile>, statement: string) =>
+    findWithdrawalFault(
+      {
+        text: file(by(bob, statement)),
+        statement: STATEMENT,
+        signed: [],
+        trust: { ...TRUST, ...change },
+        now: NOW,
+      },
+      tools,
+    )
+  const signer = (change: object) => ({
+    signers: [asSigner(alice), { ...asSigner(bob), ...change }],
+  })
+  test.each<readonly [string, Partial<TrustFile>]>([
+    ['key_unknown', { signers: [asSigner(alice)] }],
+    [
+      'key_revoked',
+      { revoked: { keys: [{ kid: bob.kid, at: NOW, reason: 'lost' }], statements: [] } },
+    ],
+    ['key_outside_window', signer({ until: '2026-01-10T00:00:00.000Z' })],
+    ['role_not_of_signer', signer({ role: 'platform-lead' })],
+    ['person_not_of_signer', signer({ person: 'robert' })],
+  ])('%s: is passed over unless it is about this statement', (code, change) => {
+    expect(find(change, digest('other'))).toBeNull()
+    expect(find(change, STATEMENT)).toEqual({
+      code: 'withdrawal_invalid',
+      detail: expect.stringMatching(`^${code}: bob`),
+    })
+  })
+  test('is about no statement in another form', () => {
+    const payload = encode('{"kind":"withdrawal"}')
+    const found = findWithdrawalFault(
+      {
+        text: file({ ...by(bob), payload }),
+        statement: STATEMENT,
+        signed: [],
+        trust: TRUST,
+        now: NOW,
+      },
+      tools,
+    )
+    expect(found).toEqual({
+      code: 'withdrawal_invalid',
+      detail: 'it is not in the form that ff signoff withdraw writes',
+    })
+  })
 })

@@ -193,11 +193,20 @@ describe('the state that a statement covers', () => {
     const { identity } = PRESENT
     const about = { checklist, identity, counts, departures: [], heads, logs: [], runners: [] }
     const state = toGateState(states, about)
-    expect(state.accepted).toEqual({ A1: 'pass', A3: 'waived' })
-    expect(state.seen).toEqual({
-      heads,
-      bundle: null,
-      records: [{ item: 'A1', sha256: evidence.hash, ended_at: NOW }],
+    const { items } = checklist
+    expect(state).toEqual({
+      identity,
+      items,
+      counts,
+      departures: [],
+      logs: [],
+      runners: [],
+      accepted: { A1: 'pass', A3: 'waived' },
+      seen: {
+        heads,
+        bundle: null,
+        records: [{ item: 'A1', sha256: evidence.hash, ended_at: NOW }],
+      },
     })
   })
 })

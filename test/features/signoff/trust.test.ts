@@ -135,6 +135,44 @@ describe('the chain of a trust file', () => {
   ]
   test.each(cases)('%s: %s', (_what, code, given) => expect(getCode(given)).toBe(code))
 
+  test.each<readonly [string, string, Given]>([
+    [
+      'the pin of the previous version',
+      `FF_TRUST_SHA256 is the pin of an earlier version; the SHA-256 of this one is ${digest(trustText(second))}`,
+      { pinned: TRUST },
+    ],
+    [
+      'the pin of another file',
+      `FF_TRUST_SHA256 is ${digest(trustText(third))}, and the file is ${digest(trustText(second))}`,
+      { pinned: third },
+    ],
+    ['a file that is not in its chain', 'the file is not in its chain', { trust: third }],
+    ['an older file', 'version 1 is not the newest in the chain', { trust: TRUST }],
+    [
+      'a link signed by one role',
+      'version 2: role_missing security-lead',
+      { chain: getChain(first, link(second, [alice])) },
+    ],
+    [
+      'a version left out',
+      'version 3 after 1',
+      { trust: third, chain: getChain(first, link(third, [alice, bob])) },
+    ],
+    [
+      'a version below the one before',
+      'version 1 after 2',
+      { chain: getChain(first, link(second, [alice, bob]), link(TRUST, [alice, carol])) },
+    ],
+    [
+      'a link that is not UTF-8',
+      'a link is not base64url of UTF-8',
+      { chain: getChain({ payload: '_w', signatures: [] }) },
+    ],
+  ])('the refusal of %s says: %s', (_what, detail, { trust = second, chain = WHOLE, pinned }) => {
+    const pin = digest(trustText(pinned ?? trust))
+    const found = checkTrust({ text: trustText(trust), chain, pin }, NOW, tools)
+    expect(found).toMatchObject({ status: 'refused', fault: { detail } })
+  })
   test('a missing file is absent without a pin and refused with one; a file without a pin is not trusted', () => {
     const text = trustText(TRUST)
     const check = (one: string | null, pin: string | null) =>

@@ -134,6 +134,16 @@ describe('approvals of a waiver', () => {
       { ...WAIVER, approvals: [approval(WAIVER, alice, { meaning: 'approves-decision' })] },
     ],
   ]
+  test('a fault names the waiver and the person', () => {
+    const faultsOf = (change: Partial<typeof first>) =>
+      verify({ ...WAIVER, approvals: [{ ...first, ...change }] }).faults
+    expect(faultsOf({ jws: '' })).toEqual([
+      { id: 'WV-1', code: 'waiver_altered', detail: 'alice signed another text' },
+    ])
+    expect(faultsOf({ person: 'dora' })).toEqual([
+      { id: 'WV-1', code: 'person_not_of_signer', detail: 'dora: the key is of alice' },
+    ])
+  })
   test.each(changed)('one %s is invalid: %s', (_what, code, waiver) => {
     expect(new Set(codes(waiver))).toEqual(new Set([code]))
     expect(verify(waiver).waivers[0]?.approvals).toEqual([])
@@ -175,7 +185,7 @@ test('each role attests its own items, and the security lead A, F, G, each waive
   ])
 })
 
-test('two statements differ in code and in accepted items', () => {
+test('two statements differ in members of the identity, accepted items, decision, files and trust', () => {
   const before = JSON.parse(formatStatement(PREPARED)) as SignedStatement
   const after = JSON.parse(
     formatStatement({
@@ -189,6 +199,19 @@ test('two statements differ in code and in accepted items', () => {
     { what: 'code', before: 'sha256:aa', after: 'sha256:bb' },
     { what: 'E5', before: 'waived', after: null },
     { what: 'A3', before: null, after: 'pass' },
+  ])
+  const other = JSON.parse(
+    formatStatement({
+      ...PREPARED,
+      decision: 'no-go',
+      subjects: { ...PREPARED.subjects, plan: digest('another') },
+      trust: { ...PREPARED.trust, version: 2 },
+    }),
+  ) as SignedStatement
+  expect(diffStatements(before, other)).toEqual([
+    { what: 'decision', before: 'go', after: 'no-go' },
+    { what: 'plan', before: PREPARED.subjects.plan, after: digest('another') },
+    { what: 'trust', before: 'version 1', after: 'version 2' },
   ])
 })
 
@@ -276,10 +299,16 @@ describe('decision.json', () => {
     const own = what.startsWith('another version') ? '0.2.0' : '0.1.0'
     expect(unpackDecision(one, tools, own)).toEqual({ ok: false, other })
   })
-  test.each(['{', '[]', '{"kind":"trust"}', '{"kind":"gate_decision","tool_version":1}'])(
-    'is not %s',
-    (one) =>
-      expect(unpackDecision(one, tools, '0.1.0')).toMatchObject({ detail: expect.any(String) }),
+  test.each([
+    '{',
+    '[]',
+    'null',
+    '1',
+    '{"kind":"trust"}',
+    '{"kind":"trust","tool_version":"0.2.0"}',
+    '{"kind":"gate_decision","tool_version":1}',
+  ])('is not %s', (one) =>
+    expect(unpackDecision(one, tools, '0.1.0')).toMatchObject({ detail: expect.any(String) }),
   )
   test('has the digest of each file, that of an empty text for a missing one', () => {
     expect(subjectDigests(files, tools)).toEqual({
