@@ -101,6 +101,10 @@ describe('the next version of a trust file', () => {
   ])('names a runner %s, and its keys', (_what, change, trust, fault) =>
     expect(buildNextVersion(trust, { ...NONE, ...change }, NOW)).toMatchObject({ fault }),
   )
+  test('is made for a new runner beside one that has ended', () =>
+    expect(codeOf(buildNextVersion(over({ until: PAST }), { ...NONE, add: [added] }, NOW))).toBe(
+      'ok',
+    ))
   test('changes what a runner is called, its time and its loss at once', () => {
     const changes = { add: [{ ...again, name: 'new' }], lost: [ci.kid], end: [staging.kid] }
     expect(runners(changes)).toEqual([
@@ -172,6 +176,7 @@ describe('a next version that takes something back', () => {
     ['nothing of a closed log', withRunners(closed), withRunners(closed), null],
     ['that a log was closed', withRunners(closed), withRunners(ci), 'runner_reopened'],
     ['that a log was lost', withRunners(lost), withRunners(ci), 'runner_reopened'],
+    ['nothing of a lost log', withRunners(lost), withRunners(lost), null],
     [
       'the record that closes a log',
       withRunners(closed),

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import {
+  checkApprovals,
   checkTrust,
   parseTrust,
   withRevokedStatement,
@@ -154,6 +155,11 @@ describe('the chain of a trust file', () => {
       { chain: getChain(first, link(second, [alice])) },
     ],
     [
+      'a link that is not signed',
+      'version 2: role_missing platform-lead, security-lead',
+      { chain: getChain(first, link(second, [])) },
+    ],
+    [
       'a version left out',
       'version 3 after 1',
       { trust: third, chain: getChain(first, link(third, [alice, bob])) },
@@ -186,6 +192,14 @@ describe('the chain of a trust file', () => {
       (one) => one.status !== 'trusted' && toTrustFault(one).code,
     )
     expect(codes).toEqual(['trust_missing', 'trust_pin_missing', 'trust_pin_mismatch'])
+    const details = [check(null, null), check(text, null), check(null, digest(text))].map(
+      (one) => one.status !== 'trusted' && toTrustFault(one).detail,
+    )
+    expect(details).toEqual([
+      expect.stringContaining('ff trust init'),
+      expect.stringContaining('ff trust pin'),
+      'a pin is set, but no trust file exists',
+    ])
   })
 })
 
@@ -244,6 +258,15 @@ describe('the rules of a trust file', () => {
     expect(codeOfFile('{')).toBe('trust_malformed')
     expect(codeOfFile(trustText(TRUST).replace('{', '{"version": 1,'))).toBe('trust_malformed')
   })
+})
+
+test('the approvals of a version are those of its signatures', () => {
+  const approve = (...people: readonly Person[]) =>
+    checkApprovals(link(second, people), { trust: TRUST, now: NOW }, tools)
+  const person = ({ person: name, role, kid }: Person) => ({ person: name, role, kid })
+  expect(approve()).toEqual({ ok: true, value: [] })
+  expect(approve(bob, alice)).toMatchObject({ ok: true, value: [bob, alice].map(person) })
+  expect(approve(alice, carol)).toMatchObject({ ok: false, fault: { code: 'key_unknown' } })
 })
 
 test('a revocation makes the next version', () => {

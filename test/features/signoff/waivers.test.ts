@@ -98,7 +98,7 @@ describe('approvals of a waiver', () => {
     })
   })
   test('none is valid without a trust file', () => {
-    expect(verify(approved, null).waivers[0]?.approvals).toEqual([])
+    expect(verify(approved, null)).toEqual({ waivers: [WAIVER], faults: [] })
   })
   const changed: readonly (readonly [string, string, WaiverEntry])[] = [
     ['for a waiver that was edited later', 'waiver_altered', { ...approved, expires_at: NOW }],
