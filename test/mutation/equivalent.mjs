@@ -96,6 +96,39 @@ export const EQUIVALENT = {
     '{ return false // Any other reason also makes the creation fail, which reports it. } -> {}':
       'Undefined is no more true than false.',
   },
+  'src/core/signoff/decision-file.ts': {
+    "node === null || typeof node !== 'object' || !isJsonObject(node) -> (node === null || typeof node !== 'object') && !isJsonObject(node)":
+      'An array has no members, and so no kind.',
+    "node === null || typeof node !== 'object' -> false": 'isJsonObject looks for both.',
+    "node === null || typeof node !== 'object' -> node === null && typeof node !== 'object'":
+      'isJsonObject looks for both.',
+    'node === null -> false': 'isJsonObject looks for it.',
+    "typeof node !== 'object' -> false": 'isJsonObject looks for it.',
+  },
+  'src/core/signoff/envelope.ts': {
+    "node === null || typeof node !== 'object' -> false": 'isJsonObject looks for both.',
+    "node === null || typeof node !== 'object' -> node === null && typeof node !== 'object'":
+      'isJsonObject looks for both.',
+    'node === null -> false': 'isJsonObject looks for it.',
+    "typeof node !== 'object' -> false": 'isJsonObject looks for it.',
+    'value === null -> false': 'isJsonArray looks for it.',
+    "typeof value !== 'object' -> false": 'isJsonArray looks for it.',
+  },
+  'src/core/signoff/judge.ts': {
+    'signed.some((one) => one.role === role) -> signed.every(one => one.role === role)':
+      'Where one of two roles is missing, every signature is of the other.',
+    'end < before -> end <= before': 'They are equal only where both are the same time.',
+  },
+  'src/core/signoff/rotation.ts': {
+    'now < one.until -> now <= one.until': 'The end that is set is then the one that is there.',
+  },
+  'src/core/signoff/signers.ts': {
+    '[] -> ["Stryker was here"]': 'A text has no role.',
+  },
+  'src/core/signoff/withdrawals.ts': {
+    '[] -> ["Stryker was here"]':
+      'Looked at for the present statement alone, and there it is none; as the groups of no match it has no second one.',
+  },
   'src/core/audit/walk.ts': {
     '[] -> ["Stryker was here"]': 'Marks the number undefined, which no record has.',
     'this.marks.has(record.seq) -> true':

@@ -4,7 +4,7 @@
 //   npm run mutate -- src/core/gate/limits.ts    one file, by the tests of its part
 // The results of what is measured are replaced, the others stay. Exits 1 while a survivor has no reason.
 import { execFileSync } from 'node:child_process'
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { EQUIVALENT } from './equivalent.mjs'
 import { PARTS } from './parts.mjs'
@@ -86,6 +86,13 @@ function oneLine(text) {
   return text.replace(/\s+/g, ' ').trim()
 }
 
+/** The files of a part for which there is no result: not measured yet, or without a mutant. */
+function listAbsent(name, files) {
+  return readdirSync(`${ROOT}src/${name}`, { recursive: true })
+    .filter((file) => file.endsWith('.ts') && !(`src/${name}/${file}` in files))
+    .toSorted()
+}
+
 function describe(results) {
   const parts = Object.entries(results)
   const rows = parts.map(([name, files]) => {
@@ -107,6 +114,10 @@ function describe(results) {
           ...open.map(({ file, line, change }) => `- \`${file}:${line}\` ${inCode(change)}`),
         ]
   })
+  const absent = parts
+    .map(([name, files]) => [name, listAbsent(name, files)])
+    .filter(([, files]) => files.length > 0)
+    .map(([name, files]) => `- ${name}: ${files.join(', ')}`)
   return [
     '# Mutation tests',
     '',
@@ -116,6 +127,10 @@ function describe(results) {
     '| part | mutants | killed | timed out | equivalent | survived | score |',
     '| --- | --- | --- | --- | --- | --- | --- |',
     ...rows,
+    '',
+    'Files without a result, because they were not measured or hold no mutant:',
+    '',
+    ...absent,
     ...lists,
     '',
   ].join('\n')

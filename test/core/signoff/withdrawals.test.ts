@@ -42,6 +42,10 @@ test('the people who have withdrawn from a statement are those whose withdrawals
   expect(list(file(by(mallory), by(alice)))).toEqual(['alice'])
 })
 
+test('a signer withdraws over the RFC 8785 form of what is withdrawn from', () =>
+  expect(formatWithdrawal(STATEMENT)).toBe(
+    `{"kind":"withdrawal","schemaVersion":1,"statement":"${STATEMENT}"}`,
+  ))
 test('a withdrawal counts after the time of its key', () => {
   const { until } = asSigner(alice)
   const about = { text: file(by(alice)), statement: STATEMENT, trust: TRUST }
