@@ -129,6 +129,18 @@ export const EQUIVALENT = {
     '[] -> ["Stryker was here"]':
       'Looked at for the present statement alone, and there it is none; as the groups of no match it has no second one.',
   },
+  'src/core/gate/chain.ts': {
+    'entries[seq - 1]?.hash -> entries[seq - 1].hash': 'There are at least so many entries.',
+  },
+  'src/core/gate/limits.ts': {
+    'value !== null -> true': 'A missing value is no bound and no number.',
+    "typeof value !== 'number' -> false": 'Number.isFinite is false for any other type.',
+    "typeof other === 'number' -> true": 'Number.isFinite is false for any other type.',
+  },
+  'src/core/gate/waivers.ts': {
+    'approvals.filter(({ role }) => roles.includes(role)) -> approvals':
+      'There are two roles: of two both count, and of one every approver is a person.',
+  },
   'src/core/audit/walk.ts': {
     '[] -> ["Stryker was here"]': 'Marks the number undefined, which no record has.',
     'this.marks.has(record.seq) -> true':

@@ -33,3 +33,10 @@ test.each([
 ])('%s', (_what, measurement, result, codes, detail) => {
   expect(judgeMeasurement(item, measurement)).toEqual({ result, codes, detail })
 })
+
+test('each missing value is named', () => {
+  const limits = [AT_MOST, { ...AT_MOST, measure: 'late' }]
+  expect(judgeMeasurement({ limits, min_sample: 3 }, { ...found, measured: {} }).detail).toBe(
+    'lost, late',
+  )
+})

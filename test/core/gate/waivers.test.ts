@@ -7,6 +7,7 @@ import type {
   WaiverCover,
 } from '../../../src/core/gate/types.ts'
 import {
+  activeWaivers,
   findWaiverFaults,
   findWaiverMismatch,
   formatCover,
@@ -17,9 +18,10 @@ import { at, IDENTITY, NOW, toItem, waiver } from './builders.ts'
 
 const DAY_MS = 86_400_000
 const H4 = toItem('H4')
+const ITEMS = ['A1', 'E5', 'F4', 'H4'].map(toItem)
 const POLICY = { max_active: 3, max_days: 14 }
 const faults = (...waivers: readonly Waiver[]): readonly string[] =>
-  findWaiverFaults(waivers, { items: [H4, toItem('E5')], policy: POLICY }).map(({ code }) => code)
+  findWaiverFaults(waivers, { items: ITEMS, policy: POLICY }).map(({ code }) => code)
 
 describe('the rules of a waiver', () => {
   test.each<readonly [string, Partial<Waiver>, readonly string[]]>([
@@ -42,6 +44,38 @@ describe('the rules of a waiver', () => {
       { requester: 'Ada', approvals: [{ person: 'Ada', role: 'platform-lead' }] },
       ['waiver_self_approved'],
     ],
+    ['of an item that the checklist lacks', { item: 'Z9' }, ['waiver_item_unknown']],
+    [
+      'of an item that no one may waive',
+      { item: 'A1', covers: { state: 'inconclusive', code: 'flaky' } },
+      ['waiver_item_unwaivable'],
+    ],
+    ['of a reason', { covers: { state: 'inconclusive', code: 'flaky' } }, []],
+    ['of two measures', { covers: bounded('memory_share', 0.9, 'disk_share') }, []],
+    ['of a measure without a limit', { covers: bounded('other', 9) }, ['waiver_bound_unknown']],
+    [
+      'of a limit that is one value',
+      { item: 'F4', covers: bounded('half_open_calls', 9) },
+      ['waiver_bound_of_equals'],
+    ],
+    [
+      'of a greatest value as strict as the limit',
+      { covers: bounded('memory_share', 0.8) },
+      ['waiver_bound_not_looser'],
+    ],
+    [
+      'of a greatest value below the limit',
+      { covers: bounded('memory_share', 0.7) },
+      ['waiver_bound_not_looser'],
+    ],
+    [
+      'of a least value in the right direction',
+      {
+        item: 'E5',
+        covers: { state: 'fail', bounds: [{ measure: 'load_share', op: 'at_least', value: 1.2 }] },
+      },
+      [],
+    ],
     [
       'of a least value as strict as the limit',
       {
@@ -59,6 +93,12 @@ describe('the rules of a waiver', () => {
       ['waiver_bound_not_looser'],
     ],
   ])('%s', (_what, change, codes) => expect(faults(waiver(change))).toEqual(codes))
+  function bounded(...[first, value, ...rest]: [string, number, ...string[]]): WaiverCover {
+    const measures = [first, ...rest]
+    return { state: 'fail', bounds: measures.map((measure) => ({ measure, op: 'at_most', value })) }
+  }
+  test('one for another item is no second one', () =>
+    expect(faults(waiver(), waiver({ item: 'E5', covers: bounded('db_p99_ms', 60) }))).toEqual([]))
   test('the second for one item is a fault, with its place', () => {
     const second = waiver({ id: 'WV-2' })
     const other = waiver({ id: 'WV-3', attempt: 9 })
@@ -126,6 +166,28 @@ describe('a failure within the bounds of a waiver', () => {
   }
 })
 
+describe('a waiver that does not apply', () => {
+  test.each<readonly [string, Partial<Waiver>, string | null]>([
+    ['of another cutover', { cutover_id: 'x' }, 'waiver_for_another_cutover'],
+    ['of another environment', { environment: 'x' }, 'waiver_for_another_cutover'],
+    ['of another attempt', { attempt: 9 }, 'waiver_for_another_cutover'],
+    ['that has ended', { expires_at: NOW }, 'waiver_expired'],
+    ['that ends later', { expires_at: at(1) }, null],
+    ['that begins later', { requested_at: at(1) }, 'waiver_not_yet_requested'],
+    ['that begins now', { requested_at: NOW }, null],
+    ['without approvals', { approvals: [] }, 'waiver_not_approved'],
+  ])('%s', (_what, change, mismatch) => {
+    const covers = { state: 'fail', bounds: [BOUND] } as const
+    const found = use({ measured: [broken(9)] })
+    expect(findWaiverMismatch(waiver({ covers, ...change }), H4, found)).toBe(mismatch)
+  })
+  test('is active until its end, for its cutover', () => {
+    const later = waiver({ requested_at: at(1), expires_at: at(2) })
+    const all = [waiver({ expires_at: NOW }), waiver({ attempt: 9 }), later, waiver()]
+    expect(activeWaivers(all, IDENTITY, NOW)).toEqual([later, waiver()])
+  })
+})
+
 describe('an inconclusive item', () => {
   const covers = { state: 'inconclusive', code: 'disk_full' } as const
   test.each<readonly [string, readonly string[], boolean, string | null]>([
@@ -149,6 +211,7 @@ describe('the approvals of a waiver', () => {
     ['of both leads', [ada, grace], 'two', true],
     ['of the platform lead for two', [ada], 'two', false],
     ['of the security lead for two', [grace], 'two', false],
+    ['of two platform leads', [ada, { ...ada, person: 'Eve' }], 'two', false],
     ['of one person in both roles', [ada, { ...grace, person: 'Ada' }], 'two', false],
     ['of the platform lead for one', [ada], 'one', true],
     ['of the security lead for one', [grace], 'one', false],
@@ -165,7 +228,8 @@ describe('the approvals of a waiver', () => {
   )
 })
 
-test('the bounds of a waiver are listed in words', () => {
+test('the bounds of a waiver are listed in words, and a reason by its code', () => {
+  expect(formatCover({ state: 'inconclusive', code: 'flaky' })).toBe('flaky')
   const bounds = [BOUND, { measure: 'y', op: 'at_least', value: 1 }] as const
   expect(formatCover({ state: 'fail', bounds })).toBe('x at most 9, y at least 1')
 })
