@@ -308,8 +308,13 @@ describe('decision.json', () => {
     '{"kind":"trust","tool_version":"0.2.0"}',
     '{"kind":"gate_decision","tool_version":1}',
   ])('is not %s', (one) =>
-    expect(unpackDecision(one, tools, '0.1.0')).toMatchObject({ detail: expect.any(String) }),
+    expect(unpackDecision(one, tools, '0.1.0')).toEqual({ ok: false, detail: expect.any(String) }),
   )
+  test('names the line where it is no JSON', () =>
+    expect(unpackDecision('{\n', tools, '0.1.0')).toEqual({
+      ok: false,
+      detail: 'json_malformed at line 2',
+    }))
   test('has the digest of each file, that of an empty text for a missing one', () => {
     expect(subjectDigests(files, tools)).toEqual({
       checklist: digest('{}\n'),
