@@ -23,8 +23,10 @@ const IDLE_MS = 3_000
 const MAX_BODY_BYTES = 16_384
 
 /**
- * Creates the connection pool to the Admin of the plan, with its credentials; sends nothing and connects on the first
- * `post`. Always verifies the certificate of an https URL.
+ * Creates the connection pool to the Admin of the plan, with its credentials, at most 64 connections; connects on the
+ * first `post`. Always verifies the certificate of an https URL. `post` sends one body to the check URL and gives the
+ * text of the response; it rejects for anything but a 2xx in JSON of at most 16 KiB, follows no redirect, and has no
+ * deadline but its signal.
  */
 export async function openAdminConnection({
   url,

@@ -4,8 +4,9 @@ import { AdminClient } from './admin-client.ts'
 import { openAdminConnection } from './admin-connection.ts'
 
 /**
- * Opens the approval service of a plan: Admin over HTTP, a given list, or none, for which every check answers
- * `unreachable`. Only Admin has counts, a breaker and sockets. Connects on the first check.
+ * Opens the approval service of a plan: Admin over HTTP (connects on the first check), a given list of approvals, or
+ * none, for which every check answers `unreachable`. Only Admin has counts, a breaker and sockets: for the others the
+ * counts are 0, `breaker` is null and `close` does nothing.
  */
 export async function openApprovals(plan: ApprovalsPlan): Promise<ApprovalService> {
   if (plan.kind === 'admin') return new AdminClient(await openAdminConnection(plan), plan.limits)

@@ -4,8 +4,9 @@ import type { LookupFunction } from 'node:net'
 type LookupCallback = Parameters<LookupFunction>[2]
 
 /**
- * Creates a DNS lookup that coalesces identical lookups in flight and caches nothing. A lookup occupies a thread of
- * libuv's small pool and cannot be cancelled, so many of them would block all file access of the process.
+ * Creates a DNS lookup function for an HTTP agent that coalesces identical lookups in flight and caches nothing; each
+ * waiting caller gets the same result or error. A lookup occupies a thread of libuv's small pool and cannot be
+ * cancelled, so many of them would block all file access of the process.
  */
 export function createSharedLookup(): LookupFunction {
   const waiting = new Map<string, LookupCallback[]>()

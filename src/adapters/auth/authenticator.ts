@@ -10,8 +10,10 @@ import { TokenCache } from './token-cache.ts'
 import { JwksVerifier } from './token-verifier.ts'
 
 /**
- * Builds an authenticator that verifies tokens with these keys, with a token cache of its own. Its metrics count from
- * now on; their `keys` is null for a source without an endpoint. The modes of the contract must be without faults.
+ * Builds an authenticator over these keys: the rules for callers without a token, a verifier with a token cache of its
+ * own, and `loadKeys`, which fetches the keys if needed and gives their status. Its metrics count from now on; their
+ * `keys` is null for a source without an endpoint. The modes of the contract must be without faults
+ * (`findModeFaults`). Does nothing by itself, and has nothing to close.
  */
 export function createAuthenticator(
   keys: KeySource,
@@ -41,8 +43,9 @@ export function createAuthenticator(
 }
 
 /**
- * Opens an authenticator over an endpoint, given keys, or no keys (null), with which each token is `keys_unconfigured`.
- * Fetches nothing before the first token. `close` ends the background refresh of an endpoint, else does nothing.
+ * Opens an authenticator over an endpoint (`url`), given `keys`, or no keys (null), with which each token is
+ * `keys_unconfigured`. Fetches nothing before the first token or `loadKeys`. `close` ends the background refresh of an
+ * endpoint, else does nothing.
  */
 export async function openAuthenticator(
   from: KeySourceSpec,
@@ -58,8 +61,8 @@ export async function openAuthenticator(
 }
 
 /**
- * Creates the client of a JWKS endpoint by the times and limits of the contract; it fetches on first use. Its `close`
- * ends the background refresh.
+ * Creates the client of a JWKS endpoint by the times and limits of the contract; it fetches on first use, then in the
+ * background before a set expires. Its `close` ends the background refresh.
  */
 export const openJwksClient = (
   url: URL,

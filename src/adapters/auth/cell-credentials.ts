@@ -15,12 +15,12 @@ import { NO_KEYS } from './key-source.ts'
 import { openFixtureAuthenticator, openScriptedAuthenticator } from './test-authenticator.ts'
 
 /**
- * Makes one credential per auth mode for the user and tenant of the parity cells, each with its authenticator.
- * `verified` and `decode-only` share one token, valid for an hour after `now` and signed with the fixtures' key; their
- * key servers, which run until `close`, are up and refusing. `dev-headers` and `none` have no token and no keys. With
- * stale keys every mode has a service whose key server is gone: its key set is too old for sensitive flags, and for
- * `decode-only` too old for any use.
- *
+ * Makes one credential per auth mode for the user and tenant of the parity cells, each with its authenticator and the
+ * script of its key server (null without one): `byKeys.fresh` and `byKeys.stale`, each by mode. `verified` and
+ * `decode-only` share one token, valid until an hour after `now` and signed with the fixtures' key; with fresh keys
+ * their key servers are up and refusing. `dev-headers` and `none` have no token, and no keys while they are fresh.
+ * With stale keys the key server of every mode is gone: its key set is too old for sensitive flags, and for
+ * `decode-only` too old for any use. `close` stops the key servers.
  * @param root folder of the package, which holds `vectors/jwt/keys.json`
  * @throws the system's error for that file or for listening; SyntaxError where the file is not JSON
  */

@@ -177,9 +177,9 @@ const toHeldKeySet = (
 })
 
 /**
- * Seconds that a key set may be cached: `max-age` less `Age` (RFC 9111, 4.2), within `cache_min_s` and `cache_max_s`.
- * The least for `no-store`, `no-cache` and an unreadable `max-age`; `cache_default_s` without a `max-age`, ignoring
- * `Expires`.
+ * Seconds that a key set may be cached, always within `cache_min_s` and `cache_max_s`: `max-age` less `Age` (RFC 9111,
+ * 4.2). `cache_min_s` for `no-store`, `no-cache` and an unreadable `max-age`; `cache_default_s` without a `max-age`,
+ * ignoring `Expires`.
  */
 export function computeCacheSeconds(headers: IncomingHttpHeaders, times: CacheTimes): number {
   const { 'cache-control': control = '', age = '0' } = headers

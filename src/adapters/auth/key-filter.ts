@@ -59,7 +59,7 @@ const getKeyFamily = ({ kty, crv }: UntrustedJwk): unknown => (kty === 'RSA' ? k
 const toFullName = (alg: unknown): unknown => (alg === 'EdDSA' ? 'Ed25519' : alg)
 
 /**
- * Whether the type or curve of a key fits a known JWS algorithm, and its `alg`, if present, names that algorithm.
+ * Whether a JWS algorithm is known, the type or curve of the key fits it, and the key's `alg`, if present, names it.
  * Checks nothing else: `findKeyFault` judges the key.
  */
 export const isKeyUsableFor = (jwk: UntrustedJwk, alg: string): boolean =>
@@ -68,8 +68,10 @@ export const isKeyUsableFor = (jwk: UntrustedJwk, alg: string): boolean =>
   (jwk['alg'] === undefined || toFullName(jwk['alg']) === toFullName(alg))
 
 /**
- * The first fault that makes a key unusable for every algorithm: its type, private members, `use`, `key_ops`, `alg`,
- * then the size and form of its numbers. Null for a sound key. Does not check that an EC point is on its curve.
+ * The first fault that makes a key unusable for every algorithm: its type (`oct` is symmetric), private members,
+ * `use`, `key_ops`, `alg`, then the form of its numbers: size of an RSA modulus against `limits`, its exponent and the
+ * ROCA fingerprint, or curve, length and small order of a point. Null for a sound key. Does not check that an EC point
+ * is on its curve.
  */
 export const findKeyFault = (jwk: UntrustedJwk, limits: KeyLimits): KeyFault | null =>
   RULES.find(([, breaks]) => breaks(jwk))?.[0] ??
@@ -91,8 +93,8 @@ const RULES: readonly (readonly [KeyFault, (jwk: UntrustedJwk) => boolean])[] = 
 ]
 
 /**
- * Bit length of a base64url modulus, without leading zeros. 0 for a modulus of zeros; null for a value that is not
- * canonical base64url, and for an empty text.
+ * Bit length of a base64url modulus, without leading zeros. 0 for a modulus of zeros; null for a value that is no text
+ * or not canonical base64url, and for an empty text.
  */
 export function countModulusBits(n: unknown): number | null {
   const bytes = toBytes(n)

@@ -11,9 +11,10 @@ import { KeySet } from './key-set.ts'
 const CACHING = ['cache-control', 'age', 'date', 'expires', 'etag', 'last-modified'] as const
 
 /**
- * Fetches a key set once and judges each key: `fault` is null where a token of an allowed algorithm can select it, else
- * the code of the first reason. Texts are cut to 80 characters and escaped. A failed fetch is returned as `unreachable`
- * or `misconfigured`, never thrown.
+ * Fetches a key set once, and returns each key in words (type, curve or size, `alg`, `use`) with its `kid`, the
+ * caching headers of the response, and the seconds that it may be cached. The `fault` of a key is null where a token
+ * of an allowed algorithm can select it, else the code of the first reason. Texts are cut to 80 characters and
+ * escaped. A failed fetch is returned as `unreachable` or `misconfigured`, never thrown.
  */
 export async function fetchKeys(
   url: URL,

@@ -15,10 +15,9 @@ import type { JwksClient } from './jwks-client.ts'
 import { LoopbackJwks } from './loopback-jwks.ts'
 
 /**
- * Opens an authenticator over a loopback key server that follows the script: first `before`, if given, with one fetch
- * and its `elapsed_s`, then the last behaviour. Time is virtual, so no timeout is waited out. `close` stops client and
- * server.
- *
+ * Opens an authenticator over a key server on a loopback address that follows the script: first `before`, if given,
+ * with one fetch and the passing of its `elapsed_s`, then the last behaviour. Time is virtual, so no timeout is waited
+ * out. `close` stops client and server.
  * @throws the system's error if the server cannot listen
  */
 export async function openScriptedAuthenticator(
@@ -60,8 +59,8 @@ function createTestAuthenticator(setup: TestSetup, settings: AuthSettings): Auth
 }
 
 /**
- * Starts a key server on a random loopback address (127.0.0.0/8) and a free port; its behaviour can be changed later.
- *
+ * Starts a key server on a random loopback address (127.0.0.0/8) and a free port, which runs until its `close`; its
+ * behaviour can be changed later.
  * @throws the system's error if it cannot listen
  */
 export const openKeyServer = (stage: KeyServerStage): Promise<KeyServer> =>

@@ -10,10 +10,10 @@ export interface CompactForm {
 }
 
 /**
- * Parses a compact JWS strictly (RFC 7515, 7.1): at most `maxBytes`, three segments of canonical base64url, and a
- * header that is a JSON object without repeated members, whose `kid`, if present, is a string, and whose `typ`, if
- * present, is that of an access token. Null for any other text.
- * Checks neither the payload's content nor the signature.
+ * Parses a compact JWS strictly (RFC 7515, 7.1) into its header and the bytes of its payload: at most `maxBytes`,
+ * three segments of canonical base64url, and a header that is a JSON object without repeated members, whose `kid`, if
+ * present, is a string, and whose `typ`, if present, is `JWT` or `at+jwt` (RFC 9068, 2.1), in any case, also behind
+ * `application/`. Null for any other text. Checks neither the payload's content nor the signature.
  */
 export function parseCompactJws(token: string, maxBytes: number): CompactForm | null {
   // Segments are ASCII, so a text with more bytes than characters fails below.
@@ -38,8 +38,8 @@ const isAccessToken = (typ: unknown): boolean =>
   typ === undefined || (typeof typ === 'string' && /^(?:application\/)?(?:at\+)?jwt$/i.test(typ))
 
 /**
- * The claims set of a payload (RFC 7519, 7.2); null where it is not a JSON object in UTF-8 without repeated members, or
- * has a time that is not finite. Checks no claim against a clock or an issuer.
+ * The claims set of a payload (RFC 7519, 7.2); null where it is not a JSON object in UTF-8 without repeated members,
+ * or where `exp` or `nbf` is present and not a finite number. Checks no claim against a clock or an issuer.
  */
 export function parseClaims(payload: Buffer): Claims | null {
   const claims = parseJsonObject(payload)

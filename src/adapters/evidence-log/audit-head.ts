@@ -19,9 +19,8 @@ interface HeadFile {
 }
 
 /**
- * Loads a runner's key file: its public key, and a function that signs bytes of ASCII with it.
- *
- * @throws FfError `runner_key_invalid`
+ * Reads a runner's key file: its public key, and a function that signs bytes of ASCII with the private one (Ed25519).
+ * @throws FfError `runner_key_invalid`, `key_file_loose` where other users may read the file
  */
 export async function openAuditSigner(path: string): Promise<AuditSigner> {
   const { jwk, sign } = await readRunnerKey(path)
@@ -29,8 +28,8 @@ export async function openAuditSigner(path: string): Promise<AuditSigner> {
 }
 
 /**
- * Signs a head with detached content (RFC 7515, appendix F) and verifies the signature with the signer's public key.
- *
+ * Signs a head as a JWS with detached content (RFC 7515, appendix F) and verifies the signature with the signer's
+ * public key. Writes no file.
  * @returns the text of the head's file: one line of RFC 8785 JSON with its line feed
  * @throws FfError `signature_not_accepted` where it does not verify, and the error of the signer
  */
@@ -55,10 +54,9 @@ export async function signHead(head: SignedHead, { jwk, sign }: AuditSigner): Pr
 }
 
 /**
- * Reads the text of a signed head and verifies its signature: the head and the thumbprint of its key, or
- * `head_malformed` for a text not byte for byte as written, or `head_signature_invalid`. Does not check that the key is
- * trusted.
- *
+ * Parses the text of a signed head and verifies its signature: the head and the thumbprint of its key as `kid`;
+ * `head_malformed` for a text not byte for byte as written, `head_signature_invalid` for a signature or key that is
+ * not valid. Does not check that the key is trusted.
  * @param fits whether a value matches the file's schema
  */
 export function readSignedHead(text: string, fits: (value: unknown) => boolean): AuditHeadRead {

@@ -13,11 +13,10 @@ export const BUILD_PARTS = [
 ]
 
 /**
- * The build that runs: SHA-256 in hexadecimal over path and bytes of the package's own files, as they are now. Scripts of
- * contracts and vectors are left out, because the package does not ship them. Reads synchronously, which takes a third
- * of the CPU time.
- *
- * @throws the system's error where a file cannot be read
+ * The build that runs: SHA-256 in hexadecimal over path, length and bytes of the package's own files as they are now
+ * (`BUILD_PARTS`: package.json, shipped checklists, contracts, dist, vectors). `.mjs` scripts outside of `dist` are
+ * left out, because the package does not ship them. Reads synchronously, which takes a third of the CPU time.
+ * @throws the system's error where a file or folder cannot be read
  */
 export function digestBuild(root: string): string {
   const hash = createHash('sha256')

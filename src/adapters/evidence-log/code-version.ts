@@ -14,10 +14,10 @@ const AT_ONCE = 16
 const LEFT_OUT = ['.ff', 'checklists', 'reports']
 
 /**
- * The identity of the code in the work tree that a folder is in: `worktree:` and the SHA-256 of its content, that is of
- * the path, kind and bytes of each file that is tracked, or untracked and not ignored. So a commit changes nothing, and
- * neither do `.ff`, `checklists` and `reports` of the folder. Null without git or a repository, where git fails or takes
- * longer than 5 s, and where a file cannot be read.
+ * The identity of the code in the Git work tree that a folder is in: `worktree:` and the SHA-256, in hexadecimal, of
+ * its content, that is of the path, kind and bytes of each file that is tracked, or untracked and not ignored. So a
+ * commit changes nothing, and neither do `.ff`, `checklists` and `reports` of the folder. Null without git or a
+ * repository, where git fails or takes longer than 5 s, and where a file cannot be read; never rejects.
  */
 export async function codeVersion(folder: string): Promise<string | null> {
   try {

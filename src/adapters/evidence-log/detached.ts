@@ -16,19 +16,20 @@ const toHeader = ({ typ, kid }: DetachedInput): string =>
   base64url(canonicalizeValue({ alg: 'Ed25519', kid, typ }))
 
 /**
- * The ASCII text to sign for a JWS with detached content (RFC 7515, 5.1 and appendix F): header and content in
- * base64url, joined by a dot.
+ * The ASCII text to sign for a JWS with detached content (RFC 7515, 5.1 and appendix F): the header (`alg` Ed25519,
+ * `kid`, `typ`) and the content in base64url, joined by a dot.
  */
 export const buildSigningInput = (signed: DetachedInput): string =>
   `${toHeader(signed)}.${base64url(signed.content)}`
 
-/** The compact JWS with detached content: `header..signature`. */
+/** The compact JWS with detached content: `header..signature`, both in base64url. Does not check the signature. */
 export const formatDetachedJws = (signed: DetachedInput, signature: Uint8Array): string =>
   `${toHeader(signed)}..${Buffer.from(signature).toString('base64url')}`
 
 /**
  * Whether a detached JWS has exactly the expected header and a valid Ed25519 signature of the content, in canonical
- * base64url. Ignores its middle segment, which is empty as written: the content comes from `signed`.
+ * base64url. Ignores its middle segment, which is empty as written, and segments after the third: the content comes
+ * from `signed`.
  */
 export function verifyDetachedJws(jws: string, signed: DetachedInput, key: KeyObject): boolean {
   const [header = '', , bytes = ''] = jws.split('.')

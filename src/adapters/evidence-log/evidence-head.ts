@@ -19,7 +19,10 @@ interface HeadFile {
   readonly signature: string
 }
 
-/** Signs a head. @returns the text of `head.json`: one line of RFC 8785 JSON with its line feed */
+/**
+ * Signs a head with the runner's key; writes no file. @returns the text of `head.json`: one line of RFC 8785 JSON with
+ * its line feed
+ */
 export function writeHeadText(head: EvidenceHead, runner: SigningRunner): string {
   const signed = { typ: TYP, kid: runner.kid, content: canonicalizeValue(head) } as const
   const signature = formatDetachedJws(signed, runner.sign(buildSigningInput(signed)))

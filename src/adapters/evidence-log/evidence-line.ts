@@ -30,9 +30,9 @@ const hashRecord = (text: string): string => createHash('sha256').update(text).d
 const TYP = 'ff-evidence+jws'
 
 /**
- * Signs a record.
- *
- * @returns its line as RFC 8785 JSON without line feed, and its entry: record, hash, and key thumbprint
+ * Signs a record with the runner's key; writes no file.
+ * @returns its line as RFC 8785 JSON without line feed, and its entry: the record, its SHA-256 in hexadecimal (over
+ * its RFC 8785 form), and the key's thumbprint
  */
 export function writeLine(
   record: EvidenceRecord,

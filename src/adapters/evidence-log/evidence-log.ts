@@ -25,10 +25,10 @@ import type { SigningRunner } from './runner-key.ts'
 const LOCK = 'lock'
 
 /**
- * Opens the log of a runner below an evidence folder for appending, creating it if it is missing, renews its head, and
- * holds its lock until it is closed. Verifies the whole log first, and truncates the rest without line feed that a
- * killed process left.
- *
+ * Opens the log of a runner below an evidence folder for appending, creating it if it is missing, renews its head on
+ * the disk, and holds its lock until it is closed. First verifies the whole log; a rest without line feed that a
+ * killed process left is dropped with the next append. `onLog` is called before the lock, with the runner's `kid` and
+ * whether its log is here.
  * @throws FfError `evidence_locked`, `evidence_unreadable`, `evidence_old_form`, `evidence_untrusted` for a damaged
  * log, `evidence_unwritable`, `disk_full`, `clock_set_back`, `trust_refused` where the runner verifies less than its
  * last head names, `backing_unavailable` without the command `flock`; the errors of `onLog`
@@ -63,8 +63,10 @@ function renew(
 }
 
 /**
- * Creates the folder of a log if it is missing and takes its lock, which `use` closes; closed also where `use` fails.
- * Errors of the system become `evidence_unwritable` or `disk_full`.
+ * Creates the folder of a log (mode 0700) if it is missing, takes its lock without waiting, and returns the result of
+ * `use`, which closes the lock's handle when it is done with it; only where `use` fails is it closed here.
+ * @throws FfError `evidence_locked` where another run holds it, `backing_unavailable` without the command `flock`, and
+ * the error of `use`; the system's errors, also those of `use`, become `evidence_unwritable` or `disk_full`
  */
 export async function withLock<T>(
   folder: string,
@@ -164,7 +166,10 @@ class Writer implements EvidenceWriter {
   }
 }
 
-/** Replaces the head of a log, which must be locked. */
+/**
+ * Replaces `head.json` of a log, which must be locked, atomically and synced, with mode 0600. @throws the system's
+ * error
+ */
 export const writeHeadFile = (folder: string, text: string): Promise<void> =>
   replaceFile(join(folder, HEAD_FILE), text, { temporary: `${HEAD_FILE}.new`, mode: 0o600 })
 
@@ -176,7 +181,10 @@ async function mapWriteErrors<T>(folder: string, work: () => Promise<T>): Promis
   }
 }
 
-/** The error for a path that could not be written: of the system's errors, `disk_full` or `evidence_unwritable`. */
+/**
+ * Makes, without throwing it, the error for a path that could not be written: `disk_full` for `ENOSPC` and `EDQUOT`,
+ * `evidence_unwritable` for every other error with a `code`. Returns an FfError, and what has no code, as it is.
+ */
 export function toWriteError(path: string, cause: unknown): unknown {
   const code = getErrorCode(cause)
   if (cause instanceof FfError || code === null) return cause

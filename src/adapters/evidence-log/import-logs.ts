@@ -16,13 +16,14 @@ interface OtherLog {
 }
 
 /**
- * Takes over logs: `from` is an evidence folder, or the folder of one log. A log that continues the one of its key here
- * replaces it; the same log or a shorter part changes nothing. All logs are verified and compared before the first is
- * written.
- *
- * @returns what was done for each, in the order of their names; empty where `from` holds no log
+ * Takes over logs: `from` is an evidence folder, or the folder of one log. A log that continues the one of its key
+ * here replaces it; the same log or a shorter part changes nothing. All logs are verified and compared before the
+ * first is written; each is written under its lock.
+ * @returns for each log, in the order of their names, its key, whether it was written (`extended`), and number and
+ * hash of its last record; empty where `from` holds no log or does not exist
  * @throws FfError `evidence_untrusted` for a damaged log on either side and for one whose head says less than the one
- *   here, `evidence_forked` where neither log continues the other, `evidence_unreadable`, `evidence_old_form`, `evidence_unwritable`, `disk_full`, `evidence_locked`
+ * here, `evidence_forked` where neither log continues the other, `evidence_unreadable`, `evidence_old_form`,
+ * `evidence_unwritable`, `disk_full`, `evidence_locked`, `backing_unavailable` without the command `flock`
  */
 export async function importLogs(
   from: string,

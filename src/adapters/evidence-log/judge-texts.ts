@@ -12,9 +12,9 @@ import { LineReader } from './evidence-line.ts'
 import { HEAD_FILE, LOG_FILE } from './log-files.ts'
 
 /**
- * Verifies every log of a folder: all of them, or the first fault of `judgeLog`. Two logs of one key are
- * `evidence_forked`; a log in a folder of another name than its key is `evidence_edited`. Does not check that a
- * runner's key is trusted.
+ * Verifies every log of a folder: `whole` with all of them (none for none), or `untrusted` with the first fault of
+ * `judgeLog`. Two logs of one key are `evidence_forked`; a log in a folder of another name than its key is
+ * `evidence_edited`. Does not check that a runner's key is trusted.
  */
 export function judgeTexts(texts: EvidenceTexts, shapes: EvidenceShapes): EvidenceLogs {
   const judged = texts.map((one) => ({ name: one.kid, log: judgeLog(one, shapes) }))
@@ -31,9 +31,11 @@ export function judgeTexts(texts: EvidenceTexts, shapes: EvidenceShapes): Eviden
 }
 
 /**
- * Verifies the lines and the head of one log: whole, or `untrusted` with the code of the first fault:
- * `evidence_edited`, `evidence_recomputed`, `evidence_missing` for one missing file, or one of `judgeChain`. Only a log
- * without a record may lack its file of lines.
+ * Verifies the lines and the head of one log: `whole` with key, entries and head, or `untrusted` with the code of the
+ * first fault: `evidence_missing` for a missing file or record, `evidence_edited` for a malformed head or line or a
+ * wrong hash, `evidence_recomputed` for a signature or chain that does not fit, `evidence_reordered`, `evidence_cut`
+ * where the head names more records, `evidence_forked` where it names another one. Only a log without a record may
+ * lack its file of lines.
  */
 export function judgeLog({ log, head }: LogTexts, shapes: EvidenceShapes): EvidenceLog {
   if (head === null) return buildUntrusted('evidence_missing', `${HEAD_FILE} is missing`)

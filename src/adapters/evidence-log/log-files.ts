@@ -20,9 +20,9 @@ export interface LogBytes {
 }
 
 /**
- * Reads the files of a log's folder. The head first: a log that is appended to meanwhile then goes on after it, as it
- * may, so that no lock is needed.
- *
+ * Reads the files of a log's folder: its head (at most 64 KiB) and its whole lines (at most 64 MiB), without an append
+ * that is not finished; each null where its file is missing. The head first: a log that is appended to meanwhile then
+ * goes on after it, as it may, so that no lock is needed.
  * @throws FfError `evidence_unreadable` also for a file that is not regular, or too large
  */
 export async function readLogBytes(folder: string): Promise<LogBytes> {
@@ -31,7 +31,10 @@ export async function readLogBytes(folder: string): Promise<LogBytes> {
   return { head, log: log?.subarray(0, log.lastIndexOf('\n') + 1) ?? null }
 }
 
-/** The files of a log as text. Bytes that are not UTF-8 become a text that no line and no head can match. */
+/**
+ * The files of a log as text, with the name of its folder as `kid`; a missing file stays null. Bytes that are not
+ * UTF-8 become a text that no line and no head can match.
+ */
 export const toLogTexts = (folder: string, { log, head }: LogBytes): LogTexts => ({
   kid: basename(folder),
   log: log === null ? null : toText(log),
@@ -40,9 +43,10 @@ export const toLogTexts = (folder: string, { log, head }: LogBytes): LogTexts =>
 const toText = (bytes: Uint8Array): string => decodeUtf8OrNull(bytes) ?? '\ufffd\n'
 
 /**
- * Reads every log of an evidence folder, unverified, in the order of their names; empty where there is none.
- *
- * @throws FfError `evidence_unreadable`, `evidence_old_form` for a folder with one unsigned head
+ * Reads every log of an evidence folder, unverified, in the order of their names, leaving out folders with neither
+ * file; empty where there is none or no evidence folder.
+ * @throws FfError `evidence_unreadable`, `evidence_old_form` where the folder itself holds the log of an earlier
+ * version
  */
 export async function readEvidence(folder: string): Promise<EvidenceTexts> {
   const names = [...(await listLogFolders(folder))].sort()

@@ -4,10 +4,11 @@ import { openEvidence, toWriteError } from './evidence-log.ts'
 import { makeRunnerKey, readRunnerKey, toPublicPath, writePublicKey } from './runner-key.ts'
 
 /**
- * Opens the log of a runner for appending. The runner's key is created first if its file is missing and `make` is set;
- * `runner.made` tells whether it was. The log stays locked until `writer.close`.
- *
- * @throws FfError as `openEvidence`, and as `readRunnerKey`
+ * Opens the log of a runner for appending. With `make`, first creates the runner's key if its file is missing, and the
+ * file of its public half; `runner.made` tells whether the key was created. The log stays locked until `writer.close`.
+ * @throws FfError `runner_key_invalid` and `key_file_loose` for the key, `evidence_unwritable` and `disk_full` also
+ * where it cannot be created, and the others of `openEvidence`: `evidence_locked`, `evidence_unreadable`,
+ * `evidence_old_form`, `evidence_untrusted`, `clock_set_back`, `trust_refused`, `backing_unavailable`
  */
 export async function openEvidenceLog(
   folder: string,

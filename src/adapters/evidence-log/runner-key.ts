@@ -29,9 +29,9 @@ const MAX_KEY_BYTES = 65_536
 
 /**
  * Reads a runner's key: an Ed25519 key as PKCS#8 in PEM, without a passphrase, because a runner is not interactive.
- *
- * @throws FfError `runner_key_invalid` for a missing, unreadable, encrypted or other key, `key_file_loose` where other
- *   users may read it
+ * Returns its public key, thumbprint and signing function, not the private key.
+ * @throws FfError `runner_key_invalid` for a missing, unreadable, encrypted or other key and a file over 64 KiB,
+ * `key_file_loose` where other users may read or write it
  */
 export async function readRunnerKey(path: string): Promise<SigningRunner> {
   const { pem, mode } = await readPem(path)
@@ -76,11 +76,10 @@ const buildKeyError = (path: string, cause: unknown): FfError =>
 
 /**
  * Creates an Ed25519 key file with mode 600, its public half beside it, and its folder if missing, and returns the
- * runner; no trust file names it yet. The `.gitignore` of the folder first gets the lines for key and locks that it lacks: evidence may be committed,
- * the key may not.
- *
+ * runner; no trust file names it yet. The `.gitignore` of the folder first gets the lines for key and locks that it
+ * lacks: evidence may be committed, the key may not.
  * @throws FfError `evidence_unwritable` for a `.gitignore` that is no regular file or over 1 MiB, else the system's
- *   errors, such as `EEXIST`: a key is never overwritten
+ * errors, such as `EEXIST`: a key is never overwritten
  */
 export async function makeRunnerKey(path: string): Promise<SigningRunner> {
   const { privateKey } = generateKeyPairSync('ed25519')
@@ -93,9 +92,15 @@ export async function makeRunnerKey(path: string): Promise<SigningRunner> {
   return runner
 }
 
-/** The file of the public half beside a key file, by which a trust file names the runner. */
+/**
+ * The path of the public half beside a key file, by which a trust file names the runner: `.pub.json` instead of
+ * `.pem`, or appended to another name.
+ */
 export const toPublicPath = (path: string): string => `${path.replace(/\.pem$/, '')}.pub.json`
-/** Writes the public half of a runner's key beside it; replaces that of an earlier key. @throws the system's errors */
+/**
+ * Writes the public half of a runner's key as indented JSON beside it (`.pub.json`), atomically; replaces that of an
+ * earlier key. @throws the system's errors
+ */
 export async function writePublicKey(path: string, { kid, jwk }: SigningRunner): Promise<void> {
   const named = { kind: 'public_key', schemaVersion: 1, person: 'runner', name: 'runner', kid, jwk }
   await replaceFile(toPublicPath(path), `${JSON.stringify(named, null, 2)}\n`)
