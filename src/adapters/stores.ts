@@ -110,20 +110,21 @@ const noLiveStoreError = (kind: string): FfError =>
 
 /**
  * Opens the live store of a target for reading, until `close`: a file store in memory, a database, or for `embedded` a
- * private server with a copy of the rows of `needs.copied`.
- *
+ * private server with a copy of the rows of `needs.copied`. Changes nothing in a store that exists.
  * @throws FfError `target_invalid` for a service, `file` without a folder, and `embedded` without `copied`; or the
- *   error of the store
+ * error of the store: `target_unreachable`, `rights_missing`, `backing_unavailable`, of a folder `store_corrupt`, of a
+ * database `server_version_unsupported`, `migration_unknown`, `migration_edited`, and `embedded_unavailable`
  */
 export function openLive(spec: TargetSpec, needs: LiveStoreOptions): Promise<LiveStore> {
   return (READERS[spec.kind] as LiveOpener<TargetSpec['kind']>)(spec as never, needs)
 }
 
 /**
- * Opens an empty store that is deleted on `close`: in a folder, in a schema of its own, or on a private server. Its
- * writes do not wait for the disk.
- *
- * @throws FfError `target_invalid` for a service, `embedded_unavailable`, or the error of the store
+ * Opens an empty store that is deleted on `close`: in a new folder below that of the target (or the temporary one), in
+ * a schema of its own, or on a private server. Its writes do not wait for the disk.
+ * @throws FfError `target_invalid` for a service, `embedded_unavailable`, or the error of the store:
+ * `target_unreachable`, `rights_missing`, `backing_unavailable`, `disk_full`, of a database
+ * `server_version_unsupported` or `pooler_unsupported`
  */
 export function openScratch(
   spec: TargetSpec,
@@ -133,9 +134,11 @@ export function openScratch(
 }
 
 /**
- * Opens all rows of a store as one snapshot for reading, until `close`.
- *
- * @throws FfError `target_invalid` for `embedded`, `file` without a folder, and a service; or the error of the store
+ * Opens all rows of a store as one snapshot for reading, until `close`: of a folder, or of the schema `ff` of a
+ * database.
+ * @throws FfError `target_invalid` for `embedded`, `file` without a folder, and a service; or the error of the store:
+ * `target_unreachable`, `rights_missing`, `backing_unavailable`, of a folder `store_corrupt`, of a database
+ * `server_version_unsupported`, `migration_unknown` or `migration_edited`
  */
 export async function openRows(spec: TargetSpec, needs: RowSourceOptions): Promise<RowSource> {
   if (spec.kind === 'file' && spec.folder !== null) return openFileRows(spec.folder)
@@ -146,9 +149,10 @@ export async function openRows(spec: TargetSpec, needs: RowSourceOptions): Promi
 }
 
 /**
- * Opens the audit trail of a store for reading, until `close`.
- *
- * @throws FfError `target_invalid` for `embedded`, `file` without a folder, and a service; or the error of the store
+ * Opens the audit trail of a store for reading, until `close`: of a folder, or of the schema `ff` of a database.
+ * @throws FfError `target_invalid` for `embedded`, `file` without a folder, and a service; or the error of the store,
+ * such as `target_unreachable`, `rights_missing`, `store_corrupt` of a folder, `server_version_unsupported` of a
+ * database
  */
 export async function openTrail(
   spec: TargetSpec,
@@ -162,10 +166,10 @@ export async function openTrail(
 }
 
 /**
- * Runs `use` with the one import sink of the schema `ff` and returns its result.
- *
+ * Connects, runs `use` with the one import sink of the schema `ff`, disconnects, and returns its result.
  * @throws FfError `target_invalid` unless the target is a PostgreSQL database, `import_locked` while another import
- *   runs, or another error of the database
+ * runs, `server_version_unsupported`, `migration_unknown`, `migration_edited`, `pooler_unsupported`, or another error
+ * of the database, such as `target_unreachable`; the error of `use`
  */
 export async function withSink<T>(
   spec: TargetSpec,
@@ -181,8 +185,8 @@ export async function withSink<T>(
 
 /**
  * Runs `use` with the target of an empty database on a new private server, deletes the server, and returns the result.
- *
- * @throws FfError `embedded_unavailable` if the server does not start; what `use` throws
+ * @throws FfError `embedded_unavailable` if the server does not start, `system_refused` or `disk_full` for the
+ * temporary folder, `backing_unavailable` without the command `flock`; what `use` throws
  */
 export const withPrivateDatabase = <T>(use: (spec: TargetSpec) => Promise<T>): Promise<T> =>
   closeAfter(async (keep) => {
@@ -193,11 +197,11 @@ export const withPrivateDatabase = <T>(use: (spec: TargetSpec) => Promise<T>): P
   })
 
 /**
- * Runs `use` with a migration session and returns its result; with `locked` it holds the migration lock and may write,
- * otherwise it only reads.
- *
+ * Connects, runs `use` with a migration session on the schema `ff`, disconnects, and returns its result; with `locked`
+ * it holds the migration lock and may write, otherwise it only reads.
  * @throws FfError `target_invalid` unless the target is a PostgreSQL database, `migration_locked` while another
- *   session holds the lock, or another error of the database
+ * session holds the lock for 10 s, `pooler_unsupported` with `locked`, `server_version_unsupported`, or another error
+ * of the database, such as `target_unreachable`; the error of `use`
  */
 export async function withMigrations<T>(
   spec: TargetSpec,
@@ -208,9 +212,10 @@ export async function withMigrations<T>(
 }
 
 /**
- * Identifies a database as `system_identifier/oid/schema/place`, the same for every URL to it and after a restart.
- *
- * @throws FfError `target_invalid` unless the target is a PostgreSQL database, or the error of the database
+ * Connects, and identifies a database as `system_identifier/oid/schema/place`, the same for every URL to it and after
+ * a restart; the place is `none` where no migration has claimed one.
+ * @throws FfError `target_invalid` unless the target is a PostgreSQL database, or the error of the database, such as
+ * `server_version_unsupported`, `target_unreachable`, `rights_missing` or `backing_unavailable`
  */
 export const identifyDatabase = async (
   spec: TargetSpec,
@@ -220,10 +225,10 @@ export const identifyDatabase = async (
 
 /**
  * Runs `use` with an empty database on the target's server (for `embedded` a private one), which is dropped
- * afterwards, and returns its result. It has no schema `ff` yet.
- *
+ * afterwards, and returns its result. It has no schema `ff` yet. The databases of killed runs are dropped first.
  * @throws FfError `target_invalid` for a file store and for a service, `rights_missing` if the role may not create
- *   databases, or another error of the database
+ * databases, `server_version_unsupported`, `pooler_unsupported`, `embedded_unavailable`, or another error of the
+ * database, such as `target_unreachable`; what `use` throws
  */
 export async function withScratchDatabase<T>(
   spec: TargetSpec,
@@ -251,10 +256,11 @@ export interface ServedStoreOptions extends ScratchStoreOptions {
 }
 
 /**
- * Opens a store for the service that writes to it; `file` without a folder is a store that is deleted on `close`.
- *
+ * Opens a store for the service that writes to it; `file` without a folder is a store that is deleted on `close`. A
+ * folder stays locked until `close`, and a long log is compacted; a database is only read.
  * @throws FfError `target_invalid` for `embedded` and for a service; `store_locked` or `store_corrupt` of a folder;
- *   `owner_refused`, `schema_drift` or `store_empty` of a database; or another error of the store
+ * `owner_refused`, `schema_drift`, `place_refused`, `store_empty` or `server_version_unsupported` of a database; or
+ * another error of the store, such as `target_unreachable` or `rights_missing`
  */
 export async function openServed(
   spec: TargetSpec,
@@ -269,9 +275,9 @@ export async function openServed(
 }
 
 /**
- * Opens a file store in a new temporary folder with the rows of a sample; `close` deletes it.
- *
- * @throws the error of the store
+ * Opens a file store in a new temporary folder with the rows of a sample; its writes do not wait for the disk, and
+ * `close` deletes it.
+ * @throws the error of the store: FfError `system_refused`, `disk_full` or `backing_unavailable`
  */
 export async function openSample(
   sample: RowsByTable,
@@ -289,11 +295,10 @@ export async function openSample(
 export const withScratchFolder = withFolder
 
 /**
- * Reads which constraints, indexes and triggers of the schema `ff` are in force, and what its queries read completely;
- * changes nothing.
- *
+ * Connects, and reads which constraints, indexes and triggers of the schema `ff` are in force, and what its queries
+ * read completely; changes nothing.
  * @throws FfError `target_invalid` unless the target is a PostgreSQL database, `target_unreachable` if the schema is
- *   missing, or another error of the database
+ * missing, or another error of the database, such as `server_version_unsupported` or `rights_missing`
  */
 export const inspectSchema = async (
   spec: TargetSpec,
@@ -301,10 +306,10 @@ export const inspectSchema = async (
 ): Promise<SchemaFacts> => readSchemaFacts(requireDatabase(spec, 'has a schema'), SCHEMA, versions)
 
 /**
- * Reads what the session's role may do, its timeouts and its limit of connections; changes nothing.
- *
+ * Connects, and reads what the session's role may do to the schema `ff`, its timeouts and its limit of connections;
+ * changes nothing. With `timeouts` false the session sets no timeout on the server, as a control.
  * @throws FfError `target_invalid` unless the target is a PostgreSQL database, `rights_missing` if the role cannot
- *   read flags, or another error of the database
+ * read flags, or another error of the database, such as `server_version_unsupported` or `target_unreachable`
  */
 export const inspectRole = async (
   spec: TargetSpec,
@@ -316,9 +321,10 @@ export const inspectRole = async (
 }
 
 /**
- * Lists the digests of the sources that `ff import` has imported whole, oldest first; empty if there is none.
- *
- * @throws FfError `target_invalid` unless the target is a PostgreSQL database, or the error of the database
+ * Connects, and lists the digests of the sources that `ff import` has imported whole, oldest first; empty if there is
+ * none.
+ * @throws FfError `target_invalid` unless the target is a PostgreSQL database, or the error of the database, such as
+ * `server_version_unsupported` or `target_unreachable`
  */
 export const importedDigests = async (
   spec: TargetSpec,

@@ -334,10 +334,10 @@ interface OpenedStore extends OpenedFolder, FileStoreOptions {
 }
 
 /**
- * Reads a folder without a lock: the rows of its snapshot with the changes of the log applied, and the end of the log.
- * A torn last line of the log is left out, as its write was never acknowledged; a row that breaks its schema is kept as
- * `broken`. The head of the snapshot stays that of its file: the present one is that of the log's end.
- *
+ * Reads a folder into memory without a lock: the rows of its snapshot with the changes of the log applied, and as
+ * `tail` the audit head at the end of the log and where a writer continues. A torn last line of the log is left out,
+ * as its write was never acknowledged; a row that breaks its schema is kept as `broken`. The head of the snapshot
+ * stays that of its file: the present one is that of `tail`. Writes nothing.
  * @throws StoreDamage or LineTooLong for damage; the system's error for a file
  */
 export async function replayStore(folder: string): Promise<OpenedFolder> {
@@ -354,10 +354,10 @@ export async function replayStore(folder: string): Promise<OpenedFolder> {
 }
 
 /**
- * Locks a store's folder for writing through its file `.lock`; closing the returned handle unlocks it. Does not wait.
- *
- * @throws FfError `store_locked` if it is locked, `target_unreachable` for a missing folder, or another of
- *   `toStoreError`
+ * Locks a store's folder for writing through its file `.lock`, which it creates; closing the returned handle unlocks
+ * it. Does not wait.
+ * @throws FfError `store_locked` if it is locked, `target_unreachable` for a missing folder, `backing_unavailable`
+ * without the command `flock`, or another of `toStoreError`: `rights_missing`, `target_read_only`, `disk_full`
  */
 export async function takeLock(folder: string): Promise<FileHandle> {
   try {
@@ -376,9 +376,8 @@ export async function takeLock(folder: string): Promise<FileHandle> {
 }
 
 /**
- * Creates the folder (mode 0700) if missing, and writes an empty snapshot into it, over an existing one. Takes no
- * lock.
- *
+ * Creates the folder (mode 0700) if missing, and writes a snapshot without rows, epoch 0 and the head of an empty
+ * audit chain into it, over an existing one. Takes no lock.
  * @throws the system's error
  */
 export async function createStore(folder: string): Promise<void> {

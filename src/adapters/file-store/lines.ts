@@ -12,8 +12,7 @@ export class LineTooLong extends Error {}
 
 /**
  * Yields the lines of a file from a byte offset on, each without its newline and with its offset in the file; a last
- * line without a newline has `ended` false.
- *
+ * line without a newline has `ended` false. Nothing for an empty file.
  * @throws LineTooLong for a line over 1 MiB; the system's error
  */
 export async function* readFileLines(path: string, start = 0): AsyncGenerator<ByteLine> {

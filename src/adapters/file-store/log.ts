@@ -72,7 +72,7 @@ export interface ReplayedLine {
  * its write was never acknowledged. Checks first that the segment before, which a snapshot includes, ends with `from`.
  *
  * @throws StoreDamage at a line that is not as it was written, a gap in the numbers, or a break of the audit chain;
- *   LineTooLong; the system's error
+ * LineTooLong; the system's error
  */
 export async function* replayLog(
   folder: string,
@@ -207,7 +207,10 @@ function readEntry(
   return { changes: changes as readonly JsonNode[], head: { seq, hash } }
 }
 
-/** The error of a full disk, where the system has not reported it yet: it does so only after a short write. */
+/**
+ * Makes, without throwing it, the error of a full disk (`code` ENOSPC) for where the system has not reported it yet:
+ * it does so only after a short write. `toStoreError` maps it to `disk_full`.
+ */
 export const diskFullError = (): Error =>
   Object.assign(new Error('no space is left'), { code: 'ENOSPC', syscall: 'write' })
 

@@ -6,13 +6,15 @@ import { replaceSnapshot, SNAPSHOT } from './snapshot.ts'
 import { toStoreError } from './store-error.ts'
 
 /**
- * Writes the rows of another store as a new store, into a folder without one, which it creates if missing: the whole
- * store, or no snapshot. Does not compare `batches` with `counts`.
- *
+ * Writes the rows of another store, with its epoch, audit head and counts, as a new store, under its lock, into a
+ * folder without one, which it creates if missing: the whole store, or no snapshot. Does not compare `batches` with
+ * `counts`.
  * @param batches row lines, sorted by table, scope id and flag key, as many as `counts` says
  * @returns SHA-256 of header and rows in hexadecimal, as in the footer
- * @throws FfError `option_invalid` if the folder contains a store, `store_locked`, or another of `toStoreError`; what
- *   `batches` throws, which should be an FfError, since a system error of it is reported as one of this folder
+ * @throws FfError `option_invalid` if the folder contains a store, `store_locked`, `backing_unavailable` without the
+ * command `flock`, or another of `toStoreError` (`target_unreachable`, `rights_missing`, `target_read_only`,
+ * `disk_full`); what `batches` throws, which should be an FfError, since a system error of it is reported as one of
+ * this folder
  */
 export async function writeNewStore(
   folder: string,

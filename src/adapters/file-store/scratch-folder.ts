@@ -16,9 +16,10 @@ const PREFIX = 'ff-scratch-'
 /**
  * Opens an empty file store in a new folder below `parent`, whose writes do not wait for the disk. `close` deletes the
  * folder; after a kill -9 the next run does.
- *
  * @param parent a folder on the file system to use; null for the system's temporary folder
- * @throws FfError `target_unreachable` for a missing `parent`, or another of `toStoreError`
+ * @throws FfError `target_unreachable` for a missing `parent`, `backing_unavailable` without the command `flock`, or
+ * another of `toStoreError` (`rights_missing`, `target_read_only`, `disk_full`); for the temporary folder `disk_full`
+ * or `system_refused`
  */
 export async function openScratchFolder(
   parent: string | null,

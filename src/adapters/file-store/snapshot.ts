@@ -45,8 +45,8 @@ export interface SnapshotWritten extends SnapshotHead {
 export class StoreDamage extends Error {}
 
 /**
- * Writes a new snapshot to a temporary file, flushes it to the disk if `durable`, and renames it over the old one.
- *
+ * Writes a new snapshot to a temporary file, flushes it to the disk unless `durable` is false, and renames it over the
+ * old one. The caller holds the store's lock.
  * @throws StoreDamage if a row breaks its schema, or the system's error; the old snapshot then stays
  */
 export async function writeSnapshot(
@@ -71,8 +71,8 @@ function* listBatches(index: RowIndex): Generator<string> {
 }
 
 /**
- * Writes a new snapshot from sorted row lines, and renames it over the old one. Checks neither order nor counts.
- *
+ * Writes a new snapshot (mode 0600) from sorted row lines: header, rows, footer; syncs it unless `durable` is false,
+ * and renames it over the old one. Checks neither order nor counts. The caller holds the store's lock.
  * @returns SHA-256 of header and rows in hexadecimal, as in the footer
  * @throws the error of `batches` or of the system; the old snapshot then stays
  */
@@ -107,11 +107,10 @@ function formatStoredRow(table: TableName, { row }: RowOrBroken<AnyRow>): string
 }
 
 /**
- * Reads a whole snapshot into memory and verifies its digest; compares neither counts nor order. A row that breaks its
- * schema is kept as `broken`.
- *
+ * Reads a whole snapshot into memory (epoch, audit head and rows) and verifies its digest; compares neither counts nor
+ * order. A row that breaks its schema is kept as `broken`.
  * @throws StoreDamage if it is empty, cut off, not in the format or not as the digest says; LineTooLong; the system's
- *   error
+ * error
  */
 export async function readSnapshot(folder: string): Promise<Snapshot> {
   const path = join(folder, SNAPSHOT)

@@ -21,8 +21,8 @@ export interface StagedResult<Result> {
 }
 
 /**
- * Plans a change, applies it to `stage.staged`, and returns the new row and audit head with the log line. A refused
- * request changes nothing and returns its problems with an empty line.
+ * Plans a change, applies it to `stage.staged` in memory, and returns the new row and audit head with the log line,
+ * which the caller writes. A refused request changes nothing and returns its problems with an empty line.
  */
 export function stageWrite(request: WriteRequest, stage: StagedState): StagedResult<WriteResult> {
   const { staged, head, tools } = stage
@@ -43,8 +43,8 @@ export function stageWrite(request: WriteRequest, stage: StagedState): StagedRes
 }
 
 /**
- * Returns the new audit head and the log line of a refusal; no row changes. A request that fits no audit record
- * returns its problems with an empty line.
+ * Returns the new audit head and the log line of a refusal, which the caller writes; no row changes. A request that
+ * fits no audit record returns its problems with an empty line.
  */
 export function stageRefusal(
   refused: RefusedWrite,

@@ -12,11 +12,11 @@ export interface AdvisoryLock {
 }
 
 /**
- * Holds the session-level advisory lock of a name while `work` runs, and returns its result. Polls every 100 ms
- * instead of waiting inside the server, where a waiting session would block CREATE INDEX CONCURRENTLY.
- *
+ * Holds the session-level advisory lock of a name while `work` runs, and returns its result. Waits for it at most
+ * `waitMs`: polls every 100 ms instead of waiting inside the server, where a waiting session would block CREATE INDEX
+ * CONCURRENTLY.
  * @throws FfError with the lock's code after `waitMs`, naming the session that holds the lock; what `work` throws,
- *   after the unlock; the driver's error, unmapped
+ * after the unlock; the driver's error, unmapped
  */
 export async function withAdvisoryLock<T>(
   client: pg.Client,

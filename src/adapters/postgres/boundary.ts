@@ -48,11 +48,10 @@ export async function appendBoundary(
 }
 
 /**
- * Lists the digests of completely imported sources, oldest first, from the boundary records of `ff import`; empty if
- * there is none. Read-only.
- *
+ * Connects, and lists the digests of completely imported sources, oldest first, from the boundary records of `ff
+ * import`; empty if there is none. Read-only.
  * @throws FfError `server_version_unsupported`, `target_unreachable` if the audit table is missing, or another of
- *   `mapPgError`
+ * `mapPgError`, such as `rights_missing` or `backing_unavailable`
  */
 export async function listImportedDigests(
   database: DatabaseConfig,

@@ -56,16 +56,17 @@ export const buildClientConfig = (
 })
 
 /**
- * Opens a connection to a database, as `openConnection`; timeouts as for `buildClientConfig`.
- *
- * @throws the errors of `openConnection`, unmapped
+ * Opens a connection to a database, as `openConnection`; timeouts as for `buildClientConfig`. The caller ends it.
+ * @throws the errors of `openConnection`, unmapped: FfError `target_invalid`, `rights_missing` or
+ * `target_unreachable`, else the driver's error
  */
 export const connect = (database: DatabaseConfig, bounds: object = {}): Promise<Client> =>
   openConnection(buildClientConfig(database, bounds))
 
 /**
- * Returns a pool of at most this many connections, which connect at the first query that needs them and then stay
- * open. A broken connection rejects its query with the driver's error, unmapped.
+ * Returns a pool of at most this many connections, which connect at the first query that needs them and then stay open
+ * until the pool ends. They pipeline: queries are sent without waiting for earlier results. A broken connection
+ * rejects its query with the driver's error, unmapped.
  */
 export function openPool(database: DatabaseConfig, connections: number): ClientPool {
   // Sends queries without waiting for earlier results; the server still runs them in order.
@@ -75,11 +76,11 @@ export function openPool(database: DatabaseConfig, connections: number): ClientP
 }
 
 /**
- * Connects, runs `use`, closes the connection, and returns the result. Behind a pooler nothing but single statements and
- * transactions with `localSettings` may run; use `withReading` or `withSession`.
- *
- * @throws FfError of `mapPgError` for the connection and for what `use` throws; an error that it does not map is
- *   thrown as it is
+ * Connects, runs `use`, closes the connection, and returns the result. Behind a pooler nothing but single statements
+ * and transactions with `localSettings` may run; use `withReading` or `withSession`.
+ * @throws FfError of `mapPgError`, such as `target_unreachable`, `rights_missing` or `backing_unavailable`, for the
+ * connection and for what `use` throws; `target_invalid` for the connection string; an error that `mapPgError` does
+ * not know is thrown as it is
  */
 export async function withClient<T>(
   database: DatabaseConfig,
@@ -97,10 +98,10 @@ export async function withClient<T>(
 }
 
 /**
- * Runs `use` in one read-only transaction over a connection of its own, and returns the result. Works behind a pooler and
- * leaves nothing behind there.
- *
- * @throws as `withClient`
+ * Runs `use` in one read-only transaction (REPEATABLE READ, one snapshot, rolled back at the end) over a connection of
+ * its own, which is then closed, and returns the result. Works behind a pooler and leaves nothing behind there.
+ * @throws as `withClient`: FfError of `mapPgError`, such as `target_unreachable`, `target_invalid`, unknown errors as
+ * they are
  */
 export const withReading = <T>(
   database: DatabaseConfig,
@@ -122,9 +123,10 @@ export const withReading = <T>(
   )
 
 /**
- * As `withClient`, for work that needs a session of its own: session locks, temporary tables, other settings.
- *
- * @throws FfError `pooler_unsupported` (exit 2) behind a pooler; as `withClient`
+ * Connects, runs `use`, closes the connection, and returns the result, for work that needs a session of its own:
+ * session locks, temporary tables, other settings. `use` does not run behind a pooler.
+ * @throws FfError `pooler_unsupported` (exit 2) behind a pooler; as `withClient`: FfError of `mapPgError`, such as
+ * `target_unreachable`, `target_invalid`, unknown errors as they are
  */
 export const withSession = <T>(
   database: DatabaseConfig,
@@ -140,7 +142,10 @@ export const withSession = <T>(
     bounds,
   )
 
-/** @throws FfError `pooler_unsupported` (exit 2) if a pooler is between this client and the server */
+/**
+ * Does nothing where the client is connected to the server itself. @throws FfError `pooler_unsupported` (exit 2) if a
+ * pooler is between this client and the server
+ */
 export function requireSession({ pooler }: Client, name: string): void {
   if (pooler === null) return
   throw new FfError(

@@ -42,11 +42,10 @@ const OWN: ReadonlySet<string> = new Set(
 
 /**
  * Takes a connection string apart as libpq does: several hosts with their ports, TLS, and which server will do. A
- * configuration without one is a single host as it is. Reads the files of certificates.
- *
+ * configuration without one is a single host as it is. Reads the files of certificates, and connects to nothing.
  * @param env PG variables: of hosts, ports and TLS here; the driver reads the others itself
  * @throws FfError `target_invalid` for an unknown `target_session_attrs` or `sslmode`, a different number of ports and
- *   hosts, and a certificate that cannot be read
+ * hosts, and a certificate that cannot be read; URIError for a malformed percent escape
  */
 export function planConnection(
   { connectionString, ...given }: pg.ClientConfig,
@@ -77,10 +76,10 @@ export function planConnection(
 }
 
 /**
- * The configuration for a service, which writes: of several hosts, the one that is read-write. Other configurations as
- * they are.
- *
- * @throws FfError `target_invalid` if the connection string asks for a server that is read-only; as `planConnection`
+ * The configuration for a service, which writes: of several hosts, `target_session_attrs=read-write` is set in the
+ * connection string; other configurations are returned as they are. Connects to nothing.
+ * @throws FfError `target_invalid` if the connection string, or PGTARGETSESSIONATTRS, asks for a server that is
+ * read-only, a standby or preferably one; as `planConnection`
  */
 export function requireWritable(config: pg.ClientConfig, env = process.env): pg.ClientConfig {
   const { hosts, session } = planConnection(config, env)

@@ -3,11 +3,10 @@ import { type DatabaseConfig, MIGRATION_BOUNDS, withClient } from './connect.ts'
 import { introspect } from './introspect.ts'
 
 /**
- * Hashes the rows of each table of a schema, independent of their order on disk, and its catalogue under `schema`.
- * SHA-256 in hexadecimal, `empty` for a table without rows; an empty map if the schema is missing or has no tables.
- * Read-only, in one snapshot.
- *
- * @throws FfError of `mapPgError`
+ * Hashes the rows of each table of a schema, independent of their order on disk, and its catalogue, under the name
+ * `schema`. SHA-256 in hexadecimal, `empty` for a table without rows; an empty map if the schema is missing or has no
+ * tables. Connects for itself; read-only, in one snapshot.
+ * @throws FfError of `mapPgError`, such as `target_unreachable`, `rights_missing` or `backing_unavailable`
  */
 export async function fingerprintSchema(
   database: DatabaseConfig,

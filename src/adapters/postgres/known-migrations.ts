@@ -7,11 +7,10 @@ import {
 import { FfError } from '../../errors.ts'
 
 /**
- * Checks that the ledger of a schema holds migrations of this program alone. A schema of a newer version may keep what
- * this one neither reads nor compares.
- *
- * @throws FfError `migration_unknown` or `migration_edited` (exit 2); the driver's error, unmapped, also if the schema or
- *   the ledger is missing
+ * Checks that the ledger of a schema holds migrations of this program alone; some may be pending. A schema of a newer
+ * version may keep what this one neither reads nor compares. Read-only.
+ * @throws FfError `migration_unknown` for one that this version does not have, `migration_edited` for one of another
+ * text (exit 2); the driver's error, unmapped, also if the schema or the ledger is missing
  */
 export async function requireKnownMigrations(
   client: pg.ClientBase,

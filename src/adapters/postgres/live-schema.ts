@@ -23,9 +23,9 @@ const READERS = 2
 /**
  * Opens the live schema `ff` of a database for reading, over two read-only connections until `close`. `state` reads
  * all rows, each table in a snapshot of its own, and throws FfError `row_refused` if a row breaks its schema.
- *
- * @throws FfError `server_version_unsupported`, `target_unreachable` if the schema or a table is missing, or another
- *   of `mapPgError`
+ * @throws FfError `server_version_unsupported`, `migration_unknown` or `migration_edited` for a schema of another
+ * version of this program, `target_unreachable` if the schema or a table is missing, or another of `mapPgError`, such
+ * as `rights_missing`
  */
 export async function openLiveSchema(
   database: DatabaseConfig,

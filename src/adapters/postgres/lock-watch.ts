@@ -9,11 +9,10 @@ const HELD = `SELECT virtualtransaction || ' ' || relation AS lock FROM pg_locks
     AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`
 
 /**
- * Polls pg_locks every 10 ms for ACCESS EXCLUSIVE locks on relations of a database, over a connection of its own.
- * `end` stops and returns an upper bound in ms for the longest: a lock counts from the poll before the first that saw
- * it to the first that no longer did, and a lock that no poll saw was shorter than the longest pause between two
- * polls.
- *
+ * Polls pg_locks every 10 ms for ACCESS EXCLUSIVE locks on relations of a database, over a connection of its own,
+ * until `end`. `end` stops, disconnects, and returns an upper bound in ms for the longest: a lock counts from the poll
+ * before the first that saw it to the first that no longer did, and a lock that no poll saw was shorter than the
+ * longest pause between two polls.
  * @throws FfError of `mapPgError`, also from `end`
  */
 export async function watchLocks(database: DatabaseConfig): Promise<LockWatch> {

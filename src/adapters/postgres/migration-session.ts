@@ -28,11 +28,11 @@ export interface SessionOptions {
 }
 
 /**
- * Runs `use` with a migration session on the schema `ff` and returns its result. With `locked` it waits up to 10 s for
- * the migration lock and may write; without, every transaction is read-only.
- *
- * @throws FfError `server_version_unsupported`, `migration_locked` while another session holds the lock, or another of
- *   `mapPgError`
+ * Connects, runs `use` with a migration session on the schema `ff`, disconnects, and returns its result. With `locked`
+ * it waits up to 10 s for the migration lock and may write; without, all of it is one read-only transaction.
+ * @throws FfError `server_version_unsupported`, `migration_locked` while another session holds the lock, with `locked`
+ * also `pooler_unsupported` behind a pooler, or another of `mapPgError`, such as `target_unreachable`; the error of
+ * `use`
  */
 export function withMigrationSession<T>(
   database: DatabaseConfig,

@@ -25,12 +25,11 @@ const STARTUP_REFUSED: ReadonlySet<string> = new Set(['08P01', '0A000', '42704']
 /**
  * Opens a connection over the first endpoint that will do, and finds out whether a pooler is in between: the server
  * process is then another than the one that was announced, or the startup parameters are refused. Settings are pinned
- * for the session, or named in `localSettings` for each transaction.
- *
+ * for the session, or named in `localSettings` for each transaction. The caller ends it.
  * @param config as of `buildClientConfig`; its connection string may name several hosts
- * @throws FfError `target_invalid` for a connection string that cannot be used, `rights_missing` without a password that
- *   the server asks for or with triggers switched off, `target_unreachable` if no server will do; else the driver's
- *   error, unmapped
+ * @throws FfError `target_invalid` for a connection string that cannot be used, `rights_missing` without a password
+ * that the server asks for or with triggers switched off, `target_unreachable` if no server of several will do; else
+ * the driver's error, unmapped
  */
 export async function openConnection(config: pg.ClientConfig): Promise<Client> {
   const plan = planConnection(config, process.env)

@@ -15,8 +15,9 @@ const OTHERS = 0o077
 
 /**
  * Finds the password of a login in the file of PGPASSFILE, else in `~/.pgpass` (PostgreSQL manual, "The Password
- * File"): that of the first line that fits, where `*` fits everything. The driver's own reader is deprecated, and warns
- * on stderr. Null without such a line, without the file, and for one that other users may read.
+ * File"): that of the first line that fits, where `*` fits everything and a socket folder counts as `localhost`. The
+ * driver's own reader is deprecated, and warns on stderr. Null without such a line, for an empty password, without the
+ * file, and for one that cannot be read or that other users may read or write; never rejects.
  */
 export async function findPassword(login: Login, env: NodeJS.ProcessEnv): Promise<string | null> {
   const path = env['PGPASSFILE'] ?? join(env['HOME'] ?? homedir(), '.pgpass')

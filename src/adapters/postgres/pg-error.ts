@@ -202,7 +202,10 @@ const BY_MESSAGE: readonly (readonly [RegExp, Row])[] = [
   [/authenticationOk|invalid response|Unknown message|unexpected message/i, UNREACHABLE],
 ]
 
-/** The error of a write in a transaction that only reads, before there is one. */
+/**
+ * Makes, without throwing it, the error of a write in a transaction that only reads, before the server gives one:
+ * SQLSTATE 25006, which `mapPgError` maps to `target_read_only`.
+ */
 export const readOnlyError = (): Error =>
   Object.assign(new Error('its transactions are read-only'), { code: '25006' })
 
@@ -239,7 +242,10 @@ function findRow(code: string, error: Error): Row | undefined {
     : known
 }
 
-/** Runs `work` and returns its result. @throws its error, mapped by `mapPgError` */
+/**
+ * Runs `work` and returns its result.
+ * @throws its error as `mapPgError` returns it: an FfError for what server and driver report, any other as it is
+ */
 export async function mapPgErrors<T>(target: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work()

@@ -1,9 +1,8 @@
 import type pg from 'pg'
 
 /**
- * The attempt of the cutover that the phase record of a schema holds; 1 where there is no phase record, as before the
- * first cutover.
- *
+ * The number of the cutover attempt that the phase record of a schema holds; 1 where there is no phase record or no
+ * table for it, as before the first cutover.
  * @throws the driver's error, unmapped
  */
 export async function readAttempt(client: pg.ClientBase, schema: string): Promise<number> {

@@ -23,20 +23,26 @@ const TIMEOUTS = [
 ] as const
 
 /**
- * The startup options that pin the settings for a whole session, after those of the URL, which they override; the
- * driver sends the timeouts itself.
+ * The startup options (`-c name=value`, separated by blanks) that pin the settings for a whole session, after those of
+ * the URL, which they override; the driver sends the timeouts itself.
  */
 export const formatStartupOptions = (given: string | undefined): string =>
   [...(given === undefined ? [] : [given]), ...Object.entries(PINNED).map(toOption)].join(' ')
 const toOption = ([name, value]: readonly [string, string]): string => `-c ${name}=${value}`
 
-/** The configuration without what a pooler may refuse at the start: timeouts, and options but those of the URL. */
+/**
+ * The configuration without the three timeouts that a pooler may refuse at the start (statement, lock, idle in
+ * transaction). Its `options`, those of the URL, stay.
+ */
 export const withoutStartupSettings = (config: pg.ClientConfig): pg.ClientConfig =>
   Object.fromEntries(
     Object.entries(config).filter(([name]) => !(TIMEOUTS as readonly string[]).includes(name)),
   )
 
-/** The statements that pin settings and timeouts until the end of a transaction, each with a semicolon before it. */
+/**
+ * The `SET LOCAL` statements that pin settings, and the configuration's timeouts in ms (0, no limit, for a missing
+ * one), until the end of a transaction, each with a semicolon before it.
+ */
 export const formatLocalSettings = (config: pg.ClientConfig): string =>
   [
     ...Object.entries(PINNED),

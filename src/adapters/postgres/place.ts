@@ -25,7 +25,10 @@ export const PLACE_TABLE = `CREATE TABLE IF NOT EXISTS place (
   CONSTRAINT place_only_row CHECK (only_row)
 )`
 
-/** The place of a database; null where none was claimed. @throws the driver's error, unmapped */
+/**
+ * The place of a database: its random id and its environment; null where none was claimed, also without the table.
+ * @throws the driver's error, unmapped
+ */
 export async function readPlace(client: pg.ClientBase, schema: string): Promise<Place | null> {
   const table = `"${schema}".place`
   const { rows: tables } = await client.query<{ found: string | null }>(
@@ -38,11 +41,11 @@ export async function readPlace(client: pg.ClientBase, schema: string): Promise<
 }
 
 /**
- * Claims the place of the database whose schema is the search path: the first claim makes it, and one that adopts makes
- * a new one.
- *
+ * Claims the place of the database whose schema is the search path: the first claim writes it, with a random id, and
+ * one that adopts replaces it by a new one. Otherwise a place of the same environment stays as it is.
  * @param name of the database, in messages
- * @throws FfError `place_refused` for a place of another environment, and the driver's error, unmapped
+ * @throws FfError `place_refused` for a place of another environment, unless it is adopted, and the driver's error,
+ * unmapped
  */
 export async function claimPlace(
   client: pg.ClientBase,
@@ -59,7 +62,10 @@ export async function claimPlace(
   )
 }
 
-/** @throws FfError `place_refused` for a place of another environment */
+/**
+ * Does nothing for a place of this environment; `name` names the database in the message. @throws FfError
+ * `place_refused` for a place of another environment
+ */
 export function refuseOtherPlace(
   { environment: own }: Pick<Place, 'environment'>,
   environment: string,

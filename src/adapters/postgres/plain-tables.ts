@@ -14,11 +14,10 @@ const FAULTS = `SELECT t.name, CASE
   LEFT JOIN pg_class c ON c.relname = t.name AND c.relnamespace = to_regnamespace($2)`
 
 /**
- * Checks that every table of a schema is a plain one whose rows this role sees all of, so that the service reads what a
- * comparison reads.
- *
+ * Checks that rows, audit, audit head and ledger of a schema are plain tables whose rows this role sees all of, so
+ * that the service reads what a comparison reads. Read-only.
  * @throws FfError `rights_missing` for row level security, `target_unreachable` for a missing table, a view, a rule or
- *   inheritance; the driver's error, unmapped
+ * inheritance; the driver's error, unmapped
  */
 export async function requirePlainTables(client: pg.ClientBase, schema: string): Promise<void> {
   const { rows } = await client.query<{ name: string; fault: string | null; hidden: string }>(

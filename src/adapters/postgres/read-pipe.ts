@@ -88,9 +88,8 @@ export class ReadPipe {
 }
 
 /**
- * Sends one read. Behind a pooler, in a read-only transaction of its own with the pinned settings, pipelined: one round
- * trip.
- *
+ * Sends one read over a connection, and returns its rows as lists of texts. Behind a pooler, in a read-only
+ * transaction of its own with the pinned settings, pipelined: one round trip.
  * @throws the driver's error, unmapped
  */
 export async function sendRead(

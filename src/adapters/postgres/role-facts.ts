@@ -44,7 +44,10 @@ const PRIVILEGES = `
   UNION ALL SELECT 'being a superuser', rolsuper FROM pg_roles WHERE rolname = current_user
   UNION ALL SELECT 'CREATE ROLE', rolcreaterole FROM pg_roles WHERE rolname = current_user`
 const TIMEOUTS = ['statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout']
-/** The database with sessions that set no timeout on the server, for the control of B4. */
+/**
+ * The database with sessions that set no timeout on the server, for the control of B4; the client's own limits stay.
+ * Connects to nothing.
+ */
 export const withoutTimeouts = (database: DatabaseConfig): DatabaseConfig => ({
   ...database,
   bounds: { statement_timeout: 0, lock_timeout: 0, idle_in_transaction_session_timeout: 0 },
@@ -55,11 +58,11 @@ const MAX_CONNECTIONS = `SELECT least(current_setting('max_connections')::int, N
 const REFUSED = '42501'
 
 /**
- * Reads the session's role, whether it may do each forbidden action, its timeouts (as settings, `0` for none) and its
- * limit of connections, in one read-only transaction.
- *
+ * Connects, and reads the session's role, whether it may do each forbidden action (by its privileges and by EXPLAIN,
+ * running none), its timeouts (as settings, `0` for none), its limit of connections (the least of server, database and
+ * role) and the server's version, in one read-only transaction.
  * @throws FfError `rights_missing` if the role cannot read flags, so that it is not the service's;
- *   `server_version_unsupported`, `target_unreachable` if the schema is missing, or another of `mapPgError`
+ * `server_version_unsupported`, `target_unreachable` if the schema is missing, or another of `mapPgError`
  */
 export function readRoleFacts(
   database: DatabaseConfig,

@@ -13,10 +13,10 @@ export interface EnsuredRoles {
 }
 
 /**
- * Creates the absent ones of these roles if the session may create roles, otherwise returns the SQL for them in
- * `missing`; `existing` is as of the end. A session that creates the owner's role and is no superuser also becomes its
- * member.
- *
+ * Creates the absent ones of these roles, without login, if the session may create roles, otherwise returns the SQL
+ * for them in `missing`, which is empty where nothing is absent; `existing` is as of the end, and `ownerUsable` says
+ * whether the session may act as the owner's role. A session that creates that role and is no superuser also becomes
+ * its member.
  * @throws the driver's error, unmapped
  */
 export async function ensureRoles(
@@ -79,8 +79,8 @@ async function mayActAs(client: pg.Client, role: string, version = '0'): Promise
 }
 
 /**
- * Builds the contract's grants as one GRANT a role and object, for those of its roles and tables that exist; runs
- * none.
+ * Builds the contract's grants as one GRANT a role and object (the schema, then its tables), for those of its roles
+ * and tables that exist; empty where none of its roles does. Runs none.
  */
 export function buildGrantStatements(
   schema: string,

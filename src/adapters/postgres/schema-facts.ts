@@ -33,12 +33,11 @@ const TRIGGERS = `SELECT r.relname || '.' || g.tgname, (g.tgenabled IN ('O', 'A'
   WHERE r.relnamespace = $1::regnamespace AND NOT g.tgisinternal`
 
 /**
- * Reads which constraints, indexes and triggers of a schema are in force, and what the plans of the store's queries
- * read completely, in one read-only transaction. A table under 10,000 rows counts only if it is read completely with
- * sequential scans off, too.
- *
+ * Connects, and reads which constraints, indexes, foreign keys and triggers of a schema are in force, and what the
+ * plans of the store's queries read completely (`scans`, empty for none), in one read-only transaction. A table under
+ * 10,000 rows counts only if it is read completely with sequential scans off, too.
  * @throws FfError `server_version_unsupported`, `target_unreachable` if the schema or a table is missing, or another
- *   of `mapPgError`
+ * of `mapPgError`
  */
 export function readSchemaFacts(
   database: DatabaseConfig,

@@ -24,9 +24,8 @@ const CONNECTIONS = 8
  * Drops the databases of killed runs (their advisory locks are free), creates an empty one on the same server, runs
  * `use` with its name and the server's version, drops it, and returns the result. Advisory locks belong to one
  * database, so the name contains the oid of the database that holds its lock.
- *
- * @throws FfError `server_version_unsupported`, `rights_missing` if the role may not create databases, or another of
- *   `mapPgError`; what `use` throws
+ * @throws FfError `server_version_unsupported`, `pooler_unsupported`, `rights_missing` if the role may not create
+ * databases, or another of `mapPgError`, such as `target_unreachable`; what `use` throws
  */
 export function withTemporaryDatabase<T>(
   database: DatabaseConfig,
@@ -75,8 +74,10 @@ async function dropDeadDatabases(client: pg.Client, prefix: string): Promise<voi
 }
 
 /**
- * Builds the operations on a scratch database; connects to nothing itself. Each operation opens connections of its own
- * and rejects with an FfError of `mapPgError`.
+ * Builds the operations on a scratch database, and the PG variables by which PostgreSQL's programs reach it; connects
+ * to nothing itself. Each operation opens connections of its own and rejects with an FfError of `mapPgError`; the
+ * caller closes the store of `openStore` and ends `watchLocks`.
+ * @throws FfError `target_invalid` for a connection string that cannot be used
  */
 export function openScratchDatabase(
   database: DatabaseConfig,

@@ -31,9 +31,8 @@ export interface ScratchOptions {
  * Opens a store in a new schema, created by the migrations of the live schema and dropped on `close`; its commits do
  * not wait for the disk. Drops the schemas of killed runs first: their advisory locks are free. Writes nothing outside
  * of such schemas.
- *
- * @throws FfError `server_version_unsupported`, `rights_missing` if the role may not create schemas, or another of
- *   `mapPgError`; `close` throws them too
+ * @throws FfError `server_version_unsupported`, `pooler_unsupported`, `rights_missing` if the role may not create
+ * schemas, or another of `mapPgError`, such as `target_unreachable`; `close` throws those of `mapPgError` too
  */
 export async function openScratchSchema(
   database: DatabaseConfig,

@@ -32,14 +32,14 @@ export interface ServedSchemaOptions {
 }
 
 /**
- * Opens the live schema `ff` for the service, after checking its role, its migrations, its tables and its rows. Writes
- * nothing. Checks the tables every minute, and refuses every call while they may hide a row; `close` closes every
- * connection.
- *
+ * Opens the live schema `ff` for the service, after checking its role, its migrations, its place, its tables and its
+ * rows; of several hosts, on the one that can be written. Writes nothing. Checks the tables every minute, and refuses
+ * every call while they may hide a row; `close` ends the checks and closes every connection.
  * @throws FfError `owner_refused` for a superuser, the owner's role or a member of it; `schema_drift` if the schema is
- *   missing, has no place or has other migrations than this version's; `place_refused` for a place of another
- *   environment; `store_empty` if rows were imported and no flag is left; `rights_missing` for row level security;
- *   `server_version_unsupported`, or another of `mapPgError`
+ * missing, has no place or has other migrations than this version's; `place_refused` for a place of another
+ * environment; `store_empty` if rows were imported and no flag is left; `rights_missing` for row level security;
+ * `target_unreachable` for a missing table, a view, a rule or inheritance; `target_invalid` for a URL that asks for a
+ * read-only server; `server_version_unsupported`, or another of `mapPgError`
  */
 export async function openServedSchema(
   given: DatabaseConfig,

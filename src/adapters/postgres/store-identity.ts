@@ -25,11 +25,11 @@ export async function readStoreIdentity(client: pg.ClientBase, schema: string): 
 }
 
 /**
- * Identifies a database as `system_identifier/oid/schema/place`, the same for every URL to it and after a restart; a copy
- * of it has another place once it is adopted. The place is `none` where none was claimed, as without the schema.
- *
+ * Connects, and identifies a database as `system_identifier/oid/schema/place`, the same for every URL to it and after
+ * a restart; a copy of it has another place once it is adopted. The place is `none` where none was claimed, as without
+ * the schema. Read-only.
  * @throws FfError `server_version_unsupported`, `backing_unavailable` if the server returns no system identifier, or
- *   another of `mapPgError`
+ * another of `mapPgError`, such as `rights_missing` or `target_unreachable`
  */
 export async function readDatabaseIdentity(
   database: DatabaseConfig,

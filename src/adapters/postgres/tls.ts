@@ -44,12 +44,12 @@ const DEFAULT_FILES: Readonly<Record<FileParameter, string>> = {
 const SYSTEM = 'system'
 
 /**
- * Lists the ways to open a connection, in the order in which libpq tries them: two for `allow` and `prefer` (the
- * default), one for every other mode. A parameter of the URL comes before its PG variable, and that before libpq's file
- * in `~/.postgresql`. As in libpq, a root certificate makes every mode verify the chain. Reads the files.
- *
+ * Lists the ways to open a connection, with TLS options or false for none, in the order in which libpq tries them: two
+ * for `allow` and `prefer`, one for every other mode. Without a mode it is `prefer`, or `verify-full` where a
+ * certificate is named. A parameter of the URL comes before its PG variable, and that before libpq's file in
+ * `~/.postgresql`. As in libpq, a root certificate makes every mode but `no-verify` verify the chain. Reads the files.
  * @throws FfError `target_invalid` for an unknown mode, a file that cannot be read, and `verify-ca` without a root
- *   certificate
+ * certificate
  */
 export function planTls(parameters: UrlParameters, env: NodeJS.ProcessEnv): readonly Tls[] {
   const mode = findMode(parameters, env)

@@ -21,9 +21,11 @@ export interface PrivateFolder {
 }
 
 /**
- * Makes such a folder in the system's folder for temporary files, by its real path.
- *
- * @throws FfError `system_refused` or `disk_full` if that folder cannot be used; as `makePrivateFolder`
+ * Makes a locked folder that only this process uses in the system's folder for temporary files, by its real path, and
+ * removes the folders of that prefix that dead processes of this user left there. `remove` deletes it and releases the
+ * lock.
+ * @throws FfError `system_refused` or `disk_full` if that folder cannot be used, `backing_unavailable` without the
+ * command `flock`
  */
 export async function makeTemporaryFolder(prefix: string): Promise<PrivateFolder> {
   try {
@@ -49,9 +51,8 @@ export function toTemporaryError(error: unknown): unknown {
 
 /**
  * Makes a locked folder (mode 0700) below `parent`, named `prefix` and six random characters, and removes the folders
- * that dead processes of this user left there. A folder gets its final name once it is locked, so that no other
- * process sweeps it while it is being made. `remove` deletes it and releases the lock.
- *
+ * of that prefix that dead processes of this user left there. A folder gets its final name once it is locked, so that
+ * no other process sweeps it while it is being made. `remove` deletes it and releases the lock.
  * @throws the system's error for `parent`; FfError `backing_unavailable` without the command `flock`
  */
 export async function makePrivateFolder(parent: string, prefix: string): Promise<PrivateFolder> {

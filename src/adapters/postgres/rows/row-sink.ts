@@ -25,11 +25,11 @@ const LOCK_WAIT_MS = 500
 const PIECE_ROWS = 500
 
 /**
- * Runs `use` with the one import sink of a schema, over one connection with temporary staging tables, and returns its
- * result.
- *
+ * Connects, runs `use` with the one import sink of a schema, over that connection with temporary staging tables,
+ * disconnects, and returns its result.
  * @throws FfError `import_locked` (exit 24) while another import runs, after 500 ms; `server_version_unsupported`,
- *   `migration_unknown` for the schema of a newer version, `pooler_unsupported`, or another of `mapPgError`
+ * `migration_unknown` for the schema of a newer version and `migration_edited` for one of another text,
+ * `pooler_unsupported`, or another of `mapPgError`, such as `target_unreachable`; the error of `use`
  */
 export function withRowSink<T>(
   database: DatabaseConfig,

@@ -45,10 +45,11 @@ export interface RowSourceOptions {
 /**
  * Opens the rows of one schema, in a read-only transaction of one snapshot over a connection that stays open until
  * `close`. A missing or unknown column becomes a fault; if tables or domains differ from the contract, no line counts
- * as checked.
- *
- * @throws FfError `server_version_unsupported`, `migration_unknown` for the schema of a newer version,
- *   `target_unreachable` if the schema or a table is missing, or another of `mapPgError`
+ * as checked. `epoch` is 0; a table of which another number of rows is read than counted becomes a fault after
+ * `lines`; `lookup` reads anew over a connection of its own.
+ * @throws FfError `server_version_unsupported`, `migration_unknown` for the schema of a newer version and
+ * `migration_edited` for one of another text, `target_unreachable` if the schema or a table is missing, or another of
+ * `mapPgError`, such as `rights_missing`
  */
 export async function openRowSource(
   database: DatabaseConfig,
