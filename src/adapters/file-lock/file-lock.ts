@@ -10,10 +10,9 @@ const OPEN_FLAGS =
   constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NONBLOCK
 
 /**
- * Takes an exclusive `flock` on a file, which it creates (mode 0600) if missing; returns the open handle, or null if
- * another holds the lock. Closing the handle releases the lock; the kernel releases it when the process dies, kill -9
- * included.
- *
+ * Takes an exclusive `flock` on a file, which it creates (mode 0600) if missing, without waiting; returns the open
+ * handle, or null if the lock was not got, as where another holds it. Closing the handle releases the lock; the kernel
+ * releases it when the process dies, kill -9 included.
  * @throws FfError `backing_unavailable` if the command `flock` does not start; the system's error for the file
  */
 export async function tryLock(path: string): Promise<FileHandle | null> {

@@ -4,11 +4,11 @@ import type { SearchScenes } from '../../ports/fuzz.ts'
 import { scenes } from './scenes.ts'
 
 /**
- * Runs random scenes until one fails or `runs` or `timeMs` is reached, then shrinks it. Returns how many ran, the
- * first failing one included and shrinking excluded, and the smallest failing scene found, null if none failed. A
- * stopped search returns what it has.
- *
- * @throws what `fails` throws
+ * Runs random scenes of the seed through `fails` until one fails, `runs` or `timeMs` (null: no limit) is reached, or
+ * `stopped` says so, then shrinks a failing one. Returns as `played` how many ran, the first failing one included and
+ * shrinking excluded, and as `smallest` the smallest failing scene found, null if none failed. A stopped search
+ * returns what it has.
+ * @throws what `fails` throws, without shrinking
  */
 export const searchScenes: SearchScenes = async (fails, { runs, seed, timeMs, stopped }) => {
   let smallest: Scene | null = null

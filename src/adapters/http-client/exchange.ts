@@ -40,10 +40,9 @@ export class ResponseTooLarge extends Error {
 export class UnexpectedUpgrade extends Error {}
 
 /**
- * Sends one request and reads the whole response of any status, within a deadline and a size limit. Follows no
- * redirect, uses no proxy of the environment, and verifies certificates whatever NODE_TLS_REJECT_UNAUTHORIZED says.
- * Where `wantsBody` is false the body is empty and the connection is closed.
- *
+ * Sends one request and reads the whole response of any status, within the signal's deadline, `maxBytes` of body and
+ * 16 KiB of headers. Follows no redirect, uses no proxy of the environment, and verifies certificates whatever
+ * NODE_TLS_REJECT_UNAUTHORIZED says. Where `wantsBody` is false the body is empty and the connection is closed.
  * @throws the system's error, the abort error of the signal, ResponseTooLarge, UnexpectedUpgrade for a 101, or the
  * error of `wantsBody`
  */

@@ -12,10 +12,10 @@ const MAX_RESPONSE_BYTES = 16_777_216
 const MAX_SOCKETS = 64
 
 /**
- * Opens a client with a connection pool of its own; connects on the first `send`. `send` resolves with any status,
- * within 30 s and 16 MiB. It rejects with FfError `request_unsendable` for a header or path that HTTP forbids, else
- * `target_unreachable`, also for a body that is too large or not UTF-8.
- *
+ * Opens a client with a connection pool of its own; connects on the first `send`, and `close` destroys the pool.
+ * `send` resolves with status, headers and text of any response, within 30 s and 16 MiB, and follows no redirect; a
+ * body is sent as JSON unless the headers say otherwise. It rejects with FfError `request_unsendable` for a header or
+ * path that HTTP forbids, else `target_unreachable`, also for a body that is too large or not UTF-8.
  * @param origin `http://host:port` or `https://host:port`
  */
 export function openClient(origin: string): HttpClient {

@@ -5,9 +5,10 @@ import type { Credential, DevHeaders } from '../../core/auth/types.ts'
 const NO_TOKEN = ''
 
 /**
- * Reads the bearer token (RFC 6750, 2.1) and the dev headers of a request. The token is null without an Authorization
- * header, and '', which the verifier refuses, for another scheme or a repeated header. The dev headers are null where
- * none of the three is present; scopes are split at white space and commas.
+ * Reads the bearer token (RFC 6750, 2.1) and the dev headers of a request, and verifies neither. The token is null
+ * without an Authorization header, and '', which the verifier refuses, for another scheme or a repeated header. The
+ * dev headers are null where none of `x-ff-user`, `x-ff-tenant` and `x-ff-scopes` is present; a missing id is null,
+ * and scopes are split at white space and commas.
  */
 export function readCredential(request: IncomingMessage): Credential {
   const { authorization } = request.headers

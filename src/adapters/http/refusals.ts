@@ -11,8 +11,10 @@ import { toRouteRequest } from './route-request.ts'
 const LINGER_MS = 1_000
 
 /**
- * Sets the handlers for errors and unknown routes: a fault of the client gets its code of the contract, a missing route
- * `route_unknown`, and any other error `internal`, which is also reported to the observer as a bug.
+ * Sets the server's handlers for errors and unknown routes. A fault of the client gets its code (`utf8_invalid`,
+ * `media_type_unsupported`, `body_too_large`, `request_malformed`) and is told to `refused` of its route, a missing
+ * route gets `route_unknown`, and any other error `internal`, which is also reported to the observer as a bug. A
+ * client that is gone is neither told nor reported.
  */
 export function refuseFailures(server: FastifyInstance, httpObserver: HttpObserver): void {
   server.setErrorHandler((error, request, reply) => {
@@ -44,8 +46,9 @@ const getErrorCode = (error: unknown): RequestCode | null =>
   error instanceof Error && 'code' in error ? (CODES[String(error.code)] ?? null) : null
 
 /**
- * Adds to each served path the methods that it lacks: OPTIONS answers `Allow` (RFC 9110, 9.3.7), every other one
- * `method_not_allowed` (405) with `Allow` (15.5.6), before a body is read. HEAD is there where GET is.
+ * Adds to each served path the methods that it lacks, except CONNECT: OPTIONS answers 204 with `Allow` (RFC 9110,
+ * 9.3.7), every other one `method_not_allowed` (405) with `Allow` (15.5.6), before a body is read. HEAD is there where
+ * GET is.
  */
 export function answerOtherMethods(server: FastifyInstance, routes: readonly Route[]): void {
   const methods = METHODS.filter((method) => method !== 'CONNECT')
@@ -99,9 +102,9 @@ export const reportUnrouted = (
   })
 
 /**
- * Answers a request that Node could not parse with a problem detail, reports it, and closes the connection:
- * `headers_too_large`, `request_timeout`, else `request_malformed`. Destroys the socket without a report where the
- * client is gone.
+ * Answers a request that Node could not parse with a problem detail, reports it, and closes the connection, by force
+ * after 1 s: `headers_too_large`, `request_timeout`, else `request_malformed`. Destroys the socket without a report
+ * where the client is gone.
  */
 export function refuseSocket(
   error: NodeJS.ErrnoException,

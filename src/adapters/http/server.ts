@@ -42,10 +42,9 @@ export interface ServerOptions {
 }
 
 /**
- * Serves routes over HTTP/1.1, within the limits; resolves once it listens. `drain` closes connections after their
- * response, stops listening after `settle_ms`, cuts what is left at most `drain_ms` later, and resolves when all is
- * closed.
- *
+ * Serves routes over HTTP/1.1, within the limits; resolves once it listens, with its origin, the count of requests in
+ * flight, and `drain`. `drain` closes connections after their response, stops listening after `settle_ms`, cuts what
+ * is left about `drain_ms` later, and resolves when all is closed.
  * @throws FfError `listen_failed` for any error of listening
  */
 export async function openServer(

@@ -17,8 +17,9 @@ export interface VerificationKey {
 }
 
 /**
- * Imports a public JWK for an algorithm; null for a symmetric key and for every key that jose refuses, such as a point
- * that is not on its curve. Never rejects.
+ * Imports a public JWK for an algorithm, with the length in bytes that its signatures must have (null unless RSA).
+ * Null for a symmetric key and for every key that jose refuses, such as a point that is not on its curve. Never
+ * rejects.
  */
 export async function importKey(jwk: object, alg: string): Promise<VerificationKey | null> {
   try {
@@ -56,9 +57,9 @@ const SCHEMES = {
 export type Algorithm = keyof typeof SCHEMES
 
 /**
- * Whether the signature of a compact JWS is valid (RFC 7515, 5.2). Calls node:crypto directly, because the way through
- * WebCrypto's threads, which jose takes, costs more than the check itself.
- *
+ * Whether the signature of a compact JWS is valid (RFC 7515, 5.2); false for an RSA signature that is not as long as
+ * the modulus (RFC 8017, 8.1.2). Calls node:crypto directly, because the way through WebCrypto's threads, which jose
+ * takes, costs more than the check itself.
  * @param token three segments of canonical base64url
  */
 export function verifySignatureBytes(

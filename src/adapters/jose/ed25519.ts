@@ -24,7 +24,10 @@ export function verifyEd25519(jwk: PublicJwk, input: string, signature: string):
   return verify(null, Buffer.from(input, 'latin1'), key, Buffer.from(signature, 'base64url'))
 }
 
-/** Whether a key is a valid point and not of small order, under which signatures can be forged. */
+/**
+ * Whether node:crypto imports a key, and it is neither of small order, under which signatures can be forged, nor a
+ * non-canonical encoding of its point.
+ */
 export const isSoundKey = (jwk: PublicJwk): boolean =>
   importPublicKey(jwk) !== null && !isSmallOrderPoint(Buffer.from(jwk.x, 'base64url'))
 

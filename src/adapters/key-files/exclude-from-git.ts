@@ -7,10 +7,10 @@ const run = promisify(execFile)
 const GIT_MS = 5_000
 
 /**
- * Keeps a key file, and the public half beside it, out of the Git work tree that it is in: adds both to the repository's
- * own `info/exclude` where they are not ignored yet. That changes no file of the tree, so the identity of the code stays.
- * Does nothing outside of a work tree and without git.
- *
+ * Keeps a key file (`*.key.json`), and the public half `*.pub.json` beside it, out of the Git work tree that it is in:
+ * appends both to the repository's own `info/exclude` where they are not ignored yet. That changes no file of the
+ * tree, so the identity of the code stays. Does nothing outside of a work tree, without git, and where git takes
+ * longer than 5 s.
  * @throws the system's errors where the file cannot be written
  */
 export async function excludeFromGit(path: string): Promise<void> {

@@ -20,8 +20,9 @@ const MAX_BYTES = 65_536
 type Head = Omit<KeyFile, 'sealed'>
 
 /**
- * Generates an Ed25519 key and returns the content of its file, with the private key encrypted under the passphrase
- * (scrypt, AES-256-GCM; the rest is authenticated too). Writes no file and does not judge the passphrase.
+ * Generates an Ed25519 key and returns the content of its file: owner, public key and its thumbprint in the clear, and
+ * the private key encrypted under the passphrase (scrypt, AES-256-GCM; the rest is authenticated too). Takes about
+ * half a second. Writes no file and does not judge the passphrase.
  */
 export async function makeKeyFile(
   owner: { readonly person: string; readonly name: string },
@@ -92,8 +93,8 @@ function deriveKey({ kdf: { n, r, p, salt } }: Head, passphrase: string): Promis
 }
 
 /**
- * Writes a key file as indented JSON with mode 600, synced to disk, and keeps it out of Git. Never overwrites.
- *
+ * Writes a key file as indented JSON with mode 600, synced to disk, and keeps it and its public half out of Git,
+ * through the repository's own `info/exclude`. Never overwrites.
  * @throws FfError `file_exists`; `output_failed` for any other error
  */
 export async function writeKeyFile(path: string, file: KeyFile): Promise<void> {

@@ -5,10 +5,11 @@ import type { CommandLimits, CommandOutcome } from '../../ports/process.ts'
 const GRACE_MS = 2_000
 
 /**
- * Runs a program without a shell, its standard input closed, and waits for its end. Returns its exit status and the
- * last line of stdout and stderr together (at most 300 characters, empty without output); a signal, a failed start, a
- * timeout and an abort give `unanswered` with the reason. A timeout or abort sends SIGTERM, after 2 s SIGKILL. Rejects
- * for nothing that the program does.
+ * Runs a program without a shell, its standard input closed, and waits for its end. Its environment is PATH and HOME,
+ * the variables that `pass` names, and `env`, nothing else. Returns its exit status and the last line of stdout and
+ * stderr together (at most 300 characters, empty without output); a signal, a failed start, a timeout and an abort
+ * give `unanswered` with the reason. A timeout or abort sends SIGTERM, after 2 s SIGKILL. Rejects for nothing that the
+ * program does.
  */
 export async function runCommand(
   [file = '', ...args]: readonly string[],

@@ -9,7 +9,9 @@ const KEPT_CHARACTERS = 4_096
 /**
  * Starts a program without a shell, its standard input closed, and returns at once, also if the start fails: `says`
  * then returns `ok` false. Its environment is PATH of this process and `env`, nothing else. SIGKILL ends it after
- * `timeoutMs`, on an abort and when this process dies; `says` searches the last 4,096 characters of stdout and stderr.
+ * `timeoutMs`, on an abort, by `kill` (which waits for its end) and when this process dies. `says` waits until the
+ * last 4,096 characters of stdout and stderr match, and gives the first group; or, once the program has ended without,
+ * `ok` false and its last line.
  */
 export function startProgram(
   argv: readonly string[],

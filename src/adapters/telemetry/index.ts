@@ -7,7 +7,8 @@ const TEXT_FORMAT = 'text/plain; version=0.0.4; charset=utf-8'
 
 /**
  * Opens the observers that log and count the work of a service, and its metrics in Prometheus text format 0.0.4,
- * rendered at each call. Writes log lines to `log` only; starts no server.
+ * rendered at each call, which rejects where a reading does. Writes log lines to `log` only; starts no server, and has
+ * nothing to close.
  */
 export async function openTelemetry(log: ServiceLog, readings: MetricReadings): Promise<Telemetry> {
   const metrics = createMetrics(readings)
