@@ -5,8 +5,10 @@ import type { ArtefactProblem } from './problem.ts'
 import { readTextFile } from './read-text.ts'
 
 /**
- * Reads a file of approvals: the approvals, or its problems by file, UTF-8, JSON, schema, then `time_not_canonical` and
- * `row_repeated` for a second one of the same ref, flag, tenant and user. Never rejects for a bad file.
+ * Reads a file of approvals: the approvals, or its problems by the first check that fails: file of at most 4 MiB,
+ * UTF-8, JSON, I-JSON (RFC 7493), schema, then both `time_not_canonical` and `row_repeated` for a second one of the
+ * same ref, flag, tenant and user. Never rejects for a bad file.
+ * @throws FfError `artefact_invalid` if the compiled schema cannot be loaded
  */
 export async function loadApprovals({
   path,

@@ -19,9 +19,8 @@ export type DocumentKind = keyof typeof DOCUMENTS
 type DocumentTypes = Pick<ArtefactByKind, DocumentKind>
 
 /**
- * Validates a value by the schema of its kind: the same value, typed, or the code and pointer of its first problem as
- * text.
- *
+ * Validates a value by the schema of its kind: `ok` with the same value, typed, or not `ok` with the code and pointer
+ * of its first problem as text.
  * @throws FfError `artefact_invalid` if the compiled schema cannot be loaded
  */
 export const checkDocumentShape: SignoffDependencies['shape'] = (kind, value) => {

@@ -54,9 +54,8 @@ function toText({ bytes, tooLong }: ByteLine, line: number): TextLine {
 }
 
 /**
- * Opens a regular file, which can be read twice, unlike a pipe; the caller closes it.
- *
- * @returns null for a path of another kind
+ * Opens a regular file, which can be read twice, unlike a pipe; the caller closes it. Never waits, also for a pipe.
+ * @returns the handle and the size in bytes; null for a path of another kind
  * @throws the system's error, also for a missing path
  */
 export async function openRegularFile(path: string): Promise<RegularFile | null> {

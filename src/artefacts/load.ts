@@ -89,8 +89,9 @@ export async function loadArtefact<K extends ArtefactKind>(
 }
 
 /**
- * As `loadArtefact`, of a text that is read already: checks JSON, I-JSON (RFC 7493) and the schema of the kind. `shown`
- * names the text in problems.
+ * As `loadArtefact`, of a text that is read already: checks JSON, I-JSON (RFC 7493) and the schema of the kind, and
+ * returns value and lossless nodes, or the problems of the first check that fails. `shown` names the text in problems.
+ * @throws FfError `artefact_invalid` if the compiled schema cannot be loaded
  */
 export function parseArtefact<K extends ArtefactKind>(
   kind: K,

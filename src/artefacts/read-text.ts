@@ -11,9 +11,9 @@ export type TextRead =
   | { readonly ok: false; readonly problem: ArtefactProblem }
 
 /**
- * Reads a file of at most `maxBytes` as UTF-8: its text, or the problem `file_missing`, `file_unreadable`,
- * `file_too_large` or `utf8_invalid`; an invalid byte is never replaced by U+FFFD. Rejects for no system error.
- *
+ * Reads a file of at most `maxBytes` (4 MiB by default) as UTF-8: its text, or the problem `file_missing`,
+ * `file_unreadable` (also for no regular file), `file_too_large` or `utf8_invalid`; an invalid byte is never replaced
+ * by U+FFFD. Rejects for no system error.
  * @param shown the name of the file in problems
  */
 export async function readTextFile(

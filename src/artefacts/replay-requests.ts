@@ -42,10 +42,10 @@ export interface ReplayInputs {
 }
 
 /**
- * Yields each line of a file of recorded requests, parsed or with its problems; a bad line does not stop it. Skips
- * blank lines, which still count in line numbers. Takes live tokens from `env`.
- *
- * @throws the system's error of a read
+ * Yields each line of a file of recorded requests, of at most 64 KiB, parsed or with its problems; a bad line does not
+ * stop it. Skips blank lines, which still count in line numbers. Takes live tokens from `env`. Does not close the
+ * file.
+ * @throws the system's error of a read; FfError `artefact_invalid` if the compiled schema cannot be loaded
  */
 export async function* readRecordedRequests(
   file: RegularFile,

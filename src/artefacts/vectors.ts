@@ -41,7 +41,8 @@ export interface BuiltVectors {
 
 /**
  * Turns a matrix that fits its schema into runnable vectors, all of them, and reports violations of the rules beyond
- * the schema: rows, times, fixtures, coverage, repeated ids. Run the vectors only where `problems` is empty.
+ * the schema: invalid or repeated rows and rows of no flag, times that are not canonical, unknown or other fixtures,
+ * coverage that the inputs do not give, repeated ids. Run the vectors only where `problems` is empty.
  */
 export function buildVectors(
   matrix: LoadedArtefact<'parity_test_matrix'>,

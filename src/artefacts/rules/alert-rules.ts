@@ -6,9 +6,9 @@ import type { ArtefactProblem } from '../problem.ts'
 type Contract = LoadedArtefact<'alert_rules'>
 
 /**
- * Finds repeated metrics and rule ids (`id_repeated`), and rules on a metric or label that the contract's signals lack
- * (`signal_unknown`, `label_unknown`) or a quantile of no histogram (`signal_has_no_buckets`). Empty where there are
- * none.
+ * Finds repeated metrics and rule ids (`id_repeated`), and rules on a metric or label that the contract's signals and
+ * Prometheus' own `up` lack (`signal_unknown`, `label_unknown`) or a quantile of no histogram
+ * (`signal_has_no_buckets`). Empty where there are none.
  */
 export function findAlertProblems({ file, value }: Contract): readonly ArtefactProblem[] {
   const { signals, rules } = value

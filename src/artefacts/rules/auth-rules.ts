@@ -10,9 +10,10 @@ type Fixture = Fixtures['value']['fixtures'][number]
 type Expected = Fixture['expected']['prod']
 
 /**
- * Finds violations of the rules beyond the schemas: a mode matrix that is complete and admits no unverified caller
- * outside dev, ordered limits, the refusal codes and statuses of the program, and fixtures that expect what their mode
- * rows say. Empty where there are none.
+ * Finds violations of the rules beyond the schemas: a mode matrix that is not complete or admits an unverified caller
+ * outside dev (the codes of `findModeFaults`), ids that repeat (`id_repeated`), limits out of order (`limit_differs`),
+ * other refusal codes and statuses than the program's (`error_differs`), and fixtures that are missing or expect
+ * another outcome than their mode rows (`fixture_missing`, `fixture_row_differs`). Empty where there are none.
  */
 export const findAuthProblems = (
   contract: Contract,

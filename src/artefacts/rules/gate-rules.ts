@@ -9,15 +9,18 @@ type Checklist = LoadedArtefact<'cutover_readiness_checklist'>
 type Contract = LoadedArtefact<'readiness_gate'>
 type Item = Checklist['value']['items'][number]
 
-/** Finds where the gate contract has another number of groups than its counts say (`group_count_differs`). */
+/**
+ * Finds where the gate contract has another number of groups than its counts say (`group_count_differs`); else empty.
+ */
 export const findGateContractProblems = ({ file, value }: Contract): readonly ArtefactProblem[] =>
   findCountProblems(file, value.counts, { ...value.counts, groups: value.groups.length })
 
 /**
- * Finds where a checklist is not of the form of the package's: missing, unknown or repeated items and groups, an
- * identity without a field on which all evidence must agree, an ordered limit that is no number, a further limit
- * without a control, and a control of no limit or of one that has another. Compares no value with the package's. Empty where there are none.
- *
+ * Finds where a checklist is not of the form of the package's: missing, unknown or repeated items and groups and wrong
+ * counts of both, an identity without a field on which all evidence must agree (`identity_incomplete`), an ordered
+ * limit that is no number (`limit_has_no_order`), a further limit without a control (`control_missing`), and a control
+ * of no limit or of one that has another (`control_unknown`, `id_repeated`). Compares no value with the package's.
+ * Empty where there are none.
  * @param floor the package's checklist, which says which items there are
  */
 export function findChecklistProblems(
@@ -136,9 +139,10 @@ function findControlFaults({ kind, limits, controls }: Item, floor: Item): reado
 }
 
 /**
- * Finds repeated ids, times that are not canonical, a second waiver for one item, and waivers that can never apply:
- * unknown or unwaivable items, terms too long, or only the requester's approval. Verifies no signature. Empty where
- * there are none.
+ * Finds repeated ids (`id_repeated`), times that are not canonical (`time_not_canonical`), a second waiver for one
+ * item, and waivers that can never apply: unknown or unwaivable items, an end before the beginning, terms too long,
+ * bounds of no limit, or only the requester's approval (codes `waiver_*`). Verifies no signature. Empty where there
+ * are none.
  */
 export function findWaiverProblems(
   { file, value }: LoadedArtefact<'waivers'>,
@@ -173,8 +177,9 @@ export function findWaiverProblems(
 }
 
 /**
- * Finds times that are not canonical, and spans that break the order (`span_invalid`): the window and the freeze must
- * end after they begin, and the window must lie within the freeze. Empty where there are none.
+ * Finds times, of the date of Admin too, that are not canonical (`time_not_canonical`), and spans that break the order
+ * (`span_invalid`): the window and the freeze must end after they begin, and the window must lie within the freeze.
+ * Empty where there are none.
  */
 export function findPlanProblems({
   file,

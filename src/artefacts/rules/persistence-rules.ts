@@ -9,8 +9,8 @@ type Schema = LoadedArtefact<'persistence_schema'>
 
 /**
  * Finds migrations that the contract does not name or has in another order (`migration_not_in_contract`,
- * `migration_missing`), row members without a column (`field_unnamed`), and grants to an undeclared role
- * (`role_unknown`). Connects to no database. Empty where there are none.
+ * `migration_missing`), members of a stored row that no column of its own names as its source (`field_unnamed`), and
+ * grants to an undeclared role (`role_unknown`). Connects to no database. Empty where there are none.
  */
 export function findPersistenceProblems(
   schema: Schema,
