@@ -21,9 +21,10 @@ import { runReportCommand } from './run-report.ts'
 import { loadSettings } from './settings.ts'
 
 /**
- * `ff audit verify`: prints a report on an exported trail, or on the trail of a store or database, and sets its exit.
- *
- * @throws FfError `option_invalid` for two trails, and the errors of the verification
+ * `ff audit verify`: prints a report on an exported trail (`--export`), or on the trail of a store or database, and
+ * sets its exit. Changes nothing; shows its progress on stderr.
+ * @throws FfError `option_invalid` for two trails, `target_invalid`, `secret_in_option`, `setting_invalid`,
+ * `artefact_invalid`, the errors of the store, and those of `runReportCommand`, such as `output_failed`
  */
 export const runAuditVerify = (invocation: Invocation<typeof AUDIT_VERIFY>): Promise<void> =>
   runReportCommand(invocation, async (signal) => {
@@ -43,8 +44,12 @@ export const runAuditVerify = (invocation: Invocation<typeof AUDIT_VERIFY>): Pro
   })
 
 /**
- * `ff audit export`: writes the trail and its signed head into the folder of `--out`, and prints a report. The key is
- * that of `--key`, else FF_RUNNER_KEY_FILE, else `.ff/runner.pem`.
+ * `ff audit export`: writes the new records of the trail and its signed head into the folder of `--out`, prints a
+ * report and sets its exit. The key is that of `--key`, else FF_RUNNER_KEY_FILE, else `.ff/runner.pem`, or
+ * `--signer-cmd` signs.
+ * @throws FfError `export_locked`, `audit_altered`, `option_invalid`, `file_exists`, `disk_full`, `output_failed`,
+ * `runner_key_invalid` and others of the signer, `target_invalid`, `secret_in_option`, `setting_invalid`,
+ * `artefact_invalid`, the errors of the store, and those of `runReportCommand`
  */
 export const runAuditExport = (invocation: Invocation<typeof AUDIT_EXPORT>): Promise<void> =>
   runReportCommand(invocation, async (signal) => {
@@ -67,11 +72,10 @@ export const runAuditExport = (invocation: Invocation<typeof AUDIT_EXPORT>): Pro
   })
 
 /**
- * `ff audit tail`: prints the last records, one line each, and with `--follow` new ones until a signal. Ends `ok`, also
- * by SIGTERM; `interrupted` by Ctrl-C.
- *
- * @throws FfError `option_invalid` for `--store` with `--database`, `audit_altered` at an entry that is no record, and
- * the errors of the store
+ * `ff audit tail`: prints the last records, one line each, and with `--follow` new ones until a signal. Ends `ok`,
+ * also by SIGTERM; `interrupted` by Ctrl-C.
+ * @throws FfError `option_invalid` for `--store` with `--database`, `target_invalid`, `secret_in_option`,
+ * `setting_invalid`, `audit_altered` at an entry that is no record, and the errors of the store
  */
 export async function runAuditTail(invocation: Invocation<typeof AUDIT_TAIL>): Promise<void> {
   const { context, options } = invocation

@@ -17,7 +17,9 @@ import { runReportCommand } from './run-report.ts'
 import { findNearestWord } from './settings.ts'
 
 /**
- * `ff checklist validate [FILE]`: prints a report on the file, or on the checklist of this folder, and sets its exit.
+ * `ff checklist validate [FILE]`: prints a report on the file, or on the checklist of this folder, else of the
+ * package, and sets its exit. A bad checklist is a failed item, not an error.
+ * @throws the errors of `runReportCommand`, such as FfError `output_failed`
  */
 export const runChecklistValidate = (invocation: Invocation<typeof REPORT>): Promise<void> =>
   runReportCommand(invocation, async () => {
@@ -26,7 +28,10 @@ export const runChecklistValidate = (invocation: Invocation<typeof REPORT>): Pro
     return validateArtefacts(root, [relative(cwd, place.path)])
   })
 
-/** `ff checklist show`: prints the checklist by group, or the artefact as JSON. Rejects for an invalid checklist. */
+/**
+ * `ff checklist show`: prints the checklist by group, or the artefact as JSON, and ends `ok`.
+ * @throws FfError `artefact_invalid`, `checklist_loosened` for a checklist that is looser than the package's
+ */
 export async function runChecklistShow(
   invocation: Invocation<typeof CHECKLIST_DOCUMENT>,
 ): Promise<void> {
@@ -35,9 +40,8 @@ export async function runChecklistShow(
 }
 
 /**
- * `ff checklist explain ID`: prints everything about one item, or the item as JSON.
- *
- * @throws FfError `option_invalid` for an unknown id, naming the nearest one
+ * `ff checklist explain ID`: prints everything about one item, or the item as JSON, and ends `ok`.
+ * @throws FfError `option_invalid` for an unknown id, naming the nearest one; `artefact_invalid`, `checklist_loosened`
  */
 export async function runChecklistExplain(
   invocation: Invocation<typeof CHECKLIST_DOCUMENT>,
@@ -49,7 +53,9 @@ export async function runChecklistExplain(
 
 /**
  * `ff checklist diff`: prints where the checklist departs from the package's, or the list as JSON; with `--take` after
- * writing the package's value in each looser place. Sets the exit `usage` where something looser stands.
+ * writing the package's value in each looser place of its file. Sets the exit `usage` where something looser stands,
+ * else `ok`.
+ * @throws FfError `artefact_invalid`, `output_failed` where `--take` cannot write
  */
 export async function runChecklistDiff(
   invocation: Invocation<typeof CHECKLIST_DIFF>,

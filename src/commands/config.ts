@@ -5,9 +5,8 @@ import { printDocument } from './document.ts'
 import { formatSetting, listSettings, loadSettings } from './settings.ts'
 
 /**
- * `ff config show`: prints each setting as given, with its origin for `--origin`; a secret shows only whether it is
- * set. Parses no value.
- *
+ * `ff config show`: prints each setting as given, with its origin for `--origin`, or all of it as JSON, and ends `ok`;
+ * a secret shows only whether it is set. Parses no value.
  * @throws FfError `setting_invalid` for a bad configuration file
  */
 export async function runConfigShow(invocation: Invocation<typeof CONFIG_SHOW>): Promise<void> {

@@ -9,7 +9,12 @@ import {
   formatSettings,
 } from './settings.ts'
 
-/** `ff doctor`: prints a report on whether a run can work with these settings, and sets its exit. */
+/**
+ * `ff doctor`: prints a report on whether a run can work with these settings, and sets its exit. Opens and closes both
+ * targets; a step that fails is an item.
+ * @throws FfError `setting_invalid` for a bad configuration file, `target_invalid` or `secret_in_option` for
+ * FF_DATABASE_URL, and the errors of `runReportCommand`, such as `output_failed`
+ */
 export const runDoctor = (invocation: Invocation<typeof REPORT>): Promise<void> =>
   runReportCommand(invocation, async () => {
     const { env, cwd, root, adapters, nodeVersion } = invocation.context

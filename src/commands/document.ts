@@ -7,7 +7,10 @@ interface Document {
   readonly json: object
   readonly text: string
 }
-/** Prints a document on stdout as text, or as indented JSON for `--format json`, and sets the exit `ok`. */
+/**
+ * Prints a document on stdout as text, or as indented JSON for `--format json`, and sets the exit `ok`. @throws the
+ * error of writing stdout
+ */
 export async function printDocument(
   { context, options }: Invocation<typeof DOCUMENT>,
   { json, text }: Document,

@@ -18,10 +18,11 @@ import { readVersion } from './version.ts'
 
 /**
  * `ff gate`: prints the verdict on this folder, or with `--offline` on a decision file as of now, and sets its exit.
- * `--decision` also writes the verdict with all its inputs to that file.
- *
- * @throws FfError `option_invalid` for an input option with `--offline` or a subject that is missing there,
- * `decision_altered` for an altered file, `decision_of_other_version`, and the errors of the inputs
+ * `--decision` also writes the verdict with all its inputs to that file, over an earlier one. Measures nothing.
+ * @throws FfError `option_invalid` for an input option with `--offline`, a subject that is missing there, and one
+ * without it; `decision_altered` for an altered file, `decision_of_other_version`; `artefact_invalid`,
+ * `checklist_loosened`, `waiver_invalid`, `waiver_altered`, `setting_invalid`, `evidence_unreadable`,
+ * `evidence_old_form` for the inputs; and the errors of `runReportCommand`, such as `output_failed`
  */
 export const runGate = (invocation: Invocation<typeof GATE_DECISION>): Promise<void> =>
   runReportCommand(invocation, async (signal) => {
@@ -31,7 +32,12 @@ export const runGate = (invocation: Invocation<typeof GATE_DECISION>): Promise<v
     return decision === null ? judge(invocation) : writeDecision(invocation, decision, signal)
   })
 
-/** `ff report`: the verdict and exit of `ff gate`, as markdown by default. */
+/**
+ * `ff report`: prints the verdict of `ff gate` on this folder, as markdown by default, and sets its exit. Measures
+ * nothing.
+ * @throws FfError `artefact_invalid`, `checklist_loosened`, `waiver_invalid`, `waiver_altered`, `setting_invalid`,
+ * `evidence_unreadable`, `evidence_old_form`, and the errors of `runReportCommand`, such as `output_failed`
+ */
 export const runReport = (invocation: Invocation<typeof GATE>): Promise<void> => {
   const { format } = invocation.options
   const options = { ...invocation.options, format: format ?? 'markdown' }
@@ -119,9 +125,8 @@ function refuseSubject(options: DecisionOptions): void {
 /**
  * The request for a verdict on the folder `cwd`, with the settings that apply there. The code version is
  * FF_CODE_VERSION, else from git, null if unknown; the evidence folder is `.ff/evidence` unless given. Reads settings,
- * git and migrations, but no evidence.
- *
- * @throws FfError `setting_invalid`
+ * git, migrations and the package's own files, but no evidence.
+ * @throws FfError `setting_invalid`; the system's error where a file of the package cannot be read
  */
 export async function buildGateRequest(
   { root, cwd, env, adapters, now }: Pick<Context, 'root' | 'cwd' | 'env' | 'adapters' | 'now'>,

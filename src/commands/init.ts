@@ -8,8 +8,8 @@ const NEXT = [
 ] as const
 
 /**
- * `ff init`: writes the starter files of a team, prints their names and the next commands, and ends `ok`.
- *
+ * `ff init`: writes the starter files of a team and the key of its runner, prints their names and the next commands,
+ * and ends `ok`.
  * @throws FfError `file_exists` where one of them exists: then none is written; `output_failed` after removing all
  */
 export async function runInit({ context }: Invocation): Promise<void> {

@@ -7,8 +7,10 @@ export interface InputLine {
 }
 
 /**
- * Splits chunks into lines without line feeds; invalid UTF-8 becomes U+FFFD. A line over `maxBytes` bytes is yielded
- * cut, with `whole` false, as soon as it passes the limit, and its rest is skipped.
+ * Splits chunks into lines without line feeds, a last one without it included; invalid UTF-8 becomes U+FFFD. A line
+ * over `maxBytes` bytes is yielded cut, with `whole` false, as soon as it passes the limit, and its rest is skipped.
+ * Nothing for empty input.
+ * @throws the error of `chunks`
  */
 export async function* readInputLines(
   chunks: AsyncIterable<Uint8Array>,

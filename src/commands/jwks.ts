@@ -5,7 +5,12 @@ import type { REPORT } from './declarations/options.ts'
 import { runReportCommand } from './run-report.ts'
 import { loadSettings, parseKeyServerUrl } from './settings.ts'
 
-/** `ff jwks check`: checks every row of the mode matrix with the token fixtures, prints a report and sets its exit. */
+/**
+ * `ff jwks check`: checks every row of the mode matrix with the token fixtures, over key servers on loopback, prints a
+ * report and sets its exit.
+ * @throws FfError `artefact_invalid` for a bad contract or fixtures, and the errors of `runReportCommand`, such as
+ * `output_failed`
+ */
 export const runJwksCheck = (invocation: Invocation<typeof REPORT>): Promise<void> =>
   runReportCommand(invocation, (signal) => {
     const { root, adapters } = invocation.context
@@ -13,9 +18,10 @@ export const runJwksCheck = (invocation: Invocation<typeof REPORT>): Promise<voi
   })
 
 /**
- * `ff jwks fetch URL`: fetches a key set, prints a report on its keys and sets its exit.
- *
- * @throws FfError `secret_in_option` or `setting_invalid` for the URL
+ * `ff jwks fetch URL`: fetches a key set once, prints a report on its keys and sets its exit; a fetch that fails is an
+ * item.
+ * @throws FfError `secret_in_option` or `setting_invalid` for the URL, `setting_invalid` for FF_JWT_* settings,
+ * `artefact_invalid`, and the errors of `runReportCommand`, such as `output_failed`
  */
 export const runJwksFetch = (invocation: Invocation<typeof REPORT>): Promise<void> =>
   runReportCommand(invocation, async () => {

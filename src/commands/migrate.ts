@@ -17,8 +17,11 @@ import { runReportCommand } from './run-report.ts'
 import { loadSettings } from './settings.ts'
 
 /**
- * `ff migrate up`: applies the pending migrations, up to `--to`, with `--adopt` under a new place, or with `--dry-run` prints their SQL only; prints a
- * report.
+ * `ff migrate up`: applies the pending migrations, up to `--to`, with `--adopt` under a new place, or with `--dry-run`
+ * prints their SQL only; prints a report and sets its exit.
+ * @throws FfError `migration_edited`, `migration_unknown`, `migration_failed`, `migration_invalid`,
+ * `migration_locked`, `place_refused`, `target_invalid`, `secret_in_option`, `setting_invalid`, `artefact_invalid`,
+ * the errors of the database, and those of `runReportCommand`, such as `output_failed`
  */
 export const runMigrateUp = (invocation: Invocation<typeof STEPS_UP>): Promise<void> =>
   runReportCommand(invocation, async (signal) => {
@@ -27,22 +30,36 @@ export const runMigrateUp = (invocation: Invocation<typeof STEPS_UP>): Promise<v
   })
 /**
  * `ff migrate down`: undoes the newest migration, or all after `--to`; `--dry-run` prints the SQL only. Prints a
- * report.
+ * report and sets its exit.
+ * @throws FfError `rows_would_be_lost` where a step would delete rows, `migration_edited`, `migration_unknown`,
+ * `migration_failed`, `migration_invalid`, `migration_locked`, `place_refused`, `target_invalid`, `secret_in_option`,
+ * `setting_invalid`, `artefact_invalid`, the errors of the database, and those of `runReportCommand`, such as
+ * `output_failed`
  */
 export const runMigrateDown = (invocation: Invocation<typeof STEPS>): Promise<void> =>
   runReportCommand(invocation, async (signal) => migrateDown(await toSteps(invocation, signal)))
-/** `ff migrate status`: prints a report on the applied and the pending migrations, and sets its exit. */
+/**
+ * `ff migrate status`: prints a report on the applied and the pending migrations, and sets its exit, `not_ready` where
+ * one is pending. Changes nothing.
+ * @throws FfError `migration_edited`, `migration_unknown`, `target_invalid`, `secret_in_option`, `setting_invalid`,
+ * `artefact_invalid`, the errors of the database, and those of `runReportCommand`, such as `output_failed`
+ */
 export const runMigrateStatus = (invocation: Invocation<typeof DATABASE>): Promise<void> =>
   runReportCommand(invocation, async (signal) => migrateStatus(await toRequest(invocation, signal)))
-/** `ff migrate verify`: compares the live catalogue with the contract, prints a report and sets its exit. */
+/**
+ * `ff migrate verify`: compares the live catalogue with the contract, prints a report and sets its exit, `no_go` where
+ * they differ. Changes nothing.
+ * @throws FfError `migration_edited`, `migration_unknown`, `target_invalid`, `secret_in_option`, `setting_invalid`,
+ * `artefact_invalid`, the errors of the database, and those of `runReportCommand`, such as `output_failed`
+ */
 export const runMigrateVerify = (invocation: Invocation<typeof DATABASE>): Promise<void> =>
   runReportCommand(invocation, async (signal) => migrateVerify(await toRequest(invocation, signal)))
 
 /**
  * `ff migrate new NAME`: writes an empty migration after the last one, prints its path and the next step, and ends
  * `ok`.
- *
- * @throws FfError `migration_invalid` for a name not of at most 60 lower-case letters, digits and underscores
+ * @throws FfError `migration_invalid` for a name not of at most 60 lower-case letters, digits and underscores, and
+ * outside of the repository of ff; `artefact_invalid` for an invalid present migration; the errors of the write
  */
 export async function runMigrateNew({ context, words }: Invocation): Promise<void> {
   await context.io.stdout(`${await newMigration(context.root, words[0] ?? '')}\n`)

@@ -10,8 +10,7 @@ import type { Output } from './declarations/option.ts'
 
 /**
  * Removes the reports of an earlier run, so that a failed run leaves no old report at its paths. Leaves pipes, devices
- * and open files of this process alone; a missing file is no error.
- *
+ * and open files of this process alone; a missing file is no error, a folder is one.
  * @throws FfError `output_failed`
  */
 export async function clearOutputs(outputs: readonly Pick<Output, 'path'>[]): Promise<void> {
@@ -37,9 +36,8 @@ export async function writeOutputs(
 
 /**
  * Writes one file whole under a temporary name and renames it, so that a reader never sees half a report; a pipe or
- * device is written in place, while `signal` is not aborted and its reader takes something every 10 s. Makes the folder
- * `reports` for it, which the help proposes, and no other.
- *
+ * device is written in place, while `signal` is not aborted and its reader takes something every 10 s (1 s where the
+ * signal was aborted before). Makes the folder `reports` for it, which the help proposes, and no other.
  * @throws FfError `output_failed`
  */
 export const writeOutput = (path: string, text: string, signal: AbortSignal): Promise<void> =>
@@ -63,8 +61,8 @@ async function makeFolder(path: string): Promise<void> {
 }
 
 /**
- * Appends to a file that another program owns, creating it if missing; a pipe as `writeOutput` does.
- *
+ * Appends to a file that another program owns, creating it if missing, or to a pipe, whose reader has to take
+ * something every 10 s.
  * @throws FfError `output_failed`
  */
 export const appendOutput = (path: string, text: string): Promise<void> =>

@@ -5,7 +5,12 @@ import type { PARITY_EXHAUSTIVE, PARITY_RUN, SIDES } from './declarations/option
 import { runReportCommand } from './run-report.ts'
 import { getDefaultBaseline, getDefaultCandidate, loadSettings } from './settings.ts'
 
-/** `ff parity run`: compares the vectors on both sides, prints a report and sets its exit. */
+/**
+ * `ff parity run`: compares the vectors on both sides, prints a report and sets its exit. Writes to scratch state
+ * alone.
+ * @throws FfError `nothing_to_check` for an unknown vector, `target_invalid`, `secret_in_option`, `setting_invalid`,
+ * `artefact_invalid`, `sides_alike`, the errors of the sides, and those of `runReportCommand`, such as `output_failed`
+ */
 export const runParityRun = (invocation: Invocation<typeof PARITY_RUN>): Promise<void> =>
   runReportCommand(invocation, async (signal) => {
     const { vectors: more, vector: only, allowSameKind } = invocation.options
@@ -13,9 +18,10 @@ export const runParityRun = (invocation: Invocation<typeof PARITY_RUN>): Promise
   })
 
 /**
- * `ff parity exhaustive`: compares all cells, or those of `--cell`, with the oracle; prints a report and sets its exit.
- *
- * @throws FfError `nothing_to_check` for an unknown cell
+ * `ff parity exhaustive`: compares all cells, or those of `--cell`, with the oracle; prints a report and sets its
+ * exit. Writes to scratch state alone.
+ * @throws FfError `nothing_to_check` for an unknown cell, `target_invalid`, `secret_in_option`, `setting_invalid`,
+ * `artefact_invalid`, `sides_alike`, the errors of the sides, and those of `runReportCommand`, such as `output_failed`
  */
 export const runParityExhaustive = (
   invocation: Invocation<typeof PARITY_EXHAUSTIVE>,

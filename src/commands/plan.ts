@@ -10,10 +10,10 @@ import { runReportCommand } from './run-report.ts'
 import { loadSettings } from './settings.ts'
 
 /**
- * `ff plan new`: writes `checklists/plan.json`, and prints what is still to be filled in and the next command. Asks for
- * people on a terminal.
- *
- * @throws FfError `file_exists`, `option_invalid`, `artefact_invalid`, and the errors of the database
+ * `ff plan new`: writes `checklists/plan.json`, prints what is still to be filled in and the next command, and ends
+ * `ok`. Asks for people on a terminal, and reads the identity of the database where one is named.
+ * @throws FfError `file_exists`, `option_invalid`, `artefact_invalid`, `output_failed`, `setting_invalid`,
+ * `target_invalid`, `secret_in_option`, `interrupted` at a question, and the errors of the database
  */
 export async function runPlanNew({ context, options }: Invocation<typeof PLAN_NEW>): Promise<void> {
   const { root, cwd, now, io } = context
@@ -31,7 +31,13 @@ export async function runPlanNew({ context, options }: Invocation<typeof PLAN_NE
   context.exit = 'ok'
 }
 
-/** `ff plan check`: prints a report on each rule of the plan, and sets its exit. */
+/**
+ * `ff plan check`: prints a report on each rule of the plan, and sets its exit. Reads the identity of the database
+ * where one is named; records nothing.
+ * @throws FfError `nothing_to_check` without a plan, `artefact_invalid`, `checklist_loosened`, `setting_invalid`,
+ * `target_invalid`, `secret_in_option`, the errors of the database, and those of `runReportCommand`, such as
+ * `output_failed`
+ */
 export const runPlanCheck = (invocation: Invocation<typeof PLAN_CHECK>): Promise<void> =>
   runReportCommand(invocation, async () => {
     const { context, options } = invocation

@@ -19,7 +19,11 @@ import { readRunningVersion } from './running-version.ts'
 import { getDefaultBaseline, loadSettings } from './settings.ts'
 import { readVersion } from './version.ts'
 
-/** `ff probe list`: prints each item with its probe, or what it needs before it can be measured; measures nothing. */
+/**
+ * `ff probe list`: prints each item with its probe, or what it needs before it can be measured, and ends `ok`;
+ * measures nothing.
+ * @throws FfError `artefact_invalid`, `checklist_loosened`
+ */
 export async function runProbeList(
   invocation: Invocation<typeof CHECKLIST_DOCUMENT>,
 ): Promise<void> {
@@ -29,10 +33,13 @@ export async function runProbeList(
 }
 
 /**
- * `ff probe run [ID...]`: measures items, adds signed records to the evidence log and prints a report. Makes a runner
- * key if FF_RUNNER_KEY_FILE is not set and there is none.
- *
- * @throws FfError `target_invalid` for a `--scratch` that is no PostgreSQL on this machine
+ * `ff probe run [ID...]`: measures items, adds signed records to the evidence log, prints a report and sets its exit.
+ * Makes a runner key if FF_RUNNER_KEY_FILE is not set and there is none, and says so on stderr, as it does for a
+ * runner that the trust file does not name.
+ * @throws FfError `target_invalid` for a bad target and for a `--scratch` that is no PostgreSQL on this machine,
+ * `secret_in_option`, `option_invalid` for an unknown id, `setting_invalid`, `artefact_invalid`, `checklist_loosened`,
+ * the errors of `openEvidenceLog` (such as `evidence_locked`, `evidence_untrusted`, `runner_key_invalid`), and those
+ * of `runReportCommand`, such as `output_failed`
  */
 export const runProbeRun = (invocation: Invocation<typeof PROBE_RUN>): Promise<void> =>
   runReportCommand(invocation, async (signal) =>
@@ -43,8 +50,11 @@ export const runProbeRun = (invocation: Invocation<typeof PROBE_RUN>): Promise<v
   )
 
 /**
- * `ff probe selftest`: runs the controls of the probes alone, recording the expensive ones; prints a report and sets
- * its exit.
+ * `ff probe selftest [ID...]`: runs the controls of the probes alone, recording the expensive ones in the evidence
+ * log; prints a report and sets its exit.
+ * @throws FfError as `ff probe run`: `target_invalid`, `secret_in_option`, `option_invalid`, `setting_invalid`,
+ * `artefact_invalid`, `checklist_loosened`, the errors of `openEvidenceLog`, and those of `runReportCommand`, such as
+ * `output_failed`
  */
 export const runProbeSelftest = (invocation: Invocation<typeof PROBE>): Promise<void> =>
   runReportCommand(invocation, async (signal) => probeSelftest(await toRequest(invocation, signal)))

@@ -24,11 +24,10 @@ interface Place {
 }
 
 /**
- * Refuses a command whose report or other output would overwrite an input: any file below `.ff` or `checklists` of the
- * folder or in the package, `ff.config.json`, whatever the other options, arguments and settings name, and another output
- * of the same command. By real path and by inode, so that links and other spellings make no difference. Opens none of
- * them; does nothing without outputs.
- *
+ * Refuses a command whose report or other output (also the job summary of `--format github`) would overwrite an input:
+ * any file below `.ff` or `checklists` of the folder or in the package, `ff.config.json`, whatever the other options,
+ * arguments and settings name, and another output of the same command. By real path and by inode, so that links and
+ * other spellings make no difference. Opens none of them but the configuration file; does nothing without outputs.
  * @throws FfError `output_over_input`
  */
 export async function refuseInputsAsOutputs(call: Call): Promise<void> {

@@ -5,7 +5,13 @@ import { toParityRequest } from './parity.ts'
 import { createProgressLine } from './progress.ts'
 import { runReportCommand } from './run-report.ts'
 
-/** `ff parity replay FILE`: replays recorded requests on both sides, prints a report and sets its exit. */
+/**
+ * `ff parity replay FILE`: replays recorded requests on both live sides, prints a report and sets its exit. Shows its
+ * progress on stderr.
+ * @throws FfError `artefact_invalid` for a bad file, `nothing_to_check` for one without a request, `target_invalid`,
+ * `secret_in_option`, `setting_invalid`, the errors of the sides, and those of `runReportCommand`, such as
+ * `output_failed`
+ */
 export const runParityReplay = (invocation: Invocation<typeof PARITY_REPLAY>): Promise<void> =>
   runReportCommand(invocation, async (signal) =>
     parityReplay({

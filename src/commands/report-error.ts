@@ -9,10 +9,9 @@ const MOST_DETAILS = 20
 
 /**
  * Prints an error on stderr (message, at most 20 details, hint, code) and sets the exit; with `--format json` prints
- * all of it on stdout too, with `--debug` also the stack. An unknown error is `internal`, one of the system
- * `disk_full` or `system_refused`, one of commander
- * `option_invalid` or `command_unknown`, a failed write `output_failed`. Hides passwords of URLs.
- *
+ * all of it on stdout too, unless writing failed, and with `--debug` the stack on stderr. An unknown error is
+ * `internal`, one of the system `disk_full` or `system_refused`, one of commander `option_invalid` or
+ * `command_unknown`, a failed write `output_failed`. Hides passwords of URLs, and escapes control characters.
  * @throws the error of writing stdout
  */
 export async function reportError(

@@ -13,7 +13,12 @@ import { toParityRequest } from './parity.ts'
 import { createProgressLine } from './progress.ts'
 import { runReportCommand } from './run-report.ts'
 
-/** `ff parity diff`: compares every stored row of both sides, or a sample; prints a report and sets its exit. */
+/**
+ * `ff parity diff`: compares every stored row of both sides, or a sample; prints a report and sets its exit. Writes to
+ * neither side.
+ * @throws FfError `target_invalid` also for the same store on both sides, `secret_in_option`, `setting_invalid`,
+ * `artefact_invalid`, the errors of the stores, and those of `runReportCommand`, such as `output_failed`
+ */
 export const runParityDiff = (invocation: Invocation<typeof PARITY_DIFF>): Promise<void> =>
   runReportCommand(invocation, async (signal) => {
     const { maxDiffs, sample } = invocation.options
@@ -27,9 +32,11 @@ export const runParityDiff = (invocation: Invocation<typeof PARITY_DIFF>): Promi
 
 /**
  * `ff import SOURCE`: copies the rows of a file store, or with `--mapping` of a service's own file, into the database
- * or `--into`; `--dry-run` writes none. Prints a report.
- *
- * @throws FfError `option_invalid` for `--into` without `--mapping` or with `--database`, and for an empty source
+ * or `--into`; `--dry-run` writes none. Prints a report and sets its exit; shows its progress on stderr.
+ * @throws FfError `option_invalid` for `--into` without `--mapping` or with `--database`, and for an empty source;
+ * `nothing_to_check` where a mapping finds no row; `import_locked`, `target_invalid`, `secret_in_option`,
+ * `setting_invalid`, `artefact_invalid`, the errors of the stores, and those of `runReportCommand`, such as
+ * `output_failed`
  */
 export const runImport = (invocation: Invocation<typeof IMPORT>): Promise<void> =>
   runReportCommand(invocation, (signal) =>
@@ -79,7 +86,13 @@ async function importFile(
   })
 }
 
-/** `ff export FOLDER`: copies every row of the database into a file store in a new folder, and prints a report. */
+/**
+ * `ff export FOLDER`: copies every row of the database into a file store in a new folder, prints a report and sets its
+ * exit. Shows its progress on stderr.
+ * @throws FfError `option_invalid` for a folder that holds a store, `row_refused`, `target_invalid`,
+ * `secret_in_option`, `setting_invalid`, `artefact_invalid`, the errors of the database and of the new store, and
+ * those of `runReportCommand`, such as `output_failed`
+ */
 export const runExport = (invocation: Invocation<typeof DATABASE>): Promise<void> =>
   runReportCommand(invocation, async (signal) =>
     exportRows({

@@ -9,11 +9,11 @@ import { refuseInputsAsOutputs } from './refuse-inputs.ts'
 import { appendOutput, clearOutputs, writeOutputs } from './output.ts'
 
 /**
- * Refuses an output over an input, removes old outputs, runs `work` under the signals and the time limit, writes its report to files and stdout, and
- * sets the exit. Work that prints its own answers returns its exit in place of a report.
- *
- * @throws FfError `output_over_input`; `interrupted`, `terminated` or `timeout` for an ended run, which has 30 s to return
- * a cancelled report; `output_failed`; else the error of `work`
+ * Refuses an output over an input, removes old outputs, runs `work` under the signals and the time limit, writes its
+ * report to files and stdout (with `--format github` also to the job summary), and sets the exit. Work that prints its
+ * own answers returns its exit in place of a report.
+ * @throws FfError `output_over_input`; `interrupted`, `terminated` or `timeout` for an ended run, which has 30 s to
+ * return a cancelled report; `output_failed`; else the error of `work`
  */
 export async function runReportCommand(
   { context, options, words, color: chosen }: Invocation<typeof REPORT>,

@@ -8,10 +8,10 @@ import { readRunningVersion } from './running-version.ts'
 import { loadSettings } from './settings.ts'
 
 /**
- * `ff serve`: prints its addresses, serves until SIGTERM or SIGHUP (`ok`) or Ctrl-C (`interrupted`), then drains open requests.
- * Logs to stderr.
- *
- * @throws the errors of the start
+ * `ff serve`: prints its addresses, serves until SIGTERM or SIGHUP (`ok`) or Ctrl-C (`interrupted`), then drains open
+ * requests. Logs to stderr. With `--harness` it serves scratch state, which it deletes at the end.
+ * @throws FfError `setting_invalid`, `target_invalid`, `secret_in_option`, `artefact_invalid`, `listen_failed`, and
+ * the errors of the store
  */
 export async function runServe({ context, options }: Invocation<typeof SERVING>): Promise<void> {
   const { env, cwd, root, adapters, io, now } = context

@@ -41,11 +41,11 @@ export interface Settings {
 const CONFIG_FILE = 'ff.config.json'
 
 /**
- * Loads settings from the environment, else from the nearest `ff.config.json` at or above `folder`; an empty variable
- * counts as not set. A value is parsed on its first read, so reading can throw: see `createLazySettings`.
- *
- * @throws FfError `setting_invalid` for a file that is unreadable, no JSON object, or has an unknown key, a secret or a
- * value that is no string
+ * Loads settings from the environment, else from the nearest `ff.config.json` at or above `folder`: as `given`, with
+ * their origin, and as `values`. An empty variable counts as not set. A value is parsed on its first read, so reading
+ * can throw: see `createLazySettings`.
+ * @throws FfError `setting_invalid` for a file that is unreadable, over 1 MiB, no JSON object, or has an unknown key,
+ * a secret or a value that is no string
  */
 export async function loadSettings(env: Env, folder: string): Promise<Settings> {
   const { path, entries: fromFiles } = await findConfig(folder)
@@ -94,8 +94,7 @@ function parseSetting(name: SettingName, text: string): unknown {
 }
 
 /**
- * The URL of a key server, given to `ff jwks fetch`: https, or http on this machine.
- *
+ * Parses the URL of a key server, given to `ff jwks fetch`: https, or http on this machine.
  * @throws FfError `secret_in_option` if it holds a user or password, else `setting_invalid`
  */
 export function parseKeyServerUrl(text: string): URL {
@@ -249,7 +248,9 @@ export const findNearestWord = (word: string, known: readonly string[]): string 
 const invalid = (message: string, hint: string, cause?: unknown): FfError =>
   new FfError('setting_invalid', message, { hint, cause })
 
-/** The baseline without `--baseline`: the folder of FF_STORE_DIR, else a temporary one. */
+/**
+ * The baseline without `--baseline`: the folder of FF_STORE_DIR, else a temporary one, for which the folder is null.
+ */
 export const getDefaultBaseline = ({ FF_STORE_DIR }: SettingValues): TargetSpec => ({
   kind: 'file',
   folder: FF_STORE_DIR,

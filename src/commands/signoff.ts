@@ -30,7 +30,12 @@ import type { TRUST_INIT, TRUST_ROTATE } from './declarations/trust-options.ts'
 import { runReportCommand } from './run-report.ts'
 import { loadSettings } from './settings.ts'
 
-/** `ff key new`: makes a key file at `--out`, encrypted under a passphrase asked on the terminal, and prints its id. */
+/**
+ * `ff key new`: makes a key file at `--out`, encrypted under a passphrase asked on the terminal, prints its id, and
+ * ends `ok`.
+ * @throws FfError `terminal_missing`, `passphrase_weak`, `passphrase_wrong`, `file_exists`, `output_failed`,
+ * `option_invalid`, `interrupted`, `setting_invalid`, `artefact_invalid` for a file of the folder that cannot be read
+ */
 export const runKeyNew = ({ context, options }: Invocation<typeof KEY_NEW>): Promise<void> =>
   printLines(context, async (signoffContext) => {
     const { out: path, person, name } = options
@@ -40,7 +45,11 @@ export const runKeyNew = ({ context, options }: Invocation<typeof KEY_NEW>): Pro
       `Print its public half with: ff key show ${path}`,
     ]
   })
-/** `ff key show FILE`: prints the public half of a key file as JSON. */
+/**
+ * `ff key show FILE`: prints the public half of a key file as JSON, and ends `ok`. Asks for no passphrase.
+ * @throws FfError `key_file_missing`, `key_file_malformed`, `key_file_unreadable`, `key_file_loose`,
+ * `setting_invalid`, `artefact_invalid` for a file of the folder that cannot be read
+ */
 export const runKeyShow = ({ context, words }: Invocation): Promise<void> =>
   printLines(context, async (signoffContext) =>
     formatJson(await showKey(signoffContext, words[0] ?? '')).split('\n'),
@@ -48,8 +57,10 @@ export const runKeyShow = ({ context, words }: Invocation): Promise<void> =>
 
 const TRUST_DAYS = 180
 /**
- * `ff trust init`: writes the first trust file, valid until `--until` or for 180 days, and prints its SHA-256 as the
- * pin.
+ * `ff trust init`: writes the first trust file, valid until `--until` or for 180 days, prints its SHA-256 as the pin,
+ * and ends `ok`. With `--anew` it replaces a trust file, which ends its sign-off and approvals.
+ * @throws FfError `file_exists`, `artefact_invalid`, `output_failed`, `signoff_locked`, `signoff_unwritable`,
+ * `setting_invalid`, `evidence_unreadable`, `evidence_old_form`
  */
 export const runTrustInit = ({ context, options }: Invocation<typeof TRUST_INIT>): Promise<void> =>
   printLines(context, async (signoffContext) => {
@@ -75,22 +86,32 @@ const formatAnew = (version: number): readonly string[] => [
   `Version ${version} begins anew: no role of an earlier version signed it, so the person who sets its pin vouches for it alone.`,
   'The sign-off, the approvals of waivers and every earlier pin have ended. Merge the checklists folder, set the pin, seal the log of each runner with ff evidence seal, then run ff signoff request.',
 ]
-/** `ff trust show`: prints a report on the trust file and sets its exit. */
+/**
+ * `ff trust show`: prints a report on the trust file, its keys and the logs that name it, and sets its exit. Changes
+ * nothing.
+ * @throws FfError `setting_invalid`, `artefact_invalid`, `evidence_unreadable`, `evidence_old_form`, and the errors of
+ * `runReportCommand`, such as `output_failed`
+ */
 export const runTrustShow = (invocation: Invocation<typeof REPORT>): Promise<void> =>
   runReportCommand(invocation, async () => {
     const { whole } = await readLogs(invocation.context)
     return showTrust(await loadContext(invocation.context), whole)
   })
 /**
- * `ff trust pin`: prints `FF_TRUST_SHA256=` with the SHA-256 of the trust file.
- *
- * @throws FfError `trust_refused` where that file is not valid
+ * `ff trust pin`: prints `FF_TRUST_SHA256=` with the SHA-256 of the trust file, and ends `ok`.
+ * @throws FfError `trust_refused` where that file is missing, expired or not valid, `setting_invalid`,
+ * `artefact_invalid`
  */
 export const runTrustPin = ({ context }: Invocation): Promise<void> =>
   printLines(context, (signoffContext) => Promise.resolve([formatPin(signoffContext)]))
 /**
- * `ff trust rotate [FILE]`: signs the next version of the trust file, a file or one that the options make, and prints
- * its pin, or the signature still missing.
+ * `ff trust rotate [FILE]`: shows the next version of the trust file, a file or one that the options make, asks, signs
+ * it, prints its pin, or the signature still missing, and ends `ok`. The second signature puts the version in force.
+ * @throws FfError `terminal_missing`, `trust_refused`, `artefact_invalid`, `option_invalid`, `log_not_here`,
+ * `evidence_untrusted`, `evidence_unreadable`, `evidence_old_form`, `not_attested`, `signed_already`,
+ * `signoff_refused`, `signoff_locked`, `signoff_unwritable`, `output_failed`, `setting_invalid`, and those of the key
+ * and its signer: `signer_unknown`, `signer_failed`, `signature_not_accepted`, `passphrase_wrong`, `interrupted`,
+ * `key_file_missing` and the other `key_file_*`
  */
 export const runTrustRotate = ({
   context,
@@ -117,7 +138,13 @@ export const runTrustRotate = ({
       : [`Still to sign, with ff trust rotate: ${missing}`]
   })
 
-/** `ff signoff request`: prepares the statement of a GO that both leads sign, and prints its SHA-256. */
+/**
+ * `ff signoff request`: writes the statement of a GO that both leads sign, prints its SHA-256, and ends `ok`.
+ * @throws FfError `trust_refused`, `identity_incomplete`, `request_no_go`, `request_not_ready`,
+ * `request_inconclusive`, `artefact_invalid`, `output_failed`, `signoff_locked`, `signoff_unwritable`,
+ * `setting_invalid`, `waiver_invalid`, `waiver_altered`, `evidence_unreadable`, `evidence_old_form`,
+ * `evidence_untrusted`
+ */
 export const runSignoffRequest = ({ context }: Invocation): Promise<void> =>
   printLines(context, async (signoffContext) => {
     const { sha256, accepted } = await requestSignoff(signoffContext)
@@ -127,10 +154,13 @@ export const runSignoffRequest = ({ context }: Invocation): Promise<void> =>
     ]
   })
 /**
- * `ff signoff sign`: shows the statement, asks for each attestation, signs, and prints the signer and the role.
- *
- * @throws FfError `terminal_missing`, `trust_refused`, `signoff_refused`, `signoff_stale`, `signed_already`,
- * `clock_set_back`, `not_attested`, and the errors of the key
+ * `ff signoff sign`: shows the statement, asks for each attestation, signs, writes the signature into the envelope,
+ * prints the signer and the role, and ends `ok`.
+ * @throws FfError `terminal_missing`, `trust_refused`, `nothing_to_check` without a sign-off, `signoff_refused`,
+ * `signoff_stale`, `signed_already`, `clock_set_back`, `not_attested`, `artefact_invalid`, `signoff_locked`,
+ * `signoff_unwritable`, `output_failed`, the errors of the gate's inputs, and those of the key and its signer:
+ * `option_invalid`, `signer_unknown`, `signer_failed`, `signature_not_accepted`, `passphrase_wrong`, `interrupted`,
+ * `key_file_missing` and the other `key_file_*`
  */
 export const runSignoffSign = ({
   context,
@@ -140,22 +170,29 @@ export const runSignoffSign = ({
     `${await signSignoff(signoffContext, signingKeyChoice(options))}.`,
   ])
 /**
- * `ff signoff add FILE`: adds the signatures of another copy of the same statement, if all verify, and prints how many
- * were new.
- *
- * @throws FfError `trust_refused`, `nothing_to_check`, `signoff_refused`, `signoff_stale`, `artefact_invalid`
+ * `ff signoff add FILE`: adds the signatures of another copy of the same statement, if all verify, prints how many
+ * were new, and ends `ok`.
+ * @throws FfError `trust_refused`, `nothing_to_check`, `signoff_refused`, `signoff_stale`, `artefact_invalid`,
+ * `output_failed`, `signoff_locked`, `signoff_unwritable`, and the errors of the gate's inputs, such as
+ * `setting_invalid` and `evidence_untrusted`
  */
 export const runSignoffAdd = ({ context, words }: Invocation): Promise<void> =>
   printLines(context, async (signoffContext) => [
     `Signatures added: ${await addSignatures(signoffContext, words[0] ?? '')}.`,
   ])
-/** `ff signoff verify`: verifies the sign-off, prints a report and sets its exit. */
+/**
+ * `ff signoff verify`: verifies the sign-off as of now, prints a report with an item for each role and sets its exit.
+ * Changes nothing.
+ * @throws FfError `artefact_invalid`, `setting_invalid`, `waiver_invalid`, `waiver_altered`, `evidence_unreadable`,
+ * `evidence_old_form`, `evidence_untrusted`, and the errors of `runReportCommand`, such as `output_failed`
+ */
 export const runSignoffVerify = (invocation: Invocation<typeof REPORT>): Promise<void> =>
   runReportCommand(invocation, async () => verifySignoff(await loadContext(invocation.context)))
 /**
- * `ff signoff revoke`: writes `checklists/trust-next.json`, which revokes the statement once both roles sign it.
- *
- * @throws FfError `trust_refused`, `nothing_to_check` without a readable sign-off, `output_failed`
+ * `ff signoff revoke`: writes `checklists/trust-next.json`, over an earlier one, which revokes the statement once both
+ * roles sign it; prints the next step, and ends `ok`.
+ * @throws FfError `trust_refused`, `nothing_to_check` without a readable sign-off, `artefact_invalid`,
+ * `output_failed`, `setting_invalid`
  */
 export const runSignoffRevoke = ({
   context,
@@ -170,9 +207,12 @@ export const runSignoffRevoke = ({
   })
 
 /**
- * `ff signoff withdraw`: ends the signature of one person under the present statement for good.
- *
- * @throws FfError `terminal_missing`, `trust_refused`, `nothing_to_check`, `not_attested`, and the errors of the key
+ * `ff signoff withdraw`: asks, signs, and adds a withdrawal to `checklists/withdrawals.json`, which ends the signature
+ * of one person under the present statement for good; prints that, and ends `ok`.
+ * @throws FfError `terminal_missing`, `trust_refused`, `nothing_to_check`, `not_attested`, `signed_already`,
+ * `artefact_invalid`, `output_failed`, `signoff_locked`, `signoff_unwritable`, `setting_invalid`, and those of the key
+ * and its signer: `option_invalid`, `signer_unknown`, `signer_failed`, `signature_not_accepted`, `passphrase_wrong`,
+ * `interrupted`, `key_file_missing` and the other `key_file_*`
  */
 export const runSignoffWithdraw = ({
   context,
@@ -187,7 +227,11 @@ export const runSignoffWithdraw = ({
     ]
   })
 
-/** `ff waiver new ITEM`: writes a waiver without an approval and prints its id. */
+/**
+ * `ff waiver new ITEM`: adds a waiver without an approval to the waivers file, prints its id, and ends `ok`.
+ * @throws FfError `option_invalid` for a cover of both kinds, of neither, or of another form; `artefact_invalid` where
+ * the waiver breaks a rule, `output_failed`, `signoff_locked`, `signoff_unwritable`, `setting_invalid`
+ */
 export const runWaiverNew = ({
   context,
   words,
@@ -204,9 +248,12 @@ export const runWaiverNew = ({
     return [`Wrote ${id}, without an approval. Approve it with: ff waiver sign ${id} --key FILE`]
   })
 /**
- * `ff waiver sign ID`: adds the approval of one person, and prints the person and the waiver.
- *
- * @throws FfError `terminal_missing`, `trust_refused`, `option_invalid`, `not_attested`, and the errors of the key
+ * `ff waiver sign ID`: shows the waiver, asks, writes the approval of one person, prints the person and the waiver,
+ * and ends `ok`.
+ * @throws FfError `terminal_missing`, `trust_refused`, `option_invalid`, `not_attested`, `artefact_invalid`,
+ * `output_failed`, `signoff_locked`, `signoff_unwritable`, `setting_invalid`, and those of the key and its signer:
+ * `signer_unknown`, `signer_failed`, `signature_not_accepted`, `passphrase_wrong`, `interrupted`, `key_file_missing`
+ * and the other `key_file_*`
  */
 export const runWaiverSign = ({
   context,
@@ -217,13 +264,18 @@ export const runWaiverSign = ({
     `${await signWaiver(signoffContext, words[0] ?? '', signingKeyChoice(options))}.`,
   ])
 /**
- * `ff waiver lint`: checks every rule and approval of the waivers, prints a report and sets its exit.
- *
- * @throws FfError `artefact_invalid` for a file that cannot be parsed
+ * `ff waiver lint`: checks every rule and approval of the waivers, prints a report and sets its exit. Changes nothing.
+ * @throws FfError `artefact_invalid` for a file that cannot be parsed or an invalid checklist, `checklist_loosened`,
+ * `setting_invalid`, and the errors of `runReportCommand`, such as `output_failed`
  */
 export const runWaiverLint = (invocation: Invocation<typeof REPORT>): Promise<void> =>
   runReportCommand(invocation, async () => lintWaivers(await loadContext(invocation.context)))
-/** `ff waiver list`: prints a report on all waivers, and sets its exit. */
+/**
+ * `ff waiver list`: prints a report on all waivers with their approvals and expiry, and sets its exit. Changes
+ * nothing.
+ * @throws FfError `artefact_invalid` for a file that cannot be parsed or an invalid checklist, `checklist_loosened`,
+ * `setting_invalid`, and the errors of `runReportCommand`, such as `output_failed`
+ */
 export const runWaiverList = (invocation: Invocation<typeof REPORT>): Promise<void> =>
   runReportCommand(invocation, async () => listWaivers(await loadContext(invocation.context)))
 

@@ -3,9 +3,10 @@ import { quoteForShell, quoteValue } from '../core/text/quote.ts'
 import type { Invocation } from './context.ts'
 
 /**
- * `ff store init DIR`: creates an empty file store, and prints the command that serves it.
- *
- * @throws FfError as `initStore`
+ * `ff store init DIR`: creates an empty file store, and its folder if missing, prints the command that serves it, and
+ * ends `ok`.
+ * @throws FfError `option_invalid` where the folder holds a store already, and the errors of a file store, such as
+ * `rights_missing` or `disk_full`
  */
 export async function runStoreInit({ context, words }: Invocation): Promise<void> {
   const [folder = ''] = words

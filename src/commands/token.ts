@@ -30,10 +30,11 @@ interface TokenContext {
 
 /**
  * `ff token verify`: reads stdin and prints a report on its one token, or, where the first line is a JSON object, an
- * answer for each line as JSON, with the worst exit.
- *
+ * answer for each line as JSON, and sets its exit, of lines the worst one. Fetches the keys of FF_JWKS_URL where that
+ * is set.
  * @throws FfError `nothing_to_check` for empty input, `option_invalid` for `--format` or `--output` with JSON lines,
- * and the code of a signal or time limit
+ * `setting_invalid`, `secret_in_option` for FF_JWKS_URL, `artefact_invalid`, and the errors of `runReportCommand`,
+ * such as `output_failed` and the codes of a signal or time limit
  */
 export const runTokenVerify = (invocation: Invocation<typeof TOKEN_VERIFY>): Promise<void> =>
   runReportCommand(invocation, (signal) =>
@@ -134,9 +135,10 @@ async function withTokenContext<T>(
 const getNow = ({ now }: Context): Instant => instantFromMs(now().getTime())
 
 /**
- * `ff token mint --dev`: prints a token and serves its key until SIGTERM (`ok`) or Ctrl-C (`interrupted`).
- *
- * @throws FfError `option_invalid` without `--dev`, and the errors of `mintToken`
+ * `ff token mint --dev`: prints a token, valid for one hour, with the settings that accept it, and serves its key on
+ * loopback until SIGTERM (`ok`) or Ctrl-C (`interrupted`).
+ * @throws FfError `option_invalid` without `--dev` and for a bad user or tenant id, `setting_invalid` unless FF_ENV is
+ * dev, `artefact_invalid`, and the errors of the key server
  */
 export async function runTokenMint({
   context,

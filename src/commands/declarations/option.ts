@@ -48,7 +48,7 @@ export const toggle = <const Flags extends Flag>(
   read: (given) => given === true,
 })
 
-/** Declares an option with one value, parsed by `parse`, whose errors it throws; reads null when not given. */
+/** Declares an option with one value, parsed by `parse`, whose errors reading throws; reads null when not given. */
 export const option = <const Flags extends Flag, Value>(
   flags: Flags,
   what: string,
@@ -60,7 +60,9 @@ export const option = <const Flags extends Flag, Value>(
   read: (given) => (typeof given === 'string' ? parse(given, toFlag(flags)) : null),
 })
 
-/** Declares an option with one value, parsed by `parse`; reads `otherwise` when not given. */
+/**
+ * Declares an option with one value, parsed by `parse`, whose errors reading throws; reads `otherwise` when not given.
+ */
 export const optionOr = <const Flags extends Flag, Value>(
   flags: Flags,
   what: string,
@@ -73,8 +75,8 @@ export const optionOr = <const Flags extends Flag, Value>(
 })
 
 /**
- * Declares an option with one value, parsed by `parse`. Reading throws FfError `option_invalid` when it is missing or
- * empty.
+ * Declares an option with one value, parsed by `parse`, whose errors reading throws. Reading also throws FfError
+ * `option_invalid` when the option is missing or empty.
  */
 export const required = <const Flags extends Flag, Value>(
   flags: Flags,
@@ -92,7 +94,10 @@ export const required = <const Flags extends Flag, Value>(
   },
 })
 
-/** Declares a list, empty when not given: one value per repeated flag, or several words where the flag ends in `...>`. */
+/**
+ * Declares a list, empty when not given: one value per repeated flag, or several words where the flag ends in `...>`.
+ * Each value is parsed by `parse`, whose errors reading throws.
+ */
 export const list = <const Flags extends Flag, Value>(
   flags: Flags,
   what: string,
@@ -125,7 +130,10 @@ export const wholeNumber =
     )
   }
 
-/** Parses a number of seconds, with or without a fraction: above 0, at most 86400. @throws FfError `option_invalid` */
+/**
+ * Parses a number of seconds as JavaScript's `Number` reads it, with or without a fraction: above 0, at most 86400.
+ * @throws FfError `option_invalid`
+ */
 export const parseSeconds: ParseOption<number> = (given, flag) => {
   const number = Number(given)
   if (number > 0 && number <= 86_400) return number
@@ -201,8 +209,7 @@ export interface Output {
   readonly path: string
 }
 /**
- * Parses `FORMAT=PATH`, split at the first `=`.
- *
+ * Parses `FORMAT=PATH`, split at the first `=`, to a report format and a path.
  * @throws FfError `option_invalid` without a path or for an unknown format
  */
 export const parseOutput: ParseOption<Output> = (given, flag) => {
@@ -222,9 +229,9 @@ export interface RunnerFile {
   readonly places: readonly Where[]
 }
 /**
- * Parses `FILE` or `FILE:PLACE,...`, split at the last `:`; without places the runner may measure everywhere.
- *
- * @throws FfError `option_invalid` for a place that does not exist
+ * Parses `FILE` or `FILE:PLACE,...` to a path and places; the last `:` splits where only lower-case letters and commas
+ * follow. Without places the runner may measure everywhere.
+ * @throws FfError `option_invalid` for a place that does not exist, is empty or stands twice
  */
 export const parseRunnerFile: ParseOption<RunnerFile> = (given, flag) => {
   const [, path, named = ''] = /^(.+):([a-z,]*)$/.exec(given) ?? []
