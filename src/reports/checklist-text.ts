@@ -6,7 +6,10 @@ import { foldLine, formatColumns } from './paint.ts'
 import type { ProbeRow } from '../core/report/types.ts'
 import { escapeForTerminal, escapeLine } from '../core/text/terminal.ts'
 
-/** The items of a checklist as text, one line each below their group, then their number. */
+/**
+ * The items of a checklist as text, one line each below their group, then their number. Escapes every text for a
+ * terminal; ends with a line feed.
+ */
 export function formatChecklist(checklist: Checklist): string {
   const { groups, items } = escapeForTerminal(checklist)
   const parts = groups.map(({ id, title }) => {
@@ -34,8 +37,9 @@ const KINDS = {
 } as const
 
 /**
- * Everything about one item as text: its reason, limits, age, identity, waiver, owner and fix, and the command that
- * measures it.
+ * Everything about one item as text: its kind, probe, place, limits, sample, controls, age, identity, waiver and
+ * owner, its reason and fix, and the command that measures it. Escapes every text for a terminal; ends with a line
+ * feed.
  */
 export function formatChecklistItem(given: ChecklistItem): string {
   const item = escapeForTerminal(given)
@@ -78,7 +82,10 @@ const DEPARTURE_KINDS = {
   text: 'text alone',
 } as const
 
-/** The departures of a checklist from the package's as text, by kind, with what was taken; no value can make a line. */
+/**
+ * The departures of a checklist from the package's as text, first what was taken, then by kind, and a last line with
+ * their number; no value can make a line of its own. Ends with a line feed.
+ */
 export function formatChecklistDiff({
   file,
   departures,
@@ -110,8 +117,8 @@ export function formatChecklistDiff({
 }
 
 /**
- * The probes as text, one line an item: its probe and place of measurement, or what it needs before it can be measured;
- * then the number of items that need nothing.
+ * The probes as text, one line an item: its probe and place of measurement, or what it needs before it can be
+ * measured; then the number of items that need nothing. Escapes every text for a terminal; ends with a line feed.
  */
 export function formatProbeList(given: readonly ProbeRow[]): string {
   const rows = escapeForTerminal(given)
@@ -132,7 +139,8 @@ interface Row {
 }
 
 /**
- * The settings as text, one line each, escaped for a terminal; with a column for the origin where `from` is not null.
+ * The settings as text, one line each, escaped for a terminal, with a final line feed; with a column for the origin
+ * where `from` is not null.
  */
 export const formatSettingsTable = (rows: readonly Row[]): string =>
   `${formatColumns(escapeForTerminal(rows).map(({ name, shown, from }) => [name, ...(from === null ? [] : [from]), shown]))}\n`

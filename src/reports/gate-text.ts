@@ -22,9 +22,9 @@ import {
 } from './paint.ts'
 
 /**
- * The text of a gate report, in order: its subject, findings about the gate, groups, unmeasured items one line each,
- * waived items, measured blockers at length, failures of this attempt, team commands, departures, then the verdict with the next command. Ends
- * with a line feed; escapes nothing.
+ * The text of a gate report, in order: its subject, findings about the gate, groups, items one line each by state,
+ * waived items, measured blockers at length, failures of this attempt, team commands, departures, then the verdict
+ * with the next command. Ends with a line feed; escapes nothing.
  */
 export function formatGateReport(report: GateReport, style: Style): string {
   const { items } = report

@@ -3,13 +3,16 @@ import { type Departure, formatDeparture } from '../core/gate/floor.ts'
 import { escapeLine } from '../core/text/terminal.ts'
 import type { GateItem, GateReport, WaiverInUse } from '../core/report/types.ts'
 
-/** Departures of a checklist below a title, one a line, folded to 80 characters. */
+/** A title and below it the departures of a checklist, one a line, folded to 80 characters. No final line feed. */
 export const formatDepartures = (title: string, departures: readonly Departure[]): string =>
   [`  ${title}`, ...departures.map((one) => foldLine(`  ${formatDeparture(one)}`, '    '))].join(
     '\n',
   )
 
-/** One line for each limit that was measured and does not hold; none for a limit without a measured value. */
+/**
+ * One line for each limit that was measured and does not hold, with the measured and the required value; empty where
+ * there is none. A limit without a measured value has no line.
+ */
 export const measuredLines = ({ measured }: Pick<GateItem, 'measured'>): readonly string[] =>
   measured
     .filter(({ held, value }) => !held && value !== null)
@@ -72,7 +75,7 @@ export const listFailures = ({
   return lines.length === 0 ? [] : [[`Failed in this attempt (${lines.length})`, lines]]
 }
 
-/** The text after the verdict: its expiry for a go, else the number of accepted items. */
+/** The text after the verdict: `valid until` and the expiry for a go, else the number of accepted items of all. */
 export const formatVerdictRest = ({
   verdict,
   counts: { states, expected },
@@ -97,8 +100,8 @@ export const formatStates = (states: GateReport['counts']['states']): string =>
 const DIGITS = 16
 
 /**
- * What a verdict is about, as names and texts: environment, cutover, attempt, code, database, window, trust file, and
- * the end of a GO. What is not known says so.
+ * What a verdict is about, as pairs of a name and a text: environment, cutover, attempt, code, database, window, trust
+ * file, and the end of a GO. What is not known says so in words, never as null.
  */
 export function listSubject({
   identity: { environment, cutover_id, attempt, code, database },
@@ -132,7 +135,10 @@ export const formatSubject = (report: GateReport): string =>
     .map(([name, text]) => `${name} ${text}`)
     .join('; ')
 
-/** The faults of the run as a whole, such as a missing pin, one line each; they come before any item. */
+/**
+ * The faults of the run as a whole, such as a missing pin, one line each as `code: detail`; they come before any item.
+ * Empty where there is none.
+ */
 export const listFaults = ({ findings }: Pick<GateReport, 'findings'>): readonly string[] =>
   findings
     .filter(({ subject }) => subject === 'gate')

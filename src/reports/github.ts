@@ -8,8 +8,9 @@ import { formatHeadline } from './words.ts'
 const MOST = 9
 
 /**
- * Workflow commands of GitHub Actions: an annotation for each of the first nine cases that did not pass, failed ones
- * first, the number of the others, and the headline. Ends with a line feed.
+ * Workflow commands of GitHub Actions: for a gate a notice of its subject and an error for each fault of the run, a
+ * notice for each waived case, an annotation for each of the first nine cases that did not pass, failed ones first
+ * (`error`, others `warning`), the number of the rest, and the headline. Escapes every text; ends with a line feed.
  */
 export function formatGithubReport(report: Report): string {
   const shown = escapeForTerminal(report)

@@ -39,8 +39,9 @@ const escape = (text: string): string =>
   text.replaceAll(/[&<>"']/g, (one) => `&#${one.charCodeAt(0)};`)
 
 /**
- * The report as one HTML file without scripts and network requests, under a policy that forbids both: it can be mailed,
- * opened from disk and printed. Escapes every text.
+ * The report as one HTML file without scripts and network requests, under a policy that forbids both: it can be
+ * mailed, opened from disk and printed. A gate shows its subject, items, groups and signatures, any other report a
+ * table of its cases, failed ones first. Escapes every text.
  */
 export function formatHtmlReport(report: Report): string {
   const shown = escapeForTerminal(report)

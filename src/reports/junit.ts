@@ -4,8 +4,9 @@ import { type ReportCase, listCases } from './cases.ts'
 import { formatSubject, formatVerdict, listFaults } from './gate-words.ts'
 
 /**
- * The report as JUnit XML, one suite a group and one case for each item and control. An item that was not measured is a
- * failure, never a skip. Escapes characters that XML 1.0 forbids.
+ * The report as JUnit XML, one suite a group and one case for each item and control. An item that was not measured is
+ * a failure, never a skip; a waived one passes and names its waiver in `system-out`. Escapes every text, and
+ * characters that XML 1.0 forbids.
  */
 export function formatJunitReport(given: Report): string {
   const report = escapeForTerminal(given)

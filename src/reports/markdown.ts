@@ -11,8 +11,9 @@ import {
 import { formatHeadline } from './words.ts'
 
 /**
- * Markdown for a job summary or a pull request: the headline, groups or counts, a table of the cases that did not pass,
- * and the next command of a gate. Escapes every text; ends with a line feed.
+ * Markdown for a job summary or a pull request: the headline, for a gate its subject, faults and groups, else the
+ * counts; waived cases, a table of the cases that did not pass; of a gate also earlier failures, changes of the
+ * checklist, the fix and the next command. Escapes every text; ends with a line feed.
  */
 export function formatMarkdownReport(report: Report): string {
   const shown = escapeForTerminal(report)

@@ -19,8 +19,8 @@ const COLORS: Readonly<Record<string, 'green' | 'red' | 'yellow'>> = {
 }
 
 /**
- * The state that a headline says: one word for each exit code, where `verdict` has one for several. A verdict of a
- * gate, and one without a word of its own, stays.
+ * The state that a headline says: the exit name for `not_ready`, `untrusted` and `busy`, for which a report's verdict
+ * has no word of its own; else the verdict.
  */
 export const toHeadlineState = (exitName: string, verdict: string): string =>
   HEADLINES.has(exitName) ? exitName : verdict
@@ -44,7 +44,10 @@ interface Ending {
   /** The state that gives the word its colour. */
   readonly state: string
 }
-/** The last line of a report: verdict, sentence and exit. Folded to 80 characters, the exit never within itself. */
+/**
+ * The last line of a report: the verdict in its colour, sentence and exit code with name. Folded to 80 characters, the
+ * exit never within itself. No final line feed.
+ */
 export function formatEnding(
   { word, sentence, state }: Ending,
   { exitCode, exitName }: { readonly exitCode: number; readonly exitName: string },

@@ -4,7 +4,7 @@ import { formatState, toHeadlineState } from './paint.ts'
 
 /**
  * A report in one line without line feed: command, verdict, exit code and name, as in `ff parity run: PASS (exit 0,
- * ok)`.
+ * ok)`, and for a pass over two sides of one kind what that is worth.
  */
 export function formatHeadline(report: Report): string {
   const { kind, exitCode, exitName } = report
