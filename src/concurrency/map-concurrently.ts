@@ -1,7 +1,6 @@
 /**
  * Maps a list with at most `atOnce` calls in flight.
- *
- * @returns the results in list order
+ * @returns the results in list order; empty for an empty list
  * @throws the first error, without waiting for the calls in flight, which go on to take further items
  */
 export async function mapConcurrently<T, R>(

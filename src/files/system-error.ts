@@ -25,9 +25,9 @@ const ROWS: Readonly<Record<string, SystemRow>> = {
 }
 
 /**
- * Makes, without throwing it, the error for what the system refused to this program: `disk_full` or `system_refused`,
- * with the system's own words. Null for every error that no call of the system gave.
- *
+ * Makes, without throwing it, the error for what the system refused to this program, with the system's own words:
+ * `disk_full` for `ENOSPC` and `EDQUOT`, else `system_refused`. Null for every error that no call of the system gave
+ * (without `syscall` and `code`).
  * @param what the beginning of the message
  */
 export function toSystemError(error: unknown, what = 'The system refused it'): FfError | null {
