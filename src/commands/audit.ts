@@ -48,8 +48,8 @@ export const runAuditVerify = (invocation: Invocation<typeof AUDIT_VERIFY>): Pro
  * report and sets its exit. The key is that of `--key`, else FF_RUNNER_KEY_FILE, else `.ff/runner.pem`, or
  * `--signer-cmd` signs.
  * @throws FfError `export_locked`, `audit_altered`, `option_invalid`, `file_exists`, `disk_full`, `output_failed`,
- * `runner_key_invalid` and others of the signer, `target_invalid`, `secret_in_option`, `setting_invalid`,
- * `artefact_invalid`, the errors of the store, and those of `runReportCommand`
+ * `backing_unavailable` without `flock`, `runner_key_invalid` and others of the signer, `target_invalid`,
+ * `secret_in_option`, `setting_invalid`, `artefact_invalid`, the errors of the store, and those of `runReportCommand`
  */
 export const runAuditExport = (invocation: Invocation<typeof AUDIT_EXPORT>): Promise<void> =>
   runReportCommand(invocation, async (signal) => {

@@ -60,7 +60,7 @@ const TRUST_DAYS = 180
  * `ff trust init`: writes the first trust file, valid until `--until` or for 180 days, prints its SHA-256 as the pin,
  * and ends `ok`. With `--anew` it replaces a trust file, which ends its sign-off and approvals.
  * @throws FfError `file_exists`, `artefact_invalid`, `output_failed`, `signoff_locked`, `signoff_unwritable`,
- * `setting_invalid`, `evidence_unreadable`, `evidence_old_form`
+ * `waiver_altered`, `setting_invalid`, `evidence_unreadable`, `evidence_old_form`
  */
 export const runTrustInit = ({ context, options }: Invocation<typeof TRUST_INIT>): Promise<void> =>
   printLines(context, async (signoffContext) => {
@@ -157,10 +157,10 @@ export const runSignoffRequest = ({ context }: Invocation): Promise<void> =>
  * `ff signoff sign`: shows the statement, asks for each attestation, signs, writes the signature into the envelope,
  * prints the signer and the role, and ends `ok`.
  * @throws FfError `terminal_missing`, `trust_refused`, `nothing_to_check` without a sign-off, `signoff_refused`,
- * `signoff_stale`, `signed_already`, `clock_set_back`, `not_attested`, `artefact_invalid`, `signoff_locked`,
- * `signoff_unwritable`, `output_failed`, the errors of the gate's inputs, and those of the key and its signer:
- * `option_invalid`, `signer_unknown`, `signer_failed`, `signature_not_accepted`, `passphrase_wrong`, `interrupted`,
- * `key_file_missing` and the other `key_file_*`
+ * `signoff_stale`, `signed_already`, `clock_set_back`, `not_attested`, `artefact_invalid`, `waiver_altered`,
+ * `signoff_locked`, `signoff_unwritable`, `output_failed`, the errors of the gate's inputs, and those of the key and
+ * its signer: `option_invalid`, `signer_unknown`, `signer_failed`, `signature_not_accepted`, `passphrase_wrong`,
+ * `interrupted`, `key_file_missing` and the other `key_file_*`
  */
 export const runSignoffSign = ({
   context,
@@ -174,7 +174,7 @@ export const runSignoffSign = ({
  * were new, and ends `ok`.
  * @throws FfError `trust_refused`, `nothing_to_check`, `signoff_refused`, `signoff_stale`, `artefact_invalid`,
  * `output_failed`, `signoff_locked`, `signoff_unwritable`, and the errors of the gate's inputs, such as
- * `setting_invalid` and `evidence_untrusted`
+ * `setting_invalid`, `waiver_altered` and `evidence_untrusted`
  */
 export const runSignoffAdd = ({ context, words }: Invocation): Promise<void> =>
   printLines(context, async (signoffContext) => [
@@ -230,7 +230,8 @@ export const runSignoffWithdraw = ({
 /**
  * `ff waiver new ITEM`: adds a waiver without an approval to the waivers file, prints its id, and ends `ok`.
  * @throws FfError `option_invalid` for a cover of both kinds, of neither, or of another form; `artefact_invalid` where
- * the waiver breaks a rule, `output_failed`, `signoff_locked`, `signoff_unwritable`, `setting_invalid`
+ * the waiver breaks a rule, `output_failed`, `signoff_locked`, `signoff_unwritable`, `waiver_altered`,
+ * `setting_invalid`
  */
 export const runWaiverNew = ({
   context,
@@ -251,9 +252,9 @@ export const runWaiverNew = ({
  * `ff waiver sign ID`: shows the waiver, asks, writes the approval of one person, prints the person and the waiver,
  * and ends `ok`.
  * @throws FfError `terminal_missing`, `trust_refused`, `option_invalid`, `not_attested`, `artefact_invalid`,
- * `output_failed`, `signoff_locked`, `signoff_unwritable`, `setting_invalid`, and those of the key and its signer:
- * `signer_unknown`, `signer_failed`, `signature_not_accepted`, `passphrase_wrong`, `interrupted`, `key_file_missing`
- * and the other `key_file_*`
+ * `output_failed`, `signoff_locked`, `signoff_unwritable`, `waiver_altered`, `setting_invalid`, and those of the key
+ * and its signer: `signer_unknown`, `signer_failed`, `signature_not_accepted`, `passphrase_wrong`, `interrupted`,
+ * `key_file_missing` and the other `key_file_*`
  */
 export const runWaiverSign = ({
   context,
@@ -265,16 +266,16 @@ export const runWaiverSign = ({
   ])
 /**
  * `ff waiver lint`: checks every rule and approval of the waivers, prints a report and sets its exit. Changes nothing.
- * @throws FfError `artefact_invalid` for a file that cannot be parsed or an invalid checklist, `checklist_loosened`,
- * `setting_invalid`, and the errors of `runReportCommand`, such as `output_failed`
+ * @throws FfError `artefact_invalid` for a file that cannot be parsed or an invalid checklist, `waiver_altered`,
+ * `checklist_loosened`, `setting_invalid`, and the errors of `runReportCommand`, such as `output_failed`
  */
 export const runWaiverLint = (invocation: Invocation<typeof REPORT>): Promise<void> =>
   runReportCommand(invocation, async () => lintWaivers(await loadContext(invocation.context)))
 /**
  * `ff waiver list`: prints a report on all waivers with their approvals and expiry, and sets its exit. Changes
  * nothing.
- * @throws FfError `artefact_invalid` for a file that cannot be parsed or an invalid checklist, `checklist_loosened`,
- * `setting_invalid`, and the errors of `runReportCommand`, such as `output_failed`
+ * @throws FfError `artefact_invalid` for a file that cannot be parsed or an invalid checklist, `waiver_altered`,
+ * `checklist_loosened`, `setting_invalid`, and the errors of `runReportCommand`, such as `output_failed`
  */
 export const runWaiverList = (invocation: Invocation<typeof REPORT>): Promise<void> =>
   runReportCommand(invocation, async () => listWaivers(await loadContext(invocation.context)))
