@@ -8,7 +8,7 @@ import { scenes } from './scenes.ts'
  * `stopped` says so, then shrinks a failing one. Returns as `played` how many ran, the first failing one included and
  * shrinking excluded, and as `smallest` the smallest failing scene found, null if none failed. A stopped search
  * returns what it has.
- * @throws what `fails` throws, without shrinking
+ * @throws what `fails` throws, which ends the search
  */
 export const searchScenes: SearchScenes = async (fails, { runs, seed, timeMs, stopped }) => {
   let smallest: Scene | null = null

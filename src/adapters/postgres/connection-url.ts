@@ -76,8 +76,9 @@ export function planConnection(
 }
 
 /**
- * The configuration for a service, which writes: of several hosts, `target_session_attrs=read-write` is set in the
- * connection string; other configurations are returned as they are. Connects to nothing.
+ * The configuration for a service, which writes: for several hosts and no wish for a primary or read-write one,
+ * `target_session_attrs=read-write` is added to the connection string; any other configuration is returned as it is.
+ * Connects to nothing.
  * @throws FfError `target_invalid` if the connection string, or PGTARGETSESSIONATTRS, asks for a server that is
  * read-only, a standby or preferably one; as `planConnection`
  */
