@@ -64,6 +64,9 @@ const at = (code: UntrustedLog['code'], seq: number): UntrustedLog => ({
   detail: `at record ${seq}`,
 })
 
-/** The place and hash of the last entry; `EMPTY_CHAIN` for none. */
+/**
+ * Returns the sequence number and hash of the last entry of an evidence log; `EMPTY_CHAIN` for a log without
+ * entries.
+ */
 export const getLastRecord = (entries: readonly EvidenceEntry[]): ChainHead =>
   entries.map(({ record: { seq }, hash }) => ({ seq, hash })).at(-1) ?? EMPTY_CHAIN

@@ -26,7 +26,10 @@ export interface ControlTerms extends Pick<CutoverIdentity, 'code' | 'build'> {
 /** Why the limit of a control is not shown to be able to break. */
 export type ControlFault = 'control_not_run' | 'control_not_detected' | 'control_stale'
 
-/** The controls of an item in the order of its checklist, each with its newest records; by any runner, at any place. */
+/**
+ * Chooses the evidence of each control of an item, in the order of its checklist: the control records for its limit
+ * that count, as `chooseRecords` says, so the newest ones of any runner. A control without a record has no entries.
+ */
 export const chooseControls = (
   item: ChecklistItem,
   logs: readonly WholeLog[],

@@ -14,7 +14,7 @@ export function parseDurationMs(text: Duration): number {
   return (Number(hours) + Number(days) * 24) * HOUR_MS
 }
 
-/** The time so many milliseconds later, at most the end of the year 9999. */
+/** Adds milliseconds to a time, negative ones too; at most the end of the year 9999. */
 export const addMs = (from: Instant, milliseconds: number): Instant =>
   instantFromMs(Math.min(instantToMs(from) + milliseconds, LATEST_MS))
 

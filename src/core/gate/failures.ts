@@ -9,7 +9,10 @@ import type {
   WholeLog,
 } from './types.ts'
 
-/** Whether a record is a failure: by its own result, or by a limit of its item as it is now. */
+/**
+ * Whether a record is a failure of its item: a measurement that failed, or one that passed with a value outside a
+ * limit as the checklist has it now. A control never is, and neither is a pass for a value that it lacks.
+ */
 export const isFailure = (
   { limits }: Pick<ChecklistItem, 'limits'>,
   { kind, result, measured }: EvidenceRecord,
@@ -24,7 +27,10 @@ export interface RunCounts {
   readonly measured: number
   readonly failed: number
 }
-/** Counts the measurements of an item for one attempt of one cutover, inconclusive ones included. */
+/**
+ * Counts the measurements of an item for one attempt of one cutover, inconclusive ones included, and how many of
+ * them failed by their own result or by a limit of the item as it is now.
+ */
 export function countRuns(
   item: Pick<ChecklistItem, 'id' | 'limits'>,
   entries: readonly EvidenceEntry[],

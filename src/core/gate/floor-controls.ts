@@ -3,8 +3,8 @@ import { FLOOR_RULES } from './floor-rules.ts'
 import type { ChecklistItem, ControlRule } from './types.ts'
 
 /**
- * The changes of a team's controls, each by the limit that it is for: a further one is stricter, one that is dropped or
- * loosened is looser.
+ * Lists the changes of a team's controls of an item against the package's, each by the limit that it is for: a
+ * further control is stricter, one that is dropped or loosened is looser. Empty where all are the same.
  */
 export function compareControls(
   { controls }: ChecklistItem,

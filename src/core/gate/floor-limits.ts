@@ -74,6 +74,6 @@ function isScaleWithin({ op, or_times: floor }: Limit, { or_times: team }: Limit
   return op === 'at_most' ? team.factor <= floor.factor : team.factor >= floor.factor
 }
 
-/** Limits in words; null where there is none. */
+/** Limits in words, joined by `; `, for people to read; null where there is none. */
 export const formatLimits = (limits: readonly Limit[]): string | null =>
   limits.length === 0 ? null : limits.map(formatLimit).join('; ')

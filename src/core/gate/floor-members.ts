@@ -14,8 +14,9 @@ export interface Change {
 }
 
 /**
- * Compares the members that have a rule: the package's value first, then the team's. One change for each that differs,
- * named and placed below `parent`.
+ * Compares the members of two objects that have a rule: the package's object first, then the team's. One change for
+ * each member that differs, `looser`, `stricter`, `free` or `text` by its rule, named and placed below `parent`; empty
+ * where none does.
  */
 export function compareMembers(
   rules: Readonly<Record<string, FloorRule>>,
@@ -44,7 +45,10 @@ export function compareMembers(
 const isEqual = (left: unknown, right: unknown): boolean =>
   canonicalizeValue(left) === canonicalizeValue(right)
 
-/** A value in words; null where it is missing. */
+/**
+ * A value in words, for people: a list of texts joined by blanks, `none` where it is empty; a text as it is; any
+ * other value in RFC 8785 form. Null where the value is missing (undefined).
+ */
 export function formatValue(value: unknown): string | null {
   if (value === undefined) return null
   if (Array.isArray(value) && value.every((one) => typeof one === 'string'))

@@ -52,7 +52,10 @@ export function listDepartures({ floor, team, terms }: FloorInput): readonly Pla
   ]
 }
 
-/** The parts of departures that people see; drops places and values. */
+/**
+ * Reduces departures of a team's checklist from the package's to the members that a report holds: item, member, kind
+ * and both values in words; drops place and replacement value.
+ */
 export const toDepartures = (placed: readonly PlacedDeparture[]): readonly Departure[] =>
   placed.map(({ item, member, kind, package: floor, team }) => ({
     item,
@@ -71,7 +74,10 @@ export interface TeamCommand {
   readonly item: string
   readonly argv: readonly string[]
 }
-/** The commands of the team, in the order of the items. */
+/**
+ * The commands of the team, in the order of the items: id and `argv` of each item of kind `command`. Empty where
+ * every item has its own probe.
+ */
 export const listTeamCommands = (
   items: readonly Pick<ChecklistItem, 'id' | 'kind' | 'probe'>[],
 ): readonly TeamCommand[] =>

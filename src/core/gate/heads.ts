@@ -19,11 +19,12 @@ export type HeadRenewal =
   { readonly ok: true; readonly head: EvidenceHead } | ({ readonly ok: false } & HeadFault)
 
 /**
- * The next head of a log, at record `last`; says at least what the head before said: a trust file that does not verify
- * now keeps the one named before, and its withdrawals. Refused for an older or another trust file of the same version, a withdrawal that is
- * gone, and a clock more than 60 s behind the head before (`clock_set_back`).
+ * The next head of a log, at record `last`; says at least what the head before said: a trust file that does not
+ * verify now keeps the one named before, and its withdrawals, and its time never goes back. Refused for an older or
+ * another trust file of the same version, a withdrawal that is gone (codes of `findRetreat`), and a clock more than
+ * 60 s behind the head before (`clock_set_back`).
  *
- * @param before null for a log that begins now
+ * @param before null for a log that begins now, which is never refused
  */
 export function renewHead(
   before: EvidenceHead | null,

@@ -16,7 +16,10 @@ export const listCommandWords = ({
 }: Pick<ChecklistItem, 'probe'>): readonly string[] =>
   name === 'command' ? [params['argv'], params['control_argv']].flat().map(String) : []
 
-/** The digests of an item's inputs: of those of the floor, and of its command's words, that are there. */
+/**
+ * The digests of an item's input files, by path: those that the floor lists for it and the words of its command,
+ * without any that is not present.
+ */
 export const selectInputs = (item: ChecklistItem, terms: InputTerms): InputDigests =>
   Object.fromEntries(
     listPaths(item, terms).flatMap((path) =>
@@ -25,8 +28,9 @@ export const selectInputs = (item: ChecklistItem, terms: InputTerms): InputDiges
   )
 
 /**
- * The inputs of a record that have another digest now or are gone, and those of its item that it does not name, each by
- * path.
+ * Compares the input files that a record names with those of today. Returns paths: `changed` for those with another
+ * digest now or gone, `missing` for those that the floor or the item's command requires and the record does not
+ * name.
  */
 export function compareInputs(
   item: ChecklistItem,
@@ -51,7 +55,10 @@ const TEXTS: ReadonlySet<string> = new Set(
   Object.entries(FLOOR_RULES.item).flatMap(([name, rule]) => (rule === 'text' ? [name] : [])),
 )
 
-/** The digest by which a record names its item: over the RFC 8785 form without the members that only people read. */
+/**
+ * The digest by which a record names its item, as `sha256` returns it: over the RFC 8785 form without the members
+ * that only people read (title, why, owner, remediation, docs).
+ */
 export const digestItem = (item: ChecklistItem, sha256: (text: string) => string): string =>
   sha256(
     canonicalizeValue(

@@ -33,8 +33,9 @@ type SignatureResult = Pick<ItemResult, 'state' | 'codes' | 'detail' | 'valid_un
 /**
  * Judges the signature of one role: present, young enough, covering all accepted items, and attesting what it must.
  * The state is `pass`; `pending` (`signature_missing`, `attestation_missing`); `stale` (`signature_old`,
- * `accepted_since_signing`, `failed_since_signing`, a stale sign-off); or `fail` for a refused sign-off. While the sign-off is incomplete, a
- * role that did sign passes. `valid_until` is set only for a pass of a verified sign-off.
+ * `accepted_since_signing`, `failed_since_signing`, a stale sign-off); `inconclusive` without a trust file; or
+ * `fail` for a refused sign-off. While the sign-off is incomplete, a role that did sign passes. `valid_until` is set
+ * only for a pass of a verified sign-off.
  */
 export function judgeSignature(
   item: ChecklistItem,

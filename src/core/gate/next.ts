@@ -26,7 +26,10 @@ const isEarlier = ({ earlier }: ReturnType<typeof findReason>): boolean => earli
 const isMeasurable = ({ probe }: ReasonItem, { unmeasurable }: StepFacts): boolean =>
   !Object.hasOwn(unmeasurable, probe.name)
 
-/** The step that leaves the state of an item: the words of all its reasons, and the first command that one of them has. */
+/**
+ * The step that leaves the state of an item: the words of all its reasons, and the first command that one of them
+ * has, null where a person has to act first. Both are null for an item that passes or is waived.
+ */
 export function findItemStep({ item, found }: JudgedItem, facts: StepFacts): Step {
   const { state, codes, detail } = found
   if (state === 'pass' || state === 'waived') return { fix: null, next: null }
@@ -39,7 +42,10 @@ export function findItemStep({ item, found }: JudgedItem, facts: StepFacts): Ste
   }
 }
 
-/** The step that ends a reason of the run as a whole. */
+/**
+ * The step that ends a reason of the run as a whole: its words, and the command that the fault brings, else that of
+ * the reason, null where a person has to act first.
+ */
 export function findRunStep(
   { code, detail, next: command }: Faults[number],
   facts: Pick<StepFacts, 'waiting' | 'signers'>,
@@ -51,7 +57,10 @@ export function findRunStep(
 const findFaultStep = (fault: Faults[number] | undefined, facts: StepFacts): Step | undefined =>
   fault === undefined ? undefined : findRunStep(fault, facts)
 
-/** A step in one line, for reports that have one text for both. */
+/**
+ * A step in one line, for reports that have one text for both: the words, and `Then: COMMAND` where there is a
+ * command.
+ */
 export const formatStep = ({ fix, next }: ReturnType<typeof findRunStep>): string =>
   next === null ? fix : `${fix} Then: \`${next}\``
 

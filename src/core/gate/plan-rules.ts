@@ -45,8 +45,9 @@ const BLANKS: ReadonlySet<string> = new Set(['to be named', ''])
 const NO_DIGEST = '0'.repeat(64)
 
 /**
- * The values of J1 as of a moment, and each broken rule with its words: the window's end is ahead, people on call have names,
- * Admin gave its GO, the runbook is the one that the plan names, and the like. The probe and the gate measure alike.
+ * The values of J1 as of a moment (number of faults, hours until the window, whether its end is ahead, named people
+ * on call, Admin's GO, the runbook), and each broken rule with its code and words; no faults for a sound plan. The
+ * probe and the gate measure alike.
  */
 export function measurePlan(
   plan: JudgedPlan,

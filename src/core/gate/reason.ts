@@ -36,17 +36,27 @@ export interface Reason {
 }
 
 const SIGN_OFF = 'checklists/signoff.json'
+/** Makes the words of a reason from a text that is the same for every item. */
 export const say = (text: string) => (): string => text
+/** Makes the next command of a reason from a command that is the same for every item. */
 export const run = (command: string) => (): string => command
+/** The command of a reason after which a person has to act first: always null. */
 export const none = (): null => null
 
-/** `ff probe run`; null for an item that no probe of this version measures. */
+/** The command `ff probe run ID`; null without an item, and for one that no probe of this version measures. */
 export const measure = ({ item, measurable }: ReasonArguments): string | null =>
   item !== null && measurable ? `ff probe run ${item.id}` : null
-/** `ff probe selftest`, which tries the control of each limit; null as `measure`. */
+/**
+ * The command `ff probe selftest ID`, which tries the control of each limit; null without an item, and for one that
+ * no probe of this version measures.
+ */
 export const control = ({ item, measurable }: ReasonArguments): string | null =>
   item !== null && measurable ? `ff probe selftest ${item.id}` : null
-/** A role that has not signed yet, first that of the item; without an item the detail names it. */
+/**
+ * The command of a signature that is missing: `ff signoff sign` with the key of a role that has not signed the
+ * statement yet, first the role of the item (without an item the role that the detail names); `ff signoff request`
+ * where no statement waits for one.
+ */
 export const requestOrSign = ({ item, detail, waiting, signers }: ReasonArguments): string => {
   const own = item?.attest_role ?? detail
   const role = waiting.find((one) => one === own) ?? waiting[0]
@@ -55,9 +65,9 @@ export const requestOrSign = ({ item, detail, waiting, signers }: ReasonArgument
     : `ff signoff sign --key ${signers[role]}.key.json`
 }
 
-/** The item is measured once more, which may not be enough. */
+/** A reason with the given words, after which `ff probe run` measures the item once more, which may not be enough. */
 export const retry = (fix: Reason['fix']): Reason => ({ fix, next: measure })
-/** The item is measured again, which ends the reason. */
+/** A reason with the given words that measuring the item again with `ff probe run` ends. */
 export const again = (fix: Reason['fix']): Reason => ({ fix, next: measure, again: true })
 /** The control of the item runs again. */
 export const controlled = (text: string): Reason => ({
@@ -78,12 +88,18 @@ export const BROKEN: Reason = {
   next: (given) => (given.item?.probe.name === 'plan' ? 'ff plan check' : measure(given)),
   person: true,
 }
-/** The statement is about an earlier state. */
+/**
+ * A reason whose words begin with the text: the statement is about an earlier state, both leads sign a new one, and
+ * the next command is `ff signoff request`.
+ */
 export const signAnew = (text: string): Reason => ({
   fix: say(`${text} Prepare a new statement, which both leads sign.`),
   next: run('ff signoff request'),
 })
-/** Signatures or statement are not as ff wrote them. */
+/**
+ * A reason whose words begin with the text: signatures or statement are not as ff wrote them. A person finds out who
+ * changed the sign-off; the next command is `ff signoff request`.
+ */
 export const spoiled = (text: string): Reason => ({
   fix: say(
     `${text} Find out who changed it with \`git log -p -- ${SIGN_OFF}\`; then restore it, or prepare a new statement.`,
@@ -91,9 +107,16 @@ export const spoiled = (text: string): Reason => ({
   next: run('ff signoff request'),
   person: true,
 })
-/** Names the runner of this folder in the next version of the trust file. */
+/**
+ * The command that names the runner of this folder in the next version of the trust file: `ff trust rotate` with the
+ * key of the platform lead.
+ */
 export const nameRunner = ({ signers }: ReasonArguments): string =>
   `ff trust rotate --runner .ff/runner.pub.json --key ${signers['platform-lead']}.key.json`
+/**
+ * A reason whose words begin with the text: the trust file or what belongs to it is not to be trusted. A person
+ * restores the version that the pin names; the next command is `ff trust show`. It stands before every item.
+ */
 export const badTrust = (text: string): Reason => ({
   fix: say(
     `${text} Find out who changed it with \`git log -p -- checklists\`, and restore the version that the pin names.`,
@@ -102,6 +125,10 @@ export const badTrust = (text: string): Reason => ({
   person: true,
   first: true,
 })
+/**
+ * A reason whose words begin with the text: a person has to set FF_TRUST_SHA256 outside the repository; the next
+ * command is `ff trust pin`. It stands before every item.
+ */
 export const setPin = (text: string): Reason => ({
   fix: say(
     `${text} Set FF_TRUST_SHA256, a protected variable of CI outside the repository, to the value that \`ff trust pin\` prints.`,
@@ -110,27 +137,43 @@ export const setPin = (text: string): Reason => ({
   person: true,
   first: true,
 })
+/**
+ * A reason whose words begin with the text: an evidence log is not whole. The next command is `ff evidence list`,
+ * which says for each log what to do. It stands before every item.
+ */
 export const spoiledLog = (text: string): Reason => ({
   fix: say(`${text} \`ff evidence list\` says for each log what to do.`),
   next: run('ff evidence list'),
   person: true,
   first: true,
 })
+/**
+ * A reason with the given text as words: the waiver of the item does not count. A person has to act; the next
+ * command is `ff waiver list`.
+ */
 export const waiver = (text: string): Reason => ({
   fix: say(text),
   next: run('ff waiver list'),
   person: true,
 })
 export const WRITE_PLAN = 'Write the plan of the cutover.'
+/** A reason whose words begin with the text: a clock is wrong, and a person has to correct it. It has no command. */
 export const correctClock = (text: string): Reason => ({
   fix: say(`${text} Compare the clocks with \`date -u\`, and correct the one that is wrong.`),
   next: none,
   person: true,
 })
 const PLAN_MEMBERS = ['environment', 'cutover_id', 'attempt', 'database']
+/**
+ * Whether a detail, members of the identity separated by `; `, names one that comes from the plan: environment,
+ * cutover, attempt or database.
+ */
 export const lacksPlan = (detail: string): boolean =>
   detail.split('; ').some((member) => PLAN_MEMBERS.includes(member))
 
-/** The commands that make the key of a person, and the file with its public half. */
+/**
+ * The commands, in one pair of backquotes, that make the key of a person and the file with its public half:
+ * `PERSON.key.json` and `PERSON.pub.json`.
+ */
 export const formatKeyCommand = (person: string): string =>
   `\`ff key new --person ${person} --name ${person} --out ${person}.key.json && ff key show ${person}.key.json > ${person}.pub.json\``

@@ -304,6 +304,9 @@ export const REASONS: Readonly<Record<ReasonCode, Reason>> = {
   statement_malformed: spoiled('The statement is not valid.'),
 }
 
-/** The row of a code; one that a probe recorded and that has no row is explained by the record. */
+/**
+ * The row of a code in `REASONS`: what to do and the next command. `ANSWERED`, which shows what the record says, for
+ * a code without a row, such as one that the probe itself recorded.
+ */
 export const findReason = (code: string): Reason =>
   Object.hasOwn(REASONS, code) ? REASONS[code as ReasonCode] : ANSWERED

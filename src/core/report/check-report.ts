@@ -54,7 +54,7 @@ export function buildCheckReport(
   }
 }
 
-/** The result of an item that passes: no findings, no next step. */
+/** Builds the result of an item that passes: no findings, no next step. */
 export const passResult = (id: string, title: string): CheckResult => ({
   id,
   title,
