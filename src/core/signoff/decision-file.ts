@@ -20,7 +20,11 @@ const DECISION_VERSION = 2
 export const packDecision = (decision: Omit<DecisionFile, 'kind' | 'schemaVersion'>): string =>
   formatDecision({ kind: 'gate_decision', schemaVersion: DECISION_VERSION, ...decision })
 
-/** The one spelling of a decision file. */
+/**
+ * The one spelling of a decision file: RFC 8785 form and a line feed. Any other text of the same content is altered.
+ *
+ * @throws Error where it is not I-JSON, which is a bug
+ */
 export const formatDecision = (decision: DecisionFile): string =>
   `${canonicalizeObject(decision)}\n`
 

@@ -19,7 +19,10 @@ export function parseSignedDocument<K extends keyof SignedDocuments>(
   return checkNodeShape(kind, read.node, shape)
 }
 
-/** Like `parseSignedDocument`, for JSON that is already parsed. */
+/**
+ * Checks a signed document that is already parsed as JSON against I-JSON, its times and its schema, in this order.
+ * Returns its value, or the first fault as text.
+ */
 export function checkNodeShape<K extends keyof SignedDocuments>(
   kind: K,
   node: JsonNode,

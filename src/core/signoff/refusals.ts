@@ -79,7 +79,11 @@ export interface SignoffFault {
   /** The key, member or file concerned, for display. Never a secret. */
   readonly detail: string
 }
-/** Builds a fault. @param detail is displayed, so never a secret */
+/**
+ * Builds the fault of a refused sign-off from its code and a detail.
+ *
+ * @param detail is displayed, so never a secret
+ */
 export const makeFault = (code: SignoffRefusalCode, detail: string): SignoffFault => ({
   code,
   detail,
@@ -88,7 +92,11 @@ export const makeFault = (code: SignoffRefusalCode, detail: string): SignoffFaul
 /** The result of one step of verification: a value, or the fault. */
 export type SignatureStep<T> =
   { readonly ok: true; readonly value: T } | { readonly ok: false; readonly fault: SignoffFault }
-/** Builds the failed result of a step. @param detail is displayed, so never a secret */
+/**
+ * Builds the failed result of a step of verification (`ok: false`) from the code of its fault and a detail.
+ *
+ * @param detail is displayed, so never a secret
+ */
 export const refuseStep = (
   code: SignoffRefusalCode,
   detail: string,

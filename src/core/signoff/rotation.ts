@@ -4,7 +4,10 @@ import type { TrustedRunner, TrustFile } from './types.ts'
 
 /** Keys are valid longer than the trust file, so that its signers can sign its successor. */
 const KEYS_LONGER_MS = 90 * 86_400_000
-/** The end of the keys of a trust file that expires at a time. */
+/**
+ * Computes the time at which the keys of a trust file end: 90 days after the file expires, so that they can still
+ * sign the next one.
+ */
 export const getKeysEnd = (expires: Instant): Instant =>
   instantFromMs(instantToMs(expires) + KEYS_LONGER_MS)
 
@@ -43,7 +46,10 @@ export type Rotation =
 const isOpen = ({ closed, lost }: TrustedRunner): boolean => closed === undefined && lost !== true
 const isOver = (runner: TrustedRunner, trust: TrustFile, now: Instant): boolean =>
   !isOpen(runner) || runner.until <= now || isRevoked(trust, runner.kid)
-/** The runners of a trust file whose logs go on. */
+/**
+ * The runners of a trust file whose logs go on: their time is not over at `now`, their key is not revoked, and their
+ * log is neither closed nor lost.
+ */
 export const listCurrentRunners = (trust: TrustFile, now: Instant): readonly TrustedRunner[] =>
   trust.runners.filter((one) => !isOver(one, trust, now))
 
@@ -118,8 +124,9 @@ export function closeLogs(trust: TrustFile, ends: LogEnds, now: Instant): Rotati
 }
 
 /**
- * What the next version would take back of the runners: one that is left out, which would take its failures along, or a
- * log that goes on after it was closed or lost, or a key that is no longer revoked. Null where it takes nothing back.
+ * What the next version would take back of the runners: one that is left out (`runner_left_out`), which would take
+ * its failures along, or a log that goes on after it was closed or lost, or a key that is no longer revoked (both
+ * `runner_reopened`). Null where it takes nothing back.
  */
 export function findRunnerRetreat(before: TrustFile, after: TrustFile): RotationFault | null {
   for (const one of before.runners) {
@@ -139,7 +146,10 @@ const hasSameEnd = (one: TrustedRunner, next: TrustedRunner): boolean =>
   one.closed?.seq === next.closed?.seq &&
   one.closed?.hash === next.closed?.hash
 
-/** The trust file without the ends of its logs, to compare two versions that were made at different times. */
+/**
+ * The trust file without the records that close its logs, to compare two versions that were made at different times;
+ * that a log is lost stays.
+ */
 export const withoutEnds = (trust: TrustFile): TrustFile => ({
   ...trust,
   runners: trust.runners.map(({ closed: _closed, ...one }) => one),

@@ -83,8 +83,8 @@ type Check = (context: StatementContext, tools: SignoffDependencies) => SignoffF
 
 /**
  * The first reason that a statement does not count here and now (docs/reference/gate.md), or null: revocation,
- * withdrawal, trust version, target, attempt, bound files, end, evidence after a signature, missing attestations, and last a no-go
- * decision.
+ * withdrawal, trust version, target, attempt, bound files, end, evidence after a signature, missing attestations,
+ * and last a no-go decision.
  */
 export function findStatementFault(
   context: StatementContext,
