@@ -58,7 +58,7 @@ export const denyWith = (
   consulted?: ApprovalLookup,
 ): RuleResult => ({ kind: 'deny', entry, reason, consulted })
 
-/** The result of a rule that allows: its chain entry and the value served. */
+/** Builds the result of a rule that allows, which ends the evaluation: its chain entry and the value served. */
 export const allowWith = (entry: ChainEntry, served: ServedValue): RuleResult => ({
   kind: 'allow',
   entry,

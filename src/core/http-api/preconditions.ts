@@ -24,7 +24,7 @@ export function parseExpectation(
   return /^[1-9]\d{0,15}$/.test(revision) ? Number(revision) : NEVER
 }
 
-/** The strong entity tag of a row: its revision, which every write changes. */
+/** Formats the strong entity tag of a row, its revision in double quotes, which every write changes. */
 export const formatEntityTag = (revision: number): string => `"${revision}"`
 
 /**

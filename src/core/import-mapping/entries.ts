@@ -36,7 +36,12 @@ export function* findEntries(from: MappingEntry, pattern: string): Generator<Map
   yield* walkPattern(from, parsePointer(pattern))
 }
 
-/** The first match of a pattern (`findEntries`) in the order of the file; undefined without one. */
+/**
+ * The first place below `from` that a pattern matches, in the order of the file; undefined without one. Reads no
+ * further than that place.
+ *
+ * @param pattern JSON pointer from `from`; the token `*` stands for each member or element
+ */
 export const findFirstEntry = (from: MappingEntry, pattern: string): MappingEntry | undefined =>
   findEntries(from, pattern).next().value ?? undefined
 

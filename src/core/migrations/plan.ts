@@ -26,9 +26,9 @@ export type MigrationPlan =
   | { readonly ok: false; readonly refusal: MigrationRefusal }
 
 /**
- * Lists the available migrations to apply, in order, to reach version `to`; null stands for the newest. No step is left
- * where all are applied. Refuses with the fault of `findHistoryFault`, or `migration_unknown` for a version that no
- * file has.
+ * Lists the available migrations to apply, in order, to reach version `to`; null stands for the newest. No step is
+ * left where all are applied. Refuses an applied migration that has another checksum (`migration_edited`) or another
+ * name at its place (`migration_unknown`), and with `migration_unknown` a version that no file has.
  */
 export function planUp(
   applied: readonly AppliedMigration[],
@@ -46,8 +46,8 @@ export function planUp(
 
 /**
  * Lists the applied migrations to revert, newest first, to reach version `to` (0 reverts all); null stands for one
- * step. Refuses with the fault of `findHistoryFault`, or `migration_unknown` for a version other than 0 that no file
- * has.
+ * step. Refuses an applied migration that has another checksum (`migration_edited`) or another name at its place
+ * (`migration_unknown`), and with `migration_unknown` a version other than 0 that no file has.
  */
 export function planDown(
   applied: readonly AppliedMigration[],

@@ -36,8 +36,8 @@ export function splitStatements(sql: string): readonly SqlStatement[] {
 }
 
 /**
- * Finds the first statement that begins or ends a transaction: COMMIT, ROLLBACK and the like. Null if there is none. A
- * migration with one would be kept in part.
+ * Finds the first statement that begins or ends a transaction: COMMIT, ROLLBACK and the like. Returns its number,
+ * from 1, and its first words, at most four; null if there is none. A migration with one would be kept in part.
  */
 export const findTransactionCommand = (
   statements: readonly SqlStatement[],

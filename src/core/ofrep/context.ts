@@ -66,7 +66,10 @@ export const listSkippedLayers = ({
   ...(isMatchable(tenant_id) ? [] : (['tenant_id_skipped'] as const)),
 ]
 
-/** The same principal with null for a tenant and a user that is no id. */
+/**
+ * Copies a principal with null for a user or tenant that has not the form of an id, so that no override can match
+ * it; OFREP contexts may hold any text there.
+ */
 export const skipUnmatched = <P extends Pick<OfrepContext, 'user_id' | 'tenant_id'>>(
   principal: P,
 ): P => ({

@@ -41,7 +41,6 @@ export function toOfrepStatus(code: ServiceCode): number {
  * `errorCode` clients report an unexpected answer.
  *
  * @param key null for a request that is not about one flag: the member is then left out
- *
  * @param places faults of the request
  */
 export function formatOfrepFailure(

@@ -13,7 +13,11 @@ export const EXEMPTIBLE_FIELD = '/meta/backing_state'
 export interface Exemption extends FieldRule {
   readonly differences: number
 }
-/** The rules other than MUST_MATCH, each with its count from `differences`, by pointer; 0 where that has none. */
+/**
+ * Lists the rules other than MUST_MATCH, in their order, each with the number of differences that it exempted.
+ *
+ * @param differences that number by the rule's pointer; a rule without one counts 0
+ */
 export const listExemptions = (
   rules: readonly FieldRule[],
   differences: ReadonlyMap<string, number>,
@@ -22,7 +26,10 @@ export const listExemptions = (
     .filter(({ rule }) => rule !== 'MUST_MATCH')
     .map((rule) => ({ ...rule, differences: differences.get(rule.pointer) ?? 0 }))
 
-/** The rule for a field as `findFieldRule`; MUST_MATCH without one, so a new field cannot escape the matrix. */
+/**
+ * The parity rule for the field that a JSON pointer names: that of the longest rule pointer at or above it, the
+ * first of several; MUST_MATCH without one, so a new field cannot escape the matrix.
+ */
 export const findRule = (rules: readonly FieldRule[], at: string): ParityRule =>
   findFieldRule(rules, at)?.rule ?? 'MUST_MATCH'
 

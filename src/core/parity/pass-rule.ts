@@ -11,11 +11,10 @@ export interface HarnessCheck {
 type SideName = 'baseline' | 'candidate'
 
 /**
- * Judges the controls of a run: a check holds where at least one pair was judged and none wrongly, `a_a_baseline` and
- * `a_a_candidate` where something was compared and that side's two answers never differ.
+ * Judges the controls of a run: a check holds where at least one pair was judged and none wrongly, `a_a_baseline`
+ * and `a_a_candidate` where something was compared and that side's two answers never differ.
  *
  * @param compared comparisons with an answer of both sides
- *
  * @param noise differences between two answers of one side, by side
  */
 export function judgeParityControls(

@@ -132,7 +132,10 @@ function countEach(texts: readonly string[]): ReadonlyMap<string, number> {
   return counts
 }
 
-/** The findings of the pairs that the harness judged wrongly. */
+/**
+ * The findings of the pairs that the harness judged wrongly, one for each, with the pair as subject:
+ * `comparer_fault`, `field_unseen` or `fault_unseen` by the check. Empty where every check holds.
+ */
 export const listCheckFindings = (checks: readonly HarnessCheck[]): readonly Finding[] =>
   checks.flatMap(({ id, faults }) =>
     faults.map((subject): Finding => ({ ...EMPTY_FINDING, code: CHECK_FINDINGS[id], subject })),

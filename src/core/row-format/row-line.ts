@@ -26,7 +26,11 @@ export function parseRowLine(line: string): ParsedRowLine | null {
   return read.ok ? toRowLine(read.node) : null
 }
 
-/** Like `parseRowLine`, for JSON that is already parsed. */
+/**
+ * Takes table, key and row from the parsed JSON of a snapshot line, as `parseRowLine` does from its text; does not
+ * validate the row. Null where it names no known table, or its row lacks a text as flag key or, in an override, as
+ * scope id.
+ */
 export function toRowLine(node: JsonNode): ParsedRowLine | null {
   const table = TABLE_NAMES.find((name) => name === getMember(node, 'table'))
   const row = getMember(node, 'row')

@@ -99,7 +99,7 @@ export const SCOPE_MEMBER = {
   user_override: 'user_id',
 } as const satisfies Record<TableName, string | null>
 
-/** The key of a row; its scope id is null for a flag. */
+/** The key of a row: its flag key, and as scope id the tenant or user of an override, null for a flag. */
 export function getRowKey(row: AnyRow): RowKey {
   const scope_id = 'tenant_id' in row ? row.tenant_id : 'user_id' in row ? row.user_id : null
   return { scope_id, flag_key: row.flag_key }

@@ -97,8 +97,8 @@ export function parseListenAddress(given: string): ParsedSetting<ListenAddress> 
 }
 
 /**
- * Parses the URL of a key set as `parseJwksUrl` does. Refuses a user or password with `key_server_with_user`, any other
- * text that is not https or http on loopback with `key_server_not_https`.
+ * Parses the URL of a key set, https or http on loopback. Refuses one with a user or password with
+ * `key_server_with_user`, any other text, the empty one too, with `key_server_not_https`.
  */
 export function parseKeyServerSetting(given: string): ParsedSetting<URL> {
   if (hasUserPart(given)) return refuse('key_server_with_user')
@@ -107,8 +107,8 @@ export function parseKeyServerSetting(given: string): ParsedSetting<URL> {
 }
 
 /**
- * Parses the base URL of Admin as `parseAdminUrl` does. Refuses a user or password with `admin_with_user`, any other
- * invalid text with `admin_not_https`, a query or fragment too.
+ * Parses the base URL of Admin, https or http on loopback. Refuses one with a user or password with
+ * `admin_with_user`, any other text, also one with a query or fragment, with `admin_not_https`.
  */
 export function parseAdminSetting(given: string): ParsedSetting<URL> {
   if (hasUserPart(given)) return refuse('admin_with_user')
@@ -117,8 +117,9 @@ export function parseAdminSetting(given: string): ParsedSetting<URL> {
 }
 
 /**
- * Parses a target like a variable that an option names, so it may contain a password; refuses with the codes of
- * `parseTarget`, `variable_unset` for the empty text. Accepts every kind of target, not only PostgreSQL.
+ * Parses the value of FF_DATABASE_URL, which may contain a password. Accepts every kind of target, not only
+ * PostgreSQL; refuses with `variable_unset` for the empty text, else with the refusal of `parseTarget`, such as
+ * `target_unknown`.
  */
 export function parseDatabase(given: string): ParsedSetting<TargetSpec> {
   const parsed = parseTarget('env:FF_DATABASE_URL', { FF_DATABASE_URL: given })

@@ -193,15 +193,21 @@ export type SettingValues = {
   readonly [Name in SettingName]: ValueOf<(typeof SETTINGS)[Name]>
 }
 
-/** The declaration of a setting. */
+/**
+ * The declaration of a setting in `SETTINGS`: its description, its parser, its default (absent for null or one of a
+ * contract), and whether it is secret, read only from the environment, or part of the config digest.
+ */
 export const getSettingRow = (name: SettingName): SettingDeclaration => SETTINGS[name]
 
-/** The values of settings that are not given. */
+/** The value that each setting has where none is given, by name; null for one without a default. */
 export const DEFAULT_SETTINGS = Object.fromEntries(
   SETTING_NAMES.map((name) => [name, getSettingRow(name).otherwise ?? null]),
 ) as SettingValues
 
-/** Settings that `ff.config.json` may hold. */
+/**
+ * The names of the settings that `ff.config.json` may hold: neither secrets nor those that only the environment
+ * sets.
+ */
 export const FILE_SETTINGS = SETTING_NAMES.filter((name) => {
   const { secret, environmentOnly } = getSettingRow(name)
   return secret !== true && environmentOnly !== true

@@ -9,8 +9,8 @@ const UNSEEN_BUT_LINE_FEED =
   /(?!\n)[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}\p{Default_Ignorable_Code_Point}]/gu
 
 /**
- * Returns a copy of a value with such characters escaped as `\uXXXX` in every text and every name of it, line feeds too,
- * so that no value can make a line. An object keeps its own enumerable members only.
+ * Returns a copy of a value in which every text and every member name is escaped as `escapeLine` does, line feeds
+ * too, so that no value can make a line. An object keeps its own enumerable members only; other values stay.
  */
 export function escapeForTerminal<T>(value: T): T
 export function escapeForTerminal(value: unknown): unknown {
@@ -25,14 +25,20 @@ export function escapeForTerminal(value: unknown): unknown {
   )
 }
 
-/** Escapes one text as `\uXXXX`, its line feeds too, so that it stays on one line. */
+/**
+ * Writes each character of a text that a terminal interprets or that is invisible (controls, format characters, line
+ * separators, lone surrogates and the like) as `\uXXXX`, its line feeds too, so that it stays on one line.
+ */
 export const escapeLine = (text: string): string => text.replaceAll(UNSEEN, escapeUnits)
 
-/** Escapes a text of several lines, such as a statement of SQL: keeps its line feeds. */
+/** Escapes a text of several lines, such as a statement of SQL, as `escapeLine` does, but keeps its line feeds. */
 export const escapeLines = (text: string): string =>
   text.replaceAll(UNSEEN_BUT_LINE_FEED, escapeUnits)
 
-/** The indented JSON of a value, with such characters of its texts as JSON escapes: the same value for a parser. */
+/**
+ * The JSON of a value, indented by two blanks, in which every character that a terminal interprets or that is
+ * invisible is a JSON escape: the same value for a parser.
+ */
 export const formatJson = (value: unknown): string => escapeLines(JSON.stringify(value, null, 2))
 
 /** Writes every UTF-16 code unit of a text as `\uXXXX`, harmless ones too. */

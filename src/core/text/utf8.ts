@@ -8,7 +8,7 @@ const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
  */
 export const decodeUtf8 = (bytes: Uint8Array): string => UTF8.decode(bytes)
 
-/** Like `decodeUtf8`, but null for invalid bytes. */
+/** Decodes UTF-8 strictly; null for invalid bytes. A BOM stays in the text. */
 export function decodeUtf8OrNull(bytes: Uint8Array): string | null {
   try {
     return decodeUtf8(bytes)
