@@ -57,7 +57,10 @@ export const evaluateQuestion: EvaluateQuestion = (dependencies, question) =>
   evaluateQuestionWith(evaluate, dependencies, question)
 
 /**
- * As `evaluateQuestion`, with the given decision rules instead of those of the core. Writes nothing.
+ * Answers a question with the given decision rules instead of those of the core: authenticates the caller, reads the
+ * rows and decides, as `evaluateQuestion` does. The answer is `decided`, `refused` by the authenticator, or
+ * `unanswered` with the code of an FfError of the store or Admin; `rows` is null unless it is `decided`. Writes
+ * nothing.
  *
  * @throws errors of the authenticator, and any other error than FfError
  */

@@ -94,10 +94,11 @@ const PLANTED: readonly PlantedScene[] = [
 ]
 
 /**
- * Plants one fault for each proof of a fuzz run into the candidate, and plays a fixed scene. Returns a control for each;
- * inconclusive where the fault is not seen as its proof sees it. Replaces all rows of both sides.
+ * Plants one fault for each proof of a fuzz run into the candidate, and plays a fixed scene. Returns a control for
+ * each: `pass`, or inconclusive with `fault_unseen` where the fault is not seen as its proof sees it. Replaces all
+ * rows of both sides.
  *
- * @throws as `ScenePlayer.play`
+ * @throws FfError `backing_unavailable` if a side gives no answer; also errors of a store
  */
 export async function checkPlantedScenes(
   context: FuzzContext,

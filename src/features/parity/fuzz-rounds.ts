@@ -10,7 +10,10 @@ export interface Round {
   readonly write: SceneWrite | null
   readonly asks: SceneQuestion[]
 }
-/** The rounds of a scene, in order. */
+/**
+ * The rounds of a scene, in order: each is one write and the questions until the next write. The first has no write,
+ * and may have no question.
+ */
 export function toRounds({ steps }: Scene): readonly Round[] {
   const rounds: Round[] = [{ write: null, asks: [] }]
   for (const { ask, write } of steps) {
@@ -20,7 +23,12 @@ export function toRounds({ steps }: Scene): readonly Round[] {
   return rounds
 }
 
-/** The outcome of a write. A row that the store's own constraints refuse is an outcome; other errors are thrown. */
+/**
+ * Writes to the store and returns the outcome: the store's result, or `failed: 'row_refused'` for a row that the
+ * store's own constraints refuse.
+ *
+ * @throws the other errors of the store
+ */
 export async function toOutcome(
   { store }: OpenScratchStore,
   request: WriteRequest,
@@ -33,7 +41,12 @@ export async function toOutcome(
   }
 }
 
-/** The row under the key of a write, as the store reads it; null if there is none. */
+/**
+ * Reads the row under the key of a write from the store: the row, or its problems where it is broken; null if there
+ * is none.
+ *
+ * @throws errors of the store
+ */
 export async function readWrittenRow(
   { store }: OpenScratchStore,
   { table, key: { flag_key, scope_id } }: WriteRequest,

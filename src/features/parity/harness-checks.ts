@@ -10,7 +10,10 @@ export interface JudgingRules {
   readonly leaves: readonly LeafPair[]
 }
 
-/** Checks the comparer, and the judge with the rules of the run, on pairs with a known answer. Asks no side. */
+/**
+ * Checks the comparer, and the judge with the rules of the run, on pairs with a known answer. Returns the checks
+ * `comparer` and `fields`, each with its faults, none where it holds, and its number of pairs. Asks no side.
+ */
 export const checkJudging = (
   { rules, leaves }: JudgingRules,
   compare: JsonComparer,

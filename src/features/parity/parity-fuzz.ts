@@ -32,11 +32,13 @@ export interface FuzzRequest extends ProofRequest {
 const MORE_SCENES = 50
 
 /**
- * `ff parity fuzz`: opens both sides with scratch state of their own, plays random scenes on them and shrinks the
- * first divergence. Returns the report of `runFuzz`, and closes all it opened.
+ * `ff parity fuzz`: opens two stores with scratch state of their own, plays random scenes on both and shrinks the
+ * first divergence to the smallest failing scene, the report's `counterexample`. Inconclusive if an item compared
+ * nothing or a control failed. Closes all it opened.
  *
- * @throws FfError `artefact_invalid` for a bad artefact of the package, `sides_alike` for sides of one kind; also errors
- *   of an opening and of `runFuzz`
+ * @throws FfError `artefact_invalid` for a bad artefact of the package, `target_invalid` for a service,
+ *   `sides_alike` for sides of one kind, `backing_unavailable` if a side gives no answer, the code of the ending if
+ *   the run is aborted; also errors of an opening and of a store
  */
 export async function parityFuzz(request: FuzzRequest): Promise<CheckReport> {
   const { adapters, root } = request
@@ -53,12 +55,13 @@ export async function parityFuzz(request: FuzzRequest): Promise<CheckReport> {
 }
 
 /**
- * The fuzz run on sides that are open. Returns items for decisions, writes and the metamorphic twins, the
- * controls, a planted fault for each of these proofs, and the exemptions. At a divergence, returns only the failed item and the controls, and adds the smallest failing scene as
- * `counterexample`. Inconclusive if an item compared nothing or a control failed.
+ * The fuzz run on sides that are open. Returns items for decisions, writes and the metamorphic twins, the controls,
+ * a planted fault for each of these proofs, and the exemptions. At a divergence, returns only the failed item, the
+ * controls and the exemptions, and adds the smallest failing scene as `counterexample`. Inconclusive if an item
+ * compared nothing or a control failed.
  *
- * @throws FfError the code of the ending if the run is aborted, `backing_unavailable` if a side gives no answer; also
- *   errors of a store
+ * @throws FfError the code of the ending if the run is aborted, `backing_unavailable` if a side gives no answer;
+ *   also errors of a store
  */
 export async function runFuzz(
   { adapters, runs, seed, timeMs, signal, now, progress }: FuzzRequest,

@@ -44,13 +44,13 @@ const MAX_PROBLEMS = 100
 
 /**
  * `ff parity replay FILE`: sends each recorded request twice to each of two live stores, or of two services, and
- * compares the answers. Reads the file twice: the first time to validate every line. Ends at the first request that a
- * side does not answer, or when aborted; the report then covers the requests before.
+ * compares the answers. Reads the file twice: the first time to validate every line. Ends at the first request that
+ * a side does not answer, or when aborted; the report then covers the requests before.
  *
- * @throws FfError `artefact_invalid` with up to about 100 problems of invalid lines, before the first request is sent,
- *   for a file that cannot be read or changes during the replay, or for a bad artefact; `nothing_to_check` for a file
- *   without a request; `target_invalid` as `parseServices` and `withStores`; the code of the ending if aborted while it
- *   validates
+ * @throws FfError `artefact_invalid` with up to about 100 problems of invalid lines, before the first request is
+ *   sent, for a file that cannot be read or changes during the replay, or for a bad artefact; `nothing_to_check` for
+ *   a file without a request; `target_invalid` for one service and one store, or the same side twice; the code of
+ *   the ending if aborted while it validates
  */
 export async function parityReplay(request: ReplayRequest): Promise<ParityReport> {
   const services = parseServices(request)

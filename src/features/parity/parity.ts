@@ -37,11 +37,14 @@ export interface ParityRequest {
 export interface ProofRequest extends ParityRequest, UnlikeSides {}
 
 /**
- * `ff parity run`: the vectors on both sides, each a store with scratch state or a harness. Returns the report of
- * `runParity`, and closes all it opened. @param more paths of further matrices @param only id of the one vector to run
+ * `ff parity run`: evaluates each vector twice on both sides, each a store with scratch state or a harness, and
+ * compares the answers. The report `parity_run` has counts, coverage, findings, verdict and exit; unanswered,
+ * skipped and never reached vectors are counted in it. Closes all it opened.
  *
+ * @param request `more`: paths of further matrices; `only`: id of the one vector to run, null for all
  * @throws FfError `artefact_invalid` for a bad artefact, `nothing_to_check` for an unknown `only`, `target_invalid`
- *   for the same service on both sides or a service that is no harness, `sides_alike` for sides of one kind
+ *   for the same service on both sides or a service that is no harness, `sides_alike` for sides of one kind; also
+ *   errors of an opening
  */
 export async function parityRun(
   request: ProofRequest & { readonly more: readonly string[]; readonly only: string | null },
@@ -66,12 +69,14 @@ export async function parityRun(
 }
 
 /**
- * `ff parity exhaustive`: every cell at every boundary and every situation on both sides, against the oracle. Returns
- * the report of `runExhaustive`, and closes all it opened. @param only one `MODE/SCOPE/PATH/TTL` or `SITUATION/MODE`
+ * `ff parity exhaustive`: evaluates every cell at every boundary and every situation on both sides, compares the
+ * answers with each other and with the oracle, and builds the report `parity_exhaustive`. Where nothing differs,
+ * ends with a planted fault, which has to be found. Closes all it opened.
  *
- * @throws FfError `artefact_invalid` for a bad artefact, `nothing_to_check` for an unknown `only` or a cell without a
- *   prediction, `target_invalid` for the same service on both sides or a service that is no harness, `sides_alike` for
- *   sides of one kind
+ * @param request `only`: one `MODE/SCOPE/PATH/TTL` or `SITUATION/MODE`, null for all
+ * @throws FfError `artefact_invalid` for a bad artefact, `nothing_to_check` for an unknown `only` or a cell without
+ *   a prediction, `target_invalid` for the same service on both sides or a service that is no harness, `sides_alike`
+ *   for sides of one kind; also errors of an opening and of loading the rows
  */
 export async function parityExhaustive(
   request: ProofRequest & { readonly only: string | null },
@@ -218,7 +223,12 @@ export function withAuthenticators<T>(
   )
 }
 
-/** The inputs as `loadParityInputs` reads them. @throws FfError `artefact_invalid` with every problem it found */
+/**
+ * Reads and checks the contracts, fixtures, migrations and gate matrix of the package folder `root`, and the further
+ * matrices at the paths `more`.
+ *
+ * @throws FfError `artefact_invalid` with every problem it found
+ */
 export async function requireParityInputs(
   root: string,
   more: readonly string[],

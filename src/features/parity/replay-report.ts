@@ -18,8 +18,9 @@ interface EndedReplay {
 const ASKED_EACH = 2
 
 /**
- * The report of a replay that is over, complete or not: counts, differing requests, controls, verdict and exit; the
- * exit as `deriveParityEnd`. Coverage is empty; `pairs_per_second` counts both answers to each compared request.
+ * The report of a replay that is over, complete or not: counts, differing requests, controls, verdict and exit; of
+ * the verdict and the ending of an aborted run, the one that takes precedence sets the exit. Coverage is empty;
+ * `pairs_per_second` counts both answers to each compared request.
  */
 export function buildReplayReport(
   runningSummary: RunningSummary,

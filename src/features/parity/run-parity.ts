@@ -101,8 +101,10 @@ export async function runParity(
 }
 
 /**
- * The check of a planted fault, in a list. Empty where a case differs, which shows that the proof can see, and where the
- * run is over early.
+ * Runs `check` for a planted fault and returns its result as a list of one. Does not run it and returns an empty
+ * list where a case failed, which shows that the proof can see, and where the run is aborted.
+ *
+ * @throws the errors of `check`
  */
 export const checkPlanted = async (
   cases: readonly JudgedCase[],
@@ -140,8 +142,9 @@ interface ReportInputs {
 
 /**
  * Builds the report of a run over vectors or cells: counts, coverage of the answered cases, controls, findings,
- * verdict and exit; the exit as `deriveParityEnd`. Checks comparer and judge on pairs with a known answer.
- * `pairs_per_second` counts two pairs of answers for each case and situation.
+ * verdict and exit; of the verdict and the ending of an aborted run, the one that takes precedence sets the exit.
+ * Checks comparer and judge on pairs with a known answer. `pairs_per_second` counts two pairs of answers for each
+ * case and situation.
  */
 export function buildReport(
   { kind, cases, expected, covers, askedMs, judging, planted, situations }: ReportInputs,
@@ -182,8 +185,8 @@ export function buildReport(
 const ASKED_EACH = 2
 
 /**
- * The exit of a run, from its verdict and, if a signal or a deadline aborted it, from that ending; the one that takes
- * precedence counts.
+ * Derives the exit of a parity run from its verdict and, if a signal or a deadline aborted it, from that ending; of
+ * the two, the one that takes precedence counts.
  */
 export const deriveParityEnd = (verdict: Summary['verdict'], signal: AbortSignal): RunEnding =>
   deriveRunEnd(EXIT_BY_STATE[verdict], ...[getEnding(signal)].filter((ending) => ending !== null))
@@ -252,7 +255,10 @@ export function toJudgedCase(
   return { ...subject, state: verdict.status, detail, verdict }
 }
 
-/** A case that was not evaluated, in the given state; its detail and verdict are null. */
+/**
+ * Builds the case of a vector, cell or situation that was not evaluated, in the given state; its detail and verdict
+ * are null.
+ */
 export const toSkippedCase = (subject: Subject, state: ItemState): JudgedCase => ({
   ...subject,
   state,

@@ -28,7 +28,8 @@ export interface UnlikeSides {
   readonly allowSameKind: boolean
 }
 /**
- * Refuses sides of one kind, by what answers: a harness states the kind of its store.
+ * Refuses two file stores or two databases, by what answers (a harness states the kind of its store), unless
+ * `allowSameKind`.
  *
  * @throws FfError `sides_alike`
  */
@@ -68,7 +69,12 @@ export const createStoreSide = (
   ask: ({ question, given, authenticator }) =>
     ask({ store, authenticator, approvals: toApprovalCheck(given) }, question),
 })
-/** Both sides as `createStoreSide` makes them. @param ask the evaluation of each side */
+/**
+ * Builds both sides of a run from open scratch stores: each replaces the rows of its store on `load` and answers
+ * with its own `ask`. Closes no store.
+ *
+ * @param ask the evaluation of each side
+ */
 export const createStoreSides = (
   { baseline, candidate }: Readonly<Record<'baseline' | 'candidate', OpenScratchStore>>,
   ask: Readonly<Record<'baseline' | 'candidate', EvaluateQuestion>>,

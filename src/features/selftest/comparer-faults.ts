@@ -156,7 +156,10 @@ const COMPARERS: readonly FaultRow<Change>[] = [
   ['idle', 'nothing is compared', () => () => ({ differences: [], fields: 0 })],
 ]
 
-/** Faults of the comparer, which the known pairs of the comparer control have to find. */
+/**
+ * Faults of the comparer of a proof, with ids `comparer.NAME`; the pairs with a known answer (proof `comparer`) have
+ * to catch each.
+ */
 export const COMPARER_FAULTS: readonly PlantedFault[] = COMPARERS.map(([name, models, change]) => ({
   id: `comparer.${name}`,
   models,

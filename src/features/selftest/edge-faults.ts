@@ -198,7 +198,10 @@ const toFault =
     plant: plant(effect),
   })
 
-/** Faults around a decision: in the authenticator, in Admin and in the text of the answer. */
+/**
+ * Faults around a decision: of the authenticator on both sides, of Admin and of the text of the answer on the
+ * candidate. The vectors (proof `vectors`) have to catch each.
+ */
 export const EDGE_FAULTS: readonly PlantedFault[] = [
   ...AUTHENTICATOR_FAULTS.map(toFault('door', (change) => inDependencies(BOTH, change))),
   ...ADMIN.map(toFault('admin', (change) => inDependencies(['candidate'], change))),

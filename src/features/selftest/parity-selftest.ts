@@ -19,10 +19,12 @@ import { STORED_ROWS } from './stored-rows.ts'
 
 /**
  * `ff parity selftest`: opens a scratch store and a service for each side, plants each fault of the catalogue and
- * checks that its proof catches it. Returns the report of `runSelftest`, and closes all it opened.
+ * checks that its proof catches it. An item for each fault fails with `fault_not_caught` if the proof found nothing,
+ * and a proof that raises a false alarm makes the report inconclusive. Closes all it opened.
  *
  * @param catalogue the faults; a test passes others, such as one without effect
- * @throws FfError `artefact_invalid` for a bad artefact of the package; also errors of an opening and of `runSelftest`
+ * @throws FfError `artefact_invalid` for a bad artefact of the package, `backing_unavailable` if a side gave no
+ *   answer, the code of the ending if the run is aborted; also errors of an opening and of a proof
  */
 export async function paritySelftest(
   request: ParityRequest & { readonly progress: (done: number, of: number) => void },

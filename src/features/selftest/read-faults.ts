@@ -159,7 +159,10 @@ const READS: readonly FaultRow<Make>[] = [
   ['wavering', 'every second answer comes from a lagging replica', wavering],
 ]
 
-/** Faults of reading rows that are stored correctly: in SQL, drivers and caches. */
+/**
+ * Faults of the candidate in reading rows that are stored correctly, in SQL, drivers and caches, with ids
+ * `reading.NAME`; the vectors, or the cells where a fault says so, have to catch each.
+ */
 export const READ_FAULTS: readonly PlantedFault[] = READS.map(
   ([name, models, make, proof = 'vectors']) => ({
     id: `reading.${name}`,

@@ -264,7 +264,10 @@ const PLACES: Readonly<Record<string, readonly FaultSide[]>> = {
   both: ['baseline', 'candidate'],
 }
 
-/** Faults of storing rows: in the file, in the database, and in both. */
+/**
+ * Faults of storing rows, each planted in the file (baseline), in the database (candidate) and in both, with ids
+ * `file.NAME`, `database.NAME` and `both.NAME`; the vectors, or the cells where a fault says so, have to catch each.
+ */
 export const ROW_FAULTS: readonly PlantedFault[] = Object.entries(PLACES).flatMap(
   ([place, sides]) =>
     ROWS.map(([name, models, change, proof = 'vectors']) => ({

@@ -170,7 +170,10 @@ const toDayBefore = (scene: object): string => {
   return new Date(Date.parse(now) - DAY_MS).toISOString()
 }
 
-/** Faults of a service between its store and its HTTP callers. */
+/**
+ * Faults of a service between its store and its HTTP callers, of the candidate or of both sides, with ids
+ * `served.NAME`; the vectors over HTTP (proof `served`) have to catch each.
+ */
 export const SERVED_FAULTS: readonly PlantedFault[] = PLANTED.map(
   ([name, models, make, sides = ['candidate']]) => ({
     id: `served.${name}`,

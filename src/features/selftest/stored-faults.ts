@@ -179,7 +179,10 @@ const STORED: readonly (readonly [name: string, models: string, change: Change])
   ['rows-unsorted', 'rows in the order of another collation', (lines) => lines.toReversed()],
 ]
 
-/** Faults of the stored rows, which the diff has to find. */
+/**
+ * Faults of the stored rows of the candidate, as a backfill can cause them, with ids `stored.NAME`; the diff (proof
+ * `rows`) has to catch each.
+ */
 export const STORED_FAULTS: readonly PlantedFault[] = STORED.map(([name, models, change]) => ({
   id: `stored.${name}`,
   models,
