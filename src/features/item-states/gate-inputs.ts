@@ -33,10 +33,11 @@ export interface GateInputs {
 }
 
 /**
- * Reads the team folder and the evidence logs once; returns the texts, their parsed form, the identity and the time
- * before the first read. No signature is verified.
+ * Reads the team folder and the evidence logs once; returns the texts, their parsed form, the identity, the pins and
+ * the time before the first read. No signature is verified.
  *
- * @throws FfError `artefact_invalid`, `evidence_unreadable`, `evidence_old_form`
+ * @throws FfError `artefact_invalid`, `checklist_loosened`, `waiver_altered`, `evidence_unreadable`,
+ *   `evidence_old_form`
  */
 export async function readGateInputs(
   request: GateRequest,

@@ -103,7 +103,10 @@ function listRunners(outcome: TrustOutcome): readonly RunnerKey[] {
   }))
 }
 
-/** What verifies under the pin, as the heads of logs name it: nothing where the trust file does not verify. */
+/**
+ * What the head of a runner's log has to name of a trust file that verifies under the pin: its version and SHA-256,
+ * and the valid withdrawals. Null and no withdrawals where the trust file does not verify.
+ */
 export function toRunnerSight(
   outcome: TrustOutcome,
   { withdrawals: text, now }: { readonly withdrawals: string | null; readonly now: Instant },
@@ -123,8 +126,8 @@ const pickStricter = (contract: WaiverPolicy, trust: WaiverPolicy | null): Waive
 })
 
 /**
- * Stops the gate where the code of a fault begins with `waiver`, with each such fault as a detail; ignores other
- * faults.
+ * Does nothing unless the code of a fault begins with `waiver`; the error then has each such fault as a detail.
+ * Ignores other faults.
  *
  * @throws FfError `waiver_invalid`
  */

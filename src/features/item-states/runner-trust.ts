@@ -18,7 +18,9 @@ export interface RunnerTrust {
 }
 
 /**
- * Checks the trust file of a team folder for a runner.
+ * Checks the texts of a team folder's trust file, chain and withdrawals for a runner, as of now. Returns what its
+ * log has to name, as `toRunnerSight`, and two lookups by key id, which work also for a trust file without a pin:
+ * the current entry of a runner, and whether the time of one has ended. Reads no file.
  *
  * @throws FfError `setting_invalid` where the pin is not a SHA-256
  */
@@ -48,7 +50,8 @@ export async function readRunnerTrust(
 }
 
 /**
- * Refuses to begin a log for a key that the trust file names: its log is elsewhere, and a second one would be a fork.
+ * Refuses to begin a log for a key that the trust file names as current: its log is elsewhere, and a second one
+ * would be a fork. Does nothing where the log is here, or where no current entry names the key.
  *
  * @throws FfError `log_not_here`
  */

@@ -26,7 +26,7 @@ export const PROBE_GAPS: Readonly<Record<string, ProbeGap>> = {
   alerts: { gap: 'scratch_only', needs: POINTED },
 }
 
-/** By name of a probe that does not exist, the part that it needs. */
+/** The probes that do not exist yet: by name, the part of the product that each needs, in words. */
 export const UNIMPLEMENTED_PROBES: Readonly<Record<string, string>> = Object.fromEntries(
   Object.entries(PROBE_GAPS).flatMap(([name, { gap, needs }]) =>
     gap === 'no_probe' ? [[name, needs]] : [],

@@ -43,9 +43,10 @@ const late = withAudit(true, 0.1)
 
 /**
  * G1: whether the trail holds each change of an authenticated caller, and each refusal of one, exactly once, after
- * `operations` requests and
- * `kills` kills of an `ff serve` process during writes, on a scratch file and a scratch database. The control writes
+ * `operations` requests and `kills` kills of an `ff serve` process during writes, on a scratch file and a scratch
+ * database: records missing, records too many, and kills after which a row and its record differ. The control writes
  * audit records outside the transactions of their changes and one of them twice, with a tenth of the operations.
+ * Inconclusive (`proof_inconclusive`) on an unexpected status.
  */
 export const auditOnce = defineProbe<AuditInput, 'missing' | 'duplicates' | 'halves'>({
   version: 2,

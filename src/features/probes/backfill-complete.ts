@@ -19,9 +19,10 @@ const spoiled = withCorruptedCopy(`INSERT INTO ff.user_override
   DELETE FROM ff.tenant_override WHERE tenant_id = (SELECT min(tenant_id::text) FROM ff.tenant_override)`)
 
 /**
- * C1: rows of the named store that the named database lacks, rows that it has in excess, and whether the store changed
- * since its import. Reads both, writes to neither. The controls delete and add one row in a copy in a scratch database,
- * and compare a copy of another store.
+ * C1: rows of the named store that the named database lacks, rows that it has in excess, and whether the store
+ * changed since its import. Reads both, writes to neither. The controls delete and add one row in a copy in a
+ * scratch database, and compare a copy of another store. Inconclusive without a store or a database
+ * (`target_missing`), and as `compareStores` throws.
  */
 export const backfillComplete = defineProbe<StorePair, 'missing' | 'extra' | 'source_changed'>({
   version: 1,

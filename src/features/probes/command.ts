@@ -6,11 +6,11 @@ import { fromValue, readNumberParam, defineProbe, type ProbeContext } from './fr
 const INCONCLUSIVE_STATUS = 22
 
 /**
- * Items of kind `command`: runs the team's command `argv` in its folder, without a shell, and measures the exit status.
- * The control runs `control_argv`, which has to fail. Both see PATH, HOME and the variables that the parameter `env` names.
- *
- * Inconclusive (`command_unanswered`) where the command does not start, is killed, exceeds `timeout_s` or exits with
- * 22.
+ * Items of kind `command`: runs the team's command `argv` in its folder, without a shell, and measures the exit
+ * status. The control runs `control_argv`, which has to fail. Both see PATH, HOME and the variables that the
+ * parameter `env` names. Inconclusive with `command_unanswered` where the command does not start, is killed, exceeds
+ * `timeout_s` (seconds) or exits with 22, and with `option_invalid` where one of these parameters is not a list of
+ * words or not a number.
  */
 export const commandProbe = defineProbe<readonly string[], 'exit_status'>({
   version: 1,

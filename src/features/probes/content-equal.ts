@@ -17,8 +17,9 @@ const FLIPPED = `UPDATE ff.flag_registry
 const ABSENT: ReadonlySet<string> = new Set(['row_missing', 'row_extra'])
 
 /**
- * C2: rows on both sides, the named store and the named database, that differ in a field; rows on one side only belong
- * to C1. Reads both, writes to neither. The control flips one bit of a revision in a copy in a scratch database.
+ * C2: rows on both sides, the named store and the named database, that differ in a field; rows on one side only
+ * belong to C1. Reads both, writes to neither. The control flips one bit of a revision in a copy in a scratch
+ * database. Inconclusive without a store or a database (`target_missing`), and as `compareStores` throws.
  */
 export const contentEqual = defineProbe<StorePair, 'differing'>({
   version: 1,

@@ -28,7 +28,8 @@ const spoiled = inContext(asOwner, ({ plan }) => ({
 /**
  * B4: on the database that is cut over, forbidden actions that the service's role may do, its timeouts that are not
  * set, and the connections that the plan's replicas need, next to the server's limit. The control inspects a scratch
- * database as its owner, in a session without timeouts, for a million replicas. Inconclusive (`target_missing`) without a database or a plan.
+ * database as its owner, in a session without timeouts, for a million replicas. Inconclusive (`target_missing`)
+ * without a database or a plan.
  */
 export const privileges = defineProbe<
   Session,

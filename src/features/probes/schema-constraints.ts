@@ -22,8 +22,9 @@ const spoiled: WithResource<TargetSpec> = (context, use) =>
   })
 
 /**
- * B2: on the database that is cut over, constraints that are not validated, unusable indexes, foreign keys that differ
- * from the contract, and hot queries whose plan scans a table. The control has one of each in a scratch database.
+ * B2: on the database that is cut over, constraints that are not validated, unusable indexes, foreign keys that
+ * differ from the contract, and hot queries whose plan scans a table. Changes nothing. The control has one of each
+ * in a scratch database. Inconclusive (`target_missing`) without a database.
  */
 export const schemaConstraints = defineProbe<
   TargetSpec,

@@ -15,10 +15,11 @@ const spoiled: WithResource<TargetSpec> = (context, use) =>
   })
 
 /**
- * B1: whether the last migration of the database that is cut over is the last of this version, its migrations that are
- * unknown or have another checksum, those not applied, and its drift from the contract, missing roles included. Also
- * reads the attempt that the phase record holds, which the gate compares with the plan's. Changes nothing. In the control
- * a scratch database has one column more, and a last migration of another name.
+ * B1: whether the last migration of the database that is cut over is the last of this version, its migrations that
+ * are unknown or have another checksum, those not applied, and its drift from the contract, missing roles included.
+ * Also reads the attempt that the phase record holds, which the gate compares with the plan's. Changes nothing. In
+ * the control a scratch database has one column more, and a last migration of another name. Inconclusive
+ * (`target_missing`) without a database.
  */
 export const schemaHead = defineProbe<
   TargetSpec,

@@ -9,7 +9,10 @@ import { type TestJwk, toPublicPem } from '../testbed/test-tokens.ts'
 /** Longer than any token of the fixtures has been expired. */
 const LONG_MS = 24 * 3_600_000
 
-/** The planted fault of A5: authenticators of fixtures that accept expired tokens. */
+/**
+ * The planted fault of A5: adapters whose scripted authenticator, as fixtures use it, verifies an expired token as
+ * of an earlier time and so accepts it; all else is unchanged.
+ */
 export const acceptExpired = (adapters: Adapters): Adapters => ({
   ...adapters,
   openScriptedAuthenticator: async (script, settings) => {
@@ -29,9 +32,10 @@ type Header = Readonly<Record<string, unknown>>
 
 /**
  * The planted fault of A1: a verifier without an allow-list, which protects nothing. It uses the algorithm that the
- * token's header names, and the key that the header holds or links (fetched from `jku` or `x5u`), else one of `keys`;
- * `none` needs no signature, and no claim is checked. A signature that does not fit is refused with
- * `signature_invalid`; a segment that is not JSON rejects with SyntaxError, unlike a real verifier.
+ * token's header names, and the key that the header holds or links (fetched from `jku` or `x5u`), else one of
+ * `keys`; `none` needs no signature, and no claim is checked. A signature that does not fit is refused with
+ * `signature_invalid`; unlike a real verifier, it rejects with SyntaxError for a segment that is not JSON, and with
+ * the client's error for a link.
  */
 export const createInsecureVerifier = (
   keys: readonly TestJwk[],

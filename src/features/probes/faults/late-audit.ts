@@ -22,8 +22,9 @@ CREATE TRIGGER audit_comes_late BEFORE INSERT ON ff.audit
   FOR EACH ROW EXECUTE FUNCTION ff.audit_comes_late();`
 
 /**
- * The same fault on a file store, where one line holds a change and its record: without the records of the first and the
- * last change, and with that of the second one twice, as a retry writes it. Empty for at most one record.
+ * Plants the fault of late audit records on a file store, where one line holds a change and its record: returns the
+ * records without those of the first and the last change and without boundaries, and with that of the second change
+ * twice, as a retry writes it. Empty for at most one change.
  */
 export function withLateRecords(records: readonly AuditRecord[]): readonly AuditRecord[] {
   const [, second, ...more] = records.filter(({ action }) => action !== 'audit.boundary')

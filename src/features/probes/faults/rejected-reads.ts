@@ -2,7 +2,10 @@ import { FfError } from '../../../errors.ts'
 import type { ServiceStore } from '../../../ports/store.ts'
 import { overrideMethods } from '../testbed/faulty-store.ts'
 
-/** The planted fault of the load probes: a store that rejects one read in `every`; all else is unchanged. */
+/**
+ * The planted fault of the load probes: a store of which each `every`-th read rejects with FfError
+ * `backing_unavailable`; all else is unchanged.
+ */
 export function rejectSome(store: ServiceStore, every: number): ServiceStore {
   let reads = 0
   return overrideMethods(store, () => ({

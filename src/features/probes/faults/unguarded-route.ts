@@ -36,8 +36,8 @@ export const createUnguardedRoutes = (parts: GetServiceDependencies): readonly R
 }
 
 /**
- * The planted fault of the parity probes: adapters whose scratch databases drop user overrides on load, and are lost
- * after the last of `loads`. Scratch file stores are unchanged.
+ * The planted fault of the parity probes: adapters whose scratch databases drop user overrides on load; each load
+ * after the first `loads` throws FfError `backing_unavailable`. Scratch file stores are unchanged.
  */
 export const withoutUserOverrides = (adapters: Adapters, loads = Infinity): Adapters => ({
   ...adapters,
@@ -64,6 +64,9 @@ export const withoutUserOverrides = (adapters: Adapters, loads = Infinity): Adap
   },
 })
 
-/** The planted fault of E4: a store that lists each page in reverse order; all else is unchanged. */
+/**
+ * The planted fault of E4: a store whose pages list their rows in reverse order; all else is unchanged, and nothing
+ * is written.
+ */
 export const createReversedListing = (store: ServiceStore): ServiceStore =>
   overrideMethods(store, () => ({ page: async (query) => (await store.page(query)).toReversed() }))

@@ -26,8 +26,8 @@ export const defineAuthenticatorProbe = <M extends string>(
   })
 
 /**
- * The control of an authenticator probe: measures the authenticator that `open` opens, with these parameters in place of
- * the item's.
+ * Builds the control of an authenticator probe: a resource that lends the authenticator that `open` makes from the
+ * adapters, with the parameters `params` over those of the item.
  */
 export const plantAuthenticator = (
   open: (adapters: Adapters) => OpenTestAuthenticator,
@@ -42,7 +42,11 @@ export interface VerifierParts {
   readonly keyServer: Parameters<OpenTestAuthenticator>[0]
   readonly settings: Parameters<OpenTestAuthenticator>[1]
 }
-/** As `plantAuthenticator`, where the fault is in the verifier alone. */
+/**
+ * Builds the control of an authenticator probe with the fault in the verifier alone: opens the real authenticator,
+ * replaces its `verify` with the one of `makeVerify`, and measures with the parameters `params` over those of the
+ * item.
+ */
 export const plantVerifier = (
   makeVerify: (parts: VerifierParts) => TokenVerifier['verify'],
   params: ProbeContext['params'] = {},

@@ -4,14 +4,20 @@ import type { ChecklistItem, ControlRule, EvidenceDraft } from '../../../core/ga
 import { type CheckResult, passResult } from '../../../core/report/check-report.ts'
 import type { ProbeLookup } from '../index.ts'
 
-/** The result of an item that an ended run did not finish. */
+/**
+ * The result of an item that an ended run did not finish: state `pending`, without findings, and the command that
+ * measures it.
+ */
 export const toPendingResult = ({ item }: ProbeLookup): CheckResult => ({
   ...passResult(item.id, item.title),
   state: 'pending',
   next: `ff probe run ${item.id}`,
 })
 
-/** The result of an item without a probe: the missing part that it needs. */
+/**
+ * The result of an item without a probe: `inconclusive`, with one finding that has the code of the lookup and names
+ * the missing part; no next step.
+ */
 export const toUnmeasuredResult = ({
   item,
   code,
@@ -30,8 +36,9 @@ export interface JudgedControl extends ControlRule {
 }
 
 /**
- * The result of an item: its controls come before its limits, as at the gate. One that is not a pass has its codes and
- * the next command. Without a measurement the controls alone decide.
+ * The result of an item from its record, null where only controls ran, and its judged controls. A control that does
+ * not count makes a pass or fail `inconclusive`, as at the gate; else the record decides: `pass`, `fail`, or
+ * `inconclusive` also for an error. All but a pass have findings with codes, and the next command.
  */
 export function toCheckResult(
   item: ChecklistItem,

@@ -86,18 +86,21 @@ export async function runProbe(
   }
 }
 
-/** The members of a record that follow from its item and probe. */
+/**
+ * The members of a record that follow from its item and probe: the item's id, effect and limits, and its probe call
+ * with the version of the probe.
+ */
 export const describeItem = (item: ChecklistItem, { version }: Probe) => ({
   item: item.id,
   probe: { ...item.probe, version },
   effect: item.effect,
   limits: item.limits,
 })
-/** The time of a run. */
+/** The present time by the clock of the context, RFC 3339 in UTC with milliseconds. */
 export const toInstant = ({ now }: ProbeContext): Instant => now().toISOString() as Instant
 /** The longest example in a record. */
 const MAX_CHARACTERS = 2_000
-/** A text that fits into the example of a record. */
+/** The first 2,000 characters of a text: the longest example in a record. */
 export const truncateExample = (text: string): string => text.slice(0, MAX_CHARACTERS)
 
 /** Measures `repeat` times; results that differ make the attempt inconclusive. */
@@ -126,7 +129,11 @@ async function measureRepeatedly(
 /** The value of a piece of work, or its error. */
 export type Attempted<T> =
   { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: unknown }
-/** Runs a piece of work to its value or its error. @throws FfError `interrupted`, `terminated` or `timeout` */
+/**
+ * Runs a piece of work to its value or its error, whatever it throws.
+ *
+ * @throws FfError `interrupted`, `terminated` or `timeout` of the work, which end the run
+ */
 export async function attempt<T>(work: () => Promise<T>): Promise<Attempted<T>> {
   try {
     return { ok: true, value: await work() }
@@ -138,7 +145,11 @@ export async function attempt<T>(work: () => Promise<T>): Promise<Attempted<T>> 
 }
 const ENDINGS: ReadonlySet<string> = new Set(['interrupted', 'terminated', 'timeout'])
 
-/** `inconclusive` where the probe could not measure, `error` where it threw an unexpected error. */
+/**
+ * An attempt that measured nothing, from its error: `inconclusive` with the code of an FfError, or with
+ * `system_refused` for an error of a system call; `error` with `probe_broke` for any other and for code `internal`.
+ * Its detail holds the message, up to three details and the hint.
+ */
 export function toFailedAttempt(error: unknown): Attempt {
   const text = error instanceof Error ? error.message : String(error)
   const code = findReason(error)

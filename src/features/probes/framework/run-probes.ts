@@ -63,21 +63,29 @@ export interface Progress {
 type Work = (item: ChecklistItem, probe: Probe, run: ProbeRun) => Promise<readonly EvidenceDraft[]>
 
 /**
- * `ff probe run`: measures the items of `ids`, with their `with_probe` controls, and appends a signed record for each
- * measurement and for the control of each limit to the evidence log. Without ids, measures each item that has a probe.
- * Parallel probes run first, three at once, then the exclusive ones one at a time. The report holds one result for each
- * item: `inconclusive` for a named item without a probe and where the control of a limit is missing or was not detected,
- * `pending` for one that an ended run did not finish, of which nothing is recorded.
+ * `ff probe run`: measures the items of `ids`, with their `with_probe` controls, and appends a signed record for
+ * each measurement and for the control of each limit to the evidence log. Without ids, measures each item that has a
+ * probe. Parallel probes run first, three at once, then the exclusive ones one at a time. The report holds one
+ * result for each item: `inconclusive` for a named item without a probe and where the control of a limit is missing
+ * or was not detected, `pending` for one that an ended run did not finish, of which nothing is recorded; the exit of
+ * an ended run is that of its ending.
  *
- * @throws FfError `artefact_invalid`, `option_invalid` for an id that is not in the checklist, `evidence_locked`,
- *   `evidence_untrusted`, `evidence_unreadable` or `runner_key_invalid`; the error of an append
+ * @throws FfError `artefact_invalid`, `checklist_loosened`, `waiver_altered`, `option_invalid` for an id that is not
+ *   in the checklist, `setting_invalid` for a malformed pin, `log_not_here`, and the errors of the evidence log and
+ *   the runner's key: `evidence_locked`, `evidence_untrusted`, `evidence_unreadable`, `evidence_old_form`,
+ *   `evidence_unwritable`, `disk_full`, `clock_set_back`, `trust_refused`, `runner_key_invalid`, `key_file_loose`
  */
 export const probeRun = (request: ProbeRequest): Promise<CheckReport> =>
   runAll('probe_run', request, measureWithControls)
 
 /**
- * `ff probe selftest`: as `probeRun`, but runs the controls of each item alone, without its measurement. An item passes
- * where its probe reports each planted fault as a breach of its very limit.
+ * `ff probe selftest`: runs all controls of the named items (of each that has a probe where none is named), without
+ * their measurement, and appends a signed record of each to the evidence log. An item passes where its probe reports
+ * each planted fault as a breach of its very limit.
+ *
+ * @throws FfError as `probeRun`: `option_invalid` for an id that is not in the checklist, `artefact_invalid`,
+ *   `checklist_loosened`, `waiver_altered`, `setting_invalid`, `log_not_here`, and the errors of the evidence log
+ *   and the runner's key
  */
 export const probeSelftest = (request: ProbeRequest): Promise<CheckReport> =>
   runAll('probe_selftest', request, (item, probe, run) =>
@@ -96,7 +104,7 @@ const measureWithControls: Work = async (item, probe, run) => {
  * `ff probe list`: one row for each item of the checklist, in its order. `needs` is null where `findProbe` finds a
  * probe, else the missing part. Measures nothing.
  *
- * @throws FfError `artefact_invalid`
+ * @throws FfError `artefact_invalid`, `checklist_loosened`
  */
 export async function probeList(folder: GateFolder): Promise<readonly ProbeRow[]> {
   const { checklist } = await loadChecklist(folder)

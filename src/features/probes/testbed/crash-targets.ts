@@ -36,7 +36,7 @@ export interface CrashTarget {
  * afterwards. The tuple is file, then database. Starts no service.
  *
  * @param late plants the fault: on the database, triggers write each record with the next change; on the file,
- *   `selectWritten` leaves out the last record
+ *   `selectWritten` leaves out the first and the last record and repeats the second
  * @throws FfError `production_refused`, `row_refused`, or the errors of creating, migrating and importing
  */
 export const withCrashTargets = <T>(

@@ -6,7 +6,10 @@ import { HttpRefusal } from '../../serve/reply.ts'
 /** A route without its handler; `path` holds `:name` parameters. */
 export type Endpoint = Pick<Route, 'id' | 'method' | 'path'>
 
-/** Id, method and path of every route of the service, from its own route table: a new route is included. */
+/**
+ * Id, method and path of every route of the service, taken from its own route table, so that a new route is
+ * included.
+ */
 export const ENDPOINTS: readonly Endpoint[] = buildServiceRoutes(() => {
   throw new HttpRefusal('internal')
 })

@@ -50,9 +50,10 @@ const FAULTS: Readonly<
 }
 
 /**
- * Wraps a store in the fault that `fault.store` names at the time of each call. `down` rejects every method but `close`
- * with FfError `backing_unavailable`, `full` rejects `write` with `disk_full`, `slow` delays `read` by 80 ms, `stuck`
- * holds `read` until `fault.released`, `unaudited` reports one fixed audit head, `none` changes nothing.
+ * Wraps a store in the fault that `fault.store` names at the time of each call. `down` rejects every method but
+ * `requireWritable` and `close` with FfError `backing_unavailable`, `full` rejects `write` with `disk_full`, `slow`
+ * delays `read` by 80 ms, `stuck` holds `read` until `fault.released`, `unaudited` reports one fixed audit head,
+ * `none` changes nothing.
  */
 export const createFaultyStore = (store: ServiceStore, fault: StoreFault): ServiceStore =>
   overrideMethods(store, () => FAULTS[fault.store](store, fault))

@@ -15,12 +15,13 @@ export interface Issuer {
 const HOUR_S = 3_600
 
 /**
- * Starts a key server on loopback, which the caller closes, and signs one token for each kind of caller, valid for an
- * hour from `context.now`. `toHeaders` returns the `authorization` header of a caller, none for `anonymous`; the
- * forger's token has the attacker's signature under the good kid.
+ * Starts a key server on loopback, which the caller closes, and signs one token for each kind of caller, valid for
+ * an hour from `context.now`. Returns the server, the settings with which a service accepts the tokens, and
+ * `toHeaders`, the `authorization` header of a caller, none for `anonymous`, with a new token where another user is
+ * named; the forger's token has the attacker's signature under the good kid.
  *
- * @throws FfError `artefact_invalid`, and the system's error where `vectors/jwt/keys.json` cannot be read or the server
- *   cannot listen
+ * @throws FfError `artefact_invalid`, and the system's error where `vectors/jwt/keys.json` cannot be read or the
+ *   server cannot listen
  */
 export async function openIssuer(context: ProbeContext): Promise<Issuer> {
   const { keys, settings, claims } = await loadTestKeys(context)

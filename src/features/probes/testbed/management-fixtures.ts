@@ -25,7 +25,10 @@ export const APPROVALS: readonly (readonly [ref: string, change: Partial<Approva
 ]
 /** Key of the flag that is loosened with and without approvals. */
 export const GUARDED = 'ff.api.guarded'
-/** The approvals that Admin knows during the suite. */
+/**
+ * The approvals that Admin knows during the suite, all for `ff.api.guarded`, the test tenant and the test user
+ * except for the defect of each: revoked, not valid yet, over, or for another flag. Only the first is valid.
+ */
 export const SUITE_APPROVALS: readonly Approval[] = APPROVALS.map(([approval_ref, change]) => ({
   approval_ref,
   flag_key: GUARDED,

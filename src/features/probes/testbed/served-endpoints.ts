@@ -55,9 +55,12 @@ export async function withScratchService<T>(
 export type SendToken = (token: string, environment: Environment) => Promise<number>
 
 /**
- * Serves the service on a temporary file store with the sample rows, behind the given authenticator and without Admin,
- * at the time `TEST_NOW`; lends a function that sends a token to `POST /v1/flags/evaluate`. The environment of the
- * service is that of the last call.
+ * Serves the service on a temporary file store with the sample rows, behind the given authenticator and without
+ * Admin, at the time `TEST_NOW`, on a free loopback port; lends a function that sends a token to `POST
+ * /v1/flags/evaluate` and returns the status. The environment of the service is that of the last call. Removes all
+ * afterwards.
+ *
+ * @throws FfError `artefact_invalid`, `listen_failed`, or the error of opening the store
  */
 export const withEndpoint = <T>(
   context: ProbeContext,
