@@ -23,8 +23,9 @@ import { judgeInputs, type JudgedGate, toReport } from './gate.ts'
 const MAX_DECISION_BYTES = 268_435_456
 
 /**
- * The text of decision.json, in canonical form (RFC 8785) with a line feed: the report, the identity, and the text of
- * every file that the verdict was decided from. Writes nothing.
+ * The text of decision.json, in canonical form (RFC 8785) with a line feed: the report without its timing, the time
+ * of the decision, the version of the tool, the identity, and the text of every file that the verdict was decided
+ * from. Writes nothing.
  */
 export function formatDecisionFile(
   { texts, identity, at }: JudgedGate,
@@ -65,14 +66,14 @@ export interface OfflineRequest {
 type OfflineAdapters = Pick<Adapters, 'judgeEvidence' | 'signoffCrypto'>
 
 /**
- * `ff gate --offline FILE`: judges the files in decision.json anew about the subject of the caller, as of now, and
- * returns that report. Schema head and settings digest come from the file, the build is the one that runs here. Where
- * the trust file in it has the caller's pin, the report in it is computed again too, as of its own time, and has to be
- * the same.
+ * `ff gate --offline FILE`: reads decision.json, judges the files in it anew about the subject of the caller, as of
+ * now, and returns that report; a decision about another subject is its fault `decision_about_another`. Schema head
+ * and settings digest come from the file, the build is the one that runs here. Where the trust file in it has the
+ * caller's pin, the report in it is computed again too, as of its own time, and has to be the same.
  *
- * @throws FfError `artefact_invalid`, `waiver_invalid`, `setting_invalid` for a malformed pin,
- *   `decision_of_other_version`, `decision_altered` for another layout, and for an identity or a report that does not
- *   follow from its files
+ * @throws FfError `artefact_invalid`, `checklist_loosened`, `waiver_invalid`, `waiver_altered`, `setting_invalid`
+ *   for a malformed pin, `decision_of_other_version`, `decision_altered` for another layout, and for an identity or
+ *   a report that does not follow from its files
  */
 export async function gateOffline(
   { root, path, subject, trust_pin, pinned_heads, tool_version, build, now }: OfflineRequest,

@@ -14,10 +14,13 @@ import type { GateFolder } from '../team-folder/load-gate-files.ts'
 import { readSignoffFiles } from '../team-folder/signoff-files.ts'
 
 /**
- * `ff evidence list`: one item for each log, and one for each current runner without a log. Logs that are not trusted
- * are one item, `evidence`, which fails with exit `untrusted`.
+ * `ff evidence list`: one item for each log, and one for each current runner without a log; one pending item
+ * `evidence` for no log at all. Where the logs are not trusted, one failed item for each log that is damaged by
+ * itself, else the one item `evidence`, and exit `untrusted`. A log whose head is too old is pending, one of a key
+ * that the trust file does not name inconclusive.
  *
- * @throws FfError the errors of the inputs of `ff gate`
+ * @throws FfError `artefact_invalid`, `checklist_loosened`, `waiver_altered`, `setting_invalid`,
+ *   `evidence_unreadable`, `evidence_old_form`
  */
 export async function listEvidence(
   request: GateRequest,
@@ -122,11 +125,12 @@ const NO_LOG: CheckResult = {
 }
 
 /**
- * `ff evidence import FOLDER`: takes over each log that continues the one here; the same one or a shorter part changes
- * nothing.
+ * `ff evidence import FOLDER`: takes over each log that continues the one here; the same one or a shorter part
+ * changes nothing.
  *
- * @returns a line for each log
- * @throws FfError `nothing_to_check` where the folder holds no log, and the errors of the adapter
+ * @returns a line for each log, with its number of records
+ * @throws FfError `nothing_to_check` where the folder holds no log, `evidence_untrusted`, `evidence_forked`,
+ *   `evidence_unreadable`, `evidence_old_form`, `evidence_unwritable`, `evidence_locked`, `disk_full`
  */
 export async function importEvidence(
   from: string,
@@ -158,11 +162,13 @@ export interface SealRequest {
 }
 
 /**
- * `ff evidence seal`: renews the head of the runner's log, or begins the log of a runner that the trust file does not
- * name, or with `first` of any.
+ * `ff evidence seal`: renews the head of the runner's log, or begins the log of a runner that the trust file does
+ * not name, or with `first` of any. Creates a missing key file where `key.make` says so.
  *
- * @returns the head as FF_EVIDENCE_HEAD takes it, and the trust file that it names
- * @throws FfError `log_not_here`, `option_invalid` for `first` where there is a log, and the errors of `openEvidence`
+ * @returns two lines: the head with the trust file that it names, and the head as FF_EVIDENCE_HEAD takes it
+ * @throws FfError `log_not_here`, `option_invalid` for `first` where there is a log, `artefact_invalid`,
+ *   `setting_invalid` for a malformed pin, and the errors of `openEvidence`, such as `evidence_locked` and
+ *   `runner_key_invalid`
  */
 export async function sealEvidence(
   request: SealRequest,

@@ -32,7 +32,8 @@ export interface JudgedGate extends GateInputs {
  * `ff gate`: judges the checklist, evidence, waivers and signatures on disk, and returns the report. Measures and
  * writes nothing. A NO-GO is a report, not an error.
  *
- * @throws FfError `artefact_invalid`, `waiver_invalid`, `setting_invalid`, `evidence_unreadable`, `evidence_old_form`
+ * @throws FfError `artefact_invalid`, `checklist_loosened`, `waiver_invalid`, `waiver_altered`, `setting_invalid`,
+ *   `evidence_unreadable`, `evidence_old_form`
  */
 export const runGateCheck = async (
   request: GateRequest,
@@ -47,9 +48,11 @@ export function toReport(judged: JudgedGate, now: () => Date): GateReport {
 }
 
 /**
- * Reads and judges a team folder; returns the judgement with all its inputs, which a decision file needs.
+ * Reads and judges a team folder; returns the judgement with all its inputs, which a decision file needs. Writes
+ * nothing.
  *
- * @throws FfError as `runGateCheck` does
+ * @throws FfError `artefact_invalid`, `checklist_loosened`, `waiver_invalid`, `waiver_altered`, `setting_invalid`,
+ *   `evidence_unreadable`, `evidence_old_form`
  */
 export const judgeFolder = async (
   request: GateRequest,
@@ -60,7 +63,8 @@ export const judgeFolder = async (
  * Judges texts, read from a folder or from decision.json; returns the judgement with evidence and sign-off. Reads no
  * file.
  *
- * @throws FfError `waiver_invalid` where a waiver breaks a rule, `setting_invalid` for a malformed pin
+ * @throws FfError `waiver_invalid` where a waiver breaks a rule and no waiver approval is forged (a forged one is
+ *   the verdict UNTRUSTED), `setting_invalid` for a malformed pin
  */
 export async function judgeInputs(
   inputs: GateInputs,

@@ -83,10 +83,11 @@ export interface PresentItems {
 }
 /**
  * What a sign-off statement is checked against: the identity of the cutover, the SHA-256 of checklist, waivers,
- * plan and rollback triggers (a missing file counts as empty), and the ids that each role has to attest. Reads no
- * file.
+ * plan, rollback triggers and input files (a missing file counts as empty), the text of the withdrawals, and the ids
+ * that each role has to attest. Reads no file.
  *
- * @throws FfError `artefact_invalid` for an invalid waivers file
+ * @throws FfError `artefact_invalid` for an invalid waivers file, `waiver_altered` where one was altered after its
+ *   approval
  */
 export function buildPresentFacts(
   { texts, tools }: Pick<SignoffContext, 'texts' | 'tools'>,
@@ -105,9 +106,10 @@ export function buildPresentFacts(
 
 /**
  * Judges the sign-off of a folder as of `context.now`, for the verdict and for `ff signoff verify`: verified,
- * missing, stale or refused. Reads no file.
+ * missing, stale, inconclusive or refused. Reads no file.
  *
- * @throws FfError `artefact_invalid` for an invalid waivers file
+ * @throws FfError `artefact_invalid` for an invalid waivers file, `waiver_altered` where one was altered after its
+ *   approval
  */
 export const judgeSignoffNow = (
   context: Pick<SignoffContext, 'texts' | 'tools' | 'trust' | 'now'>,
@@ -126,7 +128,8 @@ export const judgeSignoffNow = (
 /**
  * The waivers of the text in the context, approvals not verified; an empty list where the file is missing.
  *
- * @throws FfError `artefact_invalid`, `waiver_altered`
+ * @throws FfError `artefact_invalid` for a text that breaks JSON or the schema, or `waiver_altered` where a waiver
+ *   in such a text differs from what its approval carries
  */
 export function parseWaivers({ texts, tools }: Pick<SignoffContext, 'texts' | 'tools'>): Waivers {
   if (texts.waivers === null) return { kind: 'waivers', schemaVersion: 1, waivers: [] }

@@ -11,7 +11,8 @@ export interface FolderLogs {
 }
 
 /**
- * Reads each evidence log of a folder. Checks no trust.
+ * Reads each evidence log of a folder, and judges it by itself. Returns the logs that are whole, and by key id where
+ * each log ends: its last record, or `damaged`. Checks no trust.
  *
  * @throws FfError `evidence_unreadable`, `evidence_old_form`
  */

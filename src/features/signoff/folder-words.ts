@@ -29,7 +29,10 @@ export function describePlan(plan: GateFiles['plan']): readonly string[] {
 
 const formatSpan = ({ from, until }: Plan['window']): string => `${from} to ${until}`
 
-/** Every rollback trigger in words, one line each. Nothing is escaped. */
+/**
+ * The rollback triggers in words: a line with their number, then one line each; one line that says `none` without
+ * the file. Nothing is escaped.
+ */
 export const describeTriggers = (triggers: GateFiles['triggers']): readonly string[] =>
   triggers === null
     ? ['Triggers    none']
@@ -38,7 +41,10 @@ export const describeTriggers = (triggers: GateFiles['triggers']): readonly stri
 const describeTrigger = ({ id, metric, op, limit, window_s, action, owner }: Trigger): string =>
   `  ${id}: ${metric} is not ${op.replace('_', ' ')} ${limit} for ${window_s} s; then ${action} (${owner})`
 
-/** Every waiver with all that its approvers read, one line each. Nothing is escaped. */
+/**
+ * The waivers in words: a line with their number, then one line each with all that its approvers read; one line that
+ * says `none` without waivers. Nothing is escaped.
+ */
 export const describeWaivers = (waivers: readonly WaiverEntry[]): readonly string[] =>
   waivers.length === 0
     ? ['Waivers     none']

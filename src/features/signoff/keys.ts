@@ -50,7 +50,7 @@ export async function newKey(
 /**
  * `ff key show`: the public half of a key file, as a trust file takes it. Asks for no passphrase and prints nothing.
  *
- * @throws FfError as `readKey` does
+ * @throws FfError `key_file_malformed`, `key_file_missing`, `key_file_unreadable`, `key_file_loose`
  */
 export const showKey = async (
   context: Pick<SignoffContext, 'keys' | 'tools'>,

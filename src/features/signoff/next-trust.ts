@@ -125,7 +125,10 @@ function requireDone(rotation: Rotation): TrustFile {
   throw toRotationError(rotation.fault)
 }
 
-/** The error of a next version that cannot be made or signed. */
+/**
+ * Makes, without throwing it, the error of a next version that cannot be made or signed: an FfError
+ * `option_invalid`, `artefact_invalid`, `log_not_here` or `evidence_untrusted` by the code of the fault.
+ */
 export function toRotationError({ code, name, kids }: RotationFault): FfError {
   const { as, says, hint } = ROTATION_ERRORS[code]
   const [kid = ''] = kids

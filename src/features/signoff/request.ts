@@ -26,11 +26,12 @@ export interface SignoffRequestResult {
 
 /**
  * `ff signoff request`: writes an unsigned statement of the current state, valid for 72 hours, for two people to
- * sign. A signed statement that it replaces is archived; an unsigned one is lost. The state has to be a GO but for the
- * signatures: no one is asked to sign anything else.
+ * sign, and returns its SHA-256. A signed statement that it replaces is archived; an unsigned one is lost. The state
+ * has to be a GO but for the signatures: no one is asked to sign anything else.
  *
- * @throws FfError `trust_refused`, `identity_incomplete`, `request_no_go`, `request_not_ready`, `request_inconclusive`,
- *   `artefact_invalid`, `output_failed`, and the errors of `readGate`
+ * @throws FfError `trust_refused`, `identity_incomplete`, `request_no_go`, `request_not_ready`,
+ *   `request_inconclusive`, `evidence_untrusted`, `artefact_invalid`, `waiver_altered`, `signoff_locked`,
+ *   `signoff_unwritable`, `output_failed`, and the errors of `readGate`
  */
 export async function requestSignoff(context: SignoffContext): Promise<SignoffRequestResult> {
   const { trust, sha256 } = requireTrusted(context)
@@ -106,7 +107,12 @@ function toTarget({ identity }: GateState): SignedTarget {
   )
 }
 
-/** Archives a signed statement, so that `ff signoff sign` can show its signers what changed since. */
+/**
+ * Copies the present sign-off into the folder of archived ones, so that `ff signoff sign` can show its signers what
+ * changed since. Does nothing where it is missing, is no valid envelope, or has no signature.
+ *
+ * @throws FfError `artefact_invalid` where it is unreadable, `output_failed`
+ */
 export async function archiveSigned({
   cwd,
   tools,

@@ -47,7 +47,8 @@ export interface RotatedTrust {
  *
  * @param request the next version, a file or made from options; a changed version drops the signatures in progress
  * @throws FfError `terminal_missing`, `trust_refused`, `artefact_invalid`, `option_invalid`, `log_not_here`,
- *   `evidence_untrusted`, `not_attested`, `signed_already`, `signoff_refused`, `signoff_locked`, `output_failed`, and the errors of the key and its signer
+ *   `evidence_untrusted`, `not_attested`, `signed_already`, `signoff_refused`, `signoff_locked`,
+ *   `signoff_unwritable`, `output_failed`, and the errors of reading the logs, of the key and its signer
  */
 export async function rotateTrust(
   context: SignoffContext,
@@ -105,7 +106,13 @@ export async function rotateTrust(
   return { missing, sha256: context.tools.sha256(next), runners }
 }
 
-/** The current trust file; an expired one counts, since its signers sign the next. @throws FfError `trust_refused` */
+/**
+ * Returns the current trust file, which a next version is made from; an expired one counts, since its signers sign
+ * the next.
+ *
+ * @throws FfError `trust_refused` where it is missing, altered or otherwise not trusted; `artefact_invalid` for an
+ *   expired one that breaks a rule
+ */
 export function requireCurrentTrust(context: SignoffContext): TrustFile {
   const { trust, texts } = context
   if (trust.status === 'trusted') return trust.trust

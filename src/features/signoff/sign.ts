@@ -34,7 +34,8 @@ import {
  * @returns a line that names the signer and the role
  * @throws FfError `terminal_missing`, `trust_refused`, `nothing_to_check` without a sign-off, `signoff_refused`,
  *   `signoff_stale`, `signed_already` for a key, `clock_set_back`, `not_attested`, `artefact_invalid`,
- *   `signoff_locked`, `output_failed`, and the errors of `readGate`, the key and its signer
+ *   `signoff_locked`, `signoff_unwritable`, `output_failed`, the errors of reading the gate, such as
+ *   `checklist_loosened` and `evidence_untrusted`, and of the key and its signer
  */
 export async function signSignoff(
   context: SignoffContext,
@@ -73,12 +74,13 @@ export async function signSignoff(
 }
 
 /**
- * `ff signoff add FILE`: adds the signatures of another copy of the same statement, if all of them verify, and writes
- * the envelope. A signature whose protected header is there already is skipped.
+ * `ff signoff add FILE`: adds the signatures of another copy of the same statement, if all of them verify, and
+ * writes the envelope. A signature whose protected header is there already is skipped.
  *
  * @returns how many were added; zero where all were there already
  * @throws FfError `trust_refused`, `nothing_to_check`, `signoff_refused`, `signoff_stale`, `artefact_invalid`,
- *   `output_failed`, and the errors of `readGate`
+ *   `signoff_locked`, `signoff_unwritable`, `output_failed`, and the errors of reading the gate, such as
+ *   `checklist_loosened` and `evidence_untrusted`
  */
 export async function addSignatures(context: SignoffContext, path: string): Promise<number> {
   requireTrusted(context)

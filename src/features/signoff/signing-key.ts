@@ -41,7 +41,8 @@ export function requireTerminal({ terminal }: Pick<SignoffContext, 'terminal'>):
  * Finds the signer of the trust file that a chosen key belongs to: by the id in the key file, or with a command by
  * the person, who then needs exactly one key within its window. Asks for no passphrase.
  *
- * @throws FfError `signer_unknown`, `option_invalid` for neither or both ways, and the errors of `readKey`
+ * @throws FfError `signer_unknown`, `option_invalid` for neither or both ways, and for the key file
+ *   `key_file_malformed`, `key_file_missing`, `key_file_unreadable`, `key_file_loose`
  */
 export async function resolveSigningKey(
   context: SignoffContext,

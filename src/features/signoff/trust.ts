@@ -134,9 +134,10 @@ export async function readPublicKey(
 export const formatTrustFile = (trust: TrustFile): string => `${JSON.stringify(trust, null, 2)}\n`
 
 /**
- * Parses the text of a trust file and checks its rules; neither pin, signatures nor expiry.
+ * Parses the text of a trust file and checks its rules, such as strong keys and a signer for each role; checks
+ * neither its pin, signatures nor expiry.
  *
- * @throws FfError `artefact_invalid`
+ * @throws FfError `artefact_invalid` with the code and place of the first broken rule
  */
 export function requireWholeTrust({ tools }: SignoffContext, text: string): TrustFile {
   const read = parseTrust(text, tools)
@@ -170,10 +171,9 @@ export function formatPin(context: SignoffContext): string {
 
 /**
  * `ff trust show`: the item `trust`, which fails with its fault and exit `untrusted` where the file is not trusted
- * (`inconclusive` where there is none); each log whose head names a newer trust file, another one of its version, or a
- * withdrawal that is not here, which fails too;
- * then, for a file that parses, its version, each key with its window, and each revoked statement. A revoked key or
- * one outside its window is pending.
+ * (`inconclusive` where there is none); each log whose head names a newer trust file, another one of its version, or
+ * a withdrawal that is not here, which fails too; then, for a file that parses, its version, each key with its
+ * window, and each revoked statement. A revoked key or one outside its window is pending. Reads no file.
  */
 export function showTrust(
   context: SignoffContext,

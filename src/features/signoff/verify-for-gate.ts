@@ -20,7 +20,8 @@ import { judgeSignoffNow } from './context.ts'
  * The outcome of the sign-off in a folder or in decision.json, as the gate counts it: a forged approval of a waiver
  * refuses the whole sign-off. Reads no file.
  *
- * @throws FfError `artefact_invalid` for an invalid waivers file
+ * @throws FfError `artefact_invalid` for an invalid waivers file, `waiver_altered` where one was altered after its
+ *   approval
  */
 export function verifySignoffForGate(
   { texts, identity }: Pick<GateInputs, 'texts' | 'identity'>,
@@ -36,12 +37,12 @@ export function verifySignoffForGate(
 }
 
 /**
- * Reads and judges the team folder and the evidence logs; returns the current state of the gate, which a statement is
- * made from. Measures nothing.
+ * Reads and judges the team folder and the evidence logs; returns the current state of the gate, which a statement
+ * is made from. Measures nothing.
  *
- * @throws FfError `artefact_invalid`, `setting_invalid`, `waiver_invalid`, `waiver_altered`, `evidence_unreadable`,
- *   `evidence_old_form`, and `evidence_untrusted` where a log is damaged or older than a head: a statement never covers
- *   such logs
+ * @throws FfError `artefact_invalid`, `checklist_loosened`, `setting_invalid`, `waiver_invalid`, `waiver_altered`,
+ *   also for a forged approval, `evidence_unreadable`, `evidence_old_form`, and `evidence_untrusted` where a log is
+ *   damaged or older than a head: a statement never covers such logs
  */
 export async function readGateState(
   request: GateRequest,

@@ -17,9 +17,11 @@ const EXIT_BY_STATUS: Readonly<Record<SignoffOutcome['status'], ExitName>> = {
 
 /**
  * `ff signoff verify`: one item for each role, as of `context.now`. Exit `not_ready` for a missing signature or a
- * stale sign-off, `untrusted` for a refused one, whose code every role then has.
+ * stale sign-off, `untrusted` for a refused one, whose code every role then has, `inconclusive` where it cannot be
+ * judged.
  *
- * @throws FfError `artefact_invalid` for an invalid waivers file, and the errors of `readGate`
+ * @throws FfError `artefact_invalid` for an invalid waivers file, and the errors of reading the gate, such as
+ *   `checklist_loosened` and `evidence_untrusted`
  */
 export async function verifySignoff(context: SignoffContext): Promise<CheckReport> {
   const outcome = judgeSignoffNow(context, await context.readGate())

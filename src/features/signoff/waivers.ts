@@ -33,11 +33,12 @@ export type WaiverRequest = Omit<
 >
 
 /**
- * `ff waiver new`: adds a waiver without approvals to the waivers file, for the cutover, attempt and environment of the
- * plan.
+ * `ff waiver new`: adds a waiver without approvals to the waivers file, for the cutover, attempt and environment of
+ * the plan.
  *
  * @returns its id, `WV-` and the next number
- * @throws FfError `artefact_invalid` where it breaks a rule or a file of the folder is invalid, `output_failed`
+ * @throws FfError `artefact_invalid` where it breaks a rule, there is no plan or a file of the folder is invalid,
+ *   `checklist_loosened`, `waiver_altered`, `signoff_locked`, `signoff_unwritable`, `output_failed`
  */
 export const newWaiver = (context: SignoffContext, request: WaiverRequest): Promise<string> =>
   withFolderLock(context, async () => addWaiver(await readAgain(context), request))
@@ -102,8 +103,9 @@ function requireTarget({ texts }: SignoffContext): WaiverTarget {
  * same key. A later change of the waiver invalidates it.
  *
  * @returns a line that names the person and the waiver
- * @throws FfError `terminal_missing`, `trust_refused`, `artefact_invalid`, `option_invalid` for an unknown id,
- *   `not_attested`, `output_failed`, and the errors of the key and its signer
+ * @throws FfError `terminal_missing`, `trust_refused`, `artefact_invalid`, also where the waiver was changed
+ *   meanwhile, `waiver_altered`, `option_invalid` for an unknown id, `not_attested`, `signoff_locked`,
+ *   `signoff_unwritable`, `output_failed`, and the errors of the key and its signer
  */
 export async function signWaiver(
   context: SignoffContext,
@@ -163,7 +165,8 @@ interface WaiverProblem {
  * waivers. A bad approval counts for exit `untrusted`, and any problem for `usage`; the report takes one by
  * precedence.
  *
- * @throws FfError `artefact_invalid` for a waivers file that cannot be parsed or an invalid checklist
+ * @throws FfError `artefact_invalid` for a waivers file that cannot be parsed or an invalid checklist or plan,
+ *   `waiver_altered`, `checklist_loosened`
  */
 export async function lintWaivers(context: SignoffContext): Promise<CheckReport> {
   const written = parseWaivers(context)
@@ -194,7 +197,8 @@ const toFailedResult = (id: string, title: string, own: readonly WaiverProblem[]
  * `ff waiver list`: valid approvals and expiry of each waiver. A waiver in force passes; one that is for another
  * cutover, expired or not approved is pending. One item that passes without waivers.
  *
- * @throws FfError `artefact_invalid` for a waivers file that cannot be parsed or an invalid checklist
+ * @throws FfError `artefact_invalid` for a waivers file that cannot be parsed or an invalid checklist or plan,
+ *   `waiver_altered`, `checklist_loosened`
  */
 export async function listWaivers(context: SignoffContext): Promise<CheckReport> {
   const { waivers } = verifyWaiverApprovals(context, parseWaivers(context))

@@ -24,11 +24,13 @@ export interface Withdrawal {
 }
 
 /**
- * `ff signoff withdraw`: one signer ends their own signature under the present statement, for good; a new request may be
- * signed. Asks, signs, and adds the withdrawal to `checklists/withdrawals.json`. An expired trust file is enough.
+ * `ff signoff withdraw`: one signer ends their own signature under the present statement, for good; a new request
+ * may be signed. Asks, signs, and adds the withdrawal to `checklists/withdrawals.json`; asks and writes nothing
+ * where it is there already. An expired trust file is enough.
  *
- * @throws FfError `terminal_missing`, `trust_refused`, `nothing_to_check` without a readable sign-off, `not_attested`,
- *   `signed_already`, `artefact_invalid`, `output_failed`, `signoff_locked`, and the errors of the key and its signer
+ * @throws FfError `terminal_missing`, `trust_refused`, `nothing_to_check` without a readable sign-off,
+ *   `not_attested`, `artefact_invalid`, `output_failed`, `signoff_locked`, `signoff_unwritable`, and the errors of
+ *   the key and its signer
  */
 export async function withdrawSignoff(
   context: SignoffContext,

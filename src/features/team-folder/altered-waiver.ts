@@ -29,7 +29,11 @@ function listEntries(text: string): readonly Readonly<Record<string, unknown>>[]
   return Array.isArray(waivers) ? waivers.filter((one) => typeof one === 'object' && one) : []
 }
 
-/** @param detail what was altered, for display */
+/**
+ * Makes, without throwing it, the FfError `waiver_altered`.
+ *
+ * @param detail what was altered, for display
+ */
 export const buildAlteredError = (detail: string): FfError =>
   new FfError('waiver_altered', `${SIGNOFF_FILES.waivers} was altered after it was approved.`, {
     hint: `See the change with \`git log -p -- ${SIGNOFF_FILES.waivers}\`, restore the file, or have the waiver approved again with \`ff waiver sign\`.`,

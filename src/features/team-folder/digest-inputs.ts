@@ -6,9 +6,9 @@ import type { GateFiles } from './load-gate-files.ts'
 import { SIGNOFF_FILES } from './signoff-files.ts'
 
 /**
- * The digest of each file of a team folder that a record may depend on, by path: plan and rollback triggers, the
- * runbook and the files of team commands; and of each member of the plan, by `checklists/plan.json#/member`. Reads no
- * file; a missing one has no digest.
+ * The SHA-256, in hexadecimal, of each file of a team folder that a record may depend on, by path: plan and rollback
+ * triggers, the runbook and the files of team commands; and of each member of the plan in canonical form (RFC 8785),
+ * by `checklists/plan.json#/member`. Reads no file; a missing one has no digest.
  */
 export function digestInputs(
   texts: BoundFiles,

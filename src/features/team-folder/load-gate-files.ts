@@ -91,11 +91,13 @@ export async function loadGateFiles(folder: GateFolder): Promise<GateFiles> {
 }
 
 /**
- * Parses the texts of a team folder or of a decision file; a missing checklist counts as empty text. The checklist
- * that it may not loosen and the gate contract always come from the package.
+ * Parses the texts of a team folder or of a decision file; a missing checklist counts as empty text, and a missing
+ * plan, triggers or waivers file is null, or no waivers. The checklist that it may not loosen and the gate contract
+ * always come from the package.
  *
  * @param named the path of the checklist in errors; null for the team folder's own
- * @throws FfError `artefact_invalid` and `checklist_loosened` as `loadGateFiles` does
+ * @throws FfError `artefact_invalid` for a file that does not parse or breaks a rule, `checklist_loosened`, and
+ *   `waiver_altered` where a waiver was altered after its approval
  */
 export async function toGateFiles(
   root: string,
@@ -133,7 +135,11 @@ function parseChecklist(
   )
 }
 
-/** The gate contract and the checklist of the package. @throws FfError `artefact_invalid` where one does not load */
+/**
+ * Reads the gate contract and the checklist of the package folder `root`.
+ *
+ * @throws FfError `artefact_invalid` where one does not load
+ */
 export async function loadPackagedGate(root: string): Promise<PackagedGate> {
   const load = async <K extends ArtefactKind>(kind: K): Promise<LoadedArtefact<K>> =>
     requireLoaded(await loadArtefact(kind, packagedArtefact(root, kind)))
@@ -222,11 +228,21 @@ function parseOwnWaivers(
   return requireLoaded(read)
 }
 
-/** The plan of a team folder; null where it is missing. @throws FfError `artefact_invalid` */
+/**
+ * Parses the cutover plan of a team folder from its text, without the rules that hold between files; null where it
+ * is missing.
+ *
+ * @throws FfError `artefact_invalid`
+ */
 export const parsePlan = (texts: SignoffTexts): GateFiles['plan'] =>
   parseOwn('cutover_plan', texts)?.value ?? null
 
-/** The rollback triggers of a team folder; null where they are missing. @throws FfError `artefact_invalid` */
+/**
+ * Parses the rollback triggers of a team folder from their text, without the rules that hold between files; null
+ * where they are missing.
+ *
+ * @throws FfError `artefact_invalid`
+ */
 export const parseTriggers = (texts: SignoffTexts): GateFiles['triggers'] =>
   parseOwn('rollback_triggers', texts)?.value ?? null
 
