@@ -11,7 +11,8 @@ export interface BatchNames {
   readonly head: string
 }
 /**
- * The names `audit-FIRST-LAST.ndjson` and `.head.json` of a batch, each number padded to 20 digits.
+ * The names of the two files of a batch, `audit-FIRST-LAST.ndjson` and `audit-FIRST-LAST.head.json`, each number
+ * padded with zeros to 20 digits.
  *
  * @param first sequence number of the first record
  * @param last that of the last

@@ -16,10 +16,12 @@ export interface BatchLines {
 }
 
 /**
- * Opens a batch file, returns the result of `use`, and closes the file after it. `use` receives null for a path that
- * is not a regular file, or that the system refuses to open, such as a missing one.
+ * Opens a batch file, returns the result of `use`, and closes the file after it. `use` receives the records in the
+ * order of the lines, with null for a line that is not a record or exceeds 1 MiB, and a function for the SHA-256 of
+ * the whole file; it receives null instead for a path that is not a regular file, or that the system refuses to
+ * open, such as a missing one.
  *
- * @throws the errors of `use`
+ * @throws the errors of `use`, and the system's error of a read
  */
 export async function withBatch<T>(
   path: string,

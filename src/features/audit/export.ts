@@ -38,13 +38,14 @@ export interface AuditExportRequest {
 
 /**
  * `ff audit export`: checks the chain while it writes the new records as NDJSON, then a signed head by which `ff
- * audit verify` later detects a truncated chain. Creates the folder and holds its lock.
+ * audit verify` later detects a truncated chain. Creates the folder and holds its lock; overwrites no file.
  *
  * @returns items `records` and `signed_head` with the names of both files; without new records only `records`, which
  *   is inconclusive (`audit_empty`) for an empty store
- * @throws FfError `export_locked`, `audit_altered`, `option_invalid` for `since` beyond the last record,
- *   `file_exists`, `disk_full`, `output_failed`, `timeout`, `interrupted`, `terminated`, and the errors of the store
- *   and signer
+ * @throws FfError `export_locked`, `audit_altered` for a broken chain or an altered last head, `option_invalid` for
+ *   `since` beyond the last record, `file_exists`, `artefact_invalid` for a bad persistence contract or an
+ *   unreadable head, `disk_full`, `output_failed`, `timeout`, `interrupted`, `terminated`, and the errors of the
+ *   store and signer
  */
 export async function exportAudit(request: AuditExportRequest): Promise<CheckReport> {
   const { root, adapters, folder, target } = request

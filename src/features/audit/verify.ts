@@ -158,7 +158,10 @@ function markItem(
   return failResult(id, title, { code: 'audit_cut', detail, next: ALTERED_NEXT })
 }
 
-/** A failed item with one finding and its next step. */
+/**
+ * Builds the result of an item that fails: one finding with the code and detail, without a pointer, and the next
+ * step.
+ */
 export const failResult = (
   id: string,
   title: string,

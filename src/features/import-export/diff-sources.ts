@@ -51,11 +51,11 @@ export interface DiffResult {
 
 /**
  * Compares the rows of two sides, or a share of them. Each row is validated where the source did not do so, and an
- * invalid row is a finding at once. Each key that differs is read again up to three times, `pauseMs` apart: equal by
- * then counts as `settled`, unchanged is a finding, always changing is `inFlight`. Returns one entry for each table.
- * Ends at `maxDiffs` differences (`complete` is false) or when stopped (`complete` stays true).
+ * invalid row is a finding at once. Each key that differs is read again up to three times, after a wait of `pauseMs`
+ * each: equal by then counts as `settled`, unchanged is a finding, always changing is `inFlight`. Returns one entry
+ * for each table. Ends at `maxDiffs` differences (`complete` is false) or when stopped (`complete` stays true).
  *
- * @throws FfError `store_corrupt` as `mergeRows` does; not with `sample`
+ * @throws FfError `store_corrupt` as `mergeRows` does; not with `sample`. Also errors of the sources
  */
 export async function diffSources(
   sides: Readonly<Record<SideName, RowSource>>,

@@ -29,13 +29,13 @@ export interface MappedRequest extends Omit<ImportRequest, 'source' | 'database'
 
 /**
  * `ff import FILE --mapping MAPPING`: imports the flags and overrides of another service into a database, as
- * `importInto` does, or into a new file store. Reports each refused value with its place in the file (item `mapping`
- * fails) and then writes nothing; `changes` lists values that change on the way. A dry run writes nothing, and into a
- * folder it exits with `not_ready`.
+ * `importRows` does, or into a new file store. Reports each refused value with its place in the file (item `mapping`
+ * fails) and then writes nothing; `changes` lists values that change on the way. A dry run writes nothing, and into
+ * a folder it exits with `not_ready`.
  *
  * @throws FfError `artefact_invalid` for a bad mapping or contract, or a file that is no readable JSON;
- *   `nothing_to_check` if the mapping finds no row; `target_invalid` for a file store without a folder; the code of the
- *   ending if the run is aborted; also those of `importInto` and of the new store
+ *   `nothing_to_check` if the mapping finds no row; `target_invalid` for a file store without a folder; the code of
+ *   the ending if the run is aborted; also those of `importInto`, such as `import_locked`, and of the new store
  */
 export async function importMapped(request: MappedRequest): Promise<CheckReport> {
   const started = request.now()

@@ -30,10 +30,13 @@ export interface ImportRequest {
 }
 
 /**
- * `ff import`: writes every row of a store into a database, as `importInto` does, with the persistence contract of the
- * package.
+ * `ff import`: validates every row of a source store, then writes those that are absent or older in a database, with
+ * the persistence contract of the package. Returns counts for each table; a refused row fails its table, and nothing
+ * is written then.
  *
- * @throws FfError `artefact_invalid` for a bad contract or migration; also those of `importInto`
+ * @throws FfError `artefact_invalid` for a bad contract or migration, `backing_unavailable` for a source that
+ *   changed, `store_corrupt` for a side that is not sorted, `import_locked`, the code of the ending if the run is
+ *   aborted; also errors of both stores
  */
 export async function importRows(request: ImportRequest): Promise<CheckReport> {
   return importInto(request, await loadPersistence(request.root))

@@ -25,11 +25,12 @@ export interface MergeVisitor {
 
 /**
  * Merges two sides that are sorted by key, with one batch of each in memory, and reports to the visitor: runs of
- * equal rows, pairs that differ, and rows of one side. Returns early when a visitor method returns false. Compares
- * equal bytes many rows at a time, without parsing each row. A repeated key is marked, not refused.
+ * equal rows, pairs that differ, and rows of one side. Returns early when a visitor method returns false, and awaits
+ * `pending` after each step; ends both iterations in any case. Compares equal bytes many rows at a time, without
+ * parsing each row. A repeated key is marked, not refused.
  *
- * @throws FfError `store_corrupt` for a row out of order or without a key; inside a run of equal rows only the
- * last row is checked
+ * @throws FfError `store_corrupt` for a row out of order or without a key; inside a run of equal rows only the last
+ *   row is checked. Also errors of the sources and of the visitor
  */
 export async function mergeRows(
   baseline: Pick<RowSource, 'lines'>,

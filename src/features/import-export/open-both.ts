@@ -4,8 +4,9 @@ import type { Adapters, RowReadOptions } from '../../ports/adapters.ts'
 import type { RowSource } from '../../ports/rows.ts'
 
 /**
- * Opens the rows of two stores one after the other, and returns them in their order. A folder is first: reading a long
- * log takes a minute, while the snapshot of a database is a transaction that the server ends when it idles.
+ * Opens the rows of two stores one after the other, registers both with `keep`, and returns them in the given order.
+ * Of a folder and a database the folder is opened first: reading a long log takes a minute, while the snapshot of a
+ * database is a transaction that the server ends when it idles.
  *
  * @throws the error of the store that cannot be opened
  */

@@ -63,7 +63,7 @@ export class LineSequence {
   }
 }
 
-/** The finding `row_repeated` for a key with more than one row. */
+/** Makes the finding `row_repeated` for a key with more than one row; its pointer names the row by key. */
 export const makeRepeatedFinding = (key: RowKey): RowFinding => ({
   code: 'row_repeated',
   pointer: formatRowPointer(key),

@@ -15,6 +15,8 @@ export interface DdlContract {
 /**
  * Name of the last migration in the package folder; null if there is none, or if any of them is invalid or cannot be
  * read.
+ *
+ * @throws the system's error of the folder, unless it is missing
  */
 export async function findNewestMigration(root: string): Promise<string | null> {
   const migrations = await loadMigrations(root)

@@ -35,12 +35,13 @@ export interface StepRequest extends MigrateRequest {
 }
 
 /**
- * `ff migrate up`: claims the place of the database, applies the pending migrations up to `to`, then grants the roles. Returns one item for each applied
- * migration, or `head` if none is pending, and in `sql` the statements for a role admin if roles are missing. A dry
- * run only lists the steps and their SQL. An aborted run stops between two steps and returns those it did.
+ * `ff migrate up`: claims the place of the database, applies the pending migrations up to `to`, then grants the
+ * roles. Returns one item for each applied migration, or `head` if none is pending, and in `sql` the statements for
+ * a role admin if roles are missing. A dry run only lists the steps and their SQL. An aborted run stops between two
+ * steps and returns those it did.
  *
- * @throws FfError `migration_edited`, `migration_unknown`, `place_refused` or `artefact_invalid`; also errors of the
- *   database
+ * @throws FfError `migration_edited`, `migration_unknown`, `migration_locked`, `place_refused` or
+ *   `artefact_invalid`; also errors of the database
  */
 export async function migrateUp(request: StepRequest): Promise<CheckReport> {
   return withSession(request, !request.dryRun, async (session, { migrations }) => {
@@ -69,8 +70,8 @@ export async function migrateUp(request: StepRequest): Promise<CheckReport> {
  * migration, or `base` if there is none. A dry run only lists the steps and their SQL. An aborted run stops between
  * two steps and returns those it did.
  *
- * @throws FfError `migration_edited`, `migration_unknown`, `place_refused` or `artefact_invalid`; also errors of the
- *   database
+ * @throws FfError `migration_edited`, `migration_unknown`, `migration_locked`, `place_refused` or
+ *   `artefact_invalid`; also errors of the database, such as `rows_would_be_lost`
  */
 export async function migrateDown(request: StepRequest): Promise<CheckReport> {
   return withSession(request, !request.dryRun, async (session, { migrations }) => {

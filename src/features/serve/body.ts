@@ -13,8 +13,9 @@ import { HttpRefusal } from './reply.ts'
 /**
  * Parses a body as an I-JSON object (RFC 7493), numbers and member order kept.
  *
- * @throws HttpRefusal `too_many_members`, else with the code of the first fault: the one place where it does not parse, every place that
- *   breaks I-JSON, or `type_wrong` for a value that is not an object
+ * @throws HttpRefusal `too_many_members` for more than 500 members at the top, else with the code of the first
+ *   fault: the one place where it does not parse, every place that breaks I-JSON, or `type_wrong` for a value that
+ *   is not an object
  */
 export function parseJsonBody(body: string): JsonObject {
   const read = parseLosslessJson(body)
@@ -44,8 +45,8 @@ const CODES: Readonly<Record<string, ProblemCode>> = {
 /**
  * The plain value of a JSON node that is valid by the named schema.
  *
- * @throws HttpRefusal with each place that is not: `member_missing`, `member_unknown`, `type_wrong`, else
- *   `form_wrong`; the first gives the code
+ * @throws HttpRefusal with each place that is not, 100 at most: `member_missing`, `member_unknown`, `type_wrong`,
+ *   else `form_wrong`; the first gives the code. FfError `artefact_invalid` where the schema cannot be loaded
  */
 export function requireSchema<T>(schema: string, node: JsonNode): T {
   const value = nodeToValue(node)

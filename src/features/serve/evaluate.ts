@@ -34,8 +34,8 @@ export interface EvaluationTerms {
 }
 
 /**
- * `POST /v1/flags/evaluate`: returns one decision, or a list for a body with `flag_keys` or else `all`, by the
- * presence of the member. A deny is a 200.
+ * The handler of `POST /v1/flags/evaluate`: returns one decision, or a list for a body with `flag_keys` or else
+ * `all`, by the presence of the member. A deny is a 200.
  *
  * @throws HttpRefusal for caller, body, named context, or more flags than the limit; and the errors of the store
  */

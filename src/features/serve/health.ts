@@ -118,7 +118,10 @@ const adminState = (breaker: 'closed' | 'open' | 'half_open' | null): Dependency
 /** The route without its handler. */
 export const METRICS_ROUTE = { id: 'metrics', method: 'GET', path: '/metrics' } as const
 
-/** The route `GET /metrics`: the metrics as text for Prometheus to scrape, with `no-store`. */
+/**
+ * Creates the route `GET /metrics`, which answers 200 with the metrics as text for Prometheus to scrape, and
+ * `no-store`.
+ */
 export const createMetricsRoute = ({ metrics }: Telemetry): Route => ({
   ...METRICS_ROUTE,
   operational: true,
@@ -128,7 +131,10 @@ export const createMetricsRoute = ({ metrics }: Telemetry): Route => ({
 /** The route without its handler. */
 export const INDEX_ROUTE = { id: 'index', method: 'GET', path: '/' } as const
 
-/** The route `GET /`: the paths of the given routes. */
+/**
+ * Creates the route `GET /`, which answers with the paths of the given routes as JSON, `{"paths":[...]}`, in their
+ * order.
+ */
 export function createIndexRoute(routes: readonly Route[]): Route {
   const reply = toJsonResponse(JSON.stringify({ paths: routes.map(({ path }) => path) }))
   return { ...INDEX_ROUTE, operational: true, handle: () => Promise.resolve(reply) }

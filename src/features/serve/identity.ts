@@ -22,7 +22,9 @@ export interface InstanceIdentity {
 }
 
 /**
- * Reads what an instance says of itself. Connects to the database, if it serves one.
+ * What an instance says of itself: environment, code version, newest migration, digest of the settings that change
+ * decisions, build, and the identity of its database, null for a file store. Reads the persistence contract, and
+ * connects to the database, if it serves one.
  *
  * @throws FfError `artefact_invalid`, or the error of the database
  */
@@ -54,7 +56,10 @@ export async function readInstanceIdentity(
 /** The route without its handler. */
 export const IDENTITY_ROUTE = { id: 'identity', method: 'GET', path: '/identity' } as const
 
-/** The route `GET /identity`: what the instance says of itself, with `no-store`. */
+/**
+ * Creates the route `GET /identity`, which answers with what the instance said of itself at its start, as JSON with
+ * `no-store`.
+ */
 export function createIdentityRoute(identity: InstanceIdentity): Route {
   const reply = toJsonResponse(JSON.stringify(identity))
   return { ...IDENTITY_ROUTE, handle: () => Promise.resolve(reply) }

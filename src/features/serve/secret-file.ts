@@ -14,9 +14,10 @@ export interface NamedFile {
 }
 
 /**
- * The text of a file that a setting names, as UTF-8; bytes that are not UTF-8 are replaced.
+ * Reads a file that a setting names, as UTF-8; bytes that are not UTF-8 are replaced.
  *
- * @throws FfError `setting_invalid`, as `readNamedBytes` does
+ * @throws FfError `setting_invalid` where it is missing, unreadable or above 64 KiB, and for a secret that other
+ *   users may access
  */
 export const readNamedFile = async (file: NamedFile): Promise<string> =>
   (await readNamedBytes(file)).toString('utf8')

@@ -74,11 +74,12 @@ export const toHttpLimits = (settings: SettingValues): HttpLimits => ({
 export const PROOF_LIMITS: HttpLimits = { ...toHttpLimits(DEFAULT_SETTINGS), settle_ms: 0 }
 
 /**
- * `ff serve`: checks settings, contracts and store, then listens, and returns the addresses and `close`. A failed
- * start closes what it opened. With a version the service says what it is (`GET /identity`).
+ * `ff serve`: checks settings, contracts and store, then listens, and returns the addresses and `close`. A key set
+ * that cannot be fetched is logged and does not stop the start; a failed start closes what it opened. With a version
+ * the service says what it is (`GET /identity`).
  *
- * @throws FfError `setting_invalid`, `target_invalid`, `artefact_invalid`, and the errors of the store, telemetry and
- *   listening
+ * @throws FfError `setting_invalid`, `target_invalid`, `artefact_invalid`, `listen_failed`, and the errors of the
+ *   store and telemetry
  */
 export async function startService(
   request: ServeRequest & { readonly version: RunningVersion | null },

@@ -57,6 +57,6 @@ function requireDatabase({ FF_DATABASE_URL }: SettingValues): TargetSpec {
   })
 }
 
-/** An FfError `setting_invalid` to throw. */
+/** Makes, without throwing it, an FfError `setting_invalid` with this message and next step. */
 export const makeSettingError = (message: string, hint: string): FfError =>
   new FfError('setting_invalid', message, { hint })

@@ -81,10 +81,10 @@ function fixDatabase({ database }: FixTerms): string {
 }
 
 /**
- * `ff plan check`: judges the plan by the rules and limits of J1 as of now, and compares its database with the one that
- * is given; one item for each rule, a broken one with what to write. Measures and records nothing.
+ * `ff plan check`: judges the plan by the rules and limits of J1 as of now, and compares its database with the one
+ * that is given; one item for each rule, a broken one with what to write. Measures and records nothing.
  *
- * @throws FfError `nothing_to_check` without a plan, `artefact_invalid`, `checklist_loosened`
+ * @throws FfError `nothing_to_check` without a plan, `artefact_invalid`, `checklist_loosened`, `waiver_altered`
  */
 export async function checkPlan(
   { folder, database, now }: PlanCheckRequest,

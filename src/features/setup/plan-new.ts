@@ -33,7 +33,10 @@ const FREEZE_BEFORE_H = 24
 const FREEZE_AFTER_H = 20
 const MOST_AHEAD_H = 168
 
-/** A window that begins at the given time, by default at a full hour about a day ahead, and the freeze around it. */
+/**
+ * A window of 4 hours that begins at the given time, by default at a full hour 24 to 25 hours after `now`, and the
+ * freeze around it: from 24 hours before its begin until 20 hours after its end.
+ */
 export function proposeSpans(
   now: Instant,
   from: Instant | null = null,

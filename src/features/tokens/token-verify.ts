@@ -128,9 +128,9 @@ export interface VerificationStep {
 }
 
 /**
- * The report of one token: the item `token`, and before it, with `explain`, one for each check, titled with the claim
- * that it read and the value it was held against. A token that is not verified is a finding with its code; the exit is
- * that of `toTokenExit`.
+ * The report of one token: the item `token`, and before it, with `explain`, one for each check, titled with the
+ * claim that it read and the value it was held against. A token that is not verified is a finding with its code; the
+ * exit is `ok` if verified, `inconclusive` if it could not be verified for want of keys, else `no_go`.
  */
 export function buildTokenReport(
   verdict: TokenVerdict,

@@ -11,7 +11,10 @@ export const ANY_CODES: readonly ServiceCode[] = [
   'internal',
 ]
 const ABOUT_SOMETHING: readonly AuthRefusalCode[] = ['token_missing', 'context_mismatch']
-/** Codes of a refused credential. */
+/**
+ * The codes with which a route refuses a credential: all of the authenticator except `token_missing` and
+ * `context_mismatch`.
+ */
 export const CREDENTIAL_CODES = (Object.keys(AUTH_REFUSALS) as AuthRefusalCode[]).filter(
   (code) => !ABOUT_SOMETHING.includes(code),
 )
