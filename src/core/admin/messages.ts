@@ -26,9 +26,9 @@ export const formatCheckRequest = ({
   JSON.stringify({ check: CHECK, approval_ref, flag_key, tenant_id, user_id })
 
 /**
- * Parses the body of a check request into its approval ref, flag key, tenant and user (each null for none). Null for
- * text that is not JSON, or that breaks `contracts/schemas/admin-check-request.schema.json`, also by a repeated or
- * unknown member.
+ * Parses the body of a check request into its approval ref, flag key, tenant and user (tenant and user are null for
+ * none). Null for text that is not JSON, or that breaks `contracts/schemas/admin-check-request.schema.json`, also by
+ * a repeated or unknown member.
  */
 export function parseCheckRequest(text: string): ApprovalQuery | null {
   const members = findMembers(text, { check: (node) => node === CHECK, ...ECHO })

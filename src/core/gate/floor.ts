@@ -29,8 +29,9 @@ export interface FloorInput {
 }
 
 /**
- * Lists every member in which a team's checklist departs from the package's, in the order of the package's items; empty
- * where there is none. An item that only one of them has is looser. The order of items and of limits is no departure.
+ * Lists every member in which a team's checklist departs from the package's: first the titles of groups, then the
+ * members of the items in the package's order, then the team's own items; empty where there is none. An item that
+ * only one of them has is looser. The order of items and of limits is no departure.
  */
 export function listDepartures({ floor, team, terms }: FloorInput): readonly PlacedDeparture[] {
   const known = new Set(floor.items.map(({ id }) => id))

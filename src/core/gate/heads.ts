@@ -20,9 +20,9 @@ export type HeadRenewal =
 
 /**
  * The next head of a log, at record `last`; says at least what the head before said: a trust file that does not
- * verify now keeps the one named before, and its withdrawals, and its time never goes back. Refused for an older or
- * another trust file of the same version, a withdrawal that is gone (codes of `findRetreat`), and a clock more than
- * 60 s behind the head before (`clock_set_back`).
+ * verify now keeps the one named before, and its withdrawals, and its time never goes back. Refused for an older
+ * trust file (`trust_rolled_back`), another of the same version (`trust_forked`), a withdrawal that is gone
+ * (`withdrawal_missing`), and a clock more than 60 s behind the head before (`clock_set_back`).
  *
  * @param before null for a log that begins now, which is never refused
  */
@@ -83,7 +83,8 @@ export type LogExtension =
 /**
  * Compares a log of the same key with the one that is here. The other extends it where it holds all its records and
  * has more, or as many and a newer head; the same or a shorter part of it changes nothing. Two logs of which neither
- * continues the other are `evidence_forked`; a longer one whose head says less has the code of `findRetreat`.
+ * continues the other are `evidence_forked`; a longer one whose head says less is `trust_rolled_back`,
+ * `trust_forked` or `withdrawal_missing`.
  *
  * @param here null where there is no log of the key
  */

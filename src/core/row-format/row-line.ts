@@ -44,7 +44,8 @@ export function toRowLine(node: JsonNode): ParsedRowLine | null {
 }
 
 /**
- * Table and key of a line, by the fast path where it applies; null as in `parseRowLine`.
+ * Table and key of the line of a row, by the fast path where it applies; null for a line that is not JSON, names no
+ * known table, or lacks a key. Does not validate the row.
  *
  * @param table selects the fast path only: the table of the result is the one that the line names
  */
