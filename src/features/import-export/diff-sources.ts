@@ -55,7 +55,8 @@ export interface DiffResult {
  * each: equal by then counts as `settled`, unchanged is a finding, always changing is `inFlight`. Returns one entry
  * for each table. Ends at `maxDiffs` differences (`complete` is false) or when stopped (`complete` stays true).
  *
- * @throws FfError `store_corrupt` as `mergeRows` does; not with `sample`. Also errors of the sources
+ * @throws FfError `store_corrupt` for a row out of order or without a key; not with `sample`. Also errors of the
+ *   sources
  */
 export async function diffSources(
   sides: Readonly<Record<SideName, RowSource>>,

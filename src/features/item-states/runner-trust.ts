@@ -18,9 +18,10 @@ export interface RunnerTrust {
 }
 
 /**
- * Checks the texts of a team folder's trust file, chain and withdrawals for a runner, as of now. Returns what its
- * log has to name, as `toRunnerSight`, and two lookups by key id, which work also for a trust file without a pin:
- * the current entry of a runner, and whether the time of one has ended. Reads no file.
+ * Checks the texts of a team folder's trust file, chain and withdrawals for a runner, as of now. Returns what the
+ * head of its log has to name (version and SHA-256 of a trust file that verifies under the pin, else null, and the
+ * withdrawals), and two lookups by key id, which work also for a trust file without a pin: the current entry of a
+ * runner, and whether the time of one has ended. Reads no file.
  *
  * @throws FfError `setting_invalid` where the pin is not a SHA-256
  */

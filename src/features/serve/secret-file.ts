@@ -62,7 +62,8 @@ const MIN_BYTES = 32
  * The key of the digests that replace sensitive values in audit records, all bytes of its file; 32 random bytes for
  * this run where no file is named.
  *
- * @throws FfError `setting_invalid` for a file that `readNamedBytes` refuses, or with fewer than 32 bytes
+ * @throws FfError `setting_invalid` for a file that is missing, unreadable, above 64 KiB, accessible to other users,
+ *   or with fewer than 32 bytes
  */
 export async function readDigestKey(path: string | null): Promise<Uint8Array> {
   if (path === null) return randomBytes(MIN_BYTES)

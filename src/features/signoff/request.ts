@@ -26,12 +26,12 @@ export interface SignoffRequestResult {
 
 /**
  * `ff signoff request`: writes an unsigned statement of the current state, valid for 72 hours, for two people to
- * sign, and returns its SHA-256. A signed statement that it replaces is archived; an unsigned one is lost. The state
- * has to be a GO but for the signatures: no one is asked to sign anything else.
+ * sign; returns its SHA-256 and the number of accepted items. A signed statement that it replaces is archived; an
+ * unsigned one is lost. The state has to be a GO but for the signatures: no one is asked to sign anything else.
  *
  * @throws FfError `trust_refused`, `identity_incomplete`, `request_no_go`, `request_not_ready`,
  *   `request_inconclusive`, `evidence_untrusted`, `artefact_invalid`, `waiver_altered`, `signoff_locked`,
- *   `signoff_unwritable`, `output_failed`, and the errors of `readGate`
+ *   `signoff_unwritable`, `output_failed`, and the errors of reading the gate, such as `checklist_loosened`
  */
 export async function requestSignoff(context: SignoffContext): Promise<SignoffRequestResult> {
   const { trust, sha256 } = requireTrusted(context)

@@ -36,13 +36,14 @@ export interface TrustMembers {
 }
 
 /**
- * `ff trust init`: writes the first version, which has no signatures: the pin authenticates it. Its keys are valid from
- * now until 90 days after the file expires. With `anew` it replaces a trust file by a version above any that is here or
- * named by a log, without a chain: the sign-off is archived, and the approvals of waivers are dropped, since both end.
+ * `ff trust init`: writes the first version, which has no signatures: the pin authenticates it. Its keys are valid
+ * from now until 90 days after the file expires. With `anew` it replaces a trust file by a version above any that is
+ * here or named by a log, without a chain: the sign-off is archived, and the approvals of waivers are dropped, since
+ * both end.
  *
  * @returns its SHA-256 in hexadecimal, the pin, and its version
- * @throws FfError `file_exists`, `artefact_invalid` for a bad key file or a broken rule, `output_failed`, and those of
- *   `withFolderLock`
+ * @throws FfError `file_exists`, `artefact_invalid` for a bad key file or a broken rule, `output_failed`,
+ *   `signoff_locked`, `signoff_unwritable`, `backing_unavailable`
  */
 export async function initTrust(
   context: SignoffContext,

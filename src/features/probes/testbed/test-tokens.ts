@@ -22,8 +22,10 @@ import type { ProbeContext } from '../framework/probe.ts'
 export type OpenTestAuthenticator = Adapters['openTestAuthenticator']
 
 /**
- * Opens an authenticator whose key server serves the public parts of `keys`, lends it, and closes it afterwards.
- * @throws what `openAuthenticator` throws
+ * Opens an authenticator whose key server on loopback serves the public parts of `keys`, lends it to `use`, and
+ * closes it afterwards, also after an error. Returns the result of `use`.
+ *
+ * @throws the errors of opening the authenticator and of `use`
  */
 export function withAuthenticator<T>(
   openAuthenticator: OpenTestAuthenticator,
