@@ -88,9 +88,9 @@ function oneLine(text) {
 
 /** The files of a part for which there is no result: not measured yet, or without a mutant. */
 function listAbsent(name, files) {
-  return readdirSync(`${ROOT}src/${name}`, { recursive: true })
+  return readdirSync(`${ROOT}src/${name}`, { recursive: true, encoding: 'utf8' })
     .filter((file) => file.endsWith('.ts') && !(`src/${name}/${file}` in files))
-    .toSorted()
+    .toSorted((a, b) => (a < b ? -1 : 1))
 }
 
 function describe(results) {

@@ -5,7 +5,7 @@ import { isApprovalRef, isScopeId } from '../rows/grammar.ts'
 
 /** The attributes of an OFREP context that are used; null where absent. Other attributes are ignored. */
 export interface OfrepContext {
-  /** Any text: one that is no id matches no row (`listSkippedLayers`). Empty for a number or another value. */
+  /** Any text: one that is no id matches no row (`listSkippedLayers`). */
   readonly user_id: string | null
   /** Any text, as `user_id`. */
   readonly tenant_id: string | null
@@ -17,17 +17,16 @@ export type OfrepRequest =
   | { readonly ok: true; readonly context: OfrepContext }
   | { readonly ok: false; readonly problem: Problem }
 
-/** `holds` is null for an id, of which any value is taken. */
-type Attribute = readonly [name: string, holds: ((text: string) => boolean) | null]
+type Attribute = readonly [name: string, holds: (text: string) => boolean]
 const ATTRIBUTES: { readonly [K in keyof OfrepContext]: Attribute } = {
-  user_id: ['targetingKey', null],
-  tenant_id: ['tenant_id', null],
+  user_id: ['targetingKey', () => true],
+  tenant_id: ['tenant_id', () => true],
   approval_ref: ['approval_ref', isApprovalRef],
 }
 
 /**
  * Parses the body of an OFREP request and returns the used attributes of its `context`, null where absent, or the first
- * problem: a fault of the JSON, `type_wrong` for no object, or no text as an approval, `member_missing` without a context, `form_wrong`
+ * problem: a fault of the JSON, `type_wrong` for no object or text, `member_missing` without a context, `form_wrong`
  * for a malformed attribute. A repeated member among those that are used is `duplicate_member`, as parsers disagree
  * about which one counts; other attributes are ignored.
  */
@@ -56,7 +55,7 @@ const isMatchable = (id: string | null): boolean => id === null || isScopeId(id)
 
 /**
  * The warnings of a context whose `targetingKey` or `tenant_id` is no id; empty where both are ids or absent. Such a
- * value is no error: an error would make the client serve its own default, also for a killed flag.
+ * text is no error: an error would make the client serve its own default, also for a killed flag.
  */
 export const listSkippedLayers = ({
   user_id,
@@ -105,8 +104,6 @@ function readAttribute(
   if (twice !== undefined) return { problem: twice }
   if (node === undefined) return {}
   const at = appendPointer('/context', name)
-  if (holds === null)
-    return typeof node === 'string' ? { text: node } : node === null ? {} : { text: '' }
   if (typeof node !== 'string') return { problem: makeProblem('type_wrong', at) }
   return holds(node) ? { text: node } : { problem: makeProblem('form_wrong', at) }
 }

@@ -70,9 +70,9 @@ describe('P2 tables that do not show all their rows', () => {
 
   test('row level security that hides an override: the service does not start', async () => {
     await change(HIDE, SHOW)
-    expect(await failure(openServed(target, { ...inputs, tools: TOOLS, environment: 'prod' }))).toBe(
-      'rights_missing',
-    )
+    expect(
+      await failure(openServed(target, { ...inputs, tools: TOOLS, environment: 'prod' })),
+    ).toBe('rights_missing')
   })
 
   test('row level security that comes later: rights_missing, and gone with it', async () => {
@@ -123,9 +123,9 @@ describe('P2 tables that do not show all their rows', () => {
       checkEveryMs: 20,
     })
     await change(text, back)
-    expect(await failure(openServed(target, { ...inputs, tools: TOOLS, environment: 'prod' }))).toBe(
-      'target_unreachable',
-    )
+    expect(
+      await failure(openServed(target, { ...inputs, tools: TOOLS, environment: 'prod' })),
+    ).toBe('target_unreachable')
     await until('the service notices', async () =>
       serving.store.read(query).then(
         () => false,

@@ -163,7 +163,7 @@ test('evidence of a pass names its record, and how long it counts', () => {
 test.each<readonly [string, Partial<EvidenceDraft>, boolean]>([
   ['fails', { result: 'fail' }, true],
   ['is stale', { ended_at: at(-24 * HOUR_MS) }, false],
-  ['is inconclusive', { result: 'inconclusive' }, false],
+  ['is inconclusive', { result: 'inconclusive' }, true],
 ])('an item that %s has an end: %s %s', (_what, change, ends) => {
   const found = judgeGate(goBut('A1', change)).items.find(({ id }) => id === 'A1')
   expect(found?.valid_until !== null).toBe(ends)
