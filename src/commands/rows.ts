@@ -87,11 +87,14 @@ async function importFile(
 }
 
 /**
- * `ff export FOLDER`: copies every row of the database into a file store in a new folder, prints a report and sets its
- * exit. Shows its progress on stderr.
- * @throws FfError `option_invalid` for a folder that holds a store, `row_refused`, `target_invalid`,
- * `secret_in_option`, `setting_invalid`, `artefact_invalid`, the errors of the database and of the new store, and
- * those of `runReportCommand`, such as `output_failed`
+ * `ff export FOLDER`: copies every row of the database into a file store in a folder, which it creates if missing;
+ * prints a report and sets its exit. Shows its progress on stderr. Writes the whole store or none: an invalid row, or
+ * another number of rows than the server counts, throws nothing but fails the report, and the same folder can be named
+ * again.
+ * @throws FfError `option_invalid` for a folder that holds a store, `row_refused` where the tables differ from the
+ * contract, `target_invalid` without a database or for a target that is none, `secret_in_option`, `setting_invalid`,
+ * `artefact_invalid`, the errors of the database and of the new store, and those of `runReportCommand`, such as
+ * `output_failed`
  */
 export const runExport = (invocation: Invocation<typeof DATABASE>): Promise<void> =>
   runReportCommand(invocation, async (signal) =>

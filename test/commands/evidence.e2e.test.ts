@@ -134,7 +134,7 @@ describe('the trust file', () => {
     const shown = await ff(['trust', 'show'], forked)
     const text = shown.stdout.replaceAll(/\s+/g, ' ')
     expect([shown.status, text]).toEqual([23, expect.stringContaining('UNTRUSTED')])
-    expect(text).toMatch(/trust_forked: .* ff trust rotate --key alice.key.json/)
+    expect(text).toMatch(/trust_forked: .*`ff trust rotate --key alice.key.json`/)
   })
   test('V7: put back to an older version than a head names, under the old pin, ends 23', async () => {
     const path = join(go.cwd, 'checklists/trust.json')

@@ -15,6 +15,7 @@ import {
 } from '../support/signed-folder.ts'
 import { REPORTERS } from '../../src/reports/index.ts'
 import { ROOT, type Run, runFf } from '../support/run-ff.ts'
+import { FULL } from '../support/scale.ts'
 
 let go: SignedFolder
 let no: SignedFolder
@@ -100,7 +101,7 @@ describe('decision.json', () => {
       ['go', go],
       ['no', no],
     ] as const)
-      for (const [, changed] of flipped(await readFile(getFile(folder)), 150)) {
+      for (const [, changed] of flipped(await readFile(getFile(folder)), FULL ? 150 : 40)) {
         await writeFile(path, changed)
         if ((await judged(folder, path)) === 'ok') survived[name] += 1
       }

@@ -25,6 +25,7 @@ import {
   signedFolder,
 } from '../support/signed-folder.ts'
 import { type Run, runFf } from '../support/run-ff.ts'
+import { FULL } from '../support/scale.ts'
 
 /** A folder of one case, with the environment and the clock that its commands see. */
 interface Place {
@@ -438,7 +439,9 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
 }
 
 describe('what the gate prints for a reason ends it, or leads on', () => {
-  const all = { ...CASES, ...Object.fromEntries(ANSWERS.map((code) => [code, answered(code)])) }
+  // The answers of probes have one row in the table of reasons.
+  const own = FULL ? ANSWERS : ANSWERS.slice(0, 2)
+  const all = { ...CASES, ...Object.fromEntries(own.map((code) => [code, answered(code)])) }
   test.each(Object.entries(all) as [ReasonCode, Case][])('%s', async (code, one) => {
     const place = await copied()
     await one.make(place)

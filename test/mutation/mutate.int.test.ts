@@ -1,9 +1,15 @@
+import { readFileSync } from 'node:fs'
 import { Stryker } from '@stryker-mutator/core'
 import { expect, test } from 'vitest'
 
 const TESTED = 'src/core/evaluate/required-auth.ts'
 const UNTESTED = 'src/core/gate/duration.ts'
 const HASHING = 'src/core/audit/record.ts'
+/** The line that hashes. */
+const LINE =
+  readFileSync(HASHING, 'utf8')
+    .split('\n')
+    .findIndex((line) => line.includes('prev_hash +')) + 1
 
 test('a mutant is killed by its tests, also while they are collected, and not without them', async () => {
   process.env['FF_MUTATION_TESTS'] =
@@ -11,7 +17,7 @@ test('a mutant is killed by its tests, also while they are collected, and not wi
   const mutants = await new Stryker({
     configFile: 'test/mutation/stryker.config.mjs',
     // walk.test.ts hashes records at module level, so a hash that throws leaves it without a test.
-    mutate: [TESTED, UNTESTED, `${HASHING}:60-70`],
+    mutate: [TESTED, UNTESTED, `${HASHING}:${LINE - 2}-${LINE + 1}`],
     concurrency: 1,
     reporters: [],
   }).runMutationTest()

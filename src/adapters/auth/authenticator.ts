@@ -43,9 +43,10 @@ export function createAuthenticator(
 }
 
 /**
- * Opens an authenticator over an endpoint (`url`), given `keys`, or no keys (null), with which each token is
- * `keys_unconfigured`. Fetches nothing before the first token or `loadKeys`. `close` ends the background refresh of an
- * endpoint, else does nothing.
+ * Opens an authenticator over an endpoint (`url`), given `keys`, or no keys (null). Without keys, a token that passes
+ * the checks of form, `crit` and algorithm has the condition `keys_unconfigured`, whose outcome the mode matrix gives (a
+ * refusal, `jwks_unreachable`), and `loadKeys` returns `unconfigured`. Fetches nothing before the first token or
+ * `loadKeys`. `close` ends the background refresh of an endpoint, but no fetch in flight; else it does nothing.
  */
 export async function openAuthenticator(
   from: KeySourceSpec,

@@ -11,10 +11,12 @@ import { KeySet } from './key-set.ts'
 const CACHING = ['cache-control', 'age', 'date', 'expires', 'etag', 'last-modified'] as const
 
 /**
- * Fetches a key set once, and returns each key in words (type, curve or size, `alg`, `use`) with its `kid`, the
- * caching headers of the response, and the seconds that it may be cached. The `fault` of a key is null where a token
- * of an allowed algorithm can select it, else the code of the first reason. Texts are cut to 80 characters and
- * escaped. A failed fetch is returned as `unreachable` or `misconfigured`, never thrown.
+ * Fetches a key set once, without a retry, following redirects within the origin up to the contract's limit. Returns
+ * each distinct key in words (type, curve or size, `alg`, `use`) with its `kid`, those caching headers that the response
+ * has, and the seconds that it may be cached; an empty set has no keys and is no failure. The `fault` of a key is null
+ * where it is sound, fits an allowed algorithm and shares its `kid` with no other key that fits one of these, else the
+ * code of the first reason; a key without `kid` is not compared with others. Texts are cut to 80 characters, then
+ * escaped. A failed fetch, also by any other redirect, is returned as `unreachable` or `misconfigured`, never thrown.
  */
 export async function fetchKeys(
   url: URL,

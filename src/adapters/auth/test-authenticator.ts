@@ -15,9 +15,11 @@ import type { JwksClient } from './jwks-client.ts'
 import { LoopbackJwks } from './loopback-jwks.ts'
 
 /**
- * Opens an authenticator over a key server on a loopback address that follows the script: first `before`, if given,
- * with one fetch and the passing of its `elapsed_s`, then the last behaviour. Time is virtual, so no timeout is waited
- * out. `close` stops client and server.
+ * Opens an authenticator over a key server on a random loopback address that follows the script: with `before`, the
+ * server answers one fetch so, takes the last behaviour, and only then `elapsed_s` pass, so that a refresh due in that
+ * time meets the last behaviour. Without `before` it fetches nothing until the first token or `loadKeys`. The time of
+ * the key set is virtual, so no timeout is waited out; the caller gives the time that claims are judged at. `close`
+ * stops client and server.
  * @throws the system's error if the server cannot listen
  */
 export async function openScriptedAuthenticator(

@@ -13,8 +13,9 @@ const LINGER_MS = 1_000
 /**
  * Sets the server's handlers for errors and unknown routes. A fault of the client gets its code (`utf8_invalid`,
  * `media_type_unsupported`, `body_too_large`, `request_malformed`) and is told to `refused` of its route, a missing
- * route gets `route_unknown`, and any other error `internal`, which is also reported to the observer as a bug. A
- * client that is gone is neither told nor reported.
+ * route gets `route_unknown`, and any other error `internal`, which is also reported to the observer as a bug; so is a
+ * failure of `refused`. After a disconnection before the request was complete, whatever the error, `refused` is not
+ * told and no bug is reported; a client that left later hides no bug.
  */
 export function refuseFailures(server: FastifyInstance, httpObserver: HttpObserver): void {
   server.setErrorHandler((error, request, reply) => {

@@ -27,8 +27,10 @@ export interface ControlTerms extends Pick<CutoverIdentity, 'code' | 'build'> {
 export type ControlFault = 'control_not_run' | 'control_not_detected' | 'control_stale'
 
 /**
- * Chooses the evidence of each control of an item, in the order of its checklist: the control records for its limit
- * that count, as `chooseRecords` says, so the newest ones of any runner. A control without a record has no entries.
+ * Chooses the evidence of each control of an item, in the order of its checklist: of the item's control records for its
+ * limit those that `chooseRecords` returns. These are, of the last record in the log of each runner, the newest, those
+ * that overlap it in time, and failures of ended runners that still stand; a runner that the trust file does not name
+ * counts only where no named one has a record, however new its own is. A control without a record has no entries.
  */
 export const chooseControls = (
   item: ChecklistItem,

@@ -22,9 +22,10 @@ const NAMES: Readonly<Record<TableName, readonly string[]>> = {
 }
 
 /**
- * Parses a stored line into column texts, null for an absent member, or returns every rule of a row that it breaks. A
- * line that is not JSON, or lacks a table or key, is `form_wrong` at the root. The row is decoded as one of `table`,
- * whatever table the line names.
+ * Parses a stored line, `{"row":{...},"table":"..."}`, into column texts, null for an absent member, with the revision
+ * and the values as JSON texts; or returns every rule that the row breaks by itself. A member that is JSON null breaks
+ * one. A line that is not JSON, names no known table, or whose row lacks the flag key or the scope id of the table that
+ * it names, is `form_wrong` at the root alone. The row is decoded as one of `table`, whatever table the line names.
  */
 export function parseImportRow(table: TableName, line: string): ImportRead {
   const plain = parsePlainRow(table, line)

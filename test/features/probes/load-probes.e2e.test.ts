@@ -134,7 +134,8 @@ describe.concurrent('E5', () => {
     const found = faults.get('db_p99_ms') as Measurement
     expect([...faults.keys()]).toEqual(['db_p99_ms', 'error_share', 'load_share'])
     expect(getValue(found, 'db_p99_ms')).toBeGreaterThanOrEqual(100)
-    expect(getValue(found, 'error_share')).toBeCloseTo(0.1, 1)
+    // A tenth is rejected, and the circuit breaker of the store may open and refuse more.
+    expect(getValue(found, 'error_share')).toBeGreaterThan(0.05)
     expect(getValue(found, 'load_share')).toBeLessThan(1.5)
     // The added delay alone breaks the limit where the file answers within 79 ms.
     const least = { measured: { db_p99_ms: 100, file_p99_ms: 79 } }

@@ -386,7 +386,7 @@ describe.each([
 
 test('an unreachable store gets an OFREP error with status 500', async () => {
   const target = await openDatabaseTarget('15')
-  const service = await startService(target.env)
+  const service = await startService({ ...target.env, FF_STALE_MAX: '0' })
   try {
     await target.database?.drop()
     const single = await ask(service.origin, `${ONE}ff.bool`, { body: ANONYMOUS })
