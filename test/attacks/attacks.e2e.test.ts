@@ -203,8 +203,9 @@ test(
   LIMIT_MS,
 )
 
-test.runIf(ALL)('every exemption is met by an attack, and the counts are written', async () => {
+test('every exit 0 has an exemption; a whole run meets each exemption, and writes the counts', async () => {
   expect(judged.filter(({ status, exemption }) => status === 0 && exemption === null)).toEqual([])
+  if (!ALL) return
   const met = new Set(judged.map(({ exemption }) => exemption))
   expect(EXEMPTIONS.filter((one) => !met.has(one))).toEqual([])
   await writeResults(judged, PLACES)
