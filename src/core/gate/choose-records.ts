@@ -6,7 +6,7 @@ import type { EvidenceEntry, EvidenceRecord, RunnerKey, WholeLog } from './types
  * The records that count among those of `fits`: the last one of each log; of several the one with the newest
  * `ended_at`, and those that overlap with it in time. Records of runners that the trust file does not name are returned
  * only where no named runner has one; of a revoked key only failures count. The failure of a runner that has ended also
- * counts until a current runner measures anew. Empty where there is none.
+ * counts until a current runner measures anew at its place. Empty where there is none.
  */
 export function chooseRecords(
   logs: readonly WholeLog[],
@@ -25,10 +25,16 @@ export function chooseRecords(
     ({ ended, entry, ended_at }) =>
       ended &&
       entry.record.result === 'fail' &&
-      current.every((one) => one.entry.record.started_at <= ended_at),
+      current.every(
+        (one) => !isOfSamePlace(one.entry, entry) || one.entry.record.started_at <= ended_at,
+      ),
   )
   return [...new Set([...takeNewest(named), ...standing.map(({ entry }) => entry)])]
 }
+
+/** Whether a record answers another one: a pass or a failure at its place. */
+const isOfSamePlace = ({ record }: EvidenceEntry, { record: other }: EvidenceEntry): boolean =>
+  record.where === other.where && (record.result === 'pass' || record.result === 'fail')
 
 /** The last record of a log, and the newest `ended_at` of those before it: a late record cannot hide them. */
 interface LastRecord {

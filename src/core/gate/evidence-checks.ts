@@ -282,19 +282,35 @@ function checkLimits({ item, entry: { record } }: EvidenceUnderReview): readonly
   ]
 }
 
-/** What follows from the plan alone is judged again, by the present time. */
-const checkPlanNow: Check = ({ item, context: { plan_now } }) =>
-  item.probe.name === PLAN && plan_now !== null
-    ? judgeLimits(item.limits, plan_now)
+/** What follows from the plan alone, by the present time; null where a record is not judged by it. */
+const findPlanNow = ({
+  item,
+  context: { plan_now },
+}: Pick<EvidenceUnderReview, 'item' | 'context'>): EvidenceContext['plan_now'] =>
+  item.probe.name === PLAN ? plan_now : null
+
+/** The plan of the record is judged again by the present time; another plan, and one that is over, make it stale. */
+const checkPlanNow: Check = (review) => {
+  const now = findPlanNow(review)
+  return now === null || checkInputs(review).length > 0 || checkPlan(review).length > 0
+    ? []
+    : judgeLimits(review.item.limits, now)
         .filter(({ held }) => !held)
         .map(({ limit }): EvidenceFinding => ['fail', 'limit_broken', limit.measure])
-    : []
+}
+
+/** The values that a waiver of the record is judged by: those of the plan now, where they break a limit. */
+export const getJudgedValues = (review: EvidenceUnderReview): Readonly<Record<string, Scalar>> =>
+  checkPlanNow(review).length > 0
+    ? { ...review.entry.record.measured, ...findPlanNow(review) }
+    : review.entry.record.measured
 
 /**
- * In order of precedence: signer, its places, place, clock, identity, attempt, inputs, age, plan, the probe's result, its
- * controls, the limits, the plan again.
+ * In order of precedence: the plan again, before what a waiver could cover; signer, its places, place, clock, identity,
+ * attempt, inputs, age, plan, the probe's result, its controls, the limits.
  */
 export const EVIDENCE_CHECKS: readonly Check[] = [
+  checkPlanNow,
   checkRunner,
   checkPlace,
   checkWhere,
@@ -307,5 +323,4 @@ export const EVIDENCE_CHECKS: readonly Check[] = [
   checkAnswer,
   checkControls,
   checkLimits,
-  checkPlanNow,
 ]

@@ -4,6 +4,7 @@ import { chooseControls } from './controls.ts'
 import { parseDurationMs, findEarliest, addMs } from './duration.ts'
 import {
   EVIDENCE_CHECKS,
+  getJudgedValues,
   type EvidenceContext,
   type EvidenceFinding,
   type EvidenceUnderReview,
@@ -50,7 +51,8 @@ function judgeRecord(review: EvidenceUnderReview): ItemResult {
   const found = EVIDENCE_CHECKS.flatMap((check) => check(review))
   const [first] = found
   const same = found.filter(([state]) => state === first?.[0])
-  const result = buildItemResult(item, entry, same)
+  const built = buildItemResult(item, entry, same)
+  const result = { ...built, measured: judgeLimits(item.limits, getJudgedValues(review)) }
   return { ...result, valid_until: AGEING.has(result.state) ? findExpiry(review) : null }
 }
 /** States that end once the measurement or a control is too old; an inconclusive one may be waived until then. */

@@ -578,6 +578,31 @@ describe('waivers', () => {
     expect(toVerdict(input, 'H4').codes).toContain(code)
     expect(judgeGate(input).exitName).toBe('no_go')
   })
+  test.each<readonly [string, Partial<EvidenceDraft>, WaiverCover, GateInput['plan_now']]>([
+    [
+      'an inconclusive record',
+      { result: 'inconclusive', codes: ['flaky'] },
+      { state: 'inconclusive', code: 'flaky' },
+      { admin_in_step: false },
+    ],
+    [
+      'a value within the bound of a record',
+      { measured: { ...passing(toItem('J1')).measured, window_starts_in_h: 169 } },
+      { state: 'fail', bounds: [{ measure: 'window_starts_in_h', op: 'at_most', value: 200 }] },
+      { window_starts_in_h: 201 },
+    ],
+  ])('%s, waived, does not hide a plan that breaks a rule now', (_what, record, covers, broken) => {
+    const judged = (plan_now: GateInput['plan_now']) =>
+      judgeGate(
+        goBut('J1', record, {
+          waivers: [waiver({ item: 'J1', covers })],
+          signoff: signed({ accepted: { ...signed().accepted, J1: 'waived' } }),
+          plan_now,
+        }),
+      ).verdict
+    const holds = go().plan_now
+    expect([judged(holds), judged({ ...holds, ...broken })]).toEqual(['go', 'no_go'])
+  })
   test('the requester cannot be the only approver', () => {
     const approvals = [{ person: 'Ada', role: 'platform-lead' }] as const
     const plan: Partial<EvidenceDraft> = {

@@ -435,6 +435,21 @@ describe('of several logs', () => {
         /^fail/,
       ],
       [
+        'a failure, and a newer record of a current runner at another place',
+        [toLog([a1({ ...after, where: 'target' })]), old({ ...before, ...failed })],
+        past(),
+        /^fail/,
+      ],
+      [
+        'a failure, and a newer record of a current runner that could not measure',
+        [
+          toLog([a1({ ...after, result: 'inconclusive', codes: ['x'] })]),
+          old({ ...before, ...failed }),
+        ],
+        past(),
+        /^fail/,
+      ],
+      [
         'what follows the record that closes the log',
         [old(before, { ...after, ...failed })],
         past(),
