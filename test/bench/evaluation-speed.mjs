@@ -1,10 +1,12 @@
 // p99 of a whole evaluation with a cached token, with a thousand overrides and with a million.
 import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 import { evaluateQuestion } from '../../dist/src/features/evaluation/answer-question.js'
 import { openFixtureAuthenticator } from '../../dist/src/adapters/auth/test-authenticator.js'
 import { FileStore } from '../../dist/src/adapters/file-store/file-store.js'
 import { openLive } from '../../dist/src/adapters/stores.js'
 import { settingsFromContract } from '../../dist/src/core/auth/contract.js'
+import { loadPersistence } from '../../dist/src/features/migrate/load-persistence.js'
 import { TENANT } from './make-store.mjs'
 import { sized } from './smoke.mjs'
 
@@ -54,10 +56,11 @@ export async function evaluationSpeed(sizes) {
   if (!claims.includes(TENANT)) throw new Error('the token is for another tenant')
   const authenticator = await openFixtureAuthenticator(jwks, settings)
   const approvals = () => Promise.resolve({ status: 'unreachable' })
+  const { migrations, versions } = await loadPersistence(fileURLToPath(root))
+  const needs = { migrations, versions, copied: null }
   const sides = []
   for (const [name, { folder, url, keys }] of Object.entries(sizes)) {
     const store = await FileStore.open(folder, { digestKey: Buffer.alloc(32, 1), phase: 'file' })
-    const needs = { migrations: [], versions: { oldest: 15, newest: 18 }, copied: null }
     const live = await openLive({ kind: 'postgres', url, name: 'bench' }, needs)
     sides.push({
       name,
