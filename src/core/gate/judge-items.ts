@@ -10,6 +10,7 @@ import type {
   ChecklistItem,
   EvidenceEntry,
   EvidenceLogs,
+  EvidenceRecord,
   ItemResult,
   GateJudgement,
   RunnerKey,
@@ -107,18 +108,17 @@ function hasFailed(
   { expected, runners, now }: Pick<ItemsInput, 'expected' | 'runners' | 'now'>,
 ): boolean {
   const scope = (['cutover_id', 'attempt'] as const).filter((one) => item.identity.includes(one))
+  const isOwn = ({ item: id, identity }: EvidenceRecord): boolean =>
+    id === item.id && scope.every((one) => identity[one] === expected[one])
   const judged = logs.map((log) => ({
     ...log,
     entries: log.entries.filter(
-      (entry) => isFailure(item, entry.record) || isPassInPlace(item, entry, runners),
+      (entry) =>
+        isOwn(entry.record) &&
+        (isFailure(item, entry.record) || isPassInPlace(item, entry, runners)),
     ),
   }))
-  const last = chooseRecords(
-    judged,
-    { runners, now },
-    ({ item: id, identity }) =>
-      id === item.id && scope.every((one) => identity[one] === expected[one]),
-  )
+  const last = chooseRecords(judged, { runners, now }, () => true)
   return last.some(({ record }) => isFailure(item, record))
 }
 

@@ -13,7 +13,7 @@ export const judgeLimits = (limits: readonly Limit[], measured: Measured): ItemR
   })
 
 const getValue = (measured: Measured, name: string): Scalar | null =>
-  new Map(Object.entries(measured)).get(name) ?? null
+  (Object.hasOwn(measured, name) ? measured[name] : null) ?? null
 
 function isWithin(
   { op, value: bound, or_times }: Limit,
