@@ -1,11 +1,10 @@
-import { execFileSync } from 'node:child_process'
-import { rm, symlink, truncate, writeFile } from 'node:fs/promises'
+import { availableParallelism } from 'node:os'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { CODE } from '../support/gate-folder.ts'
-import { runFf } from '../support/run-ff.ts'
 import { everyNth, oneOfEach } from '../support/scale.ts'
 import type { Env, Files } from './folder.ts'
-import { type Attack, type Change, changeAlone, swap, takeFrom } from './kinds.ts'
+import { type Attack, changeAlone, swap, takeFrom } from './kinds.ts'
+import { Lane, type Order } from './lane.ts'
 import { EXEMPTIONS, findExemption } from './promises.ts'
 import { type Judged, writeResults } from './results.ts'
 import { DECISION, makeScene, MINUTE_MS, type Scene } from './scene.ts'
@@ -19,16 +18,22 @@ const ALL = process.env['FF_ATTACKS'] !== undefined
 const LIMIT_MS = 3_600_000
 
 let scene: Scene
+/** Each judges on its own; one suffices for few attacks. */
+let lanes: readonly [Lane, ...Lane[]]
 beforeAll(async () => {
   scene = await makeScene({ whole: ALL })
+  const open = (): Promise<Lane> => Lane.open(scene.folder)
+  const others = Array.from({ length: ALL ? availableParallelism() - 1 : 0 }, open)
+  lanes = await Promise.all([open(), ...others])
 }, 120_000)
-afterAll(() => scene.folder.remove())
+afterAll(async () => {
+  await Promise.all(lanes.map((lane) => lane.close()))
+  await scene.folder.remove()
+})
 
 /** A folder that is attacked, and how it is judged. */
-interface Target {
+interface Target extends Omit<Order, 'now'> {
   readonly files: Files
-  readonly env: Env
-  readonly args: readonly string[]
   /** Of the kinds of attacks, the share that other runs than `npm run attacks` play: one in so many. */
   readonly oneIn: number
 }
@@ -44,16 +49,16 @@ const filterAll = (all: Moments, keep: (name: string) => boolean): Moments =>
 const toGo = (env: Env = {}): Target => ({
   files: filter(scene.files, isOther),
   env: { ...scene.env, ...env },
-  args: ['gate'],
+  toArgs: () => ['gate'],
   oneIn: 1,
 })
-const SUBJECT = ['--environment', 'production', '--cutover', 'flags-to-postgres']
-const OFFLINE = ['gate', '--offline', DECISION, ...SUBJECT, '--attempt', '1', '--code', CODE]
+const SUBJECT =
+  `--environment production --cutover flags-to-postgres --attempt 1 --code ${CODE}`.split(' ')
 /** The decision file of that GO, as a third party judges it. */
 const toOffline = (): Target => ({
   files: filter(scene.files, isDecision),
   env: scene.env,
-  args: OFFLINE,
+  toArgs: (folder) => ['gate', '--offline', folder.toPath(DECISION), ...SUBJECT],
   oneIn: 4, // Its bytes are flipped in gate-offline.e2e.test.ts too.
 })
 
@@ -61,63 +66,68 @@ const toOffline = (): Target => ({
 const CLOCKS = { now: 0, earlier: -7, later: 10 } as const
 type Clock = keyof typeof CLOCKS
 
-async function judge({ env, args }: Target, clock: Clock): Promise<number | null> {
-  const { cwd } = scene.folder
-  const now = new Date(scene.now + CLOCKS[clock] * MINUTE_MS).toISOString()
-  return (await runFf(args, { cwd, env, now })).status
-}
-
-async function put(name: string, change: Change): Promise<void> {
-  const path = scene.folder.toPath(name)
-  await rm(path, { force: true })
-  if (change === null) return
-  if (typeof change !== 'string') return scene.folder.put(name, change)
-  if (change === 'pipe') execFileSync('mkfifo', ['-m', '600', path])
-  if (change === 'device') await symlink('/dev/zero', path)
-  if (change === 'endless file') {
-    await writeFile(path, '')
-    await truncate(path, 2 ** 40)
-  }
-}
+const judge = (lane: Lane, { env, toArgs }: Target, clock: Clock): Promise<number> =>
+  lane.judge({ toArgs, env, now: scene.now + CLOCKS[clock] * MINUTE_MS })
 
 /** Every verdict on an attack. */
 const judged: Judged[] = []
 
 /** Now, and in a whole run the other clocks in turn. */
-const chooseClocks = (): readonly Clock[] => {
-  if (!ALL) return ['now']
-  return judged.length % 2 === 0 ? ['now', 'earlier'] : ['now', 'later']
+const chooseClocks = (at: number): readonly Clock[] =>
+  ALL ? ['now', at % 2 === 0 ? 'earlier' : 'later'] : ['now']
+
+interface Verdict extends Judged {
+  /** The attack and the clock. */
+  readonly what: string
 }
 
 /** Plays attacks on a folder. @returns those that end 0 without a reason, or 1 */
 async function play(target: Target, attacks: readonly Attack[]): Promise<readonly string[]> {
   expect(attacks.length).toBeGreaterThan(0)
-  await scene.folder.write(target.files)
-  const wrong: string[] = []
   const some = everyNth(
     oneOfEach(attacks, ({ kind }) => kind),
     target.oneIn,
   )
-  for (const attack of ALL ? attacks : some) {
-    const { file, kind, what, changes } = attack
-    for (const [name, change] of changes) await put(name, change)
-    for (const clock of chooseClocks()) {
-      const status = await judge(target, clock)
-      const exemption = status === 0 ? findExemption(attack, target.files) : null
-      judged.push({ file, kind, status, exemption })
-      if (status === 1 || status === null || (status === 0 && exemption === null))
-        wrong.push(`${file}: ${kind}, ${what}, ${clock}: ${status}`)
-    }
-    for (const name of changes.keys()) await put(name, target.files.get(name) ?? null)
+  const verdicts: (readonly Verdict[])[] = []
+  // All lanes take from one queue.
+  const queue = (ALL ? attacks : some).entries()
+  const work = async (lane: Lane): Promise<void> => {
+    await lane.write(target.files)
+    for (const [at, attack] of queue) verdicts[at] = await playOne(lane, target, [at, attack])
   }
-  return wrong
+  await Promise.all(lanes.map(work))
+  judged.push(...verdicts.flat())
+  return verdicts
+    .flat()
+    .filter(({ status, exemption }) => status === 1 || (status === 0 && exemption === null))
+    .map(({ what, status }) => `${what}: ${status}`)
+}
+
+/** Changes the files, judges them, and puts them back. */
+async function playOne(
+  lane: Lane,
+  target: Target,
+  [at, attack]: readonly [number, Attack],
+): Promise<readonly Verdict[]> {
+  const { file, kind, what, changes } = attack
+  for (const [name, change] of changes) await lane.put(name, change)
+  const verdicts: Verdict[] = []
+  for (const clock of chooseClocks(at)) {
+    const status = await judge(lane, target, clock)
+    const exemption = status === 0 ? findExemption(attack, target.files) : null
+    verdicts.push({ file, kind, status, exemption, what: `${file}: ${kind}, ${what}, ${clock}` })
+  }
+  for (const name of changes.keys()) await lane.put(name, target.files.get(name) ?? null)
+  return verdicts
 }
 
 test('the untouched folder is a GO now and later, as is its decision', async () => {
-  for (const target of [toGo(), toGo({ FF_EVIDENCE_HEAD: scene.heads }), toOffline()]) {
-    await scene.folder.write(target.files)
-    expect([await judge(target, 'now'), await judge(target, 'later')]).toEqual([0, 0])
-  }
+  for (const lane of lanes)
+    for (const target of [toGo(), toGo({ FF_EVIDENCE_HEAD: scene.heads }), toOffline()]) {
+      await lane.write(target.files)
+      const statuses = [await judge(lane, target, 'now'), await judge(lane, target, 'later')]
+      expect(statuses).toEqual([0, 0])
+    }
 })
 
 test.each([
@@ -186,8 +196,9 @@ test(
     const before = new Map([['now', toGo().files]])
     for (const [name, { files, env, heads }] of scene.ended) {
       const target = { ...toGo(), files: filter(files, isOther), env }
-      await scene.folder.write(target.files)
-      expect(await judge(target, 'now')).toBeGreaterThan(1)
+      const [lane] = lanes
+      await lane.write(target.files)
+      expect(await judge(lane, target, 'now')).toBeGreaterThan(1)
       const pinned = { ...target, env: { ...env, FF_EVIDENCE_HEAD: heads } }
       const unpinned = { ...target, env: scene.env }
       for (const [kind, one] of [

@@ -37,6 +37,11 @@ export class Folder {
     this.runners = runners
   }
 
+  /** The folder of the same runners at another place. */
+  at(cwd: string): Folder {
+    return new Folder(cwd, this.runners)
+  }
+
   /** The path of a name. */
   toPath(name: string): string {
     const place = PLACES.find((one) => name.startsWith(`${EVIDENCE}${one}/`))

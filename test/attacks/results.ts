@@ -5,7 +5,7 @@ import { EXEMPTIONS, type Exemption } from './promises.ts'
 export interface Judged {
   readonly file: string
   readonly kind: string
-  readonly status: number | null
+  readonly status: number
   /** Why it may end 0; null for any other end. */
   readonly exemption: Exemption | null
 }
@@ -19,7 +19,7 @@ const toTable = (
 /** Number of verdicts by status, for each value of a member. */
 function countBy(judged: readonly Judged[], member: 'file' | 'kind'): string {
   const names = [...new Set(judged.map((one) => one[member]))]
-  const statuses = [...new Set(judged.map(({ status }) => status ?? 0))].sort((a, b) => a - b)
+  const statuses = [...new Set(judged.map(({ status }) => status))].sort((a, b) => a - b)
   const rows = names.map((name) => {
     const own = judged.filter((one) => one[member] === name)
     const counts = statuses.map((status) => own.filter((one) => one.status === status).length)
