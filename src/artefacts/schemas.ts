@@ -29,10 +29,17 @@ export const EVIDENCE_SHAPES = {
   isHead: (value: unknown): boolean => validateSchema('evidence-head', value, '').length === 0,
 }
 
+/** By the name of the schema: `require` looks for its file at each call. */
+const validators = new Map<string, Validator>()
+
 /** Loads a validator, which the build compiled, on first use. */
 function loadValidator(schemaName: string): Validator {
+  const known = validators.get(schemaName)
+  if (known !== undefined) return known
   try {
-    return require(`#schemas/${schemaName}`) as Validator
+    const loaded = require(`#schemas/${schemaName}`) as Validator
+    validators.set(schemaName, loaded)
+    return loaded
   } catch (cause) {
     throw new FfError(
       'artefact_invalid',
