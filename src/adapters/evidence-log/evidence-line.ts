@@ -46,12 +46,30 @@ export function writeLine(
   return { text: canonicalizeValue(line), entry: { record, hash, runner: runner.kid } }
 }
 
-/** Reads and verifies lines, importing each key once. @param fits whether a value matches the schema of a line */
-export class LineReader {
-  private readonly fits: (value: unknown) => boolean
-  private readonly keys = new Map<string, KeyObject | null>()
+type Fits = (value: unknown) => boolean
+const readers = new WeakMap<Fits, LineReader>()
 
-  constructor(fits: (value: unknown) => boolean) {
+/**
+ * The one reader of this process for a schema. It verifies no line twice: `ff gate --offline` judges its logs as of now
+ * and as of then, and signing reads them several times. @param fits as for `LineReader`
+ */
+export function getLineReader(fits: Fits): LineReader {
+  const reader = readers.get(fits) ?? new LineReader(fits)
+  readers.set(fits, reader)
+  return reader
+}
+
+/** Of the lines that hold, a reader keeps so many, that no log fills the memory. */
+const MAX_KEPT = 20_000
+
+/** Reads and verifies lines: imports each key once, and verifies each text that holds once. @param fits whether a value matches the schema of a line */
+export class LineReader {
+  private readonly fits: Fits
+  private readonly keys = new Map<string, KeyObject | null>()
+  /** By the whole text of the line. */
+  private readonly sound = new Map<string, EvidenceEntry>()
+
+  constructor(fits: Fits) {
     this.fits = fits
   }
 
@@ -60,6 +78,15 @@ export class LineReader {
    * not exist, or whose hash does not match its record; `recomputed` where the hash matches and the signature does not. Checks no order and no trust.
    */
   read(text: string): LineRead {
+    const entry = this.sound.get(text)
+    if (entry !== undefined) return { ok: true, entry }
+    const read = this.verify(text)
+    if (read.ok && this.sound.size >= MAX_KEPT) this.sound.clear()
+    if (read.ok) this.sound.set(text, read.entry)
+    return read
+  }
+
+  private verify(text: string): LineRead {
     const line = parseCanonical<EvidenceLine>(text, this.fits)
     if (line === null || !hasRealTimes(line.record)) return { ok: false, fault: 'edited' }
     const content = canonicalizeValue(line.record)

@@ -8,7 +8,7 @@ import type {
 } from '../../core/gate/types.ts'
 import type { EvidenceShapes, EvidenceTexts, LogTexts } from '../../ports/evidence.ts'
 import { readHeadText } from './evidence-head.ts'
-import { LineReader } from './evidence-line.ts'
+import { getLineReader } from './evidence-line.ts'
 import { HEAD_FILE, LOG_FILE } from './log-files.ts'
 
 /**
@@ -43,7 +43,7 @@ export function judgeLog({ log, head }: LogTexts, shapes: EvidenceShapes): Evide
   if (signed === null) return buildUntrusted('evidence_edited', HEAD_FILE)
   if (log === null && signed.head.seq > 0)
     return buildUntrusted('evidence_missing', `${LOG_FILE} is missing`)
-  const reader = new LineReader(shapes.isLine)
+  const reader = getLineReader(shapes.isLine)
   const entries: EvidenceEntry[] = []
   for (const [at, line] of (log ?? '').split('\n').slice(0, -1).entries()) {
     const read = reader.read(line)
