@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pathToFileURL } from 'node:url'
+import type * as Composition from '../../src/composition.ts'
 import type * as Main from '../../src/main.ts'
 import type { Terminal } from '../../src/ports/signoff.ts'
 
@@ -98,14 +99,28 @@ async function runHere(
   inProcess.runs += 1
   process.chdir(cwd) // Relative paths in options are resolved against it.
   try {
-    const url = pathToFileURL(join(ROOT, 'dist/src/main.js')).href
-    const { main } = (await import(url)) as typeof Main
-    const status = await main(program, [process.execPath, 'ff', ...args])
+    const { main, adapters } = await loadBuild()
+    const status = await main({ ...program, adapters }, [process.execPath, 'ff', ...args])
     return { status, signal: null, stdout, stderr }
   } finally {
     inProcess.runs -= 1
     if (inProcess.runs === 0) process.chdir(inProcess.before)
   }
+}
+
+/** The digest of the build, which no run in this process changes. */
+let digest: Promise<string> | undefined
+
+async function loadBuild(): Promise<
+  Pick<typeof Main, 'main'> & Pick<typeof Composition, 'adapters'>
+> {
+  const load = (name: string): Promise<unknown> =>
+    import(pathToFileURL(join(ROOT, 'dist/src', name)).href)
+  const { main } = (await load('main.js')) as typeof Main
+  const { adapters } = (await load('composition.js')) as typeof Composition
+  const buildDigest = (root: string): Promise<string> =>
+    root === ROOT ? (digest ??= adapters.buildDigest(root)) : adapters.buildDigest(root)
+  return { main, adapters: { ...adapters, buildDigest } }
 }
 
 export function finished(child: ChildProcess): Promise<Run> {
