@@ -6,8 +6,7 @@ import type { Adapters } from './ports/adapters.ts'
 /** The adapters. Each module is imported on its first call: `ff --version` imports none. */
 export const adapters: Adapters = {
   openRows: async (spec, needs) => (await import('./adapters/stores.ts')).openRows(spec, needs),
-  openTrail: async (spec, versions) =>
-    (await import('./adapters/stores.ts')).openTrail(spec, versions),
+  openTrail: async (spec, needs) => (await import('./adapters/stores.ts')).openTrail(spec, needs),
   auditSigner: async (path) =>
     (await import('./adapters/evidence-log/audit-head.ts')).openAuditSigner(path),
   signHead: async (head, signer) =>

@@ -151,15 +151,12 @@ export async function openRows(spec: TargetSpec, needs: RowSourceOptions): Promi
 /**
  * Opens the audit trail of a store for reading, until `close`: of a folder, or of the schema `ff` of a database.
  * @throws FfError `target_invalid` for `embedded`, `file` without a folder, and a service; or the error of the store,
- * such as `target_unreachable`, `rights_missing`, `store_corrupt` of a folder, `server_version_unsupported` of a
- * database
+ * such as `target_unreachable`, `rights_missing`, `store_corrupt` of a folder, `server_version_unsupported`,
+ * `migration_unknown` or `migration_edited` of a database
  */
-export async function openTrail(
-  spec: TargetSpec,
-  versions: SupportedVersions,
-): Promise<AuditTrail> {
+export async function openTrail(spec: TargetSpec, needs: ScratchStoreOptions): Promise<AuditTrail> {
   if (spec.kind === 'file' && spec.folder !== null) return FileTrail.open(spec.folder)
-  if (spec.kind === 'postgres') return PostgresTrail.open(toDatabaseConfig(spec), SCHEMA, versions)
+  if (spec.kind === 'postgres') return PostgresTrail.open(toDatabaseConfig(spec), SCHEMA, needs)
   throw new FfError('target_invalid', `A target of kind ${spec.kind} has no audit trail.`, {
     hint: 'Name a store: --store file:DIR or --database env:FF_DATABASE_URL.',
   })

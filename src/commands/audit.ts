@@ -81,8 +81,8 @@ export async function runAuditTail(invocation: Invocation<typeof AUDIT_TAIL>): P
   const { context, options } = invocation
   const { adapters, io, root, onSignal } = context
   const { lines, follow, format } = options
-  const { versions } = await loadPersistence(root)
-  const trail = await adapters.openTrail(await trailTarget(invocation), versions)
+  const needs = await loadPersistence(root)
+  const trail = await adapters.openTrail(await trailTarget(invocation), needs)
   const controller = new AbortController()
   const stop = onSignal((name) => controller.abort(name))
   const { signal } = controller

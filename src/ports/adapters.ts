@@ -145,7 +145,10 @@ export interface Adapters {
   /** Opens the rows of a kept store, read only. @throws FfError `target_invalid` for a target that keeps none */
   openRows(spec: TargetSpec, needs: RowReadOptions): Promise<RowSource>
   /** Opens the audit trail of a kept store, read only. @throws FfError `target_invalid` for a target without one */
-  openTrail(spec: TargetSpec, versions: MigrationOptions['versions']): Promise<AuditTrail>
+  openTrail(
+    spec: TargetSpec,
+    needs: Pick<RowReadOptions, 'versions' | 'migrations'>,
+  ): Promise<AuditTrail>
   /** Loads a runner's key file to sign audit heads with. @throws FfError `runner_key_invalid` */
   auditSigner(path: string): Promise<AuditSigner>
   /**

@@ -1,6 +1,7 @@
 import { parseAuditRecord } from '../../core/audit/read-record.ts'
 import type { AuditRecord } from '../../core/audit/record.ts'
 import { isJsonObject, type JsonMember, parseLosslessJson } from '../../core/json/read.ts'
+import type { Migration } from '../../core/migrations/plan.ts'
 import type { AuditReading, AuditTrail } from '../../ports/audit.ts'
 import type { SideFacts } from '../../ports/store.ts'
 import { parseAuditHead } from './append-audit.ts'
@@ -13,6 +14,7 @@ import {
   type DatabaseConfig,
   type SupportedVersions,
 } from './connect.ts'
+import { requireKnownMigrations } from './known-migrations.ts'
 import { mapPgErrors } from './pg-error.ts'
 import { buildStatements } from './statements.ts'
 
@@ -51,17 +53,22 @@ export class PostgresTrail implements AuditTrail {
   /**
    * Connects to a database for reading its audit trail; the connection stays open until `close`.
    *
-   * @throws FfError `server_version_unsupported`, `target_unreachable`, or another of `mapPgError`
+   * @throws FfError `server_version_unsupported`, `migration_unknown` for the schema of a newer version and
+   * `migration_edited` for one of another text, `target_unreachable`, or another of `mapPgError`
    */
   static open(
     database: DatabaseConfig,
     schema: string,
-    versions: SupportedVersions,
+    {
+      versions,
+      migrations,
+    }: { readonly versions: SupportedVersions; readonly migrations: readonly Migration[] },
   ): Promise<PostgresTrail> {
     return mapPgErrors(database.name, async () => {
       const client = await connect(database)
       try {
         const server = await requireSupportedVersion(client, versions)
+        await requireKnownMigrations(client, schema, migrations)
         return new PostgresTrail(client, schema, { target: database.name, backing: 'db', server })
       } catch (error) {
         await client.end()

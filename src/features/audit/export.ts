@@ -49,13 +49,13 @@ export interface AuditExportRequest {
  */
 export async function exportAudit(request: AuditExportRequest): Promise<CheckReport> {
   const { root, adapters, folder, target } = request
-  const { versions } = await loadPersistence(root)
+  const needs = await loadPersistence(root)
   await createBatchFolder(folder)
   return closeAfter(async (hold) => {
     const lock = await hold(adapters.tryLock(join(folder, '.lock')), (one) => one?.close())
     if (lock === null) throw makeLockedError(folder)
     const startPoint = await findStart(request)
-    const trail = await hold(adapters.openTrail(target, versions))
+    const trail = await hold(adapters.openTrail(target, needs))
     // Reads from the last exported record on, to check that it is unchanged.
     const from = Math.max(0, startPoint.start.seq - 1)
     return trail.read(from, (reading) => exportBatch(reading, startPoint, request))

@@ -38,10 +38,10 @@ export const hashAuditText: Sha256 = (text) =>
  */
 export async function verifyAudit(request: VerifyRequest): Promise<CheckReport> {
   const { root, adapters, target, head } = request
-  const { versions } = await loadPersistence(root)
+  const needs = await loadPersistence(root)
   const signed =
     head === null ? null : await judgeHead(head, await loadKnownSigners(request), adapters)
-  const trail = await adapters.openTrail(target, versions)
+  const trail = await adapters.openTrail(target, needs)
   try {
     return await walkTrail(trail, signed, request)
   } finally {

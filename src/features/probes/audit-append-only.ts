@@ -15,8 +15,8 @@ const withTrail =
     change: (records: AuditReading['records']) => AuditReading['records'],
   ): WithResource<AuditTrail> =>
   async (context, use) => {
-    const { versions } = await loadPersistence(context.root)
-    const trail = await context.adapters.openTrail(requireDatabase(context), versions)
+    const needs = await loadPersistence(context.root)
+    const trail = await context.adapters.openTrail(requireDatabase(context), needs)
     try {
       return await use({
         facts: trail.facts,

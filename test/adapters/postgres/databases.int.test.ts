@@ -3,7 +3,13 @@ import type pg from 'pg'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { createStore } from '../../../src/adapters/file-store/file-store.ts'
 import { openServedSchema } from '../../../src/adapters/postgres/served-schema.ts'
-import { openLive, openRows, openServed, withSink } from '../../../src/adapters/stores.ts'
+import {
+  openLive,
+  openRows,
+  openServed,
+  openTrail,
+  withSink,
+} from '../../../src/adapters/stores.ts'
 import type { TargetSpec } from '../../../src/core/parity/target.ts'
 import {
   type DdlContract,
@@ -357,6 +363,11 @@ describe('several hosts', () => {
     await other.end()
     const admin = await connect('15')
     await admin.query(`ALTER DATABASE ${standby.database} RENAME TO ${database.database}`)
+    [
+      'reading the audit trail',
+      () => openTrail(toTarget(database.url), inputs),
+      'migration_unknown',
+    ],
     await admin.query(`ALTER DATABASE ${database.database} SET default_transaction_read_only = on`)
     await admin.end()
     proxies = await Promise.all(

@@ -141,7 +141,7 @@ describe.each(['strict', 'ignoring'])(
       const live = await openLive(target, { ...inputs, copied: null })
       expect((await live.state()).flag_registry.length).toBeGreaterThan(0)
       await live.close()
-      const trail = await openTrail(target, inputs.versions)
+      const trail = await openTrail(target, inputs)
       const records = await trail.read(0, async ({ records: all }) => {
         let count = 0
         for await (const record of all) count += record === null ? 0 : 1

@@ -150,8 +150,8 @@ export async function readAuditRecords(
   { adapters, root }: ProbeContext,
   { store, selectWritten }: CrashTarget,
 ): Promise<readonly AuditRecord[]> {
-  const { versions } = await loadPersistence(root)
-  return withAll([() => adapters.openTrail(store, versions)], (trail) =>
+  const needs = await loadPersistence(root)
+  return withAll([() => adapters.openTrail(store, needs)], (trail) =>
     trail.read(0, async (reading) => {
       const records: AuditRecord[] = []
       for await (const record of reading.records) if (record !== null) records.push(record)
