@@ -9,7 +9,7 @@ import { findLaunchers } from '../../src/adapters/postgres/embedded-runner.ts'
 import { getSocket, startServer, type Version } from './database.ts'
 import { shared } from './shared.ts'
 
-/** A running PgBouncer in transaction mode before a shared server. */
+/** A running PgBouncer before a shared server, in transaction mode unless a setting says otherwise. */
 export interface Pooler {
   readonly port: number
   stop(): Promise<void>
@@ -19,10 +19,12 @@ export interface Pooler {
  * Starts Debian's PgBouncer on a loopback port.
  *
  * @param settings lines of the section `[pgbouncer]` beside the defaults, which take any login as the superuser
+ * @param databases by name a database of the server in another pool mode than the others
  */
 export async function startPooler(
   version: Version,
   settings: Readonly<Record<string, string>> = {},
+  databases: Readonly<Record<string, string>> = {},
 ): Promise<Pooler> {
   const missing = await shared('pgbouncer')
   if (missing !== null) throw new Error(missing)
@@ -42,10 +44,11 @@ export async function startPooler(
   const user = settings['auth_file'] === undefined ? ' user=postgres' : ''
   const lines = Object.entries(all).map(([name, value]) => `${name} = ${value}\n`)
   const ini = join(folder, 'pgbouncer.ini')
-  writeFileSync(
-    ini,
-    `[databases]\n* = host=${getSocket(version)} port=5432${user}\n[pgbouncer]\n${lines.join('')}`,
+  const server = `host=${getSocket(version)} port=5432${user}`
+  const own = Object.entries(databases).map(
+    ([name, mode]) => `${name} = ${server} dbname=${name} pool_mode=${mode}\n`,
   )
+  writeFileSync(ini, `[databases]\n${own.join('')}* = ${server}\n[pgbouncer]\n${lines.join('')}`)
   // As the servers: PgBouncer refuses to run as root, too.
   const [launcher] = findLaunchers()
   const [program, ...args] = [...(launcher?.wrap ?? []), 'pgbouncer', '--quiet', ini] as const

@@ -4,6 +4,7 @@ import type { Client } from './client.ts'
 import { ClientPool } from './client-pool.ts'
 import { openConnection } from './open-connection.ts'
 import { mapPgErrors } from './pg-error.ts'
+import { claimSession } from './session-claim.ts'
 
 /** How to connect to a database, and its name in messages and reports. */
 export interface DatabaseConfig {
@@ -124,8 +125,8 @@ export const withReading = <T>(
 
 /**
  * Connects, runs `use`, closes the connection, and returns the result, for work that needs a session of its own:
- * session locks, temporary tables, other settings. `use` does not run behind a pooler.
- * @throws FfError `pooler_unsupported` (exit 2) behind a pooler; as `withClient`: FfError of `mapPgError`, such as
+ * session locks, temporary tables, other settings. `use` does not run behind a pooler, unless that keeps its session.
+ * @throws FfError `pooler_unsupported` (exit 2) as `openSession`; as `withClient`: FfError of `mapPgError`, such as
  * `target_unreachable`, `target_invalid`, unknown errors as they are
  */
 export const withSession = <T>(
@@ -133,27 +134,46 @@ export const withSession = <T>(
   use: (client: Client) => Promise<T>,
   bounds: object = {},
 ): Promise<T> =>
-  withClient(
-    database,
-    (client) => {
-      requireSession(client, database.name)
-      return use(client)
-    },
-    bounds,
-  )
+  mapPgErrors(database.name, async () => {
+    const session = await openSession(database, bounds)
+    try {
+      return await use(session.client)
+    } finally {
+      await session.end()
+    }
+  })
+
+/** A connection with a session of its own. */
+export interface Session {
+  readonly client: Client
+  /** Closes the connection; a session that a pooler hands on is cleared before. */
+  end(): Promise<void>
+}
 
 /**
- * Does nothing where the client is connected to the server itself. @throws FfError `pooler_unsupported` (exit 2) if a
- * pooler is between this client and the server
+ * Opens a connection, as `connect`, whose session is its own until `end`: to the server itself, or through a pooler that
+ * is shown to keep the session, as PgBouncer does in session mode.
+ * @throws FfError `pooler_unsupported` (exit 2) behind any other pooler; as `connect`, unmapped
  */
-export function requireSession({ pooler }: Client, name: string): void {
-  if (pooler === null) return
+export async function openSession(database: DatabaseConfig, bounds: object = {}): Promise<Session> {
+  const client = await connect(database, bounds)
+  const { pooler } = client
+  if (pooler === null) return { client, end: () => client.end() }
+  const refusal = await claimSession(client, () => connect(database, PROBE_BOUNDS))
+  if (refusal === null) {
+    // The next client of the pool gets this session, and not every pooler clears it.
+    const clear = (): Promise<unknown> => client.query('DISCARD ALL').catch(() => undefined)
+    return { client, end: () => clear().then(() => client.end()) }
+  }
+  await client.end()
   throw new FfError(
     'pooler_unsupported',
-    `The database ${name} is behind a connection pooler, and this command needs a session of its own: ${pooler}.`,
+    `The database ${database.name} is behind a connection pooler, and this command needs a session of its own: ${pooler}; ${refusal}.`,
     { hint: 'Name the port of the server itself in the URL, such as 5432 instead of 6432.' },
   )
 }
+/** Milliseconds: a pool that has no second connection is not waited for. */
+const PROBE_BOUNDS = { connectionTimeoutMillis: 2_000, query_timeout: 2_000 } as const
 
 /**
  * Begins a transaction, with the pinned settings where the session has none.

@@ -50,3 +50,7 @@ export const formatLocalSettings = (config: pg.ClientConfig): string =>
   ]
     .map(([name, value]) => `; SET LOCAL ${name} = '${value}'`)
     .join('')
+
+/** The statements that pin for a whole session what `formatLocalSettings` pins for a transaction. */
+export const formatSessionSettings = (local: string): string =>
+  local.replaceAll('; SET LOCAL ', '; SET ').slice(2)

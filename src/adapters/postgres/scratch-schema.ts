@@ -5,8 +5,7 @@ import type { Migration } from '../../core/migrations/plan.ts'
 import type { AuditOptions, ScratchServiceStore } from '../../ports/store.ts'
 import { tryAdvisoryLock } from './advisory-lock.ts'
 import {
-  connect,
-  requireSession,
+  openSession,
   requireSupportedVersion,
   type DatabaseConfig,
   openPool,
@@ -41,8 +40,7 @@ export async function openScratchSchema(
   const schema = `ff_scratch_${randomBytes(8).toString('hex')}`
   const { value, close } = await mapPgErrors(database.name, () =>
     openAll(async (keep) => {
-      const keeper = await keep(connect(database), (one) => one.end())
-      requireSession(keeper, database.name)
+      const { client: keeper } = await keep(openSession(database), (one) => one.end())
       const server = await requireSupportedVersion(keeper, options.versions)
       await dropDeadSchemas(keeper)
       await tryAdvisoryLock(keeper, schema)

@@ -12,6 +12,9 @@ import {
   withMigrations,
   withSink,
 } from '../../../src/adapters/stores.ts'
+import type { Client } from '../../../src/adapters/postgres/client.ts'
+import { connect as connectTo } from '../../../src/adapters/postgres/connect.ts'
+import { claimSession } from '../../../src/adapters/postgres/session-claim.ts'
 import type { TargetSpec } from '../../../src/core/parity/target.ts'
 import {
   loadPersistence,
@@ -77,6 +80,7 @@ async function seenByAnother(name: string): Promise<unknown> {
       `SELECT current_setting('transaction_read_only') AS read_only, current_setting('row_security') AS security,
          current_setting('search_path') AS path, current_setting('statement_timeout') AS timeout,
          (SELECT count(*) FROM pg_prepared_statements)::int AS prepared,
+         (SELECT count(*) FROM pg_listening_channels())::int AS listening,
          (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid())::int AS locks,
          (SELECT count(*) FROM pg_class WHERE relpersistence = 't')::int AS temporary`,
     )
@@ -91,6 +95,7 @@ const UNTOUCHED = {
   path: '"$user", public',
   timeout: '0',
   prepared: 0,
+  listening: 0,
   locks: 0,
   temporary: 0,
 }
@@ -172,3 +177,83 @@ describe.each(['strict', 'ignoring'])(
     })
   },
 )
+
+test('P1 two poolers in transaction mode: each client keeps its process, and that is no proof', async () => {
+  const [first, second] = ['strict postgres', 'ignoring postgres'].map((name) => {
+    const { url } = targets[name] as Extract<TargetSpec, { kind: 'postgres' }>
+    return () => connectTo({ config: { connectionString: url }, name })
+  })
+  const client = await (first as () => Promise<Client>)()
+  expect(await claimSession(client, second as () => Promise<Client>)).toBe(
+    'no notification reaches it while idle',
+  )
+  expect(client.pooler).not.toBeNull()
+  await client.end()
+  expect(await seenByAnother('strict postgres')).toEqual(UNTOUCHED)
+})
+
+describe('one pooler, a database in session mode and one in transaction mode', () => {
+  let kept: TestDatabase
+  let pooler: Pooler
+  const others: { stop(): Promise<void> }[] = []
+  const at = (one: TestDatabase): TargetSpec => ({
+    kind: 'postgres',
+    url: `postgres://postgres@127.0.0.1:${pooler.port}/${one.database}`,
+    name: 'pooled',
+  })
+  /** Asks again and again in a connection of its own. */
+  async function keepAsking({ database: name }: TestDatabase): Promise<void> {
+    const { default: pg } = await import('pg')
+    const client = new pg.Client({
+      connectionString: `postgres://postgres@127.0.0.1:${pooler.port}/${name}`,
+    })
+    await client.connect()
+    let asking = true
+    const loop = (async () => {
+      while (asking) await client.query('SELECT pg_backend_pid()')
+    })()
+    const stop = async (): Promise<void> => {
+      asking = false
+      await loop
+      await client.end()
+    }
+    others.push({ stop })
+  }
+  beforeAll(async () => {
+    kept = await migratedDatabase('18')
+    // A pooler whose owner switched off that sessions are cleared for the next client.
+    pooler = await startPooler(
+      '18',
+      { default_pool_size: '20', server_reset_query: '', ignore_startup_parameters: 'options' },
+      { [kept.database]: 'session', [database.database]: 'transaction' },
+    )
+    await Promise.all([kept, database].map(keepAsking))
+  })
+  afterAll(async () => {
+    await Promise.all(others.map((one) => one.stop()))
+    await pooler.stop()
+    await kept.drop()
+  })
+
+  test('P1 in session mode what needs a session works, and leaves nothing to the next client', async () => {
+    targets['kept postgres'] = at(kept)
+    const locked = { ...inputs, locked: true }
+    const applied = await withMigrations(at(kept), locked, (session) => session.applied())
+    expect(applied).toHaveLength(inputs.migrations.length)
+    expect(await withSink(at(kept), inputs, () => Promise.resolve('merged'))).toBe('merged')
+    const scratch = await openScratch(at(kept), inputs)
+    await scratch.close()
+    // Each server connection of the pool is one of these clients' now.
+    const clients = Array.from({ length: 15 }, () => seenByAnother('kept postgres'))
+    for (const seen of await Promise.all(clients)) expect(seen).toEqual(UNTOUCHED)
+  })
+
+  test('P1 in transaction mode it does not, and no listener stays', async () => {
+    expect(await failure(withSink(at(database), inputs, () => Promise.resolve()))).toBe(
+      'pooler_unsupported',
+    )
+    targets['handed postgres'] = at(database)
+    const clients = Array.from({ length: 15 }, () => seenByAnother('handed postgres'))
+    for (const seen of await Promise.all(clients)) expect(seen).toEqual(UNTOUCHED)
+  })
+})
