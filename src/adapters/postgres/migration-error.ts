@@ -1,15 +1,13 @@
 import type { Migration } from '../../core/migrations/plan.ts'
-import { quoteError } from '../../core/text/quote-error.ts'
 import { quoteValue } from '../../core/text/quote.ts'
 import { type ErrorCode, FfError } from '../../errors.ts'
-import { mapPgError } from './pg-error.ts'
+import { mapPgError, quoteServer } from './pg-error.ts'
 
-/** A statement of a migration, numbered from 1 within its part. */
+/** A statement of a migration, numbered from 1 within its part; null before and after its statements. */
 export interface RunningStatement {
   readonly migration: Migration
   readonly direction: 'up' | 'down'
-  readonly number: number
-  readonly text: string
+  statement: { readonly number: number; readonly text: string } | null
 }
 
 /**
@@ -32,18 +30,28 @@ const NO_RIGHT = '42501'
 export function toMigrationError(
   error: unknown,
   target: string,
-  { migration, direction, number, text }: RunningStatement,
+  { migration, direction, statement }: RunningStatement,
 ): unknown {
   const mapped = mapPgError(error, target)
   if (!(mapped instanceof FfError)) return mapped
   const file = `contracts/migrations/${migration.name}.sql`
   const sqlstate = error instanceof Error && 'code' in error ? String(error.code) : ''
-  const where = `Statement ${number} of the part "-- ff:${direction}" of ${file}`
-  const details = [quoteValue(withoutComments(text))]
-  // Messages of class 22 contain a value of a row, which may be sensitive.
-  const said = sqlstate.startsWith('22') ? '' : `${quoteError(error)}, `
+  const part = `the part "-- ff:${direction}" of ${file}`
+  if (statement === null)
+    return new FfError(
+      mapped.code,
+      `Outside of its statements (role, ledger, commit), ${part} failed. ${mapped.message}`,
+      {
+        hint: `${mapped.hint} A statement such as SET ROLE changes the rights of what follows it.`,
+        cause: error,
+      },
+    )
+  const where = `Statement ${statement.number} of ${part}`
+  const details = [quoteValue(withoutComments(statement.text))]
+  const said = quoteServer(error)
+  const reason = `${said === '' ? '' : `${said}, `}SQLSTATE ${sqlstate}`
   const fail = (code: ErrorCode, what: string, hint: string): FfError =>
-    new FfError(code, `${where} ${what}: ${said}SQLSTATE ${sqlstate}.`, {
+    new FfError(code, `${where} ${what}: ${reason}.`, {
       hint,
       details,
       cause: error,

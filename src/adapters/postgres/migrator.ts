@@ -4,7 +4,6 @@ import type { CanonicalJson } from '../../core/json/canonical.ts'
 import { splitStatements } from '../../core/migrations/statements.ts'
 import type { AppliedMigration, Migration } from '../../core/migrations/plan.ts'
 import { appendBoundary } from './boundary.ts'
-import { mapPgError } from './pg-error.ts'
 import { type RunningStatement, toMigrationError } from './migration-error.ts'
 import { claimPlace, PLACE_TABLE, type PlaceClaim } from './place.ts'
 
@@ -45,8 +44,6 @@ export class Migrator {
   private readonly name: string
   private readonly owner: string | null
   private readonly waits: LockWaits
-  /** The statement of a migration that is under way; it stays where the statement fails. */
-  private running: RunningStatement | null = null
 
   constructor(
     client: pg.Client,
@@ -104,34 +101,34 @@ export class Migrator {
    *
    * @throws FfError `migration_invalid` (exit 2) for a statement that the server cannot run, `migration_failed` (exit 20)
    *   for one that does not fit what the database holds, `lock_timeout` if the last attempt got no table lock,
-   *   `rows_would_be_lost`, or another of `mapPgError`; each names file and statement
+   *   `rows_would_be_lost`, or another of `mapPgError`; each names file and statement, or the file alone
    */
   async apply(migration: Migration, direction: MigrationDirection): Promise<void> {
     const { attempts, retryAfterMs } = this.waits
     for (let attempt = 1; ; attempt += 1) {
-      this.running = null
+      const running: RunningStatement = { migration, direction, statement: null }
       try {
-        await this.inSchema(() => this.step(migration, direction))
+        await this.inSchema(() => this.step(running))
         return
       } catch (error) {
         const code = error instanceof Error && 'code' in error ? String(error.code) : ''
         if (!WORTH_A_RETRY.has(code) || attempt === attempts)
-          throw this.running === null
-            ? mapPgError(error, this.name)
-            : toMigrationError(error, this.name, this.running)
+          throw toMigrationError(error, this.name, running)
         await sleep(retryAfterMs * attempt * (0.5 + Math.random()))
       }
     }
   }
 
-  private async step(migration: Migration, direction: MigrationDirection): Promise<void> {
+  /** Runs the statements of a migration, and writes to `running` which one is under way. */
+  private async step(running: RunningStatement): Promise<void> {
     const { client } = this
+    const { migration, direction } = running
     for (const [at, { text }] of splitStatements(migration[direction]).entries()) {
-      this.running = { migration, direction, number: at + 1, text }
+      running.statement = { number: at + 1, text }
       // One statement each: whatever else a text holds, the server refuses a second one.
       await client.query({ text, queryMode: 'extended' } as pg.QueryConfig)
     }
-    this.running = null
+    running.statement = null
     if (direction === 'up') {
       const { version, name, checksum } = migration
       await client.query(

@@ -212,8 +212,8 @@ export const readOnlyError = (): Error =>
 /**
  * Returns the FfError for every error of the server, by its SQLSTATE or that one's class, and for the errors of the
  * driver that its tables know: `target_unreachable`, `backing_unavailable`, `rights_missing`, `row_refused`,
- * `lock_timeout`, `disk_full`, `target_read_only` or `rows_would_be_lost`. The message quotes it; of class 22 only the
- * SQLSTATE, because a text may contain a sensitive value. Returns an FfError and every unknown error as it is; throws
+ * `lock_timeout`, `disk_full`, `target_read_only` or `rows_would_be_lost`. The message quotes it; of class 22 as
+ * `quoteServer`, because a text may contain a sensitive value. Returns an FfError and every unknown error as it is; throws
  * nothing.
  *
  * @param target the database's name in messages, without password
@@ -224,9 +224,28 @@ export function mapPgError(error: unknown, target: string): unknown {
   const row = findRow(code, error)
   if (row === undefined) return error
   const [known, what, hint] = row
-  // Messages of class 22 contain the rejected value, which may be a sensitive flag's.
-  const reason = code.startsWith('22') ? `SQLSTATE ${code}` : quoteError(error)
+  const sqlstate = code.startsWith('22') ? [`SQLSTATE ${code}`] : []
+  const reason = [quoteServer(error), ...sqlstate].filter((text) => text !== '').join(', ')
   return new FfError(known, `The database ${target} ${what}: ${reason}.`, { hint, cause: error })
+}
+
+/** Routines of the server that raise what a function of the database says, which may be any text. */
+const RAISED = /^(exec_stmt_raise|PLy_|plperl|pltcl)/
+/** invalid_parameter_value: of a setting or a role, not of a row. */
+const OF_SETTING = '22023'
+
+/**
+ * Quotes an error of server or driver, without a value of a row: a message of class 22 may contain the rejected value,
+ * which may be a sensitive flag's. It is quoted up to its first quote, colon, bracket or digit; the text is empty where
+ * a function raised it.
+ */
+export function quoteServer(error: unknown): string {
+  const [code, routine] =
+    error instanceof pg.DatabaseError ? [error.code ?? '', error.routine ?? ''] : ['', '']
+  if (!code.startsWith('22')) return quoteError(error)
+  if (RAISED.test(routine)) return ''
+  const text = quoteError(error)
+  return code === OF_SETTING ? text : text.replace(/\s*["'«„“:(\d].*$/s, '')
 }
 
 function findRow(code: string, error: Error): Row | undefined {

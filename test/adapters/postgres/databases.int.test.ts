@@ -2,6 +2,7 @@ import { rm } from 'node:fs/promises'
 import type pg from 'pg'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { createStore } from '../../../src/adapters/file-store/file-store.ts'
+import { mapPgError } from '../../../src/adapters/postgres/pg-error.ts'
 import { openServedSchema } from '../../../src/adapters/postgres/served-schema.ts'
 import {
   openLive,
@@ -308,6 +309,37 @@ describe('P10 a migration that fails', () => {
   )
 })
 
+test('P10 a migration that leaves another role behind: the error names its file', async () => {
+  const up = 'CREATE TABLE one (a int); SET LOCAL ROLE ff_ship'
+  const migration = { version: 4, name: '0004_more', checksum: 'c'.repeat(64), up, down: '' }
+  const running = adapters.withMigrationSession(
+    toTarget(database.url),
+    { ...inputs, locked: true },
+    (session) => session.apply(migration, 'up'),
+  )
+  await expect(running).rejects.toMatchObject({
+    code: 'rights_missing',
+    message: expect.stringMatching(/0004_more\.sql.*permission denied/) as string,
+  })
+})
+
+describe('the server is quoted, without a value of a row', () => {
+  test.each([
+    [`SELECT '{"secret"'::jsonb`, 'invalid input syntax for type json, SQLSTATE 22P02'],
+    [`SELECT 'secret'::int`, 'invalid input syntax for type integer, SQLSTATE 22P02'],
+    [`SELECT jsonb_build_object('a', 1)::text::varchar(3)::int`, 'SQLSTATE 22P02'],
+    [`SET ROLE missing`, 'role "missing" does not exist, SQLSTATE 22023'],
+    [
+      `DO $$ BEGIN RAISE 'secret' USING ERRCODE = '22000'; END $$`,
+      'refuses a row that breaks its schema: SQLSTATE 22000',
+    ],
+  ])('%s', async (text, said) => {
+    const error = mapPgError(await sql.query(text).catch((caught: unknown) => caught), 'd')
+    expect(error).toMatchObject({ message: expect.stringContaining(said) as string })
+    expect(String(error)).not.toContain('secret')
+  })
+})
+
 describe('P11 a schema that a newer version of ff migrated', () => {
   beforeAll(() =>
     sql.query(
@@ -329,6 +361,11 @@ describe('P11 a schema that a newer version of ff migrated', () => {
     [
       'comparing and exporting',
       () => openRows(toTarget(database.url), inputs),
+      'migration_unknown',
+    ],
+    [
+      'reading the audit trail',
+      () => openTrail(toTarget(database.url), inputs),
       'migration_unknown',
     ],
     [
@@ -363,11 +400,6 @@ describe('several hosts', () => {
     await other.end()
     const admin = await connect('15')
     await admin.query(`ALTER DATABASE ${standby.database} RENAME TO ${database.database}`)
-    [
-      'reading the audit trail',
-      () => openTrail(toTarget(database.url), inputs),
-      'migration_unknown',
-    ],
     await admin.query(`ALTER DATABASE ${database.database} SET default_transaction_read_only = on`)
     await admin.end()
     proxies = await Promise.all(
