@@ -66,7 +66,8 @@ export async function startPooler(
   }
 }
 
-async function findPort(): Promise<number> {
+/** A loopback port that is free now. */
+export async function findPort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo

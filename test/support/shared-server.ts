@@ -33,6 +33,7 @@ class SharedServer {
     'migrated-18': () => this.#migrated('18'),
     chromium: () => install('chromium'),
     pgbouncer: () => install('pgbouncer'),
+    prometheus: () => install('prometheus'),
     exhaustive: () => spawnFf(['parity', 'exhaustive', '--format', 'json']),
     'parity-run': () => spawnFf(['parity', 'run', '--format', 'json']),
     selftest,
@@ -90,7 +91,7 @@ async function selftest(): Promise<Run> {
 }
 
 /** Installs a program of Debian where it is missing. @returns the reason where there is none, else null */
-async function install(program: 'chromium' | 'pgbouncer'): Promise<string | null> {
+async function install(program: 'chromium' | 'pgbouncer' | 'prometheus'): Promise<string | null> {
   try {
     await promisify(execFile)(`${ROOT}/.ci/install-${program}`, { maxBuffer: 67_108_864 })
     return null

@@ -15,6 +15,8 @@ export interface Shared {
   readonly chromium: string | null
   /** The reason why there is no PgBouncer; null where there is one. */
   readonly pgbouncer: string | null
+  /** The reason why there is no Prometheus; null where there is one. */
+  readonly prometheus: string | null
   /** The run of `ff parity exhaustive` on a file and an embedded server. */
   readonly exhaustive: Run
   /** The run of `ff parity run` without options. */
