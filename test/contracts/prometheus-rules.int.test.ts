@@ -55,6 +55,26 @@ test('promtool accepts the rules', () => {
   expect(promtoolSays(['check', 'rules', FILE])).toBe('')
 })
 
+test('promtool accepts each query of the dashboard', async () => {
+  const text = await readFile(join(ROOT, 'contracts/grafana_dashboard.json'), 'utf8')
+  const found = JSON.parse(text) as {
+    readonly panels: readonly { readonly targets?: readonly { readonly expr: string }[] }[]
+  }
+  const queries = found.panels.flatMap(({ targets = [] }) => targets)
+  const recorded = queries.map(({ expr }, at) => ({
+    record: `query:${at}`,
+    expr: expr.replaceAll('$__rate_interval', '1m'),
+  }))
+  const folder = await mkdtemp(join(tmpdir(), 'ff-promtool-'))
+  try {
+    const path = join(folder, 'queries.json')
+    await writeFile(path, JSON.stringify({ groups: [{ name: 'queries', rules: recorded }] }))
+    expect(promtoolSays(['check', 'rules', path])).toBe('')
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+})
+
 const EVERY_S = 15
 const PHASES = [40, 60, 100]
 const SCRAPES = PHASES.reduce((sum, one) => sum + one, 0)

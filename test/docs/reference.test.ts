@@ -76,7 +76,10 @@ const PAGES: Readonly<Record<string, () => string>> = {
   metrics: () =>
     page(
       'Metrics',
-      '`GET /metrics` of `ff serve`, in Prometheus’ text format 0.0.4. No label holds an id, a key or a tenant.',
+      '`GET /metrics` of `ff serve`, in Prometheus’ text format 0.0.4. No label holds an id, a key or a tenant.\n\n' +
+        '`contracts/grafana_dashboard.json` shows each of them, and each alert rule with its threshold: in Grafana ' +
+        'choose Dashboards, New, Import, upload the file, and select your Prometheus in its variable `datasource`; or put ' +
+        'the file into a folder that Grafana provisions. The scrape job is named `ff`, as for the alerts.',
       table(
         ['metric', 'type', 'labels', 'what'],
         listServiceMetrics().map(({ name, type, labels, help }) => [
