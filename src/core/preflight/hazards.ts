@@ -1,7 +1,7 @@
 import { canonicalizeNumber } from '../json/canonical.ts'
 import { appendPointer } from '../json/pointer.ts'
 import { isJsonArray, isJsonNumber, type JsonNode, type JsonObject } from '../json/read.ts'
-import { utf8Bytes } from '../rows/grammar.ts'
+import { isFlagKey, isScopeId, utf8Bytes } from '../rows/grammar.ts'
 
 /**
  * Values that PostgreSQL, its driver or JSON parsing silently changes or refuses, and the effect. `refused` ends an
@@ -19,6 +19,14 @@ export const HAZARDS = {
     'names that differ only by case, blanks or normal form may become one name',
   ],
   name_too_long: ['refused', 'an index accepts no key over 2,704 bytes'],
+  id_outside_grammar: [
+    'refused',
+    'an id of a tenant or user has 1 to 255 characters of visible ASCII',
+  ],
+  key_outside_grammar: [
+    'refused',
+    'a flag key has lower-case letters and digits, in words joined by one of . _ -',
+  ],
   too_deep: ['refused', 'a value may have 56 levels, and parsers have a limit of their own'],
   integer_past_doubles: ['changed', 'a double, and so JSON.parse, holds another integer'],
   number_past_doubles: ['changed', 'it is read as Infinity and written as null'],
@@ -90,6 +98,8 @@ function visitObject({ members }: JsonObject, { at, depth }: Place, hits: Hazard
     if (seen.has(name)) hits.push(...toHits(here, ['duplicate_member'], name))
     else if (alike !== undefined)
       hits.push(...toHits(here, ['names_alike'], `${alike} and ${name}`))
+    for (const [pointer, id] of listIds(value, here))
+      hits.push(...toHits(pointer, findIdHazards(toSnakeCase(name), id), id.text))
     seen.add(name)
     folded.set(fold(name), name)
     visit(value, { at: here, depth: depth + 1 }, hits)
@@ -121,6 +131,46 @@ const findNameHazards = (name: string): readonly HazardCode[] =>
     ],
     name,
   )
+
+/** A text that may be an id: a value, or the name of a member. */
+interface MaybeId {
+  readonly as: 'value' | 'name'
+  readonly text: string
+}
+/** The texts that a member can hold as ids: its own, those of its list, or the names in its object. */
+function listIds(value: JsonNode, at: string): readonly (readonly [string, MaybeId])[] {
+  if (typeof value === 'string') return [[at, { as: 'value', text: value }]]
+  if (typeof value !== 'object' || value === null || isJsonNumber(value)) return []
+  if (!isJsonArray(value))
+    return value.members.map(([text]) => [appendPointer(at, text), { as: 'name', text }])
+  return value.flatMap((text, index) =>
+    typeof text === 'string' ? [[appendPointer(at, index), { as: 'value', text }] as const] : [],
+  )
+}
+
+const toSnakeCase = (name: string): string =>
+  name
+    .replaceAll(/([a-z])([A-Z])/g, '$1_$2')
+    .replaceAll('-', '_')
+    .toLowerCase()
+/** Which members hold ids as values, which as names, and whether a text fits. A key may lack its prefix. */
+const IDS = [
+  [
+    'id_outside_grammar',
+    {
+      value: /(^|_)(tenant|user)(s|_ids?)?$/,
+      name: /(^|_)(tenants|users|(per|by)_(tenant|user))$/,
+    },
+    isScopeId,
+  ],
+  [
+    'key_outside_grammar',
+    { value: /(^|_)flag(s|_keys?)?$/, name: /(^|_)(flags|(per|by)_flag)$/ },
+    (text: string) => isFlagKey(text) || isFlagKey(`ff.${text}`),
+  ],
+] as const
+const findIdHazards = (member: string, { as, text }: MaybeId): readonly HazardCode[] =>
+  IDS.filter(([, holds, fits]) => holds[as].test(member) && !fits(text)).map(([code]) => code)
 
 /** At most one hazard: the first that applies. */
 const findNumberHazards = (lexeme: string): readonly HazardCode[] =>
