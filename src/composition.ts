@@ -45,8 +45,8 @@ export const adapters: Adapters = {
     (await import('./adapters/evidence-log/runner-key.ts')).makeRunnerKey(path),
   openEvidence: async (folder, needs) =>
     (await import('./adapters/evidence-log/opened-log.ts')).openEvidenceLog(folder, needs),
-  identifyDatabase: async (spec, versions) =>
-    (await import('./adapters/stores.ts')).identifyDatabase(spec, versions),
+  identifyDatabase: async (spec, versions, environment) =>
+    (await import('./adapters/stores.ts')).identifyDatabase(spec, versions, environment),
   openKeyServer: async (stage) =>
     (await import('./adapters/auth/test-authenticator.ts')).openKeyServer(stage),
   openTestAuthenticator: async (stage, settings) =>

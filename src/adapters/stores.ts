@@ -138,7 +138,8 @@ export function openScratch(
  * database.
  * @throws FfError `target_invalid` for `embedded`, `file` without a folder, and a service; or the error of the store:
  * `target_unreachable`, `rights_missing`, `backing_unavailable`, of a folder `store_corrupt`, of a database
- * `server_version_unsupported`, `migration_unknown` or `migration_edited`
+ * `server_version_unsupported`, `migration_unknown` or `migration_edited`, and `place_refused` for a place of another
+ * environment than the given one
  */
 export async function openRows(spec: TargetSpec, needs: RowSourceOptions): Promise<RowSource> {
   if (spec.kind === 'file' && spec.folder !== null) return openFileRows(spec.folder)
@@ -212,13 +213,15 @@ export async function withMigrations<T>(
  * Connects, and identifies a database as `system_identifier/oid/schema/place`, the same for every URL to it and after
  * a restart; the place is `none` where no migration has claimed one.
  * @throws FfError `target_invalid` unless the target is a PostgreSQL database, or the error of the database, such as
- * `server_version_unsupported`, `target_unreachable`, `rights_missing` or `backing_unavailable`
+ * `server_version_unsupported`, `target_unreachable`, `rights_missing` or `backing_unavailable`; `place_refused` for a
+ * place of another environment than the given one
  */
 export const identifyDatabase = async (
   spec: TargetSpec,
   versions: SupportedVersions,
+  environment?: string,
 ): Promise<string> =>
-  readDatabaseIdentity(requireDatabase(spec, 'has an identity'), SCHEMA, versions)
+  readDatabaseIdentity(requireDatabase(spec, 'has an identity'), SCHEMA, { versions, environment })
 
 /**
  * Runs `use` with an empty database on the target's server (for `embedded` a private one), which is dropped

@@ -8,6 +8,7 @@ import {
 import { parseTargetOrThrow } from '../features/parity/resolve-target.ts'
 import { isLoopback, type TargetSpec } from '../core/parity/target.ts'
 import type { SettingValues } from '../core/settings/settings.ts'
+import { nameEnvironment } from '../core/auth/environment.ts'
 import { FfError } from '../errors.ts'
 import { formatProbeList } from '../reports/checklist-text.ts'
 import type { Invocation } from './context.ts'
@@ -77,6 +78,7 @@ async function toRequest(
     repeat: 1,
     ids: words,
     targets: getTargets(invocation, settings.values),
+    environment: nameEnvironment(settings.values),
     adapters,
     now,
     signal,

@@ -5,6 +5,7 @@ import { parityDiff } from '../features/parity/parity-diff.ts'
 import { parseTargetOrThrow } from '../features/parity/resolve-target.ts'
 import type { TargetSpec } from '../core/parity/target.ts'
 import type { CheckReport } from '../core/report/types.ts'
+import { nameEnvironment } from '../core/auth/environment.ts'
 import { FfError } from '../errors.ts'
 import type { Invocation } from './context.ts'
 import type { DATABASE, IMPORT, PARITY_DIFF } from './declarations/options.ts'
@@ -12,6 +13,7 @@ import { resolveDatabaseTarget } from './migrate.ts'
 import { toParityRequest } from './parity.ts'
 import { createProgressLine } from './progress.ts'
 import { runReportCommand } from './run-report.ts'
+import { loadSettings } from './settings.ts'
 
 /**
  * `ff parity diff`: compares every stored row of both sides, or a sample; prints a report and sets its exit. Writes to
@@ -34,7 +36,7 @@ export const runParityDiff = (invocation: Invocation<typeof PARITY_DIFF>): Promi
  * `ff import SOURCE`: copies the rows of a file store, or with `--mapping` of a service's own file, into the database
  * or `--into`; `--dry-run` writes none. Prints a report and sets its exit; shows its progress on stderr.
  * @throws FfError `option_invalid` for `--into` without `--mapping` or with `--database`, and for an empty source;
- * `nothing_to_check` where a mapping finds no row; `import_locked`, `target_invalid`, `secret_in_option`,
+ * `nothing_to_check` where a mapping finds no row; `place_refused` for a database of another environment; `import_locked`, `target_invalid`, `secret_in_option`,
  * `setting_invalid`, `artefact_invalid`, the errors of the stores, and those of `runReportCommand`, such as
  * `output_failed`
  */
@@ -56,6 +58,7 @@ async function importStore(
     })
   return importRows({
     ...(await buildTransfer(invocation, signal)),
+    environment: await readEnvironmentName(context),
     source: toSource(words[0] ?? '', context.env),
     dryRun: options.dryRun,
   })
@@ -78,6 +81,7 @@ async function importFile(
     file: words[0] ?? '',
     mapping,
     into: into === null ? await resolveDatabaseTarget(invocation) : parseTargetOrThrow(into, env),
+    environment: await readEnvironmentName(context),
     dryRun: options.dryRun,
     signal,
     now,
@@ -103,6 +107,9 @@ export const runExport = (invocation: Invocation<typeof DATABASE>): Promise<void
       folder: invocation.words[0] ?? '',
     }),
   )
+
+const readEnvironmentName = async ({ env, cwd }: Invocation['context']): Promise<string> =>
+  nameEnvironment((await loadSettings(env, cwd)).values)
 
 async function buildTransfer(invocation: Invocation<typeof DATABASE>, signal: AbortSignal) {
   const { root, now, adapters } = invocation.context

@@ -253,9 +253,14 @@ export interface Adapters {
   /**
    * Reads `system_identifier/oid/schema/place` of a database.
    *
-   * @throws FfError `target_invalid`, or the error of the connection
+   * @param environment the one that the database has to be made for; undefined for any
+   * @throws FfError `target_invalid`, `place_refused`, or the error of the connection
    */
-  identifyDatabase(spec: TargetSpec, versions: MigrationOptions['versions']): Promise<string>
+  identifyDatabase(
+    spec: TargetSpec,
+    versions: MigrationOptions['versions'],
+    environment?: string,
+  ): Promise<string>
   /** Starts a key server on loopback whose behaviour the caller sets. */
   openKeyServer(stage: KeyServerStage): Promise<KeyServer>
   /** Opens an authenticator over such a server, with a clock that the caller moves. */
@@ -298,6 +303,8 @@ export interface ServeOptions extends Pick<MigrationOptions, 'versions'> {
 /** Options to read or merge rows of a database: server versions, the schema contract, and the migrations it may have. */
 export interface RowReadOptions extends Pick<MigrationOptions, 'versions' | 'contract'> {
   readonly migrations: readonly Migration[]
+  /** The environment that the database has to be made for; any where it is absent. */
+  readonly environment?: string
 }
 
 /** Options of a migration session. */

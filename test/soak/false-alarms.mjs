@@ -20,6 +20,7 @@ const contextFor = (seed, scratch) => ({
   root: ROOT,
   adapters,
   targets: { scratch, database: null, store: null },
+  environment: 'prod',
   params: { cells: 360, cases: CASES },
   // E2 takes its first seed from the clock.
   now: () => new Date(seed * 7_919),

@@ -6,7 +6,7 @@ import {
   type SupportedVersions,
   withReading,
 } from './connect.ts'
-import { readPlace } from './place.ts'
+import { readPlace, refuseOtherPlace } from './place.ts'
 
 /**
  * Identifies a schema of a running server as `server start time/database oid/schema`, the start in seconds since 1970:
@@ -28,13 +28,17 @@ export async function readStoreIdentity(client: pg.ClientBase, schema: string): 
  * Connects, and identifies a database as `system_identifier/oid/schema/place`, the same for every URL to it and after
  * a restart; a copy of it has another place once it is adopted. The place is `none` where none was claimed, as without
  * the schema. Read-only.
- * @throws FfError `server_version_unsupported`, `backing_unavailable` if the server returns no system identifier, or
+ * @param needs `environment`: FF_ENV, which the database has to be made for; undefined for any
+ * @throws FfError `place_refused` for a place of another environment, `server_version_unsupported`, `backing_unavailable` if the server returns no system identifier, or
  * another of `mapPgError`, such as `rights_missing` or `target_unreachable`
  */
 export async function readDatabaseIdentity(
   database: DatabaseConfig,
   schema: string,
-  versions: SupportedVersions,
+  {
+    versions,
+    environment,
+  }: { readonly versions: SupportedVersions; readonly environment: string | undefined },
 ): Promise<string> {
   return withReading(database, async (client) => {
     await requireSupportedVersion(client, versions)
@@ -50,6 +54,8 @@ export async function readDatabaseIdentity(
         { hint: 'Connect to PostgreSQL directly, without a proxy, and run again.' },
       )
     const place = await readPlace(client, schema)
+    if (place !== null && environment !== undefined)
+      refuseOtherPlace(place, environment, database.name)
     return `${row.cluster}/${row.oid}/${schema}/${place?.id ?? 'none'}`
   })
 }

@@ -21,6 +21,8 @@ export interface ImportRequest {
   readonly root: string
   readonly source: TargetSpec | ImportSource
   readonly database: TargetSpec
+  /** FF_ENV, which the database has to be made for. */
+  readonly environment: string
   /** Judge only; nothing is written. */
   readonly dryRun: boolean
   readonly signal: AbortSignal
@@ -34,7 +36,8 @@ export interface ImportRequest {
  * the persistence contract of the package. Returns counts for each table; a refused row fails its table, and nothing
  * is written then.
  *
- * @throws FfError `artefact_invalid` for a bad contract or migration, `backing_unavailable` for a source that
+ * @throws FfError `artefact_invalid` for a bad contract or migration, `place_refused` for a database of another
+ *   environment, `backing_unavailable` for a source that
  *   changed, `store_corrupt` for a side that is not sorted, `import_locked`, the code of the ending if the run is
  *   aborted; also errors of both stores
  */
@@ -50,7 +53,7 @@ export async function importRows(request: ImportRequest): Promise<CheckReport> {
  * table. A source without rows is inconclusive; a dry run with rows left to write exits with `not_ready`.
  *
  * @param before items for the start of the report
- * @throws FfError `backing_unavailable` if the source changed between the two reads (rows may be written by then),
+ * @throws FfError `place_refused` for a database of another environment, `backing_unavailable` if the source changed between the two reads (rows may be written by then),
  *   `store_corrupt` for a side that is not sorted, the code of the ending if the run is aborted; also errors of both
  *   stores
  */
@@ -93,7 +96,7 @@ interface WalkResult {
 
 /** Merges the source with the rows of the database. @param sink null validates and writes nothing */
 async function walk(
-  { source, database, adapters, signal, progress }: ImportRequest,
+  { source, database, adapters, signal, progress, environment }: ImportRequest,
   inputs: DdlContract,
   sink: Parameters<Parameters<Adapters['withRowSink']>[2]>[0] | null,
 ): Promise<WalkResult> {
@@ -101,7 +104,7 @@ async function walk(
     // The source first: reading a long log takes a minute, and the server ends a transaction that idles.
     const opening = 'lines' in source ? Promise.resolve(source) : adapters.openRows(source, inputs)
     const rows = await keep<ImportSource>(opening)
-    const held = await keep(adapters.openRows(database, inputs))
+    const held = await keep(adapters.openRows(database, { ...inputs, environment }))
     const of = Object.values(rows.counts).reduce((all, one) => all + one, 0)
     const visitor = new ImportVisitor(sink, {
       stopped: () => signal.aborted,

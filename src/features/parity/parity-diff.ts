@@ -54,7 +54,7 @@ export async function parityDiff(request: DiffRequest): Promise<CheckReport> {
     const place = { environment: 'prod', adopt: false }
     await migrateUp({ ...request, database, to: null, dryRun: false, ...place })
     const report = await importInto(
-      { ...request, source: baseline, database, dryRun: false },
+      { ...request, ...place, source: baseline, database, dryRun: false },
       inputs,
     )
     // A failed import is the result: rows that cannot be imported cannot be equal.

@@ -11,13 +11,14 @@ import {
   migrateVerify,
   type StepRequest,
 } from '../../../src/features/migrate/migrate.ts'
-import { identifyDatabase, withMigrations } from '../../../src/adapters/stores.ts'
+import { identifyDatabase, openRows, withMigrations } from '../../../src/adapters/stores.ts'
 import { openPool } from '../../../src/adapters/postgres/connect.ts'
 import { type EmbeddedServer, startEmbedded } from '../../../src/adapters/postgres/embedded.ts'
 import { LOCK_WAITS, type LockWaits } from '../../../src/adapters/postgres/migrator.ts'
 import { PostgresStore } from '../../../src/adapters/postgres/postgres-store.ts'
 import type { CheckReport } from '../../../src/core/report/types.ts'
 import { FfError } from '../../../src/errors.ts'
+import { loadPersistence } from '../../../src/features/migrate/load-persistence.ts'
 import { SUPPORTED } from '../../support/database.ts'
 import { ROOT } from '../../support/run-ff.ts'
 import { expectChain } from '../store-contract/audit-chain.ts'
@@ -26,6 +27,7 @@ import {
   selectedRecords,
   temporaryFolder,
   TOOLS,
+  VERSIONS,
 } from '../store-contract/opened-store.ts'
 import { failure, overrideText, putFlag, putTenant, taken } from '../store-contract/requests.ts'
 
@@ -338,7 +340,15 @@ describe.each(SUPPORTED)('migrations on PostgreSQL %s', (version) => {
     for (const migrate of [migrateUp, migrateDown])
       expect(await failure(migrate(at.request()))).toBe('place_refused')
     expect(await ledger(at.sql)).toStrictEqual(['0001_audit'])
+    const { database } = at.request()
+    expect(await failure(identifyDatabase(database, VERSIONS, 'prod'))).toBe('place_refused')
+    expect(await identifyDatabase(database, VERSIONS, 'staging')).toContain('/ff/')
     await migrateUp(at.request({ adopt: true }))
+    const needs = await loadPersistence(ROOT)
+    expect(await failure(openRows(database, { ...needs, environment: 'staging' }))).toBe(
+      'place_refused',
+    )
+    await (await openRows(database, { ...needs, environment: 'prod' })).close()
     expect(await failure(migrateUp(at.request({ environment: 'staging' })))).toBe('place_refused')
     expect(outcome(await migrateDown(at.request()))).toStrictEqual(['ok', [[LAST, 'pass']]])
   })

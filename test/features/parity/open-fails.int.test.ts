@@ -112,7 +112,14 @@ const RUNS: Readonly<Record<string, Run>> = {
       sample: null,
     }),
   'ff import': (adapters) =>
-    importRows({ ...common, adapters, source: kept(0), database: kept(1), dryRun: true }),
+    importRows({
+      ...common,
+      adapters,
+      environment: 'prod',
+      source: kept(0),
+      database: kept(1),
+      dryRun: true,
+    }),
   'ff serve': async (adapters) => {
     const settings = {
       FF_ENV: 'dev',

@@ -47,6 +47,7 @@ export const toContext = (change: Partial<ProbeContext> = {}): ProbeContext => (
   cwd: tmpdir(),
   adapters,
   targets: { scratch: { kind: 'embedded' }, database: null, store: null },
+  environment: 'prod',
   plan: null,
   params: {},
   now: () => new Date(),

@@ -23,7 +23,7 @@ beforeAll(async () => {
 afterAll(() => rm(cwd, { recursive: true, force: true }))
 
 async function requestFor(ids: readonly string[]): Promise<ProbeRequest> {
-  const { adapters, targets, now, signal } = toContext()
+  const { adapters, targets, environment, now, signal } = toContext()
   return {
     folder: { root: ROOT, cwd, checklist: null },
     evidence: join(cwd, '.ff/evidence'),
@@ -38,6 +38,7 @@ async function requestFor(ids: readonly string[]): Promise<ProbeRequest> {
     trust_pin: null,
     adapters,
     targets,
+    environment,
     now,
     signal,
     onRunner: () => undefined,

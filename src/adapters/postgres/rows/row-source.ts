@@ -20,6 +20,7 @@ import {
 import { introspect } from '../introspect.ts'
 import { requireKnownMigrations } from '../known-migrations.ts'
 import { mapPgError, mapPgErrors } from '../pg-error.ts'
+import { readPlace, refuseOtherPlace } from '../place.ts'
 import { parseAuditHead } from '../append-audit.ts'
 import { buildStatements } from '../statements.ts'
 import { readStoreIdentity } from '../store-identity.ts'
@@ -40,6 +41,8 @@ export interface RowSourceOptions {
   readonly versions: SupportedVersions
   readonly contract: SchemaContract
   readonly migrations: readonly Migration[]
+  /** The environment that the database has to be made for; any where it is absent. */
+  readonly environment?: string
 }
 
 /**
@@ -48,7 +51,7 @@ export interface RowSourceOptions {
  * as checked. `epoch` is 0; a table of which another number of rows is read than counted becomes a fault after
  * `lines`; `lookup` reads anew over a connection of its own.
  * @throws FfError `server_version_unsupported`, `migration_unknown` for the schema of a newer version and
- * `migration_edited` for one of another text, `target_unreachable` if the schema or a table is missing, or another of
+ * `migration_edited` for one of another text, `place_refused` for a place of another environment, `target_unreachable` if the schema or a table is missing, or another of
  * `mapPgError`, such as `rights_missing`
  */
 export async function openRowSource(
@@ -62,6 +65,8 @@ export async function openRowSource(
       const server = await requireSupportedVersion(client, needs.versions)
       await beginTransaction(client, 'ISOLATION LEVEL REPEATABLE READ READ ONLY')
       await requireKnownMigrations(client, schema, needs.migrations)
+      const place = needs.environment === undefined ? null : await readPlace(client, schema)
+      if (place !== null) refuseOtherPlace(place, needs.environment ?? '', database.name)
       const shape = await readShape(client, schema, needs.contract)
       const counts = await countRows(client, schema)
       const head = parseAuditHead(await client.query(buildStatements(schema).head))

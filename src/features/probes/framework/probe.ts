@@ -23,6 +23,8 @@ export interface ProbeContext {
   readonly adapters: Adapters
   readonly targets: ProbeTargets
   readonly plan: GateFiles['plan']
+  /** FF_ENV, which the database that is cut over has to be made for. */
+  readonly environment: string
   /** The parameters of the item in the checklist. */
   readonly params: ProbeCall['params']
   readonly now: () => Date

@@ -172,7 +172,7 @@ function findReason(error: unknown): string | null {
  * Finds the place of a measurement. A probe of effect `observe` may run anywhere. One that writes or disrupts never runs
  * on a server of production, and not on a database that cannot be identified.
  *
- * @throws FfError `production_refused`, `target_missing`, or the error of identifying the database
+ * @throws FfError `production_refused`, `place_refused`, `target_missing`, or the error of identifying the database
  */
 async function findPlace(
   item: ChecklistItem,
@@ -182,7 +182,9 @@ async function findPlace(
   const changes = item.effect !== 'observe'
   const spec = toSpec(site, context)
   const needsIdentity = site !== 'scratch' || (spec?.kind === 'postgres' && changes)
-  const database = needsIdentity && spec !== null ? await identifyTarget(spec, context) : null
+  const environment = site === 'scratch' ? undefined : context.environment
+  const database =
+    needsIdentity && spec !== null ? await identifyTarget(spec, context, environment) : null
   if (changes && isDeclaredLive(item, site, context)) throw makeProductionError()
   if (changes) refuseProduction(database, context)
   return {

@@ -31,7 +31,9 @@ import { type ProbeRecordTerms, type ProbeRun, runProbe, toInstant } from './run
 
 /** The options of `ff probe run` and `ff probe selftest`, loaded. */
 export interface ProbeRequest
-  extends RunningVersion, Pick<ProbeContext, 'adapters' | 'targets' | 'now' | 'signal'> {
+  extends
+    RunningVersion,
+    Pick<ProbeContext, 'adapters' | 'targets' | 'environment' | 'now' | 'signal'> {
   readonly folder: GateFolder
   /** The folder of the evidence logs. */
   readonly evidence: string
@@ -211,7 +213,8 @@ class ItemsRun implements Progress {
   private written: Promise<void> = Promise.resolve()
 
   constructor(request: ProbeRequest, files: GateFiles, deps: RunDependencies) {
-    const { folder, adapters, targets, now, signal, tool_version, repeat } = request
+    const { folder, tool_version, repeat } = request
+    const { adapters, targets, environment, now, signal } = request
     this.request = request
     this.deps = deps
     this.logs = deps.known
@@ -220,7 +223,8 @@ class ItemsRun implements Progress {
     const { root, cwd } = folder
     const { plan } = files
     const progress = (): void => undefined
-    this.context = { root, cwd, adapters, targets, plan, params: {}, now, signal, progress }
+    const given = { adapters, targets, environment, now, signal }
+    this.context = { root, cwd, ...given, plan, params: {}, progress }
   }
 
   /** Runs parallel probes first, then exclusive ones one at a time. */

@@ -6,12 +6,16 @@ import type { ProbeContext } from '../framework/probe.ts'
 /**
  * Connects to a database and returns its identity, `system_identifier/oid/schema/place`.
  *
- * @throws FfError `target_invalid` for another kind of target, `artefact_invalid`, or the error of the connection
+ * @param environment the one that the database has to be made for; undefined for any
+ * @throws FfError `place_refused` for a place of another environment, `target_invalid` for another kind of target,
+ *   `artefact_invalid`, or the error of the connection
  */
 export const identifyTarget = async (
   spec: TargetSpec,
   { adapters, root }: ProbeContext,
-): Promise<string> => adapters.identifyDatabase(spec, (await loadPersistence(root)).versions)
+  environment?: string,
+): Promise<string> =>
+  adapters.identifyDatabase(spec, (await loadPersistence(root)).versions, environment)
 
 /**
  * Refuses a database on the server (system identifier) that the plan names, where the plan's environment is production.

@@ -7,6 +7,9 @@ import { loadPersistence, type DdlContract } from '../../migrate/load-persistenc
 import { identifyTarget, refuseProduction } from './production-guard.ts'
 import type { ProbeContext } from '../framework/probe.ts'
 
+/** The place of each database that a probe makes. */
+const SCRATCH_ENVIRONMENT = 'prod'
+
 /**
  * Creates a database on the scratch server, or on a private one where none is named, applies all migrations, lends it
  * with the persistence contract, and drops it afterwards.
@@ -24,7 +27,7 @@ export async function withMigratedDatabase<T>(
     refuseProduction(await identifyTarget(targets.scratch, context), context)
   return adapters.withScratchDatabase(targets.scratch, inputs.versions, async (scratch) => {
     const database = scratch.target
-    const place = { environment: 'prod', adopt: false }
+    const place = { environment: SCRATCH_ENVIRONMENT, adopt: false }
     await migrateUp({ root, database, adapters, signal, to: null, dryRun: false, ...place })
     return use(scratch, inputs)
   })
@@ -58,7 +61,8 @@ export async function importStore(
   way: Pick<ImportRequest, 'source' | 'database'> & Partial<Pick<ImportRequest, 'adapters'>>,
 ): Promise<void> {
   const progress = (): void => undefined
-  const request = { root, signal, now, adapters, dryRun: false, progress, ...way }
+  const environment = SCRATCH_ENVIRONMENT
+  const request = { root, signal, now, adapters, environment, dryRun: false, progress, ...way }
   const { exitName, findings } = await importInto(request, inputs)
   if (exitName === 'ok') return
   throw new FfError(
