@@ -263,22 +263,20 @@ function checkLimits({ item, entry: { record } }: EvidenceUnderReview): readonly
       code as RecordedCode,
       record.example ?? '',
     ])
-  const absent = judged.filter(({ value }) => value === null)
+  return judged
+    .filter(({ value }) => value === null)
+    .map(({ limit }) => ['inconclusive', 'measure_missing', limit.measure])
+}
+
+/** Too few samples are no pass. Beside a broken limit they are a reason too: no waiver covers the failure then. */
+function checkSamples(review: EvidenceUnderReview): readonly EvidenceFinding[] {
+  const { min_sample, limits } = review.item
+  const { sample_size } = review.entry.record
+  if (sample_size >= min_sample) return []
+  const judged = judgeLimits(limits, getJudgedValues(review))
+  const isBroken = judged.some(({ held, value }) => !held && value !== null)
   return [
-    ...absent.map(({ limit }): EvidenceFinding => [
-      'inconclusive',
-      'measure_missing',
-      limit.measure,
-    ]),
-    ...(record.sample_size >= item.min_sample
-      ? []
-      : [
-          [
-            'inconclusive',
-            'too_few_samples',
-            `${record.sample_size} of ${item.min_sample}`,
-          ] as const,
-        ]),
+    [isBroken ? 'fail' : 'inconclusive', 'too_few_samples', `${sample_size} of ${min_sample}`],
   ]
 }
 
@@ -307,7 +305,7 @@ export const getJudgedValues = (review: EvidenceUnderReview): Readonly<Record<st
 
 /**
  * In order of precedence: the plan again, before what a waiver could cover; signer, its places, place, clock, identity,
- * attempt, inputs, age, plan, the probe's result, its controls, the limits.
+ * attempt, inputs, age, plan, the probe's result, its controls, the limits, the samples.
  */
 export const EVIDENCE_CHECKS: readonly Check[] = [
   checkPlanNow,
@@ -323,4 +321,5 @@ export const EVIDENCE_CHECKS: readonly Check[] = [
   checkAnswer,
   checkControls,
   checkLimits,
+  checkSamples,
 ]

@@ -1,4 +1,5 @@
 import { EXIT_BY_STATE, decideExit } from '../exit.ts'
+import type { Instant } from '../rows/instant.ts'
 import { findEarliest } from './duration.ts'
 import { takeCounted } from './ended-logs.ts'
 import { listFailedSince } from './failures.ts'
@@ -13,6 +14,7 @@ import type {
   ItemResult,
   GateJudgement,
   LogHead,
+  PinnedHead,
   RunnerKey,
   SignoffOutcome,
   WholeLog,
@@ -21,8 +23,10 @@ import type {
 /** All inputs of the verdict. */
 export interface GateInput extends Omit<ItemsInput, 'must_hold'> {
   readonly signoff: SignoffOutcome
-  /** Records that the logs must hold by FF_EVIDENCE_HEAD. */
-  readonly pinned_heads: readonly LogHead[]
+  /** What the logs must hold by FF_EVIDENCE_HEAD. */
+  readonly pinned_heads: readonly PinnedHead[]
+  /** When the first key that approved a waiver ends; null without one. */
+  readonly approvals_until: Instant | null
 }
 
 /**
@@ -158,7 +162,7 @@ interface FoundLogs {
 function summarizeItems(
   items: readonly ItemResult[],
   { faults, trusted, late, logs }: Pick<GateJudgement, 'faults'> & FoundLogs,
-  { signoff, plan_until, now, runners }: GateInput,
+  { signoff, plan_until, approvals_until, now, runners }: GateInput,
 ): GateJudgement {
   const exits: GateJudgement['exitName'][] = items.map(({ state }) => EXIT_BY_STATE[state])
   if (!trusted) exits.push('untrusted')
@@ -171,6 +175,7 @@ function summarizeItems(
       valid_until === null ? [] : [{ id, at: valid_until }],
     ),
     ...listHeadExpiries(logs, { runners, now }),
+    ...(approvals_until === null ? [] : [{ id: 'approvals of waivers', at: approvals_until }]),
   ]
   const until = findEarliest([plan_until, ...ends.map(({ at }) => at)])
   if (plan_until === null || until === null || until <= now) exits.push('not_ready')

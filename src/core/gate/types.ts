@@ -158,6 +158,10 @@ export interface LogHead extends ChainHead {
   /** RFC 7638 thumbprint of the log's key. */
   readonly kid: string
 }
+/** A record that a log must hold by FF_EVIDENCE_HEAD, and how many withdrawals its head names at least; any without. */
+export interface PinnedHead extends LogHead {
+  readonly withdrawn?: number
+}
 /** One version of the trust file. */
 export interface TrustMark {
   readonly version: number

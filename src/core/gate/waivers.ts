@@ -137,8 +137,9 @@ export interface WaiverUse extends Pick<ItemResult, 'state' | 'codes' | 'measure
 
 /**
  * Why a waiver does not turn the state of its item into `waived`; null where it does. Checked in this order: another
- * cutover, expired, not yet requested, not approved, another state. Then a failure needs a broken limit, and each within
- * the waiver's bounds; an inconclusive result may have no code but the covered one, and may not follow a failure.
+ * cutover, expired, not yet requested, not approved, another state. Then a failure needs enough samples, a broken limit,
+ * and each within the waiver's bounds; an inconclusive result may have no code but the covered one, and may not follow a
+ * failure.
  */
 export function findWaiverMismatch(
   waiver: Waiver,
@@ -151,7 +152,10 @@ export function findWaiverMismatch(
   if (!isApproved(waiver, item.waivable)) return 'waiver_not_approved'
   const { covers } = waiver
   if (covers.state !== state) return 'waiver_covers_another_state'
-  if (covers.state === 'fail') return findFailureMismatch(covers, measured)
+  if (covers.state === 'fail')
+    return codes.includes('too_few_samples')
+      ? 'waiver_covers_another_reason'
+      : findFailureMismatch(covers, measured)
   if (codes.some((code) => code !== covers.code)) return 'waiver_covers_another_reason'
   return failed ? 'waiver_after_failure' : null
 }

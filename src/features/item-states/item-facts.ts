@@ -4,8 +4,8 @@ import { UNIMPLEMENTED_PROBES } from './unimplemented-probes.ts'
 import { digestItem } from '../../core/gate/inputs.ts'
 import { measurePlan } from '../../core/gate/plan-rules.ts'
 import type { RunnerSight } from '../../core/gate/heads.ts'
-import type { ItemsInput } from '../../core/gate/judge-items.ts'
-import type { GateJudgement, LogHead, RunnerKey, WaiverPolicy } from '../../core/gate/types.ts'
+import type { GateInput } from '../../core/gate/judge-gate.ts'
+import type { GateJudgement, RunnerKey, WaiverPolicy } from '../../core/gate/types.ts'
 import type { SignoffFault } from '../../core/signoff/refusals.ts'
 import { checkTrust, type TrustOutcome } from '../../core/signoff/trust.ts'
 import type { SignoffDependencies } from '../../core/signoff/types.ts'
@@ -20,7 +20,7 @@ import type { GateInputs } from './gate-inputs.ts'
 
 /** The input of the item states, except for the heads of the logs that the sign-off covers. */
 export interface ItemFacts {
-  readonly judged: Omit<ItemsInput, 'must_hold'> & { readonly pinned_heads: readonly LogHead[] }
+  readonly judged: Omit<GateInput, 'signoff'>
   readonly trust: TrustOutcome
   /** The first waiver approval with an invalid signature; null for none. */
   readonly forged: (SignoffFault & { readonly id: string }) | null
@@ -47,7 +47,7 @@ export async function loadItemFacts(
   const kept = texts.evidence.filter(({ kid }) => !lost.has(kid))
   const evidence = await deps.judgeEvidence(kept, files)
   const written = { kind: 'waivers', schemaVersion: 1, waivers: files.waivers } as const
-  const { waivers, faults } = verifyWaivers(written, { trust, now }, tools)
+  const { waivers, faults, until } = verifyWaivers(written, { trust, now }, tools)
   const present = digestInputs(texts, files, tools)
   const runbook = present[RUNBOOK] ?? null
   return {
@@ -60,6 +60,7 @@ export async function loadItemFacts(
       runners: listRunners(outcome),
       sight: toRunnerSight(outcome, { withdrawals: texts.withdrawals, now }, tools),
       pinned_heads,
+      approvals_until: until,
       unmeasurable: UNIMPLEMENTED_PROBES,
       inputs: { floor: files.contract.inputs, present },
       item_digests: Object.fromEntries(

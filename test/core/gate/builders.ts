@@ -238,6 +238,7 @@ export const go = (change: Partial<GateInput> = {}): GateInput => ({
   runners: [runner()],
   sight: { trust: { version: 1, sha256: getHash(1) }, withdrawn: [] },
   pinned_heads: [],
+  approvals_until: null,
   unmeasurable: {},
   now: NOW,
   ...change,

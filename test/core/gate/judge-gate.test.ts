@@ -520,6 +520,21 @@ describe('waivers', () => {
     const soon = judgeGate(withWaiver({ expires_at: at(1_000) }))
     expect(soon.valid_until).toBe(at(1_000))
   })
+  test('a GO ends with the first key that approved a waiver', () => {
+    const judged = judgeGate({ ...withWaiver(), approvals_until: at(1_000) })
+    expect([judged.verdict, judged.valid_until]).toEqual(['go', at(1_000)])
+    expect(judged.expires_next[0]).toEqual({ id: 'approvals of waivers', at: at(1_000) })
+  })
+  test('a failure within the bound is not waived where too few were looked at', () => {
+    const least = toItem('H4').min_sample
+    const of = (sample_size: number) => toVerdict(withWaiver({}, { ...broken, sample_size }), 'H4')
+    expect(of(least).state).toBe('waived')
+    expect(of(least - 1)).toMatchObject({
+      state: 'fail',
+      codes: ['limit_broken', 'too_few_samples', 'waiver_covers_another_reason'],
+      detail: `memory_share; ${least - 1} of ${least}`,
+    })
+  })
   test('an inconclusive item is waived only for the reason of the waiver', () => {
     const covers = { state: 'inconclusive', code: 'target_unreachable' } as const
     const down: Partial<EvidenceDraft> = { result: 'inconclusive', codes: ['target_unreachable'] }

@@ -17,6 +17,7 @@ import type {
 } from '../../../src/core/signoff/types.ts'
 import {
   alice,
+  asSigner,
   bob,
   digest,
   encode,
@@ -95,10 +96,19 @@ describe('approvals of a waiver', () => {
         },
       ],
       faults: [],
+      until: asSigner(alice).until,
     })
   })
+  test('the first of their keys that ends is known', () => {
+    const until = '2026-01-16T00:00:00.000Z'
+    const signers = [asSigner(alice), { ...asSigner(bob), until }]
+    const trust = { ...TRUST, signers }
+    expect(verify(approved, trust)).toMatchObject({ faults: [], until })
+    const byAlice = { ...WAIVER, approvals: [approval(WAIVER, alice)] }
+    expect(verify(byAlice, trust).until).toBe(asSigner(alice).until)
+  })
   test('none is valid without a trust file', () => {
-    expect(verify(approved, null)).toEqual({ waivers: [WAIVER], faults: [] })
+    expect(verify(approved, null)).toEqual({ waivers: [WAIVER], faults: [], until: null })
   })
   const changed: readonly (readonly [string, string, WaiverEntry])[] = [
     ['for a waiver that was edited later', 'waiver_altered', { ...approved, expires_at: NOW }],
