@@ -291,6 +291,10 @@ describe('ff evidence list', () => {
     const none = await ff(['evidence', 'list'], { FF_TRUST_SHA256: '' })
     expect([none.status, none.stdout]).toEqual([21, expect.stringContaining('ff probe run')])
   })
+    // It cannot be sealed here unless here is its machine.
+    expect(late.stdout.replaceAll(/\s+/g, ' ')).toContain(
+      'on the machine of the runner run `ff evidence seal`, then fetch the log here with `ff evidence import FOLDER`',
+    )
 })
 
 describe('ff evidence import', () => {

@@ -8,6 +8,12 @@ import type { EvidenceLogs, LogHead, RunnerKey, UntrustedLog, WholeLog } from '.
 /** How old the head of a current runner's log may be, in milliseconds. */
 const HEAD_AGE_MS = 3_600_000
 
+/** Whether the head of a log is of the last hour, and not ahead of `now` by more than clocks may differ. */
+export function isHeadYoung(sealed_at: Instant, now: Instant): boolean {
+  const age = instantToMs(now) - instantToMs(sealed_at)
+  return age < HEAD_AGE_MS && age >= -CLOCK_TOLERANCE_MS
+}
+
 /** All inputs of the judgement of the logs, besides the logs. */
 export interface LogsInput {
   /** What verifies at the gate: trust file and withdrawals. */
@@ -74,7 +80,10 @@ export const findLateLogs = (
     hasEnded(one.runner, context.now) ? findUnclosed(one) : findLate(one, context),
   )
 
-const SEAL = 'ff evidence seal'
+/** The command of a late head, which works on the machine of the runner alone. */
+export const SEAL = 'ff evidence seal'
+/** In the detail of a log that the trust file has to close. */
+export const HAS_ENDED = 'has ended'
 
 function findLate(
   { runner: { kid, name, from }, log, end }: RunnerHead,
@@ -94,7 +103,7 @@ function findLate(
 function findUnclosed({ runner: { kid, name, closed }, log }: RunnerHead): readonly LateLog[] {
   if (closed === 'lost') return []
   if (closed === null) {
-    const detail = `runner ${name} has ended, and the trust file does not close its log ${kid}`
+    const detail = `runner ${name} ${HAS_ENDED}, and the trust file does not close its log ${kid}`
     return [{ kid, code: 'head_stale', detail, next: 'ff trust rotate --key alice.key.json' }]
   }
   return log !== null && findHeadFault(log.entries, closed) === null

@@ -1,4 +1,5 @@
 import { type Instant, instantFromMs, instantToMs } from '../rows/instant.ts'
+import { isHeadYoung } from '../gate/judge-logs.ts'
 import type { ChainHead } from '../gate/types.ts'
 import type { TrustedRunner, TrustFile } from './types.ts'
 
@@ -33,11 +34,14 @@ export interface RotationFault {
     | 'runner_ended'
     | 'log_not_here'
     | 'log_damaged'
+    | 'log_not_sealed'
     | 'runner_left_out'
     | 'runner_reopened'
   readonly name: string
   /** The kids concerned. */
   readonly kids: readonly string[]
+  /** When the log was sealed that is not sealed lately. */
+  readonly sealed_at?: Instant
 }
 export type Rotation =
   | { readonly ok: true; readonly trust: TrustFile }
@@ -75,17 +79,25 @@ export function buildNextVersion(before: TrustFile, changes: TrustChanges, now: 
   const added = add.filter(({ kid }) => !before.runners.some((one) => one.kid === kid))
   const keys = toKids(revoke).map((kid) => ({ kid, at: now, reason }))
   const runners = [
-    ...before.runners.map((one) => ({
-      ...one,
-      ...add.find(({ kid }) => kid === one.kid),
-      ...(ended.includes(one.kid) && now < one.until ? { until: now } : {}),
-      ...(gone.includes(one.kid) ? ({ lost: true } as const) : {}),
-    })),
+    ...before.runners.map((one) => {
+      const next = {
+        ...one,
+        ...add.find(({ kid }) => kid === one.kid),
+        ...(ended.includes(one.kid) && now < one.until ? { until: now } : {}),
+      }
+      return gone.includes(one.kid) ? toLost(next) : next
+    }),
     ...added.map((one) => ({ ...one, from: now, until: getKeysEnd(expires) })),
   ]
   const revoked = { ...before.revoked, keys: [...before.revoked.keys, ...keys] }
   return { ok: true, trust: { ...before, version: before.version + 1, expires, runners, revoked } }
 }
+
+/** A closed log that is gone is lost too. */
+const toLost = ({ closed: _closed, ...one }: TrustedRunner): TrustedRunner => ({
+  ...one,
+  lost: true,
+})
 
 const findKids = ({ runners }: TrustFile, name: string): readonly string[] =>
   runners
@@ -101,12 +113,17 @@ const refuse = (
   fault: { code, name, kids },
 })
 
-/** The last record of each log that is here, by kid. */
-export type LogEnds = ReadonlyMap<string, ChainHead | 'damaged'>
+/** The last record of a log that is here, and the time of its head. */
+export interface LogEnd extends ChainHead {
+  readonly sealed_at: Instant
+}
+/** Where each log ends that is here, by kid. */
+export type LogEnds = ReadonlyMap<string, LogEnd | 'damaged'>
 
 /**
  * Closes the log of each runner that has ended by `now` at its last record, where the trust file does not close it or
- * declare it lost. The fault is `log_not_here` or `log_damaged`.
+ * declare it lost. The fault is `log_not_here`, `log_damaged`, or `log_not_sealed` where its head is not of the last
+ * hour: what the runner recorded since is not here, a failure maybe, and would never count.
  */
 export function closeLogs(trust: TrustFile, ends: LogEnds, now: Instant): Rotation {
   const runners: TrustedRunner[] = []
@@ -118,7 +135,13 @@ export function closeLogs(trust: TrustFile, ends: LogEnds, now: Instant): Rotati
     const end = ends.get(one.kid)
     if (end === undefined) return refuse('log_not_here', one.name, [one.kid])
     if (end === 'damaged') return refuse('log_damaged', one.name, [one.kid])
-    runners.push({ ...one, closed: end })
+    const { seq, hash, sealed_at } = end
+    if (!isHeadYoung(sealed_at, now))
+      return {
+        ok: false,
+        fault: { code: 'log_not_sealed', name: one.name, kids: [one.kid], sealed_at },
+      }
+    runners.push({ ...one, closed: { seq, hash } })
   }
   return { ok: true, trust: { ...trust, runners } }
 }
@@ -126,14 +149,14 @@ export function closeLogs(trust: TrustFile, ends: LogEnds, now: Instant): Rotati
 /**
  * What the next version would take back of the runners: one that is left out (`runner_left_out`), which would take
  * its failures along, or a log that goes on after it was closed or lost, or a key that is no longer revoked (both
- * `runner_reopened`). Null where it takes nothing back.
+ * `runner_reopened`). Null where it takes nothing back; a closed log may be declared lost.
  */
 export function findRunnerRetreat(before: TrustFile, after: TrustFile): RotationFault | null {
   for (const one of before.runners) {
     const next = after.runners.find(({ kid }) => kid === one.kid)
     if (next === undefined) return refuse('runner_left_out', one.name, [one.kid]).fault
     const unrevoked = isRevoked(before, one.kid) && !isRevoked(after, one.kid)
-    if (unrevoked || (!isOpen(one) && !hasSameEnd(one, next)))
+    if (unrevoked || (!isOpen(one) && next.lost !== true && !hasSameEnd(one, next)))
       return refuse('runner_reopened', one.name, [one.kid]).fault
   }
   return null

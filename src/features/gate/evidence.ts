@@ -1,6 +1,6 @@
 import { EVIDENCE_SHAPES } from '../../artefacts/schemas.ts'
 import { findRunStep } from '../../core/gate/next.ts'
-import { checkLogs, findLateLogs, type LateLog } from '../../core/gate/judge-logs.ts'
+import { checkLogs, findLateLogs, type LateLog, SEAL } from '../../core/gate/judge-logs.ts'
 import type { RunnerKey, UntrustedLog, WholeLog } from '../../core/gate/types.ts'
 import { buildCheckReport, type CheckResult, passResult } from '../../core/report/check-report.ts'
 import type { CheckReport } from '../../core/report/types.ts'
@@ -106,12 +106,24 @@ function toLogResult(
   const stale = late.find((one) => one.kid === kid)
   return stale === undefined
     ? passResult(kid, title)
-    : { ...toResult({ id: kid, title, ...stale }), next: stale.next }
+    : {
+        ...toResult({ id: kid, title, ...stale }),
+        next: stale.next === SEAL ? SEAL_THERE : stale.next,
+      }
 }
+const SEAL_THERE =
+  'Only its runner can seal it: on the machine of the runner run `ff evidence seal`, then fetch the log here with `ff evidence import FOLDER`.'
 
 const toMissingResult = ({ kid, code, detail }: LateLog): CheckResult => ({
   ...toResult({ id: kid, title: 'has no log here', code, detail }),
-  next: `Fetch it from where the runner keeps it: \`ff evidence import FOLDER\`. A new runner begins it on its machine, once: \`ff evidence seal --first\`. One that is gone for good is given up: \`ff trust rotate --lost ${kid} --key alice.key.json\``,
+  next: [
+    'Fetch it from where the runner keeps it: `ff evidence import FOLDER`.',
+    // A log that the trust file closes was begun long ago.
+    ...(next === `${SEAL} --first`
+      ? [`A new runner begins it on its machine, once: \`${next}\`.`]
+      : []),
+    `One that is gone for good is given up: \`ff trust rotate --lost ${quoteForShell(kid)} --key alice.key.json\``,
+  ].join(' '),
 })
 
 const NO_LOG: CheckResult = {

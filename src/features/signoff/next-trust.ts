@@ -46,7 +46,7 @@ export interface RotationRequest {
  *
  * @param pending the version of the rotation in progress; null where there is none
  * @throws FfError `option_invalid`, `artefact_invalid`, `log_not_here` and `evidence_untrusted` for a log that has to be
- *   closed and is not here or is damaged
+ *   closed and is not here, was not sealed within the hour, or is damaged
  */
 export async function prepareNextTrust(
   context: SignoffContext,
@@ -129,15 +129,18 @@ function requireDone(rotation: Rotation): TrustFile {
  * Makes, without throwing it, the error of a next version that cannot be made or signed: an FfError
  * `option_invalid`, `artefact_invalid`, `log_not_here` or `evidence_untrusted` by the code of the fault.
  */
-export function toRotationError({ code, name, kids }: RotationFault): FfError {
+export function toRotationError({ code, name, kids, sealed_at = NO_TIME }: RotationFault): FfError {
   const { as, says, hint } = ROTATION_ERRORS[code]
   const [kid = ''] = kids
   const lost = quoteForShell(kid)
-  return new FfError(as, `The runner ${quoteValue(name)} ${says}.`, {
+  return new FfError(as, `The runner ${quoteValue(name)} ${says.replace('TIME', sealed_at)}.`, {
     hint: hint.replaceAll('KID', lost),
     details: kids.map((one) => `${code}: ${one}`),
   })
 }
+
+/** Of a fault without a time, whose words name none. */
+const NO_TIME = '' as Instant
 
 const ROTATION_ERRORS: Readonly<
   Record<
@@ -173,6 +176,11 @@ const ROTATION_ERRORS: Readonly<
     as: 'evidence_untrusted',
     says: 'has ended, and its log is damaged, so it cannot be closed at its last record',
     hint: 'Look into the damage with `ff evidence list`, then add `--lost KID`: none of its records counts then.',
+  },
+  log_not_sealed: {
+    as: 'log_not_here',
+    says: 'has ended, and its log here was sealed at TIME, so what it recorded since would be left out',
+    hint: 'On its machine run `ff evidence seal`, then fetch the log with `ff evidence import FOLDER` and sign within the hour; where the machine is gone for good, add `--lost KID`: none of its records counts then.',
   },
   runner_left_out: {
     as: 'artefact_invalid',

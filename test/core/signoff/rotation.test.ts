@@ -9,11 +9,13 @@ import {
   type TrustChanges,
   withoutEnds,
 } from '../../../src/core/signoff/rotation.ts'
+import type { Instant } from '../../../src/core/rows/instant.ts'
 import type { TrustedRunner, TrustFile } from '../../../src/core/signoff/types.ts'
 import { asRunner, digest, NOW, TRUST } from '../../features/signoff/people.ts'
 
 const [ci, staging, fresh] = [asRunner('ci'), asRunner('staging'), asRunner('new')]
 const END = { seq: 3, hash: digest('record') }
+const SEALED = { ...END, sealed_at: NOW }
 const PAST = '2026-01-10T00:00:00.000Z'
 const withRunners = (...runners: readonly TrustedRunner[]): TrustFile => ({ ...TRUST, runners })
 const before = withRunners(ci, staging)
@@ -129,10 +131,12 @@ describe('the next version of a trust file', () => {
 })
 
 describe('the log of a runner that has ended', () => {
-  const ends: LogEnds = new Map<string, typeof END | 'damaged'>([
-    [ci.kid, END],
-    [staging.kid, 'damaged'],
-  ])
+  const endsOf = (sealed_at: Instant): LogEnds =>
+    new Map<string, typeof SEALED | 'damaged'>([
+      [ci.kid, { ...END, sealed_at }],
+      [staging.kid, 'damaged'],
+    ])
+  const ends = endsOf(NOW)
   const closed = { ...ci, until: PAST, closed: END }
   test('is closed at its last record', () => {
     const trust = withRunners({ ...ci, until: PAST }, staging)
@@ -140,6 +144,23 @@ describe('the log of a runner that has ended', () => {
     expect(closeLogs(revoking(before, ci.kid), ends, NOW)).toMatchObject({
       trust: { runners: [{ ...ci, closed: END }, staging] },
     })
+  })
+  test.each<readonly [string, Instant, string]>([
+    ['just under an hour ago', '2026-01-15T08:00:00.001Z' as Instant, 'ok'],
+    ['an hour ago', '2026-01-15T08:00:00.000Z' as Instant, 'log_not_sealed'],
+    ['a minute ahead', '2026-01-15T09:01:00.000Z' as Instant, 'ok'],
+    ['further ahead', '2026-01-15T09:01:00.001Z' as Instant, 'log_not_sealed'],
+  ])('and was sealed %s', (_what, sealed_at, code) => {
+    const closing = closeLogs(withRunners({ ...ci, until: PAST }), endsOf(sealed_at), NOW)
+    expect(codeOf(closing)).toBe(code)
+    if (code === 'ok') return
+    expect(closing).toMatchObject({ fault: { name: ci.name, kids: [ci.kid], sealed_at } })
+  })
+  test('is declared lost after it was closed, where it is gone', () => {
+    const next = buildNextVersion(withRunners(closed), { ...NONE, lost: [ci.kid] }, NOW)
+    expect(next).toMatchObject({ trust: { runners: [{ ...ci, until: PAST, lost: true }] } })
+    expect(next.ok && next.trust.runners[0]).not.toHaveProperty('closed')
+    expect(next.ok && findRunnerRetreat(withRunners(closed), next.trust)).toBeNull()
   })
   test('stays closed or lost, wherever it is', () => {
     const trust = withRunners(closed, { ...staging, lost: true })
@@ -189,7 +210,8 @@ describe('a next version that takes something back', () => {
       withRunners({ ...closed, closed: { ...END, hash: digest('other') } }),
       'runner_reopened',
     ],
-    ['a closed log for a lost one', withRunners(closed), withRunners(lost), 'runner_reopened'],
+    ['nothing where a closed log is lost', withRunners(closed), withRunners(lost), null],
+    ['that a log was lost, for an end', withRunners(lost), withRunners(closed), 'runner_reopened'],
     ['a revocation', revoking(before, ci.kid), before, 'runner_reopened'],
     ['no revocation', revoking(before, ci.kid), revoking(before, ci.kid), null],
   ])('%s', (_what, was, next, code) => {
