@@ -173,7 +173,7 @@ const FAULTS: Readonly<Record<SettingFault, FaultWords>> = {
   ],
   evidence_head_unreadable: ({ text }) => [
     'setting_invalid',
-    `FF_EVIDENCE_HEAD must be heads of evidence logs, KID:SEQ:HASH, not ${quoteValue(text)}.`,
+    `FF_EVIDENCE_HEAD must be heads of evidence logs, KID:SEQ:HASH or KID:SEQ:HASH:WITHDRAWALS, not ${quoteValue(text)}.`,
     'Set it to what `ff evidence seal` prints on the runner; separate several with commas.',
   ],
 }

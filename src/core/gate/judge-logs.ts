@@ -3,7 +3,7 @@ import { findHeadFault } from './chain.ts'
 import { addMs } from './duration.ts'
 import { hasEnded } from './ended-logs.ts'
 import { CLOCK_TOLERANCE_MS, findRetreat, type RunnerSight } from './heads.ts'
-import type { EvidenceLogs, LogHead, RunnerKey, UntrustedLog, WholeLog } from './types.ts'
+import type { EvidenceLogs, PinnedHead, RunnerKey, UntrustedLog, WholeLog } from './types.ts'
 
 /** How old the head of a current runner's log may be, in milliseconds. */
 const HEAD_AGE_MS = 3_600_000
@@ -19,13 +19,14 @@ export interface LogsInput {
   /** What verifies at the gate: trust file and withdrawals. */
   readonly sight: RunnerSight
   /** Records that the logs must hold: those of the signed statement, and those of FF_EVIDENCE_HEAD. */
-  readonly must_hold: readonly LogHead[]
+  readonly must_hold: readonly PinnedHead[]
 }
 
 /**
  * Judges the logs against what came from elsewhere: each must hold the records that are pinned or signed for
- * (`evidence_missing`, `evidence_cut`, `evidence_forked`), and no head may name a newer trust file than the one here,
- * another one of its version, or a withdrawal that is gone. Returns the logs, or the first fault.
+ * (`evidence_missing`, `evidence_cut`, `evidence_forked`), its head must name as many withdrawals as are pinned, and no
+ * head may name a newer trust file than the one here, another one of its version, or a withdrawal that is gone (both
+ * `withdrawal_missing`). Returns the logs, or the first fault.
  */
 export function checkLogs(evidence: EvidenceLogs, { sight, must_hold }: LogsInput): EvidenceLogs {
   if (evidence.status === 'untrusted') return evidence
@@ -43,14 +44,28 @@ const toFaults = (
     ? []
     : [{ status: 'untrusted', code: found.code, detail: `${found.detail}, log ${kid}` }]
 
-function findUnheld(logs: readonly WholeLog[], head: LogHead): readonly UntrustedLog[] {
+function findUnheld(logs: readonly WholeLog[], head: PinnedHead): readonly UntrustedLog[] {
   const log = logs.find(({ kid }) => kid === head.kid)
   const missing = {
     code: 'evidence_missing',
     detail: `a log of ${head.seq} records is missing`,
   } as const
-  return toFaults(head, log === undefined ? missing : findHeadFault(log.entries, head))
+  const fault =
+    log === undefined ? missing : (findHeadFault(log.entries, head) ?? findForgotten(log, head))
+  return toFaults(head, fault)
 }
+
+/** A head names each withdrawal that the one before named: one that names fewer than are pinned was put back. */
+const findForgotten = (
+  { head: { withdrawn } }: WholeLog,
+  pinned: PinnedHead,
+): Pick<UntrustedLog, 'code' | 'detail'> | null =>
+  withdrawn.length >= (pinned.withdrawn ?? 0)
+    ? null
+    : {
+        code: 'withdrawal_missing',
+        detail: `the head names ${withdrawn.length} withdrawals of ${pinned.withdrawn}`,
+      }
 
 /** A runner whose log does not show now that it is whole. */
 export interface LateLog {

@@ -1,6 +1,6 @@
 import { parseAdminUrl } from '../admin/admin-url.ts'
 import { hasUserPart, parseJwksUrl } from '../auth/jwks-url.ts'
-import type { LogHead } from '../gate/types.ts'
+import type { PinnedHead } from '../gate/types.ts'
 import { parseTarget, type TargetRefusal, type TargetSpec } from '../parity/target.ts'
 
 /** Why a text is not a valid value of its setting. */
@@ -126,15 +126,17 @@ export function parseDatabase(given: string): ParsedSetting<TargetSpec> {
   return parsed.ok ? accept(parsed.spec) : { ok: false, fault: parsed.refusal }
 }
 
-const LOG_HEAD = /^([A-Za-z0-9_-]{43}):(0|[1-9]\d{0,14}):([0-9a-f]{64})$/
+const LOG_HEAD = /^([A-Za-z0-9_-]{43}):(0|[1-9]\d{0,14}):([0-9a-f]{64})(?::(0|[1-9]\d{0,8}))?$/
 /**
- * Parses heads of evidence logs, `kid:seq:hash` separated by commas, in their order; refuses any other text with
- * `evidence_head_unreadable`, the empty one too.
+ * Parses heads of evidence logs, `kid:seq:hash` or `kid:seq:hash:withdrawals` separated by commas, in their order;
+ * refuses any other text with `evidence_head_unreadable`, the empty one too.
  */
-export function parseEvidenceHeads(given: string): ParsedSetting<readonly LogHead[]> {
-  const heads = given.split(',').flatMap((one): LogHead[] => {
-    const [, kid, seq, hash] = LOG_HEAD.exec(one.trim()) ?? []
-    return kid === undefined || hash === undefined ? [] : [{ kid, seq: Number(seq), hash }]
+export function parseEvidenceHeads(given: string): ParsedSetting<readonly PinnedHead[]> {
+  const heads = given.split(',').flatMap((one): PinnedHead[] => {
+    const [, kid, seq, hash, withdrawn] = LOG_HEAD.exec(one.trim()) ?? []
+    if (kid === undefined || hash === undefined) return []
+    const head = { kid, seq: Number(seq), hash }
+    return [withdrawn === undefined ? head : { ...head, withdrawn: Number(withdrawn) }]
   })
   return heads.length === given.split(',').length
     ? accept(heads)

@@ -1,4 +1,4 @@
-import type { LogHead } from '../gate/types.ts'
+import type { PinnedHead } from '../gate/types.ts'
 import {
   createNumberParser,
   type NumberBounds,
@@ -33,7 +33,7 @@ export interface SettingDeclaration<Value = unknown> {
 }
 const DEFAULT_LISTEN: ListenAddress = { host: '127.0.0.1', port: 8420 }
 const NO_WORDS: readonly string[] = []
-const NO_HEADS: readonly LogHead[] = []
+const NO_HEADS: readonly PinnedHead[] = []
 
 const number = (bounds: NumberBounds, otherwise: number, what: string) => ({
   parse: createNumberParser(bounds),
@@ -168,7 +168,7 @@ export const SETTINGS = {
     environmentOnly: true,
     parse: parseEvidenceHeads,
     otherwise: NO_HEADS,
-    what: 'records that evidence logs must hold, from outside the repository: KID:SEQ:HASH, separated by commas',
+    what: 'records that evidence logs must hold, from outside the repository: KID:SEQ:HASH:WITHDRAWALS, separated by commas',
   },
   FF_RUNNER_KEY_FILE: {
     parse: parseTextSetting,

@@ -3,7 +3,14 @@ import { decodeUtf8OrNull } from '../text/utf8.ts'
 import { canonicalizeObject, parseSignedDocument } from './read-document.ts'
 import { makeFault, type SignoffFault, type SignoffRefusalCode } from './refusals.ts'
 import { verifySignature } from './signature.ts'
-import type { Envelope, SignoffDependencies, TrustFile, VerifiedSignature } from './types.ts'
+import type {
+  Envelope,
+  ShapeResult,
+  SignoffDependencies,
+  TrustFile,
+  VerifiedSignature,
+  Withdrawals,
+} from './types.ts'
 
 /**
  * The text that a signer signs to withdraw from a statement, in RFC 8785 form.
@@ -12,6 +19,23 @@ import type { Envelope, SignoffDependencies, TrustFile, VerifiedSignature } from
  */
 export const formatWithdrawal = (statement: string): string =>
   canonicalizeObject({ kind: 'withdrawal', schemaVersion: 1, statement })
+
+/** The text of withdrawals.json: RFC 8785 with a line feed. No other spelling counts. */
+export const formatWithdrawals = (withdrawals: readonly Envelope[]): string => {
+  const file: Withdrawals = { kind: 'withdrawals', schemaVersion: 1, withdrawals }
+  return `${canonicalizeObject(file)}\n`
+}
+
+/** Parses withdrawals.json; on failure returns the first fault as text. Verifies no signature. */
+export function parseWithdrawals(
+  text: string,
+  tools: Pick<SignoffDependencies, 'shape'>,
+): ShapeResult<Withdrawals> {
+  const read = parseSignedDocument('withdrawals', text, tools)
+  return read.ok && formatWithdrawals(read.value.withdrawals) !== text
+    ? { ok: false, detail: 'it has another spelling than ff signoff withdraw writes' }
+    : read
+}
 
 export interface WithdrawalContext {
   /** Text of withdrawals.json; null where the file is missing. */
@@ -33,7 +57,7 @@ export function findWithdrawalFault(
   tools: SignoffDependencies,
 ): SignoffFault | null {
   if (context.text === null) return null
-  const read = parseSignedDocument('withdrawals', context.text, tools)
+  const read = parseWithdrawals(context.text, tools)
   if (!read.ok) return makeFault('withdrawal_invalid', read.detail)
   for (const envelope of read.value.withdrawals) {
     const found = judgeWithdrawal(envelope, context, tools)
@@ -50,7 +74,7 @@ export function listWithdrawals(
   { text, trust, now }: Pick<WithdrawalContext, 'text' | 'trust' | 'now'>,
   tools: SignoffDependencies,
 ): readonly string[] {
-  const read = text === null ? null : parseSignedDocument('withdrawals', text, tools)
+  const read = text === null ? null : parseWithdrawals(text, tools)
   if (read?.ok !== true) return []
   const context = { text, trust, now, statement: '', signed: [] }
   return read.value.withdrawals
@@ -66,7 +90,7 @@ export function listWithdrawn(
   { text, statement, trust, now }: Omit<WithdrawalContext, 'signed'>,
   tools: SignoffDependencies,
 ): readonly string[] {
-  const read = text === null ? null : parseSignedDocument('withdrawals', text, tools)
+  const read = text === null ? null : parseWithdrawals(text, tools)
   if (read?.ok !== true) return []
   return read.value.withdrawals
     .filter((envelope) => readStatement(envelope, tools) === statement)

@@ -8,7 +8,7 @@ import {
 } from '../../core/signoff/decision-file.ts'
 import { canonicalizeObject } from '../../core/signoff/read-document.ts'
 import type { DecisionFile } from '../../core/signoff/types.ts'
-import type { CutoverIdentity, LogHead } from '../../core/gate/types.ts'
+import type { CutoverIdentity, PinnedHead } from '../../core/gate/types.ts'
 import type { GateReport } from '../../core/report/types.ts'
 import type { Instant } from '../../core/rows/instant.ts'
 import { quoteForShell, quoteValue } from '../../core/text/quote.ts'
@@ -56,7 +56,7 @@ export interface OfflineRequest {
   /** FF_TRUST_SHA256 of the caller; never taken from the decision file. */
   readonly trust_pin: string | null
   /** FF_EVIDENCE_HEAD of the caller. */
-  readonly pinned_heads: readonly LogHead[]
+  readonly pinned_heads: readonly PinnedHead[]
   readonly tool_version: string
   /** SHA-256 of the files of the program itself, which the records have to name. */
   readonly build: string

@@ -114,7 +114,7 @@ function toLogResult(
 const SEAL_THERE =
   'Only its runner can seal it: on the machine of the runner run `ff evidence seal`, then fetch the log here with `ff evidence import FOLDER`.'
 
-const toMissingResult = ({ kid, code, detail }: LateLog): CheckResult => ({
+const toMissingResult = ({ kid, code, detail, next }: LateLog): CheckResult => ({
   ...toResult({ id: kid, title: 'has no log here', code, detail }),
   next: [
     'Fetch it from where the runner keeps it: `ff evidence import FOLDER`.',
@@ -200,7 +200,7 @@ export async function sealEvidence(
   const named = head.trust === null ? 'no trust file' : `trust file version ${head.trust.version}`
   return [
     `Sealed the log at record ${head.seq}, ${head.time}; the head names ${named}.`,
-    `FF_EVIDENCE_HEAD=${[kid, head.seq, head.hash].join(':')}`,
+    `FF_EVIDENCE_HEAD=${[kid, head.seq, head.hash, head.withdrawn.length].join(':')}`,
   ]
 }
 

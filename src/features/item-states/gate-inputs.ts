@@ -2,7 +2,7 @@ import { type GateFiles, toGateFiles, type GateFolder } from '../team-folder/loa
 import { buildIdentity, type RunningVersion } from '../team-folder/identity.ts'
 import { readSignoffFiles } from '../team-folder/signoff-files.ts'
 import type { Adapters } from '../../ports/adapters.ts'
-import type { CutoverIdentity, LogHead } from '../../core/gate/types.ts'
+import type { CutoverIdentity, PinnedHead } from '../../core/gate/types.ts'
 import type { SignoffTexts } from '../../core/signoff/types.ts'
 import type { Instant } from '../../core/rows/instant.ts'
 import type { EvidenceTexts } from '../../ports/evidence.ts'
@@ -15,7 +15,7 @@ export interface GateRequest extends RunningVersion {
   /** The value of FF_TRUST_SHA256; null where it is not set. */
   readonly trust_pin: string | null
   /** The value of FF_EVIDENCE_HEAD: records that the logs must hold. */
-  readonly pinned_heads: readonly LogHead[]
+  readonly pinned_heads: readonly PinnedHead[]
   readonly now: () => Date
 }
 /** The texts of every file that a verdict is decided from, read at one moment. */
@@ -28,7 +28,7 @@ export interface GateInputs {
   readonly files: GateFiles
   readonly identity: CutoverIdentity
   readonly trust_pin: string | null
-  readonly pinned_heads: readonly LogHead[]
+  readonly pinned_heads: readonly PinnedHead[]
   readonly at: Instant
 }
 

@@ -1,8 +1,12 @@
 import { join } from 'node:path'
 import { parseEnvelope } from '../../core/signoff/envelope.ts'
-import { canonicalizeObject, parseSignedDocument } from '../../core/signoff/read-document.ts'
-import type { Envelope, Withdrawals } from '../../core/signoff/types.ts'
-import { formatWithdrawal, listWithdrawn } from '../../core/signoff/withdrawals.ts'
+import type { Envelope } from '../../core/signoff/types.ts'
+import {
+  formatWithdrawal,
+  formatWithdrawals,
+  listWithdrawn,
+  parseWithdrawals,
+} from '../../core/signoff/withdrawals.ts'
 import { FfError } from '../../errors.ts'
 import { readFileIfPresent, SIGNOFF_FILES, writeBelow } from '../team-folder/signoff-files.ts'
 import type { SignoffContext } from './context.ts'
@@ -73,13 +77,12 @@ function findStatement({ texts, tools }: SignoffContext): string {
 async function addWithdrawal({ cwd, tools }: SignoffContext, added: Envelope): Promise<void> {
   const shown = SIGNOFF_FILES.withdrawals
   const text = await readFileIfPresent(join(cwd, shown), shown)
-  const read = text === null ? null : parseSignedDocument('withdrawals', text, tools)
+  const read = text === null ? null : parseWithdrawals(text, tools)
   if (read?.ok === false)
     throw new FfError('artefact_invalid', `${shown} is not a valid withdrawals file.`, {
       hint: `Restore it from \`git log -- ${shown}\`; as it is, the gate gives no GO.`,
       details: [read.detail],
     })
   const withdrawals = [...(read?.value.withdrawals ?? []), added]
-  const file: Withdrawals = { kind: 'withdrawals', schemaVersion: 1, withdrawals }
-  await writeBelow(cwd, shown, `${canonicalizeObject(file)}\n`)
+  await writeBelow(cwd, shown, formatWithdrawals(withdrawals))
 }

@@ -84,6 +84,12 @@ test.each<readonly [string, Partial<WholeLog['head']>, readonly object[], object
     { code: 'evidence_cut', detail: `1 of 7 records are there, log ${RUNNER}` },
   ],
   [
+    'a head that names fewer withdrawals than are pinned',
+    {},
+    [{ kid: RUNNER, seq: 1, hash: getHash(1), withdrawn: 1 }],
+    { code: 'withdrawal_missing', detail: `the head names 0 withdrawals of 1, log ${RUNNER}` },
+  ],
+  [
     'a newer trust file',
     { trust: { version: 3, sha256: getHash(3) } },
     [],
@@ -108,4 +114,9 @@ test.each<readonly [string, Partial<WholeLog['head']>, readonly object[], object
   const evidence = { status: 'whole', logs: [sealed(head)] } as const
   const found = checkLogs(evidence, { sight: SIGHT, must_hold: must_hold as never })
   expect(found).toEqual({ status: 'untrusted', ...fault })
+})
+test.each([0, 1])('a head that names %i withdrawals more than are pinned is whole', (more) => {
+  const evidence = { status: 'whole', logs: [sealed({ withdrawn: [getHash(5)] })] } as const
+  const must_hold = [{ kid: RUNNER, seq: 1, hash: getHash(1), withdrawn: 1 - more }]
+  expect(checkLogs(evidence, { sight: SIGHT, must_hold })).toBe(evidence)
 })

@@ -63,6 +63,7 @@ describe('the value of a text', () => {
       `${KID}:42:${HASH}, ${KID}:0:${HASH}`,
       [42, 0].map((seq) => ({ kid: KID, seq, hash: HASH })),
     ],
+    ['FF_EVIDENCE_HEAD', `${KID}:1:${HASH}:2`, [{ kid: KID, seq: 1, hash: HASH, withdrawn: 2 }]],
   ])('%s=%s', (name, text, value) => {
     expect(getSettingRow(name).parse(text)).toEqual({ ok: true, value })
   })
@@ -88,6 +89,8 @@ describe('the value of a text', () => {
     ['FF_EVIDENCE_HEAD', `${KID}:1`, 'evidence_head_unreadable'],
     ['FF_EVIDENCE_HEAD', `${KID}:1:${HASH},`, 'evidence_head_unreadable'],
     ['FF_EVIDENCE_HEAD', `${KID}:01:${HASH}`, 'evidence_head_unreadable'],
+    ['FF_EVIDENCE_HEAD', `${KID}:1:${HASH}:`, 'evidence_head_unreadable'],
+    ['FF_EVIDENCE_HEAD', `${KID}:1:${HASH}:02`, 'evidence_head_unreadable'],
     ['FF_DATABASE_URL', 'mysql://h', 'target_unknown'],
   ])('%s=%s is refused', (name, text, fault) => {
     expect(getSettingRow(name).parse(text)).toEqual({ ok: false, fault })

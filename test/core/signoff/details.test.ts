@@ -5,7 +5,7 @@ import { checkTrust, parseTrust, type TrustOutcome } from '../../../src/core/sig
 import type { Envelope, PresentFacts, TrustFile } from '../../../src/core/signoff/types.ts'
 import type { Instant } from '../../../src/core/rows/instant.ts'
 import { formatStatement } from '../../../src/core/signoff/statement.ts'
-import { formatWithdrawal } from '../../../src/core/signoff/withdrawals.ts'
+import { formatWithdrawal, formatWithdrawals } from '../../../src/core/signoff/withdrawals.ts'
 import {
   alice,
   asRunner,
@@ -58,7 +58,7 @@ const withSubjects = (change: (name: string) => readonly string[]): Given => {
 const withdrawn = (...withdrawals: readonly Envelope[]): Given => ({
   present: {
     ...PRESENT,
-    withdrawals: JSON.stringify({ kind: 'withdrawals', schemaVersion: 1, withdrawals }),
+    withdrawals: formatWithdrawals(withdrawals),
   },
 })
 function withdrawal(who: typeof bob): Envelope {

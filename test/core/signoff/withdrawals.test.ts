@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import {
   findWithdrawalFault,
   formatWithdrawal,
+  formatWithdrawals,
   listWithdrawn,
 } from '../../../src/core/signoff/withdrawals.ts'
 import type { Envelope, TrustFile } from '../../../src/core/signoff/types.ts'
@@ -31,8 +32,7 @@ const by = (who: Person, statement = STATEMENT): Envelope => {
 }
 const list = (text: string | null): readonly string[] =>
   listWithdrawn({ text, statement: STATEMENT, trust: TRUST, now: NOW }, tools)
-const file = (...withdrawals: readonly Envelope[]): string =>
-  JSON.stringify({ kind: 'withdrawals', schemaVersion: 1, withdrawals })
+const file = (...withdrawals: readonly Envelope[]): string => formatWithdrawals(withdrawals)
 
 test('the people who have withdrawn from a statement are those whose withdrawals of it verify', () => {
   const mallory = makePerson('mallory', 'platform-lead')
@@ -40,6 +40,13 @@ test('the people who have withdrawn from a statement are those whose withdrawals
   expect(list('{}')).toEqual([])
   expect(list(file(by(alice, digest('other')), by(mallory)))).toEqual([])
   expect(list(file(by(mallory), by(alice)))).toEqual(['alice'])
+})
+
+test('withdrawals in another spelling count for nothing', () => {
+  const text = file(by(alice))
+  expect(list(text)).toEqual(['alice'])
+  for (const other of [` ${text}`, text.trimEnd(), text.replace(',', ', ')])
+    expect(list(other)).toEqual([])
 })
 
 test('a signer withdraws over the RFC 8785 form of what is withdrawn from', () =>

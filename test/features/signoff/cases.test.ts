@@ -5,7 +5,11 @@ import { describe, expect, test } from 'vitest'
 import { judgeSignoff } from '../../../src/core/signoff/judge.ts'
 import { canonicalizeObject } from '../../../src/core/signoff/read-document.ts'
 import { formatStatement } from '../../../src/core/signoff/statement.ts'
-import { formatWithdrawal, listWithdrawals } from '../../../src/core/signoff/withdrawals.ts'
+import {
+  formatWithdrawal,
+  formatWithdrawals,
+  listWithdrawals,
+} from '../../../src/core/signoff/withdrawals.ts'
 import { SIGNOFF_REFUSALS } from '../../../src/core/signoff/refusals.ts'
 import { checkTrust, type TrustOutcome } from '../../../src/core/signoff/trust.ts'
 import type { Envelope, PresentFacts, TrustFile } from '../../../src/core/signoff/types.ts'
@@ -370,10 +374,10 @@ const MORE: typeof CASES = [
   ],
 ]
 const WITHDRAWAL = encode(formatWithdrawal(digest(statement)))
-const withdrawn = (...envelopes: readonly object[]): Given => ({
+const withdrawn = (...envelopes: readonly Envelope[]): Given => ({
   present: {
     ...PRESENT,
-    withdrawals: JSON.stringify({ kind: 'withdrawals', schemaVersion: 1, withdrawals: envelopes }),
+    withdrawals: formatWithdrawals(envelopes),
   },
 })
 /** A withdrawal of a person; about this statement unless a payload is given. */
@@ -399,6 +403,13 @@ const WITHDRAWALS: typeof CASES = [
     'a second withdrawal by a signer',
     'signature_withdrawn',
     () => withdrawn(withdrawal(alice, OTHER), withdrawal(bob)),
+  ],
+  [
+    'withdrawals in another spelling',
+    'withdrawal_invalid',
+    () => ({
+      present: { ...PRESENT, withdrawals: `${formatWithdrawals([withdrawal(bob, OTHER)])}\n` },
+    }),
   ],
   ['a withdrawal from another statement', 'verified', () => withdrawn(withdrawal(bob, OTHER))],
   ['a withdrawal by an unknown key', 'withdrawal_invalid', () => withdrawn(withdrawal(mallory))],
