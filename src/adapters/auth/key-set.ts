@@ -13,6 +13,9 @@ export type KeySelection =
   | { readonly status: 'found'; readonly key: VerificationKey }
   | { readonly status: 'kid_absent' | 'kid_ambiguous' | 'key_not_usable' }
 
+/** Why no token selects a key. */
+export type KeyUseFault = KeyFault | 'alg_not_allowed' | 'kid_ambiguous' | 'kid_repeated'
+
 interface Entry {
   readonly jwk: UntrustedJwk
   readonly fault: KeyFault | null
@@ -63,6 +66,23 @@ export class KeySet {
     const [first, ...more] = sound.filter(({ jwk }) => isKeyUsableFor(jwk, alg))
     const key = first === undefined || more.length > 0 ? null : await importOnce(first, alg)
     return key === null ? { status: 'key_not_usable' } : { status: 'found', key }
+  }
+
+  /**
+   * Why no token of these algorithms selects a key of the set: its own fault, `alg_not_allowed`, `kid_ambiguous` for a
+   * key without a kid beside other sound ones, `malformed` where it cannot be imported, or `kid_repeated`. Null where
+   * some token does.
+   */
+  async findUseFault(entry: Entry, algorithms: readonly string[]): Promise<KeyUseFault | null> {
+    const { jwk, fault } = entry
+    const fitting = algorithms.filter((alg) => isKeyUsableFor(jwk, alg))
+    const [alg] = fitting
+    if (fault !== null || alg === undefined) return fault ?? 'alg_not_allowed'
+    const kid = typeof jwk['kid'] === 'string' ? jwk['kid'] : null
+    const selected = await Promise.all(fitting.map((one) => this.select(kid, one)))
+    if (selected.some(({ status }) => status === 'found')) return null
+    if (selected.some(({ status }) => status === 'kid_ambiguous')) return 'kid_ambiguous'
+    return (await importOnce(entry, alg)) === null ? 'malformed' : 'kid_repeated'
   }
 }
 

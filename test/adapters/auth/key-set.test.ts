@@ -163,3 +163,36 @@ test('a key is imported once for each algorithm', async () => {
     false,
   )
 })
+
+describe('a key that no token selects', () => {
+  const twin = { ...R2, kid: KID }
+  test.each<[string, readonly UntrustedJwk[], string | null]>([
+    ['none: the only key', [R1], null],
+    ['none: one without a kid', [bare(R1)], null],
+    ['its own fault', [{ ...R1, use: 'enc' }], 'use_not_sig'],
+    ['an algorithm that is not allowed', [EC1], 'alg_not_allowed'],
+    ['a twin of its kid', [R1, twin], 'kid_repeated'],
+    ['none: a twin that is not sound', [R1, { ...twin, use: 'enc' }], null],
+    ['none: a twin of another algorithm', [anyAlg(R1), { ...twin, alg: 'PS256' }], null],
+    ['no kid beside another key', [bare(R1), R2], 'kid_ambiguous'],
+    ['a kid that is a number, beside another key', [{ ...R1, kid: 1 }, R2], 'kid_ambiguous'],
+  ])('%s', async (_what, keys, fault) => {
+    const set = getSet(...keys)
+    const [first] = set.entries
+    if (first === undefined) throw new Error('the set is empty')
+    const algorithms = ['RS256', 'PS256'] as const
+    expect(await set.findUseFault(first, algorithms)).toBe(fault)
+    // It is the judgement of select: some token selects the key, or none does.
+    const kid = typeof first.jwk['kid'] === 'string' ? first.jwk['kid'] : null
+    const selected = await Promise.all(
+      algorithms.map((alg) => selects(set, kid, { ...RSA_1, alg })),
+    )
+    expect(selected.includes(true)).toBe(fault === null)
+  })
+  test('a point that is not on its curve', async () => {
+    const off = { ...EC1, y: EC1['x'] }
+    const set = getSet(off)
+    const [entry] = set.entries
+    expect(entry && (await set.findUseFault(entry, ['ES256']))).toBe('malformed')
+  })
+})
