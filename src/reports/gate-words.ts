@@ -65,14 +65,14 @@ export const listChecklistChanges = ({
     ] as const,
   ].filter(([, lines]) => lines.length > 0)
 
-/** Title and lines of the items that failed in this attempt, also where they pass now; empty where there is none. */
+/** Title and lines of the items that have failed, also where they pass now; empty where there is none. */
 export const listFailures = ({
   items,
 }: GateReport): readonly (readonly [title: string, lines: readonly string[]])[] => {
   const lines = items.flatMap(({ id, runs: { measured, failed } }) =>
     failed === 0 ? [] : [`${id} failed ${failed} of ${measured} times`],
   )
-  return lines.length === 0 ? [] : [[`Failed in this attempt (${lines.length})`, lines]]
+  return lines.length === 0 ? [] : [[`Items that have failed (${lines.length})`, lines]]
 }
 
 /** The text after the verdict: `valid until` and the expiry for a go, else the number of accepted items of all. */

@@ -171,7 +171,7 @@ ${facts([
   ['fix', item.fix],
   ['owner', item.owner],
   ['waiver', waivers.filter(({ id }) => id === item.waiver).map(describeWaiver)[0] ?? null],
-  ['in this attempt', `measured ${item.runs.measured} times, failed ${item.runs.failed}`],
+  ['runs', `measured ${item.runs.measured} times, failed ${item.runs.failed}`],
   ['good until', isAccepted(item) ? item.valid_until : null],
   ['check again', item.next],
 ])}

@@ -28,22 +28,34 @@ export interface RunCounts {
   readonly failed: number
 }
 /**
- * Counts the measurements of an item for one attempt of one cutover, inconclusive ones included, and how many of
- * them failed by their own result or by a limit of the item as it is now.
+ * Whether a record is of this cutover and this attempt, as far as the item depends on them: what was measured on staging
+ * counts in the next attempt too.
+ */
+export const isOfAttempt = (
+  item: Pick<ChecklistItem, 'identity'>,
+  { identity }: Pick<EvidenceRecord, 'identity'>,
+  expected: Pick<CutoverIdentity, 'cutover_id' | 'attempt'>,
+): boolean =>
+  (['cutover_id', 'attempt'] as const).every(
+    (one) => !item.identity.includes(one) || identity[one] === expected[one],
+  )
+
+/**
+ * Counts the measurements of an item that are `isOfAttempt`, inconclusive ones included, and how many of them failed by
+ * their own result or by a limit of the item as it is now.
  */
 export function countRuns(
-  item: Pick<ChecklistItem, 'id' | 'limits'>,
+  item: Pick<ChecklistItem, 'id' | 'limits' | 'identity'>,
   entries: readonly EvidenceEntry[],
-  { cutover_id, attempt }: Pick<CutoverIdentity, 'cutover_id' | 'attempt'>,
+  expected: Pick<CutoverIdentity, 'cutover_id' | 'attempt'>,
 ): RunCounts {
   const own = entries
     .map(({ record }) => record)
     .filter(
-      ({ kind, item: id, identity }) =>
-        kind === 'measurement' &&
-        id === item.id &&
-        identity.cutover_id === cutover_id &&
-        identity.attempt === attempt,
+      (record) =>
+        record.kind === 'measurement' &&
+        record.item === item.id &&
+        isOfAttempt(item, record, expected),
     )
   return { measured: own.length, failed: own.filter((one) => isFailure(item, one)).length }
 }

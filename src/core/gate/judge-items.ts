@@ -1,6 +1,6 @@
 import { chooseRecords } from './choose-records.ts'
 import { findEarliest } from './duration.ts'
-import { isFailure } from './failures.ts'
+import { isFailure, isOfAttempt } from './failures.ts'
 import { takeCounted } from './ended-logs.ts'
 import { type EvidenceContext, isNamed } from './evidence-checks.ts'
 import { judgeEvidence } from './judge-evidence.ts'
@@ -107,9 +107,8 @@ function hasFailed(
   logs: readonly WholeLog[],
   { expected, runners, now }: Pick<ItemsInput, 'expected' | 'runners' | 'now'>,
 ): boolean {
-  const scope = (['cutover_id', 'attempt'] as const).filter((one) => item.identity.includes(one))
-  const isOwn = ({ item: id, identity }: EvidenceRecord): boolean =>
-    id === item.id && scope.every((one) => identity[one] === expected[one])
+  const isOwn = (record: EvidenceRecord): boolean =>
+    record.item === item.id && isOfAttempt(item, record, expected)
   const judged = logs.map((log) => ({
     ...log,
     entries: log.entries.filter(

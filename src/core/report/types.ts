@@ -218,7 +218,7 @@ export interface GateItem extends Omit<ItemResult, 'measured' | 'evidence'> {
   }[]
   /** The record that counts. */
   readonly evidence: GateEvidence | null
-  /** How often it was measured in this attempt, and how often it failed. */
+  /** How often it was measured, on the target in this attempt alone, and how often it failed. */
   readonly runs: RunCounts
   /** A few earlier records, newest first. */
   readonly history: readonly Pick<GateEvidence, 'seq' | 'ended_at' | 'result' | 'where'>[]

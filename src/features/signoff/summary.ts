@@ -59,9 +59,9 @@ function formatRuns({ items, logs, identity }: GateState): readonly string[] {
   const counted = items.map((item) => ({ id: item.id, ...countRuns(item, entries, identity) }))
   const failed = counted.filter((one) => one.failed > 0)
   return [
-    'Measured    in this attempt, number of times by item',
+    'Measured    number of times by item, on the target in this attempt',
     `  ${counted.map(({ id, measured }) => `${id} ${measured}`).join(', ')}`,
-    `Failed      ${failed.length === 0 ? 'none in this attempt' : `${failed.length} of ${items.length} items in this attempt`}`,
+    `Failed      ${failed.length === 0 ? 'none' : `${failed.length} of ${items.length} items`}`,
     ...failed.map(({ id, ...one }) => `  ${id}: ${one.failed} of ${one.measured} times`),
   ]
 }

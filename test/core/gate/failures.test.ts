@@ -106,15 +106,22 @@ describe('a failure after the signature', () => {
   })
 })
 
-test('the runs of an item are counted for its cutover and attempt, over all logs', () => {
-  const other = (change: Partial<EvidenceDraft['identity']>): EvidenceDraft => ({
-    ...failed,
-    identity: { ...E5.identity, ...change },
-  })
+const other = (change: Partial<EvidenceDraft['identity']>, draft = failed): EvidenceDraft => ({
+  ...draft,
+  identity: { ...E5.identity, ...change },
+})
+test('the runs of an item of staging are counted for its cutover, over all logs and attempts', () => {
   const entries = [
     toLog([E5, failed, other({ attempt: 2 }), other({ cutover_id: 'x' }), passing(toItem('A1'))]),
     toLog([{ ...E5, kind: 'control' }, { ...E5, result: 'inconclusive' }, failed], { kid: OTHER }),
   ].flatMap((log) => log.entries)
-  expect(countRuns(toItem('E5'), entries, IDENTITY)).toEqual({ measured: 4, failed: 2 })
+  expect(countRuns(toItem('E5'), entries, IDENTITY)).toEqual({ measured: 5, failed: 3 })
   expect(countRuns(toItem('E5'), [], IDENTITY)).toEqual({ measured: 0, failed: 0 })
+})
+
+test('the runs of an item of the target are counted for its attempt', () => {
+  const B1 = passing(toItem('B1'))
+  const bad: EvidenceDraft = { ...B1, result: 'fail', codes: ['drift'] }
+  const { entries } = toLog([B1, bad, other({ attempt: 2 }, bad), other({ cutover_id: 'x' }, bad)])
+  expect(countRuns(toItem('B1'), entries, IDENTITY)).toEqual({ measured: 2, failed: 1 })
 })

@@ -75,12 +75,12 @@ test('how often each item was measured and failed in this attempt is shown', asy
   const lines = (await summaryWith('r', { items: [A1, A2], logs })).split('\n')
   const from = lines.findIndex((line) => line.startsWith('Measured'))
   expect(lines.slice(from, from + 4)).toEqual([
-    'Measured    in this attempt, number of times by item',
+    'Measured    number of times by item, on the target in this attempt',
     '  A1 1, A2 2',
-    'Failed      1 of 2 items in this attempt',
+    'Failed      1 of 2 items',
     '  A2: 1 of 2 times',
   ])
-  expect(await summaryWith('r')).toContain('\nFailed      none in this attempt\n')
+  expect(await summaryWith('r')).toContain('\nFailed      none\n')
 })
 
 test('departures from the package and team commands are shown, and can make no line', async () => {
