@@ -52,7 +52,7 @@ export function findChecklistProblems(
       const faults: readonly Fault[] =
         own === undefined
           ? [['', 'item_unknown', item.id]]
-          : [...findItemFaults(item, must_agree), ...findControlFaults(item, own)]
+          : [...findItemFaults(item, must_agree, own), ...findControlFaults(item, own)]
       return faults.map(([below, code, detail]) =>
         add(appendPointer('/items', at) + below, code, detail),
       )
@@ -104,6 +104,7 @@ type Fault = readonly [below: string, code: ArtefactCode, detail: string]
 function findItemFaults(
   item: Item,
   mustAgree: readonly Item['identity'][number][],
+  floor: Item,
 ): readonly Fault[] {
   const unordered = item.limits.flatMap(({ op, value, or_times }, at): Fault[] => {
     const number = typeof value === 'number'
@@ -111,8 +112,9 @@ function findItemFaults(
     return good ? [] : [[`/limits/${at}`, 'limit_has_no_order', op]]
   })
   return [
+    // What the team lacks of the package's is no fault here: it is looser.
     ...mustAgree
-      .filter((field) => !item.identity.includes(field))
+      .filter((field) => ![...item.identity, ...floor.identity].includes(field))
       .map((field): Fault => ['/identity', 'identity_incomplete', field]),
     ...unordered,
   ]

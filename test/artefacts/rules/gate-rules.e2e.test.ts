@@ -64,12 +64,7 @@ describe('a checklist', () => {
       ['id_repeated', 'item_missing'],
     ],
     ['nine groups', (value) => value.groups.pop(), ['group_count_differs', 'group_missing']],
-    [
-      'evidence of other code',
-      (value) =>
-        void (item(value, 'A1').identity = ['schema_head', 'config_digest', 'checklist_digest']),
-      ['identity_incomplete'],
-    ],
+    ['V4: a cut identity, which is looser', (value) => void (item(value, 'B1').identity = []), []],
     [
       'an order on a word',
       (value) =>
@@ -118,6 +113,18 @@ describe('a checklist', () => {
     const found = findChecklistProblems(checklist, await own('readiness_gate'), floor)
     expect([...new Set(found.map(({ code }) => code))].sort()).toEqual([...codes].sort())
   })
+})
+
+test('V4: an identity that was cut is looser than the package, whose own is complete', async () => {
+  const cut = changed(await own('cutover_readiness_checklist'), ({ items }) => {
+    for (const one of items) if (one.id === 'B1') one.identity = ['environment']
+  })
+  const [contract, floor] = [await own('readiness_gate'), await own('cutover_readiness_checklist')]
+  const loosened = findLoosenedProblems(cut, contract, floor)
+  expect(loosened.map(({ code }) => code)).toEqual(['checklist_loosened'])
+  expect(findChecklistProblems(cut, contract, floor)).toEqual([])
+  const incomplete = findChecklistProblems(cut, contract, cut).map(({ code }) => code)
+  expect(new Set(incomplete)).toEqual(new Set(['identity_incomplete']))
 })
 
 describe('waivers and plans', () => {
