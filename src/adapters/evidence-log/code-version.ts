@@ -10,6 +10,8 @@ const run = promisify(execFile)
 const GIT_MS = 5_000
 const MOST_BYTES = 67_108_864
 const AT_ONCE = 16
+/** Of all files together: a larger tree is not hashed. */
+const MOST_TREE_BYTES = 1_073_741_824
 /** Below the judged folder: what `ff` writes, and the checklists, each of which is bound by its own digest. */
 const LEFT_OUT = ['.ff', 'checklists', 'reports']
 
@@ -17,12 +19,13 @@ const LEFT_OUT = ['.ff', 'checklists', 'reports']
  * The identity of the code in the Git work tree that a folder is in: `worktree:` and the SHA-256, in hexadecimal, of
  * its content, that is of the path, kind and bytes of each file that is tracked, or untracked and not ignored. So a
  * commit changes nothing, and neither do `.ff`, `checklists` and `reports` of the folder. Null without git or a
- * repository, where git fails or takes longer than 5 s, and where a file cannot be read; never rejects.
+ * repository, where git fails or takes longer than 5 s, where a file cannot be read, and for a tree of over 1 GiB; never
+ * rejects.
  */
 export async function codeVersion(folder: string): Promise<string | null> {
   try {
     const top = await findTop(folder)
-    return `worktree:${await hashTree({ folder, top, leftOut: LEFT_OUT })}`
+    return `worktree:${await hashTree({ folder, top, leftOut: LEFT_OUT, budget: { bytes: MOST_TREE_BYTES } })}`
   } catch {
     return null // An unknown version matches no evidence.
   }
@@ -43,22 +46,29 @@ interface Tree {
   /** The top of the work tree, one character a byte. */
   readonly top: string
   readonly leftOut: readonly string[]
+  readonly budget: Budget
+}
+/** The bytes that may still be read. */
+interface Budget {
+  bytes: number
 }
 
-async function hashTree({ folder, top, leftOut }: Tree): Promise<string> {
+async function hashTree({ folder, top, leftOut, budget }: Tree): Promise<string> {
   const where = ['--', ':(top)', ...leftOut.map((name) => `:(exclude)${name}`)]
   const flags = ['-z', '--full-name', '--cached', '--others', '--exclude-standard']
   const listed = (await git(folder, 'ls-files', ...flags, ...where)).split('\0').slice(0, -1)
   const paths = [...new Set(listed)].sort()
   const hash = createHash('sha256')
-  const digests = await mapConcurrently(paths, AT_ONCE, (path) => hashEntry(`${top}/${path}`))
+  const digests = await mapConcurrently(paths, AT_ONCE, (path) =>
+    hashEntry(`${top}/${path}`, budget),
+  )
   for (const [at, path] of paths.entries())
     if (digests[at] !== null) hash.update(toBytes(`${path}\0${digests[at]}\0`))
   return hash.digest('hex')
 }
 
 /** Kind and SHA-256 of what is at a path; null for a tracked file that is deleted. */
-async function hashEntry(path: string): Promise<string | null> {
+async function hashEntry(path: string, budget: Budget): Promise<string | null> {
   const bytes = toBytes(path.replace(/\/$/, ''))
   const found = await nullIfMissing(lstat(bytes))
   if (found === null) return null
@@ -66,18 +76,27 @@ async function hashEntry(path: string): Promise<string | null> {
   if (found.isSymbolicLink())
     return `link ${hash.update(await readlink(bytes, 'buffer')).digest('hex')}`
   // A submodule, or another repository in this one.
-  if (found.isDirectory()) return `folder ${await hashNested(bytes)}`
+  if (found.isDirectory()) return `folder ${await hashNested(bytes, budget)}`
   if (!found.isFile()) return 'other'
-  for await (const chunk of createReadStream(bytes)) hash.update(chunk as Buffer)
+  spend(budget, found.size)
+  // No further: the file may grow while it is read.
+  const content = createReadStream(bytes, { end: Math.max(found.size - 1, 0) })
+  for await (const chunk of content) hash.update(chunk as Buffer)
   const kind = (found.mode & 0o100) === 0 ? 'file' : 'program'
   return `${kind} ${hash.digest('hex')}`
 }
 
-async function hashNested(path: Buffer): Promise<string> {
+/** @throws Error where the tree is too large */
+function spend(budget: Budget, bytes: number): void {
+  budget.bytes -= bytes
+  if (budget.bytes < 0) throw new Error('the work tree is too large')
+}
+
+async function hashNested(path: Buffer, budget: Budget): Promise<string> {
   const folder = await realpath(path.toString())
   const top = await findTop(folder)
   // A submodule that is not checked out is a folder of the outer repository.
   return toBytes(top).equals(Buffer.from(folder))
-    ? hashTree({ folder, top, leftOut: [] })
+    ? hashTree({ folder, top, leftOut: [], budget })
     : 'not checked out'
 }

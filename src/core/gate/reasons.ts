@@ -115,7 +115,7 @@ export const REASONS: Readonly<Record<ReasonCode, Reason>> = {
     fix: ({ detail }) =>
       lacksPlan(detail)
         ? WRITE_PLAN
-        : 'Set FF_CODE_VERSION to the digest of the image that is deployed, or keep the folder in a git work tree.',
+        : 'Set FF_CODE_VERSION to the digest of the image that is deployed, or keep the folder in a git work tree of at most 1 GiB.',
     next: ({ detail }) => (lacksPlan(detail) ? 'ff plan new' : 'ff config show --origin'),
     person: true,
     earlier: true,

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { chmod, mkdir, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, rename, rm, symlink, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -94,6 +94,13 @@ describe('V19: the version is that of the content of the work tree', () => {
     const one = await version()
     await put('inner/x', '2')
     expect(await version()).not.toBe(one)
+  })
+  test('a work tree too large to hash has none, at once', async () => {
+    await put('huge', '')
+    await truncate(join(folder, 'huge'), 2 ** 40)
+    expect(await version()).toBeNull()
+    await rm(join(folder, 'huge'))
+    expect(await version()).toMatch(/^worktree:/)
   })
   test('a folder below the top has the files of the whole work tree', async () => {
     const one = await version('src')
