@@ -115,9 +115,10 @@ function getTargets(
   }
 }
 
+const SCRATCH_KINDS: ReadonlySet<TargetSpec['kind']> = new Set(['embedded', 'postgres'])
 /** Probes write to scratch state, so it must be on this machine: a remote server may be shared. */
 function requireScratch(spec: TargetSpec): TargetSpec {
-  if (isLoopback(spec) && spec.kind !== 'file') return spec
+  if (isLoopback(spec) && SCRATCH_KINDS.has(spec.kind)) return spec
   throw new FfError(
     'target_invalid',
     'The target of --scratch is not a PostgreSQL on this machine.',

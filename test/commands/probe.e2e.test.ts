@@ -131,6 +131,12 @@ test.each([
     2,
     'this machine',
   ],
+  [
+    'a service as scratch',
+    ['probe', 'run', 'J1', '--scratch', 'http://127.0.0.1:8080'],
+    2,
+    'not a PostgreSQL',
+  ],
   ['--repeat 0', ['probe', 'run', 'J1', '--repeat', '0'], 2, '--repeat'],
   ['a key that is missing', ['probe', 'run', 'J1'], 2, 'runner_key_invalid'],
 ])('%s', async (what, args, status, text) => {
