@@ -93,6 +93,7 @@ export async function runFuzz(
   )
   const items = toItems(player, { played, seed })
   const controls = [
+    ...listAlikeSides(context.sides),
     ...checkJudging(judging, context.dependencies.compare).map(buildCheckControl),
     buildAaControl(player),
     ...player.exemptions().map(buildExemptionItem),
@@ -149,6 +150,12 @@ const toCheckResult = ({ item, count }: CountedItem): CheckResult =>
   count > 0
     ? item
     : { ...item, state: 'inconclusive', next: 'Run again with more --runs or --time.' }
+
+/** What two sides of one kind are worth, which were asked for. */
+const listAlikeSides = ({ baseline, candidate }: FuzzContext['sides']): readonly CheckResult[] =>
+  baseline.facts.backing === candidate.facts.backing
+    ? [passResult('sides', 'both are of one kind, so this proves nothing about a move')]
+    : []
 
 /** A rule that exempts a field, as an item, so that the report names it. */
 const buildExemptionItem = ({ pointer, rule, differences }: Exemption): CheckResult =>

@@ -107,6 +107,16 @@ describe('ff parity fuzz', () => {
     )
   })
 
+  test('says that two sides of one kind prove nothing about a move', async () => {
+    const done = await runFuzz(request({ runs: 1 }), inputs, context)
+    const said = (ids: typeof done) => ids.items.filter(({ id }) => id === 'sides')
+    expect(said(done)).toMatchObject([{ state: 'pass', title: expect.stringContaining('a move') }])
+    const { baseline, candidate } = context.sides
+    const facts = { ...candidate.facts, backing: 'db' } as const
+    const sides = { baseline, candidate: { ...candidate, facts } }
+    expect(said(await runFuzz(request({ runs: 1 }), inputs, { ...context, sides }))).toEqual([])
+  })
+
   // Seeds whose first scene holds no write, or no decision.
   test.each([15, 19, 22])(
     'H12: one scene of seed %i is not inconclusive by chance',
