@@ -34,6 +34,9 @@ export interface Io {
   readonly stderrIsTerminal: boolean
 }
 
+/** Adds options of a call to the commands in a text. */
+export type RepeatOptions = (text: string) => string
+
 /** One call of a command. */
 export interface CommandCall<Options extends object> {
   readonly context: Context
@@ -42,6 +45,8 @@ export interface CommandCall<Options extends object> {
   readonly options: Options
   /** True for `--color`, false for `--no-color`, null without either. */
   readonly color: boolean | null
+  /** Adds options of the call to the commands that a text proposes. */
+  readonly repeat: RepeatOptions
 }
 /** A call of a command, its options typed by the declarations. */
 export type Invocation<Declared extends readonly OptionDeclaration[] = readonly []> = CommandCall<

@@ -3,6 +3,7 @@ import type { Context } from './context.ts'
 import type { OptionDeclaration } from './declarations/option.ts'
 import { COMMANDS } from './declarations/index.ts'
 import type { CommandDeclaration } from './declarations/row.ts'
+import { createRepeat, repeatInHint } from './repeat-options.ts'
 import { readVersion } from './version.ts'
 
 /**
@@ -88,12 +89,12 @@ function addCommand(parent: Command, row: CommandDeclaration, context: Context):
   return command.action(async (...words: unknown[]) => {
     const run = await row.load()
     const { color = null, ...raw } = command.optsWithGlobals<RawOptions>()
+    const options = Object.fromEntries(declared.map(([name, { read }]) => [name, read(raw[name])]))
+    const repeat = createRepeat(COMMANDS, options)
     // Commander hands over the declared arguments, then the options and the command itself.
-    await run({
-      context,
-      words: words.slice(0, -2).flat() as string[],
-      options: Object.fromEntries(declared.map(([name, { read }]) => [name, read(raw[name])])),
-      color,
+    const given = words.slice(0, -2).flat() as string[]
+    await run({ context, words: given, options, color, repeat }).catch((error: unknown) => {
+      throw repeatInHint(error, repeat)
     })
   })
 }

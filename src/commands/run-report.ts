@@ -7,6 +7,7 @@ import type { Context, Invocation } from './context.ts'
 import type { REPORT } from './declarations/options.ts'
 import { refuseInputsAsOutputs } from './refuse-inputs.ts'
 import { appendOutput, clearOutputs, writeOutputs } from './output.ts'
+import { repeatInReport } from './repeat-options.ts'
 
 /**
  * Refuses an output over an input, removes old outputs, runs `work` under the signals and the time limit, writes its
@@ -16,7 +17,7 @@ import { appendOutput, clearOutputs, writeOutputs } from './output.ts'
  * return a cancelled report; `output_failed`; else the error of `work`
  */
 export async function runReportCommand(
-  { context, options, words, color: chosen }: Invocation<typeof REPORT>,
+  { context, options, words, color: chosen, repeat }: Invocation<typeof REPORT>,
   work: (signal: AbortSignal) => Promise<Report | ExitName>,
 ): Promise<void> {
   const { output: outputs, timeout } = options
@@ -26,7 +27,8 @@ export async function runReportCommand(
   await refuseInputsAsOutputs({ context, options, words })
   await clearOutputs(outputs)
   const report = await underSignals(context, timeoutMs, async (signal) => {
-    const done = await work(signal)
+    const found = await work(signal)
+    const done = typeof found === 'string' ? found : repeatInReport(found, repeat)
     // Under the time limit too: a pipe may have no reader.
     if (typeof done !== 'string') await writeOutputs(outputs, (as) => write(done, as), signal)
     return done

@@ -221,6 +221,24 @@ describe('a proposed command works when it is pasted', () => {
     expect((await paste(await proposed())).status).toBe(0)
     expect(await proposed()).toMatch(/^ff probe run A1 /)
   })
+  test('for another folder of evidence and another checklist', async () => {
+    await rename(join(go.cwd, '.ff/evidence'), join(go.cwd, 'logs'))
+    await cp(join(go.cwd, 'checklists/cutover_readiness_checklist.json'), join(go.cwd, 'own.json'))
+    await rm(join(go.cwd, 'logs', go.runner.kid, 'evidence.ndjson'))
+    const given = ['--evidence', 'logs', '--checklist', 'own.json']
+    const gate = await ff(['gate', ...given, '--format', 'json'])
+    const { next } = JSON.parse(gate.stdout) as GateReport
+    expect(next).toBe('ff evidence list --evidence logs')
+    const listed = await paste(String(next))
+    expect([listed.status, listed.stdout]).toEqual([23, expect.stringContaining('logs/')])
+    expect(listed.stdout).not.toContain('.ff/evidence')
+    await rm(join(go.cwd, 'logs'), { recursive: true })
+    const refused = await ff(['probe', 'run', 'J1', ...given])
+    expect([refused.status, refused.stderr]).toEqual([
+      2,
+      expect.stringContaining('`ff evidence seal --evidence logs --first`'),
+    ])
+  })
   test('for a damaged log, on the machine of its runner', async () => {
     await writeFile(join(log, 'evidence.ndjson'), 'x\n')
     const list = await paste(await proposed())
@@ -273,6 +291,10 @@ describe('ff evidence list', () => {
   test('says what is stale, missing or damaged', async () => {
     const late = await ff(['evidence', 'list'], {}, later(HOUR_MS + 1_000))
     expect([late.status, late.stdout]).toEqual([21, expect.stringMatching(/^NOT READY {2}/m)])
+    // It cannot be sealed here unless here is its machine.
+    expect(late.stdout.replaceAll(/\s+/g, ' ')).toContain(
+      'on the machine of the runner run `ff evidence seal`, then fetch the log here with `ff evidence import FOLDER`',
+    )
     await rename(log, `${go.cwd}/away`)
     const missing = await ff(['evidence', 'list'])
     expect([missing.status, missing.stdout]).toEqual([21, expect.stringContaining('log_missing')])
@@ -291,10 +313,6 @@ describe('ff evidence list', () => {
     const none = await ff(['evidence', 'list'], { FF_TRUST_SHA256: '' })
     expect([none.status, none.stdout]).toEqual([21, expect.stringContaining('ff probe run')])
   })
-    // It cannot be sealed here unless here is its machine.
-    expect(late.stdout.replaceAll(/\s+/g, ' ')).toContain(
-      'on the machine of the runner run `ff evidence seal`, then fetch the log here with `ff evidence import FOLDER`',
-    )
 })
 
 describe('ff evidence import', () => {

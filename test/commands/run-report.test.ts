@@ -61,7 +61,13 @@ const run = (
   timeout: number | null = null,
 ): Promise<unknown> =>
   runReportCommand(
-    { context, words: [], color: null, options: { format: 'json', output: [], timeout } },
+    {
+      context,
+      words: [],
+      color: null,
+      repeat: (text) => text,
+      options: { format: 'json', output: [], timeout },
+    },
     work,
   ).catch((error: unknown) => error)
 
