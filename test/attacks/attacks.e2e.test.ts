@@ -115,7 +115,8 @@ async function playOne(
   for (const clock of chooseClocks(at)) {
     const status = await judge(lane, target, clock)
     const exemption = status === 0 ? findExemption(attack, target.files) : null
-    verdicts.push({ file, kind, status, exemption, what: `${file}: ${kind}, ${what}, ${clock}` })
+    const shown = `${file}: ${kind}, ${what}, ${clock}`
+    verdicts.push({ file, kind, clock, status, exemption, what: shown })
   }
   for (const name of changes.keys()) await lane.put(name, target.files.get(name) ?? null)
   return verdicts

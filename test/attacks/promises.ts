@@ -42,13 +42,6 @@ export const EXEMPTIONS: readonly Exemption[] = [
       'what follows the last line feed is an append that was not finished; it is never read, and the signed head names the last record',
   },
   {
-    file: /^checklists\/withdrawals\.json$/,
-    kind: /./,
-    holds: isSameValue,
-    reason:
-      'heads name each withdrawal by the SHA-256 of its RFC 8785 form; the layout of the file around them means nothing',
-  },
-  {
     file: /^checklists\/trust-chain\.json$/,
     kind: /./,
     holds: isSameAfterFirst,
@@ -84,12 +77,6 @@ export const EXEMPTIONS: readonly Exemption[] = [
     file: /^the whole folder$/,
     kind: /^put back after (an item failed again|a signer withdrew|the statement was revoked and before the pin was set)$/,
     reason: HOUR,
-  },
-  {
-    file: /^the whole folder$/,
-    kind: /^put back after a signer withdrew, under FF_EVIDENCE_HEAD$/,
-    reason:
-      'FF_EVIDENCE_HEAD names records; a withdrawal of the last hour is named by the heads alone',
   },
   {
     file: /^the whole folder$/,
