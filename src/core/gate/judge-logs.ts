@@ -24,9 +24,9 @@ export interface LogsInput {
 
 /**
  * Judges the logs against what came from elsewhere: each must hold the records that are pinned or signed for
- * (`evidence_missing`, `evidence_cut`, `evidence_forked`), its head must name as many withdrawals as are pinned, and no
- * head may name a newer trust file than the one here, another one of its version, or a withdrawal that is gone (both
- * `withdrawal_missing`). Returns the logs, or the first fault.
+ * (`evidence_missing`, `evidence_cut`, `evidence_forked`), its head must name as many withdrawals as are pinned
+ * (`evidence_cut`), and no head may name a newer trust file than the one here, another one of its version, or a withdrawal
+ * that is gone. Returns the logs, or the first fault.
  */
 export function checkLogs(evidence: EvidenceLogs, { sight, must_hold }: LogsInput): EvidenceLogs {
   if (evidence.status === 'untrusted') return evidence
@@ -63,7 +63,7 @@ const findForgotten = (
   withdrawn.length >= (pinned.withdrawn ?? 0)
     ? null
     : {
-        code: 'withdrawal_missing',
+        code: 'evidence_cut',
         detail: `the head names ${withdrawn.length} withdrawals of ${pinned.withdrawn}`,
       }
 

@@ -87,7 +87,7 @@ test.each<readonly [string, Partial<WholeLog['head']>, readonly object[], object
     'a head that names fewer withdrawals than are pinned',
     {},
     [{ kid: RUNNER, seq: 1, hash: getHash(1), withdrawn: 1 }],
-    { code: 'withdrawal_missing', detail: `the head names 0 withdrawals of 1, log ${RUNNER}` },
+    { code: 'evidence_cut', detail: `the head names 0 withdrawals of 1, log ${RUNNER}` },
   ],
   [
     'a newer trust file',

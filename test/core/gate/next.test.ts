@@ -308,6 +308,15 @@ describe('the table of reasons', () => {
     })
     expect(own.toSorted()).toEqual(found.split(' ').toSorted())
   })
+  test('says where a log can be sealed, and that one of a runner that has ended is closed', () => {
+    const fixOf = (detail: string) => findRunStep({ code: 'head_stale', detail }, FACTS).fix
+    expect(fixOf('runner ci, sealed at noon')).toContain(
+      'on the machine of the runner run `ff evidence seal`',
+    )
+    const closing = fixOf('runner ci has ended, and the trust file does not close its log x')
+    expect(closing).toContain('The next version of the trust file closes the log')
+    expect(closing).not.toContain('ff evidence seal')
+  })
   test('has the commands that make keys and trust file', () => {
     const { fix, next } = findRunStep({ code: 'trust_missing', detail: '' }, FACTS)
     for (const person of ['ada', 'grace'])
