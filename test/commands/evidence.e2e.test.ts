@@ -338,12 +338,12 @@ describe('ff evidence import', () => {
       0,
       `${go.runner.kid}: imported, ${RECORDS + 1} records.\n`,
     ])
-    const bytes = await readFile(join(log, 'evidence.ndjson'))
+    const text = await readFile(join(log, 'evidence.ndjson'), 'utf8')
     for (const from of [newer, older]) {
       const again = await ff(['evidence', 'import', from])
       expect([again.status, again.stdout]).toEqual([0, expect.stringContaining('nothing new')])
     }
-    expect(await readFile(join(log, 'evidence.ndjson'))).toEqual(bytes)
+    expect(await readFile(join(log, 'evidence.ndjson'), 'utf8')).toBe(text)
     expect(await gate()).toEqual([0, []])
   })
   test('takes a head that was renewed without a record', async () => {

@@ -63,10 +63,15 @@ export async function migratedDatabase(version: Migratable): Promise<TestDatabas
 export const copyDatabase = ({ version, database }: TestDatabase): Promise<TestDatabase> =>
   getCopy(version, database)
 
+/** Without fsync, a copy of the files takes half the CPU time of a copy through the log. PostgreSQL 13 has no other. */
+export const QUICK_COPY = 'STRATEGY FILE_COPY'
+
 async function getCopy(version: Version, template: string): Promise<TestDatabase> {
   const database = `test_${randomBytes(6).toString('hex')}`
   const admin = await connect(version)
-  await admin.query(`CREATE DATABASE ${database} TEMPLATE ${template}`)
+  await admin.query(
+    `CREATE DATABASE ${database} TEMPLATE ${template} ${version === '13' ? '' : QUICK_COPY}`,
+  )
   await admin.end()
   return {
     version,

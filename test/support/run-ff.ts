@@ -1,9 +1,10 @@
-import { spawn, type ChildProcess } from 'node:child_process'
-import { cp, mkdtemp, rm, symlink } from 'node:fs/promises'
+import { execFile, spawn, type ChildProcess } from 'node:child_process'
+import { mkdtemp, rm, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pathToFileURL } from 'node:url'
+import { promisify } from 'node:util'
 import type * as Composition from '../../src/composition.ts'
 import type * as Main from '../../src/main.ts'
 import type { Terminal } from '../../src/ports/signoff.ts'
@@ -148,7 +149,8 @@ const ARTEFACTS = ['checklists', 'contracts', 'vectors', 'package.json']
 
 async function copyParts(parts: readonly string[]): Promise<Copy> {
   const root = await mkdtemp(join(tmpdir(), 'ff-copy-'))
-  for (const part of parts) await cp(join(ROOT, part), join(root, part), { recursive: true })
+  // A tenth of the CPU time of `cp` of node:fs.
+  await promisify(execFile)('cp', ['-R', ...parts, root], { cwd: ROOT })
   await symlink(join(ROOT, 'node_modules'), join(root, 'node_modules'))
   return { root, remove: () => rm(root, { recursive: true, force: true }) }
 }

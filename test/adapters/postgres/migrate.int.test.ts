@@ -19,7 +19,7 @@ import { PostgresStore } from '../../../src/adapters/postgres/postgres-store.ts'
 import type { CheckReport } from '../../../src/core/report/types.ts'
 import { FfError } from '../../../src/errors.ts'
 import { loadPersistence } from '../../../src/features/migrate/load-persistence.ts'
-import { SUPPORTED } from '../../support/database.ts'
+import { QUICK_COPY, SUPPORTED } from '../../support/database.ts'
 import { ROOT } from '../../support/run-ff.ts'
 import { expectChain } from '../store-contract/audit-chain.ts'
 import {
@@ -94,7 +94,7 @@ async function openMigrationDatabase(version: Supported, how = ''): Promise<Migr
   const name = `migrate_${(count += 1)}`
   const host = String(getServer(version).database.config.host)
   const admin = await connectAs(version, 'postgres')
-  await admin.query(`CREATE DATABASE ${name} ${how}`)
+  await admin.query(`CREATE DATABASE ${name} ${how} ${QUICK_COPY}`)
   const sql = await connectAs(version, name)
   const stores: PostgresStore[] = []
   return {
