@@ -160,6 +160,15 @@ above(
 )
 for (const name of ['file', 'db'])
   below(`p99 at half of its own top rate, ${name}`, served.p99[name], 10, 'ms')
+above(
+  `evaluations beside ${Math.round(served.flooded.garbage)} bodies of garbage a second`,
+  served.flooded.share,
+  0.8,
+  'x the rate without',
+)
+below('the p99 that the garbage adds', served.flooded.p99Ms, 20, 'ms')
+below('the slowest answer while the database is frozen', served.frozen.slowestMs, 1100, 'ms')
+below('the last stale decision after the thaw', served.frozen.backMs, 1000, 'ms')
 below(
   `memory after 1,000,000 requests (${Math.round(served.memory.late)} MB)`,
   served.memory.late / served.memory.early,

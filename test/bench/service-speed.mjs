@@ -11,6 +11,7 @@ import { LoopbackJwks } from '../../dist/src/adapters/auth/loopback-jwks.js'
 import { startEmbedded } from '../../dist/src/adapters/postgres/embedded.js'
 import { toPublicJwk } from '../../dist/src/core/text/jwk.js'
 import { generateSigningKey, signClaims } from '../../dist/src/adapters/jose/compact.js'
+import { floodedSpeed, frozenSpeed } from './hostile-speed.mjs'
 import { makeStore, TENANT } from './make-store.mjs'
 import { sized } from './smoke.mjs'
 
@@ -24,7 +25,8 @@ const median = (numbers) => numbers.toSorted((a, b) => a - b)[numbers.length >> 
 /** Starts a server in a process of its own. */
 function started(args, env = {}) {
   const child = spawn(process.execPath, args, { env: { ...process.env, ...env } })
-  child.stderr.pipe(process.stderr)
+  let said = ''
+  child.stderr.on('data', (chunk) => (said = (said + chunk).slice(-2_000)))
   return new Promise((resolve, reject) => {
     let text = ''
     child.stdout.on('data', (chunk) => {
@@ -34,7 +36,7 @@ function started(args, env = {}) {
       const ended = new Promise((done) => child.once('close', done))
       resolve({ origin, pid: child.pid, stop: () => (child.kill('SIGTERM'), ended) })
     })
-    child.once('close', (status) => reject(new Error(`ended ${status}`)))
+    child.once('close', (status) => reject(new Error(`ended ${status}: ${said}`)))
   })
 }
 
@@ -116,7 +118,7 @@ async function withServices(use) {
     })
     const bare = await started([BARE, await answer.text()])
     stops.push(bare.stop)
-    return await use({ bare, file, db }, question)
+    return await use({ bare, file, db }, question, server)
   } finally {
     for (const stop of stops) await stop()
     await server.stop()
@@ -125,9 +127,12 @@ async function withServices(use) {
   }
 }
 
-/** Requests a second, p99 in milliseconds at half of each service's top rate, and memory over `requests` requests. */
+/**
+ * Requests a second, p99 in milliseconds at half of each service's top rate, memory over `requests` requests, and what a
+ * flood of garbage and a frozen database change.
+ */
 export const serviceSpeed = (requests = sized(1_000_000, 2_000)) =>
-  withServices(async (services, question) => {
+  withServices(async (services, question, server) => {
     const rates = { bare: [], file: [], db: [] }
     for (let round = -1; round < ROUNDS; round += 1)
       for (const [name, service] of Object.entries(services)) {
@@ -140,7 +145,9 @@ export const serviceSpeed = (requests = sized(1_000_000, 2_000)) =>
       const paced = { duration: SECONDS, overallRate: Math.floor(top[name] / 2) }
       p99[name] = (await load(services[name], question, paced)).latency.p99
     }
-    return { top, p99, memory: await memory(services.file, question, requests) }
+    const flooded = await floodedSpeed(load, services.file, question, top.file)
+    const frozen = await frozenSpeed(services.db, question, server)
+    return { top, p99, flooded, frozen, memory: await memory(services.file, question, requests) }
   })
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
