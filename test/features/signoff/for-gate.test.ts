@@ -10,18 +10,23 @@ import { type Checklist, type ItemResult, PLACES } from '../../../src/core/gate/
 import { subjectDigests } from '../../../src/core/signoff/decision-file.ts'
 import { toGateState } from '../../../src/core/signoff/gate-state.ts'
 import type { SignoffTexts, TrustFile, WaiverEntry } from '../../../src/core/signoff/types.ts'
+import { formatWaiver } from '../../../src/core/signoff/waivers.ts'
 import { ROOT } from '../../support/run-ff.ts'
 import { ADAPTERS } from '../../support/signed-folder.ts'
 import {
   alice,
   asRunner,
+  asSigner,
   bob,
   digest,
+  encode,
   envelopeText,
   NOW,
   PREPARED,
   PRESENT,
   signedBy,
+  signRaw,
+  toHeader,
   tools,
   TRUST,
   trustText,
@@ -151,23 +156,40 @@ describe('the sign-off as the gate counts it', () => {
     expect((await ask()).outcome).toMatchObject({ status: 'stale', code: 'plan_changed' })
     await rm(folder, { recursive: true })
   })
+  const open: WaiverEntry = {
+    id: 'WV-1',
+    item: 'E5',
+    environment: 'production',
+    cutover_id: 'flags-to-postgres',
+    attempt: 2,
+    covers: { state: 'inconclusive', code: 'too_few' },
+    reason: 'r',
+    risk: 'r',
+    compensation: 'c',
+    requester: 'dora',
+    requested_at: NOW,
+    expires_at: '2026-01-20T09:00:00.000Z',
+    approvals: [],
+  }
+  const approvedBy = (jws: string): WaiverEntry => ({
+    ...open,
+    approvals: [{ person: 'alice', role: 'platform-lead', kid: alice.kid, jws }],
+  })
+  test('ends with the key of the person who approved a waiver', async () => {
+    const about = toHeader(alice, { meaning: 'approves-waiver', attests: [] })
+    const payload = encode(formatWaiver(open))
+    const { protected: header, signature } = signRaw(
+      payload,
+      { ...about, typ: 'ff-waiver+jws' },
+      alice.key,
+    )
+    const waivers = [approvedBy([header, payload, signature].join('.'))]
+    const { approvals_until } = await told(inputs({}, { waivers }))
+    expect(approvals_until).toBe(asSigner(alice).until)
+    expect((await told(inputs())).approvals_until).toBeNull()
+  })
   test('is refused as a whole for a forged waiver approval', async () => {
-    const waiver: WaiverEntry = {
-      id: 'WV-1',
-      item: 'E5',
-      environment: 'production',
-      cutover_id: 'flags-to-postgres',
-      attempt: 2,
-      covers: { state: 'inconclusive', code: 'too_few' },
-      reason: 'r',
-      risk: 'r',
-      compensation: 'c',
-      requester: 'dora',
-      requested_at: NOW,
-      expires_at: '2026-01-20T09:00:00.000Z',
-      approvals: [{ person: 'alice', role: 'platform-lead', kid: alice.kid, jws: 'a.b.c' }],
-    }
-    const said = await told(inputs({}, { waivers: [waiver] }))
+    const said = await told(inputs({}, { waivers: [approvedBy('a.b.c')] }))
     expect(said.outcome).toMatchObject({ status: 'refused', code: 'waiver_altered' })
     expect(said.waivers[0]?.approvals).toEqual([])
   })
