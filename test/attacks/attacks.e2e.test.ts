@@ -45,11 +45,14 @@ type Moments = ReadonlyMap<string, Files>
 const filterAll = (all: Moments, keep: (name: string) => boolean): Moments =>
   new Map([...all].map(([name, files]) => [name, filter(files, keep)]))
 
+/** The report that is written soonest: each reporter has tests of its own. */
+const JSON_REPORT = ['--format', 'json']
+
 /** The folder with a GO. */
 const toGo = (env: Env = {}): Target => ({
   files: filter(scene.files, isOther),
   env: { ...scene.env, ...env },
-  toArgs: () => ['gate'],
+  toArgs: () => ['gate', ...JSON_REPORT],
   oneIn: 1,
 })
 const SUBJECT =
@@ -58,7 +61,7 @@ const SUBJECT =
 const toOffline = (): Target => ({
   files: filter(scene.files, isDecision),
   env: scene.env,
-  toArgs: (folder) => ['gate', '--offline', folder.toPath(DECISION), ...SUBJECT],
+  toArgs: (folder) => ['gate', '--offline', folder.toPath(DECISION)].concat(SUBJECT, JSON_REPORT),
   oneIn: 4, // Its bytes are flipped in gate-offline.e2e.test.ts too.
 })
 
