@@ -1,5 +1,6 @@
 import type { AuditChainHead } from '../core/audit/record.ts'
 import type { BackingKind } from '../core/evaluate/types.ts'
+import type { FeedEntry, FeedEpoch } from '../core/feed/types.ts'
 import type { Problem } from '../core/problem.ts'
 import type {
   AnyRow,
@@ -131,6 +132,19 @@ export interface ServiceStore extends FlagStore {
   requireWritable(): Promise<void>
 }
 
+/** Reads earlier revisions of rows, as far back as they are kept. */
+export interface RevisionReader {
+  /**
+   * Reads the row as it was at one of its revisions; null where that revision is not kept, or never was.
+   * @throws FfError as `read`
+   */
+  revision(query: {
+    readonly table: TableName
+    readonly key: RowKey
+    readonly revision: number
+  }): Promise<RowOrBroken<AnyRow> | null>
+}
+
 /** The new end of the audit chain; or why the request does not fit into an audit record, so that none was written. */
 export type RefusalResult =
   | { readonly ok: true; readonly head: AuditChainHead }
@@ -154,8 +168,22 @@ export interface ChangeFeed {
     readonly after: RowKey | null
     readonly limit: number
   }): Promise<readonly KeyedRow[]>
+  /**
+   * The rows of the feed from number `from` on (null: the last one), at most `limit`, in order, and where it ends.
+   *
+   * @throws FfError as `read`
+   */
+  changes(query: { readonly from: number | null; readonly limit: number }): Promise<FeedReading>
   /** The records of the audit chain from number `from` on, at most `limit`, in order. @throws FfError as `read` */
   links(query: { readonly from: number; readonly limit: number }): Promise<readonly ChainLink[]>
+}
+/** A part of the feed, in one snapshot. */
+export interface FeedReading {
+  readonly epoch: FeedEpoch
+  /** Number of the last row; 0 where there is none. */
+  readonly seq: number
+  /** Each with the hash of its audit record, which names the chain. */
+  readonly entries: readonly (FeedEntry & { readonly hash: string })[]
 }
 /** A stored row with its key, which is known also where the row is broken. */
 export interface KeyedRow {

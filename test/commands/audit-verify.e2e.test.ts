@@ -97,7 +97,7 @@ describe.each(SUPPORTED)('the chain of a database on PostgreSQL %s', (version) =
     const run = await verify()
     expect(outcome(run)).toEqual([0, {}])
     expect(getCheck(run).items[0]?.title).toContain(`${count} records`)
-    expect(count).toBe(13)
+    expect(count).toBe(14)
     expect(outcome(await against())).toEqual([0, {}])
   })
 
@@ -105,39 +105,39 @@ describe.each(SUPPORTED)('the chain of a database on PostgreSQL %s', (version) =
   test.each<[string, string, object, string]>([
     [
       'a member was changed',
-      "UPDATE ff.audit SET actor = 'mallory' WHERE seq = 5",
-      CHANGED,
-      'record 5',
-    ],
-    [
-      'a refusal was applied',
-      "UPDATE ff.audit SET outcome = 'applied' WHERE seq = 6",
+      "UPDATE ff.audit SET actor = 'mallory' WHERE seq = 6",
       CHANGED,
       'record 6',
     ],
     [
-      'a number has another spelling',
-      "UPDATE ff.audit SET after = jsonb_set(after, '{revision}', '1.0') WHERE seq = 4",
-      CHANGED,
-      'record 4',
-    ],
-    [
-      'a late decimal was changed',
-      "UPDATE ff.audit SET after = jsonb_set(after, '{value}', '0.30000000000000005') WHERE seq = 4",
-      CHANGED,
-      'record 4',
-    ],
-    [
-      'a row value is missing',
-      'UPDATE ff.audit SET before = NULL WHERE seq = 7',
+      'a refusal was applied',
+      "UPDATE ff.audit SET outcome = 'applied' WHERE seq = 7",
       CHANGED,
       'record 7',
     ],
     [
-      'a number cannot be held',
-      "UPDATE ff.audit SET after = '1e400' WHERE seq = 6",
+      'a number has another spelling',
+      "UPDATE ff.audit SET after = jsonb_set(after, '{revision}', '1.0') WHERE seq = 5",
       CHANGED,
-      'record 6',
+      'record 5',
+    ],
+    [
+      'a late decimal was changed',
+      "UPDATE ff.audit SET after = jsonb_set(after, '{value}', '0.30000000000000005') WHERE seq = 5",
+      CHANGED,
+      'record 5',
+    ],
+    [
+      'a row value is missing',
+      'UPDATE ff.audit SET before = NULL WHERE seq = 8',
+      CHANGED,
+      'record 8',
+    ],
+    [
+      'a number cannot be held',
+      "UPDATE ff.audit SET after = '1e400' WHERE seq = 7",
+      CHANGED,
+      'record 7',
     ],
     [
       'microseconds were added',
@@ -179,13 +179,13 @@ describe.each(SUPPORTED)('the chain of a database on PostgreSQL %s', (version) =
       'the head was changed',
       "UPDATE ff.audit_head SET hash = repeat('0', 64)",
       { store_head: ['audit_head_differs'] },
-      'record 13',
+      'record 14',
     ],
     [
       'the head is behind',
-      'UPDATE ff.audit_head SET (seq, hash) = (SELECT seq, hash FROM kept WHERE seq = 12)',
+      'UPDATE ff.audit_head SET (seq, hash) = (SELECT seq, hash FROM kept WHERE seq = 13)',
       { store_head: ['audit_head_differs'] },
-      'counts 12 records, and it holds 13',
+      'counts 13 records, and it holds 14',
     ],
   ])('is broken: %s', async (_what, text, codes, detail) => {
     await tamper(sql, text)

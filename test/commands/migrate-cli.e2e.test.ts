@@ -126,7 +126,7 @@ describe.concurrent.each(SUPPORTED)('on PostgreSQL %s', (version) => {
       expect(await getStatus('up', '--to', '1')).toBe(0)
       expect(await getStatus('status')).toBe(21)
       expect(await tables()).not.toContain('flag_registry')
-      expect(await getStatus('up', '--to', '3')).toBe(0)
+      expect(await getStatus('up', '--to', '4')).toBe(0)
       expect(await getStatus('status')).toBe(0)
       expect(await getStatus('down', '--to', '1')).toBe(0)
       expect(await tables()).not.toContain('flag_registry')

@@ -1,4 +1,5 @@
 import type pg from 'pg'
+import type { AuditRecord } from '../../core/audit/record.ts'
 import { instantFromMs } from '../../core/rows/instant.ts'
 import { isScopeId } from '../../core/rows/grammar.ts'
 import type { BoundaryEvent } from '../../ports/rows.ts'
@@ -14,7 +15,7 @@ import { buildStatements } from './statements.ts'
 
 /**
  * Appends a boundary record to a schema's audit chain, in the caller's transaction, and locks the head until its end.
- * The time is the server's; the actor is the session's role, or `ff` if its name is no scope id.
+ * Returns the record. The time is the server's; the actor is the session's role, or `ff` if its name is no scope id.
  *
  * @throws Error if the audit head is missing; the driver's error, unmapped
  */
@@ -22,7 +23,7 @@ export async function appendBoundary(
   client: pg.ClientBase,
   schema: string,
   event: BoundaryEvent,
-): Promise<void> {
+): Promise<AuditRecord> {
   const { rows } = await client.query<{ actor: string; now: string }>(
     `SELECT session_user AS actor, floor(extract(epoch FROM clock_timestamp()) * 1000)::text AS now`,
   )
@@ -45,6 +46,7 @@ export async function appendBoundary(
     head,
   )
   await appendAudit(client, statements, record)
+  return record
 }
 
 /**

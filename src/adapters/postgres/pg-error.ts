@@ -141,7 +141,11 @@ const BY_CODE: Readonly<Record<string, Row>> = {
     'Wait until it accepts connections: `pg_isready -d "$FF_DATABASE_URL"`.',
   ],
   // Raised by triggers of the contract's migrations.
-  FFA01: ['rights_missing', 'keeps its audit table append-only', 'Do not change audit records.'],
+  FFA01: [
+    'rights_missing',
+    'keeps audit records, feed and change log append-only',
+    'Do not change audit records; rows of the feed and of the change log may be deleted after a day.',
+  ],
   FFM01: [
     'rows_would_be_lost',
     'has rows that this migration step down would delete',

@@ -2,7 +2,7 @@ import type pg from 'pg'
 import { TABLE_NAMES } from '../../core/rows/rows.ts'
 import { FfError } from '../../errors.ts'
 
-const TABLES = [...TABLE_NAMES, 'audit', 'audit_head', 'migration_ledger']
+const TABLES = [...TABLE_NAMES, 'audit', 'audit_head', 'feed', 'change_log', 'migration_ledger']
 const FAULTS = `SELECT t.name, CASE
     WHEN c.oid IS NULL THEN 'is missing'
     WHEN c.relkind <> 'r' THEN 'is a view or another object, and no table'
@@ -14,7 +14,7 @@ const FAULTS = `SELECT t.name, CASE
   LEFT JOIN pg_class c ON c.relname = t.name AND c.relnamespace = to_regnamespace($2)`
 
 /**
- * Checks that rows, audit, audit head and ledger of a schema are plain tables whose rows this role sees all of, so
+ * Checks that rows, audit, audit head, feed, change log and ledger of a schema are plain tables whose rows this role sees all of, so
  * that the service reads what a comparison reads. Read-only.
  * @throws FfError `rights_missing` for row level security, `target_unreachable` for a missing table, a view, a rule or
  * inheritance; the driver's error, unmapped

@@ -21,6 +21,7 @@ import type {
   FlagEntry,
   RefusalResult,
   RefusedWrite,
+  RevisionReader,
   RowQuery,
   ScratchStore,
   ServiceStore,
@@ -40,7 +41,7 @@ import { buildStatements, type Statements } from './statements.ts'
 const READ_ONLY = '25006'
 
 /** Flags and overrides in one schema of a PostgreSQL database. Any number of processes may have it open. */
-export class PostgresStore implements ScratchStore, ServiceStore {
+export class PostgresStore implements ScratchStore, ServiceStore, RevisionReader {
   readonly kind = 'db'
   private readonly pool: ClientPool
   private readonly name: string
@@ -100,7 +101,8 @@ export class PostgresStore implements ScratchStore, ServiceStore {
   }
 
   /**
-   * Applies one change with its audit record in one transaction, after waiting for the row lock on the audit head.
+   * Applies one change with its audit record, its row in the feed and its image in the change log in one transaction,
+   * after waiting for the row lock on the audit head.
    * Returns the new row and head, or the problems of a refused request, of which nothing is written;
    * `revision_conflict` also if another session changed the row meanwhile.
    *
@@ -143,6 +145,17 @@ export class PostgresStore implements ScratchStore, ServiceStore {
         return { ok: true, head: { seq: record.seq, hash: record.hash } }
       }),
     )
+  }
+
+  /**
+   * The row as it was at one of its revisions; null where the change log has none, or none any more.
+   *
+   * @throws FfError of `mapPgError`
+   */
+  revision(
+    query: Parameters<RevisionReader['revision']>[0],
+  ): ReturnType<RevisionReader['revision']> {
+    return this.reader.revision(query)
   }
 
   /** @throws FfError `target_read_only` where a transaction may not write, or another of `mapPgError` */
@@ -215,8 +228,13 @@ export class PostgresStore implements ScratchStore, ServiceStore {
     const plan = planWrite(request, standing)
     if (!plan.ok) return plan
     const { change } = plan
-    const planned = [`[${serializeRow(change.after)}]`, change.before?.revision ?? 0]
     const record = sealChange(this.tools, { request, change, standing }, head)
+    const planned = [
+      `[${serializeRow(change.after)}]`,
+      change.before?.revision ?? 0,
+      record.seq,
+      record.target,
+    ]
     const [{ rowCount }] = await Promise.all([
       client.query(preparedStatement(`ff_upsert_${request.table}`, upsert[request.table], planned)),
       appendAudit(client, this.statements, record),

@@ -20,6 +20,10 @@ export const listForbiddenWrites = (schema: string): readonly string[] => [
   `DELETE FROM ${schema}.audit`,
   `DELETE FROM ${schema}.audit_head`,
   `INSERT INTO ${schema}.audit_head (seq, hash) VALUES (0, repeat('0', 64))`,
+  `UPDATE ${schema}.feed SET prev = prev`,
+  `DELETE FROM ${schema}.feed`,
+  `UPDATE ${schema}.change_log SET image = image`,
+  `DELETE FROM ${schema}.change_log`,
   `DELETE FROM ${schema}.flag_registry`,
   `DELETE FROM ${schema}.tenant_override`,
   `DELETE FROM ${schema}.user_override`,
@@ -37,7 +41,7 @@ const PRIVILEGES = `
   UNION ALL SELECT 'ALTER or DROP TABLE ' || relname, pg_has_role(relowner, 'MEMBER') FROM tables
   UNION ALL SELECT 'CREATE TRIGGER ON ' || relname, has_table_privilege(oid, 'TRIGGER') FROM tables
   UNION ALL SELECT 'UPDATE of any column of ' || relname, has_any_column_privilege(oid, 'UPDATE')
-    FROM tables WHERE relname = 'audit'
+    FROM tables WHERE relname IN ('audit', 'feed', 'change_log')
   UNION ALL SELECT 'CREATE TABLE', has_schema_privilege($1::text, 'CREATE')
   UNION ALL SELECT 'DROP SCHEMA', pg_has_role(nspowner, 'MEMBER') FROM pg_namespace WHERE nspname = $1::text
   UNION ALL SELECT 'CREATE SCHEMA', has_database_privilege(current_database(), 'CREATE')

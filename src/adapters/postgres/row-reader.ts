@@ -1,12 +1,16 @@
 import type pg from 'pg'
+import { formatAuditTarget } from '../../core/audit/record.ts'
+import type { ChangeKind } from '../../core/feed/types.ts'
 import type { AnyRow, FlagRow, RowsOfFlag, RowOrBroken } from '../../core/rows/rows.ts'
 import { isFlagKey, isScopeId } from '../../core/rows/grammar.ts'
 import type {
   BulkQuery,
   ChainLink,
   ChangeFeed,
+  FeedReading,
   FlagEntry,
   KeyedRow,
+  RevisionReader,
   RowQuery,
   ServiceStore,
 } from '../../ports/store.ts'
@@ -20,7 +24,7 @@ export type RowOfTexts = readonly (string | null)[]
 export type SendQuery = (query: pg.QueryArrayConfig) => Promise<pg.QueryArrayResult<string[]>>
 
 /** Reads rows for evaluations from one schema. Each method sends one statement: one snapshot, one round trip. */
-export class RowReader implements ChangeFeed {
+export class RowReader implements ChangeFeed, RevisionReader {
   readonly kind = 'db'
   private readonly send: SendQuery
   private readonly name: string
@@ -89,6 +93,40 @@ export class RowReader implements ChangeFeed {
       },
       held: parseRow(table, texts.at(-1) ?? null) as RowOrBroken<AnyRow>,
     }))
+  }
+
+  /** As the port says. @throws FfError of `mapPgError` */
+  async revision({
+    table,
+    key,
+    revision,
+  }: Parameters<RevisionReader['revision']>[0]): Promise<RowOrBroken<AnyRow> | null> {
+    const values = [formatAuditTarget(table, key), revision]
+    const [texts] = await this.sendQuery('ff_revision', this.statements.revision, values)
+    return parseRow(table, texts?.[0] ?? null)
+  }
+
+  /** As the port says; the epoch counts no cutover, and names the last row of kind `global`. @throws FfError of `mapPgError` */
+  async changes({ from, limit }: Parameters<ChangeFeed['changes']>[0]): Promise<FeedReading> {
+    const rows = await this.sendQuery('ff_changes', this.statements.changes, [from, limit])
+    const [newest, global] = rows[0] as RowOfTexts
+    return {
+      epoch: { cutover: 0, operator: Number(global) },
+      seq: Number(newest),
+      entries: rows.flatMap(([, , seq, prev, kind, target, hash]) =>
+        seq === null || seq === undefined
+          ? []
+          : [
+              {
+                seq: Number(seq),
+                prev: Number(prev),
+                kind: kind as ChangeKind,
+                target: target as string,
+                hash: hash ?? '',
+              },
+            ],
+      ),
+    }
   }
 
   /** Lists at most `limit` audit records from a number on, in order. @throws FfError of `mapPgError` */

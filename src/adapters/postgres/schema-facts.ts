@@ -17,6 +17,8 @@ const PARAMETERS = {
   readMany: [['ff.any'], 'any', 'any'],
   page: ['ff.any', 1],
   standing: ['ff.any', 'any', 'any'],
+  revision: ['flag/ff.any', 1],
+  changes: [1, 1],
 } as const
 
 const CONSTRAINTS = `SELECT COALESCE(r.relname, t.typname) || '.' || c.conname, c.convalidated::text, c.contype::text,

@@ -1,3 +1,4 @@
+import { CHANGE_KIND } from '../../core/feed/change-kind.ts'
 import { SCOPE_MEMBER, type TableName, TABLE_NAMES } from '../../core/rows/rows.ts'
 import { listColumnNames, formatColumnTypes, formatRowColumn } from './columns.ts'
 
@@ -21,7 +22,20 @@ export interface Statements {
   readonly insertAudit: string
   readonly clear: string
   readonly insert: Readonly<Record<TableName, string>>
+  /**
+   * Writes the row $1 in place of revision $2, with its rows in the change log and the feed, under audit number $3 and
+   * target $4; one row in the command's count, or none if the row has another revision. The caller holds the audit head.
+   */
   readonly upsert: Readonly<Record<TableName, string>>
+  /** Appends a row to the feed: number, kind, target. The caller holds the audit head. */
+  readonly insertFeed: string
+  /**
+   * Rows of the feed from number $1 on (null: the last one), at most $2, each with the hash of its audit record, after
+   * the numbers of the last row and of the last one of kind `global`; one row with these two alone if there is none.
+   */
+  readonly changes: string
+  /** The image of the row of target $1 with revision $2, from the change log. */
+  readonly revision: string
   /** Merges the rows of a staging table; returns the number of rows written (`all`) and of new ones (`fresh`). */
   readonly merge: Readonly<Record<TableName, (staged: string) => string>>
 }
@@ -82,11 +96,39 @@ export function buildStatements(schema: string): Statements {
       .map((table) => `DELETE FROM ONLY ${at(table)}`)
       .join('; '),
     insert: forEachTable((table) => insertInto(at(table), table)),
+    ...buildFeedStatements(at),
+    merge: forEachTable((table) => (staged) => mergeFrom(staged, at(table), table)),
+  }
+}
+
+function buildFeedStatements(
+  at: (table: string) => string,
+): Pick<Statements, 'upsert' | 'insertFeed' | 'changes' | 'revision'> {
+  // Under the lock on the audit head no other row can come in between.
+  const insertFeed = (values: string): string =>
+    `INSERT INTO ${at('feed')} (seq, kind, target, prev)` +
+    ` SELECT ${values}, coalesce((SELECT max(seq) FROM ONLY ${at('feed')}), 0)`
+  const newest = (where = ''): string =>
+    `(SELECT coalesce(max(seq), 0) FROM ONLY ${at('feed')}${where})`
+  return {
     upsert: forEachTable(
       (table) =>
-        `${insertInto(at(table), table)} ${onConflict(table)} WHERE held.revision = $2::bigint`,
+        `WITH written AS (${insertInto(at(table), table)} ${onConflict(table)}` +
+        ` WHERE held.revision = $2::bigint RETURNING held.*),` +
+        ` logged AS (INSERT INTO ${at('change_log')} (seq, target, revision, image)` +
+        ` SELECT $3::bigint, $4::text, written.revision, ${formatRowColumn(table, 'written')} FROM written)` +
+        ` ${insertFeed(`$3::bigint, '${CHANGE_KIND[table]}', $4::text`)} FROM written`,
     ),
-    merge: forEachTable((table) => (staged) => mergeFrom(staged, at(table), table)),
+    insertFeed: insertFeed('$1::bigint, $2::text, $3::text'),
+    changes:
+      `SELECT q.seq::text, q.global::text, f.seq::text, f.prev::text, f.kind, f.target, a.hash::text` +
+      ` FROM (SELECT ${newest()} AS seq, ${newest(` WHERE kind = 'global'`)} AS global) q` +
+      ` LEFT JOIN LATERAL (SELECT * FROM ONLY ${at('feed')} WHERE seq >= coalesce($1::bigint, q.seq)` +
+      ` ORDER BY seq LIMIT $2::bigint) f ON true` +
+      ` LEFT JOIN ONLY ${at('audit')} a ON a.seq = f.seq ORDER BY f.seq`,
+    revision:
+      `SELECT l.image FROM ONLY ${at('change_log')} l WHERE l.target = $1::text AND l.revision = $2::bigint` +
+      ` ORDER BY l.seq DESC LIMIT 1`,
   }
 }
 

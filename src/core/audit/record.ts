@@ -115,11 +115,7 @@ export function buildChangeEvent(
     auth_mode: request.auth_mode,
     action: change.action,
     outcome: 'applied',
-    target: formatTarget(
-      request.table,
-      request.key.scope_id === null ? null : encodeSegment(request.key.scope_id),
-      request.key.flag_key,
-    ),
+    target: formatAuditTarget(request.table, request.key),
     before: text(change.before),
     after: text(change.after),
     request_id: request.request_id,
@@ -179,6 +175,10 @@ const TARGETS: Readonly<Record<TableName, string>> = {
 /** Also the record's Kafka key, so that the records of one target keep their order. */
 const formatTarget = (table: TableName, segment: string | null, flagKey: string): string =>
   [TARGETS[table], ...(segment === null ? [] : [segment]), flagKey].join('/')
+
+/** The target of an applied change of a row: `flag/ff.x`, `tenant/T1/ff.x`, `user/u/ff.x`. */
+export const formatAuditTarget = (table: TableName, { scope_id, flag_key }: RowKey): string =>
+  formatTarget(table, scope_id === null ? null : encodeSegment(scope_id), flag_key)
 
 /** The row that the target of an applied change names; null for any other target, such as that of an import. */
 export function parseAuditTarget(

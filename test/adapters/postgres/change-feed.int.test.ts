@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { formatRowKey, type RowKey, type TableName } from '../../../src/core/rows/rows.ts'
-import type { ChangeFeed } from '../../../src/ports/store.ts'
+import type { ChangeFeed, RevisionReader } from '../../../src/ports/store.ts'
 import { type OpenedSchema, postgresBacking } from '../store-contract/opened-store.ts'
 import {
   flagKey,
@@ -65,5 +65,62 @@ describe.each(SUPPORTED)('the rows and changes of PostgreSQL %s, for a copy', (v
     )
     expect(await feed.links({ from: head.seq, limit: 100 })).toEqual(all.slice(-1))
     expect(await feed.links({ from: 2, limit: 2 })).toEqual(all.slice(1, 3))
+  })
+  test('each change has one row in feed and change log, a refusal has none', async () => {
+    const { sql, schema, store } = opened
+    const select = async (text: string): Promise<readonly Record<string, string>[]> =>
+      (await sql.query<Record<string, string>>(text.replaceAll('FROM ', `FROM "${schema}".`))).rows
+    await store.refuse({ request: putFlag('ff.c'), code: 'forbidden' })
+    expect(await store.write(putTenant('b', 'ff.missing', '{}'))).toMatchObject({ ok: false })
+    await taken(store, putFlag('ff.c'))
+    const applied = await select(
+      `SELECT seq::text, target FROM audit WHERE outcome = 'applied' AND target NOT LIKE 'migration/%' ORDER BY audit.seq`,
+    )
+    const rows = await select(
+      `SELECT seq::text, kind, target, prev::text FROM feed ORDER BY feed.seq`,
+    )
+    expect(rows.map(({ seq, target }) => ({ seq, target }))).toEqual(applied)
+    expect(rows.map(({ prev }) => prev)).toEqual(['0', ...rows.slice(0, -1).map(({ seq }) => seq)])
+    expect(new Set(rows.map(({ kind, target }) => `${kind} ${target?.split('/')[0]}`))).toEqual(
+      new Set(['flag flag', 'tenant_override tenant', 'user_override user']),
+    )
+    const read = await feed.changes({ from: null, limit: 9 })
+    expect(read).toMatchObject({
+      epoch: { cutover: 0, operator: 0 },
+      seq: Number(rows.at(-1)?.['seq']),
+    })
+    expect(read.entries).toMatchObject([await store.auditHead()])
+    const all = await feed.changes({ from: 0, limit: 100 })
+    expect(all.entries.map(({ seq, prev }) => [String(seq), String(prev)])).toEqual(
+      rows.map(({ seq, prev }) => [seq, prev]),
+    )
+    const [, second, third] = all.entries
+    expect((await feed.changes({ from: second?.seq ?? 0, limit: 2 })).entries).toEqual([
+      second,
+      third,
+    ])
+    expect((await feed.changes({ from: read.seq + 1, limit: 2 })).entries).toEqual([])
+    const logged = await select(
+      `SELECT seq::text, target, op_id FROM change_log ORDER BY change_log.seq`,
+    )
+    expect(logged).toEqual(applied.map((one) => ({ ...one, op_id: null })))
+  })
+  test('each revision of a row stays as it was, a tombstone too', async () => {
+    const store = opened.store as unknown as typeof opened.store & RevisionReader
+    const key = { scope_id: 'a:1', flag_key: 'ff.b' }
+    const object = { value_type: '"object"', default_value: '{}', safe_value: '{}' }
+    await taken(store, putFlag('ff.object', object))
+    const value = '{"b":[0.1,9007199254740991],"a":"\\u00e9"}'
+    const first = await taken(store, putTenant(key.scope_id, 'ff.object', overrideText(value)))
+    expect(first).toMatchObject({ revision: 1 })
+    const of = { scope_id: key.scope_id, flag_key: 'ff.object' }
+    const second = await taken(store, remove('tenant_override', of))
+    const revision = (number: number, named = of): ReturnType<RevisionReader['revision']> =>
+      store.revision({ table: 'tenant_override', key: named, revision: number })
+    expect(await revision(1)).toEqual({ row: first })
+    expect(await revision(2)).toEqual({ row: second })
+    expect(second).toHaveProperty('deleted_at')
+    expect([await revision(3), await revision(2, key)]).toEqual([null, null])
+    expect((await revision(1, key))?.row).toMatchObject({ flag_key: 'ff.b', revision: 1 })
   })
 })

@@ -42,9 +42,14 @@ const PACKAGES = {
 } as const
 type Supported = (typeof SUPPORTED)[number]
 
-const NAMES = ['0001_audit', '0002_flags', '0003_ids']
-const LAST = '0003_ids'
+const NAMES = ['0001_audit', '0002_flags', '0003_ids', '0004_feed']
+const LAST = '0004_feed'
 const FLAG = 'ff.checkout'
+/** By SQL, because the store writes to the newest schema alone. */
+const INSERT_FLAG = `INSERT INTO ff.flag_registry VALUES
+  ($1, 'boolean', 'true', 'false', false, 'none', 'active', '', '', 1, now(), now())`
+const INSERT_TENANT = `INSERT INTO ff.tenant_override VALUES
+  ($1, $2, 'true', null, null, null, 'U1', 'U1', 1, now(), now(), null)`
 /** Shorter than LOCK_WAITS. */
 const SHORT: LockWaits = { migrationMs: 1_000, tableMs: 500, attempts: 5, retryAfterMs: 20 }
 /** The same adapters with short waits for locks. */
@@ -372,9 +377,12 @@ describe.each(SUPPORTED)('migrations on PostgreSQL %s', (version) => {
       'ok',
       [['0002_flags', 'pass']],
     ])
-    expect(outcome(await migrateUp(at.request()))).toStrictEqual(['ok', [[LAST, 'pass']]])
-    expect(outcome(await migrateDown(at.request()))).toStrictEqual(['ok', [[LAST, 'pass']]])
-    expect(outcome(await migrateDown(at.request()))).toStrictEqual(['ok', [['0002_flags', 'pass']]])
+    expect(outcome(await migrateUp(at.request()))).toStrictEqual([
+      'ok',
+      NAMES.slice(2).map((name) => [name, 'pass']),
+    ])
+    for (const name of NAMES.slice(1).toReversed())
+      expect(outcome(await migrateDown(at.request()))).toStrictEqual(['ok', [[name, 'pass']]])
     expect(await ledger(at.sql)).toStrictEqual(['0001_audit'])
     expect(await failure(migrateUp(at.request({ to: 7 })))).toBe('migration_unknown')
     expect(await failure(migrateDown(at.request({ to: 7 })))).toBe('migration_unknown')
@@ -414,6 +422,7 @@ describe.each(SUPPORTED)('migrations on PostgreSQL %s', (version) => {
     ).toStrictEqual([
       ['audit.boundary', 'migration/0001_audit', 'up'],
       ['audit.boundary', 'migration/0002_flags', 'up'],
+      ['audit.boundary', 'migration/0003_ids', 'up'],
       ['audit.boundary', `migration/${LAST}`, 'up'],
       ['audit.boundary', `migration/${LAST}`, 'down'],
       ['audit.boundary', `migration/${LAST}`, 'up'],
@@ -428,8 +437,8 @@ describe.each(SUPPORTED)('migrations on PostgreSQL %s', (version) => {
   ])('down with %s is refused, and nothing is changed', async (_what, withOverride) => {
     await migrateUp(at.request({ to: 2 }))
     const store = at.store()
-    await taken(store, putFlag(FLAG))
-    if (withOverride) await taken(store, putTenant('A1', FLAG, overrideText('true')))
+    await at.sql.query(INSERT_FLAG, [FLAG])
+    if (withOverride) await at.sql.query(INSERT_TENANT, ['A1', FLAG])
     const before = [
       await fingerprint(at.sql),
       await ledger(at.sql),
@@ -453,6 +462,9 @@ describe.each(SUPPORTED)('migrations on PostgreSQL %s', (version) => {
     const store = at.store()
     await taken(store, putFlag(FLAG))
     await at.sql.query('DELETE FROM ff.flag_registry')
+    await at.sql.query(
+      'ALTER TABLE ff.change_log DISABLE TRIGGER change_log_rows_stay; DELETE FROM ff.change_log',
+    )
     expect(await failure(migrateDown(at.request({ to: 0 })))).toBe('rows_would_be_lost')
     expect(await ledger(at.sql)).toStrictEqual(['0001_audit'])
     expect((await selectedRecords(at.sql, 'ff')).some(({ action }) => action === 'flag.put')).toBe(
@@ -461,10 +473,18 @@ describe.each(SUPPORTED)('migrations on PostgreSQL %s', (version) => {
   })
 
   test('down is refused where an id has a form that the earlier schema does not know', async () => {
+    await migrateUp(at.request({ to: 3 }))
+    await at.sql.query(INSERT_FLAG, [FLAG])
+    await at.sql.query(INSERT_TENANT, ['auth0|5f7c', FLAG])
+    const before = await fingerprint(at.sql)
+    expect(await failure(migrateDown(at.request()))).toBe('rows_would_be_lost')
+    expect(await ledger(at.sql)).toStrictEqual(NAMES.slice(0, 3))
+    expect(await fingerprint(at.sql)).toStrictEqual(before)
+  })
+
+  test('down is refused where earlier revisions of a row would be lost', async () => {
     await migrateUp(at.request())
-    const store = at.store()
-    await taken(store, putFlag(FLAG))
-    await taken(store, putTenant('auth0|5f7c', FLAG, overrideText('true')))
+    await taken(at.store(), putFlag(FLAG))
     const before = await fingerprint(at.sql)
     expect(await failure(migrateDown(at.request()))).toBe('rows_would_be_lost')
     expect([await ledger(at.sql), await fingerprint(at.sql)]).toStrictEqual([NAMES, before])
@@ -503,11 +523,11 @@ describe.each(SUPPORTED)('migrations on PostgreSQL %s', (version) => {
   test('a migration that this version does not know is refused by every command', async () => {
     await migrateUp(at.request())
     await at.sql.query(
-      `INSERT INTO ff.migration_ledger (version, name, checksum) VALUES (4, '0004_later', repeat('0', 64))`,
+      `INSERT INTO ff.migration_ledger (version, name, checksum) VALUES (5, '0005_later', repeat('0', 64))`,
     )
     for (const command of [migrateUp, migrateDown, migrateStatus, migrateVerify])
       expect(await failure(command(at.request()))).toBe('migration_unknown')
-    expect(await ledger(at.sql)).toStrictEqual([...NAMES, '0004_later'])
+    expect(await ledger(at.sql)).toStrictEqual([...NAMES, '0005_later'])
   })
 
   test('files with CRLF line ends count as the same files', async () => {
@@ -546,7 +566,7 @@ describe.each(SUPPORTED)('migrations on PostgreSQL %s', (version) => {
     ],
     [
       'with a number left out',
-      (root) => writeFile(migrationFile(root, '0005_later.sql'), '-- ff:up\n-- ff:down\n'),
+      (root) => writeFile(migrationFile(root, '0006_later.sql'), '-- ff:up\n-- ff:down\n'),
       'migration_name_invalid',
     ],
     [
@@ -556,12 +576,12 @@ describe.each(SUPPORTED)('migrations on PostgreSQL %s', (version) => {
     ],
     [
       'with a name in capitals',
-      (root) => writeFile(migrationFile(root, '0004_Later.sql'), '-- ff:up\n-- ff:down\n'),
+      (root) => writeFile(migrationFile(root, '0005_Later.sql'), '-- ff:up\n-- ff:down\n'),
       'migration_name_invalid',
     ],
     [
       'that the contract does not name',
-      (root) => writeFile(migrationFile(root, '0004_later.sql'), '-- ff:up\n-- ff:down\n'),
+      (root) => writeFile(migrationFile(root, '0005_later.sql'), '-- ff:up\n-- ff:down\n'),
       'migration_not_in_contract',
     ],
     ['that is gone', (root) => rm(migrationFile(root, `${LAST}.sql`)), 'migration_missing'],
@@ -687,7 +707,7 @@ describe('locks of another session', () => {
         await migrateUp(at.request())
         const other = await connectAs(version, at.name)
         await other.query('BEGIN')
-        await other.query('LOCK TABLE ff.user_override IN ACCESS SHARE MODE')
+        await other.query('LOCK TABLE ff.feed IN ACCESS SHARE MODE')
         const before = await fingerprint(at.sql)
         const started = performance.now()
         const error = await migrateDown(at.request({ adapters: shortWaits })).catch(
@@ -709,7 +729,7 @@ describe('locks of another session', () => {
       await migrateUp(at.request())
       const other = await connectAs(version, at.name)
       await other.query('BEGIN')
-      await other.query('LOCK TABLE ff.user_override IN ACCESS SHARE MODE')
+      await other.query('LOCK TABLE ff.feed IN ACCESS SHARE MODE')
       const down = migrateDown(at.request({ adapters: shortWaits }))
       // Longer than the wait of one attempt.
       await sleep(700)

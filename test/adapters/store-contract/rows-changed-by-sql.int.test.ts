@@ -159,6 +159,31 @@ describe.each(SUPPORTED)('rows that are changed by SQL on PostgreSQL %s', (versi
     expect(await raw()).toStrictEqual(held)
   })
 
+  test.each(['feed', 'change_log'])(
+    'the table %s refuses every change; the owner may delete rows older than a day',
+    async (table) => {
+      const raw = async (): Promise<readonly unknown[]> =>
+        (await at.sql.query(`SELECT t::text FROM "${at.schema}".${table} t ORDER BY seq`)).rows
+      const held = await raw()
+      expect(held.length).toBeGreaterThan(0)
+      for (const text of [
+        `UPDATE ${table} SET seq = seq + 100`,
+        `UPDATE ${table} SET recorded_at = now() - interval '2 days'`,
+        `DELETE FROM ${table}`,
+        `TRUNCATE ${table}`,
+      ])
+        await expect(run(text)).rejects.toMatchObject({ code: 'FFA01' })
+      expect(await raw()).toStrictEqual(held)
+      const aged = `(SELECT jsonb_agg(to_jsonb(t) || '{"recorded_at": "2026-01-01T00:00:00Z"}') FROM ${table} t)`
+      await run(
+        `CREATE TABLE old AS SELECT * FROM jsonb_populate_recordset(null::${table}, ${aged});
+         UPDATE old SET seq = seq + 1000; INSERT INTO ${table} SELECT * FROM old; DROP TABLE old`,
+      )
+      await run(`DELETE FROM ${table} WHERE recorded_at < now() - interval '1 day'`)
+      expect(await raw()).toStrictEqual(held)
+    },
+  )
+
   test('the audit table lets the sink columns be changed, and the chain holds', async () => {
     await run(
       `UPDATE audit SET sink_status = 'failed', sink_reason = 'broker', sink_attempts = 3, sink_at = now()`,

@@ -64,7 +64,7 @@ export const TERMS: ProbeRecordTerms = {
     cutover_id: null,
     attempt: null,
     database: null,
-    schema_head: '0003_ids',
+    schema_head: '0004_feed',
     code: 'sha256:of-a-test',
     config_digest: null,
     checklist_digest: null,

@@ -77,6 +77,7 @@ class Database {
           .filter(({ key }) => after === null || order(key) > order(after))
           .slice(0, limit)
       }),
+    changes: () => Promise.reject(new Error('not read')),
     links: ({ from, limit }) =>
       this.answer('chain', () => this.chain.filter(({ seq }) => seq >= from).slice(0, limit)),
   }

@@ -40,7 +40,7 @@ describe('the service says what it is', () => {
     await service.stop()
     const identity = JSON.parse(text) as object
     expect(status).toBe(200)
-    expect(identity).toMatchObject({ code: CODE, schema_head: '0003_ids', build: BUILD })
+    expect(identity).toMatchObject({ code: CODE, schema_head: '0004_feed', build: BUILD })
     return identity
   }
   test('on a file store', async () => {

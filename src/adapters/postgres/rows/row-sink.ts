@@ -104,7 +104,11 @@ class DatabaseSink implements RowSink {
         `SELECT FROM ONLY "${this.schema}".audit WHERE target = $1 LIMIT 1`,
         [event.target],
       )
-      if (earlier.rowCount === 0) await appendBoundary(this.client, this.schema, event)
+      if (earlier.rowCount !== 0) return
+      const { seq, target } = await appendBoundary(this.client, this.schema, event)
+      // Any row may be another one now.
+      const { insertFeed } = buildStatements(this.schema)
+      await this.client.query(insertFeed, [seq, 'global', target])
     })
   }
 
