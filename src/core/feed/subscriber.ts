@@ -1,0 +1,199 @@
+import type { FeedEntry, FeedEpoch } from './types.ts'
+
+/** How often an instance says how far the feed is, and reads that number from the database. */
+export const BEAT_MS = 1_000
+/** After this many beats without one a subscriber does not know whether it misses something. */
+const SILENT_BEATS = 3
+
+/** How far a subscriber has followed the feed. */
+export interface FeedPosition {
+  readonly epoch: FeedEpoch
+  /** The last row that was read or followed; 0 where the feed had none. */
+  readonly seq: number
+}
+
+/** A question to the database that has no answer yet. */
+interface FeedQuestion {
+  /** The row to read from; null reads the position alone. */
+  readonly from: number | null
+  /** The highest number that was heard since: the answer may be older. Infinite after an event that names none. */
+  readonly heard: number
+  /** Whether it is asked again, as something may have changed since. */
+  readonly again: boolean
+}
+
+/**
+ * A subscriber to the feed. Messages may be lost, doubled, reordered and replayed, so none of them is believed further
+ * than it continues what is known: the position moves by what was read from the database, or along `prev` without a gap.
+ */
+export interface Subscriber {
+  /** Null before the first answer of the database. */
+  readonly position: FeedPosition | null
+  /** Whether what is held locally is as new as the feed, as far as is known. */
+  readonly trusted: boolean
+  readonly asked: FeedQuestion | null
+  /** Rows past a gap, for when it is filled. */
+  readonly pending: readonly FeedEntry[]
+  /** When the position was last confirmed, in milliseconds. */
+  readonly confirmedAt: number
+}
+
+/** What a subscriber is told; `at` is a monotonic time in milliseconds. */
+export type FeedEvent = { readonly at: number } & (
+  | { readonly type: 'entry'; readonly epoch: FeedEpoch; readonly entry: FeedEntry }
+  /** Says the number of the last row. */
+  | { readonly type: 'beat'; readonly epoch: FeedEpoch; readonly seq: number }
+  /** Time to read the number from the database: a notification, or a poll. */
+  | { readonly type: 'wake' }
+  /** The channel was connected, again or for the first time. */
+  | { readonly type: 'connected' }
+  | { readonly type: 'tick' }
+  | { readonly type: 'answer'; readonly answer: FeedAnswer }
+  | { readonly type: 'unanswered' }
+)
+
+/** An answer of the database. */
+export interface FeedAnswer {
+  readonly epoch: FeedEpoch
+  /** The last row of the feed; 0 for none. */
+  readonly seq: number
+  /** Whether the row that was asked from is still there, as it was. */
+  readonly continues: boolean
+  /** The rows after it, in order; the first ones where there are too many for one answer. */
+  readonly entries: readonly FeedEntry[]
+}
+
+/** What is to be done, in order. */
+export type FeedEffect =
+  /** Reads the rows after number `from`; null reads the position alone. */
+  | { readonly do: 'ask'; readonly from: number | null }
+  /** From now on nothing that is held locally may be used. */
+  | { readonly do: 'distrust' }
+  | { readonly do: 'apply'; readonly entry: FeedEntry }
+  /** Forgets all that is held locally: the feed does not say what has changed. */
+  | { readonly do: 'reset' }
+  | { readonly do: 'trust' }
+
+export type FeedStep = readonly [Subscriber, readonly FeedEffect[]]
+
+/** A subscriber that knows nothing and waits for its first event. */
+export const startSubscriber = (at: number): Subscriber => ({
+  position: null,
+  trusted: false,
+  asked: null,
+  pending: [],
+  confirmedAt: at,
+})
+
+/** The next state of a subscriber, and what it does. Total: an event that says nothing new changes nothing. */
+export function stepSubscriber(state: Subscriber, event: FeedEvent): FeedStep {
+  switch (event.type) {
+    case 'entry':
+      return follow(state, event)
+    case 'beat':
+      return hear(state, event)
+    case 'wake':
+      return ask(state)
+    case 'connected':
+      return doubt(state, UNKNOWN)
+    case 'tick':
+      return event.at - state.confirmedAt > SILENT_BEATS * BEAT_MS
+        ? doubt(state, UNKNOWN)
+        : [state, []]
+    case 'answer':
+      return take(state, event.answer, event.at)
+    case 'unanswered':
+      return [{ ...state, asked: null }, []]
+  }
+}
+
+/** Rows that are kept past a gap; of more the database tells. */
+const MAX_PENDING = 256
+/** Later than any number: an answer that was asked for before says nothing about it. */
+const UNKNOWN = Number.POSITIVE_INFINITY
+
+const isEpoch = (one: FeedEpoch, other: FeedEpoch): boolean =>
+  one.cutover === other.cutover && one.operator === other.operator
+
+function ask(state: Subscriber, heard = 0): FeedStep {
+  const { asked, position } = state
+  if (asked !== null)
+    return [{ ...state, asked: { ...asked, again: true, heard: Math.max(asked.heard, heard) } }, []]
+  const from = position?.seq ?? null
+  return [{ ...state, asked: { from, heard: 0, again: false } }, [{ do: 'ask', from }]]
+}
+
+function doubt(state: Subscriber, heard: number): FeedStep {
+  const [next, effects] = ask({ ...state, trusted: false }, heard)
+  return [next, state.trusted ? [{ do: 'distrust' }, ...effects] : effects]
+}
+
+type Heard<T extends FeedEvent['type']> = Extract<FeedEvent, { readonly type: T }>
+
+function follow(state: Subscriber, { epoch, entry, at }: Heard<'entry'>): FeedStep {
+  const { position, pending } = state
+  if (position === null || !isEpoch(position.epoch, epoch)) return doubt(state, UNKNOWN)
+  if (entry.seq <= position.seq) return [state, []]
+  if (entry.prev === position.seq) {
+    const next = { ...state, position: { epoch, seq: entry.seq }, confirmedAt: at }
+    return [next, [{ do: 'apply', entry }]]
+  }
+  const kept = pending.length < MAX_PENDING ? [...pending, entry] : pending
+  return doubt({ ...state, pending: kept }, entry.seq)
+}
+
+function hear(state: Subscriber, { epoch, seq, at }: Heard<'beat'>): FeedStep {
+  const { position } = state
+  if (position === null || !isEpoch(position.epoch, epoch)) return doubt(state, UNKNOWN)
+  if (seq > position.seq) return doubt(state, seq)
+  // An earlier number is a beat that was late, or a replayed one: it confirms nothing.
+  return [seq < position.seq ? state : { ...state, confirmedAt: at }, []]
+}
+
+function take(state: Subscriber, answer: FeedAnswer, at: number): FeedStep {
+  const { asked } = state
+  // Nothing was asked, so there is nothing that this could answer.
+  if (asked === null) return [state, []]
+  const { changes, ...moved } = advance(state, answer, asked)
+  const settled = { ...state, ...moved, asked: null, confirmedAt: at }
+  const { seq } = moved.position
+  if (seq < answer.seq || seq < asked.heard) return after(changes, doubt(settled, 0))
+  const trusting = state.trusted ? changes : [...changes, { do: 'trust' } as const]
+  const trusted = { ...settled, trusted: true, pending: [] }
+  return asked.again ? after(trusting, ask(trusted)) : [trusted, trusting]
+}
+
+const after = (effects: readonly FeedEffect[], [state, more]: FeedStep): FeedStep => [
+  state,
+  [...effects, ...more],
+]
+
+interface Advance extends Pick<Subscriber, 'pending'> {
+  readonly position: FeedPosition
+  readonly changes: readonly FeedEffect[]
+}
+/** The position after an answer and the pending rows that continue it, and what has changed. */
+function advance(
+  { position, pending }: Subscriber,
+  { epoch, seq, continues, entries }: FeedAnswer,
+  { from }: FeedQuestion,
+): Advance {
+  const reset: Advance = { position: { epoch, seq }, changes: [{ do: 'reset' }], pending: [] }
+  if (position === null || from === null || !continues || !isEpoch(position.epoch, epoch))
+    return reset
+  // Messages may have moved the position since the question.
+  const news = entries.filter((entry) => entry.seq > position.seq)
+  if (news.length > 0 && news[0]?.prev !== position.seq) return reset
+  const beyond = pending.toSorted((a, b) => a.seq - b.seq)
+  let last = news.at(-1)?.seq ?? position.seq
+  for (const entry of beyond) {
+    if (entry.prev !== last) continue
+    news.push(entry)
+    last = entry.seq
+  }
+  return {
+    position: { epoch, seq: last },
+    changes: news.map((entry) => ({ do: 'apply', entry })),
+    pending: beyond.filter((entry) => entry.seq > last),
+  }
+}
