@@ -150,14 +150,8 @@ export type RefusalResult =
   | { readonly ok: true; readonly head: AuditChainHead }
   | { readonly ok: false; readonly problems: readonly Problem[] }
 
-/** A record of the audit chain as a copy of the rows follows it. */
-export interface ChainLink extends AuditChainHead {
-  readonly prev_hash: string
-  readonly outcome: string
-  readonly target: string
-}
 /** Reads what a copy of all rows in memory is made from and follows. */
-export interface ChangeFeed {
+export interface FeedReader {
   /**
    * The rows of a table whose key follows `after`, at most `limit`, ordered by key as bytes; null begins at the first.
    *
@@ -174,8 +168,17 @@ export interface ChangeFeed {
    * @throws FfError as `read`
    */
   changes(query: { readonly from: number | null; readonly limit: number }): Promise<FeedReading>
-  /** The records of the audit chain from number `from` on, at most `limit`, in order. @throws FfError as `read` */
-  links(query: { readonly from: number; readonly limit: number }): Promise<readonly ChainLink[]>
+}
+/** A feed that also says when to read it. */
+export interface ChangeFeed extends FeedReader {
+  /** Calls `wake` when the feed may have a new row, until it is closed. Never throws: it connects in the background. */
+  listen(wake: () => void): FeedListener
+}
+/** Listens for notifications of new rows of a feed. */
+export interface FeedListener {
+  /** Whether notifications arrive: one that this instance sent itself has come back over this connection. */
+  readonly arrives: () => boolean
+  close(): Promise<void>
 }
 /** A part of the feed, in one snapshot. */
 export interface FeedReading {

@@ -17,7 +17,7 @@ import type { FfError } from '../../errors.ts'
 import type {
   AuditOptions,
   BulkQuery,
-  ChangeFeed,
+  FeedReader,
   FlagEntry,
   RefusalResult,
   RefusedWrite,
@@ -95,8 +95,8 @@ export class PostgresStore implements ScratchStore, ServiceStore, RevisionReader
     return this.reader.read(query)
   }
 
-  /** The rows and the audit chain, for a copy in memory. */
-  get feed(): ChangeFeed {
+  /** The rows and the feed, for a copy in memory. */
+  get feed(): FeedReader {
     return this.reader
   }
 

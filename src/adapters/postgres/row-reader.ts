@@ -5,8 +5,7 @@ import type { AnyRow, FlagRow, RowsOfFlag, RowOrBroken } from '../../core/rows/r
 import { isFlagKey, isScopeId } from '../../core/rows/grammar.ts'
 import type {
   BulkQuery,
-  ChainLink,
-  ChangeFeed,
+  FeedReader,
   FeedReading,
   FlagEntry,
   KeyedRow,
@@ -24,7 +23,7 @@ export type RowOfTexts = readonly (string | null)[]
 export type SendQuery = (query: pg.QueryArrayConfig) => Promise<pg.QueryArrayResult<string[]>>
 
 /** Reads rows for evaluations from one schema. Each method sends one statement: one snapshot, one round trip. */
-export class RowReader implements ChangeFeed, RevisionReader {
+export class RowReader implements FeedReader, RevisionReader {
   readonly kind = 'db'
   private readonly send: SendQuery
   private readonly name: string
@@ -79,7 +78,7 @@ export class RowReader implements ChangeFeed, RevisionReader {
     table,
     after,
     limit,
-  }: Parameters<ChangeFeed['rows']>[0]): Promise<readonly KeyedRow[]> {
+  }: Parameters<FeedReader['rows']>[0]): Promise<readonly KeyedRow[]> {
     const { scope_id, flag_key } = after ?? { scope_id: '', flag_key: '' }
     const key = table === 'flag_registry' ? [flag_key] : [scope_id, flag_key]
     const rows = await this.sendQuery(`ff_after_${table}`, this.statements.after[table], [
@@ -107,7 +106,7 @@ export class RowReader implements ChangeFeed, RevisionReader {
   }
 
   /** As the port says; the epoch counts no cutover, and names the last row of kind `global`. @throws FfError of `mapPgError` */
-  async changes({ from, limit }: Parameters<ChangeFeed['changes']>[0]): Promise<FeedReading> {
+  async changes({ from, limit }: Parameters<FeedReader['changes']>[0]): Promise<FeedReading> {
     const rows = await this.sendQuery('ff_changes', this.statements.changes, [from, limit])
     const [newest, global] = rows[0] as RowOfTexts
     return {
@@ -129,15 +128,6 @@ export class RowReader implements ChangeFeed, RevisionReader {
     }
   }
 
-  /** Lists at most `limit` audit records from a number on, in order. @throws FfError of `mapPgError` */
-  async links({ from, limit }: Parameters<ChangeFeed['links']>[0]): Promise<readonly ChainLink[]> {
-    const rows = await this.sendQuery('ff_links', this.statements.links, [from, limit])
-    return rows.map((texts) => {
-      const [seq, hash, prev_hash, outcome, target] = texts as readonly string[] as LinkTexts
-      return { seq: Number(seq), hash, prev_hash, outcome, target }
-    })
-  }
-
   private sendQuery(
     name: string,
     text: string,
@@ -147,14 +137,6 @@ export class RowReader implements ChangeFeed, RevisionReader {
     return mapPgErrors(this.name, async () => (await this.send(query)).rows)
   }
 }
-
-type LinkTexts = readonly [
-  seq: string,
-  hash: string,
-  prev_hash: string,
-  outcome: string,
-  target: string,
-]
 
 // A key that no row can have is sent as null, because the server refuses some characters, such as U+0000.
 const keyOrNull = (key: string): string | null => (isFlagKey(key) ? key : null)

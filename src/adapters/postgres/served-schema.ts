@@ -11,6 +11,7 @@ import {
   withReading,
 } from './connect.ts'
 import { SCHEMA } from './migration-session.ts'
+import { listenToFeed } from './feed-listener.ts'
 import { readPlace, refuseOtherPlace } from './place.ts'
 import { PostgresStore } from './postgres-store.ts'
 import { requirePlainTables } from './plain-tables.ts'
@@ -63,7 +64,11 @@ export async function openServedSchema(
   return {
     facts: { target: database.name, backing: 'db', server },
     store,
-    feed: store.feed,
+    feed: {
+      rows: (query) => store.feed.rows(query),
+      changes: (query) => store.feed.changes(query),
+      listen: (wake) => listenToFeed(database, wake),
+    },
     close: async () => {
       watch.end()
       await store.close()

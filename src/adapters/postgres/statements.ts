@@ -2,6 +2,9 @@ import { CHANGE_KIND } from '../../core/feed/change-kind.ts'
 import { SCOPE_MEMBER, type TableName, TABLE_NAMES } from '../../core/rows/rows.ts'
 import { listColumnNames, formatColumnTypes, formatRowColumn } from './columns.ts'
 
+/** Channel of the notifications of new rows in the feed of any schema. */
+export const FEED_CHANNEL = 'ff_feed'
+
 /** The SQL statements of the store for one schema. Names are schema-qualified, so search_path does not matter; ONLY leaves out the rows of tables that inherit. */
 export interface Statements {
   readonly read: string
@@ -11,8 +14,6 @@ export interface Statements {
   readonly page: string
   /** Rows of a table with a key after the first values, in key order, at most the last value: key, then row. */
   readonly after: Readonly<Record<TableName, string>>
-  /** Audit records from number $1 on, in order, at most $2. */
-  readonly links: string
   /** Every row of a table, in any order. */
   readonly all: Readonly<Record<TableName, string>>
   readonly standing: string
@@ -75,9 +76,6 @@ export function buildStatements(schema: string): Statements {
         ` LIMIT $${key.length + 1}::bigint`
       )
     }),
-    links:
-      `SELECT a.seq::text, a.hash::text, a.prev_hash::text, a.outcome, a.target FROM ONLY ${at('audit')} a` +
-      ` WHERE a.seq >= $1::bigint ORDER BY a.seq LIMIT $2::bigint`,
     all: forEachTable(
       (table) => `SELECT ${formatRowColumn(table, 'held')} FROM ONLY ${at(table)} held`,
     ),
@@ -108,6 +106,8 @@ function buildFeedStatements(
   const insertFeed = (values: string): string =>
     `INSERT INTO ${at('feed')} (seq, kind, target, prev)` +
     ` SELECT ${values}, coalesce((SELECT max(seq) FROM ONLY ${at('feed')}), 0)`
+  // Sent at the commit; a listener then reads the table.
+  const notify = ` RETURNING pg_notify('${FEED_CHANNEL}', '')`
   const newest = (where = ''): string =>
     `(SELECT coalesce(max(seq), 0) FROM ONLY ${at('feed')}${where})`
   return {
@@ -117,9 +117,9 @@ function buildFeedStatements(
         ` WHERE held.revision = $2::bigint RETURNING held.*),` +
         ` logged AS (INSERT INTO ${at('change_log')} (seq, target, revision, image)` +
         ` SELECT $3::bigint, $4::text, written.revision, ${formatRowColumn(table, 'written')} FROM written)` +
-        ` ${insertFeed(`$3::bigint, '${CHANGE_KIND[table]}', $4::text`)} FROM written`,
+        ` ${insertFeed(`$3::bigint, '${CHANGE_KIND[table]}', $4::text`)} FROM written${notify}`,
     ),
-    insertFeed: insertFeed('$1::bigint, $2::text, $3::text'),
+    insertFeed: insertFeed('$1::bigint, $2::text, $3::text') + notify,
     changes:
       `SELECT q.seq::text, q.global::text, f.seq::text, f.prev::text, f.kind, f.target, a.hash::text` +
       ` FROM (SELECT ${newest()} AS seq, ${newest(` WHERE kind = 'global'`)} AS global) q` +

@@ -1,5 +1,6 @@
 import { mapConcurrently } from '../../concurrency/map-concurrently.ts'
-import { EMPTY_HEAD, parseAuditTarget, type AuditChainHead } from '../../core/audit/record.ts'
+import { parseAuditTarget } from '../../core/audit/record.ts'
+import type { FeedEntry } from '../../core/feed/types.ts'
 import {
   type AnyRow,
   getRowKey,
@@ -8,14 +9,12 @@ import {
   TABLE_NAMES,
   type TableName,
 } from '../../core/rows/rows.ts'
-import { FfError } from '../../errors.ts'
-import type { ChainLink, ChangeFeed, RowQuery } from '../../ports/store.ts'
+import type { ChangeFeed, RowQuery } from '../../ports/store.ts'
+import type { FeedConsumer } from './feed-pump.ts'
 import type { GuardedStore } from './guarded-store.ts'
 import { RowCopy } from './row-copy.ts'
 
-/** Milliseconds between two looks at the audit chain. */
-const POLL_MS = 1_000
-/** Rows or records in one answer of the store. */
+/** Rows in one answer of the store. */
 const BATCH = 500
 /** Changed rows that are read at once. */
 const AT_ONCE = 4
@@ -36,17 +35,15 @@ export interface LastKnownStatus {
 }
 interface Held {
   readonly rows: RowCopy
-  /** The last record whose change is in the rows. */
-  head: AuditChainHead
   /** When the store was asked for what the copy holds. */
   asOf: number
 }
 
 /**
- * A copy of all rows in memory, which follows the audit chain of the store by asking for its newest records each second.
- * It decides where the store is away. A store larger than `max_bytes` has no copy: half of the rows would decide wrongly.
+ * A copy of all rows in memory, which follows the feed of the store: it reads the rows that the feed names again. It
+ * decides where the store is away. A store larger than `max_bytes` has no copy: half of the rows would decide wrongly.
  */
-export class LastKnownGood {
+export class LastKnownGood implements FeedConsumer {
   private readonly store: GuardedStore
   private readonly feed: ChangeFeed
   private readonly limits: LastKnownLimits
@@ -58,8 +55,10 @@ export class LastKnownGood {
   /** When all rows may be read again. */
   private loadFrom = Number.NEGATIVE_INFINITY
   private served = 0
-  private timer: NodeJS.Timeout | null = null
-  private closed = false
+  /** Targets of changes whose rows were not read again yet. */
+  private changed = new Set<string>()
+  /** Whether only reading all rows leads on. */
+  private lost = true
 
   /** @param options.now a monotonic clock in milliseconds */
   constructor(
@@ -76,21 +75,17 @@ export class LastKnownGood {
     this.now = now
   }
 
-  /** Starts to follow the store; `failed` gets an error that is no FfError, which is a bug. */
-  follow(failed: (error: unknown) => void): void {
-    void this.poll()
-      .catch((error: unknown) => {
-        // A store that is away is what the copy is for.
-        if (!(error instanceof FfError)) failed(error)
-      })
-      .finally(() => {
-        if (!this.closed) this.timer = setTimeout(() => this.follow(failed), POLL_MS).unref()
-      })
+  /** Notes a change, whose row `settle` reads. */
+  apply({ kind, target }: FeedEntry): void {
+    if (kind === 'global') return this.reset()
+    if (kind === 'approval' || kind === 'jwks') return
+    this.changed.add(target)
+    this.markUnread()
   }
 
-  close(): void {
-    this.closed = true
-    if (this.timer !== null) clearTimeout(this.timer)
+  /** Has `settle` read all rows. */
+  reset(): void {
+    this.lost = true
   }
 
   /** Puts a change of this instance into the copy. */
@@ -117,28 +112,37 @@ export class LastKnownGood {
   }
 
   /**
-   * Brings the copy to the end of the audit chain; reads all rows where there is no copy, or the chain does not go on
-   * from it.
+   * Brings the copy to where the feed was read to: reads the changed rows, or all rows where there is no copy or the feed
+   * does not say what has changed.
    *
    * @throws FfError as the store; the copy stays as old as it is
    */
-  async poll(): Promise<void> {
-    if (this.held === null || !(await this.catchUp(this.held))) await this.load()
+  async settle(since: number): Promise<void> {
+    const { held } = this
+    if (this.lost || held === null || !(await this.reread(held.rows))) await this.load()
+    else held.asOf = since
     if (this.held !== null && this.held.rows.bytes > this.limits.max_bytes) this.giveUp()
   }
 
   private async load(): Promise<void> {
     const since = this.now()
+    this.lost = true
     if (since < this.loadFrom) return
+    const earlier = this.changed
+    this.changed = new Set()
     const rows = new RowCopy()
     this.filling = rows
     try {
-      const head = await this.store.auditHead()
       for (const table of TABLE_NAMES) if (!(await this.fill(rows, table))) return this.giveUp()
-      // A change after `since` may be in some of the rows; the next poll reads its row again.
-      this.held = { rows, head, asOf: since }
+      // A change after `since` may be in some of the rows; its row is read again.
+      this.held = { rows, asOf: since }
+      this.lost = false
       this.tooLarge = false
       this.loadFrom = this.now() + RELOAD_MS
+      this.markUnread()
+    } catch (error) {
+      this.changed = new Set([...earlier, ...this.changed])
+      throw error
     } finally {
       this.filling = null
     }
@@ -162,41 +166,39 @@ export class LastKnownGood {
     this.loadFrom = this.now() + TOO_LARGE_MS
   }
 
-  /** @returns false where only reading all rows leads on */
-  private async catchUp(held: Held): Promise<boolean> {
-    for (;;) {
-      const since = this.now()
-      const query = { from: held.head.seq, limit: BATCH }
-      const links = await this.store.ask(() => this.feed.links(query))
-      const news = takeNews(held.head, links)
-      if (news === null || !(await this.reread(held.rows, news))) return false
-      held.head = news.at(-1) ?? held.head
-      if (links.length < BATCH) {
-        held.asOf = since
-        return true
-      }
+  /** Reads the changed rows again. @returns false where a target names no row, or one that is not there */
+  private async reread(rows: RowCopy): Promise<boolean> {
+    const targets = this.changed
+    // A row that changes again meanwhile is read by the next `settle`.
+    this.changed = new Set()
+    const changed = [...targets].flatMap((target) => parseAuditTarget(target) ?? [])
+    try {
+      const found = await mapConcurrently(changed, AT_ONCE, async ({ table, key }) => {
+        const set = await this.store.read(toQuery(table, key))
+        const held = {
+          flag_registry: set.flag,
+          tenant_override: set.tenant,
+          user_override: set.user,
+        }[table]
+        if (held !== null) rows.put(table, key, held)
+        return held !== null
+      })
+      if (changed.length === targets.size && !found.includes(false)) targets.clear()
+    } finally {
+      this.changed = new Set([...targets, ...this.changed])
+      this.markUnread()
     }
+    return targets.size === 0
   }
 
-  /** Reads the changed rows again. @returns false where a record names no row, or one that is not there */
-  private async reread(rows: RowCopy, news: readonly ChainLink[]): Promise<boolean> {
-    const applied = news.filter(({ outcome }) => outcome === 'applied')
-    const targets = new Map(applied.map(({ target }) => [target, parseAuditTarget(target)]))
-    const changed = [...targets.values()].flatMap((one) => one ?? [])
-    for (const { key } of changed) rows.unread.add(key.flag_key)
-    const found = await mapConcurrently(changed, AT_ONCE, async ({ table, key }) => {
-      const set = await this.store.read(toQuery(table, key))
-      const held = {
-        flag_registry: set.flag,
-        tenant_override: set.tenant,
-        user_override: set.user,
-      }[table]
-      if (held !== null) rows.put(table, key, held)
-      return held !== null
-    })
-    if (changed.length < targets.size || found.includes(false)) return false
-    for (const { key } of changed) rows.unread.delete(key.flag_key)
-    return true
+  /** Marks the flags of which a row has changed and was not read again yet. */
+  private markUnread(): void {
+    const unread = this.held?.rows.unread
+    unread?.clear()
+    for (const target of this.changed) {
+      const key = parseAuditTarget(target)?.key
+      if (key !== undefined) unread?.add(key.flag_key)
+    }
   }
 }
 
@@ -205,17 +207,6 @@ const toQuery = (table: TableName, { flag_key, scope_id }: RowKey): RowQuery => 
   tenant_id: table === 'tenant_override' ? scope_id : null,
   user_id: table === 'user_override' ? scope_id : null,
 })
-
-/** The records after the head; null where the chain is another one, as after a restored backup. */
-function takeNews(head: AuditChainHead, links: readonly ChainLink[]): readonly ChainLink[] | null {
-  const begun = head.seq === EMPTY_HEAD.seq
-  if (!begun && links[0]?.hash !== head.hash) return null
-  const news = begun ? links : links.slice(1)
-  const follows = news.every(
-    ({ prev_hash }, at) => prev_hash === (at === 0 ? head.hash : news[at - 1]?.hash),
-  )
-  return follows ? news : null
-}
 
 /** The last known rows, for one request. */
 export class KnownRows {

@@ -22,6 +22,7 @@ import {
   probeStore,
 } from './health.ts'
 import { createIdentityRoute, readInstanceIdentity } from './identity.ts'
+import { FeedPump } from './feed-pump.ts'
 import { GuardedStore } from './guarded-store.ts'
 import { LastKnownGood } from './last-known-good.ts'
 import { createOpenapiRoute } from './openapi/route.ts'
@@ -95,7 +96,7 @@ export async function startService(
   const limits = toHttpLimits(settings)
   const ending: Ending = { hurry: target === null }
   const { value: servers, close } = await openAll(async (keep) => {
-    const { store, lastKnown } = await openGuarded(request, target, keep)
+    const { store, lastKnown, pump } = await openGuarded(request, target, keep)
     const keys = FF_JWKS_URL === null ? null : { url: FF_JWKS_URL }
     const authenticator = await keep(adapters.openAuthenticator(keys, auth))
     if (keys !== null) logKeys(request.log, await authenticator.loadKeys())
@@ -112,7 +113,7 @@ export async function startService(
       head: async () => (await probeStore(store)).head,
     })
     const { observer } = telemetry
-    lastKnown?.follow((error) => telemetry.httpObserver.failed(error, 'last known rows'))
+    pump?.start((error) => telemetry.httpObserver.failed(error, 'change feed'))
     const failedToRecord = (error: unknown): void =>
       telemetry.httpObserver.failed(error, 'audit of refusals')
     const recorder = await keep(Promise.resolve(new RefusalRecorder(store, failedToRecord)))
@@ -164,19 +165,24 @@ const createIdentityRoutes = async (
     ? []
     : [createIdentityRoute(await readInstanceIdentity(request, request.version, target))]
 
-/** The store behind its deadline and breaker, and its last known rows, which follow it once they are told to. */
+/** The store behind its deadline and breaker, and its last known rows, which follow the feed once the pump starts. */
 async function openGuarded(
   request: ServeRequest,
   target: TargetSpec | null,
   keep: KeepOpen,
-): Promise<{ readonly store: GuardedStore; readonly lastKnown: LastKnownGood | null }> {
+): Promise<{
+  readonly store: GuardedStore
+  readonly lastKnown: LastKnownGood | null
+  readonly pump: FeedPump | null
+}> {
   const { FF_STORE_DEADLINE, FF_SNAPSHOT_MAX_BYTES, FF_STALE_MAX } = request.settings
   const { store: opened, feed } = await keep(openStore(request, target))
   const store = new GuardedStore(opened, FF_STORE_DEADLINE * 1000)
-  if (feed === undefined) return { store, lastKnown: null }
+  if (feed === undefined) return { store, lastKnown: null, pump: null }
   const limits = { max_bytes: FF_SNAPSHOT_MAX_BYTES, stale_max_ms: FF_STALE_MAX * 1000 }
-  const lastKnown = await keep(Promise.resolve(new LastKnownGood(store, feed, limits)))
-  return { store, lastKnown }
+  const lastKnown = new LastKnownGood(store, feed, limits)
+  const pump = await keep(Promise.resolve(new FeedPump({ store, feed }, [lastKnown])))
+  return { store, lastKnown, pump }
 }
 
 async function openStore(

@@ -1,36 +1,41 @@
 import { beforeEach, describe, expect, test } from 'vitest'
-import type { AuditChainHead } from '../../../src/core/audit/record.ts'
+import type { ChangeKind, FeedEntry } from '../../../src/core/feed/types.ts'
 import { type AnyRow, getRowKey, type RowOf, type TableName } from '../../../src/core/rows/rows.ts'
 import { createDecisionReader } from '../../../src/features/serve/decision-reader.ts'
+import { FeedPump } from '../../../src/features/serve/feed-pump.ts'
 import { GuardedStore } from '../../../src/features/serve/guarded-store.ts'
 import { LastKnownGood } from '../../../src/features/serve/last-known-good.ts'
 import { FfError } from '../../../src/errors.ts'
-import type { ChainLink, ChangeFeed, ServiceStore } from '../../../src/ports/store.ts'
+import type { ChangeFeed, ServiceStore } from '../../../src/ports/store.ts'
 import { FLAG, flagRow, json, tenantRow, TENANT, userRow } from '../../core/builders.ts'
 
-/** A database in memory: rows, and a chain of links. */
+type Link = FeedEntry & { readonly hash: string }
+const KINDS: Readonly<Record<TableName, ChangeKind>> = {
+  flag_registry: 'flag',
+  tenant_override: 'tenant_override',
+  user_override: 'user_override',
+}
+
+/** A database in memory: rows, and a feed. */
 class Database {
   readonly rows = new Map<string, readonly [TableName, AnyRow]>()
-  chain: ChainLink[] = []
+  chain: Link[] = []
   away: 'no' | 'all' | 'rows' | 'refused' = 'no'
   loads = 0
 
-  put(table: TableName, row: AnyRow, link: Partial<ChainLink> = {}): void {
+  put(table: TableName, row: AnyRow): void {
     const { scope_id, flag_key } = getRowKey(row)
     this.rows.set(`${table} ${scope_id ?? ''} ${flag_key}`, [table, row])
-    const kind = { flag_registry: 'flag', tenant_override: 'tenant', user_override: 'user' }[table]
-    const target = [kind, ...(scope_id === null ? [] : [scope_id]), flag_key].join('/')
-    this.link({ target, ...link })
+    const name = { flag_registry: 'flag', tenant_override: 'tenant', user_override: 'user' }[table]
+    const target = [name, ...(scope_id === null ? [] : [scope_id]), flag_key].join('/')
+    this.link({ kind: KINDS[table], target })
   }
 
-  link(link: Partial<ChainLink>): void {
-    const seq = this.chain.length + 1
-    const prev_hash = this.head.hash
-    this.chain.push({ seq, hash: `h${seq}`, prev_hash, outcome: 'applied', target: '', ...link })
-  }
-
-  get head(): AuditChainHead {
-    return this.chain.at(-1) ?? { seq: 0, hash: '0'.repeat(64) }
+  /** Numbers are left out, as those of refusals are. */
+  link(link: Partial<Link>): void {
+    const prev = this.chain.at(-1)?.seq ?? 0
+    const seq = prev + 2
+    this.chain.push({ seq, prev, hash: `h${seq}`, kind: 'flag', target: '', ...link })
   }
 
   private answer<T>(what: 'rows' | 'chain', value: () => T): Promise<T> {
@@ -62,7 +67,6 @@ class Database {
         query.flag_keys.map((flag_key) => this.set({ ...query, flag_key })),
       ),
     page: () => this.answer('rows', () => []),
-    auditHead: () => this.answer('chain', () => this.head),
   } as Partial<ServiceStore> as ServiceStore
 
   readonly feed: ChangeFeed = {
@@ -77,9 +81,14 @@ class Database {
           .filter(({ key }) => after === null || order(key) > order(after))
           .slice(0, limit)
       }),
-    changes: () => Promise.reject(new Error('not read')),
-    links: ({ from, limit }) =>
-      this.answer('chain', () => this.chain.filter(({ seq }) => seq >= from).slice(0, limit)),
+    changes: ({ from, limit }) =>
+      this.answer('chain', () => {
+        const { seq } = this.chain.at(-1) ?? { seq: 0 }
+        const operator = this.chain.findLast(({ kind }) => kind === 'global')?.seq ?? 0
+        const entries = this.chain.filter((one) => one.seq >= (from ?? seq)).slice(0, limit)
+        return { epoch: { cutover: 0, operator }, seq, entries }
+      }),
+    listen: () => ({ arrives: () => true, close: () => Promise.resolve() }),
   }
 }
 const order = ({ scope_id, flag_key }: ReturnType<typeof getRowKey>): string =>
@@ -89,6 +98,7 @@ let database: Database
 let time = 0
 let guarded: GuardedStore
 let lastKnown: LastKnownGood
+let pump: FeedPump
 const QUERY = { flag_key: FLAG, tenant_id: TENANT, user_id: 'U1001' }
 const open = (max_bytes = 1_000_000): void => {
   guarded = new GuardedStore(database.store, 1_000, () => time)
@@ -97,6 +107,7 @@ const open = (max_bytes = 1_000_000): void => {
     stale_max_ms: 60_000,
     now: () => time,
   })
+  pump = new FeedPump({ store: guarded, feed: database.feed }, [lastKnown], () => time)
 }
 const reader = () => createDecisionReader(guarded, lastKnown)
 const away = { code: 'target_unreachable' }
@@ -110,7 +121,7 @@ beforeEach(() => {
 
 describe('S7: while the database is away', () => {
   test('the rows of the copy are served with their age, and counted', async () => {
-    await lastKnown.poll()
+    await pump.poll()
     expect((await reader().read(QUERY)).stale).toBeUndefined()
     database.away = 'all'
     time = 2_500
@@ -129,7 +140,7 @@ describe('S7: while the database is away', () => {
     expect(lastKnown.decisions).toBe(3)
   })
   test('a request asks the database once', async () => {
-    await lastKnown.poll()
+    await pump.poll()
     database.away = 'all'
     const one = reader()
     await one.page({ after: null, limit: 9 })
@@ -139,11 +150,11 @@ describe('S7: while the database is away', () => {
   })
   test('before the copy is whole, and past its age, nothing is decided', async () => {
     database.away = 'all'
-    await expect(lastKnown.poll()).rejects.toMatchObject(away)
+    await expect(pump.poll()).rejects.toMatchObject(away)
     expect(lastKnown.status()).toEqual({ state: 'loading', age_ms: null })
     await expect(reader().read(QUERY)).rejects.toMatchObject(away)
     database.away = 'no'
-    await lastKnown.poll()
+    await pump.poll()
     database.away = 'all'
     time = 59_999
     expect(lastKnown.status()).toEqual({ state: 'held', age_ms: 59_999 })
@@ -153,14 +164,14 @@ describe('S7: while the database is away', () => {
     await expect(reader().read(QUERY)).rejects.toMatchObject(away)
   })
   test('a refusal of a database that answers is not hidden, however often it comes', async () => {
-    await lastKnown.poll()
+    await pump.poll()
     database.away = 'refused'
     for (let at = 0; at < 8; at += 1)
       await expect(reader().read(QUERY)).rejects.toMatchObject({ code: 'rights_missing' })
   })
   test('a change of this instance shows, also one that came while the copy was filled', async () => {
-    const filled = lastKnown.poll()
-    await Promise.resolve()
+    const filled = pump.poll()
+    while (database.loads === 0) await Promise.resolve()
     lastKnown.put('user_override', userRow())
     await filled
     lastKnown.put('tenant_override', tenantRow({ revision: 8, value: json('"own"') }))
@@ -172,7 +183,7 @@ describe('S7: while the database is away', () => {
   })
 })
 
-describe('the copy follows the audit chain', () => {
+describe('the copy follows the feed', () => {
   const held = async () => {
     const before = database.away
     database.away = 'all'
@@ -180,14 +191,15 @@ describe('the copy follows the audit chain', () => {
     database.away = before
     return rows
   }
-  test('by the rows that its records name, without reading all rows again', async () => {
-    await lastKnown.poll()
+  test('by the rows that it names, without reading all rows again', async () => {
+    await pump.poll()
     for (let revision = 4; revision < 1_204; revision += 1)
       database.put('flag_registry', flagRow({ revision }))
     database.put('user_override', userRow())
-    database.link({ outcome: 'refused', target: 'flag/ff.none' })
+    database.link({ kind: 'approval', target: 'approval/APP-1-A' })
+    database.link({ kind: 'jwks', target: 'jwks' })
     time = 1_000
-    await lastKnown.poll()
+    await pump.poll()
     expect(await held()).toMatchObject({
       flag: { row: { revision: 1_203 } },
       user: { row: userRow() },
@@ -195,33 +207,33 @@ describe('the copy follows the audit chain', () => {
     })
     expect(database.loads).toBe(1)
   })
-  test('from an empty chain on', async () => {
+  test('from an empty feed on', async () => {
     database = new Database()
     open()
-    await lastKnown.poll()
+    await pump.poll()
     database.put('flag_registry', flagRow())
-    await lastKnown.poll()
+    await pump.poll()
     expect((await held()).flag).toEqual({ row: flagRow() })
     expect(database.loads).toBe(1)
   })
   test('a flag whose row changed and cannot be read is unread until it is', async () => {
-    await lastKnown.poll()
+    await pump.poll()
     database.put('tenant_override', tenantRow({ revision: 8 }))
     database.away = 'rows'
-    await expect(lastKnown.poll()).rejects.toMatchObject({ code: 'backing_unavailable' })
+    await expect(pump.poll()).rejects.toMatchObject({ code: 'backing_unavailable' })
     expect(await held()).toMatchObject({
       tenant: { row: { revision: 7 } },
       stale: { unread: true },
     })
     database.away = 'no'
-    await lastKnown.poll()
+    await pump.poll()
     expect(await held()).toMatchObject({
       tenant: { row: { revision: 8 } },
       stale: { unread: false },
     })
   })
   test.each([
-    ['an import', (one: Database) => one.link({ target: 'import/0a1b' })],
+    ['an import', (one: Database) => one.link({ kind: 'global', target: 'import/0a1b' })],
     ['a row that is gone', (one: Database) => one.link({ target: 'flag/ff.gone' })],
     ['a restored backup', (one: Database) => (one.chain = one.chain.slice(0, 1))],
     [
@@ -230,26 +242,27 @@ describe('the copy follows the audit chain', () => {
         one.chain = one.chain.map((link) => ({ ...link, hash: `other-${link.hash}` }))
       },
     ],
-    ['a chain that forks', (one: Database) => one.link({ target: `flag/${FLAG}`, prev_hash: 'x' })],
+    ['a row that is missing', (one: Database) => one.link({ target: `flag/${FLAG}`, prev: 1 })],
+    ['a target that is no row', (one: Database) => one.link({ target: 'flag' })],
   ])('%s has all rows read again, at most every ten seconds', async (_what, happen) => {
-    await lastKnown.poll()
+    await pump.poll()
     database.rows.clear()
     database.put('flag_registry', flagRow({ revision: 1 }))
     database.chain = database.chain.slice(0, -1)
     happen(database)
     time = 9_000
-    await lastKnown.poll()
+    await pump.poll()
     expect(database.loads).toBe(1)
     expect(lastKnown.status().age_ms).toBe(9_000)
     time = 10_000
-    await lastKnown.poll()
+    await pump.poll()
     expect(database.loads).toBe(2)
     expect(await held()).toMatchObject({ flag: { row: { revision: 1 } }, tenant: null })
   })
   test('read in batches, whole', async () => {
     for (let at = 0; at < 1_200; at += 1)
       database.put('user_override', userRow({ user_id: `U${at}` }))
-    await lastKnown.poll()
+    await pump.poll()
     database.away = 'all'
     for (const user_id of ['U0', 'U499', 'U1199'])
       expect((await reader().read({ ...QUERY, user_id })).user?.row).toMatchObject({ user_id })
@@ -259,21 +272,21 @@ describe('the copy follows the audit chain', () => {
 describe('a database larger than the limit has no copy', () => {
   test('at the start, and is tried again after ten minutes', async () => {
     open(400)
-    await lastKnown.poll()
+    await pump.poll()
     expect(lastKnown.status()).toEqual({ state: 'too_large', age_ms: null })
-    await lastKnown.poll()
+    await pump.poll()
     expect(database.loads).toBe(1)
     database.rows.clear()
     time = 600_000
-    await lastKnown.poll()
+    await pump.poll()
     expect(lastKnown.status().state).toBe('held')
   })
   test('once it has grown past it', async () => {
     open(1_500)
-    await lastKnown.poll()
+    await pump.poll()
     expect(lastKnown.status().state).toBe('held')
     database.put('flag_registry', flagRow({ revision: 4, description: 'x'.repeat(1_000) }))
-    await lastKnown.poll()
+    await pump.poll()
     expect(lastKnown.status().state).toBe('too_large')
   })
 })

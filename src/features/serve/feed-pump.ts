@@ -1,0 +1,180 @@
+import {
+  BEAT_MS,
+  type FeedAnswer,
+  type FeedEffect,
+  type FeedEvent,
+  startSubscriber,
+  stepSubscriber,
+  type Subscriber,
+} from '../../core/feed/subscriber.ts'
+import type { FeedEntry } from '../../core/feed/types.ts'
+import { FfError } from '../../errors.ts'
+import type { ChangeFeed, FeedListener, FeedReading } from '../../ports/store.ts'
+import type { GuardedStore } from './guarded-store.ts'
+
+/** Between two readings where no notification arrives. */
+const POLL_MS = 100
+/** Notifications that come within this time are read together. */
+const WAKE_MS = 5
+/** Rows of the feed in one answer. */
+const BATCH = 500
+
+interface Failure {
+  readonly error: unknown
+}
+
+/** What follows the feed: a copy of rows, a cache, listeners. Each call but `settle` returns at once. */
+export interface FeedConsumer {
+  /** A row of the feed, in order. May come again after a reset. */
+  apply(entry: FeedEntry): void
+  /** Anything may have changed. */
+  reset(): void
+  /**
+   * The feed was read up to its end; `since` is when it was asked for.
+   *
+   * @throws FfError where the store is away
+   */
+  settle?(since: number): Promise<void>
+}
+
+/**
+ * Follows the feed of a database for all of this instance: reads it when a notification arrives, and each second in any
+ * case, or each 100 ms where none arrives. One reading at a time.
+ */
+export class FeedPump {
+  private readonly store: GuardedStore
+  private readonly feed: ChangeFeed
+  private readonly consumers: readonly FeedConsumer[]
+  private readonly now: () => number
+  private state: Subscriber
+  /** The last row that was read, to tell this chain from another one. */
+  private last: FeedReading['entries'][number] | null = null
+  private listener: FeedListener | null = null
+  private timer: NodeJS.Timeout | null = null
+  private woken: NodeJS.Timeout | null = null
+  private polls = 0
+  /** What the database is to be asked; undefined for nothing. */
+  private question: number | null | undefined
+  private reading = false
+  /** The consumers that settle, and how it ended; null where none does. */
+  private settling: Promise<Failure | null> | null = null
+  private settledFor = 0
+
+  /** @param now a monotonic clock in milliseconds */
+  constructor(
+    { store, feed }: { readonly store: GuardedStore; readonly feed: ChangeFeed },
+    consumers: readonly FeedConsumer[],
+    now = performance.now.bind(performance),
+  ) {
+    this.store = store
+    this.feed = feed
+    this.consumers = consumers
+    this.now = now
+    this.state = startSubscriber(now())
+  }
+
+  /** Starts to follow; `failed` gets an error that is no FfError, which is a bug. */
+  start(failed: (error: unknown) => void): void {
+    const run = (event: FeedEvent['type'] & ('wake' | 'tick' | 'connected')): void =>
+      void this.drive({ type: event, at: this.now() }).catch((error: unknown) => {
+        // A store that is away is what the copy of its rows is for.
+        if (!(error instanceof FfError)) failed(error)
+      })
+    this.listener = this.feed.listen(() => {
+      this.woken ??= setTimeout(() => {
+        this.woken = null
+        run('wake')
+      }, WAKE_MS).unref()
+    })
+    this.timer = setInterval(() => {
+      this.polls += 1
+      const isBeat = this.polls % (BEAT_MS / POLL_MS) === 0
+      if (isBeat) run('tick')
+      if (isBeat || this.listener?.arrives() === false) run('wake')
+    }, POLL_MS).unref()
+    run('connected')
+  }
+
+  /** Stops following and closes the connection for notifications. */
+  async close(): Promise<void> {
+    if (this.timer !== null) clearInterval(this.timer)
+    if (this.woken !== null) clearTimeout(this.woken)
+    await this.listener?.close()
+  }
+
+  /**
+   * Reads the feed to its end.
+   *
+   * @throws FfError as the store
+   */
+  poll(): Promise<void> {
+    return this.drive({ type: 'wake', at: this.now() })
+  }
+
+  private async drive(event: FeedEvent): Promise<void> {
+    this.step(event)
+    if (!this.reading) {
+      this.reading = true
+      try {
+        while (this.question !== undefined) await this.answer(this.question)
+      } finally {
+        this.reading = false
+      }
+    }
+    const failure = await this.settling
+    if (failure !== null) throw failure.error
+  }
+
+  private async answer(from: number | null): Promise<void> {
+    const since = this.now()
+    this.question = undefined
+    const answer = await this.read(from).catch((error: unknown) => {
+      this.step({ type: 'unanswered', at: this.now() })
+      throw error
+    })
+    this.step({ type: 'answer', answer, at: this.now() })
+    if (!this.state.trusted) return
+    this.settledFor = since
+    // Apart from the reading, as a copy of all rows takes its time.
+    this.settling ??= this.settle()
+  }
+
+  private async settle(): Promise<Failure | null> {
+    try {
+      for (let since = Number.NaN; since !== this.settledFor;) {
+        since = this.settledFor
+        for (const consumer of this.consumers) await consumer.settle?.(since)
+      }
+      return null
+    } catch (error) {
+      return { error }
+    } finally {
+      this.settling = null
+    }
+  }
+
+  private step(event: FeedEvent): void {
+    const [state, effects] = stepSubscriber(this.state, event)
+    this.state = state
+    for (const effect of effects) this.perform(effect)
+  }
+
+  private perform(effect: FeedEffect): void {
+    if (effect.do === 'ask') this.question = effect.from
+    for (const consumer of this.consumers) {
+      if (effect.do === 'apply') consumer.apply(effect.entry)
+      else if (effect.do === 'reset') consumer.reset()
+    }
+  }
+
+  private async read(from: number | null): Promise<FeedAnswer> {
+    const reading = await this.store.ask(() => this.feed.changes({ from, limit: BATCH }))
+    const [first] = reading.entries
+    const { last } = this
+    const isSame = first?.seq === from && (last?.seq !== from || last?.hash === first?.hash)
+    this.last = reading.entries.at(-1) ?? null
+    const { epoch, seq, entries } = reading
+    const news = entries.filter((entry) => from !== null && entry.seq > from)
+    return { epoch, seq, continues: from === 0 || isSame, entries: news }
+  }
+}
