@@ -217,6 +217,7 @@ export default {
     home('leven', 'src/commands/'),
     home('pg', 'src/adapters/postgres/'),
     home('pg-copy-streams', 'src/adapters/postgres/'),
+    home('ioredis', 'src/adapters/redis/'),
     home('crc-32', 'src/adapters/file-store/'),
     home('uuid', 'src/adapters/'),
     home('jose', 'src/adapters/jose/'),

@@ -43,6 +43,7 @@ import type {
 } from './http.ts'
 import type { MigrationSession } from './migrations.ts'
 import type { CommandLimits, CommandOutcome, RunningProgram } from './process.ts'
+import type { RedisClient, RedisOptions } from './redis.ts'
 import type { RowSink, RowSource } from './rows.ts'
 import type { SignoffKeys } from './signoff.ts'
 import type {
@@ -78,6 +79,12 @@ export interface Adapters {
    * @param origin `http://host:port` or `https://host:port`
    */
   openClient(origin: string): Promise<HttpClient>
+  /**
+   * Opens a client of Redis. Waits for the first connection for a bounded time, and opens without one as well.
+   *
+   * @throws FfError `target_invalid` for the URL
+   */
+  connectRedis(url: string, options?: RedisOptions): Promise<RedisClient>
   /**
    * Opens a kept store for the one service that writes to it.
    * @throws FfError `target_invalid`, `store_locked`, `store_corrupt`, or the error of the database

@@ -34,6 +34,7 @@ class SharedServer {
     chromium: () => install('chromium'),
     pgbouncer: () => install('pgbouncer'),
     prometheus: () => install('prometheus'),
+    redis: () => install('redis'),
     exhaustive: () => spawnFf(['parity', 'exhaustive', '--format', 'json']),
     'parity-run': () => spawnFf(['parity', 'run', '--format', 'json']),
     selftest,
@@ -90,8 +91,9 @@ async function selftest(): Promise<Run> {
   return { status, signal: null, stdout: formatJsonReport(report), stderr: '' }
 }
 
+type Installed = 'chromium' | 'pgbouncer' | 'prometheus' | 'redis'
 /** Installs a program of Debian where it is missing. @returns the reason where there is none, else null */
-async function install(program: 'chromium' | 'pgbouncer' | 'prometheus'): Promise<string | null> {
+async function install(program: Installed): Promise<string | null> {
   try {
     await promisify(execFile)(`${ROOT}/.ci/install-${program}`, { maxBuffer: 67_108_864 })
     return null

@@ -17,6 +17,8 @@ export interface Shared {
   readonly pgbouncer: string | null
   /** The reason why there is no Prometheus; null where there is one. */
   readonly prometheus: string | null
+  /** The reason why there is no Redis; null where there is one. */
+  readonly redis: string | null
   /** The run of `ff parity exhaustive` on a file and an embedded server. */
   readonly exhaustive: Run
   /** The run of `ff parity run` without options. */

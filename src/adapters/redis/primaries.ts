@@ -1,0 +1,105 @@
+import { Cluster, type Redis } from 'ioredis'
+import type { RedisKeyCount, RedisMemory, RedisOutcome } from '../../ports/redis.ts'
+import type { CommandClient } from './clients.ts'
+
+/** Keys that the server looks at in one step, so that it answers others in between. */
+const SCAN_COUNT = 500
+
+const SLOTS = 16_384
+/** Runs one batch with a deadline; maps its error. */
+type RunBatch = <T>(work: () => Promise<T>) => Promise<RedisOutcome<T>>
+
+/**
+ * Lists the clients of all primaries, on each of which SCAN sees its own keys alone. Asks a node of a cluster, for the
+ * client forgets a primary that is lost, and a purge without it would look whole.
+ * @throws Error where a primary has no client, or a slot no primary
+ */
+export async function listPrimaries(client: CommandClient): Promise<readonly Redis[]> {
+  if (!(client instanceof Cluster)) return [client]
+  const [asked] = client.nodes('master')
+  if (asked === undefined) throw new Error('no node of the cluster is known')
+  const ranges = await asked.cluster('SLOTS')
+  const slots = sum(ranges.map(([first, last]) => last - first + 1))
+  if (slots !== SLOTS) throw new Error('a slot has no primary')
+  const known = new Map(
+    client.nodes().map((node) => [`${node.options.host}:${node.options.port}`, node]),
+  )
+  // A node that does not know its own address leaves it out.
+  const names = ranges.map(
+    ([, , primary]) => `${primary?.[0] || asked.options.host}:${primary?.[1]}`,
+  )
+  return [...new Set(names)].map((name) => {
+    const node = known.get(name)
+    if (node === undefined) throw new Error('a primary is not connected')
+    return node
+  })
+}
+
+/**
+ * Deletes the matching keys of a primary. UNLINK frees their memory in the background; each key has its own, for they are
+ * of several slots.
+ * @returns how many were there; the first fault, which ends the scan
+ */
+export async function deleteKeys(
+  primary: Redis,
+  pattern: string,
+  run: RunBatch,
+): Promise<RedisOutcome<number>> {
+  let deleted = 0
+  for await (const batch of scan(primary, pattern, run)) {
+    if (!batch.ok) return batch
+    const counts = await run(() => Promise.all(batch.value.map((key) => primary.unlink(key))))
+    if (!counts.ok) return counts
+    deleted += sum(counts.value)
+  }
+  return { ok: true, value: deleted }
+}
+
+/** Counts the matching keys of a primary until there are `limit`. @returns the first fault, which ends the scan */
+export async function countKeys(
+  primary: Redis,
+  { pattern, limit }: { readonly pattern: string; readonly limit: number },
+  run: RunBatch,
+): Promise<RedisOutcome<RedisKeyCount>> {
+  let keys = 0
+  for await (const batch of scan(primary, pattern, run)) {
+    if (!batch.ok) return batch
+    keys += batch.value.length
+    if (keys > limit) return { ok: true, value: { keys: limit, complete: false } }
+  }
+  return { ok: true, value: { keys, complete: true } }
+}
+
+async function* scan(
+  primary: Redis,
+  pattern: string,
+  run: RunBatch,
+): AsyncGenerator<RedisOutcome<readonly string[]>> {
+  let cursor = '0'
+  do {
+    const batch = await run(() => primary.scan(cursor, 'MATCH', pattern, 'COUNT', SCAN_COUNT))
+    if (!batch.ok) {
+      yield batch
+      return
+    }
+    cursor = batch.value[0]
+    yield { ok: true, value: batch.value[1] }
+  } while (cursor !== '0')
+}
+
+/** Reads the memory of a primary. @throws the client's error */
+export async function readMemory(primary: Redis): Promise<RedisMemory> {
+  const info = await primary.info('memory')
+  const read = (name: string): number => Number(new RegExp(`^${name}:(\\d+)`, 'm').exec(info)?.[1])
+  const limit = read('maxmemory')
+  const { remoteAddress, remotePort } = primary.stream
+  return {
+    server: `${remoteAddress}:${remotePort}`,
+    used_bytes: read('used_memory'),
+    limit_bytes: limit === 0 ? null : limit,
+  }
+}
+
+/** The sum of numbers; 0 for none. */
+export const sum = (numbers: readonly number[]): number =>
+  numbers.reduce((total, one) => total + one, 0)

@@ -1,0 +1,4 @@
+import { Redis } from 'ioredis'
+import { describeRedisClient } from './redis-contract.ts'
+
+describeRedisClient((url) => new Redis(url))
