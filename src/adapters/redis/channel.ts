@@ -39,7 +39,7 @@ export async function holdSubscription(
     }
     const { failure, code } = toRedisFault(await ended)
     if (signal.aborted) return
-    listener.link({ state: 'down', failure, code })
+    if (failures === 0) listener.link({ state: 'down', failure, code })
     failures += 1
     await sleep(getRetryDelayMs(failures), null, { signal }).catch(() => null)
   }

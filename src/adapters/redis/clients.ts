@@ -8,6 +8,8 @@ export type CommandClient = Redis | Cluster
 const DISCONNECT_MS = 100
 /** By then a client that was disconnected has ended, or never will. */
 export const CLOSE_MS = 5 * DISCONNECT_MS
+/** A failover of a cluster is found by then, also without a command that a node redirects. */
+const SLOTS_MS = 5_000
 const RETRY_MS = { first: 50, most: 1_000 }
 
 /** The wait before the given attempt to connect again, in milliseconds. */
@@ -36,6 +38,7 @@ export function openCommandClient(plan: RedisPlan, connectMs: number): CommandCl
     enableOfflineQueue: false,
     clusterRetryStrategy: getRetryDelayMs,
     slotsRefreshTimeout: connectMs,
+    slotsRefreshInterval: SLOTS_MS,
     // One redirection, and one more attempt after a failover.
     maxRedirections: 2,
     // The addresses of a cluster are those that its nodes announce, which a certificate names.

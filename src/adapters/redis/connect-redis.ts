@@ -209,17 +209,20 @@ class ConnectedRedis implements RedisClient {
     const client: NodeJS.EventEmitter = this.#client
     let last: unknown = null
     let wasUp = false
+    let isKnownDown = false
     const markDown = (): void => {
       if (this.#closing.signal.aborted) return
-      const isNews = this.#fault === null || !wasUp
       this.#fault = toRedisFault(last)
-      if (isNews) report({ state: 'down', failure: this.#fault.failure, code: this.#fault.code })
+      if (!isKnownDown)
+        report({ state: 'down', failure: this.#fault.failure, code: this.#fault.code })
+      isKnownDown = true
     }
     client.on('error', (error) => (last = error))
     client.on('close', markDown)
     client.on('ready', () => {
       if (this.#closing.signal.aborted) return
       last = null
+      isKnownDown = false
       this.#fault = null
       report({ state: wasUp ? 'reconnected' : 'up' })
       wasUp = true

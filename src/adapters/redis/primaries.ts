@@ -5,33 +5,21 @@ import type { CommandClient } from './clients.ts'
 /** Keys that the server looks at in one step, so that it answers others in between. */
 const SCAN_COUNT = 500
 
-const SLOTS = 16_384
 /** Runs one batch with a deadline; maps its error. */
 type RunBatch = <T>(work: () => Promise<T>) => Promise<RedisOutcome<T>>
 
 /**
- * Lists the clients of all primaries, on each of which SCAN sees its own keys alone. Asks a node of a cluster, for the
- * client forgets a primary that is lost, and a purge without it would look whole.
- * @throws Error where a primary has no client, or a slot no primary
+ * Lists the clients of all primaries, on each of which SCAN sees its own keys alone. Asks a cluster for them first: the
+ * client forgets a primary that it has lost, and a purge without it would look whole.
+ * @throws the client's error where no node of a cluster answers
  */
 export async function listPrimaries(client: CommandClient): Promise<readonly Redis[]> {
   if (!(client instanceof Cluster)) return [client]
-  const [asked] = client.nodes('master')
-  if (asked === undefined) throw new Error('no node of the cluster is known')
-  const ranges = await asked.cluster('SLOTS')
-  const slots = sum(ranges.map(([first, last]) => last - first + 1))
-  if (slots !== SLOTS) throw new Error('a slot has no primary')
-  const known = new Map(
-    client.nodes().map((node) => [`${node.options.host}:${node.options.port}`, node]),
-  )
-  // A node that does not know its own address leaves it out.
-  const names = ranges.map(
-    ([, , primary]) => `${primary?.[0] || asked.options.host}:${primary?.[1]}`,
-  )
-  return [...new Set(names)].map((name) => {
-    const node = known.get(name)
-    if (node === undefined) throw new Error('a primary is not connected')
-    return node
+  return new Promise((resolve, reject) => {
+    client.refreshSlotsCache((error) => {
+      if (error) reject(error)
+      else resolve(client.nodes('master'))
+    })
   })
 }
 

@@ -7,7 +7,11 @@ import { type RedisServer, startRedis } from '../../support/redis.ts'
 
 /** Rights of the service's user: docs/reference/cache.md shows the same line. */
 export const ACL_RULES =
-  'resetkeys ~ptt:ff:* resetchannels &ptt:ff:* -@all +getrange +set +get +del +unlink +eval +scan +publish +subscribe +ping +info +time +select +hello +cluster|slots +cluster|info'
+  'resetkeys ~ptt:ff:* resetchannels &ptt:ff:* -@all +getrange +set +get +del +unlink +eval +scan +publish +subscribe +ping +info +time +select +hello +cluster|slots +cluster|info +readonly +asking'
+
+/** The arguments that create a user of these rights, and its login in a URL. */
+export const ACL_USER = ['acl', 'setuser', 'ff', 'on', '>pw:@/', ...ACL_RULES.split(' ')] as const
+export const withLogin = (url: string): string => url.replace('//', '//ff:pw%3A%40%2F@')
 
 /** Keys under one hash tag. */
 export const keysOf = (id: string): RedisEntryKeys => ({
@@ -53,7 +57,7 @@ export function describeRedisClient(openRaw: (url: string) => Redis): void {
   beforeAll(async () => {
     server = await startRedis()
     raw = openRaw(server.url)
-    await raw.call('acl', 'setuser', 'ff', 'on', '>pw:@/', ...ACL_RULES.split(' '))
+    await raw.call(...ACL_USER)
   })
   afterAll(async () => {
     raw.disconnect()
@@ -62,7 +66,7 @@ export function describeRedisClient(openRaw: (url: string) => Redis): void {
   beforeEach(async () => {
     await raw.flushall()
     // The least rights: a command without a right fails its test.
-    client = await open(server.url.replace('//', '//ff:pw%3A%40%2F@'))
+    client = await open(withLogin(server.url))
     links = []
   })
   afterEach(async () => {
