@@ -18,7 +18,7 @@ const REPLIES: Readonly<Record<string, RedisFailure>> = {
 }
 
 /** Failures of the connection or of the whole server, which count for the circuit breaker. */
-const OUTAGES: ReadonlySet<RedisFailure> = new Set(['unreachable', 'timeout', 'denied', 'unready'])
+const OUTAGES: ReadonlySet<RedisFailure> = new Set(['unreachable', 'timeout', 'unready'])
 
 export const makeRedisFault = (failure: RedisFailure, code = ''): RedisFault => ({
   ok: false,

@@ -1,9 +1,12 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Redis } from 'ioredis'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { connectRedis } from '../../../src/adapters/redis/connect-redis.ts'
 import type { RedisClient, RedisEntryKeys, RedisLinkState } from '../../../src/ports/redis.ts'
 import { type RedisServer, startRedis } from '../../support/redis.ts'
+import { ROOT } from '../../support/run-ff.ts'
 
 /** Rights of the service's user: docs/reference/cache.md shows the same line. */
 export const ACL_RULES =
@@ -84,6 +87,11 @@ export function describeRedisClient(openRaw: (url: string) => Redis): void {
         ok([{ kind: 'text', text: 'A' }, { kind: 'absent' }, { kind: 'wrong_type' }]),
       )
       expect(client.isUp()).toBe(true)
+    })
+
+    test('the reference names the rights that these tests run with', () => {
+      const reference = readFileSync(join(ROOT, 'docs/reference/cache.md'), 'utf8')
+      expect(reference).toContain(`ACL SETUSER ff on >PASSWORD ${ACL_RULES}\n`)
     })
 
     test('a key outside the prefix is out of reach', async () => {
