@@ -25,10 +25,10 @@ export interface RedisServer {
 /**
  * Starts Debian's redis-server on a free port of 127.0.0.1, in a temporary folder and without persistence.
  *
- * @param settings lines of redis.conf, such as `maxmemory 1mb`, or of a cluster
+ * @param settings lines of redis.conf, such as `maxmemory 1mb`; may replace the port by one for TLS
  */
 export async function startRedis(
-  settings: readonly string[] = [],
+  settings: readonly string[] | ((port: number) => readonly string[]) = [],
   mode: readonly '--sentinel'[] = [],
 ): Promise<RedisServer> {
   const missing = await shared('redis')
@@ -43,7 +43,7 @@ export async function startRedis(
     'save ""',
     'repl-diskless-sync-delay 0',
     `dir ${folder}`,
-    ...settings,
+    ...(typeof settings === 'function' ? settings(port) : settings),
   ]
   // A file, for Sentinel writes its own.
   const file = join(folder, 'redis.conf')
