@@ -18,6 +18,8 @@ const TYPED = {
   rollback_triggers: 'rollback-triggers',
   team_commands: 'team-commands',
   alert_rules: 'alert-rules',
+  cache_runtime_notes: 'cache-runtime-notes',
+  redis_channel_examples: 'redis-channel-examples',
   replay_request: 'replay-request',
   trust: 'trust',
   trust_chain: 'trust-chain',

@@ -46,6 +46,14 @@ export const ARTEFACTS: Readonly<
     schema: 'incumbent-mapping',
   },
   alert_rules: { file: 'contracts/alert_rules.json', schema: 'alert-rules' },
+  cache_runtime_notes: {
+    file: 'contracts/cache_runtime_notes.json',
+    schema: 'cache-runtime-notes',
+  },
+  redis_channel_examples: {
+    file: 'contracts/redis_channel_examples.json',
+    schema: 'redis-channel-examples',
+  },
 }
 export const KINDS = Object.keys(ARTEFACTS) as ArtefactKind[]
 

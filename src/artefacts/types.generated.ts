@@ -96,6 +96,199 @@ export type Credential =
  */
 export type Keys = {}[]
 /**
+ * A message of ptt:ff:invalidate (PUB-01 to PUB-06) or of ptt:ff:heartbeat. Its HMAC covers the channel and the text before its member mac, which comes last.
+ */
+export type CacheMessage =
+  | {
+      v: 1
+      kind: 'tenant_override'
+      id: 'PUB-01'
+      epoch: Epoch
+      /**
+       * A number of the feed: that of the change, in a heartbeat of the last one; prev is the one before the change.
+       */
+      seq: number
+      /**
+       * RFC 3339, UTC, milliseconds, Z.
+       */
+      published_at: string
+      /**
+       * The id of a tenant, a user, or the author of a row: visible ASCII.
+       */
+      origin: string
+      /**
+       * A number of the feed: that of the change, in a heartbeat of the last one; prev is the one before the change.
+       */
+      prev: number
+      /**
+       * The id of a tenant, a user, or the author of a row: visible ASCII.
+       */
+      tenant_id: string
+      flag_key: string
+      /**
+       * HMAC-SHA256 in base64url.
+       */
+      mac: string
+    }
+  | {
+      v: 1
+      kind: 'user_override'
+      id: 'PUB-02'
+      epoch: Epoch
+      /**
+       * A number of the feed: that of the change, in a heartbeat of the last one; prev is the one before the change.
+       */
+      seq: number
+      /**
+       * RFC 3339, UTC, milliseconds, Z.
+       */
+      published_at: string
+      /**
+       * The id of a tenant, a user, or the author of a row: visible ASCII.
+       */
+      origin: string
+      /**
+       * A number of the feed: that of the change, in a heartbeat of the last one; prev is the one before the change.
+       */
+      prev: number
+      /**
+       * The id of a tenant, a user, or the author of a row: visible ASCII.
+       */
+      user_id: string
+      flag_key: string
+      /**
+       * HMAC-SHA256 in base64url.
+       */
+      mac: string
+    }
+  | {
+      v: 1
+      kind: 'flag'
+      id: 'PUB-03'
+      epoch: Epoch
+      /**
+       * A number of the feed: that of the change, in a heartbeat of the last one; prev is the one before the change.
+       */
+      seq: number
+      /**
+       * RFC 3339, UTC, milliseconds, Z.
+       */
+      published_at: string
+      /**
+       * The id of a tenant, a user, or the author of a row: visible ASCII.
+       */
+      origin: string
+      /**
+       * A number of the feed: that of the change, in a heartbeat of the last one; prev is the one before the change.
+       */
+      prev: number
+      flag_key: string
+      /**
+       * HMAC-SHA256 in base64url.
+       */
+      mac: string
+    }
+  | {
+      v: 1
+      kind: 'global'
+      id: 'PUB-04'
+      epoch: Epoch
+      /**
+       * A number of the feed: that of the change, in a heartbeat of the last one; prev is the one before the change.
+       */
+      seq: number
+      /**
+       * RFC 3339, UTC, milliseconds, Z.
+       */
+      published_at: string
+      /**
+       * The id of a tenant, a user, or the author of a row: visible ASCII.
+       */
+      origin: string
+      /**
+       * A number of the feed: that of the change, in a heartbeat of the last one; prev is the one before the change.
+       */
+      prev: number
+      /**
+       * HMAC-SHA256 in base64url.
+       */
+      mac: string
+    }
+  | {
+      v: 1
+      kind: 'approval'
+      id: 'PUB-05'
+      epoch: Epoch
+      /**
+       * A number of the feed: that of the change, in a heartbeat of the last one; prev is the one before the change.
+       */
+      seq: number
+      /**
+       * RFC 3339, UTC, milliseconds, Z.
+       */
+      published_at: string
+      /**
+       * The id of a tenant, a user, or the author of a row: visible ASCII.
+       */
+      origin: string
+      /**
+       * A number of the feed: that of the change, in a heartbeat of the last one; prev is the one before the change.
+       */
+      prev: number
+      approval_ref: string
+      /**
+       * HMAC-SHA256 in base64url.
+       */
+      mac: string
+    }
+  | {
+      v: 1
+      kind: 'jwks'
+      id: 'PUB-06'
+      epoch: Epoch
+      /**
+       * A number of the feed: that of the change, in a heartbeat of the last one; prev is the one before the change.
+       */
+      seq: number
+      /**
+       * RFC 3339, UTC, milliseconds, Z.
+       */
+      published_at: string
+      /**
+       * The id of a tenant, a user, or the author of a row: visible ASCII.
+       */
+      origin: string
+      /**
+       * A number of the feed: that of the change, in a heartbeat of the last one; prev is the one before the change.
+       */
+      prev: number
+      /**
+       * HMAC-SHA256 in base64url.
+       */
+      mac: string
+    }
+  | {
+      v: 1
+      kind: 'heartbeat'
+      epoch: Epoch
+      /**
+       * A number of the feed: that of the change, in a heartbeat of the last one; prev is the one before the change.
+       */
+      seq: number
+      /**
+       * RFC 3339, UTC, milliseconds, Z.
+       */
+      published_at: string
+      /**
+       * The id of a tenant, a user, or the author of a row: visible ASCII.
+       */
+      origin: string
+      /**
+       * HMAC-SHA256 in base64url.
+       */
+      mac: string
+    }
+/**
  * One line of the file for ff parity replay: a recorded request with every input of its answer except the rows.
  */
 export type ReplayRequest = {
@@ -156,6 +349,8 @@ export interface ArtefactByKind {
   rollback_triggers: RollbackTriggers
   team_commands: TeamCommands
   alert_rules: AlertRules
+  cache_runtime_notes: CacheRuntimeNotes
+  redis_channel_examples: RedisChannelExamples
   replay_request: ReplayRequest
   trust: Trust
   trust_chain: TrustChain
@@ -1472,6 +1667,148 @@ export interface Selector {
      */
     [k: string]: string[]
   }
+}
+/**
+ * The keys of the cache in Redis, what each change removes, and every lifetime and limit of the cache.
+ */
+export interface CacheRuntimeNotes {
+  kind: 'cache_runtime_notes'
+  schemaVersion: 1
+  prefix: 'ptt:ff:'
+  /**
+   * @minItems 6
+   * @maxItems 6
+   */
+  namespaces: {
+    id: 'flag' | 'tenant_override' | 'user_override' | 'eval' | 'lock' | 'control'
+    key: string
+    holds: string
+  }[]
+  /**
+   * Characters of an id that a key keeps; all others are percent-encoded. `none` stands for a missing id, and the id of the same form is written `escaped_none`.
+   */
+  key_parts: {
+    kept: string
+    none: string
+    escaped_none: string
+  }
+  entries: {
+    flag: Terms
+    tenant_override: Terms
+    user_override: Terms
+    eval: Terms
+  }
+  /**
+   * Share of a lifetime by which it varies either way.
+   */
+  jitter_share: number
+  /**
+   * An entry with t left and a load time of d is loaded anew with the chance exp(-t / (beta * d)).
+   */
+  early_refresh_beta: number
+  lease: {
+    /**
+     * After which another process may load.
+     */
+    ttl_ms: number
+    /**
+     * The longest wait for the process that loads.
+     */
+    wait_ms: number
+    /**
+     * Between two looks for its entry.
+     */
+    poll_ms: number
+  }
+  /**
+   * How long a removed key refuses readings of before its change: longer than any load.
+   */
+  tombstone_s: number
+  /**
+   * Most memory of the entries in a process, about.
+   */
+  local_bytes: number
+  /**
+   * Most changes that a process remembers, to refuse entries that were read before them.
+   */
+  known_changes: number
+  /**
+   * Deadline of a call to Redis.
+   */
+  redis_deadline_ms: number
+  channels: {
+    invalidate: 'ptt:ff:invalidate'
+    heartbeat: 'ptt:ff:heartbeat'
+  }
+  heartbeat: {
+    every_ms: number
+    /**
+     * Heartbeats that may be missing before the process asks the database.
+     */
+    missed: number
+  }
+  /**
+   * @minItems 6
+   * @maxItems 6
+   */
+  invalidation: {
+    id: string
+    kind: 'tenant_override' | 'user_override' | 'flag' | 'global' | 'approval' | 'jwks'
+    /**
+     * Keys that are deleted.
+     */
+    names: string[]
+    /**
+     * Patterns whose keys are scanned for and deleted.
+     */
+    patterns: string[]
+  }[]
+  /**
+   * @minItems 1
+   */
+  metrics: string[]
+}
+export interface Terms {
+  /**
+   * Lifetime in Redis, before jitter.
+   */
+  ttl_s: number
+  /**
+   * Lifetime in Redis of the fact that there is no row.
+   */
+  negative_ttl_s: number
+  /**
+   * Lifetime in the memory of a process; never past the end in Redis.
+   */
+  local_ttl_s: number
+}
+/**
+ * An example of each message on the channels of Redis, with its HMAC under the example key.
+ */
+export interface RedisChannelExamples {
+  kind: 'redis_channel_examples'
+  schemaVersion: 1
+  /**
+   * The key of the HMACs in this file, as UTF-8. It protects nothing.
+   */
+  key: string
+  /**
+   * @minItems 7
+   */
+  examples: {
+    id: string
+    channel: 'ptt:ff:invalidate' | 'ptt:ff:heartbeat'
+    sent_when: string
+    subscriber: string
+    message: CacheMessage
+  }[]
+}
+/**
+ * Number of cutovers, and of global invalidations by an operator.
+ */
+export interface Epoch {
+  cutover: number
+  operator: number
 }
 /**
  * trust.json: the keys whose signatures count, and until when. FF_TRUST_SHA256 pins the bytes of the file; both roles of version n sign version n+1.
