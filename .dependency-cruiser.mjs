@@ -226,6 +226,7 @@ export default {
     home('fastify', 'src/adapters/http/'),
     home('pino', 'src/adapters/telemetry/'),
     home('prom-client', 'src/adapters/telemetry/'),
+    home('@opentelemetry/api', 'src/adapters/telemetry/'),
     home('ajv', 'src/artefacts/'),
     home('chalk', 'src/reports/'),
     home('cli-table3', 'src/reports/'),

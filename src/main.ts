@@ -22,6 +22,7 @@ export async function main(given: Partial<Context> = {}, argv = process.argv): P
     io: given.io ?? standardStreams(),
     adapters,
     onSignal,
+    onReload,
     exit: 'internal',
     ...given,
   }
@@ -58,6 +59,11 @@ function standardStreams(): Io {
     stdoutIsTerminal: process.stdout.isTTY === true,
     stderrIsTerminal: process.stderr.isTTY === true,
   }
+}
+
+const onReload: Context['onReload'] = (heard) => {
+  process.on('SIGUSR2', heard)
+  return () => void process.off('SIGUSR2', heard)
 }
 
 const SIGNALS = { SIGINT: 'interrupted', SIGTERM: 'terminated', SIGHUP: 'terminated' } as const

@@ -17,6 +17,8 @@ export interface Context {
   readonly adapters: Adapters
   /** Calls back at the first SIGINT, SIGTERM or SIGHUP; a second one ends the process. @returns a function that stops listening */
   readonly onSignal: (heard: (name: 'interrupted' | 'terminated') => void) => () => void
+  /** Calls back at each SIGUSR2, which otherwise ends the process. @returns a function that stops listening */
+  readonly onReload: (heard: () => void) => () => void
   /** The exit of the command, from which main takes the exit status. */
   exit: ExitName
 }

@@ -1,6 +1,7 @@
 import { dirname, join } from 'node:path'
 import leven from 'leven'
 import { makeTargetError } from '../features/parity/resolve-target.ts'
+import { SCOPE_CLAIMS } from '../core/auth/claims.ts'
 import { findJsonProblems } from '../core/json/canonical.ts'
 import { nodeToValue } from '../core/json/plain.ts'
 import { parseLosslessJson } from '../core/json/read.ts'
@@ -137,6 +138,16 @@ const FAULTS: Readonly<Record<SettingFault, FaultWords>> = {
     'setting_invalid',
     `${name} must be an address and a port.`,
     `Set ${name}=127.0.0.1:8420, for example.`,
+  ],
+  scope_claim_unknown: ({ name, text }) => [
+    'setting_invalid',
+    `${name} must be ${SCOPE_CLAIMS.join(', ')}, not ${quoteValue(text)}.`,
+    `Run \`export ${name}=scp\`, for example.`,
+  ],
+  origin_unreadable: ({ name, text }) => [
+    'setting_invalid',
+    `${name} must be origins of web pages, scheme, host and port alone, not ${quoteValue(text)}.`,
+    `Run \`export ${name}=https://app.example,http://localhost:5173\`, for example.`,
   ],
   leeway_unreadable: ({ name }) => [
     'setting_invalid',

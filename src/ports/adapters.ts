@@ -39,7 +39,7 @@ import type {
   HttpServer,
   HttpObserver,
   ListenAt,
-  RefusalAt,
+  ServerExtras,
 } from './http.ts'
 import type { MigrationSession } from './migrations.ts'
 import type { CommandLimits, CommandOutcome, RunningProgram } from './process.ts'
@@ -99,8 +99,7 @@ export interface Adapters {
       readonly at: ListenAt
       readonly limits: HttpLimits
       readonly httpObserver: HttpObserver
-      readonly refusal?: RefusalAt
-    },
+    } & ServerExtras,
   ): Promise<HttpServer>
   /** Opens a log of JSON lines. @param write receives one whole line with its line feed */
   openServiceLog(write: (bytes: Uint8Array) => number): Promise<ServiceLog>

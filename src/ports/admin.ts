@@ -1,6 +1,7 @@
 import type { AdminLimits } from '../core/admin/contract.ts'
 import type { Approval } from '../core/evaluate/approvals.ts'
 import type { ApprovalAnswer, ApprovalQuery } from '../core/evaluate/types.ts'
+import type { TraceSource } from './http.ts'
 
 /**
  * Asks whether an approval covers a flag, tenant and user: `sensitive.check.2b`. Never rejects: a failed call answers
@@ -35,8 +36,12 @@ export interface AdminCredential {
 
 /** Checks approvals for a service (`sensitive.check.2b`, docs/reference/service.md). */
 export interface ApprovalService {
-  /** Begins the checks of one request. The first check starts the deadline that all of them share. */
-  begin(): CheckApproval
+  /**
+   * Begins the checks of one request. The first check starts the deadline that all of them share.
+   *
+   * @param trace that the request belongs to, handed on to Admin; default none
+   */
+  begin(trace?: TraceSource): CheckApproval
   /** Counts and states for the metrics of the service. */
   metrics(): AdminMetrics
   /** Closes the connections; each check in flight answers `unreachable`. */

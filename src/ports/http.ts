@@ -1,5 +1,7 @@
 import type { Credential } from '../core/auth/types.ts'
+import type { CrossOriginHeaders } from '../core/http-api/cors.ts'
 import type { ServerCode } from '../core/http-api/problems.ts'
+import type { TraceContext } from '../core/http-api/trace-context.ts'
 
 /** One HTTP request as its route receives it, within the server's limits. */
 export interface RouteRequest {
@@ -12,7 +14,12 @@ export interface RouteRequest {
   readonly header: (name: string) => string | null
   /** UTF-8 text; empty where the request has no body. */
   readonly body: string
+  /** The trace to hand on to calls that the request causes. */
+  readonly trace: TraceSource
 }
+
+/** The trace of a request; null where it belongs to none. */
+export type TraceSource = () => TraceContext | null
 
 /** The response of a route. */
 export interface RouteResponse {
@@ -23,6 +30,8 @@ export interface RouteResponse {
   readonly text: string
   /** Error code of the contract for a refused request, for logs and metrics; null for success. */
   readonly code: string | null
+  /** Number of flags that it decides; absent where it decides none. */
+  readonly flags?: number | null
 }
 
 /** Methods that routes are served with. */
@@ -50,6 +59,22 @@ export interface Route {
  * @param path the requested path, not decoded, without its query
  */
 export type RefusalAt = (path: string, code: ServerCode) => RouteResponse | null
+
+/** Certificate chain and private key of a server, in PEM. */
+export interface TlsCertificate {
+  readonly cert: string
+  readonly key: string
+}
+
+/** What a server has besides routes, address and limits; each member may be missing. */
+export interface ServerExtras {
+  /** Refusals by the server itself; default problem details. */
+  readonly refusal?: RefusalAt
+  /** CORS headers of each response; default none. */
+  readonly crossOrigin?: CrossOriginHeaders | null
+  /** Default: plain HTTP. */
+  readonly tls?: TlsCertificate | null
+}
 
 /** The address that a server listens on; port 0 takes a free port. */
 export interface ListenAt {
@@ -79,8 +104,26 @@ export interface HttpLimits {
   readonly drain_ms: number
 }
 
-/** Receives the events of a server, for logs and metrics. */
+/** The span of one request. */
+export interface RequestSpan {
+  readonly context: TraceSource
+  /** Ends the span; `flags` is null where the response decides none. */
+  end(done: {
+    readonly status: number
+    readonly code: string | null
+    readonly flags: number | null
+  }): void
+}
+
+/** Receives the events of a server, for logs, metrics and traces. */
 export interface HttpObserver {
+  /** The headers of a request have arrived; `route` is its path pattern, null where none matched. Absent: no spans. */
+  received?(request: {
+    readonly method: string
+    readonly route: string | null
+    /** As sent, not checked; null without `traceparent`. */
+    readonly trace: TraceContext | null
+  }): RequestSpan
   /** A response ended, sent or cut off. `route` is null where no route matched. */
   replied(done: {
     readonly route: string | null
@@ -96,8 +139,10 @@ export interface HttpObserver {
 
 /** A server that listens. */
 export interface HttpServer {
-  /** `http://host:port`. */
+  /** `http://host:port`, or `https://host:port` with TLS. */
   readonly origin: string
+  /** Uses another certificate for new connections. Does nothing on plain HTTP. */
+  useCertificate(certificate: TlsCertificate): void
   /** Number of requests that have arrived in full and are not answered; without operational routes. */
   inFlight(): number
   /**

@@ -37,6 +37,7 @@ function start(): Started {
       interrupt = () => heard('interrupted')
       return () => undefined
     },
+    onReload: () => () => undefined,
     exit: 'internal',
   }
   return { context, written, interrupt: () => interrupt() }

@@ -34,6 +34,7 @@ export async function runInProcess(
     },
     adapters,
     onSignal: () => () => undefined,
+    onReload: () => () => undefined,
     exit: 'internal',
   }
   await runProgram(['node', 'ff', ...args], context)

@@ -6,9 +6,11 @@ import {
 } from '../../core/admin/messages.ts'
 import type { ApprovalAnswer, ApprovalQuery } from '../../core/evaluate/types.ts'
 import type { AdminMetrics, ApprovalService, CheckApproval } from '../../ports/admin.ts'
+import type { TraceSource } from '../../ports/http.ts'
 import type { AdminConnection } from './admin-connection.ts'
 import { Breaker } from '../../concurrency/breaker.ts'
 
+const NO_TRACE: TraceSource = () => null
 const UNREACHABLE: ApprovalAnswer = { status: 'unreachable' }
 /** Monotonic, so that setting the wall clock moves no deadline. */
 const now = (): number => performance.now()
@@ -35,11 +37,11 @@ export class AdminClient implements ApprovalService {
     this.breaker = limits.breaker === null ? null : new Breaker(limits.breaker, now)
   }
 
-  begin(): CheckApproval {
+  begin(trace: TraceSource = NO_TRACE): CheckApproval {
     let until: number | null = null
     return (question) => {
       until ??= now() + this.limits.timeout_ms
-      return this.askWithin(until - now(), question)
+      return this.askWithin(until - now(), question, trace)
     }
   }
 
@@ -59,32 +61,36 @@ export class AdminClient implements ApprovalService {
     return Promise.resolve()
   }
 
-  private async askWithin(ms: number, question: ApprovalQuery): Promise<ApprovalAnswer> {
+  private async askWithin(
+    ms: number,
+    question: ApprovalQuery,
+    trace: TraceSource,
+  ): Promise<ApprovalAnswer> {
     if (ms <= 0 || this.closed) return UNREACHABLE
     let timer: NodeJS.Timeout | undefined
     const late = new Promise<ApprovalAnswer>((resolve) => {
       timer = setTimeout(resolve, ms, UNREACHABLE)
     })
     try {
-      return await Promise.race([this.sharedCall(question), late])
+      return await Promise.race([this.sharedCall(question, trace), late])
     } finally {
       clearTimeout(timer)
     }
   }
 
-  /** Coalesces identical questions in flight. */
-  private sharedCall(question: ApprovalQuery): Promise<ApprovalAnswer> {
+  /** Coalesces identical questions in flight; the call belongs to the trace of the first. */
+  private sharedCall(question: ApprovalQuery, trace: TraceSource): Promise<ApprovalAnswer> {
     const key = formatCheckRequest(question)
     const running = this.shared.get(key)
     if (running !== undefined) return running
-    const call = this.call(question).finally(() => this.shared.delete(key))
+    const call = this.call(question, trace).finally(() => this.shared.delete(key))
     this.shared.set(key, call)
     return call
   }
 
   /** Calls Admin through the circuit breaker. Never rejects: every failure is `unreachable`. */
-  private async call(question: ApprovalQuery): Promise<ApprovalAnswer> {
-    const send = (): Promise<CheckAnswer> => this.send(question)
+  private async call(question: ApprovalQuery, trace: TraceSource): Promise<ApprovalAnswer> {
+    const send = (): Promise<CheckAnswer> => this.send(question, trace)
     try {
       const answer = await (this.breaker === null ? send() : this.breaker.run(send))
       if (answer === null) this.refused += 1
@@ -96,12 +102,13 @@ export class AdminClient implements ApprovalService {
     }
   }
 
-  private async send(question: ApprovalQuery): Promise<CheckAnswer> {
+  private async send(question: ApprovalQuery, trace: TraceSource): Promise<CheckAnswer> {
     const controller = new AbortController()
     const timer = setTimeout(() => controller.abort(), this.limits.timeout_ms)
     this.running.add(controller)
     try {
-      const body = await this.connection.post(formatCheckRequest(question), controller.signal)
+      const text = formatCheckRequest(question)
+      const body = await this.connection.post(text, controller.signal, trace())
       const answer = parseCheckAnswer(body, question)
       if (answer === null) throw new Error('the response does not answer this question')
       return answer

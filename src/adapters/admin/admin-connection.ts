@@ -1,14 +1,15 @@
 import type { Agent } from 'node:http'
 import { exchange, type ResponseHead } from '../http-client/exchange.ts'
 import { buildCheckUrl } from '../../core/admin/admin-url.ts'
+import type { TraceContext } from '../../core/http-api/trace-context.ts'
 import { decodeUtf8 } from '../../core/text/utf8.ts'
 import type { ApprovalsPlan } from '../../ports/admin.ts'
 import { createSharedLookup } from './shared-lookup.ts'
 
 /** A connection pool of its own for Admin. */
 export interface AdminConnection {
-  /** Posts one body. @returns the body of the response @throws for anything but a whole 2xx response in JSON */
-  post(body: string, signal: AbortSignal): Promise<string>
+  /** Posts one body, with the headers of its trace. @returns the body of the response @throws for anything but a whole 2xx response in JSON */
+  post(body: string, signal: AbortSignal, trace: TraceContext | null): Promise<string>
   /** Connections that are open or connecting. */
   sockets(): number
   close(): void
@@ -51,9 +52,9 @@ export async function openAdminConnection({
   }
   const target = buildCheckUrl(url)
   return {
-    post: async (body, signal) => {
+    post: async (body, signal, trace) => {
       const bytes = Buffer.from(body)
-      const own = { ...headers, 'content-length': bytes.length }
+      const own = { ...headers, ...toTraceHeaders(trace), 'content-length': bytes.length }
       const request = { method: 'POST', headers: own, body: bytes }
       const bounds = { signal, agent, maxBytes: MAX_BODY_BYTES, wantsBody: isJson }
       const response = await exchange(target, request, bounds)
@@ -65,6 +66,14 @@ export async function openAdminConnection({
     close: () => agent.destroy(),
   }
 }
+
+const toTraceHeaders = (trace: TraceContext | null): Readonly<Record<string, string>> =>
+  trace === null
+    ? {}
+    : {
+        traceparent: trace.traceparent,
+        ...(trace.tracestate === null ? {} : { tracestate: trace.tracestate }),
+      }
 
 const JSON_TYPE = /^application\/json[ \t]*(;|$)/i
 

@@ -17,7 +17,7 @@ import { JwksVerifier } from './token-verifier.ts'
  */
 export function createAuthenticator(
   keys: KeySource,
-  { contract, issuer, audience, leeway_s, algorithms, dev_scopes }: AuthSettings,
+  { contract, issuer, audience, leeway_s, algorithms, dev_scopes, scope_claim }: AuthSettings,
   clock: Clock = systemClock,
 ): Authenticator {
   const modes = buildModeMatrix(contract.modes)
@@ -25,6 +25,7 @@ export function createAuthenticator(
     modes,
     algorithms: new Set(algorithms),
     claims: { issuer, audience, leeway_s, required: contract.claims.required },
+    scope_claim,
     max_bytes: contract.token.max_bytes,
     sensitive_max_age_s: contract.client.sensitive_max_age_s,
   }

@@ -3,6 +3,7 @@ import {
   findClaimFault,
   type Claims,
   readIdentity,
+  type ScopeClaim,
 } from '../../core/auth/claims.ts'
 import type { Condition, ModeMatrix, ModeOutcome, AuthGrant } from '../../core/auth/modes.ts'
 import type { AuthResult, Environment, AuthRefusal } from '../../core/auth/types.ts'
@@ -19,6 +20,7 @@ export interface VerifierRules {
   /** Allowed algorithms; the contract's schema admits asymmetric ones only. */
   readonly algorithms: ReadonlySet<string>
   readonly claims: ClaimExpectations
+  readonly scope_claim: ScopeClaim
   readonly max_bytes: number
   /** Above this age a key set no longer serves sensitive flags. */
   readonly sensitive_max_age_s: number
@@ -108,7 +110,7 @@ export class JwksVerifier implements TokenVerifier {
     }
     const { mode, source, warnings } = mergeGrants(outcomes as readonly AuthGrant[])
     if (mode === 'decode-only') this.decodeOnly += 1
-    const { user_id, tenant_id, scopes } = readIdentity(claims)
+    const { user_id, tenant_id, scopes } = readIdentity(claims, this.rules.scope_claim)
     const authentication: AuthResult = {
       mode,
       source,

@@ -79,6 +79,8 @@ const unreached = (): never => {
   throw new Error('a hook has answered the request')
 }
 
+/** The codes of Node's parser, among all errors of a connection. */
+const PARSER_ERROR = /^(HPE|ERR_HTTP)_/
 /** Errors of Node's parser, which come before there is a request. */
 const SOCKET_CODES: Readonly<Record<string, RequestCode>> = {
   HPE_HEADER_OVERFLOW: 'headers_too_large',
@@ -105,15 +107,15 @@ export const reportUnrouted = (
 /**
  * Answers a request that Node could not parse with a problem detail, reports it, and closes the connection, by force
  * after 1 s: `headers_too_large`, `request_timeout`, else `request_malformed`. Destroys the socket without a report
- * where the client is gone.
+ * where the client is gone, or its TLS handshake failed.
  */
 export function refuseSocket(
   error: NodeJS.ErrnoException,
   socket: Socket,
   httpObserver: HttpObserver,
 ): void {
-  // The client has disconnected, so no response is possible.
-  if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy()
+  // The connection has failed, or TLS on it, so no response is possible.
+  if (!PARSER_ERROR.test(error.code ?? '') || !socket.writable) return void socket.destroy()
   const code = SOCKET_CODES[error.code ?? ''] ?? 'request_malformed'
   const id = randomUUID()
   const text = formatProblem(code, id)
@@ -122,7 +124,7 @@ export function refuseSocket(
   const linger = setTimeout(() => socket.destroy(), LINGER_MS)
   socket.once('close', () => clearTimeout(linger))
   socket.end(
-    `HTTP/1.1 ${status} ${code}\r\nconnection: close\r\ncontent-type: ${PROBLEM_TYPE}\r\n` +
+    `HTTP/1.1 ${status} ${code}\r\nconnection: close\r\ncontent-type: ${PROBLEM_TYPE}\r\nx-request-id: ${id}\r\n` +
       `content-length: ${Buffer.byteLength(text)}\r\n\r\n${text}`,
   )
 }

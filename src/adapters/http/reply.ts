@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { SERVICE_PROBLEMS, formatProblem, type ServerCode } from '../../core/http-api/problems.ts'
-import type { RouteResponse, RefusalAt, Route } from '../../ports/http.ts'
+import type { RouteResponse, RefusalAt, RequestSpan, Route } from '../../ports/http.ts'
+import { getPath, mergeVary } from './reply-headers.ts'
 import type { TrackedRequest } from './request-tracker.ts'
 
 /** Media type of a problem detail (RFC 9457). */
@@ -22,14 +23,15 @@ declare module 'fastify' {
     /** Error code of the contract; null for success. */
     refusedAs: string | null
     tracked: TrackedRequest
+    span: RequestSpan
+    /** Number of flags that the response decides; null for none. */
+    flags: number | null
   }
   interface FastifyInstance {
     refusalAt: RefusalAt
     serverState: ServerState
   }
 }
-
-const getPath = (url: string): string => url.split('?', 1)[0] as string
 
 /**
  * Sends the response of a route and notes its error code for the observer. A 304 gets no body; a draining server also
@@ -38,14 +40,15 @@ const getPath = (url: string): string => url.split('?', 1)[0] as string
 export function sendReply(
   request: FastifyRequest,
   reply: FastifyReply,
-  { status, type, headers, text, code }: RouteResponse,
+  { status, type, headers, text, code, flags = null }: RouteResponse,
 ): FastifyReply {
   request.refusedAs = code
+  request.flags = flags
   endIfDraining(reply)
   // fastify would send an empty text as a body of 0 bytes; a 304 has no body (RFC 9110, 15.4.5).
   return reply
     .code(status)
-    .headers(headers)
+    .headers(mergeVary(reply, headers))
     .type(type)
     .send(status === 304 ? undefined : text)
 }

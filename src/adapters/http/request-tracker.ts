@@ -92,7 +92,9 @@ interface Connection {
  */
 export class RequestTracker {
   private readonly limits: HttpLimits
+  /** By the socket of the system, and with TLS by the socket on top of it too. */
   private readonly connections = new Map<Socket, Connection>()
+  private readonly remotes = new Map<string, Connection>()
   private readonly open = new Set<TrackedRequest>()
   private readonly silent: ArrivalPool
   private readonly arriving: ArrivalPool
@@ -131,6 +133,19 @@ export class RequestTracker {
     const connection: Connection = { peer, silent, requests: new Set() }
     this.connections.set(socket, connection)
     this.silent.add(silent)
+    const remote = toRemote(socket)
+    this.remotes.set(remote, connection)
+    socket.once('close', () => {
+      if (this.remotes.get(remote) === connection) this.remotes.delete(remote)
+      this.close(socket, connection)
+    })
+  }
+
+  /** Requests of a tracked connection arrive on this socket, on which TLS is set up. */
+  secure(socket: Socket): void {
+    const connection = this.remotes.get(toRemote(socket))
+    if (connection === undefined) return
+    this.connections.set(socket, connection)
     socket.once('close', () => this.close(socket, connection))
   }
 
@@ -193,6 +208,9 @@ export class RequestTracker {
     connection.silent = null
   }
 }
+
+/** Where a connection comes from; Node does not tell which connection a TLS socket belongs to. */
+const toRemote = ({ remoteAddress, remotePort }: Socket): string => `${remoteAddress} ${remotePort}`
 
 const toArrival = (peer: string, refuse: () => void): Arrival => ({
   peer,

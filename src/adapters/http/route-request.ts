@@ -20,4 +20,5 @@ export const toRouteRequest = (request: FastifyRequest): RouteRequest => ({
     return value === undefined ? null : String(value)
   },
   body: typeof request.body === 'string' ? request.body : '',
+  trace: request.span.context,
 })

@@ -1,21 +1,30 @@
-import fastify, { type FastifyInstance } from 'fastify'
+import fastify, {
+  type FastifyHttpOptions,
+  type FastifyHttpsOptions,
+  type FastifyInstance,
+} from 'fastify'
 import { isUtf8 } from 'node:buffer'
 import { randomUUID } from 'node:crypto'
-import type { IncomingMessage } from 'node:http'
+import type { IncomingMessage, Server } from 'node:http'
+import { Server as SecureServer } from 'node:https'
 import { type AddressInfo, Server as NetServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { TLSSocket } from 'node:tls'
 import { isRequestId } from '../../core/rows/write-request.ts'
 import type {
   HttpLimits,
   HttpObserver,
   HttpServer,
   ListenAt,
-  RefusalAt,
+  RequestSpan,
   Route,
+  ServerExtras,
+  TlsCertificate,
 } from '../../ports/http.ts'
 import { ReplyBatcher } from './reply-batcher.ts'
 import { answerOtherMethods, refuseFailures, refuseSocket, reportUnrouted } from './refusals.ts'
 import { RequestTracker } from './request-tracker.ts'
+import { readTrace, setCommonHeaders } from './reply-headers.ts'
 import { sendLastRefusal, sendRefusal, sendReply, type ServerState } from './reply.ts'
 import { toRouteRequest } from './route-request.ts'
 import { FfError } from '../../errors.ts'
@@ -33,16 +42,15 @@ const MAX_HEADERS = 2_000
 /** Longer than any valid id in a path, so that the route refuses a long id with the code of that parameter. */
 const MAX_PARAM = 1_024
 
-/** Address, limits, observer and optional refusals of a server. */
-export interface ServerOptions {
+/** Address, limits, observer and further parts of a server. */
+export interface ServerOptions extends ServerExtras {
   readonly at: ListenAt
   readonly limits: HttpLimits
   readonly httpObserver: HttpObserver
-  readonly refusal?: RefusalAt
 }
 
 /**
- * Serves routes over HTTP/1.1, within the limits; resolves once it listens, with its origin, the count of requests in
+ * Serves routes over HTTP/1.1, over TLS with a certificate, within the limits; resolves once it listens, with its origin, the count of requests in
  * flight, and `drain`. `drain` closes connections after their response, stops listening after `settle_ms`, cuts what
  * is left about `drain_ms` later, and resolves when all is closed.
  * @throws FfError `listen_failed` for any error of listening
@@ -54,6 +62,7 @@ export async function openServer(
   const { at, limits } = options
   const server = makeServer(options)
   server.decorate('refusalAt', options.refusal ?? (() => null))
+  server.decorate('crossOrigin', options.crossOrigin ?? null)
   const state: ServerState = { draining: false }
   server.decorate('serverState', state)
   const tracker = new RequestTracker(limits)
@@ -71,7 +80,11 @@ export async function openServer(
     throw toListenError(error, at)
   }
   return {
-    origin: getOrigin(server.server.address() as AddressInfo),
+    origin: getOrigin(server.server),
+    useCertificate: (certificate) => {
+      if (server.server instanceof SecureServer)
+        server.server.setSecureContext(toSecureOptions(certificate))
+    },
     inFlight: () => tracker.inFlight,
     drain: async (settle_ms = limits.settle_ms) => {
       // Closing now would reset connections in the kernel's backlog; kept-alive ones get `connection: close`.
@@ -108,8 +121,8 @@ async function waitForAnswers(tracker: RequestTracker, most_ms: number): Promise
     await sleep(DRAIN_CHECK_MS)
 }
 
-const makeServer = ({ limits, httpObserver }: ServerOptions): FastifyInstance =>
-  fastify({
+function makeServer({ limits, httpObserver, tls = null }: ServerOptions): FastifyInstance {
+  const options: FastifyHttpOptions<Server> = {
     bodyLimit: limits.body_bytes,
     requestTimeout: limits.request_ms,
     return503OnClosing: false,
@@ -120,17 +133,28 @@ const makeServer = ({ limits, httpObserver }: ServerOptions): FastifyInstance =>
     frameworkErrors: (error, { id }, reply) => {
       const code = error.code === 'FST_ERR_BAD_URL' ? 'request_malformed' : 'route_unknown'
       reportUnrouted(httpObserver, code, id)
+      setCommonHeaders(reply)
       void sendRefusal(reply, code)
     },
     clientErrorHandler: (error, socket) => refuseSocket(error, socket, httpObserver),
-    http: {
-      headersTimeout: limits.headers_ms,
-      maxHeaderSize: limits.header_bytes,
-      connectionsCheckingInterval: SLOW_CHECK_MS,
-      // Node would answer 400 without a code; `observeRequests` refuses it with one.
-      requireHostHeader: false,
-    },
-  })
+  }
+  const http = {
+    headersTimeout: limits.headers_ms,
+    maxHeaderSize: limits.header_bytes,
+    connectionsCheckingInterval: SLOW_CHECK_MS,
+    // Node would answer 400 without a code; `observeRequests` refuses it with one.
+    requireHostHeader: false,
+  }
+  if (tls === null) return fastify({ ...options, http })
+  const https = { ...http, ...toSecureOptions(tls), handshakeTimeout: limits.headers_ms }
+  // The type of the instance names its server; nothing here depends on that.
+  const secure = { ...options, https } as unknown as FastifyHttpsOptions<SecureServer>
+  return fastify(secure) as unknown as FastifyInstance
+}
+
+/** Explicit, because NODE_OPTIONS could allow older versions for the whole process. */
+const toSecureOptions = ({ cert, key }: TlsCertificate) =>
+  ({ cert, key, minVersion: 'TLSv1.2' }) as const
 
 /** Tracks each connection and request, and reports each response, sent or cut off. */
 function observeRequests(
@@ -140,12 +164,20 @@ function observeRequests(
 ): void {
   server.decorateRequest('refusedAs', null)
   server.decorateRequest('tracked')
+  server.decorateRequest('span')
+  server.decorateRequest('flags', null)
   // 0 is no limit; `isMalformed` refuses more than MAX_HEADERS.
   server.server.maxHeadersCount = 0
   server.server.on('connection', (socket) => tracker.connect(socket))
+  server.server.on('secureConnection', (socket: TLSSocket) => tracker.secure(socket))
   server.addHook('onRequest', (request, reply, done) => {
     const started = process.hrtime.bigint()
     const { socket } = request.raw
+    const { method, routeOptions } = request
+    const route = routeOptions.url ?? null
+    const trace = readTrace(request.raw)
+    const span = httpObserver.received?.({ method, route, trace }) ?? NO_SPAN
+    request.span = span
     // A client that does not read its response would keep its place in flight for ever.
     const late = setTimeout(() => socket.destroy(), limits.request_ms + limits.answer_ms)
     const tracked = tracker.arrive({
@@ -153,21 +185,27 @@ function observeRequests(
       refuse: () => void sendLastRefusal(reply, 'too_many_requests_arriving'),
       ended: () => {
         clearTimeout(late)
+        const { refusedAs: code, flags } = request
+        const status = reply.statusCode
+        span.end({ status, code, flags })
         httpObserver.replied({
-          route: request.routeOptions.config.id ?? null,
-          status: reply.statusCode,
+          route: routeOptions.config.id ?? null,
+          status,
           seconds: Number(process.hrtime.bigint() - started) / 1e9,
           request_id: request.id,
-          code: request.refusedAs,
+          code,
         })
       },
     })
     request.tracked = tracked
     reply.raw.once('close', () => tracker.end(tracked))
+    setCommonHeaders(reply)
     if (isMalformed(request.raw)) sendLastRefusal(reply, 'request_malformed')
     else done()
   })
 }
+
+const NO_SPAN: RequestSpan = { context: () => null, end: () => undefined }
 
 /**
  * Whether a request breaks a rule that Node does not check: one valid Host header in HTTP/1.1 (RFC 9112, 3.2), no transfer
@@ -241,8 +279,11 @@ function acceptJsonBodies(server: FastifyInstance): void {
   )
 }
 
-const getOrigin = ({ address, family, port }: AddressInfo): string =>
-  `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`
+function getOrigin(server: NetServer): string {
+  const { address, family, port } = server.address() as AddressInfo
+  const scheme = server instanceof SecureServer ? 'https' : 'http'
+  return `${scheme}://${family === 'IPv6' ? `[${address}]` : address}:${port}`
+}
 
 /**
  * Makes, without throwing it, the FfError `listen_failed` for an address; its message holds the system's code, and the

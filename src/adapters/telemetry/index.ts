@@ -2,11 +2,12 @@ import type { HttpObserver } from '../../ports/http.ts'
 import type { MetricReadings, ServiceLog, Telemetry } from '../../ports/telemetry.ts'
 import { createUnverifiedLog, createLoggingObserver } from './log.ts'
 import { createMetrics } from './metrics.ts'
+import { startSpan } from './spans.ts'
 
 const TEXT_FORMAT = 'text/plain; version=0.0.4; charset=utf-8'
 
 /**
- * Opens the observers that log and count the work of a service, and its metrics in Prometheus text format 0.0.4,
+ * Opens the observers that log, count and trace the work of a service, and its metrics in Prometheus text format 0.0.4,
  * rendered at each call, which rejects where a reading does. Writes log lines to `log` only; starts no server, and has
  * nothing to close.
  */
@@ -14,6 +15,7 @@ export async function openTelemetry(log: ServiceLog, readings: MetricReadings): 
   const metrics = createMetrics(readings)
   const logging = createLoggingObserver(log)
   const httpObserver: HttpObserver = {
+    received: startSpan,
     replied: (done) => {
       metrics.replied(done)
       logging.replied(done)

@@ -64,7 +64,9 @@ const formatDropped = (lines: number): string =>
  * Makes an observer that logs responses from 500 as errors and from 400 as infos, with the duration in ms, and bugs as
  * errors with name and stack frames, without the message. Successful requests appear in the metrics only.
  */
-export const createLoggingObserver = (log: ServiceLog): HttpObserver => ({
+export const createLoggingObserver = (
+  log: ServiceLog,
+): Pick<HttpObserver, 'replied' | 'failed'> => ({
   replied: ({ route, status, seconds, request_id, code }) => {
     if (status < 400) return
     const fields = { route, status, code, request_id, ms: Math.round(seconds * 1e4) / 10 }

@@ -8,7 +8,6 @@ import {
   PARITY_REPLAY,
   PARITY_RUN,
   REPORT,
-  SERVING,
   SIDES,
   STEPS,
   STEPS_UP,
@@ -18,6 +17,7 @@ import { DECIDE, SIGN } from './gate.ts'
 import { MAINTAIN } from './maintain.ts'
 import { PLAN } from './plan.ts'
 import type { CommandGroup } from './row.ts'
+import { SERVING } from './serve-options.ts'
 
 /** The HTTP service. */
 const SERVE: readonly CommandGroup[] = [
@@ -30,7 +30,7 @@ const SERVE: readonly CommandGroup[] = [
         name: 'serve',
         what: 'answer evaluations and changes over HTTP, until SIGTERM',
         options: SERVING,
-        examples: ['ff serve', 'FF_LISTEN=127.0.0.1:8421 ff serve --harness'],
+        examples: ['ff serve', 'ff serve --listen 127.0.0.1:8421 --harness'],
         load: async () => (await import('../serve.ts')).runServe,
       }),
     ],

@@ -1,5 +1,6 @@
 import { PLACES, type Where } from '../../core/gate/types.ts'
 import { type Instant, parseInstant } from '../../core/rows/instant.ts'
+import { parseListenAddress } from '../../core/settings/parse-setting.ts'
 import { FfError } from '../../errors.ts'
 import type { Format } from '../../reports/index.ts'
 
@@ -160,6 +161,15 @@ export const parseInstantOption: ParseOption<Instant> = (given, flag) => {
   throw invalid(
     `${flag} must be a UTC time with milliseconds, not ${quote(given)}.`,
     `Write ${flag} 2026-01-15T09:00:00.000Z, for example.`,
+  )
+}
+
+/** Takes `HOST:PORT` as it is, with an IPv6 host in brackets. @throws FfError `option_invalid` */
+export const parseListen: ParseOption<string> = (given, flag) => {
+  if (parseListenAddress(given).ok) return given
+  throw invalid(
+    `${flag} must be an address and a port, not ${quote(given)}.`,
+    `Write ${flag} 127.0.0.1:8420, for example.`,
   )
 }
 

@@ -263,10 +263,6 @@ export const WAIVER_NEW = [
   ),
 ]
 
-export const SERVING = [
-  toggle('--harness', 'serve scratch state set by proofs; never for real callers'),
-]
-
 export const IMPORT = [
   ...DATABASE,
   option('--mapping <file>', 'read the source as a JSON file by this mapping', parseText),

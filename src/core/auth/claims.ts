@@ -64,12 +64,13 @@ export const hasFiniteTimes = (claims: Claims): boolean =>
 
 /**
  * The identity that the claims state, without any check: `sub` as user, `tid` as tenant, null where absent, and the
- * scopes of `scope`, space-separated (RFC 8693, 4.2); none where `scope` is not a text.
+ * scopes of their claim.
  *
  * @param claims without faults (`findClaimFault`)
  */
 export const readIdentity = (
   claims: Claims,
+  scopeClaim: ScopeClaim,
 ): {
   readonly user_id: string
   readonly tenant_id: string | null
@@ -77,8 +78,15 @@ export const readIdentity = (
 } => ({
   user_id: claims['sub'] as string,
   tenant_id: (claims['tid'] as string | undefined) ?? null,
-  scopes:
-    typeof claims['scope'] === 'string'
-      ? claims['scope'].split(' ').filter((scope) => scope !== '')
-      : [],
+  scopes: toScopes(claims[scopeClaim]),
 })
+
+/** The claims that hold scopes: `scope` of RFC 8693 (4.2) and 9068, and those of common authorization servers. */
+export const SCOPE_CLAIMS = ['scope', 'scp', 'permissions'] as const
+export type ScopeClaim = (typeof SCOPE_CLAIMS)[number]
+
+/** A text of scopes separated by spaces, or a list of them; anything else, also within the list, is no scope. */
+const toScopes = (claim: unknown): readonly string[] =>
+  (typeof claim === 'string' ? claim.split(' ') : [claim].flat()).filter(
+    (scope): scope is string => typeof scope === 'string' && scope !== '',
+  )

@@ -1,3 +1,4 @@
+import type { ScopeClaim } from './claims.ts'
 import type { ModeRow } from './modes.ts'
 
 /** The members of `contracts/jwks_integration_notes.json` that token verification uses. */
@@ -39,8 +40,10 @@ export interface AuthSettings {
   /** The allowed signature algorithms. */
   readonly algorithms: readonly string[]
   readonly dev_scopes: readonly string[]
+  /** The claim that holds the scopes of a token. */
+  readonly scope_claim: ScopeClaim
 }
-/** Settings with issuer, audience and dev scopes as given, and leeway and algorithms at the contract's default. */
+/** Settings with issuer, audience and dev scopes as given; leeway, algorithms and the claim of scopes by default. */
 export const settingsFromContract = (
   contract: AuthContract,
   { issuer, audience, dev_scopes }: Pick<AuthSettings, 'issuer' | 'audience' | 'dev_scopes'>,
@@ -51,6 +54,7 @@ export const settingsFromContract = (
   dev_scopes,
   leeway_s: contract.claims.leeway_s,
   algorithms: contract.algorithms.default,
+  scope_claim: 'scope',
 })
 
 /** Behaviours that a test key server can play. */

@@ -1,5 +1,6 @@
 import { parseAdminUrl } from '../admin/admin-url.ts'
 import { hasUserPart, parseJwksUrl } from '../auth/jwks-url.ts'
+import { SCOPE_CLAIMS, type ScopeClaim } from '../auth/claims.ts'
 import type { PinnedHead } from '../gate/types.ts'
 import { parseTarget, type TargetRefusal, type TargetSpec } from '../parity/target.ts'
 
@@ -16,6 +17,8 @@ export type SettingFault =
   | 'admin_with_user'
   | 'admin_not_https'
   | 'evidence_head_unreadable'
+  | 'origin_unreadable'
+  | 'scope_claim_unknown'
 export type ParsedSetting<Value> =
   | { readonly ok: true; readonly value: Value }
   | { readonly ok: false; readonly fault: SettingFault | TargetRefusal }
@@ -36,17 +39,23 @@ export const parseTextSetting = (given: string): ParsedSetting<string> => accept
  * Splits a list at its commas; blanks around words and empty words are dropped. Never refuses: the list may be empty.
  */
 export const parseWords = (given: string): ParsedSetting<readonly string[]> =>
-  accept(
-    given
-      .split(',')
-      .map((one) => one.trim())
-      .filter((one) => one !== ''),
-  )
+  accept(splitWords(given))
+const splitWords = (given: string): readonly string[] =>
+  given
+    .split(',')
+    .map((one) => one.trim())
+    .filter((one) => one !== '')
 
 /** Accepts exactly `file` or `db`; refuses `managed` with `backing_managed`, any other text with `backing_unknown`. */
 export const parseBacking = (given: string): ParsedSetting<'file' | 'db'> => {
   if (given === 'file' || given === 'db') return accept(given)
   return refuse(given === 'managed' ? 'backing_managed' : 'backing_unknown')
+}
+
+/** Accepts exactly the name of a claim of `SCOPE_CLAIMS`; refuses any other text with `scope_claim_unknown`. */
+export const parseScopeClaim = (given: string): ParsedSetting<ScopeClaim> => {
+  const found = SCOPE_CLAIMS.find((one) => one === given)
+  return found === undefined ? refuse('scope_claim_unknown') : accept(found)
 }
 
 /** Accepts exactly `true` or `false`; refuses any other text with `switch_unreadable`. */
@@ -105,6 +114,24 @@ export function parseKeyServerSetting(given: string): ParsedSetting<URL> {
   const url = parseJwksUrl(given)
   return url === null ? refuse('key_server_not_https') : accept(url)
 }
+
+/**
+ * Parses origins of web pages, separated by commas, and serialises each (RFC 6454, 6.2): `https://APP.example:443/` is
+ * `https://app.example`. Refuses with `origin_unreadable` another scheme than http and https, `*`, and more than an
+ * origin, such as a path.
+ */
+export function parseOrigins(given: string): ParsedSetting<readonly string[]> {
+  const words = splitWords(given)
+  const urls = words.filter((word) => URL.canParse(word)).map((word) => new URL(word))
+  const fits = urls.filter(
+    ({ protocol, origin, href }) =>
+      WEB.test(protocol) && !origin.includes('*') && href === `${origin}/`,
+  )
+  return fits.length === words.length
+    ? accept(fits.map(({ origin }) => origin))
+    : refuse('origin_unreadable')
+}
+const WEB = /^https?:$/
 
 /**
  * Parses the base URL of Admin, https or http on loopback. Refuses one with a user or password with

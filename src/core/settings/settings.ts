@@ -1,3 +1,4 @@
+import type { ScopeClaim } from '../auth/claims.ts'
 import type { PinnedHead } from '../gate/types.ts'
 import {
   createNumberParser,
@@ -8,10 +9,12 @@ import {
   parseEvidenceHeads,
   parseKeyServerSetting,
   parseLeewaySeconds,
+  parseOrigins,
   type ListenAddress,
   parseListenAddress,
   MAX_LEEWAY_S,
   type ParsedSetting,
+  parseScopeClaim,
   parseTextSetting,
   parseTrueOrFalse,
   parseWords,
@@ -62,6 +65,16 @@ export const SETTINGS = {
   FF_ADMIN_LISTEN: {
     parse: parseListenAddress,
     what: 'separate HOST:PORT for health, metrics and the API description; default FF_LISTEN',
+  },
+  FF_TLS_CERT_FILE: {
+    parse: parseTextSetting,
+    what: 'file of the certificate chain of the service in PEM, with FF_TLS_KEY_FILE; default plain HTTP',
+  },
+  FF_TLS_KEY_FILE: { parse: parseTextSetting, what: 'file of the key of that certificate' },
+  FF_CORS_ORIGINS: {
+    parse: parseOrigins,
+    otherwise: NO_WORDS,
+    what: 'origins whose web pages may evaluate flags, such as https://app.example, separated by commas; default none',
   },
   FF_MAX_BODY_BYTES: count([1_024, 16_777_216], 262_144, 'largest body of a request, in bytes'),
   FF_MAX_IN_FLIGHT: count([1, 100_000], 1_000, 'most requests that are answered at once'),
@@ -122,6 +135,12 @@ export const SETTINGS = {
     behavioural: true,
     parse: parseTextSetting,
     what: 'audience of tokens, in the aud of each; default pty-feature-flags',
+  },
+  FF_JWT_SCOPE_CLAIM: {
+    behavioural: true,
+    parse: parseScopeClaim,
+    otherwise: 'scope' as ScopeClaim,
+    what: 'claim that holds the scopes of a token: scope (the default), scp or permissions',
   },
   FF_JWT_ALGORITHMS: {
     behavioural: true,

@@ -139,7 +139,7 @@ async function completeRequest(
   const approval =
     named === null
       ? null
-      : await fetchApproval(service, caller, { ...bare.key, approval_ref: named })
+      : await fetchApproval(service, { caller, call }, { ...bare.key, approval_ref: named })
   return { ...bare, expected, body: rest, approval }
 }
 
@@ -159,9 +159,9 @@ function splitApproval(node: JsonObject): {
 /** Asks for the approval of this flag and the caller's own tenant and user. */
 async function fetchApproval(
   { approvals }: ServiceDependencies,
-  { tenant_id, user_id }: Principal,
+  { caller: { tenant_id, user_id }, call }: Pick<ChangeCall, 'caller' | 'call'>,
   { approval_ref, flag_key }: { readonly approval_ref: string; readonly flag_key: string },
 ): Promise<NonNullable<WriteRequest['approval']>> {
-  const answer = await approvals.begin()({ approval_ref, flag_key, tenant_id, user_id })
+  const answer = await approvals.begin(call.trace)({ approval_ref, flag_key, tenant_id, user_id })
   return { approval_ref, answer }
 }

@@ -5,7 +5,7 @@ import type { Decision, Principal } from '../../core/evaluate/types.ts'
 import type { JsonObject } from '../../core/json/read.ts'
 import { makeProblem } from '../../core/problem.ts'
 import type { Instant } from '../../core/rows/instant.ts'
-import type { RouteRequest, RouteResponse } from '../../ports/http.ts'
+import type { RouteRequest, RouteResponse, TraceSource } from '../../ports/http.ts'
 import { decideWithApproval } from '../evaluation/answer-question.ts'
 import { authenticateCaller, resolvePrincipal } from './authorize.ts'
 import { requireSchema, parseJsonBody } from './body.ts'
@@ -28,6 +28,7 @@ export interface EvaluationTerms {
   readonly principal: Principal
   readonly approval_ref: string | null
   readonly request_id: string
+  readonly trace: TraceSource
   /** One instant for the whole request, so that all its decisions agree. */
   readonly now: Instant
   readonly reader: DecisionReader
@@ -48,7 +49,8 @@ export const createEvaluateRoute =
     const body = parseJsonBody(call.body)
     const [, answer] = FORMS.find(([member]) => hasMember(body, member)) ?? ONE
     const reader = createDecisionReader(service.store, service.lastKnown)
-    return toJsonResponse(await answer(service, body, { call, caller, now, reader }))
+    const { text, flags } = await answer(service, body, { call, caller, now, reader })
+    return { ...toJsonResponse(text), flags }
   }
 
 const hasMember = ({ members }: JsonObject, name: string): boolean =>
@@ -69,7 +71,7 @@ type Answer = (
   service: ServiceDependencies,
   body: JsonObject,
   met: EvaluationCall,
-) => Promise<string>
+) => Promise<{ readonly text: string; readonly flags: number }>
 
 const resolveTerms = (
   named: NamedCaller,
@@ -78,6 +80,7 @@ const resolveTerms = (
   principal: resolvePrincipal(caller, named),
   approval_ref: named.approval_ref ?? null,
   request_id: call.request_id,
+  trace: call.trace,
   now,
   reader,
 })
@@ -87,7 +90,8 @@ const answerOne: Answer = async (service, body, received) => {
     'evaluate-one',
     body,
   )
-  return serializeDecision(await decideOne(service, flag_key, resolveTerms(named, received)))
+  const decision = await decideOne(service, flag_key, resolveTerms(named, received))
+  return { text: serializeDecision(decision), flags: 1 }
 }
 const answerMany: Answer = async (service, body, received) => {
   // Counted first: validating an unbounded list takes longer than answering a list of the allowed length.
@@ -110,8 +114,10 @@ const FORMS: readonly (readonly [member: string, answer: Answer])[] = [
   ['all', answerAll],
 ]
 
-const formatDecisions = (decisions: readonly Decision[]): string =>
-  `{"decisions":[${decisions.map(serializeDecision).join(',')}]}`
+const formatDecisions = (decisions: readonly Decision[]): Awaited<ReturnType<Answer>> => ({
+  text: `{"decisions":[${decisions.map(serializeDecision).join(',')}]}`,
+  flags: decisions.length,
+})
 
 /**
  * Reads the rows of one flag, decides it, and reports the decision to the observer. May ask the source of approvals.
@@ -122,13 +128,13 @@ const formatDecisions = (decisions: readonly Decision[]): string =>
 export async function decideOne(
   { approvals, observer }: ServiceDependencies,
   flag_key: string,
-  { principal, approval_ref, request_id, now, reader }: EvaluationTerms,
+  { principal, approval_ref, request_id, trace, now, reader }: EvaluationTerms,
 ): Promise<Decision> {
   const { tenant_id, user_id } = principal
   const rows = await reader.read({ flag_key, tenant_id, user_id })
   const request = { flag_key, approval_ref, request_id }
   const facts = { request, principal, rows, now, backing_state: reader.kind }
-  const decision = await decideWithApproval(evaluate, approvals.begin(), facts)
+  const decision = await decideWithApproval(evaluate, approvals.begin(trace), facts)
   observer.decided(decision)
   return decision
 }
@@ -142,11 +148,11 @@ export async function decideOne(
 export async function decideMany(
   { approvals, observer }: ServiceDependencies,
   flag_keys: readonly string[],
-  { principal, approval_ref, request_id, now, reader }: EvaluationTerms,
+  { principal, approval_ref, request_id, trace, now, reader }: EvaluationTerms,
 ): Promise<readonly Decision[]> {
   const { tenant_id, user_id } = principal
   const sets = await reader.readMany({ flag_keys, tenant_id, user_id })
-  const check = approvals.begin()
+  const check = approvals.begin(trace)
   const decisions = await Promise.all(
     sets.map((rows, at) => {
       const request = { flag_key: flag_keys[at] as string, approval_ref, request_id }

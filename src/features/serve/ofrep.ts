@@ -59,7 +59,7 @@ const answerOne: Answer = async (service, call) => {
   if (!isFlagKey(key)) throw new HttpRefusal('flag_unknown')
   const { text, failure } = toOfrepAnswer(await decideOne(service, key, terms), terms.skipped)
   if (failure !== undefined) throw new HttpRefusal(failure)
-  return toOfrepResponse(text, 200)
+  return { ...toOfrepResponse(text, 200), flags: 1 }
 }
 
 /**
@@ -76,7 +76,8 @@ const answerAll: Answer = async (service, call) => {
   const text = `{"flags":[${items.join(',')}]}`
   const etag = `"${createHash('sha256').update(text).digest('hex')}"`
   const isCurrent = matchesTag(call.header('if-none-match'), etag)
-  return toOfrepResponse(isCurrent ? '' : text, isCurrent ? 304 : 200, { etag })
+  const response = toOfrepResponse(isCurrent ? '' : text, isCurrent ? 304 : 200, { etag })
+  return { ...response, flags: decisions.length }
 }
 
 /**
@@ -95,6 +96,7 @@ async function resolveTerms(service: ServiceDependencies, call: RouteRequest): P
     skipped: listSkippedLayers(read.context),
     approval_ref,
     request_id: call.request_id,
+    trace: call.trace,
     now,
     reader: createDecisionReader(service.store, service.lastKnown),
   }

@@ -61,5 +61,5 @@ export async function startHarness(request: ServeRequest): Promise<Service> {
     const server = await keep(adapters.openServer(routes, options), (one) => one.drain())
     return server.origin
   })
-  return { origin, admin_origin: null, sample: false, close }
+  return { origin, admin_origin: null, sample: false, reload: () => Promise.resolve(), close }
 }

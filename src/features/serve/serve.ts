@@ -2,17 +2,19 @@ import { withDeadline } from '../../concurrency/deadline.ts'
 import { type KeepOpen, openAll } from '../../concurrency/open-all.ts'
 import { checkAuth, checkEnvironment } from '../tokens/auth-settings.ts'
 import { nameEnvironment } from '../../core/auth/environment.ts'
+import { createCrossOriginHeaders } from '../../core/http-api/cors.ts'
 import type { TargetSpec } from '../../core/parity/target.ts'
 import { DEFAULT_SETTINGS, type SettingValues } from '../../core/settings/settings.ts'
 import { instantFromMs } from '../../core/rows/instant.ts'
 import type { Adapters } from '../../ports/adapters.ts'
 import type { Authenticator } from '../../ports/auth.ts'
-import type { HttpLimits, HttpServer, ListenAt, Route } from '../../ports/http.ts'
+import type { HttpLimits, HttpServer, ListenAt, Route, TlsCertificate } from '../../ports/http.ts'
 import type { OpenServiceStore } from '../../ports/store.ts'
 import type { ServiceLog, Telemetry } from '../../ports/telemetry.ts'
 import { loadAuth } from '../tokens/jwks-check.ts'
 import { loadPersistence } from '../migrate/load-persistence.ts'
 import type { RunningVersion } from '../team-folder/identity.ts'
+import { FfError } from '../../errors.ts'
 import { resolveApprovalsPlan } from './admin-settings.ts'
 import {
   createHealthRoutes,
@@ -33,6 +35,7 @@ import { buildServiceRoutes } from './routes.ts'
 import { SAMPLE_ROWS } from './sample.ts'
 import { RefusalRecorder } from './refusal-recorder.ts'
 import { readDigestKey } from './secret-file.ts'
+import { readCertificate } from './tls-certificate.ts'
 
 export interface ServeRequest {
   /** The package folder. */
@@ -49,6 +52,8 @@ export interface Service {
   readonly admin_origin: string | null
   /** Whether the service serves the sample, because no store is configured. */
   readonly sample: boolean
+  /** Reads the certificate again, and uses it for new connections; logs why where it keeps the one before. */
+  reload(): Promise<void>
   /**
    * Drains the open requests, then closes everything that was opened; resolves within the bounds of the settings,
    * whatever still hangs.
@@ -88,11 +93,12 @@ export async function startService(
   const { adapters, root, settings } = request
   const environment = checkEnvironment(settings)
   const target = planServe(settings, environment)
-  const { FF_LISTEN, FF_ADMIN_LISTEN, FF_JWKS_URL } = settings
+  const { FF_JWKS_URL } = settings
   const { notes } = await loadAuth(root)
   // Without a key server every token is refused, so the issuer is optional.
   const auth = checkAuth(notes, settings, FF_JWKS_URL === null ? '' : null)
   const approvalsPlan = await resolveApprovalsPlan(settings, environment)
+  const certificate = await readCertificate(settings, request.log, request.now())
   const limits = toHttpLimits(settings)
   const ending: Ending = { hurry: target === null }
   const { value: servers, close } = await openAll(async (keep) => {
@@ -127,13 +133,31 @@ export async function startService(
       now,
       observer,
     }
-    const at = { FF_LISTEN, FF_ADMIN_LISTEN }
     const more = await createIdentityRoutes(request, target)
-    return listen(request, at, { parts, keep, telemetry, sockets, limits, ending, more })
+    const created = { parts, keep, telemetry, sockets, limits, ending, more, certificate }
+    return listen(request, created)
   })
+  const sample = target === null
+  return buildService(request, servers, { sample, limits, ending, close })
+}
+
+function buildService(
+  request: ServeRequest,
+  { useCertificate, ...origins }: Listening,
+  {
+    sample,
+    limits,
+    ending,
+    close,
+  }: Pick<CreatedService, 'limits' | 'ending'> & {
+    readonly sample: boolean
+    readonly close: () => Promise<void>
+  },
+): Service {
   return {
-    ...servers,
-    sample: target === null,
+    ...origins,
+    sample,
+    reload: () => reloadCertificate(request, useCertificate),
     close: ({ hurry = ending.hurry } = {}) => {
       ending.hurry = hurry
       const within = limits.settle_ms + limits.drain_ms + CLOSE_MS
@@ -141,6 +165,23 @@ export async function startService(
         request.log.error({}, 'ended before all was closed'),
       )
     },
+  }
+}
+
+/** Whatever is wrong with the files, the service goes on with the certificate that it has. */
+async function reloadCertificate(
+  { settings, log, now }: ServeRequest,
+  use: HttpServer['useCertificate'],
+): Promise<void> {
+  try {
+    const certificate = await readCertificate(settings, log, now())
+    if (certificate === null)
+      return log.warn({}, 'no TLS certificate is set, so none is read again')
+    use(certificate)
+    log.info({}, 'read the TLS certificate again')
+  } catch (error) {
+    if (!(error instanceof FfError)) throw error
+    log.error({ reason: error.message }, 'cannot use the new TLS certificate; keeps the one before')
   }
 }
 
@@ -204,6 +245,9 @@ async function openStore(
 interface Sockets {
   server: HttpServer | null
 }
+/** The servers once they listen. */
+type Listening = Pick<Service, 'origin' | 'admin_origin'> & Pick<HttpServer, 'useCertificate'>
+
 interface CreatedService {
   readonly parts: ServiceDependencies
   readonly keep: KeepOpen
@@ -213,13 +257,14 @@ interface CreatedService {
   readonly ending: Ending
   /** Further operational routes. */
   readonly more: readonly Route[]
+  readonly certificate: TlsCertificate | null
 }
 
 async function listen(
-  { adapters, root }: ServeRequest,
-  { FF_LISTEN, FF_ADMIN_LISTEN }: Pick<SettingValues, 'FF_LISTEN' | 'FF_ADMIN_LISTEN'>,
-  { parts, keep, telemetry, sockets, limits, ending, more }: CreatedService,
-): Promise<Pick<Service, 'origin' | 'admin_origin'>> {
+  { adapters, root, settings }: ServeRequest,
+  { parts, keep, telemetry, sockets, limits, ending, more, certificate: tls }: CreatedService,
+): Promise<Listening> {
+  const { FF_LISTEN, FF_ADMIN_LISTEN, FF_CORS_ORIGINS } = settings
   let draining = false
   const { httpObserver } = telemetry
   const routes = buildServiceRoutes(() => parts)
@@ -234,12 +279,14 @@ async function listen(
     await createOpenapiRoute(root, [...routes, ...described], limits),
   ]
   const operationalRoutes = [...operational, createIndexRoute(operational)]
+  const crossOrigin = createCrossOriginHeaders(FF_CORS_ORIGINS)
   const open = (
     served: typeof routes,
     where: ListenAt,
     settle: () => number,
   ): Promise<HttpServer> => {
-    const options = { at: where, limits, httpObserver, refusal: toOfrepRefusalAt }
+    const extras = { refusal: toOfrepRefusalAt, crossOrigin, tls }
+    const options = { at: where, limits, httpObserver, ...extras }
     return keep(adapters.openServer(served, options), (server) => server.drain(settle()))
   }
   const settle = (): number => (ending.hurry ? 0 : limits.settle_ms)
@@ -253,5 +300,11 @@ async function listen(
   await keep(Promise.resolve(), () => {
     draining = true
   })
-  return { origin: main.origin, admin_origin: admin?.origin ?? null }
+  return {
+    origin: main.origin,
+    admin_origin: admin?.origin ?? null,
+    useCertificate: (certificate) => {
+      for (const server of [main, admin]) server?.useCertificate(certificate)
+    },
+  }
 }

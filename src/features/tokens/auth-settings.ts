@@ -46,6 +46,7 @@ export function checkAuth(
     leeway_s:
       FF_JWT_LEEWAY === null ? contract.claims.leeway_s : checkLeeway(contract, FF_JWT_LEEWAY),
     dev_scopes: FF_DEV_SCOPES,
+    scope_claim: settings.FF_JWT_SCOPE_CLAIM,
   }
 }
 

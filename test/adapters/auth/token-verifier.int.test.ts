@@ -40,6 +40,7 @@ function verifying(keys: KeySource, endpoint: KeyEndpoint) {
     modes: buildModeMatrix(CONTRACT.modes),
     algorithms: new Set(CONTRACT.algorithms.default),
     claims: { required: CONTRACT.claims.required, issuer: ISSUER, audience: AUDIENCE, leeway_s: 0 },
+    scope_claim: 'scope' as const,
     max_bytes: CONTRACT.token.max_bytes,
     sensitive_max_age_s: CONTRACT.client.sensitive_max_age_s,
   }

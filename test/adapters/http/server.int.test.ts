@@ -210,6 +210,110 @@ describe('S11: a method other than that of the route', () => {
   })
 })
 
+describe('every answer has X-Request-Id', () => {
+  test.each([
+    ['a decision', '/v1/flags/evaluate', { body: BODY }, 200],
+    ['a refusal of a route', '/v1/flags', {}, 401],
+    ['OPTIONS', '/v1/flags', { method: 'OPTIONS' }, 204],
+    ['another method', '/v1/flags/evaluate', {}, 405],
+    ['an unknown path', '/nothing', {}, 404],
+    ['a path that cannot be decoded', '/v1/flags/%zz', {}, 400],
+    [
+      'a body of another type',
+      '/ofrep/v1/evaluate/flags',
+      { method: 'POST', body: 'a', headers: { 'content-type': 'text/plain' } },
+      415,
+    ],
+  ])('%s', async (_name, path, options, status) => {
+    const { origin } = await started()
+    const own = {
+      ...options,
+      headers: { ...('headers' in options ? options.headers : {}), 'x-request-id': 'mine-1' },
+    }
+    const answer = await ask(origin, path, own)
+    expect([answer.status, answer.headers['x-request-id']]).toEqual([status, 'mine-1'])
+    const made = await ask(origin, path, {
+      ...own,
+      headers: { ...own.headers, 'x-request-id': 'x'.repeat(256) },
+    })
+    expect(made.headers['x-request-id']).toMatch(/^[0-9a-f-]{36}$/)
+  })
+  test('a request that is no HTTP', async () => {
+    const { origin } = await started()
+    expect(await exchange(origin, 'nonsense\r\n\r\n')).toMatch(
+      /^HTTP\/1.1 400 .*\r\nx-request-id: [0-9a-f-]{36}\r\n/s,
+    )
+  })
+})
+
+describe('a page of another origin', () => {
+  const ORIGIN = 'https://app.example'
+  const ALLOWED = { settings: { FF_CORS_ORIGINS: ORIGIN } }
+  const headers = { origin: ORIGIN }
+  const asks = { ...headers, 'access-control-request-method': 'POST' }
+  const OFREP = '/ofrep/v1/evaluate/flags'
+
+  test('asks first, and is told what it may send; other OPTIONS requests stay as they are', async () => {
+    const { origin } = await started(ALLOWED)
+    const preflight = await ask(origin, OFREP, { method: 'OPTIONS', headers: asks })
+    expect(preflight).toMatchObject({
+      status: 204,
+      headers: {
+        allow: 'POST, OPTIONS',
+        'access-control-allow-origin': ORIGIN,
+        'access-control-allow-methods': 'POST',
+        vary: 'Origin',
+      },
+    })
+    const plain = await ask(origin, OFREP, { method: 'OPTIONS' })
+    expect([
+      plain.status,
+      plain.headers['allow'],
+      plain.headers['access-control-allow-origin'],
+    ]).toEqual([204, 'POST, OPTIONS', undefined])
+  })
+  test.each([
+    ['a decision', OFREP, { body: '{"context":{}}' }, 200, 'Origin, Authorization'],
+    [
+      'a refused token',
+      OFREP,
+      { body: '{"context":{}}', token: 'no' },
+      401,
+      'Origin, Authorization',
+    ],
+    ['a refused body', '/v1/flags/evaluate', { body: '{' }, 400, 'Origin'],
+    ['another method', '/v1/flags/evaluate', {}, 405, 'Origin'],
+    ['an unknown path', '/ofrep/v1/nothing', {}, 404, 'Origin, Authorization'],
+    ['a key that cannot be decoded', `${OFREP}/%zz`, { body: '{}' }, 400, 'Origin, Authorization'],
+  ])('reads %s', async (_name, path, options, status, vary) => {
+    const { origin } = await started(ALLOWED)
+    const answer = await ask(origin, path, { ...options, headers })
+    expect([
+      answer.status,
+      answer.headers['access-control-allow-origin'],
+      answer.headers['vary'],
+    ]).toEqual([status, ORIGIN, vary])
+  })
+  test('reads the refusal of a service that is too busy', async () => {
+    const { origin } = await started({ settings: { ...ALLOWED.settings, FF_MAX_ARRIVING: '1' } })
+    const slow = `POST ${OFREP} HTTP/1.1\r\nhost: a\r\norigin: ${ORIGIN}\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n{`
+    const oldest = exchange(origin, slow)
+    await sleep(50)
+    void exchange(origin, slow)
+    expect(await oldest).toMatch(
+      /^HTTP\/1.1 503 .*access-control-allow-origin: https:\/\/app.example\r\n/s,
+    )
+  })
+  test('has no answer to read by default', async () => {
+    const { origin } = await started()
+    const answer = await ask(origin, OFREP, { body: '{"context":{}}', headers })
+    expect([answer.headers['access-control-allow-origin'], answer.headers['vary']]).toEqual([
+      undefined,
+      'Authorization',
+    ])
+  })
+})
+
 /** A server whose one route never answers. */
 const openHanging = () =>
   openServer(

@@ -31,7 +31,7 @@ const without = (name: keyof typeof GOOD) => {
 
 describe('readIdentity', () => {
   test('returns user, tenant and scopes', () => {
-    expect(readIdentity(GOOD)).toEqual({
+    expect(readIdentity(GOOD, 'scope')).toEqual({
       user_id: 'U1001',
       tenant_id: 'T-1',
       scopes: ['ff:override:write', 'ff:tenant:any'],
@@ -41,10 +41,17 @@ describe('readIdentity', () => {
   test.each([
     ['no tenant', without('tid'), { tenant_id: null }],
     ['no scope', without('scope'), { scopes: [] }],
-    ['a scope that is not a text', { ...GOOD, scope: ['ff:operator'] }, { scopes: [] }],
+    ['a list of scopes', { ...GOOD, scope: ['a', 'b'] }, { scopes: ['a', 'b'] }],
+    ['a list with more than texts', { ...GOOD, scope: ['a', '', 1, ['b']] }, { scopes: ['a'] }],
+    ['scopes that are an object', { ...GOOD, scope: { a: 'b' } }, { scopes: [] }],
     ['spaces between scopes', { ...GOOD, scope: ' a  b ' }, { scopes: ['a', 'b'] }],
   ])('%s', (_situation, claims, identity) => {
-    expect(readIdentity(claims)).toMatchObject(identity)
+    expect(readIdentity(claims, 'scope')).toMatchObject(identity)
+  })
+  test.each(['scp', 'permissions'] as const)('reads the scopes of %s alone', (name) => {
+    expect(readIdentity({ ...GOOD, [name]: ['a'] }, name).scopes).toEqual(['a'])
+    expect(readIdentity({ ...GOOD, [name]: 'a b' }, name).scopes).toEqual(['a', 'b'])
+    expect(readIdentity(GOOD, name).scopes).toEqual([])
   })
 })
 

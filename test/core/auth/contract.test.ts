@@ -10,5 +10,6 @@ test('settings from the contract allow its default algorithms and leeway, whatev
     contract: CONTRACT,
     leeway_s: CONTRACT.claims.leeway_s,
     algorithms: CONTRACT.algorithms.default,
+    scope_claim: 'scope',
   })
 })

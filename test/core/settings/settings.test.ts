@@ -54,6 +54,13 @@ describe('the value of a text', () => {
     ['FF_ADMIN_URL', 'http://127.0.0.1:1', new URL('http://127.0.0.1:1')],
     ['FF_JWT_ALGORITHMS', ' RS256,, ES256 ', ['RS256', 'ES256']],
     ['FF_JWT_LEEWAY', '60', 60],
+    ['FF_JWT_SCOPE_CLAIM', 'scp', 'scp'],
+    ['FF_TLS_CERT_FILE', 'chain.pem', 'chain.pem'],
+    [
+      'FF_CORS_ORIGINS',
+      'https://APP.example:443/, http://localhost:5173',
+      ['https://app.example', 'http://localhost:5173'],
+    ],
     ['FF_MAX_IN_FLIGHT', '1', 1],
     ['FF_DRAIN_DELAY', '0', 0],
     ['FF_DRAIN_DELAY', '2.125', 2.125],
@@ -77,6 +84,13 @@ describe('the value of a text', () => {
     ['FF_LISTEN', '::1:80', 'listen_unreadable'],
     ['FF_JWT_LEEWAY', '1.5', 'leeway_unreadable'],
     ['FF_JWT_LEEWAY', '61', 'leeway_unreadable'],
+    ['FF_JWT_SCOPE_CLAIM', 'sub', 'scope_claim_unknown'],
+    ['FF_CORS_ORIGINS', '*', 'origin_unreadable'],
+    ['FF_CORS_ORIGINS', 'https://*.example', 'origin_unreadable'],
+    ['FF_CORS_ORIGINS', 'app.example', 'origin_unreadable'],
+    ['FF_CORS_ORIGINS', 'https://app.example/page', 'origin_unreadable'],
+    ['FF_CORS_ORIGINS', 'https://u@app.example', 'origin_unreadable'],
+    ['FF_CORS_ORIGINS', 'ftp://app.example', 'origin_unreadable'],
     ['FF_MAX_IN_FLIGHT', '0', 'number_unreadable'],
     ['FF_MAX_IN_FLIGHT', '1.5', 'number_unreadable'],
     ['FF_MAX_IN_FLIGHT', '1e2', 'number_unreadable'],
@@ -101,7 +115,14 @@ test('a setting that is not given has its default, or null', () => {
   const set = SETTING_NAMES.filter((name) => DEFAULT_SETTINGS[name] !== null).filter(
     (name) => getSettingRow(name).bounds === undefined,
   )
-  expect(set).toEqual(['FF_LISTEN', 'FF_ALLOW_DEV_HEADERS', 'FF_EVIDENCE_HEAD', 'FF_DEV_SCOPES'])
+  expect(set).toEqual([
+    'FF_LISTEN',
+    'FF_CORS_ORIGINS',
+    'FF_ALLOW_DEV_HEADERS',
+    'FF_JWT_SCOPE_CLAIM',
+    'FF_EVIDENCE_HEAD',
+    'FF_DEV_SCOPES',
+  ])
   expect(DEFAULT_SETTINGS).toMatchObject({
     FF_LISTEN: SETTINGS.FF_LISTEN.otherwise,
     FF_ALLOW_DEV_HEADERS: false,
