@@ -81,6 +81,8 @@ export interface AuthenticatorMetrics {
     readonly fetches: number
     readonly failures: number
     readonly age_ms: number | null
+    /** Keys of the set that can verify a token; null while none is loaded. */
+    readonly usable: number | null
   } | null
   readonly tokens: { readonly hits: number; readonly misses: number; readonly entries: number }
   /** Requests accepted with an unverified token (mode `decode-only`). */

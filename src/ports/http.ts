@@ -49,7 +49,7 @@ export interface Route {
   readonly body_bytes?: number
   /** Outside of the bound of requests in flight, such as liveness; default false. */
   readonly operational?: boolean
-  /** Receives a request that the server refused because of its body, which is empty here. */
+  /** Receives a request that the server refused because of its method, path or body, which is empty here. */
   readonly refused?: (call: RouteRequest, code: ServerCode) => Promise<void>
 }
 

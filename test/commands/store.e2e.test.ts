@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -23,4 +23,19 @@ test('S15: ff store init makes an empty store that ff serve serves, and never ov
   expect((await service.stop()).status).toBe(0)
   const refused = await runFf(['store', 'init', store])
   expect([refused.status, refused.stderr]).toEqual([2, expect.stringContaining('[option_invalid,')])
+})
+
+test('ff store init refuses a folder with other files, and names them', async () => {
+  const other = join(folder, 'other')
+  await mkdir(other)
+  for (const name of ['a.txt', 'b.txt', 'c.txt', 'd.txt']) await writeFile(join(other, name), '')
+  const { status, stderr } = await runFf(['store', 'init', other])
+  expect([status, stderr]).toEqual([
+    2,
+    expect.stringMatching(/"a.txt", "b.txt", "c.txt" and 1 more/),
+  ])
+  expect(await readdir(other)).toHaveLength(4)
+  const mount = join(folder, 'mount')
+  await mkdir(join(mount, 'lost+found'), { recursive: true })
+  expect((await runFf(['store', 'init', mount])).status).toBe(0)
 })

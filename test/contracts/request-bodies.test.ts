@@ -124,8 +124,9 @@ test('an OFREP request is accepted exactly where it fits the schema', () => {
       })),
     ),
     { context: { ...context, anything: [null] } },
+    { context: Object.fromEntries(Array.from({ length: 501 }, (_, at) => [`a${at}`, 1])) },
   ]
-  const verdicts = bodies.map((body) => parseOfrepRequest(JSON.stringify(body)).ok)
+  const verdicts = bodies.map((body) => parseOfrepRequest(JSON.stringify(body), 500).ok)
   expect(verdicts.filter(Boolean).length).toBeGreaterThan(4)
   for (const [at, body] of bodies.entries())
     expect([body, fits('ofrep-request', body)]).toEqual([body, verdicts[at]])

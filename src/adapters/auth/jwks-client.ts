@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
+import type { AuthenticatorMetrics } from '../../ports/auth.ts'
 import type { Clock } from './clock.ts'
 import type { FetchedKeySet } from './jwks-fetch.ts'
 import type { KeyLimits } from './key-filter.ts'
@@ -77,18 +78,15 @@ export class JwksClient implements KeySource {
     return { status: this.outcome === 'ok' ? 'unreachable' : this.outcome }
   }
 
-  /** Counts of fetches and failed fetches since the start, and the age of the usable set in ms, null without one. */
-  metrics(): {
-    readonly fetches: number
-    readonly failures: number
-    readonly age_ms: number | null
-  } {
+  /** Counts of fetches and failed fetches since the start, and age in ms and sound keys of the set, null without one. */
+  metrics(): NonNullable<AuthenticatorMetrics['keys']> {
     const { fetches, failures } = this
     const loaded = this.getUsableSet(this.options.clock.now())
     return {
       fetches,
       failures,
       age_ms: loaded === null ? null : this.options.clock.now() - loaded.at,
+      usable: loaded?.set.usable ?? null,
     }
   }
 

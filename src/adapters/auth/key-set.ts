@@ -46,6 +46,11 @@ export class KeySet {
     }
   }
 
+  /** Number of keys that can verify a token. */
+  get usable(): number {
+    return this.entries.filter(({ fault }) => fault === null).length
+  }
+
   /** Whether any key of the set has this `kid`, sound or not. */
   has(kid: string): boolean {
     return this.byKid.has(kid)

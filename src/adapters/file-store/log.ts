@@ -214,6 +214,9 @@ function readEntry(
 export const diskFullError = (): Error =>
   Object.assign(new Error('no space is left'), { code: 'ENOSPC', syscall: 'write' })
 
+const goneError = (): Error =>
+  Object.assign(new Error('the segment is gone'), { code: 'ENOENT', syscall: 'stat' })
+
 /** Appends batches of lines to a segment; with `durable`, each batch is on the disk before `append` resolves. */
 export class LogWriter {
   private readonly folder: string
@@ -236,7 +239,7 @@ export class LogWriter {
    *
    * @param firstSeq number of the first line, which names a new segment
    * @returns length of the lines in bytes
-   * @throws the system's error (`ENOSPC` for a short write), after cutting the segment back to the acknowledged lines;
+   * @throws the system's error (`ENOSPC` for a short write, `ENOENT` for a segment that is gone), after cutting the segment back to the acknowledged lines;
    *   if that fails too, that error, and the next call cuts first
    */
   async append(text: string, firstSeq: number): Promise<number> {
@@ -247,7 +250,7 @@ export class LogWriter {
       await file.write(bytes, 0, bytes.length, this.size).then(({ bytesWritten }) => {
         if (bytesWritten < bytes.length) throw diskFullError()
       })
-      if (this.durable) await file.datasync()
+      if (this.durable) await Promise.all([file.datasync(), this.requirePlace(file)])
     } catch (error) {
       this.torn = true
       await this.cut(file)
@@ -274,6 +277,18 @@ export class LogWriter {
     const { file } = this
     this.file = null
     await file?.close()
+  }
+
+  /**
+   * A segment that was deleted or moved while it is open still takes lines, which no start would find.
+   *
+   * @throws the system's error, `ENOENT` also where another file is in its place
+   */
+  private async requirePlace(file: FileHandle): Promise<void> {
+    const { segment } = this
+    if (segment === null) throw goneError()
+    const [open, found] = await Promise.all([file.stat(), stat(join(this.folder, segment))])
+    if (open.ino !== found.ino || open.dev !== found.dev) throw goneError()
   }
 
   private async cut(file: FileHandle): Promise<void> {

@@ -4,6 +4,7 @@ import type { Socket } from 'node:net'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { SERVICE_PROBLEMS, formatProblem, type RequestCode } from '../../core/http-api/problems.ts'
 import type { Route, HttpObserver } from '../../ports/http.ts'
+import { findToldRoute } from './refused-route.ts'
 import { PROBLEM_TYPE, sendRefusal } from './reply.ts'
 import { toRouteRequest } from './route-request.ts'
 
@@ -35,6 +36,18 @@ function reportRefused(request: FastifyRequest, code: RequestCode, observer: Htt
   told?.catch((error: unknown) => observer.failed(error, request.id))
 }
 
+/** Tells the route, if any, of a request that was refused because of its method or path; its body is not read. */
+export function reportUnserved(
+  routes: readonly Route[],
+  request: FastifyRequest,
+  { code, httpObserver }: { readonly code: RequestCode; readonly httpObserver: HttpObserver },
+): void {
+  const told = findToldRoute(routes, request)
+  told?.route
+    .refused({ ...toRouteRequest(request), params: told.params }, code)
+    .catch((error: unknown) => httpObserver.failed(error, request.id))
+}
+
 /** The errors of fastify and the body parser that the client caused. */
 const CODES: Readonly<Record<string, RequestCode>> = {
   utf8_invalid: 'utf8_invalid',
@@ -48,10 +61,14 @@ const getErrorCode = (error: unknown): RequestCode | null =>
 
 /**
  * Adds to each served path the methods that it lacks, except CONNECT: OPTIONS answers 204 with `Allow` (RFC 9110,
- * 9.3.7), every other one `method_not_allowed` (405) with `Allow` (15.5.6), before a body is read. HEAD is there where
- * GET is.
+ * 9.3.7), every other one `method_not_allowed` (405) with `Allow` (15.5.6), before a body is read; a route of the path
+ * is told of it. HEAD is there where GET is.
  */
-export function answerOtherMethods(server: FastifyInstance, routes: readonly Route[]): void {
+export function answerOtherMethods(
+  server: FastifyInstance,
+  routes: readonly Route[],
+  httpObserver: HttpObserver,
+): void {
   const methods = METHODS.filter((method) => method !== 'CONNECT')
   for (const method of methods)
     if (!server.supportedMethods.includes(method)) server.addHttpMethod(method)
@@ -69,8 +86,11 @@ export function answerOtherMethods(server: FastifyInstance, routes: readonly Rou
     server.route({
       method: methods.filter((method) => method !== 'OPTIONS' && !taken.includes(method)),
       url: path,
-      onRequest: (_request, reply) =>
-        void sendRefusal(reply.header('allow', allow), 'method_not_allowed'),
+      onRequest: (request, reply) => {
+        const code = 'method_not_allowed'
+        reportUnserved(routes, request, { code, httpObserver })
+        void sendRefusal(reply.header('allow', allow), code)
+      },
       handler: unreached,
     })
   }

@@ -23,7 +23,8 @@ declare module 'fastify' {
     /** Error code of the contract; null for success. */
     refusedAs: string | null
     tracked: TrackedRequest
-    span: RequestSpan
+    /** Absent for a request that the router refused. */
+    span?: RequestSpan
     /** Number of flags that the response decides; null for none. */
     flags: number | null
   }

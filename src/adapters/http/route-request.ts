@@ -2,6 +2,8 @@ import type { FastifyRequest } from 'fastify'
 import type { RouteRequest } from '../../ports/http.ts'
 import { readCredential } from './credential.ts'
 
+const noTrace = (): null => null
+
 /**
  * The request as its route receives it: dev headers and token read but not verified, the query parsed on each access, a
  * missing header null, and '' for a body that is missing or was not parsed as text.
@@ -20,5 +22,5 @@ export const toRouteRequest = (request: FastifyRequest): RouteRequest => ({
     return value === undefined ? null : String(value)
   },
   body: typeof request.body === 'string' ? request.body : '',
-  trace: request.span.context,
+  trace: request.span?.context ?? noTrace,
 })

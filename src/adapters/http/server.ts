@@ -22,7 +22,13 @@ import type {
   TlsCertificate,
 } from '../../ports/http.ts'
 import { ReplyBatcher } from './reply-batcher.ts'
-import { answerOtherMethods, refuseFailures, refuseSocket, reportUnrouted } from './refusals.ts'
+import {
+  answerOtherMethods,
+  refuseFailures,
+  refuseSocket,
+  reportUnrouted,
+  reportUnserved,
+} from './refusals.ts'
 import { RequestTracker } from './request-tracker.ts'
 import { readTrace, setCommonHeaders } from './reply-headers.ts'
 import { sendLastRefusal, sendRefusal, sendReply, type ServerState } from './reply.ts'
@@ -60,7 +66,7 @@ export async function openServer(
   options: ServerOptions,
 ): Promise<HttpServer> {
   const { at, limits } = options
-  const server = makeServer(options)
+  const server = makeServer(routes, options)
   server.decorate('refusalAt', options.refusal ?? (() => null))
   server.decorate('crossOrigin', options.crossOrigin ?? null)
   const state: ServerState = { draining: false }
@@ -73,7 +79,7 @@ export async function openServer(
   refuseFailures(server, options.httpObserver)
   const replyBatcher = new ReplyBatcher()
   for (const route of routes) addRoute(server, route, { replyBatcher, tracker })
-  answerOtherMethods(server, routes)
+  answerOtherMethods(server, routes, options.httpObserver)
   try {
     await server.listen(at)
   } catch (error) {
@@ -121,7 +127,10 @@ async function waitForAnswers(tracker: RequestTracker, most_ms: number): Promise
     await sleep(DRAIN_CHECK_MS)
 }
 
-function makeServer({ limits, httpObserver, tls = null }: ServerOptions): FastifyInstance {
+function makeServer(
+  routes: readonly Route[],
+  { limits, httpObserver, tls = null }: ServerOptions,
+): FastifyInstance {
   const options: FastifyHttpOptions<Server> = {
     bodyLimit: limits.body_bytes,
     requestTimeout: limits.request_ms,
@@ -130,9 +139,10 @@ function makeServer({ limits, httpObserver, tls = null }: ServerOptions): Fastif
     exposeHeadRoutes: true,
     routerOptions: { maxParamLength: MAX_PARAM, caseSensitive: true },
     genReqId: ({ headers }) => getRequestId(headers['x-request-id']),
-    frameworkErrors: (error, { id }, reply) => {
+    frameworkErrors: (error, request, reply) => {
       const code = error.code === 'FST_ERR_BAD_URL' ? 'request_malformed' : 'route_unknown'
-      reportUnrouted(httpObserver, code, id)
+      reportUnrouted(httpObserver, code, request.id)
+      reportUnserved(routes, request, { code, httpObserver })
       setCommonHeaders(reply)
       void sendRefusal(reply, code)
     },

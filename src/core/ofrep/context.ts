@@ -9,40 +9,44 @@ export interface OfrepContext {
   readonly user_id: string | null
   /** Any text, as `user_id`. */
   readonly tenant_id: string | null
+  /** Any text: one that is no approval ref names no approval. */
   readonly approval_ref: string | null
 }
-/** A layer of overrides that was skipped, as the context names it by a text that is no id. */
-export type OfrepWarning = 'targeting_key_skipped' | 'tenant_id_skipped'
+/** An attribute that was skipped, because its text is no id or no approval ref. */
+export type OfrepWarning = 'targeting_key_skipped' | 'tenant_id_skipped' | 'approval_ref_skipped'
 export type OfrepRequest =
   | { readonly ok: true; readonly context: OfrepContext }
-  | { readonly ok: false; readonly problem: Problem }
+  | { readonly ok: false; readonly code: Problem['code']; readonly problem: Problem }
+  | { readonly ok: false; readonly code: 'too_many_members'; readonly problem?: never }
 
-type Attribute = readonly [name: string, holds: (text: string) => boolean]
-const ATTRIBUTES: { readonly [K in keyof OfrepContext]: Attribute } = {
-  user_id: ['targetingKey', () => true],
-  tenant_id: ['tenant_id', () => true],
-  approval_ref: ['approval_ref', isApprovalRef],
+const ATTRIBUTES: { readonly [K in keyof OfrepContext]: string } = {
+  user_id: 'targetingKey',
+  tenant_id: 'tenant_id',
+  approval_ref: 'approval_ref',
 }
 
 /**
  * Parses the body of an OFREP request and returns the used attributes of its `context`, null where absent, or the first
- * problem: a fault of the JSON, `type_wrong` for no object or text, `member_missing` without a context, `form_wrong`
- * for a malformed attribute. A repeated member among those that are used is `duplicate_member`, as parsers disagree
+ * problem: a fault of the JSON, `type_wrong` for no object or text, `member_missing` without a context. More members
+ * of the body or its context than `mostMembers` are `too_many_members`. A repeated member among those that are used is `duplicate_member`, as parsers disagree
  * about which one counts; other attributes are ignored.
  */
-export function parseOfrepRequest(body: string): OfrepRequest {
+export function parseOfrepRequest(body: string, mostMembers: number): OfrepRequest {
   const read = parseLosslessJson(body)
   if (!read.ok) return refuseRequest(read.code, '')
-  const context = findMember(toObject(read.node), 'context', '')
-  if (context.problem !== undefined) return { ok: false, problem: context.problem }
+  const object = toObject(read.node)
+  const context = findMember(object, 'context', '')
+  if (context.problem !== undefined) return refuse(context.problem)
   if (context.node === undefined) return refuseRequest('member_missing', '/context')
   const members = toObject(context.node)
   if (members === null) return refuseRequest('type_wrong', '/context')
+  if ([object, members].some((one) => (one?.members.length ?? 0) > mostMembers))
+    return { ok: false, code: 'too_many_members' }
   const found = Object.entries(ATTRIBUTES).map(
-    ([name, attribute]) => [name, readAttribute(members, attribute)] as const,
+    ([member, name]) => [member, readAttribute(members, name)] as const,
   )
   const wrong = found.find(([, { problem: one }]) => one !== undefined)?.[1].problem
-  if (wrong !== undefined) return { ok: false, problem: wrong }
+  if (wrong !== undefined) return refuse(wrong)
   return {
     ok: true,
     context: Object.fromEntries(
@@ -52,17 +56,25 @@ export function parseOfrepRequest(body: string): OfrepRequest {
 }
 
 const isMatchable = (id: string | null): boolean => id === null || isScopeId(id)
+const isNameable = (ref: string | null): boolean => ref === null || isApprovalRef(ref)
+
+/** The approval that a context names; null also for a text that is no approval ref, which a sensitive flag denies. */
+export const takeApprovalRef = ({ approval_ref }: OfrepContext): string | null =>
+  isNameable(approval_ref) ? approval_ref : null
 
 /**
- * The warnings of a context whose `targetingKey` or `tenant_id` is no id; empty where both are ids or absent. Such a
- * text is no error: an error would make the client serve its own default, also for a killed flag.
+ * The warnings of a context whose `targetingKey` or `tenant_id` is no id, or `approval_ref` no approval ref; empty where
+ * each is well formed or absent. Such a text is no error: an error would make the client serve its own default, also for
+ * a killed flag.
  */
 export const listSkippedLayers = ({
   user_id,
   tenant_id,
+  approval_ref,
 }: OfrepContext): readonly OfrepWarning[] => [
   ...(isMatchable(user_id) ? [] : (['targeting_key_skipped'] as const)),
   ...(isMatchable(tenant_id) ? [] : (['tenant_id_skipped'] as const)),
+  ...(isNameable(approval_ref) ? [] : (['approval_ref_skipped'] as const)),
 ]
 
 /**
@@ -77,10 +89,9 @@ export const skipUnmatched = <P extends Pick<OfrepContext, 'user_id' | 'tenant_i
   tenant_id: isMatchable(principal.tenant_id) ? principal.tenant_id : null,
 })
 
-const refuseRequest = (code: Problem['code'], at: string): OfrepRequest => ({
-  ok: false,
-  problem: makeProblem(code, at),
-})
+const refuse = (problem: Problem): OfrepRequest => ({ ok: false, code: problem.code, problem })
+const refuseRequest = (code: Problem['code'], at: string): OfrepRequest =>
+  refuse(makeProblem(code, at))
 const toObject = (node: JsonNode): JsonObject | null =>
   node !== null && typeof node === 'object' && isJsonObject(node) ? node : null
 
@@ -98,12 +109,12 @@ function findMember(object: JsonObject | null, name: string, below: string): Mem
 
 function readAttribute(
   context: JsonObject,
-  [name, holds]: Attribute,
+  name: string,
 ): { readonly text?: string; readonly problem?: Problem } {
   const { node, problem: twice } = findMember(context, name, '/context')
   if (twice !== undefined) return { problem: twice }
   if (node === undefined) return {}
   const at = appendPointer('/context', name)
   if (typeof node !== 'string') return { problem: makeProblem('type_wrong', at) }
-  return holds(node) ? { text: node } : { problem: makeProblem('form_wrong', at) }
+  return { text: node }
 }

@@ -31,7 +31,7 @@ export function parseJsonBody(body: string): JsonObject {
 }
 
 /** Most members of a body, many times those of any request; the value of a flag is below them and not counted. */
-const MAX_MEMBERS = 500
+export const MAX_MEMBERS = 500
 /** Most violations of a schema that are reported. */
 const MAX_BREACHES = 100
 

@@ -54,7 +54,7 @@ export const createHealthRoutes = (
       const refusesTokens = keys.detail === NEVER_LOADED && environment !== 'dev+H'
       const decides = probe.fault === null || snapshot.stale
       const serves = decides && !refusesTokens
-      const working = probe.fault === null ? SERVING[changes.state] : 'degraded'
+      const working = nameWorking(probe, changes, keys)
       const status = draining() ? 'draining' : serves ? working : 'not_ready'
       return toJsonResponse(JSON.stringify({ status, dependencies }), {
         status: serves && !draining() ? 200 : 503,
@@ -62,6 +62,10 @@ export const createHealthRoutes = (
     },
   },
 ]
+
+/** Without a usable key no token is accepted, so there are no changes. */
+const nameWorking = ({ fault }: StoreProbe, changes: Dependency, keys: Dependency): string =>
+  fault === null && keys.detail !== NO_USABLE_KEY ? SERVING[changes.state] : 'degraded'
 
 /** Decisions are served either way, so a load balancer keeps the instance. */
 const SERVING: Readonly<Record<Dependency['state'], string>> = {
@@ -102,10 +106,12 @@ const probeChanges = (store: ServiceStore): Promise<Dependency> =>
   )
 
 const NEVER_LOADED = 'never_loaded'
+const NO_USABLE_KEY = 'no_usable_key'
 function keysState(keys: AuthenticatorMetrics['keys']): Dependency {
   if (keys === null) return { state: 'not_configured' }
   // No key set was requested yet, so the state of the key server is unknown.
   if (keys.fetches === 0) return { state: 'unknown' }
+  if (keys.usable === 0) return { state: 'down', detail: NO_USABLE_KEY }
   if (keys.age_ms !== null) return { state: 'up' }
   return { state: 'down', detail: keys.failures === keys.fetches ? NEVER_LOADED : 'expired' }
 }

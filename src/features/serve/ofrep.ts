@@ -5,12 +5,14 @@ import {
   type OfrepWarning,
   parseOfrepRequest,
   skipUnmatched,
+  takeApprovalRef,
 } from '../../core/ofrep/context.ts'
 import { matchesTag } from '../../core/http-api/preconditions.ts'
 import { formatOfrepFailure } from '../../core/ofrep/failure.ts'
 import { isFlagKey } from '../../core/rows/grammar.ts'
 import type { Route, RouteRequest, RouteResponse } from '../../ports/http.ts'
 import { authenticateCaller, resolvePrincipal } from './authorize.ts'
+import { MAX_MEMBERS } from './body.ts'
 import { createDecisionReader } from './decision-reader.ts'
 import { decideMany, decideOne, type EvaluationTerms, listReachableFlags } from './evaluate.ts'
 import { toOfrepRefusal, toOfrepResponse } from './ofrep-reply.ts'
@@ -88,13 +90,13 @@ const answerAll: Answer = async (service, call) => {
 async function resolveTerms(service: ServiceDependencies, call: RouteRequest): Promise<OfrepTerms> {
   const now = service.now()
   const caller = await authenticateCaller(service, call, now)
-  const read = parseOfrepRequest(call.body)
-  if (!read.ok) throw new HttpRefusal(read.problem.code, [read.problem])
-  const { approval_ref, ...named } = read.context
+  const read = parseOfrepRequest(call.body, MAX_MEMBERS)
+  if (!read.ok) throw new HttpRefusal(read.code, read.problem === undefined ? [] : [read.problem])
+  const { approval_ref: _, ...named } = read.context
   return {
     principal: skipUnmatched(resolvePrincipal(caller, named)),
     skipped: listSkippedLayers(read.context),
-    approval_ref,
+    approval_ref: takeApprovalRef(read.context),
     request_id: call.request_id,
     trace: call.trace,
     now,

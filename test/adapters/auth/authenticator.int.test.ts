@@ -48,7 +48,7 @@ describe('an authenticator', () => {
     expect(metrics()).toMatchObject({ keys: { fetches: 0, age_ms: null }, decode_only: 0 })
     for (const _ of [1, 2, 3]) await verifier.verify(signed(), AT)
     expect(metrics()).toMatchObject({
-      keys: { fetches: 1, failures: 0, age_ms: expect.any(Number) as number },
+      keys: { fetches: 1, failures: 0, age_ms: expect.any(Number) as number, usable: 1 },
       tokens: { hits: 2, entries: 1 },
       decode_only: 0,
     })

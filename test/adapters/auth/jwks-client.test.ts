@@ -46,7 +46,7 @@ describe('single flight', () => {
     const sets = new Set((await Promise.all(answers)).map((answer) => getHeld(answer).set))
     expect(sets.size).toBe(1)
     expect(endpoint.asked).toEqual([0])
-    expect(client.metrics()).toEqual({ fetches: 1, failures: 0, age_ms: 0 })
+    expect(client.metrics()).toEqual({ fetches: 1, failures: 0, age_ms: 0, usable: 1 })
   })
 
   test.each(['unreachable', 'misconfigured'] as const)(
@@ -58,7 +58,7 @@ describe('single flight', () => {
         Array.from({ length: 1_000 }, (_, at) => client.forKid(`${at}`)),
       )
       expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([kind]))
-      expect(client.metrics()).toEqual({ fetches: 1, failures: 1, age_ms: null })
+      expect(client.metrics()).toEqual({ fetches: 1, failures: 1, age_ms: null, usable: null })
     },
   )
 

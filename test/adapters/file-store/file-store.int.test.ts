@@ -5,6 +5,7 @@ import {
   open as openHandle,
   readdir,
   readFile,
+  rename,
   rm,
   stat,
   symlink,
@@ -96,6 +97,29 @@ async function createSmallStore(): Promise<{
   await closeStore(store)
   return { rows, before }
 }
+
+describe('a folder that is gone while its store is open', () => {
+  test.each<readonly [string, () => Promise<unknown>]>([
+    ['deleted', () => rm(folder, { recursive: true })],
+    ['moved', () => rename(folder, `${folder}-moved`)],
+    [
+      'replaced by a copy',
+      async () => {
+        await rename(folder, `${folder}-moved`)
+        await cp(`${folder}-moved`, folder, { recursive: true })
+      },
+    ],
+  ])('%s: no write is acknowledged', async (_name, lose) => {
+    const store = await openStore()
+    await taken(store, putFlag(FLAG))
+    await lose()
+    for (let time = 0; time < 2; time += 1)
+      expect(await failure(store.write(putFlag(FLAG, { owner: '"team-b"' })))).toBe(
+        'target_unreachable',
+      )
+    await rm(`${folder}-moved`, { recursive: true, force: true })
+  })
+})
 
 describe('a torn last line', () => {
   test('at any length is dropped, and the store continues after the line before', async () => {

@@ -3,6 +3,7 @@ import {
   listSkippedLayers,
   parseOfrepRequest,
   skipUnmatched,
+  takeApprovalRef,
 } from '../../../src/core/ofrep/context.ts'
 
 const ANONYMOUS = { user_id: null, tenant_id: null, approval_ref: null }
@@ -23,7 +24,7 @@ describe('the context of an OFREP request', () => {
       { ...ANONYMOUS, user_id: 'U1' },
     ],
   ])('%s', (_what, body, context) => {
-    expect(parseOfrepRequest(body)).toStrictEqual({ ok: true, context })
+    expect(parseOfrepRequest(body, 500)).toStrictEqual({ ok: true, context })
   })
 
   test.each([
@@ -46,9 +47,46 @@ describe('the context of an OFREP request', () => {
       'duplicate_member',
       '/context/targetingKey',
     ],
-    ['{"context":{"approval_ref":"APP"}}', 'form_wrong', '/context/approval_ref'],
+    ['{"context":{"approval_ref":7}}', 'type_wrong', '/context/approval_ref'],
   ])('%s is refused: %s at "%s"', (body, code, pointer) => {
-    expect(parseOfrepRequest(body)).toStrictEqual({ ok: false, problem: { code, pointer } })
+    expect(parseOfrepRequest(body, 500)).toStrictEqual({
+      ok: false,
+      code,
+      problem: { code, pointer },
+    })
+  })
+})
+
+test.each([
+  [500, 1, true],
+  [501, 1, false],
+  [22_000, 1, false],
+  [1, 500, true],
+  [1, 501, false],
+])('%i members of a context and %i of its body are accepted: %s', (inside, outside, ok) => {
+  const fill = (count: number, more: object): object => ({
+    ...more,
+    ...Object.fromEntries(
+      Array.from({ length: count - Object.keys(more).length }, (_, at) => [`a${at}`, 1]),
+    ),
+  })
+  const read = parseOfrepRequest(JSON.stringify(fill(outside, { context: fill(inside, {}) })), 500)
+  expect(read).toMatchObject(ok ? { ok } : { ok, code: 'too_many_members' })
+})
+
+describe('an approval_ref that is none', () => {
+  test.each(['', 'APP', 'APP-1', 'app-1-a', 'a b'])(
+    '%j is skipped with a warning',
+    (approval_ref) => {
+      const context = { ...ANONYMOUS, approval_ref }
+      expect(listSkippedLayers(context)).toEqual(['approval_ref_skipped'])
+      expect(takeApprovalRef(context)).toBeNull()
+    },
+  )
+  test.each(['APP-1-a', null])('%j is taken', (approval_ref) => {
+    const context = { ...ANONYMOUS, approval_ref }
+    expect(listSkippedLayers(context)).toEqual([])
+    expect(takeApprovalRef(context)).toBe(approval_ref)
   })
 })
 
@@ -58,8 +96,8 @@ describe('S3: a targetingKey or a tenant_id that is no id', () => {
 
   test.each(BAD)('%j skips its layer with a warning', (id) => {
     const body = JSON.stringify({ context: { targetingKey: id, tenant_id: id } })
-    const read = parseOfrepRequest(body)
-    if (!read.ok) throw new Error(read.problem.code)
+    const read = parseOfrepRequest(body, 500)
+    if (!read.ok) throw new Error(read.code)
     expect(listSkippedLayers(read.context)).toEqual(['targeting_key_skipped', 'tenant_id_skipped'])
     expect(skipUnmatched({ ...read.context, mode: 'none' })).toEqual({ ...ANONYMOUS, mode: 'none' })
   })

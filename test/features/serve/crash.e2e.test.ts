@@ -1,3 +1,4 @@
+import { LoopbackJwks } from '../../../src/adapters/auth/loopback-jwks.ts'
 import { spawn } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -262,6 +263,19 @@ test('S13: keys that were never loaded are named, and the service is not ready',
   ])
   const { stderr } = await service.stop()
   expect(stderr).toContain('"keys":"unreachable"')
+})
+
+test('S13: a key set without a usable key is named, and anonymous decisions go on', async () => {
+  const keys = await LoopbackJwks.start({ behaviour: 'up', keys: [] })
+  const env = { FF_JWKS_URL: keys.url.href, FF_JWT_ISSUER: keys.origin }
+  const service = await startService(env)
+  const { status, text } = await ask(service.origin, '/health/ready')
+  expect([status, JSON.parse(text)]).toMatchObject([
+    200,
+    { status: 'degraded', dependencies: { keys: { state: 'down', detail: 'no_usable_key' } } },
+  ])
+  await service.stop()
+  await keys.close()
 })
 
 test('a full disk loses no change, is reported as disk_full, and is written to again after space is freed', async () => {
