@@ -1,3 +1,4 @@
+import type { AuditPage, AuditQuery } from '../core/audit/audit-page.ts'
 import type { AuditChainHead } from '../core/audit/record.ts'
 import type { BackingKind } from '../core/evaluate/types.ts'
 import type { FeedEntry, FeedEpoch } from '../core/feed/types.ts'
@@ -96,6 +97,19 @@ export interface FlagEntry {
   readonly held: RowOrBroken<FlagRow>
 }
 
+/** The tables of overrides. */
+export type OverrideTable = Exclude<TableName, 'flag_registry'>
+/** A list of the live overrides of one table that share a part of their key, ordered by the other part as bytes. */
+export interface OverrideQuery {
+  readonly table: OverrideTable
+  /** The shared part: that of one flag, or of one tenant or user. */
+  readonly by: keyof RowKey
+  readonly value: string
+  /** The other part of the key that the list follows; null begins at the first. */
+  readonly after: string | null
+  readonly limit: number
+}
+
 /** A refused write of an authenticated caller, for the audit chain. */
 export interface RefusedWrite {
   readonly request: WriteRequest
@@ -118,6 +132,10 @@ export interface ServiceStore extends FlagStore {
     readonly after: string | null
     readonly limit: number
   }): Promise<readonly FlagEntry[]>
+  /** Lists live overrides, without tombstones. @throws FfError as `read` */
+  overrides(query: OverrideQuery): Promise<readonly KeyedRow[]>
+  /** Lists audit records, newest first. @throws FfError as `read`, and `store_corrupt` for a record that is damaged */
+  audit(query: AuditQuery): Promise<AuditPage>
   /**
    * Appends the record of a refusal to the audit chain; durable when the promise resolves.
    *

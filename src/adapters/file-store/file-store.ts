@@ -1,6 +1,7 @@
 import { constants } from 'node:fs'
 import { access, type FileHandle, mkdir, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { AuditPage, AuditQuery } from '../../core/audit/audit-page.ts'
 import { type AuditChainHead, EMPTY_HEAD } from '../../core/audit/record.ts'
 import type { WriteRequest } from '../../core/rows/write-request.ts'
 import type { RowsOfFlag, RowsByTable } from '../../core/rows/rows.ts'
@@ -9,6 +10,8 @@ import type {
   AuditOptions,
   BulkQuery,
   FlagEntry,
+  KeyedRow,
+  OverrideQuery,
   RefusalResult,
   RefusedWrite,
   RowQuery,
@@ -19,6 +22,7 @@ import type {
 import { tryLock } from '../file-lock/file-lock.ts'
 import { compactFolder, readCompactionThreshold } from './compaction.ts'
 import { cutTornLine, diskFullError, LogWriter, replayLog, type LogTail } from './log.ts'
+import { readAuditPage } from './log-history.ts'
 import { RowIndex } from './row-index.ts'
 import {
   countIndexRows,
@@ -130,6 +134,22 @@ export class FileStore implements ScratchStore, ServiceStore {
    */
   page({ after, limit }: Parameters<ServiceStore['page']>[0]): Promise<readonly FlagEntry[]> {
     return Promise.resolve(this.snapshot.index.page(after, limit))
+  }
+
+  /** Lists live overrides from memory, invalid ones included; looks at each override of the table. */
+  overrides(query: OverrideQuery): Promise<readonly KeyedRow[]> {
+    return this.snapshot.index.overrides(query)
+  }
+
+  /**
+   * Lists acknowledged audit records, newest first, from at most 128 MiB of the log.
+   *
+   * @throws FfError `store_corrupt` for a record that is missing or was changed, or another of `toStoreError`
+   */
+  audit(query: AuditQuery): Promise<AuditPage> {
+    return readAuditPage(this.folder, this.head, query).catch((error: unknown) => {
+      throw toStoreError(error, this.folder)
+    })
   }
 
   /**

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import type {
   AnyRow,
   FlagRow,
@@ -7,12 +8,10 @@ import type {
   TableName,
 } from '../../core/rows/rows.ts'
 import { getRowKey, formatRowKey, TABLE_NAMES } from '../../core/rows/rows.ts'
-import type { FlagEntry, RowQuery } from '../../ports/store.ts'
+import type { FlagEntry, KeyedRow, OverrideQuery, RowQuery } from '../../ports/store.ts'
 
-interface Entry {
-  readonly key: RowKey
-  readonly held: RowOrBroken<AnyRow>
-}
+/** Rows that a list looks at in one turn of the event loop: about a millisecond. */
+const SLICE = 10_000
 
 /**
  * The rows of a file store in memory, with lookups in constant time. An index may overlay a base: its rows hide
@@ -20,7 +19,7 @@ interface Entry {
  */
 export class RowIndex {
   private readonly base: RowIndex | null
-  private readonly rows: Readonly<Record<TableName, Map<string, Entry>>> = {
+  private readonly rows: Readonly<Record<TableName, Map<string, KeyedRow>>> = {
     flag_registry: new Map(),
     tenant_override: new Map(),
     user_override: new Map(),
@@ -82,6 +81,27 @@ export class RowIndex {
       const held = this.get('flag_registry', { scope_id: null, flag_key })
       return { flag_key, held: held as RowOrBroken<FlagRow> }
     })
+  }
+
+  /**
+   * Lists live overrides, broken ones included. Looks at every row of the table, in slices of a turn of the event loop,
+   * so a store without lists pays nothing for them; the base is not searched.
+   */
+  async overrides({ table, by, value, after, limit }: OverrideQuery): Promise<readonly KeyedRow[]> {
+    const other = by === 'flag_key' ? 'scope_id' : 'flag_key'
+    const rest = ({ key }: KeyedRow): string => key[other] ?? ''
+    const first = (found: readonly KeyedRow[]): KeyedRow[] =>
+      found.toSorted((a, b) => (rest(a) < rest(b) ? -1 : 1)).slice(0, limit)
+    let found: KeyedRow[] = []
+    let looked = 0
+    for (const entry of this.rows[table].values()) {
+      looked += 1
+      if (looked % SLICE === 0) await setImmediate()
+      const listed = entry.key[by] === value && rest(entry) > (after ?? '')
+      if (listed && countLive(table, entry.held) > 0) found.push(entry)
+      if (found.length > 2 * limit) found = first(found)
+    }
+    return first(found)
   }
 
   /** Number of rows of a table, tombstones included; the base is not counted. */

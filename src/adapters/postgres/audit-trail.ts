@@ -1,11 +1,8 @@
-import { parseAuditRecord } from '../../core/audit/read-record.ts'
 import type { AuditRecord } from '../../core/audit/record.ts'
-import { isJsonObject, type JsonMember, parseLosslessJson } from '../../core/json/read.ts'
 import type { Migration } from '../../core/migrations/plan.ts'
 import type { AuditReading, AuditTrail } from '../../ports/audit.ts'
 import type { SideFacts } from '../../ports/store.ts'
 import { parseAuditHead } from './append-audit.ts'
-import { padToMilliseconds } from './columns.ts'
 import type { Client } from './client.ts'
 import {
   beginTransaction,
@@ -16,28 +13,13 @@ import {
 } from './connect.ts'
 import { requireKnownMigrations } from './known-migrations.ts'
 import { mapPgErrors } from './pg-error.ts'
+import { formatRecordColumn, parseRecordText } from './record-column.ts'
 import { buildStatements } from './statements.ts'
 
 /** Records in memory at a time. */
 const BATCH = 100
 /** The least bigint: a read from the start also finds forged records with a number below 1. */
 const LOWEST = '-9223372036854775808'
-const PLAIN = [
-  'seq',
-  'audit_id',
-  'actor',
-  'auth_mode',
-  'action',
-  'outcome',
-  'target',
-  'before',
-  'after',
-  'request_id',
-  'approval_ref',
-  'phase',
-  'prev_hash',
-  'hash',
-]
 /** The audit trail of one schema, read over one connection in read-only transactions. */
 export class PostgresTrail implements AuditTrail {
   readonly facts: SideFacts
@@ -102,9 +84,8 @@ export class PostgresTrail implements AuditTrail {
   }
 
   private async *records(after: number): AsyncGenerator<AuditRecord | null> {
-    const members = PLAIN.map((name) => `'${name}', ${name}`).join(', ')
     const text =
-      `SELECT a.seq::text, json_build_object(${members}, 'occurred_at', occurred_at AT TIME ZONE 'UTC')::text` +
+      `SELECT a.seq::text, ${formatRecordColumn('a')}` +
       ` FROM ONLY "${this.schema}".audit a WHERE a.seq > $1::bigint ORDER BY a.seq LIMIT ${BATCH}`
     const page = (past: string) =>
       this.withMappedErrors(() =>
@@ -118,7 +99,7 @@ export class PostgresTrail implements AuditTrail {
     let past: string | undefined = after === 0 ? LOWEST : String(after)
     while (past !== undefined) {
       const { rows }: { readonly rows: readonly string[][] } = await page(past)
-      for (const [, json = ''] of rows) yield toRecord(json)
+      for (const [, json = ''] of rows) yield parseRecordText(json)
       past = rows.length < BATCH ? undefined : rows.at(-1)?.[0]
     }
   }
@@ -126,15 +107,4 @@ export class PostgresTrail implements AuditTrail {
   private withMappedErrors<T>(work: () => Promise<T>): Promise<T> {
     return mapPgErrors(this.facts.target, work)
   }
-}
-
-function toRecord(json: string): AuditRecord | null {
-  const read = parseLosslessJson(json)
-  if (!read.ok || typeof read.node !== 'object' || read.node === null || !isJsonObject(read.node))
-    return null
-  const members = read.node.members.map(([name, held]): JsonMember => [
-    name,
-    name === 'occurred_at' && typeof held === 'string' ? padToMilliseconds(held) : held,
-  ])
-  return parseAuditRecord({ members })
 }

@@ -1,3 +1,4 @@
+import type { AuditPage, AuditQuery } from '../../core/audit/audit-page.ts'
 import type { AuditChainHead } from '../../core/audit/record.ts'
 import { type ExistingRows, planWrite } from '../../core/rows/plan-write.ts'
 import {
@@ -19,6 +20,8 @@ import type {
   BulkQuery,
   FeedReader,
   FlagEntry,
+  KeyedRow,
+  OverrideQuery,
   RefusalResult,
   RefusedWrite,
   RevisionReader,
@@ -124,6 +127,16 @@ export class PostgresStore implements ScratchStore, ServiceStore, RevisionReader
    */
   page(query: Parameters<ServiceStore['page']>[0]): Promise<readonly FlagEntry[]> {
     return this.reader.page(query)
+  }
+
+  /** Lists live overrides, invalid ones included. @throws FfError of `mapPgError` */
+  overrides(query: OverrideQuery): Promise<readonly KeyedRow[]> {
+    return this.reader.overrides(query)
+  }
+
+  /** Lists audit records, newest first. @throws FfError as `RowReader.audit` */
+  audit(query: AuditQuery): Promise<AuditPage> {
+    return this.reader.audit(query)
   }
 
   /**

@@ -1,21 +1,28 @@
 import type pg from 'pg'
-import { formatAuditTarget } from '../../core/audit/record.ts'
+import { type AuditRecord, formatAuditTarget } from '../../core/audit/record.ts'
 import type { ChangeKind } from '../../core/feed/types.ts'
 import type { AnyRow, FlagRow, RowsOfFlag, RowOrBroken } from '../../core/rows/rows.ts'
+import { type AuditPage, type AuditQuery, MOST_LOOKED } from '../../core/audit/audit-page.ts'
 import { isFlagKey, isScopeId } from '../../core/rows/grammar.ts'
+import { FfError } from '../../errors.ts'
 import type {
   BulkQuery,
   FeedReader,
   FeedReading,
   FlagEntry,
   KeyedRow,
+  OverrideQuery,
   RevisionReader,
   RowQuery,
   ServiceStore,
 } from '../../ports/store.ts'
 import { parseRow } from './columns.ts'
 import { mapPgErrors } from './pg-error.ts'
+import { parseRecordText } from './record-column.ts'
 import { type Statements, buildStatements } from './statements.ts'
+
+/** The greatest bigint: no record is numbered so. */
+const HIGHEST = '9223372036854775807'
 
 /** A row of `rowMode: array`: in an object, columns of a join with the same name would replace each other. */
 export type RowOfTexts = readonly (string | null)[]
@@ -128,6 +135,53 @@ export class RowReader implements FeedReader, RevisionReader {
     }
   }
 
+  /**
+   * Lists live overrides that share a part of their key, invalid ones included; empty for a flag or an id that breaks
+   * the grammar.
+   *
+   * @throws FfError of `mapPgError`
+   */
+  async overrides({ table, by, value, after, limit }: OverrideQuery): Promise<readonly KeyedRow[]> {
+    const shared = by === 'flag_key' ? keyOrNull(value) : idOrNull(value)
+    const rows = await this.sendQuery(`ff_list_${table}_${by}`, this.statements.list[table][by], [
+      shared,
+      toSortKey(after ?? ''),
+      limit,
+    ])
+    return rows.map(([rest = null, text = null]) => ({
+      key:
+        by === 'flag_key'
+          ? { scope_id: rest, flag_key: value }
+          : { scope_id: value, flag_key: rest as string },
+      held: parseRow(table, text) as RowOrBroken<AnyRow>,
+    }))
+  }
+
+  /**
+   * Lists audit records, newest first, of at most 10,000 that have the target.
+   *
+   * @throws FfError of `mapPgErrors`; `store_corrupt` for a record that breaks its schema
+   */
+  async audit(query: AuditQuery): Promise<AuditPage> {
+    const kind = query.target === null ? 'any' : 'target'
+    const text = this.statements.audit[kind]
+    const rows = await this.sendQuery(`ff_audit_${kind}`, text, toAuditValues(query))
+    const texts = rows.flatMap(([, , record]) => record ?? [])
+    const records = texts.map((record) => this.requireRecord(record))
+    const full = records.length === query.limit
+    const next = full ? records.at(-1)?.seq : Number(rows[0]?.[0])
+    const goesOn = full || rows[0]?.[1] === 'true'
+    return { records, next: goesOn && next !== undefined && next > 1 ? next : null }
+  }
+
+  private requireRecord(text: string): AuditRecord {
+    const record = parseRecordText(text)
+    if (record !== null) return record
+    throw new FfError('store_corrupt', `An audit record of ${this.name} breaks its schema.`, {
+      hint: 'Run `ff audit verify`, which names the first record that was changed.',
+    })
+  }
+
   private sendQuery(
     name: string,
     text: string,
@@ -136,6 +190,14 @@ export class RowReader implements FeedReader, RevisionReader {
     const query = { name, text, rowMode: 'array' as const, values: [...values] }
     return mapPgErrors(this.name, async () => (await this.send(query)).rows)
   }
+}
+
+/** The values of a statement of `Statements.audit`; without a filter each record that is looked at is listed. */
+function toAuditValues({ after, target, since, until, limit }: AuditQuery): readonly unknown[] {
+  const filtered = (target ?? since ?? until) !== null
+  const values = [after ?? HIGHEST, filtered ? MOST_LOOKED : limit]
+  const bounds = [since ?? '-infinity', until ?? 'infinity', limit]
+  return [...values, ...bounds, ...(target === null ? [] : [target])]
 }
 
 // A key that no row can have is sent as null, because the server refuses some characters, such as U+0000.

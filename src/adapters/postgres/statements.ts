@@ -1,6 +1,9 @@
 import { CHANGE_KIND } from '../../core/feed/change-kind.ts'
-import { SCOPE_MEMBER, type TableName, TABLE_NAMES } from '../../core/rows/rows.ts'
+import { CLOCK_DIFFERENCE_MS } from '../../core/audit/audit-page.ts'
+import { type RowKey, SCOPE_MEMBER, type TableName, TABLE_NAMES } from '../../core/rows/rows.ts'
+import type { OverrideTable } from '../../ports/store.ts'
 import { listColumnNames, formatColumnTypes, formatRowColumn } from './columns.ts'
+import { formatRecordColumn } from './record-column.ts'
 
 /** Channel of the notifications of new rows in the feed of any schema. */
 export const FEED_CHANNEL = 'ff_feed'
@@ -14,6 +17,10 @@ export interface Statements {
   readonly page: string
   /** Rows of a table with a key after the first values, in key order, at most the last value: key, then row. */
   readonly after: Readonly<Record<TableName, string>>
+  /** Live overrides whose one part of the key is $1 and whose other follows $2, by it, at most $3: that part, then row. */
+  readonly list: Readonly<Record<OverrideTable, Readonly<Record<keyof RowKey, string>>>>
+  /** A page of audit records, newest first, of any target or of $6: see `listRecords`. */
+  readonly audit: Readonly<Record<'any' | 'target', string>>
   /** Every row of a table, in any order. */
   readonly all: Readonly<Record<TableName, string>>
   readonly standing: string
@@ -76,6 +83,8 @@ export function buildStatements(schema: string): Statements {
         ` LIMIT $${key.length + 1}::bigint`
       )
     }),
+    list: listLive(at),
+    audit: listRecords(at('audit')),
     all: forEachTable(
       (table) => `SELECT ${formatRowColumn(table, 'held')} FROM ONLY ${at(table)} held`,
     ),
@@ -134,6 +143,38 @@ function buildFeedStatements(
 
 const forEachTable = <T>(write: (table: TableName) => T): Readonly<Record<TableName, T>> =>
   Object.fromEntries(TABLE_NAMES.map((table) => [table, write(table)])) as Record<TableName, T>
+
+/**
+ * Looks at the newest $2 records below $1, and lists those from the time $3 on and before $4, at most $5: the lowest
+ * number that was looked at, whether earlier records may match, then the record, null where none does.
+ */
+function listRecords(audit: string): Statements['audit'] {
+  const select = (about: string): string =>
+    `WITH looked AS MATERIALIZED (SELECT a.seq, a.occurred_at FROM ONLY ${audit} a WHERE a.seq < $1::bigint${about}` +
+    ` ORDER BY a.seq DESC LIMIT $2::bigint)` +
+    ` SELECT span.lowest::text, span.more::text, listed.record FROM (SELECT min(seq) AS lowest, count(*) = $2::bigint` +
+    ` AND min(occurred_at) >= $3::timestamptz - interval '${CLOCK_DIFFERENCE_MS} ms' AS more FROM looked) span` +
+    ` LEFT JOIN (SELECT a.seq, ${formatRecordColumn('a')} AS record FROM looked l JOIN ONLY ${audit} a ON a.seq = l.seq` +
+    ` WHERE l.occurred_at >= $3::timestamptz AND l.occurred_at < $4::timestamptz` +
+    ` ORDER BY l.seq DESC LIMIT $5::bigint) listed ON true ORDER BY listed.seq DESC`
+  return { any: select(''), target: select(' AND a.target = $6::text') }
+}
+
+/** The lists of each table by the shared part of the key; each follows an index in its order. */
+function listLive(at: (table: string) => string): Statements['list'] {
+  const select = (table: OverrideTable, shared: string, rest: string): string =>
+    `SELECT held.${rest}, ${formatRowColumn(table, 'held')} FROM ONLY ${at(table)} held` +
+    ` WHERE held.${shared} = $1::text AND held.${rest} > $2::text AND held.deleted_at IS NULL` +
+    ` ORDER BY held.${rest} LIMIT $3::bigint`
+  const both = (table: OverrideTable): Readonly<Record<keyof RowKey, string>> => {
+    const scope = SCOPE_MEMBER[table] as string
+    return {
+      flag_key: select(table, 'flag_key', scope),
+      scope_id: select(table, scope, 'flag_key'),
+    }
+  }
+  return { tenant_override: both('tenant_override'), user_override: both('user_override') }
+}
 
 /** `xmax` is 0 in a new row, and not in one that ON CONFLICT updated. */
 function mergeFrom(staged: string, name: string, table: TableName): string {

@@ -27,8 +27,12 @@ export function parseExpectation(
 /** Formats the strong entity tag of a row, its revision in double quotes, which every write changes. */
 export const formatEntityTag = (revision: number): string => `"${revision}"`
 
+/** A list of entity tags (RFC 9110, 8.8.3 and 5.6.1): commas may follow each other, and a tag may contain one. */
+const TAG_LIST = /^[\t ,]*(?:(?:W\/)?"[!#-~\u0080-\u{10ffff}]*"[\t ]*(?:,[\t ,]*|$))+$/u
+
 /**
- * Whether If-None-Match matches a tag by weak comparison (RFC 9110, 13.1.2): `*`, or a list that contains the tag.
+ * Whether If-None-Match matches a tag by weak comparison (RFC 9110, 13.1.2): `*`, or a list that contains the tag. A
+ * malformed header matches nothing, so the answer is sent in full.
  *
  * @param header repeated headers joined with commas; null where there is none
  * @param tag a strong tag with its quotes
@@ -36,5 +40,5 @@ export const formatEntityTag = (revision: number): string => `"${revision}"`
 export function matchesTag(header: string | null, tag: string): boolean {
   if (header === null) return false
   if (header.trim() === '*') return true
-  return [...header.matchAll(/"[^"]*"/g)].some(([one]) => one === tag)
+  return TAG_LIST.test(header) && [...header.matchAll(/"[^"]*"/g)].some(([one]) => one === tag)
 }

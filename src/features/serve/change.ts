@@ -91,8 +91,8 @@ async function applyChange(
 
 const WRITING_MODES: ReadonlySet<Principal['mode']> = new Set(['verified', 'dev-headers'])
 
-/** The row as JSON, with its revision as ETag. Reads no store. */
-export const toRowResponse = (row: AnyRow, status = 200): RouteResponse =>
+/** The row as JSON, with its revision as ETag. */
+const toRowResponse = (row: AnyRow, status = 200): RouteResponse =>
   toJsonResponse(serializeRow(row), { status, headers: { etag: formatEntityTag(row.revision) } })
 
 interface ChangeCall {

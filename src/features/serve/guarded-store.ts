@@ -40,6 +40,9 @@ export class GuardedStore implements ServiceStore {
   read: ServiceStore['read'] = (query) => this.ask(() => this.store.read(query))
   readMany: ServiceStore['readMany'] = (query) => this.ask(() => this.store.readMany(query))
   page: ServiceStore['page'] = (query) => this.ask(() => this.store.page(query))
+  overrides: ServiceStore['overrides'] = (query) => this.ask(() => this.store.overrides(query))
+  /** A file store reads its log for this. */
+  audit: ServiceStore['audit'] = (query) => this.ask(() => this.within(this.store.audit(query)))
   auditHead: ServiceStore['auditHead'] = () => this.ask(() => this.store.auditHead())
   /** Recorded behind the answers, so without a deadline. */
   refuse: ServiceStore['refuse'] = (refused) => this.store.refuse(refused)

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import { toOfrepAnswer } from '../../core/ofrep/answer.ts'
 import {
   listSkippedLayers,
@@ -17,7 +16,7 @@ import { createDecisionReader } from './decision-reader.ts'
 import { decideMany, decideOne, type EvaluationTerms, listReachableFlags } from './evaluate.ts'
 import { toOfrepRefusal, toOfrepResponse } from './ofrep-reply.ts'
 import type { GetServiceDependencies, ServiceDependencies } from './dependencies.ts'
-import { HttpRefusal, toHttpRefusal } from './reply.ts'
+import { hashEntityTag, HttpRefusal, toHttpRefusal } from './reply.ts'
 
 interface OfrepTerms extends EvaluationTerms {
   readonly skipped: readonly OfrepWarning[]
@@ -76,7 +75,7 @@ const answerAll: Answer = async (service, call) => {
     return text ?? formatOfrepFailure(failure, decision.flag_key)
   })
   const text = `{"flags":[${items.join(',')}]}`
-  const etag = `"${createHash('sha256').update(text).digest('hex')}"`
+  const etag = hashEntityTag(text)
   const isCurrent = matchesTag(call.header('if-none-match'), etag)
   const response = toOfrepResponse(isCurrent ? '' : text, isCurrent ? 304 : 200, { etag })
   return { ...response, flags: decisions.length }

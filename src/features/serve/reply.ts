@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto'
+import { matchesTag } from '../../core/http-api/preconditions.ts'
 import type { Problem } from '../../core/problem.ts'
 import {
   isServiceCode,
@@ -6,7 +8,7 @@ import {
   type ServiceCode,
 } from '../../core/http-api/problems.ts'
 import { FfError } from '../../errors.ts'
-import type { RouteResponse } from '../../ports/http.ts'
+import type { RouteRequest, RouteResponse } from '../../ports/http.ts'
 
 const JSON_TYPE = 'application/json; charset=utf-8'
 /** `Retry-After` of a 503, in seconds. */
@@ -25,6 +27,23 @@ export const toJsonResponse = (
   text,
   code: null,
 })
+
+/** The strong entity tag of a response: a hash of its whole body, so it changes with all that the body depends on. */
+export const hashEntityTag = (text: string): string =>
+  `"${createHash('sha256').update(text).digest('hex')}"`
+
+/**
+ * The JSON response of a read with its entity tag; 304 without a body where If-None-Match names the tag (RFC 9110,
+ * 13.1.2).
+ */
+export function toTaggedResponse(
+  { header }: Pick<RouteRequest, 'header'>,
+  text: string,
+  etag = hashEntityTag(text),
+): RouteResponse {
+  const isCurrent = matchesTag(header('if-none-match'), etag)
+  return toJsonResponse(isCurrent ? '' : text, { status: isCurrent ? 304 : 200, headers: { etag } })
+}
 
 /** Thrown to end a request at any depth; the response is a problem detail (RFC 9457). */
 export class HttpRefusal extends Error {

@@ -1,9 +1,11 @@
 import { ANY_TENANT } from '../../core/http-api/access.ts'
 import type { HttpMethod, Route } from '../../ports/http.ts'
+import { createAuditRoute } from './audit.ts'
 import { type ChangedRow, createChangeRoute } from './change.ts'
 import { createEvaluateRoute } from './evaluate.ts'
 import { createOfrepRoutes } from './ofrep.ts'
 import type { GetServiceDependencies } from './dependencies.ts'
+import { createOverrideListRoute } from './override-lists.ts'
 import { toProblemResponse, toHttpRefusal } from './reply.ts'
 import { createListRoute, READ_REGISTRY, createRowRoute } from './rows.ts'
 
@@ -57,6 +59,25 @@ const ROUTES: readonly Row[] = [
   ['flags.get', 'GET', FLAG_PATH, (parts) => get(parts, { ...FLAG, need: () => READ_REGISTRY })],
   ['flags.put', 'PUT', FLAG_PATH, (parts) => put(parts, FLAG)],
   ['flags.delete', 'DELETE', FLAG_PATH, (parts) => remove(parts, FLAG)],
+  [
+    'flags.overrides',
+    'GET',
+    `${FLAG_PATH}/overrides`,
+    (parts) => createOverrideListRoute(parts, 'flag'),
+  ],
+  [
+    'tenants.overrides',
+    'GET',
+    '/v1/tenants/:tenant/overrides',
+    (parts) => createOverrideListRoute(parts, 'tenant'),
+  ],
+  [
+    'users.overrides',
+    'GET',
+    '/v1/users/:user/overrides',
+    (parts) => createOverrideListRoute(parts, 'user'),
+  ],
+  ['audit.list', 'GET', '/v1/audit', (parts) => ({ handle: createAuditRoute(parts) })],
   ['tenant_overrides.get', 'GET', TENANT_PATH, (parts) => get(parts, TENANT_OVERRIDE)],
   ['tenant_overrides.put', 'PUT', TENANT_PATH, (parts) => put(parts, TENANT_OVERRIDE)],
   ['tenant_overrides.delete', 'DELETE', TENANT_PATH, (parts) => remove(parts, TENANT_OVERRIDE)],

@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest'
 import type { RowsOfFlag } from '../../../src/core/rows/rows.ts'
-import type { FlagEntry, ServiceStore } from '../../../src/ports/store.ts'
+import type { AuditQuery } from '../../../src/core/audit/audit-page.ts'
+import type { Instant } from '../../../src/core/rows/instant.ts'
+import type { FlagEntry, OverrideQuery, ServiceStore } from '../../../src/ports/store.ts'
 import { changesIn, expectChain } from './audit-chain.ts'
 import type { StoreFixture } from './store-fixture.ts'
 import { HOSTILE_FLAG_KEYS, HOSTILE_TENANT_IDS } from './hostile-keys.ts'
@@ -26,6 +28,68 @@ export function servedSuite(at: StoreFixture): void {
   bulk(at)
   pages(at)
   refusals(at)
+  overrideLists(at)
+  auditPages(at)
+}
+
+function overrideLists(at: StoreFixture): void {
+  test('lists of overrides are those of one flag, or of one tenant, without tombstones', async () => {
+    for (const flag of ['ff.a', 'ff.b']) {
+      await taken(at.store, putFlag(flag))
+      for (const id of ['b', 'B', '~', 'a/b', 'gone'])
+        await taken(at.store, putTenant(id, flag, overrideText('true')))
+      await taken(at.store, putUser('a', flag, overrideText('true')))
+      await taken(at.store, remove('tenant_override', { scope_id: 'gone', flag_key: flag }))
+    }
+    const list = async (query: Partial<OverrideQuery>) => {
+      const terms = { table: 'tenant_override', after: null, limit: 100 } as const
+      const found = await at.store.overrides({ ...terms, by: 'flag_key', value: 'ff.a', ...query })
+      for (const { key, held } of found) expect(held.row).toMatchObject({ flag_key: key.flag_key })
+      return found.map(({ key }) => `${key.scope_id} ${key.flag_key}`)
+    }
+    expect(await list({})).toEqual(['B ff.a', 'a/b ff.a', 'b ff.a', '~ ff.a'])
+    expect(await list({ after: 'B', limit: 2 })).toEqual(['a/b ff.a', 'b ff.a'])
+    expect(await list({ after: '~' })).toEqual([])
+    expect(await list({ table: 'user_override' })).toEqual(['a ff.a'])
+    expect(await list({ by: 'scope_id', value: 'b' })).toEqual(['b ff.a', 'b ff.b'])
+    expect(await list({ by: 'scope_id', value: 'b', limit: 1 })).toEqual(['b ff.a'])
+    expect(await list({ by: 'scope_id', value: 'b', after: 'ff.a' })).toEqual(['b ff.b'])
+    for (const value of ['ff.none', 'FF', 'ff.\u0000']) expect(await list({ value })).toEqual([])
+  })
+}
+
+function auditPages(at: StoreFixture): void {
+  test('a page of records by time ends where no earlier record can match', async () => {
+    const hour = (text: string): Instant => `2026-01-15T${text}:00.000Z` as Instant
+    // The clock of the second write is behind that of the first.
+    for (const time of ['08:00', '07:30', '09:00', '08:59', '11:00'])
+      await taken(at.store, putFlag('ff.a', {}, { occurred_at: hour(time) }))
+    await taken(at.store, putFlag('ff.b', {}, { occurred_at: hour('11:01') }))
+    const page = async (query: Partial<AuditQuery>) => {
+      const terms = { after: null, target: 'flag/ff.a', since: null, until: null, limit: 100 }
+      const { records, next } = await at.store.audit({ ...terms, ...query })
+      return [records.map(({ occurred_at }) => occurred_at.slice(11, 16)), next !== null]
+    }
+    expect(await page({})).toEqual([['11:00', '08:59', '09:00', '07:30', '08:00'], false])
+    expect(await page({ limit: 2 })).toEqual([['11:00', '08:59'], true])
+    expect(await page({ target: null, limit: 1 })).toEqual([['11:01'], true])
+    expect(await page({ since: hour('09:00') })).toEqual([['11:00', '09:00'], false])
+    expect(await page({ since: hour('08:00'), until: hour('09:00') })).toEqual([
+      ['08:59', '08:00'],
+      false,
+    ])
+    expect(await page({ since: hour('12:01') })).toEqual([[], false])
+    expect(await page({ target: 'flag/ff.c' })).toEqual([[], false])
+    const all = await at.store.audit({
+      after: null,
+      target: null,
+      since: null,
+      until: null,
+      limit: 500,
+    })
+    expect(all.records).toEqual((await at.opened.records()).toReversed())
+    expect(all.next).toBeNull()
+  })
 }
 
 function bulk(at: StoreFixture): void {

@@ -15,6 +15,12 @@ test.each([
   ['the tag without its quotes', 'abc', false],
   ['a lone quote', '"', false],
   ['empty', '', false],
+  ['a list with empty elements', ', "x" ,, "abc" ,', true],
+  ['a list without commas', '"x" "abc"', false],
+  ['the tag behind a word', 'x"abc"', false],
+  ['the tag, weak in lower case', 'w/"abc"', false],
+  ['the tag and an open quote', '"abc", "x', false],
+  ['a space inside of a tag', '"a b", "abc"', false],
 ])('If-None-Match: %s', (_what, header, named) => {
   expect(matchesTag(header, '"abc"')).toBe(named)
 })

@@ -21,6 +21,8 @@ const createStore = (kind: 'file' | 'db'): ServiceStore => ({
   read: () => reply(ROWS),
   readMany: () => reply([ROWS]),
   page: () => reply([]),
+  overrides: () => reply([]),
+  audit: () => reply({ records: [], next: null }),
   auditHead: () => reply(HEAD),
   refuse: () => reply({ ok: true, head: HEAD } as const),
   requireWritable: () => reply(undefined),

@@ -99,6 +99,11 @@ const FLAG = {
 const FLAGS = '/v1/flags/{flag}'
 const TENANT = '/v1/flags/override/tenant/{tenant}/{flag}'
 const USER = '/v1/flags/override/user/{user}/{flag}'
+const LISTS = [
+  '/v1/flags/{flag}/overrides',
+  '/v1/tenants/{tenant}/overrides',
+  '/v1/users/{user}/overrides',
+] as const
 const ONE = '/ofrep/v1/evaluate/flags/{key}'
 const ALL = '/ofrep/v1/evaluate/flags'
 const EVALUATE = '/v1/flags/evaluate'
@@ -114,6 +119,7 @@ const post = (body: string, headers = {}) => ({
   headers: { ...json, ...headers },
 })
 const GET = { method: 'GET' }
+const held = { ...GET, headers: { 'if-none-match': '*' } }
 const DELETE = { method: 'DELETE' }
 const BAD_TOKEN = { authorization: 'Basic eDp5' }
 
@@ -136,9 +142,11 @@ test('every response of a walk through the routes is described', async () => {
     ['/v1/flags/ff.b', FLAGS, put('x'.repeat(262_145))],
     ['/v1/flags/ff.a', FLAGS, put(FLAG, { 'if-match': '"9"' })],
     ['/v1/flags/ff.a', FLAGS, GET],
+    ['/v1/flags/ff.a', FLAGS, held],
     ['/v1/flags/ff.none', FLAGS, GET],
     ['/v1/flags/No', FLAGS, GET],
     ['/v1/flags?limit=1', '/v1/flags', GET],
+    ['/v1/flags', '/v1/flags', held],
     ['/v1/flags?limit=0', '/v1/flags', GET],
     ['/v1/flags', '/v1/flags', { ...GET, headers: BAD_TOKEN }],
     ...[TENANT, USER].flatMap((template) => [
@@ -146,11 +154,20 @@ test('every response of a walk through the routes is described', async () => {
       [at(template), template, put({ value: true })] as const,
       [at(template), template, put({ value: 'no' })] as const,
       [at(template), template, GET] as const,
+      [at(template), template, held] as const,
+      ...LISTS.flatMap((list) => [
+        [at(list), list, GET] as const,
+        [at(list), list, held] as const,
+        [`${at(list)}?x=1`, list, GET] as const,
+      ]),
       [at(template), template, DELETE] as const,
       [at(template), template, GET] as const,
       [at(template), template, DELETE] as const,
       [at(template), template, { ...DELETE, headers: BAD_TOKEN }] as const,
     ]),
+    ['/v1/flags/ff.none/overrides', LISTS[0], GET],
+    ['/v1/audit', '/v1/audit', GET],
+    ['/v1/audit?after=x', '/v1/audit', GET],
     [EVALUATE, EVALUATE, post('{"flag_key":"ff.a"}')],
     [EVALUATE, EVALUATE, post('{"flag_keys":["ff.a","ff.none"]}')],
     [EVALUATE, EVALUATE, post('{"all":true,"user_id":"U2"}')],

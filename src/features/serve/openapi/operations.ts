@@ -46,6 +46,25 @@ const PRECONDITIONS = {
   'If-Match': 'The ETag of the row to change, or * for any existing row.',
   'If-None-Match': '* to create a row that does not exist yet.',
 }
+const IF_NONE_MATCH = {
+  'If-None-Match': 'ETags of the responses that the client holds, compared weakly, or *.',
+}
+const BODY_HASH = 'A strong tag of the whole response body.'
+const LIMIT = { type: 'integer', minimum: 1, maximum: MAX_PAGE, default: DEFAULT_PAGE }
+const FLAG_KEY = { $ref: 'common.schema.json#/$defs/flag_key' }
+const PAGE_REFUSALS: readonly ServiceCode[] = [
+  ...ANY_CODES,
+  ...SCOPED_CODES,
+  ...READ_CODES,
+  'query_invalid',
+  'row_broken',
+]
+/** The answer to a conditional read. */
+const CURRENT: ApiAnswer = {
+  what: 'The response that the client holds is current.',
+  schemas: [],
+  etag: 'The tag of that response.',
+}
 
 interface Rows {
   readonly a: string
@@ -62,7 +81,8 @@ function describeGet({ a, schema, read, unknown, also }: Rows): ApiOperation {
   return {
     summary: `Returns ${a}.`,
     who: read,
-    answers: { 200: row(schema) },
+    headers: IF_NONE_MATCH,
+    answers: { 200: row(schema), 304: CURRENT },
     refusals: [
       ...ANY_CODES,
       ...SCOPED_CODES,
@@ -93,6 +113,19 @@ function describeDelete({ a, schema, write, unknown, also }: Rows, verb: string)
     refusals: [...ANY_CODES, ...CHANGE_CODES, ...also, unknown],
   }
 }
+
+/** A list of overrides. @param after the schema of `after` */
+const describeList = (a: string, after: object, also: readonly ServiceCode[]): ApiOperation => ({
+  summary: `Returns the overrides of ${a}, without deleted ones.`,
+  who: ['ff:registry:read'],
+  query: { limit: LIMIT, after },
+  headers: IF_NONE_MATCH,
+  answers: {
+    200: { what: 'One page of overrides.', schemas: ['override-page'], etag: BODY_HASH },
+    304: CURRENT,
+  },
+  refusals: [...PAGE_REFUSALS, 'form_wrong', ...also],
+})
 
 const WRITE_OVERRIDE = ['ff:override:write']
 const FLAG: Rows = {
@@ -148,16 +181,41 @@ export const OPERATIONS: Readonly<Record<string, ApiOperation>> = {
   'flags.list': {
     summary: 'Returns flags in the order of their keys.',
     who: ['ff:registry:read'],
-    query: {
-      limit: { type: 'integer', minimum: 1, maximum: MAX_PAGE, default: DEFAULT_PAGE },
-      after: { $ref: 'common.schema.json#/$defs/flag_key' },
+    query: { limit: LIMIT, after: FLAG_KEY },
+    headers: IF_NONE_MATCH,
+    answers: {
+      200: { what: 'One page of flags.', schemas: ['flag-page'], etag: BODY_HASH },
+      304: CURRENT,
     },
-    answers: { 200: { what: 'One page of flags.', schemas: ['flag-page'] } },
-    refusals: [...ANY_CODES, ...SCOPED_CODES, ...READ_CODES, 'query_invalid', 'row_broken'],
+    refusals: PAGE_REFUSALS,
   },
   'flags.get': describeGet(FLAG),
   'flags.put': describePut(FLAG),
   'flags.delete': describeDelete(FLAG, 'Permanently archives'),
+  'flags.overrides': describeList(
+    'a flag, those of tenants before those of users, each by id',
+    { type: 'string', pattern: '^(tenant|user)/[!-~]{1,255}$' },
+    ['flag_unknown'],
+  ),
+  'tenants.overrides': describeList(
+    "the caller's tenant, or of any tenant with ff:tenant:any, by flag",
+    FLAG_KEY,
+    ['tenant_foreign'],
+  ),
+  'users.overrides': describeList('a user, by flag', FLAG_KEY, []),
+  'audit.list': {
+    summary: 'Returns audit records, newest first.',
+    who: ['ff:audit:read'],
+    query: {
+      limit: LIMIT,
+      after: { type: 'integer', minimum: 1, description: 'Records with a lower `seq`.' },
+      target: { type: 'string', description: 'Records with this `target`, such as flag/ff.a.' },
+      since: { $ref: 'common.schema.json#/$defs/instant' },
+      until: { $ref: 'common.schema.json#/$defs/instant' },
+    },
+    answers: { 200: { what: 'One page of records.', schemas: ['audit-page'] } },
+    refusals: [...ANY_CODES, ...SCOPED_CODES, ...READ_CODES, 'query_invalid'],
+  },
   'tenant_overrides.get': describeGet(TENANT),
   'tenant_overrides.put': describePut(TENANT),
   'tenant_overrides.delete': describeDelete(TENANT, 'Deletes'),
@@ -175,22 +233,16 @@ export const OPERATIONS: Readonly<Record<string, ApiOperation>> = {
     summary:
       'Decides all flags whose required_auth the caller satisfies, for an OpenFeature client (OFREP).',
     who: 'optional',
-    headers: {
-      'If-None-Match': 'ETags of the responses that the client holds, compared weakly, or *.',
-    },
+    headers: IF_NONE_MATCH,
     query: { flagConfigEtag: { type: 'string' }, flagConfigLastModified: { type: 'string' } },
     body: ['ofrep-request'],
     answers: {
       200: {
         what: 'The decisions.',
         schemas: ['ofrep-bulk'],
-        etag: 'A strong tag of the whole response body.',
+        etag: BODY_HASH,
       },
-      304: {
-        what: 'The response that the client holds is current.',
-        schemas: [],
-        etag: 'The tag of that response.',
-      },
+      304: CURRENT,
     },
     refusals: [...REST, 'too_many_flags'],
   },
