@@ -46,6 +46,12 @@ CREATE TRIGGER change_log_rows_stay BEFORE UPDATE OR DELETE ON change_log
 CREATE TRIGGER change_log_table_stays BEFORE TRUNCATE ON change_log
   FOR EACH STATEMENT EXECUTE FUNCTION feed_is_append_only();
 
+-- Lists of a flag's overrides follow their ids.
+DROP INDEX tenant_override_flag_idx;
+CREATE INDEX tenant_override_flag_idx ON tenant_override (flag_key, tenant_id);
+DROP INDEX user_override_flag_idx;
+CREATE INDEX user_override_flag_idx ON user_override (flag_key, user_id);
+
 -- ff:down
 LOCK TABLE feed, change_log IN ACCESS EXCLUSIVE MODE;
 DO $$ BEGIN
@@ -56,3 +62,7 @@ END $$;
 DROP TABLE change_log;
 DROP TABLE feed;
 DROP FUNCTION feed_is_append_only();
+DROP INDEX user_override_flag_idx;
+CREATE INDEX user_override_flag_idx ON user_override (flag_key);
+DROP INDEX tenant_override_flag_idx;
+CREATE INDEX tenant_override_flag_idx ON tenant_override (flag_key);

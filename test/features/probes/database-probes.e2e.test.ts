@@ -146,7 +146,7 @@ describe('a corrupted database or store fails by the right measure', () => {
       'B2',
       'a dropped index, though another one holds the column',
       'DROP INDEX ff.tenant_override_flag_idx',
-      'CREATE INDEX tenant_override_flag_idx ON ff.tenant_override (flag_key)',
+      'CREATE INDEX tenant_override_flag_idx ON ff.tenant_override (flag_key, tenant_id)',
       { hot_queries_without_index: 1, indexes_invalid: 0 },
     ],
     [
