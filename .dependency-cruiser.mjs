@@ -215,6 +215,7 @@ export default {
     home('fast-check', 'src/adapters/fuzz/'),
     home('commander', 'src/commands/'),
     home('leven', 'src/commands/'),
+    home('lru-cache', 'src/adapters/cache/'),
     home('pg', 'src/adapters/postgres/'),
     home('pg-copy-streams', 'src/adapters/postgres/'),
     home('ioredis', 'src/adapters/redis/'),

@@ -96,6 +96,8 @@ export const adapters: Adapters = {
     (await import('./adapters/stores.ts')).openScratch(spec, needs),
   openScratchServiceStore: async (spec, needs) =>
     (await import('./adapters/stores.ts')).openScratch(spec, needs),
+  openRowCache: async (options) =>
+    (await import('./adapters/cache/index.ts')).openRowCache(options),
   connectRedis: async (url, options) =>
     (await import('./adapters/redis/connect-redis.ts')).connectRedis(url, options),
   openClient: async (origin) => (await import('./adapters/http/client.ts')).openClient(origin),

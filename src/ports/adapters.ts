@@ -23,6 +23,7 @@ import type {
   OpenAuthenticator,
   TestAuthenticator,
 } from './auth.ts'
+import type { CacheOptions, RowCache } from './cache.ts'
 import type { RoleFacts, SchemaFacts, ScratchDatabase } from './database.ts'
 import type {
   EvidenceNeeds,
@@ -85,6 +86,8 @@ export interface Adapters {
    * @throws FfError `target_invalid` for the URL
    */
   connectRedis(url: string, options?: RedisOptions): Promise<RedisClient>
+  /** Opens a cache of rows over a client of Redis, which stays the caller's; it caches once `trust` was called. */
+  openRowCache(options: CacheOptions): Promise<RowCache>
   /**
    * Opens a kept store for the one service that writes to it.
    * @throws FfError `target_invalid`, `store_locked`, `store_corrupt`, or the error of the database

@@ -206,6 +206,17 @@ export interface FeedReading {
   /** Each with the hash of its audit record, which names the chain. */
   readonly entries: readonly (FeedEntry & { readonly hash: string })[]
 }
+/** Reads rows together with the number of the last change that their snapshot includes. */
+export interface SnapshotReader {
+  /** As `readMany`, with the number of the feed's last row in the same snapshot. @throws FfError as `read` */
+  readAt(query: BulkQuery): Promise<RowsAt>
+}
+export interface RowsAt {
+  /** 0 where the feed is empty, and for no flag keys. */
+  readonly seq: number
+  /** In the order of `flag_keys`. */
+  readonly sets: readonly RowsOfFlag[]
+}
 /** A stored row with its key, which is known also where the row is broken. */
 export interface KeyedRow {
   readonly key: RowKey
@@ -218,6 +229,8 @@ export interface OpenServiceStore {
   readonly store: ServiceStore
   /** Absent for a store that reads from memory anyway. */
   readonly feed?: ChangeFeed
+  /** Absent as `feed` is. */
+  readonly snapshots?: SnapshotReader
   close(): Promise<void>
 }
 

@@ -28,6 +28,7 @@ import type {
   RowQuery,
   ScratchStore,
   ServiceStore,
+  SnapshotReader,
   WriteResult,
 } from '../../ports/store.ts'
 import { sealChange, sealRefusal } from '../store-files/seal-audit.ts'
@@ -100,6 +101,11 @@ export class PostgresStore implements ScratchStore, ServiceStore, RevisionReader
 
   /** The rows and the feed, for a copy in memory. */
   get feed(): FeedReader {
+    return this.reader
+  }
+
+  /** The rows with the number of the last change in their snapshot, for a cache. */
+  get snapshots(): SnapshotReader {
     return this.reader
   }
 

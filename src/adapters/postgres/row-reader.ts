@@ -14,7 +14,9 @@ import type {
   OverrideQuery,
   RevisionReader,
   RowQuery,
+  RowsAt,
   ServiceStore,
+  SnapshotReader,
 } from '../../ports/store.ts'
 import { parseRow } from './columns.ts'
 import { mapPgErrors } from './pg-error.ts'
@@ -30,7 +32,7 @@ export type RowOfTexts = readonly (string | null)[]
 export type SendQuery = (query: pg.QueryArrayConfig) => Promise<pg.QueryArrayResult<string[]>>
 
 /** Reads rows for evaluations from one schema. Each method sends one statement: one snapshot, one round trip. */
-export class RowReader implements FeedReader, RevisionReader {
+export class RowReader implements FeedReader, RevisionReader, SnapshotReader {
   readonly kind = 'db'
   private readonly send: SendQuery
   private readonly name: string
@@ -57,6 +59,13 @@ export class RowReader implements FeedReader, RevisionReader {
   async readMany({ flag_keys, tenant_id, user_id }: BulkQuery): Promise<readonly RowsOfFlag[]> {
     const values = [flag_keys.map(keyOrNull), idOrNull(tenant_id), idOrNull(user_id)]
     return (await this.sendQuery('ff_read_many', this.statements.readMany, values)).map(toRowSet)
+  }
+
+  /** As `readMany`, with the number of the feed's last row in the same snapshot; 0 for no flag keys. */
+  async readAt({ flag_keys, tenant_id, user_id }: BulkQuery): Promise<RowsAt> {
+    const values = [flag_keys.map(keyOrNull), idOrNull(tenant_id), idOrNull(user_id)]
+    const rows = await this.sendQuery('ff_read_at', this.statements.readAt, values)
+    return { seq: Number(rows[0]?.[0] ?? 0), sets: rows.map(([, ...texts]) => toRowSet(texts)) }
   }
 
   /**

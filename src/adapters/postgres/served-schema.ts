@@ -69,6 +69,7 @@ export async function openServedSchema(
       changes: (query) => store.feed.changes(query),
       listen: (wake) => listenToFeed(database, wake),
     },
+    snapshots: store.snapshots,
     close: async () => {
       watch.end()
       await store.close()

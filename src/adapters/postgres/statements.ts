@@ -13,6 +13,8 @@ export interface Statements {
   readonly read: string
   /** As `read`, for a list of flag keys, in the order of the list. */
   readonly readMany: string
+  /** As `readMany`, each row after the number of the feed's last row. */
+  readonly readAt: string
   /** Flags with a key after $1, in key order, at most $2. */
   readonly page: string
   /** Rows of a table with a key after the first values, in key order, at most the last value: key, then row. */
@@ -65,12 +67,17 @@ export function buildStatements(schema: string): Statements {
   const rows = selectRows('$1::text AS flag_key, $2::text AS tenant_id, $3::text AS user_id')
   const live = (table: TableName): string =>
     `EXISTS (SELECT FROM ONLY ${at(table)} WHERE flag_key = $1 AND deleted_at IS NULL)`
+  const readMany = `${selectRows(
+    'k.flag_key, k.place, $2::text AS tenant_id, $3::text AS user_id' +
+      ' FROM unnest($1::text[]) WITH ORDINALITY k (flag_key, place)',
+  )} ORDER BY q.place`
   return {
     read: rows,
-    readMany: `${selectRows(
-      'k.flag_key, k.place, $2::text AS tenant_id, $3::text AS user_id' +
-        ' FROM unnest($1::text[]) WITH ORDINALITY k (flag_key, place)',
-    )} ORDER BY q.place`,
+    readMany,
+    readAt: readMany.replace(
+      'SELECT ',
+      `SELECT (SELECT coalesce(max(seq), 0)::text FROM ONLY ${at('feed')}), `,
+    ),
     page:
       `SELECT f.flag_key, ${formatRowColumn('flag_registry', 'f')} FROM ONLY ${at('flag_registry')} f` +
       ` WHERE f.flag_key > $1::text ORDER BY f.flag_key LIMIT $2::bigint`,

@@ -1,0 +1,45 @@
+import { formatRowCacheKey } from '../../core/cache/keys.ts'
+import { isFlagKey, isScopeId } from '../../core/rows/grammar.ts'
+import type { RowKey, RowsOfFlag, TableName } from '../../core/rows/rows.ts'
+import type { RowQuery } from '../../ports/store.ts'
+import type { LocalEntry } from './local-entries.ts'
+
+/** One row that a query is for. */
+export interface RowPlace {
+  readonly table: TableName
+  readonly key: RowKey
+  /** Its Redis key. */
+  readonly name: string
+}
+export const MEMBERS = {
+  flag_registry: 'flag',
+  tenant_override: 'tenant',
+  user_override: 'user',
+} as const satisfies Record<TableName, keyof RowsOfFlag>
+
+const place = (table: TableName, key: RowKey): RowPlace => ({
+  table,
+  key,
+  name: formatRowCacheKey(table, key),
+})
+
+/** The rows that a query is for; empty for a key or id that no row can have, which is never cached. */
+export function listPlaces({ flag_key, tenant_id, user_id }: RowQuery): readonly RowPlace[] {
+  const ids = [tenant_id, user_id].filter((id) => id !== null)
+  if (!isFlagKey(flag_key) || !ids.every(isScopeId)) return []
+  return [
+    place('flag_registry', { scope_id: null, flag_key }),
+    ...(tenant_id === null ? [] : [place('tenant_override', { scope_id: tenant_id, flag_key })]),
+    ...(user_id === null ? [] : [place('user_override', { scope_id: user_id, flag_key })]),
+  ]
+}
+
+/** The rows of a query from its entries, in the order of its places. */
+export function assembleRows(
+  places: readonly RowPlace[],
+  entries: readonly LocalEntry[],
+): RowsOfFlag {
+  const rows: Record<string, LocalEntry['held']> = { flag: null, tenant: null, user: null }
+  for (const [at, { table }] of places.entries()) rows[MEMBERS[table]] = entries[at]?.held ?? null
+  return rows as unknown as RowsOfFlag
+}

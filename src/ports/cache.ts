@@ -1,0 +1,70 @@
+import type { CacheContract } from '../core/cache/contract.ts'
+import type { MissReason } from '../core/cache/entry.ts'
+import type { Decision, EvaluationInput } from '../core/evaluate/types.ts'
+import type { ChangeKind, FeedEntry, FeedEpoch } from '../core/feed/types.ts'
+import type { RedisClient } from './redis.ts'
+import type { FlagReader, ServiceStore, SnapshotReader } from './store.ts'
+
+/** A change as the cache takes it: from the feed, or from a write of this process. */
+export type CacheChange = Pick<FeedEntry, 'seq' | 'kind' | 'target'>
+
+/** A state of the feed: its last number, of which every change up to it was handed over, and its epoch. */
+export interface FeedPosition {
+  readonly seq: number
+  readonly epoch: FeedEpoch
+}
+
+/** Is told of changes, in any order and as often as one likes. */
+export interface ChangeSubscriber {
+  /** Drops what a change made invalid: in this process at once, in Redis soon after. */
+  apply(change: CacheChange): void
+  /** Changes may have been missed: until `trust`, every read goes to the store. */
+  distrust(): void
+  /** Every change up to this position was applied. The first position is where the memory of changes begins. */
+  trust(position: FeedPosition): void
+}
+
+/** Decisions of verified callers in Redis. */
+export interface DecisionCache {
+  /** A cached decision that holds for these facts; null where the rows are in memory anyway, or there is none. */
+  find(facts: Omit<EvaluationInput, 'rows'>): Promise<Decision | null>
+  /** Caches a decision that may be, unless its rows came from memory; returns before it is stored. */
+  offer(facts: EvaluationInput, decision: Decision): void
+}
+
+/** Rows of a database through the memory of the process and Redis. */
+export interface RowCache extends ChangeSubscriber, FlagReader, Pick<ServiceStore, 'readMany'> {
+  readonly decisions: DecisionCache
+  metrics(): CacheMetrics
+  /** Ends what goes on in the background; the client of Redis stays open. */
+  close(): Promise<void>
+}
+
+export const CACHE_LEVELS = ['local', 'redis'] as const
+export type CacheLevel = (typeof CACHE_LEVELS)[number]
+
+/** Counts since the cache was opened. */
+export interface CacheMetrics {
+  readonly hits: Readonly<Record<CacheLevel, number>>
+  /** Keys that Redis was asked for in vain. */
+  readonly misses: Readonly<Record<MissReason, number>>
+  /** Reads of the store. */
+  readonly loads: number
+  /** Keys that waited for the load of another request or process. */
+  readonly coalesced: number
+  /** Calls to Redis that gave no result. */
+  readonly errors: number
+  /** Time in which Redis gave no result, or the cache was not trusted. */
+  readonly degraded_seconds: number
+  readonly invalidations: Readonly<Record<ChangeKind, number>>
+  /** Entries in memory now. */
+  readonly entries: number
+}
+
+export interface CacheOptions {
+  readonly contract: CacheContract
+  /** HMAC key of entries, at least 32 bytes. */
+  readonly key: Uint8Array
+  readonly redis: RedisClient
+  readonly store: SnapshotReader
+}
