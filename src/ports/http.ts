@@ -32,6 +32,17 @@ export interface RouteResponse {
   readonly code: string | null
   /** Number of flags that it decides; absent where it decides none. */
   readonly flags?: number | null
+  /**
+   * Sends more after the headers, in place of `text`. Called once they are sent; what it returns is called once the
+   * connection is closed.
+   */
+  readonly stream?: (sink: EventSink) => () => void
+}
+
+/** A response that is still being sent. A client that does not read what was written is disconnected. */
+export interface EventSink {
+  write(text: string): void
+  close(): void
 }
 
 /** Methods that routes are served with. */

@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { SERVICE_PROBLEMS, formatProblem, type ServerCode } from '../../core/http-api/problems.ts'
 import type { RouteResponse, RefusalAt, RequestSpan, Route } from '../../ports/http.ts'
+import type { EventStreams } from './event-stream.ts'
 import { getPath, mergeVary } from './reply-headers.ts'
 import type { TrackedRequest } from './request-tracker.ts'
 
@@ -27,25 +28,36 @@ declare module 'fastify' {
     span?: RequestSpan
     /** Number of flags that the response decides; null for none. */
     flags: number | null
+    /** Counts the request as answered, although its response goes on. */
+    answered: () => void
   }
   interface FastifyInstance {
     refusalAt: RefusalAt
     serverState: ServerState
+    eventStreams: EventStreams
   }
 }
 
 /**
- * Sends the response of a route and notes its error code for the observer. A 304 gets no body; a draining server also
+ * Sends the response of a route, or starts its stream, and notes its error code for the observer. A 304 gets no body; a draining server also
  * sends `connection: close`.
  */
 export function sendReply(
   request: FastifyRequest,
   reply: FastifyReply,
-  { status, type, headers, text, code, flags = null }: RouteResponse,
+  { status, type, headers, text, code, stream, flags = null }: RouteResponse,
 ): FastifyReply {
   request.refusedAs = code
   request.flags = flags
   endIfDraining(reply)
+  if (stream !== undefined && request.method !== 'HEAD') {
+    const sent = { ...reply.getHeaders(), ...mergeVary(reply, headers), 'content-type': type }
+    reply.hijack()
+    const head = { status, headers: sent as RouteResponse['headers'] }
+    request.server.eventStreams.start(reply.raw, head, stream)
+    request.answered()
+    return reply
+  }
   // fastify would send an empty text as a body of 0 bytes; a 304 has no body (RFC 9110, 15.4.5).
   return reply
     .code(status)

@@ -21,6 +21,7 @@ import type {
   ServerExtras,
   TlsCertificate,
 } from '../../ports/http.ts'
+import { EventStreams } from './event-stream.ts'
 import { ReplyBatcher } from './reply-batcher.ts'
 import {
   answerOtherMethods,
@@ -71,6 +72,8 @@ export async function openServer(
   server.decorate('crossOrigin', options.crossOrigin ?? null)
   const state: ServerState = { draining: false }
   server.decorate('serverState', state)
+  const eventStreams = new EventStreams()
+  server.decorate('eventStreams', eventStreams)
   const tracker = new RequestTracker(limits)
   observeRequests(server, tracker, options)
   // An unknown expectation may be ignored (RFC 9110, 10.1.1); Node would answer 417 without a code.
@@ -96,7 +99,9 @@ export async function openServer(
       // Closing now would reset connections in the kernel's backlog; kept-alive ones get `connection: close`.
       state.draining = true
       await sleep(settle_ms)
+      eventStreams.end()
       await emptyBacklog(tracker)
+      eventStreams.end()
       // Only stop listening: http.Server.close would also cut connections that still send, which Node counts as idle.
       NetServer.prototype.close.call(server.server)
       await waitForAnswers(tracker, limits.drain_ms)
@@ -176,6 +181,7 @@ function observeRequests(
   server.decorateRequest('tracked')
   server.decorateRequest('span')
   server.decorateRequest('flags', null)
+  server.decorateRequest('answered')
   // 0 is no limit; `isMalformed` refuses more than MAX_HEADERS.
   server.server.maxHeadersCount = 0
   server.server.on('connection', (socket) => tracker.connect(socket))
@@ -208,6 +214,7 @@ function observeRequests(
       },
     })
     request.tracked = tracked
+    request.answered = () => tracker.end(tracked)
     reply.raw.once('close', () => tracker.end(tracked))
     setCommonHeaders(reply)
     if (isMalformed(request.raw)) sendLastRefusal(reply, 'request_malformed')

@@ -4,6 +4,8 @@ import type { FeedEntry, FeedEpoch } from './types.ts'
 export const BEAT_MS = 1_000
 /** After this many beats without one a subscriber does not know whether it misses something. */
 const SILENT_BEATS = 3
+/** How long a subscriber may miss a change, in milliseconds. */
+export const STALENESS_MS = (SILENT_BEATS + 1) * BEAT_MS
 
 /** How far a subscriber has followed the feed. */
 export interface FeedPosition {
@@ -71,7 +73,7 @@ export type FeedEffect =
   | { readonly do: 'distrust' }
   | { readonly do: 'apply'; readonly entry: FeedEntry }
   /** Forgets all that is held locally: the feed does not say what has changed. */
-  | { readonly do: 'reset' }
+  | { readonly do: 'reset'; readonly position: FeedPosition }
   | { readonly do: 'trust' }
 
 export type FeedStep = readonly [Subscriber, readonly FeedEffect[]]
@@ -178,7 +180,8 @@ function advance(
   { epoch, seq, continues, entries }: FeedAnswer,
   { from }: FeedQuestion,
 ): Advance {
-  const reset: Advance = { position: { epoch, seq }, changes: [{ do: 'reset' }], pending: [] }
+  const end: FeedPosition = { epoch, seq }
+  const reset: Advance = { position: end, changes: [{ do: 'reset', position: end }], pending: [] }
   if (position === null || from === null || !continues || !isEpoch(position.epoch, epoch))
     return reset
   // Messages may have moved the position since the question.

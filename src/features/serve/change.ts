@@ -78,6 +78,7 @@ async function applyChange(
       throw new HttpRefusal(written.problems[0]?.code as ServiceCode, written.problems)
     // Before it is acknowledged: an evaluation after that shows it, also where the store is away.
     service.lastKnown?.put(changed.table, written.row)
+    service.changes?.changed(written.head.seq)
     return toRowResponse(
       written.row,
       changed.action === 'put' && written.row.revision === 1 ? 201 : 200,

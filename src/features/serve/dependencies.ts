@@ -4,6 +4,7 @@ import type { AdminMetrics, ApprovalService } from '../../ports/admin.ts'
 import type { Authenticator } from '../../ports/auth.ts'
 import type { RefusedWrite, ServiceStore } from '../../ports/store.ts'
 import type { ServiceObserver } from '../../ports/telemetry.ts'
+import type { ChangeListeners } from './change-listeners.ts'
 import type { LastKnownGood } from './last-known-good.ts'
 
 /** All that the routes of a service use. A harness replaces them between two requests. */
@@ -11,6 +12,8 @@ export interface ServiceDependencies {
   readonly store: ServiceStore
   /** Decides while the store is away; null for a store that reads from memory anyway. */
   readonly lastKnown: LastKnownGood | null
+  /** The clients that listen for changes; absent in a harness. */
+  readonly changes?: ChangeListeners
   readonly authenticator: Authenticator
   readonly approvals: ApprovalService
   readonly environment: Environment

@@ -3,6 +3,7 @@ import {
   type FeedAnswer,
   type FeedEffect,
   type FeedEvent,
+  type FeedPosition,
   startSubscriber,
   stepSubscriber,
   type Subscriber,
@@ -27,8 +28,8 @@ interface Failure {
 export interface FeedConsumer {
   /** A row of the feed, in order. May come again after a reset. */
   apply(entry: FeedEntry): void
-  /** Anything may have changed. */
-  reset(): void
+  /** Anything may have changed; the feed is at this position now. */
+  reset(position: FeedPosition): void
   /**
    * The feed was read up to its end; `since` is when it was asked for.
    *
@@ -163,7 +164,7 @@ export class FeedPump {
     if (effect.do === 'ask') this.question = effect.from
     for (const consumer of this.consumers) {
       if (effect.do === 'apply') consumer.apply(effect.entry)
-      else if (effect.do === 'reset') consumer.reset()
+      else if (effect.do === 'reset') consumer.reset(effect.position)
     }
   }
 

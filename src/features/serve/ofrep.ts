@@ -12,11 +12,17 @@ import { isFlagKey } from '../../core/rows/grammar.ts'
 import type { Route, RouteRequest, RouteResponse } from '../../ports/http.ts'
 import { authenticateCaller, resolvePrincipal } from './authorize.ts'
 import { MAX_MEMBERS } from './body.ts'
+import { CHANGES_PATH } from './changes.ts'
 import { createDecisionReader } from './decision-reader.ts'
 import { decideMany, decideOne, type EvaluationTerms, listReachableFlags } from './evaluate.ts'
 import { toOfrepRefusal, toOfrepResponse } from './ofrep-reply.ts'
 import type { GetServiceDependencies, ServiceDependencies } from './dependencies.ts'
 import { hashEntityTag, HttpRefusal, toHttpRefusal } from './reply.ts'
+
+/** Where a client listens for changes, on the origin that it asked; it asks again after silence for so long. */
+const EVENT_STREAMS = JSON.stringify([
+  { type: 'sse', endpoint: { requestUri: CHANGES_PATH }, inactivityDelaySec: 120 },
+])
 
 interface OfrepTerms extends EvaluationTerms {
   readonly skipped: readonly OfrepWarning[]
@@ -74,7 +80,7 @@ const answerAll: Answer = async (service, call) => {
     const { text, failure } = toOfrepAnswer(decision, terms.skipped)
     return text ?? formatOfrepFailure(failure, decision.flag_key)
   })
-  const text = `{"flags":[${items.join(',')}]}`
+  const text = `{"flags":[${items.join(',')}],"eventStreams":${EVENT_STREAMS}}`
   const etag = hashEntityTag(text)
   const isCurrent = matchesTag(call.header('if-none-match'), etag)
   const response = toOfrepResponse(isCurrent ? '' : text, isCurrent ? 304 : 200, { etag })

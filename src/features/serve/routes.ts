@@ -1,6 +1,7 @@
 import { ANY_TENANT } from '../../core/http-api/access.ts'
 import type { HttpMethod, Route } from '../../ports/http.ts'
 import { createAuditRoute } from './audit.ts'
+import { CHANGES_PATH, createChangesRoute } from './changes.ts'
 import { type ChangedRow, createChangeRoute } from './change.ts'
 import { createEvaluateRoute } from './evaluate.ts'
 import { createOfrepRoutes } from './ofrep.ts'
@@ -55,6 +56,7 @@ const ROUTES: readonly Row[] = [
     '/v1/flags/evaluate',
     (parts) => ({ handle: createEvaluateRoute(parts) }),
   ],
+  ['changes', 'GET', CHANGES_PATH, (parts) => ({ handle: createChangesRoute(parts) })],
   ['flags.list', 'GET', '/v1/flags', (parts) => ({ handle: createListRoute(parts) })],
   ['flags.get', 'GET', FLAG_PATH, (parts) => get(parts, { ...FLAG, need: () => READ_REGISTRY })],
   ['flags.put', 'PUT', FLAG_PATH, (parts) => put(parts, FLAG)],

@@ -24,6 +24,7 @@ import {
   probeStore,
 } from './health.ts'
 import { createIdentityRoute, readInstanceIdentity } from './identity.ts'
+import { ChangeListeners } from './change-listeners.ts'
 import { FeedPump } from './feed-pump.ts'
 import { GuardedStore } from './guarded-store.ts'
 import { LastKnownGood } from './last-known-good.ts'
@@ -102,7 +103,8 @@ export async function startService(
   const limits = toHttpLimits(settings)
   const ending: Ending = { hurry: target === null }
   const { value: servers, close } = await openAll(async (keep) => {
-    const { store, lastKnown, pump } = await openGuarded(request, target, keep)
+    const { pump, ...held } = await openGuarded(request, target, keep)
+    const { store, lastKnown } = held
     const keys = FF_JWKS_URL === null ? null : { url: FF_JWKS_URL }
     const authenticator = await keep(adapters.openAuthenticator(keys, auth))
     if (keys !== null) logKeys(request.log, await authenticator.loadKeys())
@@ -124,8 +126,7 @@ export async function startService(
       telemetry.httpObserver.failed(error, 'audit of refusals')
     const recorder = await keep(Promise.resolve(new RefusalRecorder(store, failedToRecord)))
     const parts: ServiceDependencies = {
-      store,
-      lastKnown,
+      ...held,
       recordRefusal: (refused) => Promise.resolve(recorder.record(refused)),
       authenticator,
       approvals,
@@ -206,7 +207,7 @@ const createIdentityRoutes = async (
     ? []
     : [createIdentityRoute(await readInstanceIdentity(request, request.version, target))]
 
-/** The store behind its deadline and breaker, and its last known rows, which follow the feed once the pump starts. */
+/** The store behind its deadline and breaker, and its last known rows, and the clients that listen for changes; both follow the feed once the pump starts. */
 async function openGuarded(
   request: ServeRequest,
   target: TargetSpec | null,
@@ -214,16 +215,20 @@ async function openGuarded(
 ): Promise<{
   readonly store: GuardedStore
   readonly lastKnown: LastKnownGood | null
+  readonly changes: ChangeListeners
   readonly pump: FeedPump | null
 }> {
-  const { FF_STORE_DEADLINE, FF_SNAPSHOT_MAX_BYTES, FF_STALE_MAX } = request.settings
+  const { FF_STORE_DEADLINE, FF_SNAPSHOT_MAX_BYTES, FF_STALE_MAX, FF_MAX_LISTENERS } =
+    request.settings
   const { store: opened, feed } = await keep(openStore(request, target))
   const store = new GuardedStore(opened, FF_STORE_DEADLINE * 1000)
-  if (feed === undefined) return { store, lastKnown: null, pump: null }
+  const { seq } = await store.auditHead()
+  const changes = await keep(Promise.resolve(new ChangeListeners(FF_MAX_LISTENERS, seq)))
+  if (feed === undefined) return { store, lastKnown: null, changes, pump: null }
   const limits = { max_bytes: FF_SNAPSHOT_MAX_BYTES, stale_max_ms: FF_STALE_MAX * 1000 }
   const lastKnown = new LastKnownGood(store, feed, limits)
-  const pump = await keep(Promise.resolve(new FeedPump({ store, feed }, [lastKnown])))
-  return { store, lastKnown, pump }
+  const pump = await keep(Promise.resolve(new FeedPump({ store, feed }, [lastKnown, changes])))
+  return { store, lastKnown, changes, pump }
 }
 
 async function openStore(

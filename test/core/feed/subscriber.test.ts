@@ -287,7 +287,7 @@ class World {
       else if (effect.do === 'reset') {
         // Once, at the first answer: the feed goes on.
         expect(this.base).toBeNull()
-        this.base = follower.state.position?.seq ?? null
+        this.base = effect.position.seq
       }
     }
     this.seen = follower.done.length

@@ -202,6 +202,18 @@ test('the served document equals contracts/openapi.json', () => {
   expect(document).toEqual(JSON.parse(readArtefact('contracts/openapi.json')))
 })
 
+test('the event stream is described, which has no end to wait for', async () => {
+  const ending = new AbortController()
+  const { status, headers } = await fetch(`${service.origin}/v1/changes`, {
+    signal: ending.signal,
+  })
+  const described = document.paths['/v1/changes']?.['get']?.responses[String(status)]
+  const [type = ''] = String(headers.get('content-type')).split(';')
+  expect(Object.keys(described?.content ?? {})).toContain(type)
+  seen.add(`changes ${status}`)
+  ending.abort()
+})
+
 test('the walk reached every operation with each of its success statuses', () => {
   const successes = Object.values(document.paths).flatMap((methods) =>
     Object.values(methods).flatMap(({ operationId, responses }) =>

@@ -178,6 +178,13 @@ export const OPERATIONS: Readonly<Record<string, ApiOperation>> = {
     },
     refusals: [...EVALUATE, ...STRICT_CODES, 'too_many_flags'],
   },
+  changes: {
+    summary: 'A stream of server-sent events, one after each burst of changes.',
+    who: 'optional',
+    headers: { 'Last-Event-ID': 'The id of the last event; any but the newest gets one at once.' },
+    answers: { 200: { what: 'The stream.', schemas: [], type: 'text/event-stream' } },
+    refusals: [...ANY_CODES, ...CREDENTIAL_CODES],
+  },
   'flags.list': {
     summary: 'Returns flags in the order of their keys.',
     who: ['ff:registry:read'],

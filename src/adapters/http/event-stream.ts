@@ -1,0 +1,38 @@
+import type { ServerResponse } from 'node:http'
+import type { EventSink, RouteResponse } from '../../ports/http.ts'
+
+/** Bytes that wait for a client beyond the buffers of its connection; more ends the stream. */
+const MAX_WAITING = 16_384
+
+/** The streams of a server that are open. */
+export class EventStreams {
+  private readonly open = new Set<ServerResponse>()
+
+  /** Sends the headers of a response at once, and then what its stream writes, until either side ends it. */
+  start(
+    response: ServerResponse,
+    { status, headers }: Pick<RouteResponse, 'status' | 'headers'>,
+    stream: NonNullable<RouteResponse['stream']>,
+  ): void {
+    response.writeHead(status, headers)
+    response.flushHeaders()
+    this.open.add(response)
+    const sink: EventSink = {
+      write: (text) => {
+        if (response.writableLength > MAX_WAITING) response.destroy()
+        else if (!response.writableEnded) response.write(text)
+      },
+      close: () => void response.end(),
+    }
+    const ended = stream(sink)
+    response.once('close', () => {
+      this.open.delete(response)
+      ended()
+    })
+  }
+
+  /** Ends every stream, so that its client connects elsewhere. */
+  end(): void {
+    for (const response of this.open) response.end()
+  }
+}

@@ -1,0 +1,19 @@
+import type { FeedPosition } from './subscriber.ts'
+
+/** The id of a change in the event stream: `epoch-seq`. */
+const formatEventId = ({ epoch, seq }: FeedPosition): string =>
+  `${epoch.cutover}.${epoch.operator}-${seq}`
+
+/** The event that has clients evaluate again (OFREP, event streams), in the format of server-sent events. */
+export const formatChangeEvent = (position: FeedPosition): string =>
+  `id: ${formatEventId(position)}\nevent: message\ndata: ${JSON.stringify({
+    type: 'refetchEvaluation',
+    seq: position.seq,
+  })}\n\n`
+
+/** A comment, which keeps the connection and says nothing. */
+export const HEARTBEAT_EVENT = ':\n\n'
+
+/** Whether a client that saw this event last has seen the newest one. */
+export const isNewestEvent = (lastEventId: string, position: FeedPosition): boolean =>
+  lastEventId === formatEventId(position)

@@ -1,0 +1,85 @@
+import { formatChangeEvent, HEARTBEAT_EVENT, isNewestEvent } from '../../core/feed/events.ts'
+import { type FeedPosition, STALENESS_MS } from '../../core/feed/subscriber.ts'
+import type { FeedEntry } from '../../core/feed/types.ts'
+import type { EventSink } from '../../ports/http.ts'
+import type { FeedConsumer } from './feed-pump.ts'
+
+const HEARTBEAT_MS = 15_000
+const START: FeedPosition = { epoch: { cutover: 0, operator: 0 }, seq: 0 }
+
+/**
+ * The clients of the event stream. Changes of one turn of the event loop are one event; after the last of a burst one
+ * more follows, for clients whose fetch met an instance that had not heard of it.
+ */
+export class ChangeListeners implements FeedConsumer {
+  private readonly sinks = new Set<EventSink>()
+  private readonly most: number
+  private newest: FeedPosition
+  private queued = false
+  private repeat: NodeJS.Timeout | null = null
+  private readonly beat: NodeJS.Timeout
+
+  /** @param seq number of the last audit record, where no feed tells that of the last change */
+  constructor(most: number, seq: number) {
+    this.most = most
+    this.newest = { ...START, seq }
+    this.beat = setInterval(() => this.send(HEARTBEAT_EVENT), HEARTBEAT_MS).unref()
+  }
+
+  /** Clients that listen now. */
+  get size(): number {
+    return this.sinks.size
+  }
+  get isFull(): boolean {
+    return this.sinks.size >= this.most
+  }
+
+  /**
+   * Adds a client until the returned function is called. One that has missed an event gets one at once.
+   *
+   * @param lastEventId of the last event that the client has seen; null for none
+   */
+  add(sink: EventSink, lastEventId: string | null): () => void {
+    this.sinks.add(sink)
+    if (lastEventId !== null && !isNewestEvent(lastEventId, this.newest))
+      sink.write(formatChangeEvent(this.newest))
+    return () => void this.sinks.delete(sink)
+  }
+
+  apply({ seq }: FeedEntry): void {
+    this.changed(seq)
+  }
+
+  reset(position: FeedPosition): void {
+    this.newest = position
+    this.announce()
+  }
+
+  /** A change of this instance, which its feed may bring again. */
+  changed(seq: number): void {
+    if (seq <= this.newest.seq) return
+    this.newest = { ...this.newest, seq }
+    this.announce()
+  }
+
+  close(): void {
+    clearInterval(this.beat)
+    if (this.repeat !== null) clearTimeout(this.repeat)
+    for (const sink of this.sinks) sink.close()
+  }
+
+  private announce(): void {
+    if (this.repeat !== null) clearTimeout(this.repeat)
+    this.repeat = setTimeout(() => this.send(formatChangeEvent(this.newest)), STALENESS_MS).unref()
+    if (this.queued) return
+    this.queued = true
+    setImmediate(() => {
+      this.queued = false
+      this.send(formatChangeEvent(this.newest))
+    })
+  }
+
+  private send(text: string): void {
+    for (const sink of this.sinks) sink.write(text)
+  }
+}

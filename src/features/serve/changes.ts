@@ -1,0 +1,31 @@
+import type { RouteRequest, RouteResponse } from '../../ports/http.ts'
+import { authenticateCaller } from './authorize.ts'
+import type { GetServiceDependencies } from './dependencies.ts'
+import { HttpRefusal, NO_STORE } from './reply.ts'
+
+/** Path of the event stream. */
+export const CHANGES_PATH = '/v1/changes'
+
+/**
+ * The handler of `GET /v1/changes`: a stream of events, one for each burst of changes, that holds no data of a flag.
+ *
+ * @throws HttpRefusal for the caller, or `too_many_requests_in_flight` for one client more than the limit
+ */
+export const createChangesRoute =
+  (parts: GetServiceDependencies) =>
+  async (call: RouteRequest): Promise<RouteResponse> => {
+    const service = parts()
+    await authenticateCaller(service, call, service.now())
+    const { changes } = service
+    if (changes === undefined) throw new HttpRefusal('route_unknown')
+    if (changes.isFull) throw new HttpRefusal('too_many_requests_in_flight')
+    return {
+      status: 200,
+      type: 'text/event-stream; charset=utf-8',
+      // A proxy that collects the answer would hold the events back.
+      headers: { ...NO_STORE, 'x-accel-buffering': 'no' },
+      text: '',
+      code: null,
+      stream: (sink) => changes.add(sink, call.header('last-event-id')),
+    }
+  }
