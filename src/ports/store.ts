@@ -44,11 +44,16 @@ export interface FlagStore extends FlagReader {
 }
 
 /**
- * The stored row and the new end of the audit chain; or the problems of a refused request, of which nothing is
- * written.
+ * The stored row and the end of the audit chain; or the problems of a refused request, of which nothing is written.
+ * `unchanged` where the row was as requested already: nothing was written, no audit record either.
  */
 export type WriteResult =
-  | { readonly ok: true; readonly row: AnyRow; readonly head: AuditChainHead }
+  | {
+      readonly ok: true
+      readonly row: AnyRow
+      readonly head: AuditChainHead
+      readonly unchanged?: true
+    }
   | { readonly ok: false; readonly problems: readonly Problem[] }
 
 /** A store for tests and proofs, whose rows a vector replaces. Never a kept store. */
@@ -120,7 +125,7 @@ export interface RefusedWrite {
 }
 
 /** A store with the operations that a service needs: bulk reads, listing, and audit records of refusals. */
-export interface ServiceStore extends FlagStore {
+export interface ServiceStore extends FlagStore, RevisionReader {
   /** Reads the rows of each flag in one snapshot, in the order of `flag_keys`. @throws FfError as `read` */
   readMany(query: BulkQuery): Promise<readonly RowsOfFlag[]>
   /**

@@ -103,9 +103,9 @@ export const userRow = (more: Partial<UserOverrideRow> = {}): UserOverrideRow =>
   ...metadata,
   ...more,
 })
-export const userTombstone = (): UserOverrideRow => {
+export const userTombstone = (more: Partial<UserOverrideRow> = {}): UserOverrideRow => {
   const { value: _, ...bare } = userRow()
-  return { ...bare, deleted_at: LONG_AGO }
+  return { ...bare, deleted_at: LONG_AGO, ...more }
 }
 
 export const principal = (more: Partial<Principal> = {}): Principal => ({

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { AuditPage, AuditQuery } from '../../core/audit/audit-page.ts'
 import { type AuditChainHead, EMPTY_HEAD } from '../../core/audit/record.ts'
 import type { WriteRequest } from '../../core/rows/write-request.ts'
-import type { RowsOfFlag, RowsByTable } from '../../core/rows/rows.ts'
+import type { AnyRow, RowOrBroken, RowsOfFlag, RowsByTable } from '../../core/rows/rows.ts'
 import { FfError } from '../../errors.ts'
 import type {
   AuditOptions,
@@ -22,7 +22,7 @@ import type {
 import { tryLock } from '../file-lock/file-lock.ts'
 import { compactFolder, readCompactionThreshold } from './compaction.ts'
 import { cutTornLine, diskFullError, LogWriter, replayLog, type LogTail } from './log.ts'
-import { readAuditPage } from './log-history.ts'
+import { findRevision, readAuditPage } from './log-history.ts'
 import { RowIndex } from './row-index.ts'
 import {
   countIndexRows,
@@ -148,6 +148,17 @@ export class FileStore implements ScratchStore, ServiceStore {
    */
   audit(query: AuditQuery): Promise<AuditPage> {
     return readAuditPage(this.folder, this.head, query).catch((error: unknown) => {
+      throw toStoreError(error, this.folder)
+    })
+  }
+
+  /**
+   * The row as it was at one of its revisions; null where the newest 128 MiB of the log do not hold it.
+   *
+   * @throws FfError as `audit`
+   */
+  revision(query: Parameters<ServiceStore['revision']>[0]): Promise<RowOrBroken<AnyRow> | null> {
+    return findRevision(this.folder, this.head, query).catch((error: unknown) => {
       throw toStoreError(error, this.folder)
     })
   }

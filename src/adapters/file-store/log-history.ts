@@ -10,7 +10,13 @@ import { parseAuditRecord } from '../../core/audit/read-record.ts'
 import type { AuditChainHead, AuditRecord } from '../../core/audit/record.ts'
 import { isJsonArray, type JsonNode, parseLosslessJson } from '../../core/json/read.ts'
 import { getMember } from '../../core/row-format/row-line.ts'
-import { type AnyRow, formatRowKey, type RowKey, type TableName } from '../../core/rows/rows.ts'
+import {
+  type AnyRow,
+  formatRowKey,
+  type RowKey,
+  type RowOrBroken,
+  type TableName,
+} from '../../core/rows/rows.ts'
 import { MAX_STORED_LINE_BYTES, unsealLogLine } from './lines.ts'
 import { listSegments } from './log.ts'
 import { parseStoredRow, StoreDamage } from './snapshot.ts'
@@ -59,8 +65,7 @@ function selectRead(target: string | null): (line: NumberedLine) => boolean {
 }
 
 /**
- * The row that a change of the log gave this revision; null where the newest 128 MiB of the log do not hold it, or hold it
- * broken. Reads segments backwards, without a lock.
+ * The row that a change of the log gave this revision; null where the newest 128 MiB of the log do not hold it. Reads segments backwards, without a lock.
  *
  * @throws as `readAuditPage`
  */
@@ -68,7 +73,7 @@ export async function findRevision(
   folder: string,
   head: AuditChainHead,
   { table, key, revision }: { table: TableName; key: RowKey; revision: number },
-): Promise<AnyRow | null> {
+): Promise<RowOrBroken<AnyRow> | null> {
   const { scope_id, flag_key } = key
   const changed = Buffer.from(`"key":${JSON.stringify({ scope_id, flag_key })},"row":`)
   let read = 0
@@ -77,8 +82,8 @@ export async function findRevision(
     for (const change of line.bytes.includes(changed) ? listChanges(line) : []) {
       const { table: name, key: at, held } = parseStoredRow(change)
       if (name !== table || formatRowKey(at) !== formatRowKey(key)) continue
-      if (held.row === undefined || held.row.revision <= revision)
-        return held.row?.revision === revision ? held.row : null
+      if (held.row === undefined || held.row.revision === revision) return held
+      if (held.row.revision < revision) return null
     }
     if (read > MOST_BYTES) return null
   }

@@ -22,7 +22,7 @@ export interface StagedResult<Result> {
 
 /**
  * Plans a change, applies it to `stage.staged` in memory, and returns the new row and audit head with the log line,
- * which the caller writes. A refused request changes nothing and returns its problems with an empty line.
+ * which the caller writes. A request that changes nothing returns the row, a refused one its problems, with an empty line.
  */
 export function stageWrite(request: WriteRequest, stage: StagedState): StagedResult<WriteResult> {
   const { staged, head, tools } = stage
@@ -36,6 +36,8 @@ export function stageWrite(request: WriteRequest, stage: StagedState): StagedRes
   const plan = planWrite(request, standing)
   if (!plan.ok) return { result: plan, line: '' }
   const { change } = plan
+  if (change.after === change.before)
+    return { result: { ok: true, row: change.after, head, unchanged: true }, line: '' }
   const record = sealChange(tools, { request, change, standing }, head)
   staged.set(table, key, { row: change.after })
   const line = toLine(stage, record, [{ table, row: change.after }])

@@ -45,7 +45,7 @@ import { buildStatements, type Statements } from './statements.ts'
 const READ_ONLY = '25006'
 
 /** Flags and overrides in one schema of a PostgreSQL database. Any number of processes may have it open. */
-export class PostgresStore implements ScratchStore, ServiceStore, RevisionReader {
+export class PostgresStore implements ScratchStore, ServiceStore {
   readonly kind = 'db'
   private readonly pool: ClientPool
   private readonly name: string
@@ -247,6 +247,8 @@ export class PostgresStore implements ScratchStore, ServiceStore, RevisionReader
     const plan = planWrite(request, standing)
     if (!plan.ok) return plan
     const { change } = plan
+    if (change.after === change.before)
+      return { ok: true, row: change.after, head, unchanged: true }
     const record = sealChange(this.tools, { request, change, standing }, head)
     const planned = [
       `[${serializeRow(change.after)}]`,

@@ -2,7 +2,7 @@ import type { AuthMode } from '../evaluate/types.ts'
 import type { CanonicalJson } from '../json/canonical.ts'
 import { isFlagKey, isScopeId } from '../rows/grammar.ts'
 import type { Instant } from '../rows/instant.ts'
-import type { RowChange } from '../rows/plan-write.ts'
+import type { ChangeAction, RowChange } from '../rows/plan-write.ts'
 import type { WriteRequest } from '../rows/write-request.ts'
 import {
   type AnyOverrideRow,
@@ -94,7 +94,7 @@ export interface AuditContext {
 /**
  * The event of an accepted change, outcome `applied`, with the row before and after. For a sensitive change the flag
  * values appear only as `{"hmac_sha256": …}`. The approval ref is the request's, else that of the row afterwards,
- * else null.
+ * else null. After a transition or a rollback `after` also has its `reason`, and the `to_revision` of a rollback.
  *
  * @param change.sensitive whether the flag is or was sensitive
  */
@@ -117,19 +117,40 @@ export function buildChangeEvent(
     outcome: 'applied',
     target: formatAuditTarget(request.table, request.key),
     before: text(change.before),
-    after: text(change.after),
+    after: text({ ...change.after, ...describeDetail(request.detail) }),
     request_id: request.request_id,
     approval_ref: request.approval?.approval_ref ?? findApprovalRef(change.after),
     phase: context.phase,
   }
 }
 
-const REQUESTED_ACTIONS: Readonly<
-  Record<TableName, Readonly<Record<WriteRequest['action'], RowChange['action']>>>
-> = {
-  flag_registry: { put: 'flag.put', delete: 'flag.archive' },
-  tenant_override: { put: 'override.put', delete: 'override.delete' },
-  user_override: { put: 'override.put', delete: 'override.delete' },
+/** What an audit record says of a change beside its row. */
+const describeDetail = (
+  detail: WriteRequest['detail'],
+): Readonly<Record<string, string | number>> =>
+  detail === undefined
+    ? {}
+    : {
+        reason: detail.reason,
+        ...(detail.kind === 'rollback' ? { to_revision: detail.earlier.revision } : {}),
+      }
+
+type RequestedActions = Readonly<Record<WriteRequest['action'], ChangeAction>>
+const OVERRIDE_ACTIONS: RequestedActions = {
+  put: 'override.put',
+  delete: 'override.delete',
+  transition: 'override.put', // An override has no state: nothing requests this.
+  rollback: 'override.rollback',
+}
+const REQUESTED_ACTIONS: Readonly<Record<TableName, RequestedActions>> = {
+  flag_registry: {
+    put: 'flag.put',
+    delete: 'flag.archive',
+    transition: 'flag.transition',
+    rollback: 'flag.rollback',
+  },
+  tenant_override: OVERRIDE_ACTIONS,
+  user_override: OVERRIDE_ACTIONS,
 }
 
 /**

@@ -34,7 +34,8 @@ export type StoreCode =
   | 'lock_timeout'
   | 'row_refused'
   | 'internal'
-export type ServiceCode = RequestCode | AccessCode | AuthRefusalCode | ProblemCode | StoreCode
+export type ServiceCode =
+  RequestCode | AccessCode | AuthRefusalCode | ProblemCode | StoreCode | 'revision_not_kept'
 
 const BAD = 400
 const FORBIDDEN = 403
@@ -93,6 +94,7 @@ const OWN: Readonly<Record<Exclude<ServiceCode, AuthRefusalCode>, readonly [numb
   flag_archived: [CONFLICT, 'The flag is archived, which is final.'],
   override_unknown: [UNKNOWN, 'There is no such override.'],
   revision_conflict: [412, 'The row is not in the state that the request requires.'],
+  revision_not_kept: [CONFLICT, 'The store does not keep this revision, or never had it.'],
   type_in_use: [CONFLICT, 'The type of a flag cannot change while it has overrides.'],
   row_broken: [500, 'The stored row does not fit its schema.'],
   approval_missing: [FORBIDDEN, 'The change requires an approval, and the request names none.'],

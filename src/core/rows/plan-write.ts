@@ -11,6 +11,7 @@ import {
   type AnyOverrideRow,
   type AnyRow,
   type FlagRow,
+  type FlagState,
   REQUIRED_AUTH,
   SCOPE_MEMBER,
   type RowOrBroken,
@@ -27,12 +28,22 @@ export interface ExistingRows {
   readonly has_overrides: boolean
 }
 
+/** The row before and after; the same object where nothing changes, so that nothing is to be written. */
 export interface RowChange {
   readonly before: AnyRow | null
   readonly after: AnyRow
-  readonly action:
-    'flag.put' | 'flag.archive' | 'override.put' | 'override.delete' | 'audit.boundary'
+  readonly action: ChangeAction
 }
+/** The `action` of an audit record. */
+export type ChangeAction =
+  | 'flag.put'
+  | 'flag.archive'
+  | 'flag.transition'
+  | 'flag.rollback'
+  | 'override.put'
+  | 'override.delete'
+  | 'override.rollback'
+  | 'audit.boundary'
 export type WritePlan =
   | { readonly ok: true; readonly change: RowChange }
   | { readonly ok: false; readonly problems: readonly Problem[] }
@@ -79,11 +90,63 @@ function planSound(
   { before, known, hasOverrides }: ValidatedWrite,
 ): WritePlan {
   if (!meetsExpectation(request.expected, findLive(before))) return refuse('revision_conflict')
+  const { detail } = request
+  if (detail?.kind === 'transition')
+    return planTransition(request, { known, hasOverrides }, detail.to)
+  if (detail?.kind === 'rollback')
+    return planRollback(request, { before, known, hasOverrides }, detail.earlier)
   if (request.action === 'delete') return planDelete(request, before)
   return request.table === 'flag_registry'
     ? planFlagPut(request, known, hasOverrides)
     : planOverridePut(request, known, before as AnyOverrideRow | null)
 }
+
+/** The state that a flag is in already is no change; the others are changed as a put or a delete would. */
+function planTransition(
+  request: WriteRequest,
+  { known, hasOverrides }: Omit<ValidatedWrite, 'before'>,
+  to: FlagState,
+): WritePlan {
+  if (known === null) return refuse('flag_unknown')
+  if (known.state === to) return accept('flag.transition', known, known)
+  if (to === 'archived') return planDelete(request, known)
+  const revision = computeNextRevision(known)
+  if (revision > MAX_REVISION) return refuse('form_wrong', '/revision')
+  const after = { ...known, state: to, revision, updated_at: request.occurred_at }
+  return planFlagChange(request, { before: known, after, hasOverrides }, 'flag.transition')
+}
+
+/**
+ * Makes the content of an earlier row the newest revision, under the rules of a put, or of a delete for a tombstone. The
+ * revision that the row has already is no change, nor is a tombstone for a deleted override.
+ */
+function planRollback(
+  request: WriteRequest,
+  { before, known, hasOverrides }: ValidatedWrite,
+  earlier: AnyRow,
+): WritePlan {
+  const flag = request.table === 'flag_registry'
+  if (before === null) return refuse(flag ? 'flag_unknown' : 'override_unknown')
+  const gone = findLive(earlier) === null
+  if (before.revision === earlier.revision || (gone && findLive(before) === null))
+    return accept(flag ? 'flag.rollback' : 'override.rollback', before, before)
+  if (gone) return renamed(planDelete(request, before), 'override.rollback')
+  const revision = computeNextRevision(before)
+  if (revision > MAX_REVISION) return refuse('form_wrong', '/revision')
+  const { created_at } = before
+  const restored = { ...earlier, created_at, revision, updated_at: request.occurred_at }
+  if (flag) {
+    const change = { before: before as FlagRow, after: restored as FlagRow, hasOverrides }
+    return planFlagChange(request, change, 'flag.rollback')
+  }
+  const after = {
+    ...(restored as AnyOverrideRow),
+    ...findOrigin(request, before as AnyOverrideRow),
+  }
+  return renamed(judgeOverride(known, before as AnyOverrideRow, after), 'override.rollback')
+}
+const renamed = (plan: WritePlan, action: ChangeAction): WritePlan =>
+  plan.ok ? { ok: true, change: { ...plan.change, action } } : plan
 
 const findLive = (row: AnyRow | null): AnyRow | null =>
   row !== null && 'deleted_at' in row && row.deleted_at !== undefined ? null : row
@@ -147,11 +210,12 @@ interface FlagChange {
 function planFlagChange(
   request: WriteRequest,
   { before, after, hasOverrides }: FlagChange,
+  action: ChangeAction = 'flag.put',
 ): WritePlan {
   if (before.state === 'archived') return refuse('flag_archived', '/state')
   if (before.value_type !== after.value_type && hasOverrides)
     return refuse('type_in_use', '/value_type')
-  if (!needsApproval(before, after)) return accept('flag.put', before, after)
+  if (!needsApproval(before, after)) return accept(action, before, after)
   const refusal = findApprovalRefusal(request)
   return refusal === null
     ? accept('audit.boundary', before, after)
@@ -163,21 +227,38 @@ function planOverridePut(
   flag: FlagRow | null,
   before: AnyOverrideRow | null,
 ): WritePlan {
-  const existing = findLive(before) as AnyOverrideRow | null
-  const { actor, occurred_at } = request
   const decoded = decodeBody(request, {
-    created_by: existing?.created_by ?? actor,
-    updated_by: actor,
+    ...findOrigin(request, before),
     // The revision continues from a tombstone: two rows under one key never share a revision.
     revision: computeNextRevision(before),
-    created_at: existing?.created_at ?? occurred_at,
-    updated_at: occurred_at,
+    updated_at: request.occurred_at,
   })
   if (decoded.broken !== undefined) return { ok: false, problems: decoded.broken }
-  const after = decoded.row as AnyOverrideRow
+  return judgeOverride(flag, before, decoded.row as AnyOverrideRow)
+}
+
+/** Who created an override and when, also again after a tombstone, and who changes it. */
+function findOrigin(
+  { actor, occurred_at }: WriteRequest,
+  before: AnyOverrideRow | null,
+): Pick<AnyOverrideRow, 'created_by' | 'created_at' | 'updated_by'> {
+  const existing = findLive(before) as AnyOverrideRow | null
+  return {
+    created_by: existing?.created_by ?? actor,
+    updated_by: actor,
+    created_at: existing?.created_at ?? occurred_at,
+  }
+}
+
+/** The rules of an override with a value. */
+function judgeOverride(
+  flag: FlagRow | null,
+  before: AnyOverrideRow | null,
+  after: AnyOverrideRow,
+): WritePlan {
   if (flag === null) return refuse('flag_unknown', '/flag_key')
   if (flag.state === 'archived') return refuse('flag_archived', '/flag_key')
-  // A body cannot set `deleted_at`, so its row has a value.
+  // It is no tombstone, so it has a value.
   if (detectValueType(after.value as CanonicalJson) !== flag.value_type) {
     return refuse('value_type_mismatch', '/value')
   }
@@ -226,7 +307,7 @@ function findApprovalRefusal({ approval, occurred_at }: WriteRequest): ProblemCo
   return APPROVAL_REFUSALS[computeTtlState(approval.answer, occurred_at)]
 }
 
-const accept = (action: RowChange['action'], before: AnyRow | null, after: AnyRow): WritePlan => ({
+const accept = (action: ChangeAction, before: AnyRow | null, after: AnyRow): WritePlan => ({
   ok: true,
   change: { action, before, after },
 })

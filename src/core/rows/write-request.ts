@@ -4,15 +4,22 @@ import { isApprovalRef, isFlagKey, isScopeId } from './grammar.ts'
 import type { ApprovalAnswer, AuthMode } from '../evaluate/types.ts'
 import type { JsonNode } from '../json/read.ts'
 import type { Instant } from './instant.ts'
-import { type RowKey, SCOPE_MEMBER, type TableName } from './rows.ts'
+import { type AnyRow, type FlagState, type RowKey, SCOPE_MEMBER, type TableName } from './rows.ts'
+
+/** What a transition of a flag or a rollback does, and why: `reason` stands in the audit record. */
+export type ChangeDetail =
+  | { readonly kind: 'transition'; readonly reason: string; readonly to: FlagState }
+  | { readonly kind: 'rollback'; readonly reason: string; readonly earlier: AnyRow }
 
 /** One requested change. Untrusted: not validated yet. */
 export interface WriteRequest {
   readonly table: TableName
   readonly key: RowKey
-  readonly action: 'put' | 'delete'
-  /** The members that the caller sets, as parsed; null on delete. */
+  readonly action: 'put' | 'delete' | ChangeDetail['kind']
+  /** The members that the caller of a put sets, as parsed; else null. */
   readonly body: JsonNode
+  /** Of a transition or a rollback that is asked for; a refusal is recorded without it. */
+  readonly detail?: ChangeDetail
   /** The revision that the caller saw, `absent` to create only, `present` to replace only, null for any state. */
   readonly expected: number | 'absent' | 'present' | null
   readonly actor: string

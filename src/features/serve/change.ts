@@ -6,13 +6,21 @@ import { formatEntityTag, parseExpectation } from '../../core/http-api/precondit
 import type { ServiceCode } from '../../core/http-api/problems.ts'
 import { isApprovalRef } from '../../core/rows/grammar.ts'
 import type { Instant } from '../../core/rows/instant.ts'
-import { type AnyRow, type RowKey, serializeRow, type TableName } from '../../core/rows/rows.ts'
+import {
+  type AnyRow,
+  type FlagState,
+  type RowKey,
+  serializeRow,
+  type TableName,
+} from '../../core/rows/rows.ts'
 import { findRequestProblems, type WriteRequest } from '../../core/rows/write-request.ts'
 import type { Route, RouteRequest, RouteResponse } from '../../ports/http.ts'
+import type { ServiceStore, WriteResult } from '../../ports/store.ts'
 import { authenticateCaller, requireScopes } from './authorize.ts'
-import { parseJsonBody } from './body.ts'
+import { parseJsonBody, requireSchema } from './body.ts'
 import type { GetServiceDependencies, ServiceDependencies } from './dependencies.ts'
 import { HttpRefusal, toJsonResponse } from './reply.ts'
+import { readStoredRow, requireWholeRow } from './stored-row.ts'
 
 /** The row that a route changes, the action, and the scopes that it requires. */
 export interface ChangedRow {
@@ -24,7 +32,7 @@ export interface ChangedRow {
 
 /**
  * The handlers of a route that changes a row. `handle` returns the row, with status 201 for a put that created it, else
- * 200; it reports every outcome after authentication to the observer, and throws an HttpRefusal for a refused change,
+ * 200; of a transition and a rollback also whether anything changed. It reports every outcome after authentication to the observer, and throws an HttpRefusal for a refused change,
  * and the errors of the store. A refused change of an authenticated user is recorded in the audit trail, also where the
  * server refused its body.
  */
@@ -78,11 +86,8 @@ async function applyChange(
       throw new HttpRefusal(written.problems[0]?.code as ServiceCode, written.problems)
     // Before it is acknowledged: an evaluation after that shows it, also where the store is away.
     service.lastKnown?.put(changed.table, written.row)
-    service.changes?.changed(written.head.seq)
-    return toRowResponse(
-      written.row,
-      changed.action === 'put' && written.row.revision === 1 ? 201 : 200,
-    )
+    if (written.unchanged !== true) service.changes?.changed(written.head.seq)
+    return toChangeResponse(changed.action, written)
   } catch (error) {
     if (error instanceof HttpRefusal)
       await service.recordRefusal({ request: bare, code: error.code })
@@ -92,9 +97,19 @@ async function applyChange(
 
 const WRITING_MODES: ReadonlySet<Principal['mode']> = new Set(['verified', 'dev-headers'])
 
-/** The row as JSON, with its revision as ETag. */
-const toRowResponse = (row: AnyRow, status = 200): RouteResponse =>
-  toJsonResponse(serializeRow(row), { status, headers: { etag: formatEntityTag(row.revision) } })
+/** The row with its revision as ETag; after a transition or a rollback in an object that says whether it changed. */
+function toChangeResponse(
+  action: WriteRequest['action'],
+  { row, unchanged }: Extract<WriteResult, { ok: true }>,
+): RouteResponse {
+  const status = action === 'put' && row.revision === 1 ? 201 : 200
+  const text = serializeRow(row)
+  const body =
+    action === 'put' || action === 'delete'
+      ? text
+      : `{"changed":${unchanged !== true},"row":${text}}`
+  return toJsonResponse(body, { status, headers: { etag: formatEntityTag(row.revision) } })
+}
 
 interface ChangeCall {
   readonly call: RouteRequest
@@ -133,15 +148,69 @@ async function completeRequest(
 ): Promise<WriteRequest> {
   const expected = parseExpectation(call.header('if-match'), call.header('if-none-match'))
   if (expected === undefined) throw new HttpRefusal('precondition_invalid')
-  if (bare.action === 'delete') return { ...bare, expected }
+  const request = { ...bare, expected }
+  if (bare.action === 'delete') return request
   const node = parseJsonBody(call.body)
-  if (bare.table !== 'flag_registry') return { ...bare, expected, body: node }
-  const { named, rest } = splitApproval(node)
-  const approval =
-    named === null
-      ? null
-      : await fetchApproval(service, { caller, call }, { ...bare.key, approval_ref: named })
-  return { ...bare, expected, body: rest, approval }
+  const { approval_ref, ...completed } = await READ_BODY[bare.action](service, request, node)
+  if (bare.table !== 'flag_registry' || approval_ref === null) return completed
+  const approval = await fetchApproval(service, { caller, call }, { ...bare.key, approval_ref })
+  return { ...completed, approval }
+}
+
+/** Completes a request by its body, as JSON; for a flag with the approval that the body names, null for none. */
+type ReadBody = (
+  service: ServiceDependencies,
+  request: WriteRequest,
+  node: JsonObject,
+) => Promise<WriteRequest & { readonly approval_ref: string | null }>
+
+const READ_BODY: Readonly<Record<Exclude<WriteRequest['action'], 'delete'>, ReadBody>> = {
+  put: (_service, request, node) => {
+    const isFlag = request.table === 'flag_registry'
+    const { named, rest } = isFlag ? splitApproval(node) : { named: null, rest: node }
+    return Promise.resolve({ ...request, body: rest, approval_ref: named })
+  },
+  transition: (_service, request, node) => {
+    const body = requireSchema<TransitionBody>('flag-transition', node)
+    const { to, reason, approval_ref = null } = body
+    return Promise.resolve({ ...request, detail: { kind: 'transition', to, reason }, approval_ref })
+  },
+  rollback: async ({ store }, request, node) => {
+    const body = requireSchema<RollbackBody>('row-rollback', node)
+    const { to_revision, reason, approval_ref = null } = body
+    const found = await readRevision(store, request, to_revision)
+    // In a put the ref of an override is a member of its row.
+    const isRenewed = approval_ref !== null && 'value' in found
+    const earlier = isRenewed ? { ...found, approval_ref } : found
+    return { ...request, detail: { kind: 'rollback', reason, earlier }, approval_ref }
+  },
+}
+interface TransitionBody {
+  readonly to: FlagState
+  readonly reason: string
+  readonly approval_ref?: string
+}
+interface RollbackBody extends Omit<TransitionBody, 'to'> {
+  readonly to_revision: number
+}
+
+/**
+ * The row as it was at a revision, which may be the current one.
+ *
+ * @throws HttpRefusal `flag_unknown`, `override_unknown`, `revision_not_kept`, `row_broken`; and the errors of the store
+ */
+async function readRevision(
+  store: ServiceStore,
+  { table, key }: WriteRequest,
+  revision: number,
+): Promise<AnyRow> {
+  const current = await readStoredRow(store, table, key)
+  if (current === null)
+    throw new HttpRefusal(table === 'flag_registry' ? 'flag_unknown' : 'override_unknown')
+  if (current.revision === revision) return current
+  const earlier = await store.revision({ table, key, revision })
+  if (earlier === null) throw new HttpRefusal('revision_not_kept')
+  return requireWholeRow(earlier)
 }
 
 /** A change of a flag may name an approval: the body holds `approval_ref` beside the members of the row. */

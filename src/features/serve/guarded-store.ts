@@ -41,8 +41,10 @@ export class GuardedStore implements ServiceStore {
   readMany: ServiceStore['readMany'] = (query) => this.ask(() => this.store.readMany(query))
   page: ServiceStore['page'] = (query) => this.ask(() => this.store.page(query))
   overrides: ServiceStore['overrides'] = (query) => this.ask(() => this.store.overrides(query))
-  /** A file store reads its log for this. */
+  /** A file store reads its log for this and for an earlier revision. */
   audit: ServiceStore['audit'] = (query) => this.ask(() => this.within(this.store.audit(query)))
+  revision: ServiceStore['revision'] = (query) =>
+    this.ask(() => this.within(this.store.revision(query)))
   auditHead: ServiceStore['auditHead'] = () => this.ask(() => this.store.auditHead())
   /** Recorded behind the answers, so without a deadline. */
   refuse: ServiceStore['refuse'] = (refused) => this.store.refuse(refused)

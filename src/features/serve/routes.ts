@@ -36,6 +36,8 @@ const put = (parts: GetServiceDependencies, target: Target): Handlers =>
   createChangeRoute(parts, { ...target, action: 'put' })
 const remove = (parts: GetServiceDependencies, target: Target): Handlers =>
   createChangeRoute(parts, { ...target, action: 'delete' })
+const rollback = (parts: GetServiceDependencies, target: Target): Handlers =>
+  createChangeRoute(parts, { ...target, action: 'rollback' })
 const get = (parts: GetServiceDependencies, target: Target): Handlers => ({
   handle: createRowRoute(parts, target),
 })
@@ -62,6 +64,13 @@ const ROUTES: readonly Row[] = [
   ['flags.put', 'PUT', FLAG_PATH, (parts) => put(parts, FLAG)],
   ['flags.delete', 'DELETE', FLAG_PATH, (parts) => remove(parts, FLAG)],
   [
+    'flags.transition',
+    'POST',
+    `${FLAG_PATH}/transition`,
+    (parts) => createChangeRoute(parts, { ...FLAG, action: 'transition' }),
+  ],
+  ['flags.rollback', 'POST', `${FLAG_PATH}/rollback`, (parts) => rollback(parts, FLAG)],
+  [
     'flags.overrides',
     'GET',
     `${FLAG_PATH}/overrides`,
@@ -83,9 +92,21 @@ const ROUTES: readonly Row[] = [
   ['tenant_overrides.get', 'GET', TENANT_PATH, (parts) => get(parts, TENANT_OVERRIDE)],
   ['tenant_overrides.put', 'PUT', TENANT_PATH, (parts) => put(parts, TENANT_OVERRIDE)],
   ['tenant_overrides.delete', 'DELETE', TENANT_PATH, (parts) => remove(parts, TENANT_OVERRIDE)],
+  [
+    'tenant_overrides.rollback',
+    'POST',
+    `${TENANT_PATH}/rollback`,
+    (parts) => rollback(parts, TENANT_OVERRIDE),
+  ],
   ['user_overrides.get', 'GET', USER_PATH, (parts) => get(parts, USER_OVERRIDE)],
   ['user_overrides.put', 'PUT', USER_PATH, (parts) => put(parts, USER_OVERRIDE)],
   ['user_overrides.delete', 'DELETE', USER_PATH, (parts) => remove(parts, USER_OVERRIDE)],
+  [
+    'user_overrides.rollback',
+    'POST',
+    `${USER_PATH}/rollback`,
+    (parts) => rollback(parts, USER_OVERRIDE),
+  ],
 ]
 
 /**

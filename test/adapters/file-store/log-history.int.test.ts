@@ -60,7 +60,7 @@ test('an earlier revision is found in the log, and no other', async () => {
   const find = (flag: string, revision: number) =>
     findRevision(folder, head, { table: 'flag_registry', key: flagKey(flag), revision })
   for (const revision of [1, 4, 5, 12])
-    expect(await find('ff.n0', revision)).toMatchObject({ flag_key: 'ff.n0', revision })
+    expect(await find('ff.n0', revision)).toMatchObject({ row: { flag_key: 'ff.n0', revision } })
   expect(await find('ff.n0', 13)).toBeNull()
   expect(await find('ff.n2', 1)).toBeNull()
   expect(

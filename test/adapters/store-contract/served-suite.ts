@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { RowsOfFlag } from '../../../src/core/rows/rows.ts'
+import type { AnyRow, RowsOfFlag } from '../../../src/core/rows/rows.ts'
 import type { AuditQuery } from '../../../src/core/audit/audit-page.ts'
 import type { Instant } from '../../../src/core/rows/instant.ts'
 import type { FlagEntry, OverrideQuery, ServiceStore } from '../../../src/ports/store.ts'
@@ -30,6 +30,53 @@ export function servedSuite(at: StoreFixture): void {
   refusals(at)
   overrideLists(at)
   auditPages(at)
+  earlierRevisions(at)
+}
+
+function earlierRevisions(at: StoreFixture): void {
+  test('each revision of a row is kept, deletions too, and rolled back to', async () => {
+    const key = { scope_id: 'a/b', flag_key: 'ff.a' }
+    const rows = [await taken(at.store, putFlag('ff.a', { sensitive: 'true' }))]
+    rows.push(await taken(at.store, putFlag('ff.a', { sensitive: 'true', owner: '"é\u2028"' })))
+    const overrides = [
+      await taken(at.store, putTenant('a/b', 'ff.a', overrideText('true', { note: '"n"' }))),
+      await taken(at.store, remove('tenant_override', key)),
+      await taken(at.store, putTenant('a/b', 'ff.a', overrideText('false'))),
+    ]
+    for (const row of rows) {
+      const query = {
+        table: 'flag_registry',
+        key: flagKey('ff.a'),
+        revision: row.revision,
+      } as const
+      expect(await at.store.revision(query)).toEqual({ row })
+    }
+    for (const row of overrides) {
+      const query = { table: 'tenant_override', key, revision: row.revision } as const
+      expect(await at.store.revision(query)).toEqual({ row })
+      expect(await at.store.revision({ ...query, table: 'user_override' })).toBeNull()
+      expect(await at.store.revision({ ...query, revision: 4 })).toBeNull()
+    }
+    const back = async (earlier: AnyRow) => {
+      const detail = { kind: 'rollback', reason: 'r', earlier } as const
+      const request = { ...remove('tenant_override', key), action: 'rollback', detail } as const
+      const result = await at.store.write(request)
+      if (!result.ok) throw new Error(JSON.stringify(result.problems))
+      return result
+    }
+    const [first, gone] = overrides as [AnyRow, AnyRow]
+    const { row, head } = await back(first)
+    expect(row).toMatchObject({ value: 'true', note: 'n', revision: 4 })
+    expect(await back(row)).toEqual({ ok: true, row, head, unchanged: true })
+    expect(await at.store.auditHead()).toEqual(head)
+    expect((await back(gone)).row).toHaveProperty('deleted_at')
+    const records = await at.opened.records()
+    expectChain(records, await at.store.auditHead())
+    expect(changesIn(records).slice(-2)).toMatchObject([
+      { action: 'override.rollback', target: 'tenant/a%2Fb/ff.a' },
+      { action: 'override.rollback' },
+    ])
+  })
 }
 
 function overrideLists(at: StoreFixture): void {

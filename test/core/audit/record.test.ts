@@ -295,10 +295,31 @@ describe('the event of a change', () => {
   })
 })
 
+describe('the event of a transition or a rollback', () => {
+  test.each([
+    ['the reason', { kind: 'transition', reason: 'on fire', to: 'killed' }, { reason: 'on fire' }],
+    [
+      'the reason and the revision',
+      { kind: 'rollback', reason: 'worse', earlier: flagRow({ revision: 2 }) },
+      { reason: 'worse', to_revision: 2 },
+    ],
+  ] as const)('has %s beside the row', (_what, detail, more) => {
+    const [before, after] = [flagRow(), flagRow({ revision: 4, state: 'killed' })]
+    const request = write('flag_registry', { action: detail.kind, detail })
+    const event = buildChangeEvent(request, put(before, after), context)
+    const plain = buildChangeEvent(write('flag_registry'), put(before, after), context)
+    expect(JSON.parse(event.after ?? '')).toEqual({ ...JSON.parse(plain.after ?? ''), ...more })
+    expect(event.before).toBe(plain.before)
+  })
+})
+
 describe('the event of a refusal', () => {
   test.each([
     ['flag_registry', 'put', 'flag.put', `flag/${FLAG}`],
     ['flag_registry', 'delete', 'flag.archive', `flag/${FLAG}`],
+    ['flag_registry', 'transition', 'flag.transition', `flag/${FLAG}`],
+    ['flag_registry', 'rollback', 'flag.rollback', `flag/${FLAG}`],
+    ['tenant_override', 'rollback', 'override.rollback', `tenant/${TENANT}/${FLAG}`],
     ['tenant_override', 'put', 'override.put', `tenant/${TENANT}/${FLAG}`],
     ['tenant_override', 'delete', 'override.delete', `tenant/${TENANT}/${FLAG}`],
     ['user_override', 'put', 'override.put', `user/${USER}/${FLAG}`],

@@ -22,6 +22,7 @@ const createStore = (kind: 'file' | 'db'): ServiceStore => ({
   readMany: () => reply([ROWS]),
   page: () => reply([]),
   overrides: () => reply([]),
+  revision: () => reply(null),
   audit: () => reply({ records: [], next: null }),
   auditHead: () => reply(HEAD),
   refuse: () => reply({ ok: true, head: HEAD } as const),

@@ -11,6 +11,9 @@ import {
   type StartedService,
   startService,
 } from '../../support/service.ts'
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { text as readText } from 'node:stream/consumers'
 import { getAudit } from './audit-of.ts'
 
 const FLAG = {
@@ -27,6 +30,22 @@ const json = (value: unknown): string => JSON.stringify(value)
 const parse = <T>({ text }: Answer): T => JSON.parse(text) as T
 const getCode = (answer: Answer): string => parse<{ code: string }>(answer).code
 
+/** An Admin that knows every approval whose ref does not end with `gone`. */
+function openAdmin(): Promise<Server> {
+  const server = createServer((request, response) => {
+    void readText(request).then((body) => {
+      const { check: _, ...asked } = JSON.parse(body) as Record<string, string>
+      const known = { ttl_state: 'valid', not_before: '2026-01-01T00:00:00.000Z', revoked: false }
+      const unknown = { ttl_state: 'unknown', not_before: null, expires_at: null, revoked: false }
+      const answer = { ...known, expires_at: '2999-01-01T00:00:00.000Z' }
+      response.setHeader('content-type', 'application/json')
+      const isGone = asked['approval_ref']?.endsWith('gone') === true
+      response.end(json({ ...asked, ...(isGone ? unknown : answer) }))
+    })
+  })
+  return new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(server)))
+}
+
 describe.each([
   ['file', openFileTarget],
   ['PostgreSQL 18', () => openDatabaseTarget('18')],
@@ -34,10 +53,13 @@ describe.each([
   let target: ServiceTarget
   let issuer: Issuer
   let service: StartedService
+  let admin: Server
   let token = ''
   beforeAll(async () => {
-    ;[target, issuer] = await Promise.all([openTarget(), openIssuer()])
-    service = await startService({ ...target.env, ...issuer.env })
+    ;[target, issuer, admin] = await Promise.all([openTarget(), openIssuer(), openAdmin()])
+    const { port } = admin.address() as AddressInfo
+    const FF_ADMIN_URL = `http://127.0.0.1:${port}`
+    service = await startService({ ...target.env, ...issuer.env, FF_ADMIN_URL })
     token = await issuer.token()
   })
   afterAll(async () => {
@@ -45,6 +67,7 @@ describe.each([
     expect((await getAudit(target)).whole).toBe(true)
     await target.remove()
     await issuer.close()
+    admin.close()
   })
 
   const call = (path: string, asked: AskOptions = {}): Promise<Answer> =>
@@ -247,6 +270,195 @@ describe.each([
         token: await issuer.token({ scope: 'ff:operator' }),
       })
       expect([answer.status, getCode(answer)]).toEqual([403, 'scope_missing'])
+    })
+  })
+
+  const post = (path: string, body: object, headers: AskOptions['headers'] = {}): Promise<Answer> =>
+    call(path, { body: json(body), headers })
+  const getRow = async (path: string): Promise<Readonly<Record<string, unknown>>> =>
+    parse(await call(path))
+  /** The newest records of a target, oldest first. */
+  const about = async (name: string) =>
+    (await getAudit(target)).records.filter((record) => record.target === name)
+
+  describe('a transition', () => {
+    const transition = (flag: string, body: object, headers: AskOptions['headers'] = {}) =>
+      post(`/v1/flags/${flag}/transition`, body, headers)
+
+    test('kills a flag in one call, and says that a repeated one changes nothing', async () => {
+      await putFlag('ff.kill')
+      const killed = await transition('ff.kill', { to: 'killed', reason: 'on fire' })
+      expect([killed.status, killed.headers['etag']]).toEqual([200, '"2"'])
+      expect(parse(killed)).toMatchObject({ changed: true, row: { state: 'killed', revision: 2 } })
+      const [decision] = parse<{ decisions: { reason: string }[] }>(
+        await post('/v1/flags/evaluate', { flag_keys: ['ff.kill'] }),
+      ).decisions
+      expect(decision?.reason).toBe('kill_switch')
+      const again = await transition('ff.kill', { to: 'killed', reason: 'again' })
+      expect([again.status, again.headers['etag']]).toEqual([200, '"2"'])
+      expect(parse(again)).toMatchObject({ changed: false, row: { state: 'killed', revision: 2 } })
+      expect((await about('flag/ff.kill')).slice(1)).toMatchObject([
+        { action: 'flag.transition', after: { state: 'killed', reason: 'on fire', revision: 2 } },
+      ])
+    })
+
+    test('to active needs an approval, as a put does', async () => {
+      await putFlag('ff.revive', { state: 'killed' })
+      const to = { to: 'active', reason: 'out' }
+      const cases = [
+        [to, 403, 'approval_missing'],
+        [{ ...to, approval_ref: 'APP-1-gone' }, 403, 'approval_unknown'],
+        [{ ...to, approval_ref: 'nonsense' }, 400, 'form_wrong'],
+      ] as const
+      for (const [body, status, code] of cases) {
+        const refused = await transition('ff.revive', body)
+        expect([refused.status, getCode(refused)]).toEqual([status, code])
+      }
+      const revived = await transition('ff.revive', { ...to, approval_ref: 'APP-1-a' })
+      expect(parse(revived)).toMatchObject({ changed: true, row: { state: 'active' } })
+      const recorded = async (outcome: string) =>
+        (await about('flag/ff.revive')).filter((record) => record.outcome === outcome)
+      // Records of refusals are written behind the answers.
+      await expect
+        .poll(() => recorded('refused'))
+        .toMatchObject(
+          cases.map(([, , code]) => ({ action: 'flag.transition', after: { refused: code } })),
+        )
+      expect((await recorded('applied')).at(-1)).toMatchObject({
+        action: 'audit.boundary',
+        approval_ref: 'APP-1-a',
+        after: { reason: 'out', state: 'active' },
+      })
+    })
+
+    test.each([
+      ['an unknown flag', 'ff.nowhere', { to: 'killed', reason: 'r' }, {}, 404, 'flag_unknown'],
+      ['a malformed flag', 'FF', { to: 'killed', reason: 'r' }, {}, 400, 'form_wrong'],
+      ['another state', 'ff.final', { to: 'paused', reason: 'r' }, {}, 400, 'form_wrong'],
+      ['no reason', 'ff.final', { to: 'killed' }, {}, 400, 'member_missing'],
+      ['a blank reason', 'ff.final', { to: 'killed', reason: ' ' }, {}, 400, 'form_wrong'],
+      [
+        'a stale tag',
+        'ff.final',
+        { to: 'killed', reason: 'r' },
+        { 'if-match': '"9"' },
+        412,
+        'revision_conflict',
+      ],
+      [
+        'an archived flag',
+        'ff.final',
+        { to: 'killed', reason: 'r' },
+        { 'if-match': '"2"' },
+        409,
+        'flag_archived',
+      ],
+    ] as const)('of %s is refused', async (_what, flag, body, headers, status, code) => {
+      await putFlag('ff.final').catch(() => undefined)
+      await transition('ff.final', { to: 'archived', reason: 'done' })
+      const answer = await transition(flag, body, headers)
+      expect([answer.status, getCode(answer)]).toEqual([status, code])
+    })
+
+    test('needs the scope of a put', async () => {
+      await putFlag('ff.scoped')
+      const path = '/v1/flags/ff.scoped/transition'
+      const body = json({ to: 'killed', reason: 'r' })
+      const plain = await issuer.token({ scope: 'ff:registry:read' })
+      expect((await call(path, { body, token: plain })).status).toBe(403)
+      const writer = await issuer.token({ scope: 'ff:registry:write' })
+      expect((await call(path, { body, token: writer })).status).toBe(200)
+      expect((await call(path)).status).toBe(405)
+    })
+  })
+
+  describe('a rollback', () => {
+    const rollback = (path: string, body: object, headers: AskOptions['headers'] = {}) =>
+      post(`${path}/rollback`, body, headers)
+
+    test('of a flag makes an earlier revision the newest one', async () => {
+      const path = '/v1/flags/ff.back'
+      await putFlag('ff.back', { default_value: 'first', sensitive: true })
+      await putFlag('ff.back', { default_value: 'second', sensitive: true, owner: 'other' })
+      const done = await rollback(path, { to_revision: 1, reason: 'worse' }, { 'if-match': '"2"' })
+      expect([done.status, done.headers['etag']]).toEqual([200, '"3"'])
+      expect(parse(done)).toMatchObject({
+        changed: true,
+        row: { default_value: 'first', owner: 'tests', revision: 3 },
+      })
+      expect(parse<{ row: object }>(done).row).toEqual(await getRow(path))
+      // The image of a rollback is kept too.
+      await rollback(path, { to_revision: 2, reason: 'better' })
+      await rollback(path, { to_revision: 3, reason: 'worse' })
+      expect(await getRow(path)).toMatchObject({ default_value: 'first', revision: 5 })
+      expect((await about('flag/ff.back'))[2]).toMatchObject({
+        action: 'flag.rollback',
+        after: {
+          reason: 'worse',
+          to_revision: 1,
+          default_value: { hmac_sha256: expect.any(String) },
+        },
+      })
+    })
+
+    test('needs what a put of the row needs', async () => {
+      const path = '/v1/flags/ff.back-on'
+      await putFlag('ff.back-on')
+      await post(`${path}/transition`, { to: 'killed', reason: 'r' })
+      const back = { to_revision: 1, reason: 'r' }
+      expect(getCode(await rollback(path, back))).toBe('approval_missing')
+      const done = await rollback(path, { ...back, approval_ref: 'APP-1-a' })
+      expect(parse(done)).toMatchObject({ changed: true, row: { state: 'active' } })
+      const tenant = tenantPath('T2', 'ff.back-on')
+      await put(tenant, { value: 'a' })
+      const body = json(back)
+      const foreign = await issuer.token({ scope: 'ff:override:write' })
+      for (const [at, code] of [
+        [path, 'scope_missing'],
+        [tenant, 'tenant_foreign'],
+        [userPath('U1', 'ff.back-on'), 'scope_missing'],
+      ] as const)
+        expect(getCode(await call(`${at}/rollback`, { body, token: foreign }))).toBe(code)
+    })
+
+    test.each([
+      ['tenant', tenantPath('T/1', 'ff.back-over')],
+      ['user', userPath('a|b', 'ff.back-over')],
+    ])('of an override of a %s goes to values and to deletions', async (_scope, path) => {
+      await putFlag('ff.back-over')
+      await put(path, { value: 'one', note: 'n', approval_ref: 'APP-1-a' })
+      await put(path, { value: 'two' })
+      await remove(path)
+      const to = async (to_revision: number, more: object = {}) =>
+        parse<{ changed: boolean; row: Record<string, unknown> }>(
+          await rollback(path, { to_revision, reason: 'r', ...more }),
+        )
+      expect(await to(1)).toMatchObject({
+        changed: true,
+        row: { value: 'one', note: 'n', approval_ref: 'APP-1-a', revision: 4 },
+      })
+      expect(await to(2, { approval_ref: 'APP-2-b' })).toMatchObject({
+        row: { value: 'two', approval_ref: 'APP-2-b', revision: 5 },
+      })
+      const gone = await to(3, { approval_ref: 'APP-2-b' })
+      expect(gone).toMatchObject({ changed: true, row: { revision: 6 } })
+      expect(gone.row).not.toHaveProperty('value')
+      expect(getCode(await call(path))).toBe('override_unknown')
+      expect(await to(3)).toMatchObject({ changed: false, row: { revision: 6 } })
+      expect(await to(6)).toMatchObject({ changed: false, row: { revision: 6 } })
+      expect(await to(4)).toMatchObject({ changed: true, row: { value: 'one', revision: 7 } })
+    })
+
+    test.each([
+      ['an unknown flag', '/v1/flags/ff.nowhere', 1, {}, 404, 'flag_unknown'],
+      ['an unknown override', '/v1/flags/override/user/U9/ff.back', 1, {}, 404, 'override_unknown'],
+      ['a revision to come', '/v1/flags/ff.kept', 9, {}, 409, 'revision_not_kept'],
+      ['no revision', '/v1/flags/ff.kept', 0, {}, 400, 'form_wrong'],
+      ['a stale tag', '/v1/flags/ff.kept', 1, { 'if-match': '"7"' }, 412, 'revision_conflict'],
+    ] as const)('of %s is refused', async (_what, path, to_revision, headers, status, code) => {
+      await putFlag('ff.kept')
+      const answer = await rollback(path, { to_revision, reason: 'r' }, headers)
+      expect([answer.status, getCode(answer)]).toEqual([status, code])
     })
   })
 })

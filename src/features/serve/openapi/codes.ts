@@ -69,6 +69,12 @@ export const CHANGE_CODES: readonly ServiceCode[] = [
   'disk_full',
   'row_refused',
 ]
+/** Codes of a transition and a rollback. */
+export const DETAIL_CODES: readonly ServiceCode[] = [
+  ...CHANGE_CODES,
+  ...BODY_CODES,
+  ...STRICT_CODES,
+]
 /** Codes of a put. */
 export const PUT_CODES: readonly ServiceCode[] = [
   ...CHANGE_CODES,

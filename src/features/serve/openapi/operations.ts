@@ -6,6 +6,7 @@ import {
   BODY_CODES,
   CHANGE_CODES,
   CREDENTIAL_CODES,
+  DETAIL_CODES,
   PUT_CODES,
   READ_CODES,
   SCOPED_CODES,
@@ -127,6 +128,18 @@ const describeList = (a: string, after: object, also: readonly ServiceCode[]): A
   refusals: [...PAGE_REFUSALS, 'form_wrong', ...also],
 })
 
+const CHANGED: ApiAnswer = row('row-change', 'The current row, and whether the request changed it.')
+function describeRollback({ a, write, put: more, unknown, also }: Rows): ApiOperation {
+  return {
+    summary: `Makes an earlier revision of ${a} the newest one.`,
+    who: write,
+    headers: PRECONDITIONS,
+    body: ['row-rollback'],
+    answers: { 200: CHANGED },
+    refusals: [...ANY_CODES, ...DETAIL_CODES, ...also, ...more, unknown, 'revision_not_kept'],
+  }
+}
+
 const WRITE_OVERRIDE = ['ff:override:write']
 const FLAG: Rows = {
   a: 'a flag',
@@ -199,6 +212,15 @@ export const OPERATIONS: Readonly<Record<string, ApiOperation>> = {
   'flags.get': describeGet(FLAG),
   'flags.put': describePut(FLAG),
   'flags.delete': describeDelete(FLAG, 'Permanently archives'),
+  'flags.transition': {
+    summary: 'Makes a flag active, killed or archived; where it is already, nothing changes.',
+    who: FLAG.write,
+    headers: PRECONDITIONS,
+    body: ['flag-transition'],
+    answers: { 200: CHANGED },
+    refusals: [...ANY_CODES, ...DETAIL_CODES, ...APPROVAL_CODES],
+  },
+  'flags.rollback': describeRollback(FLAG),
   'flags.overrides': describeList(
     'a flag, those of tenants before those of users, each by id',
     { type: 'string', pattern: '^(tenant|user)/[!-~]{1,255}$' },
@@ -226,9 +248,11 @@ export const OPERATIONS: Readonly<Record<string, ApiOperation>> = {
   'tenant_overrides.get': describeGet(TENANT),
   'tenant_overrides.put': describePut(TENANT),
   'tenant_overrides.delete': describeDelete(TENANT, 'Deletes'),
+  'tenant_overrides.rollback': describeRollback({ ...TENANT, put: ['value_type_mismatch'] }),
   'user_overrides.get': describeGet(USER),
   'user_overrides.put': describePut(USER),
   'user_overrides.delete': describeDelete(USER, 'Deletes'),
+  'user_overrides.rollback': describeRollback({ ...USER, put: ['value_type_mismatch'] }),
   'ofrep.evaluate': {
     summary: 'Decides one flag for an OpenFeature client (OFREP).',
     who: 'optional',
