@@ -142,7 +142,7 @@ export class FileStore implements ScratchStore, ServiceStore {
   }
 
   /**
-   * Lists acknowledged audit records, newest first, from at most 128 MiB of the log.
+   * Lists acknowledged audit records, newest first, from at most 32 MiB of the log.
    *
    * @throws FfError `store_corrupt` for a record that is missing or was changed, or another of `toStoreError`
    */
