@@ -105,6 +105,10 @@ export const SETTINGS = {
     268_435_456,
     'memory of the last known rows, in bytes; a larger database has none',
   ),
+  FF_SNAPSHOT_DIR: {
+    parse: parseTextSetting,
+    what: 'folder that keeps the last known rows, so that a start without the database serves; with FF_AUDIT_DIGEST_KEY_FILE',
+  },
   FF_AUDIT_DIGEST_KEY_FILE: {
     parse: parseTextSetting,
     what: 'file of the key for digests of sensitive values in audit records, at least 32 bytes',

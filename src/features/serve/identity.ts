@@ -2,10 +2,12 @@ import { nameEnvironment } from '../../core/auth/environment.ts'
 import type { TargetSpec } from '../../core/parity/target.ts'
 import type { SettingValues } from '../../core/settings/settings.ts'
 import type { Adapters } from '../../ports/adapters.ts'
-import type { Route } from '../../ports/http.ts'
+import type { Route, RouteResponse } from '../../ports/http.ts'
 import { loadPersistence } from '../migrate/load-persistence.ts'
 import { digestSettings, type RunningVersion } from '../team-folder/identity.ts'
+import { isAway } from './guarded-store.ts'
 import { toJsonResponse } from './reply.ts'
+import { withRefusals } from './routes.ts'
 
 /** What an instance says of itself, as of its start (`instance-identity` schema). */
 export interface InstanceIdentity {
@@ -57,10 +59,19 @@ export async function readInstanceIdentity(
 export const IDENTITY_ROUTE = { id: 'identity', method: 'GET', path: '/identity' } as const
 
 /**
- * Creates the route `GET /identity`, which answers with what the instance said of itself at its start, as JSON with
- * `no-store`.
+ * Creates the route `GET /identity`, which answers with what the instance says of itself at its start, as JSON with
+ * `no-store`. Where the database is away, each request reads it again until it answers, and is refused before.
+ *
+ * @throws the errors of `read`, except that of a database that is away
  */
-export function createIdentityRoute(identity: InstanceIdentity): Route {
-  const reply = toJsonResponse(JSON.stringify(identity))
-  return { ...IDENTITY_ROUTE, handle: () => Promise.resolve(reply) }
+export async function createIdentityRoute(read: () => Promise<InstanceIdentity>): Promise<Route> {
+  let identity: InstanceIdentity | null = await read().catch((error: unknown) => {
+    if (isAway(error)) return null
+    throw error
+  })
+  const handle = async (): Promise<RouteResponse> => {
+    identity ??= await read()
+    return toJsonResponse(JSON.stringify(identity))
+  }
+  return { ...IDENTITY_ROUTE, handle: withRefusals(handle) }
 }

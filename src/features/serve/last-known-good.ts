@@ -12,6 +12,7 @@ import {
 import type { ChangeFeed, RowQuery } from '../../ports/store.ts'
 import type { FeedConsumer } from './feed-pump.ts'
 import type { GuardedStore } from './guarded-store.ts'
+import type { KeptContent } from './snapshot-saver.ts'
 import { RowCopy } from './row-copy.ts'
 
 /** Rows in one answer of the store. */
@@ -32,6 +33,11 @@ export interface LastKnownLimits {
 export interface LastKnownStatus {
   readonly state: 'held' | 'loading' | 'too_large' | 'expired'
   readonly age_ms: number | null
+}
+/** Rows that another process has kept. */
+export interface RestoredRows {
+  readonly rows: RowCopy
+  readonly age_ms: number
 }
 interface Held {
   readonly rows: RowCopy
@@ -55,24 +61,34 @@ export class LastKnownGood implements FeedConsumer {
   /** When all rows may be read again. */
   private loadFrom = Number.NEGATIVE_INFINITY
   private served = 0
+  /** Counts what may have changed the copy. */
+  private version = 0
   /** Targets of changes whose rows were not read again yet. */
   private changed = new Set<string>()
   /** Whether only reading all rows leads on. */
   private lost = true
 
-  /** @param options.now a monotonic clock in milliseconds */
+  /**
+   * @param options.now a monotonic clock in milliseconds
+   * @param options.restored rows of an earlier process, which decide until the store answers; default none
+   */
   constructor(
     store: GuardedStore,
     feed: ChangeFeed,
     {
       now = performance.now.bind(performance),
+      restored = null,
       ...limits
-    }: LastKnownLimits & { readonly now?: () => number },
+    }: LastKnownLimits & { readonly now?: () => number; readonly restored?: RestoredRows | null },
   ) {
     this.store = store
     this.feed = feed
     this.limits = limits
     this.now = now
+    if (restored !== null) {
+      const { rows, age_ms } = restored
+      this.held = { rows, asOf: now() - age_ms }
+    }
   }
 
   /** Notes a change, whose row `settle` reads. */
@@ -80,6 +96,7 @@ export class LastKnownGood implements FeedConsumer {
     if (kind === 'global') return this.reset()
     if (kind === 'approval' || kind === 'jwks') return
     this.changed.add(target)
+    this.version += 1
     this.markUnread()
   }
 
@@ -90,6 +107,7 @@ export class LastKnownGood implements FeedConsumer {
 
   /** Puts a change of this instance into the copy. */
   put(table: TableName, row: AnyRow): void {
+    this.version += 1
     for (const rows of [this.held?.rows, this.filling]) rows?.put(table, getRowKey(row), { row })
   }
 
@@ -98,6 +116,13 @@ export class LastKnownGood implements FeedConsumer {
     const { state, age_ms } = this.status()
     if (this.held === null || age_ms === null || state !== 'held') return null
     return new KnownRows(this.held.rows, age_ms, () => (this.served += 1))
+  }
+
+  /** The copy to keep on disk; null where there is none, and while a row of it is known to be out of date. */
+  keep(): KeptContent | null {
+    if (this.held === null || this.held.rows.unread.size > 0) return null
+    const { rows, asOf } = this.held
+    return { rows: rows.list(), age_ms: this.now() - asOf, version: this.version }
   }
 
   status(): LastKnownStatus {
@@ -136,6 +161,7 @@ export class LastKnownGood implements FeedConsumer {
       for (const table of TABLE_NAMES) if (!(await this.fill(rows, table))) return this.giveUp()
       // A change after `since` may be in some of the rows; its row is read again.
       this.held = { rows, asOf: since }
+      this.version += 1
       this.lost = false
       this.tooLarge = false
       this.loadFrom = this.now() + RELOAD_MS

@@ -9,6 +9,7 @@ import {
   type RowOrBroken,
   type RowsOfFlag,
   serializeRow,
+  TABLE_NAMES,
   type TableName,
 } from '../../core/rows/rows.ts'
 import type { FlagEntry, RowQuery, ServiceStore } from '../../ports/store.ts'
@@ -23,6 +24,14 @@ interface Entry {
   readonly revision: number
 }
 type Entries = Map<string, Entry>
+
+/** A row as it is kept on disk; the text is null for a broken row. */
+export type KeptRow = readonly [
+  table: TableName,
+  name: string,
+  revision: number,
+  text: string | null,
+]
 
 /** A copy of all rows of a store in memory, as texts: a third of the memory of objects. */
 export class RowCopy {
@@ -55,6 +64,24 @@ export class RowCopy {
     if (before === undefined && table === 'flag_registry') this.order = null
     entries.set(name, entry)
     this.size += measure(name, entry) - (before === undefined ? 0 : measure(name, before))
+  }
+
+  /** Every row as of the first step; changes that come while they are read are not among them. */
+  *list(): Generator<KeptRow> {
+    const held = TABLE_NAMES.map((table) => {
+      const entries = this.tables[table]
+      return { table, names: [...entries.keys()], entries: [...entries.values()] }
+    })
+    for (const { table, names, entries } of held)
+      for (const [at, { revision, text }] of entries.entries())
+        yield [table, names[at] as string, revision, text]
+  }
+
+  /** Puts a row of `list` in place. */
+  restore([table, name, revision, text]: KeptRow): void {
+    this.tables[table].set(name, { text, revision })
+    this.order = null
+    this.size += measure(name, { text, revision })
   }
 
   /** The rows of one evaluation; null where there is no row, or an id is null. */

@@ -27,7 +27,9 @@ import { createIdentityRoute, readInstanceIdentity } from './identity.ts'
 import { ChangeListeners } from './change-listeners.ts'
 import { FeedPump } from './feed-pump.ts'
 import { GuardedStore } from './guarded-store.ts'
+import { createSaver, openKeptRows } from './kept-rows.ts'
 import { LastKnownGood } from './last-known-good.ts'
+import { type Opened, openOrWait } from './late-store.ts'
 import { createOpenapiRoute } from './openapi/route.ts'
 import { toOfrepRefusalAt } from './ofrep-reply.ts'
 import type { ServiceDependencies } from './dependencies.ts'
@@ -202,10 +204,11 @@ function logKeys(log: ServiceLog, keys: Awaited<ReturnType<Authenticator['loadKe
 const createIdentityRoutes = async (
   request: ServeRequest & { readonly version: RunningVersion | null },
   target: TargetSpec | null,
+  { version } = request,
 ): Promise<readonly Route[]> =>
-  request.version === null
+  version === null
     ? []
-    : [createIdentityRoute(await readInstanceIdentity(request, request.version, target))]
+    : [await createIdentityRoute(() => readInstanceIdentity(request, version, target))]
 
 /** The store behind its deadline and breaker, and its last known rows, and the clients that listen for changes; both follow the feed once the pump starts. */
 async function openGuarded(
@@ -220,13 +223,21 @@ async function openGuarded(
 }> {
   const { FF_STORE_DEADLINE, FF_SNAPSHOT_MAX_BYTES, FF_STALE_MAX, FF_MAX_LISTENERS } =
     request.settings
-  const { store: opened, feed } = await keep(openStore(request, target))
+  const limits = { max_bytes: FF_SNAPSHOT_MAX_BYTES, stale_max_ms: FF_STALE_MAX * 1000 }
+  const kept = await openKeptRows(request, target, limits)
+  const open = () => openStore(request, target)
+  const restored = kept?.restored ?? null
+  const { store: opened, feed } = await keep<Opened>(
+    restored === null ? open() : openOrWait(open, request.log),
+  )
   const store = new GuardedStore(opened, FF_STORE_DEADLINE * 1000)
-  const { seq } = await store.auditHead()
+  // A feed says at its first reading where it is.
+  const seq = feed === undefined ? (await store.auditHead()).seq : 0
   const changes = await keep(Promise.resolve(new ChangeListeners(FF_MAX_LISTENERS, seq)))
   if (feed === undefined) return { store, lastKnown: null, changes, pump: null }
-  const limits = { max_bytes: FF_SNAPSHOT_MAX_BYTES, stale_max_ms: FF_STALE_MAX * 1000 }
-  const lastKnown = new LastKnownGood(store, feed, limits)
+  const lastKnown = new LastKnownGood(store, feed, { ...limits, restored })
+  if (kept?.file != null)
+    await keep(Promise.resolve(createSaver(kept.file, lastKnown, { ...limits, log: request.log })))
   const pump = await keep(Promise.resolve(new FeedPump({ store, feed }, [lastKnown, changes])))
   return { store, lastKnown, changes, pump }
 }

@@ -1,0 +1,126 @@
+import { FfError } from '../../errors.ts'
+import type { ChangeFeed, FeedListener, FeedReading, OpenServiceStore, ServiceStore } from '../../ports/store.ts'
+import type { ServiceLog } from '../../ports/telemetry.ts'
+import { isAway } from './guarded-store.ts'
+
+/** Interval at which a store that is away is opened again. */
+const RETRY_MS = 1_000
+
+/** An open store, as the service uses it. */
+export type Opened = Pick<OpenServiceStore, 'store' | 'feed' | 'close'>
+
+/**
+ * Opens a store; where it is away, a `LateStore` in its place, which opens it later.
+ *
+ * @throws the error of a store that answers, such as `schema_drift`
+ */
+export async function openOrWait(open: () => Promise<Opened>, log: ServiceLog): Promise<Opened> {
+  try {
+    return await open()
+  } catch (error) {
+    if (!(error instanceof FfError) || !isAway(error)) throw error
+    log.warn({ code: error.code }, 'the store is away; starts with the rows that are kept on disk')
+    const late = new LateStore(open, error, log)
+    return { store: late, feed: late.feed, close: () => late.close() }
+  }
+}
+
+/** A store that was away at the start: refuses everything as `target_unreachable` until it is open. */
+class LateStore implements ServiceStore {
+  readonly kind = 'db'
+  private readonly open: () => Promise<Opened>
+  private readonly log: ServiceLog
+  private opened: Opened | null = null
+  private error: FfError
+  private timer: NodeJS.Timeout | null = null
+  private opening: Promise<void> = Promise.resolve()
+  private closed = false
+  /** Of the follower of the feed; null where there is none. */
+  private wake: (() => void) | null = null
+  private listener: FeedListener | null = null
+
+  readonly feed: ChangeFeed = {
+    rows: (query) => this.ask(({ feed }) => feed?.rows(query) ?? Promise.resolve([])),
+    changes: (query) => this.ask(({ feed }) => feed?.changes(query) ?? Promise.resolve(NO_CHANGES)),
+    listen: (wake) => {
+      this.wake = wake
+      this.listen()
+      return {
+        arrives: () => this.listener?.arrives() ?? false,
+        close: async () => {
+          this.wake = null
+          await this.listener?.close()
+        },
+      }
+    },
+  }
+
+  constructor(open: () => Promise<Opened>, error: FfError, log: ServiceLog) {
+    this.open = open
+    this.error = error
+    this.log = log
+    this.schedule()
+  }
+
+  read: ServiceStore['read'] = (query) => this.ask(({ store }) => store.read(query))
+  readMany: ServiceStore['readMany'] = (query) => this.ask(({ store }) => store.readMany(query))
+  page: ServiceStore['page'] = (query) => this.ask(({ store }) => store.page(query))
+  overrides: ServiceStore['overrides'] = (query) => this.ask(({ store }) => store.overrides(query))
+  audit: ServiceStore['audit'] = (query) => this.ask(({ store }) => store.audit(query))
+  revision: ServiceStore['revision'] = (query) => this.ask(({ store }) => store.revision(query))
+  write: ServiceStore['write'] = (request) => this.ask(({ store }) => store.write(request))
+  refuse: ServiceStore['refuse'] = (refused) => this.ask(({ store }) => store.refuse(refused))
+  auditHead: ServiceStore['auditHead'] = () => this.ask(({ store }) => store.auditHead())
+  requireWritable: ServiceStore['requireWritable'] = () =>
+    this.ask(({ store }) => store.requireWritable())
+
+  async close(): Promise<void> {
+    this.closed = true
+    if (this.timer !== null) clearTimeout(this.timer)
+    await this.opening
+    await this.opened?.close()
+  }
+
+  private ask<T>(use: (opened: Opened) => Promise<T>): Promise<T> {
+    return this.opened === null ? Promise.reject(this.error) : use(this.opened)
+  }
+
+  private schedule(): void {
+    this.timer = setTimeout(() => {
+      this.opening = this.retry()
+    }, RETRY_MS).unref()
+  }
+
+  private async retry(): Promise<void> {
+    try {
+      this.opened = await this.open()
+      this.listen()
+      this.log.info({}, 'opened the store')
+    } catch (error) {
+      this.noteError(error)
+      if (!this.closed) this.schedule()
+    }
+  }
+
+  private listen(): void {
+    if (this.wake !== null) this.listener ??= this.opened?.feed?.listen(this.wake) ?? null
+  }
+
+  /** A store that answers and does not fit, such as one of another schema, decides nothing: its code is logged. */
+  private noteError(error: unknown): void {
+    const code = error instanceof FfError ? error.code : 'internal'
+    if (isAway(error)) this.error = error as FfError
+    else {
+      this.log.error({ code }, 'cannot serve the store')
+      this.error = makeUnfitError(code, error)
+    }
+  }
+}
+
+const NO_CHANGES: FeedReading = { epoch: { cutover: 0, operator: 0 }, seq: 0, entries: [] }
+/** A code that no copy of the rows stands in for. */
+const makeUnfitError = (code: string, cause: unknown): FfError =>
+  new FfError('rights_missing', `The store answers and cannot be served (${code}).`, {
+    hint: 'Read what the log says, and start the service again.',
+    cause,
+  })
