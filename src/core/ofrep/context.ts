@@ -40,7 +40,7 @@ export function parseOfrepRequest(body: string, mostMembers: number): OfrepReque
   if (context.node === undefined) return refuseRequest('member_missing', '/context')
   const members = toObject(context.node)
   if (members === null) return refuseRequest('type_wrong', '/context')
-  if ([object, members].some((one) => (one?.members.length ?? 0) > mostMembers))
+  if ([object as JsonObject, members].some((one) => one.members.length > mostMembers))
     return { ok: false, code: 'too_many_members' }
   const found = Object.entries(ATTRIBUTES).map(
     ([member, name]) => [member, readAttribute(members, name)] as const,
