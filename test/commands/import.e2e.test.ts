@@ -247,6 +247,16 @@ describe('an import', () => {
     expect([run.status, toError(run).code]).toStrictEqual([status, code])
   })
 
+  test('into a database of another environment ends 2 and writes nothing', async () => {
+    const from = await store(few)
+    const other = { env: { ...env, FF_ENV: 'staging' } }
+    for (const more of [[], ['--dry-run']]) {
+      const done = await runFf(['import', from, '--format', 'json', ...more], other)
+      expect([done.status, toError(done).code]).toEqual([2, 'place_refused'])
+    }
+    expect(await rowsThere()).toBe('0')
+  })
+
   test('into a database without tables names the command to run', async () => {
     await client.query('DROP SCHEMA ff CASCADE')
     const run = await ff('import', await store(few))

@@ -206,6 +206,25 @@ describe('the place of a measurement', () => {
     const draft = await of({ database }, 'observe', 'database')
     expect([draft.where, draft.identity.database, draft.result]).toEqual(['target', LIVE, 'pass'])
   })
+  test('is no database of another environment; a scratch server has none', async () => {
+    const asked: unknown[] = []
+    const refusing = toAdapters({
+      identifyDatabase: async (_spec, _versions, environment) => {
+        asked.push(environment)
+        if (environment === undefined) return LIVE
+        throw new FfError('place_refused', 'Another environment.', { hint: 'Set FF_ENV.' })
+      },
+    })
+    const at = async (site: 'database' | 'scratch') => {
+      const targets = { scratch: local, database, store: null }
+      const context = toContext({ adapters: refusing, environment: 'staging', targets })
+      const probe = counting(SOUND, undefined, { site })
+      return shown(await runProbe({ ...item, effect: 'write' }, probe, { context, terms: TERMS }))
+    }
+    expect(await at('database')).toEqual(['inconclusive', ['place_refused']])
+    expect(await at('scratch')).toEqual(['pass', []])
+    expect(asked).toEqual(['staging', undefined])
+  })
   test('is staging, or scratch on loopback, where the plan names another database', async () => {
     const other = toAdapters({
       identifyDatabase: () => Promise.resolve('43/7/ff/0123456789abcdef'),
