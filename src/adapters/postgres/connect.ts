@@ -1,4 +1,5 @@
 import type pg from 'pg'
+import { withDeadline } from '../../concurrency/deadline.ts'
 import { FfError } from '../../errors.ts'
 import type { Client } from './client.ts'
 import { ClientPool } from './client-pool.ts'
@@ -159,7 +160,8 @@ export async function openSession(database: DatabaseConfig, bounds: object = {})
   const client = await connect(database, bounds)
   const { pooler } = client
   if (pooler === null) return { client, end: () => client.end() }
-  const refusal = await claimSession(client, () => connect(database, PROBE_BOUNDS))
+  const claim = claimSession(client, () => connect(database, PROBE_BOUNDS))
+  const refusal = await withDeadline(claim, CLAIM_MS, () => 'the pool has no free connection')
   if (refusal === null) {
     // The next client of the pool gets this session, and not every pooler clears it.
     const clear = (): Promise<unknown> => client.query('DISCARD ALL').catch(() => undefined)
@@ -172,7 +174,8 @@ export async function openSession(database: DatabaseConfig, bounds: object = {})
     { hint: 'Name the port of the server itself in the URL, such as 5432 instead of 6432.' },
   )
 }
-/** Milliseconds: a pool that has no second connection is not waited for. */
+/** Milliseconds: a pool without a free or a second connection is not waited for. */
+const CLAIM_MS = 10_000
 const PROBE_BOUNDS = { connectionTimeoutMillis: 2_000, query_timeout: 2_000 } as const
 
 /**
