@@ -85,8 +85,10 @@ async function applyChange(
     if (!written.ok)
       throw new HttpRefusal(written.problems[0]?.code as ServiceCode, written.problems)
     // Before it is acknowledged: an evaluation after that shows it, also where the store is away.
-    service.lastKnown?.put(changed.table, written.row)
-    if (written.unchanged !== true) service.changes?.changed(written.head.seq)
+    if (written.unchanged !== true) {
+      service.lastKnown?.put(changed.table, written.row, written.head.seq)
+      service.changes?.changed(written.head.seq)
+    }
     return toChangeResponse(changed.action, written)
   } catch (error) {
     if (error instanceof HttpRefusal)

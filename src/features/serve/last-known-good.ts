@@ -1,5 +1,5 @@
 import { mapConcurrently } from '../../concurrency/map-concurrently.ts'
-import { parseAuditTarget } from '../../core/audit/record.ts'
+import { formatAuditTarget, parseAuditTarget } from '../../core/audit/record.ts'
 import type { FeedEntry } from '../../core/feed/types.ts'
 import {
   type AnyRow,
@@ -63,6 +63,8 @@ export class LastKnownGood implements FeedConsumer {
   private served = 0
   /** Counts what may have changed the copy. */
   private version = 0
+  /** Number of the last change of this instance by target, until the feed has brought it. */
+  private readonly own = new Map<string, number>()
   /** Targets of changes whose rows were not read again yet. */
   private changed = new Set<string>()
   /** Whether only reading all rows leads on. */
@@ -92,9 +94,13 @@ export class LastKnownGood implements FeedConsumer {
   }
 
   /** Notes a change, whose row `settle` reads. */
-  apply({ kind, target }: FeedEntry): void {
+  apply({ seq, kind, target }: FeedEntry): void {
     if (kind === 'global') return this.reset()
     if (kind === 'approval' || kind === 'jwks') return
+    const own = this.own.get(target) ?? 0
+    if (own <= seq) this.own.delete(target)
+    // The copy holds this row, or a later one.
+    if (own >= seq) return
     this.changed.add(target)
     this.version += 1
     this.markUnread()
@@ -102,12 +108,14 @@ export class LastKnownGood implements FeedConsumer {
 
   /** Has `settle` read all rows. */
   reset(): void {
+    this.own.clear()
     this.lost = true
   }
 
-  /** Puts a change of this instance into the copy. */
-  put(table: TableName, row: AnyRow): void {
+  /** Puts a change of this instance, with the number of its audit record, into the copy. */
+  put(table: TableName, row: AnyRow, seq: number): void {
     this.version += 1
+    this.own.set(formatAuditTarget(table, getRowKey(row)), seq)
     for (const rows of [this.held?.rows, this.filling]) rows?.put(table, getRowKey(row), { row })
   }
 

@@ -111,9 +111,9 @@ test('S7: a database that is frozen under load: decisions within their deadline,
     })
     // The last change before the freeze: read your own writes, also from the copy.
     expect((await put('/v1/flags/ff.other', flag({ state: 'killed' }))).status).toBe(200)
-    const frozenAt = performance.now()
     frozen = true
     await signalServer('SIGSTOP')
+    const frozenAt = performance.now()
     await sleep(2_500)
     expect(decided(await evaluate({ flag_key: 'ff.other' }))).toMatchObject({
       reason: 'kill_switch',

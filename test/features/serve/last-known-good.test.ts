@@ -172,9 +172,9 @@ describe('S7: while the database is away', () => {
   test('a change of this instance shows, also one that came while the copy was filled', async () => {
     const filled = pump.poll()
     while (database.loads === 0) await Promise.resolve()
-    lastKnown.put('user_override', userRow())
+    lastKnown.put('user_override', userRow(), 6)
     await filled
-    lastKnown.put('tenant_override', tenantRow({ revision: 8, value: json('"own"') }))
+    lastKnown.put('tenant_override', tenantRow({ revision: 8, value: json('"own"') }), 8)
     database.away = 'all'
     expect(await reader().read(QUERY)).toMatchObject({
       tenant: { row: { value: '"own"' } },
@@ -206,6 +206,18 @@ describe('the copy follows the feed', () => {
       stale: { age_ms: 0, unread: false },
     })
     expect(database.loads).toBe(1)
+  })
+  test('but not by a change of its own, which it holds: a database away leaves no doubt', async () => {
+    await pump.poll()
+    const own = tenantRow({ revision: 8 })
+    database.put('tenant_override', own)
+    lastKnown.put('tenant_override', own, database.chain.at(-1)?.seq ?? 0)
+    database.away = 'rows'
+    await pump.poll()
+    expect(await held()).toMatchObject({ tenant: { row: own }, stale: { unread: false } })
+    database.put('tenant_override', tenantRow({ revision: 9 }))
+    await expect(pump.poll()).rejects.toMatchObject({ code: 'backing_unavailable' })
+    expect((await held()).stale).toMatchObject({ unread: true })
   })
   test('from an empty feed on', async () => {
     database = new Database()
