@@ -30,7 +30,7 @@ const FEATURES = [
   ['import-export', 'tokens', 'item-states'],
   ['signoff'],
   ['gate', 'audit', 'parity', 'serve'],
-  ['selftest', 'setup'],
+  ['selftest', 'setup', 'cache'],
   ['probes'],
 ]
 const featureRules = FEATURES.flatMap((group, level) =>

@@ -98,6 +98,7 @@ export const adapters: Adapters = {
     (await import('./adapters/stores.ts')).openScratch(spec, needs),
   openRowCache: async (options) =>
     (await import('./adapters/cache/index.ts')).openRowCache(options),
+  cacheMac: async (key) => (await import('./adapters/cache/mac.ts')).createCacheMac(key),
   connectRedis: async (url, options) =>
     (await import('./adapters/redis/connect-redis.ts')).connectRedis(url, options),
   openClient: async (origin) => (await import('./adapters/http/client.ts')).openClient(origin),

@@ -4,6 +4,7 @@ import type {
   KeyServerScript,
   KeyServerStage,
 } from '../core/auth/contract.ts'
+import type { CacheMac } from '../core/cache/seal.ts'
 import type { Approval } from '../core/evaluate/approvals.ts'
 import type { EvidenceLogs } from '../core/gate/types.ts'
 import type { SchemaContract } from '../core/migrations/catalogue.ts'
@@ -88,6 +89,8 @@ export interface Adapters {
   connectRedis(url: string, options?: RedisOptions): Promise<RedisClient>
   /** Opens a cache of rows over a client of Redis, which stays the caller's; it caches once `trust` was called. */
   openRowCache(options: CacheOptions): Promise<RowCache>
+  /** Loads the HMAC of entries and messages in Redis under a key. */
+  cacheMac(key: Uint8Array): Promise<CacheMac>
   /**
    * Opens a kept store for the one service that writes to it.
    * @throws FfError `target_invalid`, `store_locked`, `store_corrupt`, or the error of the database

@@ -1,9 +1,11 @@
+import { CACHE_TAIL } from './cache-options.ts'
 import {
   declareCommand,
   AUDIT_EXPORT,
   AUDIT_TAIL,
   AUDIT_VERIFY,
   CONFIG_SHOW,
+  DOCUMENT,
   REPORT,
   TOKEN_MINT,
   TOKEN_VERIFY,
@@ -70,6 +72,27 @@ export const MAINTAIN: readonly CommandGroup[] = [
           'ff audit export --out worm --key signer.pem',
         ],
         load: async () => (await import('../audit.ts')).runAuditExport,
+      }),
+    ],
+  },
+  {
+    noun: 'cache',
+    what: 'inspect the cache in Redis',
+    job: 'Maintain:',
+    commands: [
+      declareCommand({
+        name: 'stats',
+        what: 'count the keys of each namespace, and show the memory of each primary',
+        options: DOCUMENT,
+        examples: ['ff cache stats', 'ff cache stats --format json'],
+        load: async () => (await import('../cache.ts')).runCacheStats,
+      }),
+      declareCommand({
+        name: 'tail',
+        what: 'print each invalidation that is published, until Ctrl-C',
+        options: CACHE_TAIL,
+        examples: ['ff cache tail', 'ff cache tail --format ndjson'],
+        load: async () => (await import('../cache.ts')).runCacheTail,
       }),
     ],
   },

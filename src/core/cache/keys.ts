@@ -83,6 +83,9 @@ export function listValueKeys(value: string): ValueKeys {
   }
 }
 
+/** The glob pattern of all keys of a namespace. */
+export const formatNamespacePattern = (namespace: Namespace): string => formatKey(namespace, '*')
+
 /** The key of a control value, such as the rate limit of an operator. */
 export const formatControlKey = (...parts: readonly string[]): string =>
   formatKey('control', ...parts.map(encodeKeyPart))

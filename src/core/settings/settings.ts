@@ -119,6 +119,15 @@ export const SETTINGS = {
     parse: parseDatabase,
     what: 'URL of the PostgreSQL database; the default candidate',
   },
+  FF_REDIS_URL: {
+    secret: true,
+    parse: parseTextSetting,
+    what: 'URL of Redis: redis, rediss, Sentinel or Cluster; without it nothing is cached',
+  },
+  FF_CACHE_KEY_FILE: {
+    parse: parseTextSetting,
+    what: 'file of the key for the HMAC of entries and messages in Redis, at least 32 bytes',
+  },
   FF_ENV: {
     environmentOnly: true,
     parse: parseTextSetting,

@@ -55,7 +55,6 @@ export async function readNamedBytes({ setting, path, secret }: NamedFile): Prom
 
 const toMode = (mode: number): string => (mode & 0o777).toString(8).padStart(4, '0')
 
-const SETTING = 'FF_AUDIT_DIGEST_KEY_FILE'
 const MIN_BYTES = 32
 
 /**
@@ -65,15 +64,27 @@ const MIN_BYTES = 32
  * @throws FfError `setting_invalid` for a file that is missing, unreadable, above 64 KiB, accessible to other users,
  *   or with fewer than 32 bytes
  */
-export async function readDigestKey(path: string | null): Promise<Uint8Array> {
-  if (path === null) return randomBytes(MIN_BYTES)
-  const bytes = await readNamedBytes({ setting: SETTING, path, secret: true })
+export const readDigestKey = async (path: string | null): Promise<Uint8Array> =>
+  path === null ? randomBytes(MIN_BYTES) : readKey('FF_AUDIT_DIGEST_KEY_FILE', path, 'digest')
+
+/** Every instance outside of production knows it, so that they share entries; it protects nothing. */
+const KNOWN_KEY = 'the cache key of every service without one'
+/** The key of the HMACs in Redis, all bytes of its file; a known one where no file is named. @throws as `readDigestKey` */
+export const readCacheKey = async (path: string | null): Promise<Uint8Array> =>
+  path === null ? Buffer.from(KNOWN_KEY) : readKey('FF_CACHE_KEY_FILE', path, 'cache')
+
+async function readKey(
+  setting: string,
+  path: string,
+  what: 'digest' | 'cache',
+): Promise<Uint8Array> {
+  const bytes = await readNamedBytes({ setting, path, secret: true })
   if (bytes.length >= MIN_BYTES) return bytes
   throw new FfError(
     'setting_invalid',
-    `${SETTING} names a file of ${bytes.length} bytes: a digest key has at least ${MIN_BYTES}.`,
+    `${setting} names a file of ${bytes.length} bytes: a ${what} key has at least ${MIN_BYTES}.`,
     {
-      hint: 'Make a key with `openssl rand -out digest.key 32 && chmod 600 digest.key`, and name that file.',
+      hint: `Make a key with \`openssl rand -out ${what}.key 32 && chmod 600 ${what}.key\`, and name that file.`,
     },
   )
 }

@@ -1,0 +1,35 @@
+import { FfError } from '../../errors.ts'
+import type { Adapters } from '../../ports/adapters.ts'
+import type { RedisClient, RedisFault, RedisOutcome } from '../../ports/redis.ts'
+
+/** For a person who waits: a slow Redis is still inspected. */
+const DEADLINE_MS = 2_000
+
+/**
+ * Opens the Redis of FF_REDIS_URL; close it.
+ * @throws FfError `target_invalid` without a URL, or for one of another form
+ */
+export async function openRedis(url: string | null, adapters: Adapters): Promise<RedisClient> {
+  if (url === null)
+    throw new FfError('target_invalid', 'FF_REDIS_URL is not set, so there is no cache.', {
+      hint: 'Set it: export FF_REDIS_URL=redis://HOST:PORT',
+    })
+  return adapters.connectRedis(url, { deadlineMs: DEADLINE_MS })
+}
+
+/** The value of a call. @throws FfError `rights_missing` for refused credentials or rights, `target_unreachable` */
+export function getOrThrow<T>(outcome: RedisOutcome<T>): T {
+  if (outcome.ok) return outcome.value
+  throw makeRedisError(outcome)
+}
+
+const makeRedisError = ({ failure, code }: RedisFault): FfError => {
+  const why = code === '' ? failure : `${failure}, ${code}`
+  return failure === 'denied'
+    ? new FfError('rights_missing', `Redis refuses the user of FF_REDIS_URL (${why}).`, {
+        hint: 'Give the user the rights of docs/reference/cache.md.',
+      })
+    : new FfError('target_unreachable', `The Redis of FF_REDIS_URL gives no answer (${why}).`, {
+        hint: 'Start it, or correct FF_REDIS_URL, and run the command again.',
+      })
+}
