@@ -1,18 +1,13 @@
 import type { CacheContract } from '../core/cache/contract.ts'
 import type { MissReason } from '../core/cache/entry.ts'
 import type { Decision, EvaluationInput } from '../core/evaluate/types.ts'
-import type { ChangeKind, FeedEntry, FeedEpoch } from '../core/feed/types.ts'
+import type { FeedPosition } from '../core/feed/subscriber.ts'
+import type { ChangeKind, FeedEntry } from '../core/feed/types.ts'
 import type { RedisClient } from './redis.ts'
 import type { FlagReader, ServiceStore, SnapshotReader } from './store.ts'
 
 /** A change as the cache takes it: from the feed, or from a write of this process. */
 export type CacheChange = Pick<FeedEntry, 'seq' | 'kind' | 'target'>
-
-/** A state of the feed: its last number, of which every change up to it was handed over, and its epoch. */
-export interface FeedPosition {
-  readonly seq: number
-  readonly epoch: FeedEpoch
-}
 
 /** Is told of changes, in any order and as often as one likes. */
 export interface ChangeSubscriber {
@@ -20,7 +15,9 @@ export interface ChangeSubscriber {
   apply(change: CacheChange): void
   /** Changes may have been missed: until `trust`, every read goes to the store. */
   distrust(): void
-  /** Every change up to this position was applied. The first position is where the memory of changes begins. */
+  /** The feed is another one: forgets all entries and changes, until `trust`. */
+  reset(): void
+  /** Every change up to this position was applied. The first position, or that of a new epoch, is a new beginning. */
   trust(position: FeedPosition): void
 }
 

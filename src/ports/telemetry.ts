@@ -3,6 +3,7 @@ import type { Decision } from '../core/evaluate/types.ts'
 import type { WriteRequest } from '../core/rows/write-request.ts'
 import type { AdminMetrics } from './admin.ts'
 import type { AuthenticatorMetrics } from './auth.ts'
+import type { CacheMetrics } from './cache.ts'
 import type { HttpObserver } from './http.ts'
 
 /** Log of a service, one line of JSON per entry. Callers pass no secret and no flag value. */
@@ -40,6 +41,8 @@ export interface MetricReadings {
   readonly admin: () => AdminMetrics
   /** Flags that the last known rows decided so far. */
   readonly staleDecisions: () => number
+  /** Null without a cache. */
+  readonly cache: () => CacheMetrics | null
   /** The end of the audit chain; null where the store does not answer in time. */
   readonly head: () => Promise<AuditChainHead | null>
 }

@@ -17,6 +17,7 @@ export function listServiceMetrics(): readonly ServiceMetric[] {
     inFlight: notRead,
     droppedLines: notRead,
     staleDecisions: notRead,
+    cache: notRead,
     authenticator: notRead,
     admin: notRead,
     head: notRead,

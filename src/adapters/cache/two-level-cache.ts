@@ -2,14 +2,9 @@ import { formatEpoch } from '../../core/cache/entry.ts'
 import { listInvalidKeys, readChangeScope } from '../../core/cache/keys.ts'
 import { areOneSnapshot, KnownChanges } from '../../core/cache/known-changes.ts'
 import { isRefreshDue } from '../../core/cache/refresh.ts'
+import type { FeedPosition } from '../../core/feed/subscriber.ts'
 import type { RowsOfFlag } from '../../core/rows/rows.ts'
-import type {
-  CacheChange,
-  CacheMetrics,
-  CacheOptions,
-  FeedPosition,
-  RowCache,
-} from '../../ports/cache.ts'
+import type { CacheChange, CacheMetrics, CacheOptions, RowCache } from '../../ports/cache.ts'
 import type { BulkQuery, RowQuery } from '../../ports/store.ts'
 import { CacheCounts } from './counts.ts'
 import { DecisionEntries } from './decision-entries.ts'
@@ -96,8 +91,9 @@ export class TwoLevelCache implements RowCache {
     const scope = readChangeScope({ kind, target })
     const { names, patterns } = listInvalidKeys(scope)
     const { contract } = this.options
+    // A change of this process comes again by the feed.
+    if (!this.known.note(scope, seq, this.time.now())) return
     this.counts.invalidations[kind] += 1
-    this.known.note(scope, seq, this.time.now())
     if (scope.kind === 'everything') {
       this.local.clear()
       this.flights.clear()
@@ -113,6 +109,13 @@ export class TwoLevelCache implements RowCache {
   distrust(): void {
     this.trusted = false
     this.counts.degraded('distrust', true)
+  }
+
+  reset(): void {
+    this.distrust()
+    this.position = null
+    const { names, patterns } = listInvalidKeys({ kind: 'everything' })
+    void this.shared.invalidate({ names, patterns }, { seq: 0, ttlMs: 1 })
   }
 
   trust(position: FeedPosition): void {

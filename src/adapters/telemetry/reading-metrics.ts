@@ -1,4 +1,7 @@
 import { Counter, Gauge, type Registry } from 'prom-client'
+import { MISS_REASONS } from '../../core/cache/entry.ts'
+import { CHANGE_KINDS } from '../../core/feed/types.ts'
+import { CACHE_LEVELS, type CacheMetrics } from '../../ports/cache.ts'
 import type { MetricReadings } from '../../ports/telemetry.ts'
 
 const BREAKER = ['closed', 'open', 'half_open'] as const
@@ -12,7 +15,7 @@ interface MetricFactory {
 type Setter = () => void | Promise<void>
 
 /**
- * Registers the metrics that other components count: requests in flight, store, keys, tokens, Admin.
+ * Registers the metrics that other components count: requests in flight, store, keys, tokens, Admin, cache.
  *
  * @returns a function that sets them to the current readings, to call at each scrape; it rejects where a reading does
  */
@@ -31,6 +34,7 @@ export function registerReadings(
     keyMetrics,
     tokenMetrics,
     adminMetrics,
+    cacheMetrics,
   ].map((make) => make(factory, readings))
   return async () => {
     for (const set of setters) await set()
@@ -138,5 +142,55 @@ function adminMetrics({ gauge, counter }: MetricFactory, { admin }: MetricReadin
     const now = admin()
     for (const outcome of CALLS) setTotal(calls, now.calls[outcome], { outcome })
     for (const state of BREAKER) breaker.set({ state }, now.breaker === state ? 1 : 0)
+  }
+}
+
+const countNone = <T extends string>(names: readonly T[]): Readonly<Record<T, number>> =>
+  Object.fromEntries(names.map((name) => [name, 0])) as Record<T, number>
+/** Every series is there from the start, also without a cache. */
+const NO_CACHE: CacheMetrics = {
+  hits: countNone(CACHE_LEVELS),
+  misses: countNone(MISS_REASONS),
+  invalidations: countNone(CHANGE_KINDS),
+  loads: 0,
+  coalesced: 0,
+  errors: 0,
+  degraded_seconds: 0,
+  entries: 0,
+}
+
+function cacheMetrics({ gauge, counter }: MetricFactory, { cache }: MetricReadings): Setter {
+  const hits = counter('ff_cache_hits_total', 'Rows and decisions found in the cache, by level.', [
+    'level',
+  ])
+  const misses = counter('ff_cache_misses_total', 'Keys not taken from Redis, by reason.', [
+    'reason',
+  ])
+  const invalidations = counter(
+    'ff_cache_invalidations_total',
+    'Changes that removed entries of the cache, by kind.',
+    ['kind'],
+  )
+  const loads = counter('ff_cache_loads_total', 'Reads of the store for the cache.')
+  const coalesced = counter(
+    'ff_cache_coalesced_total',
+    'Keys that waited for the load of another request or process.',
+  )
+  const errors = counter('ff_cache_errors_total', 'Calls to Redis without a result.')
+  const degraded = counter(
+    'ff_cache_degraded_seconds_total',
+    'Seconds in which Redis gave no result, or the cache did not know all changes.',
+  )
+  const entries = gauge('ff_cache_entries', 'Entries of the cache in memory.')
+  return () => {
+    const now = cache() ?? NO_CACHE
+    for (const level of CACHE_LEVELS) setTotal(hits, now.hits[level], { level })
+    for (const reason of MISS_REASONS) setTotal(misses, now.misses[reason], { reason })
+    for (const kind of CHANGE_KINDS) setTotal(invalidations, now.invalidations[kind], { kind })
+    setTotal(loads, now.loads)
+    setTotal(coalesced, now.coalesced)
+    setTotal(errors, now.errors)
+    setTotal(degraded, now.degraded_seconds)
+    entries.set(now.entries)
   }
 }

@@ -24,11 +24,17 @@ export class KnownChanges {
     this.most = most
   }
 
-  /** Takes a change; `at_ms` is of a monotonic clock. An older change than the known one changes nothing. */
-  note(scope: ChangeScope, seq: number, at_ms: number): void {
+  /**
+   * Takes a change; `at_ms` is of a monotonic clock.
+   *
+   * @returns false for a change of a row that was known, or came after a later one: it changes nothing
+   */
+  note(scope: ChangeScope, seq: number, at_ms: number): boolean {
     if (scope.kind === 'everything') this.raiseFloor(seq)
-    if (scope.kind === 'row') this.noteRow(formatRowCacheKey(scope.table, scope.key), seq, at_ms)
+    const isNew =
+      scope.kind !== 'row' || this.noteRow(formatRowCacheKey(scope.table, scope.key), seq, at_ms)
     this.forget(at_ms)
+    return isNew
   }
 
   /** Refuses all entries that were read before `seq`, as of a time whose changes are not known. */
@@ -46,11 +52,12 @@ export class KnownChanges {
     return this.changes.size
   }
 
-  private noteRow(key: string, seq: number, at_ms: number): void {
+  private noteRow(key: string, seq: number, at_ms: number): boolean {
     const before = this.changes.get(key)
-    if (before !== undefined && before.seq >= seq) return
+    if (before !== undefined && before.seq >= seq) return false
     this.changes.delete(key)
     this.changes.set(key, { seq, at_ms })
+    return true
   }
 
   private forget(now_ms: number): void {

@@ -9,6 +9,7 @@ import type { Instant } from '../../core/rows/instant.ts'
 import {
   type AnyRow,
   type FlagState,
+  getRowKey,
   type RowKey,
   serializeRow,
   type TableName,
@@ -87,6 +88,7 @@ async function applyChange(
     // Before it is acknowledged: an evaluation after that shows it, also where the store is away.
     if (written.unchanged !== true) {
       service.lastKnown?.put(changed.table, written.row, written.head.seq)
+      service.reader?.changed(changed.table, getRowKey(written.row), written.head.seq)
       service.changes?.changed(written.head.seq)
     }
     return toChangeResponse(changed.action, written)

@@ -1,18 +1,22 @@
+import type { DecisionCache } from '../../ports/cache.ts'
 import type { ServiceStore } from '../../ports/store.ts'
 import { isAway } from './guarded-store.ts'
 import type { KnownRows, LastKnownGood } from './last-known-good.ts'
 
 /** Reads what the decisions of one request need. */
-export type DecisionReader = Pick<ServiceStore, 'kind' | 'read' | 'readMany' | 'page'>
+export interface DecisionReader extends Pick<ServiceStore, 'kind' | 'read' | 'readMany' | 'page'> {
+  /** Absent where no decisions are cached. */
+  readonly decisions?: DecisionCache
+}
 
 /**
- * Creates the reader of one request: the store, or the last known rows from the first read on that finds the store away.
+ * Creates the reader of one request: the store (through its cache, where it has one), or the last known rows from the first read on that finds the store away.
  * So a request waits for the store once, and all its decisions have one source.
  *
  * @returns a reader that throws the error of the store where there are no such rows
  */
 export function createDecisionReader(
-  store: ServiceStore,
+  store: DecisionReader,
   lastKnown: LastKnownGood | null,
 ): DecisionReader {
   if (lastKnown === null) return store
@@ -27,8 +31,10 @@ export function createDecisionReader(
       return recall(known)
     }
   }
+  const { decisions } = store
   return {
     kind: store.kind,
+    ...(decisions === undefined ? {} : { decisions }),
     read: (query) =>
       answer(
         () => store.read(query),

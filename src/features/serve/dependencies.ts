@@ -4,6 +4,7 @@ import type { AdminMetrics, ApprovalService } from '../../ports/admin.ts'
 import type { Authenticator } from '../../ports/auth.ts'
 import type { RefusedWrite, ServiceStore } from '../../ports/store.ts'
 import type { ServiceObserver } from '../../ports/telemetry.ts'
+import type { CachedReader } from './cached-reader.ts'
 import type { ChangeListeners } from './change-listeners.ts'
 import type { LastKnownGood } from './last-known-good.ts'
 
@@ -14,6 +15,8 @@ export interface ServiceDependencies {
   readonly lastKnown: LastKnownGood | null
   /** The clients that listen for changes; absent in a harness. */
   readonly changes?: ChangeListeners
+  /** Rows and decisions through the cache; absent without one. */
+  readonly reader?: CachedReader
   readonly authenticator: Authenticator
   readonly approvals: ApprovalService
   readonly environment: Environment

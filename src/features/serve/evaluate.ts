@@ -48,7 +48,7 @@ export const createEvaluateRoute =
     const caller = await authenticateCaller(service, call, now)
     const body = parseJsonBody(call.body)
     const [, answer] = FORMS.find(([member]) => hasMember(body, member)) ?? ONE
-    const reader = createDecisionReader(service.store, service.lastKnown)
+    const reader = createDecisionReader(service.reader ?? service.store, service.lastKnown)
     const { text, flags } = await answer(service, body, { call, caller, now, reader })
     return { ...toJsonResponse(text), flags }
   }
@@ -120,7 +120,7 @@ const formatDecisions = (decisions: readonly Decision[]): Awaited<ReturnType<Ans
 })
 
 /**
- * Reads the rows of one flag, decides it, and reports the decision to the observer. May ask the source of approvals.
+ * Takes the cached decision of one flag, or reads its rows and decides it, and reports the decision to the observer. May ask the source of approvals.
  * An unknown flag gives a decision too.
  *
  * @throws the errors of the store
@@ -131,10 +131,17 @@ export async function decideOne(
   { principal, approval_ref, request_id, trace, now, reader }: EvaluationTerms,
 ): Promise<Decision> {
   const { tenant_id, user_id } = principal
-  const rows = await reader.read({ flag_key, tenant_id, user_id })
   const request = { flag_key, approval_ref, request_id }
-  const facts = { request, principal, rows, now, backing_state: reader.kind }
+  const asked = { request, principal, now, backing_state: reader.kind }
+  const cached = await reader.decisions?.find(asked)
+  if (cached != null) {
+    observer.decided(cached)
+    return cached
+  }
+  const rows = await reader.read({ flag_key, tenant_id, user_id })
+  const facts = { ...asked, rows }
   const decision = await decideWithApproval(evaluate, approvals.begin(trace), facts)
+  reader.decisions?.offer(facts, decision)
   observer.decided(decision)
   return decision
 }

@@ -30,6 +30,10 @@ export interface FeedConsumer {
   apply(entry: FeedEntry): void
   /** Anything may have changed; the feed is at this position now. */
   reset(position: FeedPosition): void
+  /** Changes may have been missed, until `trust`. */
+  distrust?(): void
+  /** Every change up to this position was applied. */
+  trust?(position: FeedPosition): void
   /**
    * The feed was read up to its end; `since` is when it was asked for.
    *
@@ -158,6 +162,9 @@ export class FeedPump {
     const [state, effects] = stepSubscriber(this.state, event)
     this.state = state
     for (const effect of effects) this.perform(effect)
+    const { trusted, position } = state
+    if (effects.length === 0 || !trusted || position === null) return
+    for (const consumer of this.consumers) consumer.trust?.(position)
   }
 
   private perform(effect: FeedEffect): void {
@@ -165,6 +172,7 @@ export class FeedPump {
     for (const consumer of this.consumers) {
       if (effect.do === 'apply') consumer.apply(effect.entry)
       else if (effect.do === 'reset') consumer.reset(effect.position)
+      else if (effect.do === 'distrust') consumer.distrust?.()
     }
   }
 

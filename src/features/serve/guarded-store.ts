@@ -96,7 +96,8 @@ export class GuardedStore implements ServiceStore {
     return answer.value
   }
 
-  private within<T>(work: Promise<T>): Promise<T> {
+  /** The result of `work` within the deadline. @throws FfError `backing_unavailable`, or the error of `work` */
+  within<T>(work: Promise<T>): Promise<T> {
     return withDeadline(work, this.deadlineMs, () => {
       throw this.unavailable()
     })

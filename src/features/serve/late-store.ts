@@ -1,5 +1,12 @@
 import { FfError } from '../../errors.ts'
-import type { ChangeFeed, FeedListener, FeedReading, OpenServiceStore, ServiceStore } from '../../ports/store.ts'
+import type {
+  ChangeFeed,
+  FeedListener,
+  FeedReading,
+  OpenServiceStore,
+  ServiceStore,
+  SnapshotReader,
+} from '../../ports/store.ts'
 import type { ServiceLog } from '../../ports/telemetry.ts'
 import { isAway } from './guarded-store.ts'
 
@@ -7,7 +14,7 @@ import { isAway } from './guarded-store.ts'
 const RETRY_MS = 1_000
 
 /** An open store, as the service uses it. */
-export type Opened = Pick<OpenServiceStore, 'store' | 'feed' | 'close'>
+export type Opened = Pick<OpenServiceStore, 'store' | 'feed' | 'snapshots' | 'close'>
 
 /**
  * Opens a store; where it is away, a `LateStore` in its place, which opens it later.
@@ -21,7 +28,7 @@ export async function openOrWait(open: () => Promise<Opened>, log: ServiceLog): 
     if (!(error instanceof FfError) || !isAway(error)) throw error
     log.warn({ code: error.code }, 'the store is away; starts with the rows that are kept on disk')
     const late = new LateStore(open, error, log)
-    return { store: late, feed: late.feed, close: () => late.close() }
+    return { store: late, feed: late.feed, snapshots: late.snapshots, close: () => late.close() }
   }
 }
 
@@ -53,6 +60,13 @@ class LateStore implements ServiceStore {
         },
       }
     },
+  }
+
+  readonly snapshots: SnapshotReader = {
+    readAt: (query) =>
+      this.ask(
+        ({ snapshots }) => snapshots?.readAt(query) ?? Promise.resolve({ seq: 0, sets: [] }),
+      ),
   }
 
   constructor(open: () => Promise<Opened>, error: FfError, log: ServiceLog) {

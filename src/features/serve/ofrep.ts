@@ -105,6 +105,6 @@ async function resolveTerms(service: ServiceDependencies, call: RouteRequest): P
     request_id: call.request_id,
     trace: call.trace,
     now,
-    reader: createDecisionReader(service.store, service.lastKnown),
+    reader: createDecisionReader(service.reader ?? service.store, service.lastKnown),
   }
 }

@@ -30,6 +30,7 @@ export async function startHarness(request: ServeRequest): Promise<Service> {
       inFlight: () => 0,
       droppedLines: () => log.dropped(),
       staleDecisions: () => 0,
+      cache: () => null,
       authenticator: () => authenticator.metrics(),
       admin: () => NULL_APPROVALS.metrics(),
       head: () => scratch.store.auditHead(),

@@ -1,7 +1,6 @@
 import { withDeadline } from '../../concurrency/deadline.ts'
 import { type KeepOpen, openAll } from '../../concurrency/open-all.ts'
 import { checkAuth, checkEnvironment } from '../tokens/auth-settings.ts'
-import { nameEnvironment } from '../../core/auth/environment.ts'
 import { createCrossOriginHeaders } from '../../core/http-api/cors.ts'
 import type { TargetSpec } from '../../core/parity/target.ts'
 import { DEFAULT_SETTINGS, type SettingValues } from '../../core/settings/settings.ts'
@@ -9,10 +8,8 @@ import { instantFromMs } from '../../core/rows/instant.ts'
 import type { Adapters } from '../../ports/adapters.ts'
 import type { Authenticator } from '../../ports/auth.ts'
 import type { HttpLimits, HttpServer, ListenAt, Route, TlsCertificate } from '../../ports/http.ts'
-import type { OpenServiceStore } from '../../ports/store.ts'
 import type { ServiceLog, Telemetry } from '../../ports/telemetry.ts'
 import { loadAuth } from '../tokens/jwks-check.ts'
-import { loadPersistence } from '../migrate/load-persistence.ts'
 import type { RunningVersion } from '../team-folder/identity.ts'
 import { FfError } from '../../errors.ts'
 import { resolveApprovalsPlan } from './admin-settings.ts'
@@ -23,21 +20,14 @@ import {
   INDEX_ROUTE,
   probeStore,
 } from './health.ts'
+import { openBacking } from './backing.ts'
 import { createIdentityRoute, readInstanceIdentity } from './identity.ts'
-import { ChangeListeners } from './change-listeners.ts'
-import { FeedPump } from './feed-pump.ts'
-import { GuardedStore } from './guarded-store.ts'
-import { createSaver, openKeptRows } from './kept-rows.ts'
-import { LastKnownGood } from './last-known-good.ts'
-import { type Opened, openOrWait } from './late-store.ts'
 import { createOpenapiRoute } from './openapi/route.ts'
 import { toOfrepRefusalAt } from './ofrep-reply.ts'
 import type { ServiceDependencies } from './dependencies.ts'
 import { planServe } from './start-plan.ts'
 import { buildServiceRoutes } from './routes.ts'
-import { SAMPLE_ROWS } from './sample.ts'
 import { RefusalRecorder } from './refusal-recorder.ts'
-import { readDigestKey } from './secret-file.ts'
 import { readCertificate } from './tls-certificate.ts'
 
 export interface ServeRequest {
@@ -105,8 +95,8 @@ export async function startService(
   const limits = toHttpLimits(settings)
   const ending: Ending = { hurry: target === null }
   const { value: servers, close } = await openAll(async (keep) => {
-    const { pump, ...held } = await openGuarded(request, target, keep)
-    const { store, lastKnown } = held
+    const { pump, ...held } = await openBacking(request, target, keep)
+    const { store, lastKnown, reader } = held
     const keys = FF_JWKS_URL === null ? null : { url: FF_JWKS_URL }
     const authenticator = await keep(adapters.openAuthenticator(keys, auth))
     if (keys !== null) logKeys(request.log, await authenticator.loadKeys())
@@ -118,6 +108,7 @@ export async function startService(
       inFlight: () => sockets.server?.inFlight() ?? 0,
       droppedLines: () => request.log.dropped(),
       staleDecisions: () => lastKnown?.decisions ?? 0,
+      cache: () => reader?.cache.metrics() ?? null,
       authenticator: () => authenticator.metrics(),
       admin: () => approvals.metrics(),
       head: async () => (await probeStore(store)).head,
@@ -209,53 +200,6 @@ const createIdentityRoutes = async (
   version === null
     ? []
     : [await createIdentityRoute(() => readInstanceIdentity(request, version, target))]
-
-/** The store behind its deadline and breaker, and its last known rows, and the clients that listen for changes; both follow the feed once the pump starts. */
-async function openGuarded(
-  request: ServeRequest,
-  target: TargetSpec | null,
-  keep: KeepOpen,
-): Promise<{
-  readonly store: GuardedStore
-  readonly lastKnown: LastKnownGood | null
-  readonly changes: ChangeListeners
-  readonly pump: FeedPump | null
-}> {
-  const { FF_STORE_DEADLINE, FF_SNAPSHOT_MAX_BYTES, FF_STALE_MAX, FF_MAX_LISTENERS } =
-    request.settings
-  const limits = { max_bytes: FF_SNAPSHOT_MAX_BYTES, stale_max_ms: FF_STALE_MAX * 1000 }
-  const kept = await openKeptRows(request, target, limits)
-  const open = () => openStore(request, target)
-  const restored = kept?.restored ?? null
-  const { store: opened, feed } = await keep<Opened>(
-    restored === null ? open() : openOrWait(open, request.log),
-  )
-  const store = new GuardedStore(opened, FF_STORE_DEADLINE * 1000)
-  // A feed says at its first reading where it is.
-  const seq = feed === undefined ? (await store.auditHead()).seq : 0
-  const changes = await keep(Promise.resolve(new ChangeListeners(FF_MAX_LISTENERS, seq)))
-  if (feed === undefined) return { store, lastKnown: null, changes, pump: null }
-  const lastKnown = new LastKnownGood(store, feed, { ...limits, restored })
-  if (kept?.file != null)
-    await keep(Promise.resolve(createSaver(kept.file, lastKnown, { ...limits, log: request.log })))
-  const pump = await keep(Promise.resolve(new FeedPump({ store, feed }, [lastKnown, changes])))
-  return { store, lastKnown, changes, pump }
-}
-
-async function openStore(
-  { adapters, root, settings }: ServeRequest,
-  target: TargetSpec | null,
-): Promise<OpenServiceStore> {
-  const { migrations, versions } = await loadPersistence(root)
-  const tools = { digestKey: await readDigestKey(settings.FF_AUDIT_DIGEST_KEY_FILE), phase: 'file' }
-  if (target === null) return adapters.openSampleStore(SAMPLE_ROWS, tools)
-  return adapters.openServiceStore(target, {
-    migrations,
-    versions,
-    tools,
-    environment: nameEnvironment(settings),
-  })
-}
 
 /** The server whose requests in flight are counted; null before it listens. */
 interface Sockets {

@@ -51,8 +51,7 @@ export class SnapshotSaver {
     if (idleMs < Math.max(LEAST_MS, SHARE * this.tookMs)) return false
     const version = this.parts.keep()?.version ?? null
     return (
-      version !== null &&
-      (version !== this.saved || idleMs > this.parts.stale_max_ms * AGE_SHARE)
+      version !== null && (version !== this.saved || idleMs > this.parts.stale_max_ms * AGE_SHARE)
     )
   }
 

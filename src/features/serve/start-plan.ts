@@ -14,7 +14,7 @@ export const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1)$/
  *
  * @returns null for the sample: no `FF_STORE_DIR`, `FF_BACKING` or `FF_ENV`, and on loopback only
  * @throws FfError `setting_invalid` for `FF_ENV` or `FF_BACKING` without a store, for the sample or dev headers
- * off loopback, or for a store in production without a digest key; `target_invalid` for `db` without a URL
+ * off loopback, or for a store in production without a digest key, or with Redis and without a cache key; `target_invalid` for `db` without a URL
  */
 export function planServe(settings: SettingValues, environment: Environment): TargetSpec | null {
   const store = requireStore(settings)
@@ -35,7 +35,21 @@ export function planServe(settings: SettingValues, environment: Environment): Ta
       'FF_AUDIT_DIGEST_KEY_FILE is not set: in production, audit records hold digests of sensitive values under a key that is kept.',
       'Run `openssl rand -out digest.key 32 && chmod 600 digest.key && export FF_AUDIT_DIGEST_KEY_FILE=digest.key`, and keep the key: another key gives other digests.',
     )
+  requireCacheKey(settings, environment)
   return store
+}
+
+/** Without a key of one's own, a writer of Redis could forge rows and so decisions. */
+function requireCacheKey(
+  { FF_BACKING, FF_REDIS_URL, FF_CACHE_KEY_FILE }: SettingValues,
+  environment: Environment,
+): void {
+  if (FF_REDIS_URL === null || FF_BACKING !== 'db' || environment !== 'prod') return
+  if (FF_CACHE_KEY_FILE !== null) return
+  throw makeSettingError(
+    'FF_CACHE_KEY_FILE is not set, and FF_REDIS_URL is: in production, entries of Redis are signed with a key of your own.',
+    'Run `openssl rand -out cache.key 32 && chmod 600 cache.key && export FF_CACHE_KEY_FILE=cache.key`, and give every instance the same key.',
+  )
 }
 
 function requireStore(settings: SettingValues): TargetSpec | null {

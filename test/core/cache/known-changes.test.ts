@@ -19,8 +19,9 @@ describe('an entry', () => {
   })
   test('is judged by the later of two changes, in any order', () => {
     const known = make()
-    known.note(flagChange(), 7, 0)
-    known.note(flagChange(), 5, 0)
+    expect(known.note(flagChange(), 7, 0)).toBe(true)
+    expect(known.note(flagChange(), 7, 0)).toBe(false)
+    expect(known.note(flagChange(), 5, 0)).toBe(false)
     expect(known.isCurrent(6, [FLAG])).toBe(false)
   })
   test('of any row does not count after a change of everything, or below the floor', () => {

@@ -135,6 +135,7 @@ test('the file may hold no secret and no environment-only setting', () => {
   const elsewhere = SETTING_NAMES.filter((name) => !FILE_SETTINGS.includes(name))
   expect(elsewhere).toEqual([
     'FF_DATABASE_URL',
+    'FF_REDIS_URL',
     'FF_ENV',
     'FF_ALLOW_DEV_HEADERS',
     'FF_CODE_VERSION',

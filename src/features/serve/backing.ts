@@ -1,0 +1,78 @@
+import type { KeepOpen } from '../../concurrency/open-all.ts'
+import { nameEnvironment } from '../../core/auth/environment.ts'
+import type { TargetSpec } from '../../core/parity/target.ts'
+import { loadPersistence } from '../migrate/load-persistence.ts'
+import { type CachedReader, openCachedReader } from './cached-reader.ts'
+import { ChangeListeners } from './change-listeners.ts'
+import { type FeedConsumer, FeedPump } from './feed-pump.ts'
+import { GuardedStore } from './guarded-store.ts'
+import { createSaver, openKeptRows } from './kept-rows.ts'
+import { LastKnownGood } from './last-known-good.ts'
+import { type Opened, openOrWait } from './late-store.ts'
+import { SAMPLE_ROWS } from './sample.ts'
+import { readDigestKey } from './secret-file.ts'
+import type { ServeRequest } from './serve.ts'
+
+/** The store of a service, and what stands around that of a database: null or absent for a store that reads from memory. */
+export interface Backing {
+  readonly store: GuardedStore
+  readonly changes: ChangeListeners
+  readonly lastKnown: LastKnownGood | null
+  /** Absent where no Redis is set. */
+  readonly reader?: CachedReader
+  /** Tells the others of changes once it is started. */
+  readonly pump: FeedPump | null
+}
+
+/**
+ * Opens the store behind its deadline and breaker, its last known rows and its cache, and the clients that listen for
+ * changes. With rows that an earlier process kept, a store that is away is waited for.
+ *
+ * @throws FfError as the store, and `setting_invalid` or `target_invalid` for the settings of snapshot and cache
+ */
+export async function openBacking(
+  request: ServeRequest,
+  target: TargetSpec | null,
+  keep: KeepOpen,
+): Promise<Backing> {
+  const { FF_STORE_DEADLINE, FF_SNAPSHOT_MAX_BYTES, FF_STALE_MAX, FF_MAX_LISTENERS } =
+    request.settings
+  const limits = { max_bytes: FF_SNAPSHOT_MAX_BYTES, stale_max_ms: FF_STALE_MAX * 1000 }
+  const kept = await openKeptRows(request, target, limits)
+  const open = () => openStore(request, target)
+  const restored = kept?.restored ?? null
+  const {
+    store: opened,
+    feed,
+    snapshots,
+  } = await keep<Opened>(restored === null ? open() : openOrWait(open, request.log))
+  const store = new GuardedStore(opened, FF_STORE_DEADLINE * 1000)
+  // A feed says at its first reading where it is.
+  const seq = feed === undefined ? (await store.auditHead()).seq : 0
+  const changes = await keep(Promise.resolve(new ChangeListeners(FF_MAX_LISTENERS, seq)))
+  if (feed === undefined) return { store, lastKnown: null, changes, pump: null }
+  const lastKnown = new LastKnownGood(store, feed, { ...limits, restored })
+  if (kept?.file != null)
+    await keep(Promise.resolve(createSaver(kept.file, lastKnown, { ...limits, log: request.log })))
+  const reader =
+    snapshots === undefined ? null : await openCachedReader(request, { store, snapshots }, keep)
+  // The cache hears of a change before the listeners, who ask for it.
+  const consumers: FeedConsumer[] = [lastKnown, ...(reader === null ? [] : [reader]), changes]
+  const pump = await keep(Promise.resolve(new FeedPump({ store, feed }, consumers)))
+  return { store, lastKnown, changes, pump, ...(reader === null ? {} : { reader }) }
+}
+
+async function openStore(
+  { adapters, root, settings }: ServeRequest,
+  target: TargetSpec | null,
+): Promise<Opened> {
+  const { migrations, versions } = await loadPersistence(root)
+  const tools = { digestKey: await readDigestKey(settings.FF_AUDIT_DIGEST_KEY_FILE), phase: 'file' }
+  if (target === null) return adapters.openSampleStore(SAMPLE_ROWS, tools)
+  return adapters.openServiceStore(target, {
+    migrations,
+    versions,
+    tools,
+    environment: nameEnvironment(settings),
+  })
+}
