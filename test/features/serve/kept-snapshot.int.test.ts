@@ -39,8 +39,7 @@ function fill(flags = 1): RowCopy {
   rows.put('user_override', { scope_id: 'U1', flag_key: FLAG }, { broken: [] })
   return rows
 }
-const save = (rows = fill()): Promise<void> =>
-  open().save({ rows: rows.list(), age_ms: 2_000 })
+const save = (rows = fill()): Promise<void> => open().save({ rows: rows.list(), age_ms: 2_000 })
 
 describe('the last known rows on disk', () => {
   test('are read as they were, with their place in the chain, and have grown older', async () => {
