@@ -11,7 +11,7 @@ import { LastKnownGood } from './last-known-good.ts'
 import { type Opened, openOrWait } from './late-store.ts'
 import { SAMPLE_ROWS } from './sample.ts'
 import { readDigestKey } from './secret-file.ts'
-import type { ServeRequest } from './serve.ts'
+import type { ServeRequest } from './start-plan.ts'
 
 /** The store of a service, and what stands around that of a database: null or absent for a store that reads from memory. */
 export interface Backing {

@@ -5,7 +5,6 @@ import { createCrossOriginHeaders } from '../../core/http-api/cors.ts'
 import type { TargetSpec } from '../../core/parity/target.ts'
 import { DEFAULT_SETTINGS, type SettingValues } from '../../core/settings/settings.ts'
 import { instantFromMs } from '../../core/rows/instant.ts'
-import type { Adapters } from '../../ports/adapters.ts'
 import type { Authenticator } from '../../ports/auth.ts'
 import type { HttpLimits, HttpServer, ListenAt, Route, TlsCertificate } from '../../ports/http.ts'
 import type { ServiceLog, Telemetry } from '../../ports/telemetry.ts'
@@ -25,19 +24,11 @@ import { createIdentityRoute, readInstanceIdentity } from './identity.ts'
 import { createOpenapiRoute } from './openapi/route.ts'
 import { toOfrepRefusalAt } from './ofrep-reply.ts'
 import type { ServiceDependencies } from './dependencies.ts'
-import { planServe } from './start-plan.ts'
+import { planServe, type ServeRequest } from './start-plan.ts'
 import { buildServiceRoutes } from './routes.ts'
 import { RefusalRecorder } from './refusal-recorder.ts'
 import { readCertificate } from './tls-certificate.ts'
 
-export interface ServeRequest {
-  /** The package folder. */
-  readonly root: string
-  readonly adapters: Adapters
-  readonly settings: SettingValues
-  readonly now: () => Date
-  readonly log: ServiceLog
-}
 /** A service that listens. */
 export interface Service {
   readonly origin: string

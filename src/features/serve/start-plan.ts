@@ -3,6 +3,18 @@ import type { TargetSpec } from '../../core/parity/target.ts'
 import type { SettingValues } from '../../core/settings/settings.ts'
 import { quoteValue } from '../../core/text/quote.ts'
 import { FfError } from '../../errors.ts'
+import type { Adapters } from '../../ports/adapters.ts'
+import type { ServiceLog } from '../../ports/telemetry.ts'
+
+/** What a service starts from. */
+export interface ServeRequest {
+  /** The package folder. */
+  readonly root: string
+  readonly adapters: Adapters
+  readonly settings: SettingValues
+  readonly now: () => Date
+  readonly log: ServiceLog
+}
 
 const STORE_HINT =
   'Name the folder of the file store, for example with `export FF_STORE_DIR=./store`.'
