@@ -5,7 +5,7 @@ import { SUPPORTED } from '../../support/database.ts'
 import { expectChain } from './audit-chain.ts'
 import { contractSuite, keyFor, makeFlagOfEachKind } from './contract-suite.ts'
 import { FLAG_BY_KIND, HOSTILE_BODIES, type Kind } from './hostile-bodies.ts'
-import { type OpenedStore, fileBacking, postgresBacking } from './opened-store.ts'
+import { type OpenedStore, fileBacking, postgresBacking, reuseSchema } from './opened-store.ts'
 import {
   attempt,
   getErrorCode,
@@ -21,7 +21,7 @@ import {
 import { examples } from '../../support/scale.ts'
 
 contractSuite(fileBacking)
-for (const version of SUPPORTED) contractSuite(postgresBacking(version))
+for (const version of SUPPORTED) contractSuite(reuseSchema(postgresBacking(version)))
 
 describe('a file store and both databases side by side', () => {
   const backings = [fileBacking, ...SUPPORTED.map((version) => postgresBacking(version))]

@@ -38,6 +38,8 @@ export interface OpenedSchema extends OpenedStore {
   readonly sql: pg.Client
   readonly schema: string
   readonly database: TestDatabase
+  /** Remembers what the tables hold; what it returns puts that back, and closes what `reopen` opened. */
+  remember(): Promise<() => Promise<void>>
 }
 export interface Backing {
   readonly name: string
@@ -142,6 +144,66 @@ export function postgresBacking(
   }
 }
 
+/** The backing with one schema, emptied for each store: that costs a tenth of the CPU time of a new one. */
+export function reuseSchema(backing: PostgresBacking): Backing {
+  let idle: OpenedStore | undefined
+  const closing: (() => Promise<void>)[] = []
+  async function openReusable(): Promise<OpenedStore> {
+    const opened = await backing.open()
+    closing.push(() => opened.close())
+    const restore = await opened.remember()
+    const reusable: OpenedStore = {
+      ...opened,
+      close: async () => {
+        await restore()
+        idle = reusable
+      },
+    }
+    return reusable
+  }
+  return {
+    name: backing.name,
+    open: () => {
+      const opened = idle === undefined ? openReusable() : Promise.resolve(idle)
+      idle = undefined
+      return opened
+    },
+    stop: async () => {
+      for (const close of closing.splice(0)) await close()
+      await backing.stop()
+    },
+  }
+}
+
+/** Remembers the rows and sequences of a schema; the result puts them back, without triggers. */
+async function rememberTables(sql: pg.Client, schema: string): Promise<() => Promise<void>> {
+  const { rows } = await sql.query<{ name: string }>(
+    `SELECT tablename AS name FROM pg_tables WHERE schemaname = $1`,
+    [schema],
+  )
+  const tables = rows.map(({ name }) => name)
+  await sql.query(
+    tables.map((name) => `CREATE TEMP TABLE "${name}" AS TABLE "${schema}"."${name}"`).join(';'),
+  )
+  const sequences = await sql.query<{ text: string }>(
+    `SELECT format('SELECT setval(%L, %s, %L)', format('%I.%I', schemaname, sequencename),
+       coalesce(last_value, start_value), last_value IS NOT NULL) AS text
+     FROM pg_sequences WHERE schemaname = $1`,
+    [schema],
+  )
+  const restoring = [
+    'BEGIN',
+    'SET LOCAL session_replication_role = replica',
+    ...tables.map((name) => `DELETE FROM "${schema}"."${name}"`),
+    ...tables.map(
+      (name) => `INSERT INTO "${schema}"."${name}" OVERRIDING SYSTEM VALUE TABLE pg_temp."${name}"`,
+    ),
+    ...sequences.rows.map(({ text }) => text),
+    'COMMIT',
+  ].join(';')
+  return async () => void (await sql.query(restoring))
+}
+
 async function openSchema(
   database: TestDatabase,
   bounds: NonNullable<DatabaseConfig['bounds']>,
@@ -166,6 +228,13 @@ async function openSchema(
     },
     elsewhere: () => startChild('database', JSON.stringify({ config: database.config, schema })),
     records: () => selectedRecords(sql, schema),
+    remember: async () => {
+      const restore = await rememberTables(sql, schema)
+      return async () => {
+        for (const other of others.splice(0)) await other.close()
+        await restore()
+      }
+    },
     close: async () => {
       for (const other of others) await other.close()
       await sql.end()
