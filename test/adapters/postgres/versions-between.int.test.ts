@@ -66,6 +66,13 @@ test.concurrent.each(BETWEEN)(
       const baseline = { kind: 'file', folder: join(folder, 'store') } as const
       const sides = { baseline, candidate: toTarget(), maxDiffs: 10, sample: null }
       expect((await parityDiff({ ...common, ...sides })).exitName).toBe('ok')
+      await expect(migrateDown({ ...step, to: null })).rejects.toMatchObject({
+        message: expect.stringContaining('earlier revisions would be lost') as string,
+      })
+      const emptied = new pg.Client({ ...server.database.config })
+      await emptied.connect()
+      await emptied.query('SET session_replication_role = replica; DELETE FROM ff.change_log')
+      await emptied.end()
       expect((await migrateDown({ ...step, to: null })).exitName).toBe('ok')
     } finally {
       await server.stop()
