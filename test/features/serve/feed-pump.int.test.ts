@@ -105,7 +105,8 @@ test('the connection for notifications is lost: changes are heard all the same, 
      WHERE datname = current_database() AND pid <> pg_backend_pid() AND query LIKE '%pg_notify($1%'`,
   )
   await taken(writer.store, putFlag('ff.lost'))
-  await expect.poll(() => listening.heard.has('flag/ff.lost'), { interval: 5 }).toBe(true)
+  const heard = (): boolean => listening.heard.has('flag/ff.lost')
+  await expect.poll(heard, { interval: 5, timeout: 10_000 }).toBe(true)
   expect(listening.failures).toEqual([])
   expect(writer.failures).toEqual([])
 })
