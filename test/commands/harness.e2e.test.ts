@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { connect, createDatabase, type TestDatabase } from '../support/database.ts'
 import { runFf } from '../support/run-ff.ts'
+import { FULL } from '../support/scale.ts'
 import { openMeddler } from '../support/meddler.ts'
 import { type StartedService, startService } from '../support/service.ts'
 import { ERROR_FORM, toError, getParity } from './outcome.ts'
@@ -72,7 +73,8 @@ describe('proofs over HTTP', () => {
     '360 of 360 cells and 92 of 92 situations, compared with the oracle',
     { timeout: 300_000 },
     async () => {
-      const done = await prove('exhaustive', file.origin, db.origin)
+      // The cells of a file over HTTP add no proof, for the vectors above run there: only in a full run.
+      const done = await prove('exhaustive', FULL ? file.origin : 'file', db.origin)
       expect(done, done.stdout).toMatchObject({ status: 0, stderr: '' })
       expect(getParity(done)).toMatchObject({
         verdict: 'pass',

@@ -1,3 +1,6 @@
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { beforeAll, describe, expect, test, vi } from 'vitest'
 import { findRule } from '../../src/core/parity/field-rules.ts'
 import { judgeVector } from '../../src/core/parity/judge-vector.ts'
@@ -6,7 +9,7 @@ import { finished, startFf } from '../support/run-ff.ts'
 import { FAULTS, ONE_OF_EACH_PROOF, runSelftestHere } from '../support/planted-faults.ts'
 import { shared } from '../support/shared.ts'
 import { FULL } from '../support/scale.ts'
-import { getCheck, toError } from './outcome.ts'
+import { getCheck, toError, until } from './outcome.ts'
 
 const { replaceable } = await vi.hoisted(() => {
   vi.resetModules() // Files share a process: what an earlier one loaded is not replaceable.
@@ -66,9 +69,13 @@ describe('ff parity selftest', LONG, () => {
   )
 
   test('that is interrupted proves nothing', async () => {
-    const child = startFf([...ARGS, '--candidate', 'file'])
-    setTimeout(() => child.kill('SIGINT'), 2_000)
-    const done = await finished(child)
+    const home = await mkdtemp(join(tmpdir(), 'ff-selftest-'))
+    const child = startFf([...ARGS, '--candidate', 'file'], { env: { TMPDIR: home } })
+    const end = finished(child)
+    await until('a scratch store', async () => (await readdir(home)).length > 0)
+    child.kill('SIGINT')
+    const done = await end
+    await rm(home, { recursive: true })
     expect(done.status).toBe(130)
     expect(toError(done).code).toBe('interrupted')
   })
