@@ -10,6 +10,7 @@ import { deriveCoverage } from '../../../src/core/parity/coverage.ts'
 import { buildExpectedEnvelope } from '../../../src/core/parity/expected-cell.ts'
 import { withBackingKind } from '../../../src/core/parity/judge-vector.ts'
 import { decodeRow } from '../../../src/core/rows/decode-row.ts'
+import { isApprovalRef, isFlagKey, isScopeId } from '../../../src/core/rows/grammar.ts'
 import { instantToMs } from '../../../src/core/rows/instant.ts'
 import { type AnyRow, serializeRow, TABLE_NAMES } from '../../../src/core/rows/rows.ts'
 import {
@@ -18,12 +19,15 @@ import {
   DAY,
   decodeOnly,
   devHeaders,
+  fromNow,
   node,
   NOW,
   objectNode,
   principal,
   readArtefact,
   rowsFor,
+  TENANT,
+  USER,
 } from '../builders.ts'
 
 const BY_MODE: Readonly<Record<AuthMode, (who: Partial<Principal>) => Principal>> = {
@@ -129,6 +133,83 @@ describe('the cells', () => {
         ]),
       )
     expect(new Set(unlike)).toEqual(new Set(['ref', 'flag', 'tenant', 'user']))
+  })
+
+  test('hold approvals of these times and states, by TTL state and boundary', () => {
+    const found = buildCells(NOW).map(({ id, covers, given: { approvals } }) => {
+      const times = approvals.map(({ not_before, expires_at, revoked }) => [
+        instantToMs(not_before) - instantToMs(NOW),
+        instantToMs(expires_at) - instantToMs(NOW),
+        revoked,
+      ])
+      return JSON.stringify([covers.ttl_state, id.split('/')[4], ...times.flat()])
+    })
+    const expected = [
+      ['unknown', 'another_ref', -DAY, 30 * DAY, false],
+      ['unknown', 'another_flag', -DAY, 30 * DAY, false],
+      ['unknown', 'another_tenant', -DAY, 30 * DAY, false],
+      ['unknown', 'another_user', -DAY, 30 * DAY, false],
+      ['revoked', 'while_valid', -DAY, 30 * DAY, true],
+      ['revoked', 'before_its_start', 1, 2 * DAY, true],
+      ['revoked', 'after_its_end', -DAY, -1, true],
+      ['not_yet_valid', 'in_one_ms', 1, 30 * DAY, false],
+      ['not_yet_valid', 'in_a_day', DAY, 30 * DAY, false],
+      ['expired', 'now', -DAY, 0, false],
+      ['expired', 'since_one_ms', -DAY, -1, false],
+      ['expiring_soon', 'in_one_ms', -DAY, 1, false],
+      ['expiring_soon', 'in_a_day', -DAY, DAY, false],
+      ['valid', 'one_ms_over_a_day', -DAY, DAY + 1, false],
+      ['valid', 'from_now', 0, 30 * DAY, false],
+    ]
+    const lines = expected.map((line) => JSON.stringify(line))
+    expect([...new Set(found)].toSorted()).toEqual(lines.toSorted())
+  })
+
+  test('each hold an approval of a valid ref, flag, tenant and user', () => {
+    const approvals = buildCells(NOW).flatMap(({ given }) => given.approvals)
+    expect(approvals.length).toBeGreaterThan(0)
+    for (const { approval_ref, flag_key, tenant_id, user_id } of approvals) {
+      expect(isApprovalRef(approval_ref)).toBe(true)
+      expect(isFlagKey(flag_key)).toBe(true)
+      expect([isScopeId(tenant_id), isScopeId(user_id)]).toEqual([true, true])
+    }
+  })
+
+  test('name tenant and user in the request of mode none alone, and ask it in production', () => {
+    const found = buildCells(NOW).map(({ author, given, request }) =>
+      [author.auth_mode, given.environment, request.tenant_id, request.user_id].join(' '),
+    )
+    expect(new Set(found)).toEqual(
+      new Set([
+        'verified prod  ',
+        'decode-only dev+H  ',
+        'dev-headers dev+H  ',
+        `none prod ${TENANT} ${USER}`,
+      ]),
+    )
+  })
+
+  test('serve an override that ends in 1 ms, below a more specific one that ends now', () => {
+    const cells = buildCells(NOW).filter(({ covers }) => covers.sensitive_path === 'SP-1')
+    expect(cells.length).toBeGreaterThan(0)
+    const ends = {
+      user: [[fromNow(1)], [fromNow(1)]],
+      tenant: [[NOW], [fromNow(1)]],
+      global: [[], []],
+    }
+    for (const { covers, given } of cells) {
+      const { user_override, tenant_override } = given.state
+      const found = [user_override, tenant_override].map((rows) =>
+        rows.map(({ expires_at }) => expires_at),
+      )
+      expect([covers.scope, found]).toEqual([covers.scope, ends[covers.scope]])
+    }
+  })
+
+  test('hold rows of another revision in each table', () => {
+    const [first] = buildCells(NOW)
+    const revisions = first && TABLE_NAMES.map((table) => first.given.state[table][0]?.revision)
+    expect(new Set(revisions).size).toBe(TABLE_NAMES.length)
   })
 })
 

@@ -11,18 +11,27 @@ import { answerToNode } from '../../../src/core/parity/judge.ts'
 import { withBackingKind } from '../../../src/core/parity/judge-vector.ts'
 import { buildSituations, type Situation } from '../../../src/core/parity/situations.ts'
 import { decodeRow } from '../../../src/core/rows/decode-row.ts'
-import { serializeRow, TABLE_NAMES } from '../../../src/core/rows/rows.ts'
+import {
+  FLAG_STATES,
+  REQUIRED_AUTH,
+  serializeRow,
+  TABLE_NAMES,
+} from '../../../src/core/rows/rows.ts'
 import {
   anonymous,
+  DAY,
   decide,
   decodeOnly,
   devHeaders,
+  fromNow,
   node,
   NOW,
   objectNode,
   principal,
   readArtefact,
   rowsFor,
+  TENANT,
+  USER,
 } from '../builders.ts'
 
 const SITUATIONS = buildSituations(NOW)
@@ -77,6 +86,51 @@ describe('the situations', () => {
       expect(SITUATIONS.filter(({ author }) => author.auth_mode === mode)).toHaveLength(
         SITUATIONS.length / AUTH_MODES.length,
       )
+  })
+
+  test('name tenant and user in the request of mode none alone, and ask it in production', () => {
+    const found = buildSituations(NOW)
+      .filter(({ id }) => !id.startsWith('other_'))
+      .map(({ author, given, request }) =>
+        [author.auth_mode, given.environment, request.tenant_id, request.user_id].join(' '),
+      )
+    expect(new Set(found)).toEqual(
+      new Set([
+        'verified prod  ',
+        'decode-only dev+H  ',
+        'dev-headers dev+H  ',
+        `none prod ${TENANT} ${USER}`,
+      ]),
+    )
+  })
+
+  test('hold one approval, which began a day ago and ends in 30 days, of a reachable Admin', () => {
+    const situations = buildSituations(NOW)
+    expect(situations.length).toBeGreaterThan(0)
+    const times = { not_before: fromNow(-DAY), expires_at: fromNow(30 * DAY), revoked: false }
+    for (const { given, request } of situations) {
+      const { flag_key } = request
+      expect(given.approvals).toMatchObject([
+        { flag_key, tenant_id: TENANT, user_id: USER, ...times },
+      ])
+      expect(given.admin).toBe('reachable')
+    }
+  })
+
+  test('have stale keys where their name says so', () => {
+    for (const { id, keys } of buildSituations(NOW))
+      expect([id, keys]).toEqual([id, id.startsWith('stale_keys') ? 'stale' : 'fresh'])
+  })
+
+  test('have a sensitive flag in each state but active, where the state decides first', () => {
+    const flags = buildSituations(NOW).flatMap(({ id, given }) =>
+      FLAG_STATES.filter((state) => id.startsWith(`${state}_`)).map((state) => [
+        state,
+        given.state.flag_registry.map((row) => [row.state, row.sensitive]),
+      ]),
+    )
+    expect(flags.length).toBe(FLAG_STATES.length * REQUIRED_AUTH.length * AUTH_MODES.length)
+    for (const [state, rows] of flags) expect(rows).toEqual([[state, state !== 'active']])
   })
 
   test.each(SITUATIONS.map((one) => [one.id, one] as const))(
