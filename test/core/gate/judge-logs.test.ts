@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { checkLogs, findLateLogs } from '../../../src/core/gate/judge-logs.ts'
+import { checkLogs, findLateLogs, isHeadYoung } from '../../../src/core/gate/judge-logs.ts'
 import type { RunnerKey, WholeLog } from '../../../src/core/gate/types.ts'
 import { at, getHash, NOW, passing, RUNNER, runner, toItem, toLog } from './builders.ts'
 
@@ -119,4 +119,14 @@ test.each([0, 1])('a head that names %i withdrawals more than are pinned is whol
   const evidence = { status: 'whole', logs: [sealed({ withdrawn: [getHash(5)] })] } as const
   const must_hold = [{ kid: RUNNER, seq: 1, hash: getHash(1), withdrawn: 1 - more }]
   expect(checkLogs(evidence, { sight: SIGHT, must_hold })).toBe(evidence)
+})
+
+test.each([
+  ['now', 0, true],
+  ['just less than an hour ago', -3_599_999, true],
+  ['an hour ago', -3_600_000, false],
+  ['60 s ahead of this clock', 60_000, true],
+  ['more than 60 s ahead of this clock', 60_001, false],
+])('a head sealed %s is young: %i ms, %s', (_what, ms, young) => {
+  expect(isHeadYoung(at(ms), NOW)).toBe(young)
 })
