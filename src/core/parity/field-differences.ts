@@ -100,15 +100,11 @@ const classifyWhole = (left: JsonNode, right: JsonNode): Representation | null =
       : null
 
 const hasRepeatedName = (node: JsonNode): boolean =>
-  typeof node === 'object' &&
-  node !== null &&
-  isJsonObject(node) &&
-  new Set(node.members.map(([name]) => name)).size < node.members.length
+  isJsonObject(node) && new Set(node.members.map(([name]) => name)).size < node.members.length
 
 function hasSameElements(a: JsonNode, b: JsonNode): boolean {
-  if (a === null || b === null || !isList(a) || !isList(b) || a.length !== b.length) return false
+  if (!isJsonArray(a) || !isJsonArray(b)) return false
   const sorted = (list: readonly JsonNode[]): string =>
     JSON.stringify(list.map(serializeNode).toSorted())
   return sorted(a) === sorted(b)
 }
-const isList = (node: JsonNode): node is readonly JsonNode[] => Array.isArray(node)
