@@ -14,6 +14,7 @@ describe('findComparerFaults', () => {
     expect(UNEQUAL.length).toBeGreaterThan(15)
     expect(EQUAL.length).toBeGreaterThan(1)
     expect(new Set(whys(all)).size).toBe(all.length)
+    expect(whys(all)).not.toContain('')
     for (const [, left, right] of all) {
       expect([parseLosslessJson(left).ok, parseLosslessJson(right).ok]).toEqual([true, true])
       expect(left).not.toBe(right)

@@ -11,10 +11,13 @@ const CASES: readonly (readonly [left: string, right: string, pointer: string, c
   ['{"a":"<null>"}', '{}', '/a', 'marker_for_absent'],
   ['{"a":"\\\\N"}', '{}', '/a', 'marker_for_absent'],
   ['{"a":"x"}', '{}', '/a', 'member_absent'],
+  ['{"a":"not null"}', '{}', '/a', 'member_absent'],
+  ['{"a":"null or x"}', '{}', '/a', 'member_absent'],
   ['{"a":""}', '{"a":null}', '/a', 'empty_for_null'],
   ['{"a":""}', '{"a":"x"}', '/a', 'text_differs'],
   ['{"a":null}', '{"a":"x"}', '/a', 'type_differs'],
   ['{"a":"null"}', '{"a":"x"}', '/a', 'text_differs'],
+  ['{"a":"null"}', '{"a":null}', '/a', 'type_differs'],
   ['{"a":[]}', '{"a":{}}', '/a', 'list_for_object'],
   ['{"a":[]}', '{"a":{"b":1}}', '/a', 'type_differs'],
   ['{"a":[]}', '{"a":null}', '/a', 'type_differs'],
@@ -50,6 +53,8 @@ const CASES: readonly (readonly [left: string, right: string, pointer: string, c
   ['{"a":"2026-01-01T00:00:00Z"}', '{"a":"2026-01-01T14:00:00Z"}', '/a', 'time_zone_shifted'],
   ['{"a":"2026-01-01T00:00:00Z"}', '{"a":"2026-01-01T14:15:00Z"}', '/a', 'time_differs'],
   ['{"a":"2026-01-01T00:00:00Z"}', '{"a":"x"}', '/a', 'text_differs'],
+  ['{"a":"2026-01-01T00:00:00Z"}', '{"a":"x2026-01-01T00:00:00Z"}', '/a', 'text_differs'],
+  ['{"a":"2026-01-01T00:00:00Z"}', '{"a":"2026-01-01T00:00:00Zx"}', '/a', 'text_differs'],
   [
     '{"a":"2026-01-01T00:00:00.000Z"}',
     '{"a":"2026-01-01T00:00:00.000001Z"}',
@@ -64,6 +69,7 @@ const CASES: readonly (readonly [left: string, right: string, pointer: string, c
   ['{"a":"x "}', '{"a":"x"}', '/a', 'blanks'],
   ['{"a":"x "}', '{"a":" x"}', '/a', 'blanks'],
   ['{"a":"X"}', '{"a":"x"}', '/a', 'letter_case'],
+  ['{"a":"\u00df"}', '{"a":"SS"}', '/a', 'text_differs'],
   ['{"a":"x\ufffd"}', '{"a":"x\u0080"}', '/a', 'replacement_character'],
   ['{"a":"x"}', '{"a":"y"}', '/a', 'text_differs'],
   ['{"a":{"b":[1,2,3]}}', '{"a":{"b":[3,2,1]}}', '/a/b', 'list_order'],
@@ -112,13 +118,23 @@ describe('the cause of a difference between stored rows', () => {
     expect(causes.map(([, description]) => description)).not.toContain('')
   })
 
-  test('a difference below a place that one side lacks is reported at its own place', () => {
-    const [a, b] = [node('{"a":{"b":1}}'), node('{"a":2}')]
-    const difference = { pointer: '/a/b', left: node('1'), right: undefined }
-    expect(classifyDifferences(a, b, [difference])[0]?.pointer).toBe('/a/b')
-    expect(classifyDifferences(a, b, [{ ...difference, pointer: '/a/b/c' }])[0]?.pointer).toBe(
-      '/a/b/c',
-    )
+  test.each(['2', 'null', 'true', '"b"', '[]'])(
+    'a difference below a place that one side lacks is reported at its own place: %s',
+    (other) => {
+      const [a, b] = [node('{"a":{"b":1}}'), node(`{"a":${other}}`)]
+      for (const pointer of ['/a/b', '/a/b/c']) {
+        const difference = { pointer, left: node('1'), right: undefined }
+        expect(classifyDifferences(a, b, [difference])[0]?.pointer).toBe(pointer)
+        expect(classifyDifferences(b, a, [difference])[0]?.pointer).toBe(pointer)
+      }
+    },
+  )
+
+  test('a list and a text of as many characters have no elements in common', () => {
+    const [a, b] = [node('{"a":["b","b"]}'), node('{"a":"bb"}')]
+    const difference = { pointer: '/a/0/c', left: node('1'), right: undefined }
+    expect(classifyDifferences(a, b, [difference])[0]?.pointer).toBe('/a/0/c')
+    expect(classifyDifferences(b, a, [difference])[0]?.pointer).toBe('/a/0/c')
   })
 
   test.each(['{}', '{"a":null}', '{"a":true}', '{"a":"bb"}', '{"a":[1,2]}'])(
