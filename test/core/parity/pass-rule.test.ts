@@ -57,7 +57,7 @@ describe('RunningSummary and summarizeCases give the same verdict', () => {
 
 describe('a run passes', () => {
   const totals = { expected: 2, compared: 2, differing: 0, decided: 1, fields: 5 }
-  const controls = judgeParityControls(SOUND, 2, { baseline: 0, candidate: 0 })
+  const judgeControls = () => judgeParityControls(SOUND, 2, { baseline: 0, candidate: 0 })
   test.each([
     ['when everything is compared', totals, 'pass'],
     ['not when something is missing', { ...totals, compared: 1 }, 'inconclusive'],
@@ -70,7 +70,7 @@ describe('a run passes', () => {
       'inconclusive',
     ],
   ] as const)('%s', (_what, given, verdict) => {
-    expect(deriveParityVerdict(controls, given)).toBe(verdict)
+    expect(deriveParityVerdict(judgeControls(), given)).toBe(verdict)
   })
   test('not when a control has no comparison', () => {
     const unproven = judgeParityControls(SOUND, 0, { baseline: 0, candidate: 0 })

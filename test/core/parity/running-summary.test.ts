@@ -67,29 +67,29 @@ function counted(
 }
 
 describe('a running summary', () => {
-  test.each([
-    ['equal answers', counted([clean, clean]), 'pass'],
-    ['one differing answer', counted([clean, differing]), 'fail'],
-    ['fewer answers than expected', counted([clean], { expected: 2 }), 'inconclusive'],
+  test.each<readonly [string, () => ReturnType<typeof counted>, string]>([
+    ['equal answers', () => counted([clean, clean]), 'pass'],
+    ['one differing answer', () => counted([clean, differing]), 'fail'],
+    ['fewer answers than expected', () => counted([clean], { expected: 2 }), 'inconclusive'],
     [
       'one differing answer, and fewer than expected',
-      counted([differing], { expected: 2 }),
+      () => counted([differing], { expected: 2 }),
       'fail',
     ],
-    ['a side that did not answer', counted([clean, silent]), 'inconclusive'],
-    ['no request', counted([]), 'inconclusive'],
-    ['a side with two different answers', counted([noisy, differing]), 'inconclusive'],
-    ['a faulty comparer', counted([clean], { checks: FAULTY }), 'inconclusive'],
+    ['a side that did not answer', () => counted([clean, silent]), 'inconclusive'],
+    ['no request', () => counted([]), 'inconclusive'],
+    ['a side with two different answers', () => counted([noisy, differing]), 'inconclusive'],
+    ['a faulty comparer', () => counted([clean], { checks: FAULTY }), 'inconclusive'],
     [
       'a comparer without controls',
-      counted([clean], { checks: [{ id: 'comparer', faults: [], pairs: 0 }] }),
+      () => counted([clean], { checks: [{ id: 'comparer', faults: [], pairs: 0 }] }),
       'inconclusive',
     ],
-    ['only refusals', counted([clean, clean], { decided: false }), 'inconclusive'],
-    ['differing refusals', counted([clean, differing], { decided: false }), 'fail'],
-    ['no compared field', counted([{ ...clean, fields: silent.fields }]), 'inconclusive'],
-  ])('of %s', (_what, { verdict }, expected) => {
-    expect(verdict).toBe(expected)
+    ['only refusals', () => counted([clean, clean], { decided: false }), 'inconclusive'],
+    ['differing refusals', () => counted([clean, differing], { decided: false }), 'fail'],
+    ['no compared field', () => counted([{ ...clean, fields: silent.fields }]), 'inconclusive'],
+  ])('of %s', (_what, count, expected) => {
+    expect(count().verdict).toBe(expected)
   })
 
   test('counts every request and lists the first', () => {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { Approval } from '../../../src/core/evaluate/approvals.ts'
+import type { JsonNode } from '../../../src/core/json/read.ts'
 import { serializeNode } from '../../../src/core/parity/node-text.ts'
 import type { SceneWrite } from '../../../src/core/parity/scene.ts'
 import {
@@ -95,27 +96,27 @@ describe('the request of a write', () => {
 })
 
 describe('the result of a write as JSON', () => {
-  test.each([
-    ['a row', outcomeToNode({ ok: true, row: live }), /^\{"row":\{.*"value":1\}\}$/],
+  test.each<readonly [string, () => JsonNode, RegExp]>([
+    ['a row', () => outcomeToNode({ ok: true, row: live }), /^\{"row":\{.*"value":1\}\}$/],
     [
       'problems',
-      outcomeToNode({ ok: false, problems: [{ code: 'type_wrong', pointer: '/value' }] }),
+      () => outcomeToNode({ ok: false, problems: [{ code: 'type_wrong', pointer: '/value' }] }),
       /^\{"problems":\[\{"code":"type_wrong","pointer":"\/value"\}\]\}$/,
     ],
-    ['a failure', outcomeToNode({ failed: 'row_refused' }), /^\{"failed":"row_refused"\}$/],
-    ['no row', storedToNode(null), /^null$/],
-    ['a valid stored row', storedToNode({ row: live }), /"revision":4/],
+    ['a failure', () => outcomeToNode({ failed: 'row_refused' }), /^\{"failed":"row_refused"\}$/],
+    ['no row', () => storedToNode(null), /^null$/],
+    ['a valid stored row', () => storedToNode({ row: live }), /"revision":4/],
     [
       'a broken stored row',
-      storedToNode({ broken: [{ code: 'type_wrong', pointer: '' }] }),
+      () => storedToNode({ broken: [{ code: 'type_wrong', pointer: '' }] }),
       /^\{"broken":\[\{"code":"type_wrong"/,
     ],
     [
       'a stored row that is not JSON',
-      storedToNode({ row: { ...live, value: 'no' as CanonicalJson } }),
+      () => storedToNode({ row: { ...live, value: 'no' as CanonicalJson } }),
       /^"\{.*no.*\}"$/,
     ],
-  ])('%s', (_what, node, text) => {
-    expect(serializeNode(node)).toMatch(text)
+  ])('%s', (_what, convert, text) => {
+    expect(serializeNode(convert())).toMatch(text)
   })
 })
