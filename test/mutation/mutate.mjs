@@ -30,8 +30,9 @@ if (unknown.length > 0)
 const stored = existsSync(STORED) ? JSON.parse(readFileSync(STORED, 'utf8')) : {}
 for (const [name, part] of Object.entries(PARTS)) {
   const mutate = wanted.filter(isFileOf(name))
-  if (wanted.length === 0 || wanted.includes(name)) stored[name] = measure(part)
-  else if (mutate.length > 0) stored[name] = { ...stored[name], ...measure({ ...part, mutate }) }
+  const isWhole = wanted.length === 0 || wanted.includes(name)
+  if (!isWhole && mutate.length === 0) continue
+  stored[name] = isWhole ? measure(part) : { ...stored[name], ...measure({ ...part, mutate }) }
   // After each part: all of them take hours, and the next one replaces Stryker's report.
   writeFileSync(STORED, `${JSON.stringify(stored, null, 2)}\n`)
   writeFileSync(RESULTS, describe(stored))
