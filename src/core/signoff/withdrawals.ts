@@ -139,6 +139,6 @@ const LEFT: ReadonlySet<SignoffRefusalCode> = new Set([
 /** The SHA-256 of the statement that a withdrawal names; null for a payload in another form. */
 function readStatement({ payload }: Envelope, { decode }: SignoffDependencies): string | null {
   const text = decodeUtf8OrNull(decode(payload) ?? new Uint8Array())
-  const [, statement = ''] = /"statement":"([0-9a-f]{64})"/.exec(text ?? '') ?? []
-  return text === formatWithdrawal(statement) ? statement : null
+  const statement = text === null ? undefined : /"statement":"([0-9a-f]{64})"/.exec(text)?.[1]
+  return statement !== undefined && text === formatWithdrawal(statement) ? statement : null
 }

@@ -90,8 +90,13 @@ describe('a withdrawal by a signer who has left', () => {
       detail: expect.stringMatching(`^${code}: bob`),
     })
   })
-  test('is about no statement in another form', () => {
-    const payload = encode('{"kind":"withdrawal"}')
+  test.each([
+    ['without a statement', encode('{"kind":"withdrawal"}')],
+    ['of an empty statement', encode(formatWithdrawal(''))],
+    ['of a statement in capitals', encode(formatWithdrawal(STATEMENT.toUpperCase()))],
+    ['with a blank', encode(`${formatWithdrawal(STATEMENT)} `)],
+    ['that is not UTF-8', '_w'],
+  ])('is about no statement in another form: %s', (_what, payload) => {
     const found = findWithdrawalFault(
       {
         text: file({ ...by(bob), payload }),
