@@ -138,6 +138,20 @@ describe('the detail of an item names', () => {
       'inconclusive | measure_missing | forged_accepted; attacker_key_requests',
     ],
     ['the samples', 'A1', { sample_size: 3 }, {}, 'inconclusive | too_few_samples | 3 of 12'],
+    [
+      'the samples beside one broken limit of several',
+      'A1',
+      { measured: { forged_accepted: 1 }, sample_size: 3 },
+      {},
+      'fail | limit_broken too_few_samples | forged_accepted; 3 of 12',
+    ],
+    [
+      'the samples beside missing values',
+      'A1',
+      { measured: { valid_accepted: 1 }, sample_size: 3 },
+      {},
+      'inconclusive | measure_missing too_few_samples | forged_accepted; attacker_key_requests; 3 of 12',
+    ],
   ])('%s', (_what, id, change, more, said) => {
     expect(judge(id, goBut(id, change, more)).startsWith(said)).toBe(true)
   })
