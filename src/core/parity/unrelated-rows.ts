@@ -41,7 +41,7 @@ const listStrangers = (ids: ReadonlySet<string>, plain: string): readonly string
 export function withUnrelatedRows({ given: { state }, steps }: Scene): RowsByTable {
   const asks = steps.flatMap(({ ask }) => (ask === undefined ? [] : [ask]))
   const writes = steps.flatMap(({ write }) => (write === undefined ? [] : [write]))
-  const written = writes.map(({ key }) => key.scope_id).filter((id) => id !== null)
+  const written = writes.map(({ key }) => key.scope_id)
   const toIds = (ids: readonly (string | null)[]): ReadonlySet<string> =>
     new Set([...ids, ...written].filter((id) => id !== null))
   const tenants = toIds([
