@@ -1,5 +1,12 @@
 import { describe, expect, test } from 'vitest'
-import { type FieldRule, findFieldRule, findRule } from '../../../src/core/parity/field-rules.ts'
+import {
+  EXEMPTIBLE_FIELD,
+  type FieldRule,
+  findFieldRule,
+  findRule,
+  listExemptions,
+} from '../../../src/core/parity/field-rules.ts'
+import { readArtefact } from '../builders.ts'
 
 const line = (pointer: string, rule: FieldRule['rule']): FieldRule => ({ pointer, rule, why: '' })
 const RULES = [
@@ -43,4 +50,24 @@ describe('findRule', () => {
   test('a rule for the root applies to every field', () => {
     expect(findRule([line('', 'MAY_DIFFER')], '/x/y')).toBe('MAY_DIFFER')
   })
+})
+
+test('the contract exempts the one field that it may', () => {
+  const text = readArtefact('contracts/cutover_parity_matrix.json')
+  const { decision } = JSON.parse(text) as { readonly decision: readonly FieldRule[] }
+  const exempt = listExemptions(decision, new Map([[EXEMPTIBLE_FIELD, 3]]))
+  expect(exempt.map(({ pointer, differences }) => [pointer, differences])).toEqual([
+    [EXEMPTIBLE_FIELD, 3],
+  ])
+})
+
+test('a rule that exempted nothing counts 0, and MUST_MATCH is no exemption', () => {
+  const exempt = listExemptions(RULES, new Map([['/meta', 2]]))
+  expect(exempt.map(({ pointer, differences }) => [pointer, differences])).toEqual([
+    ['/meta', 2],
+    ['/meta/backing_state', 0],
+    ['/reason_chain/*/prec', 0],
+    ['/warnings/*', 0],
+    ['/a~1b', 0],
+  ])
 })
