@@ -217,11 +217,13 @@ class ConnectedRedis implements RedisClient {
         report({ state: 'down', failure: this.#fault.failure, code: this.#fault.code })
       isKnownDown = true
     }
+    client.on('connect', () => (last = null))
     client.on('error', (error) => (last = error))
     client.on('close', markDown)
     client.on('ready', () => {
       if (this.#closing.signal.aborted) return
-      last = null
+      // A refused login or database: commands would run as the default user, or in database 0.
+      if (last !== null) return markDown()
       isKnownDown = false
       this.#fault = null
       report({ state: wasUp ? 'reconnected' : 'up' })

@@ -239,6 +239,8 @@ export function describeRedisClient(openRaw: (url: string) => Redis): void {
       expect(await wrong.time()).toEqual({ ok: false, failure: 'denied', code: 'WRONGPASS' })
       expect(JSON.stringify(links)).not.toContain('hunter2')
       await raw.call('acl', 'setuser', 'default', 'nopass')
+      const beside = await open(server.url.replace('//', '//ff:hunter2@'))
+      expect(await beside.time()).toEqual({ ok: false, failure: 'denied', code: 'WRONGPASS' })
     })
 
     test('a hung server costs the deadline, then nothing, and is used again when it answers', async () => {
