@@ -101,6 +101,13 @@ describe('an import', () => {
     ).toBe('1')
   })
 
+  test('of a store without rows is inconclusive, and leaves no audit record', async () => {
+    expect((await ff('import', await store([]))).status).toBe(22)
+    expect(
+      await one(`SELECT count(*)::text AS one FROM ff.audit WHERE target LIKE 'import/%'`),
+    ).toBe('0')
+  })
+
   test('keeps newer rows, and reports a different row of the same revision', async () => {
     await ff('import', await store(few))
     await client.query(

@@ -50,7 +50,7 @@ export async function importRows(request: ImportRequest): Promise<CheckReport> {
  * run, writes those that are absent or older in the database, and records the import in the audit trail. Equal and
  * newer rows of the database stay, so an import can stop anywhere and run again. Returns `source` with its SHA-256 and
  * one item of counts for each table; a refused row, such as one of the same revision with other fields, fails its
- * table. A source without rows is inconclusive; a dry run with rows left to write exits with `not_ready`.
+ * table. A source without rows is inconclusive, and nothing is written or recorded; a dry run with rows left to write exits with `not_ready`.
  *
  * @param before items for the start of the report
  * @throws FfError `place_refused` for a database of another environment, `backing_unavailable` if the source changed between the two reads (rows may be written by then),
@@ -65,7 +65,8 @@ export async function importInto(
   const started = request.now()
   const judged = await walk(request, inputs, null)
   const refused = judged.visitor.refused > 0 || judged.faults.length > 0
-  if (refused || request.dryRun)
+  // A record of an import without rows would make `ff serve` refuse a new database as one that lost them.
+  if (refused || request.dryRun || judged.visitor.rows === 0)
     return toReport(request, started, { ...judged, written: false, before })
   const { adapters, database } = request
   const done = await adapters.withRowSink(database, inputs, async (sink) => {
