@@ -109,6 +109,10 @@ interface SettingText {
   readonly text: string
 }
 function settingError(fault: SettingFault | TargetRefusal, setting: SettingText): FfError {
+  if (fault === 'target_unknown')
+    return new FfError('target_invalid', `${setting.name} is not a URL of PostgreSQL.`, {
+      hint: `Run \`export ${setting.name}=postgres://127.0.0.1:5432/flags\`, for example.`,
+    })
   if (!isSettingFault(fault)) return makeTargetError(`env:${setting.name}`, fault)
   const [code, message, hint] = FAULTS[fault](setting)
   return new FfError(code, message, { hint })
@@ -121,27 +125,27 @@ type FaultWords = (
 const FAULTS: Readonly<Record<SettingFault, FaultWords>> = {
   backing_unknown: ({ text }) => [
     'setting_invalid',
-    `FF_BACKING must be file or db, not "${text.slice(0, 120)}".`,
-    'Set FF_BACKING=file or FF_BACKING=db.',
+    `FF_BACKING must be file or db, not ${quoteValue(text)}.`,
+    'Run `export FF_BACKING=file` or `export FF_BACKING=db`.',
   ],
   backing_managed: () => [
     'setting_invalid',
     'FF_BACKING is managed, but no cutover phase is recorded.',
-    'Set FF_BACKING=file or FF_BACKING=db.',
+    'Run `export FF_BACKING=file` or `export FF_BACKING=db`.',
   ],
-  switch_unreadable: ({ name }) => [
+  switch_unreadable: ({ name, text }) => [
     'setting_invalid',
-    `${name} must be true or false.`,
-    `Set ${name}=true or ${name}=false.`,
+    `${name} must be true or false, not ${quoteValue(text)}.`,
+    `Run \`export ${name}=true\` or \`export ${name}=false\`.`,
   ],
-  listen_unreadable: ({ name }) => [
+  listen_unreadable: ({ name, text }) => [
     'setting_invalid',
-    `${name} must be an address and a port.`,
-    `Set ${name}=127.0.0.1:8420, for example.`,
+    `${name} must be HOST:PORT, with a port up to 65535, not ${quoteValue(text)}.`,
+    `Run \`export ${name}=127.0.0.1:8420\`, for example.`,
   ],
   scope_claim_unknown: ({ name, text }) => [
     'setting_invalid',
-    `${name} must be ${SCOPE_CLAIMS.join(', ')}, not ${quoteValue(text)}.`,
+    `${name} must be one of ${SCOPE_CLAIMS.join(', ')}, not ${quoteValue(text)}.`,
     `Run \`export ${name}=scp\`, for example.`,
   ],
   origin_unreadable: ({ name, text }) => [
@@ -149,10 +153,10 @@ const FAULTS: Readonly<Record<SettingFault, FaultWords>> = {
     `${name} must be origins of web pages, scheme, host and port alone, not ${quoteValue(text)}.`,
     `Run \`export ${name}=https://app.example,http://localhost:5173\`, for example.`,
   ],
-  leeway_unreadable: ({ name }) => [
+  leeway_unreadable: ({ name, text }) => [
     'setting_invalid',
-    `${name} must be a number of seconds from 0 to ${MAX_LEEWAY_S}.`,
-    `Set ${name}=${MAX_LEEWAY_S} or less.`,
+    `${name} must be a whole number of seconds from 0 to ${MAX_LEEWAY_S}, not ${quoteValue(text)}.`,
+    `Run \`export ${name}=${MAX_LEEWAY_S}\`, or name less.`,
   ],
   number_unreadable: ({ name, text }) => {
     const { least = 0, most = 0, decimals = 0 } = getSettingRow(name).bounds ?? {}
@@ -167,9 +171,9 @@ const FAULTS: Readonly<Record<SettingFault, FaultWords>> = {
     'The URL of the key server holds a user or a password.',
     'Key sets are public: remove the user and the password from the URL.',
   ],
-  key_server_not_https: () => [
+  key_server_not_https: ({ text }) => [
     'setting_invalid',
-    'The URL of the key server must be https, or http on this machine.',
+    `The URL of the key server must be https, or http on this machine, not ${quoteValue(text)}.`,
     'Write a URL such as https://idp.example/.well-known/jwks.json.',
   ],
   admin_with_user: () => [
@@ -180,7 +184,7 @@ const FAULTS: Readonly<Record<SettingFault, FaultWords>> = {
   admin_not_https: () => [
     'setting_invalid',
     'FF_ADMIN_URL must be https, or http on this machine, without query and fragment.',
-    'Set FF_ADMIN_URL=https://admin.example, for example.',
+    'Run `export FF_ADMIN_URL=https://admin.example`, for example.',
   ],
   evidence_head_unreadable: ({ text }) => [
     'setting_invalid',

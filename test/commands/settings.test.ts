@@ -60,7 +60,7 @@ describe('an invalid text', () => {
     ['FF_JWKS_URL', 'ftp://idp.example', 'setting_invalid', 'key server'],
     ['FF_ADMIN_URL', 'https://u:hunter2@admin.example', 'secret_in_option', 'FF_ADMIN_URL'],
     ['FF_ADMIN_URL', 'http://admin.example', 'setting_invalid', 'FF_ADMIN_URL'],
-    ['FF_DATABASE_URL', 'mysql://u:hunter2@h', 'target_invalid', 'env:FF_DATABASE_URL'],
+    ['FF_DATABASE_URL', 'mysql://u:hunter2@h', 'target_invalid', 'FF_DATABASE_URL'],
   ])('%s=%s is refused by name', (name, text, code, message) => {
     const values = createLazySettings((one) => (one === name ? text : null))
     const error = toError(() => values[name])

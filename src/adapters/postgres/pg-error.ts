@@ -42,7 +42,7 @@ const NO_TLS: Row = [
 const NO_RIGHTS: Row = [
   'rights_missing',
   'denies this role a privilege',
-  'Use a role that may read every row, also behind row level security: `ALTER ROLE "role" BYPASSRLS`. A parity run also creates a schema: `GRANT CREATE ON DATABASE "name" TO "role"`.',
+  'Give the role of the service its rights: `GRANT ff_app TO "role"`. Another role has to read every row, also behind row level security: `ALTER ROLE "role" BYPASSRLS`. A parity run also creates a schema: `GRANT CREATE ON DATABASE "name" TO "role"`.',
 ]
 /** A column is missing, or the unique constraint that ON CONFLICT names. */
 const ALTERED: Row = [

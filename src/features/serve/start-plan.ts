@@ -17,7 +17,7 @@ export interface ServeRequest {
 }
 
 const STORE_HINT =
-  'Name the folder of the file store, for example with `export FF_STORE_DIR=./store`.'
+  'Make a file store and name its folder, for example with `ff store init ./store && export FF_STORE_DIR=./store`.'
 /** Host names and addresses of the loopback interface. */
 export const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1)$/
 
@@ -79,7 +79,7 @@ function requireStore(settings: SettingValues): TargetSpec | null {
 function requireDatabase({ FF_DATABASE_URL }: SettingValues): TargetSpec {
   if (FF_DATABASE_URL !== null) return FF_DATABASE_URL
   throw new FfError('target_invalid', 'FF_BACKING is db, and FF_DATABASE_URL is not set.', {
-    hint: 'Name the database as the role of the service, for example with `export FF_DATABASE_URL=postgres://ff_app@127.0.0.1:5432/ff`.',
+    hint: 'Name the database as the role of the service, for example with `export PGUSER=ff_service FF_DATABASE_URL=postgres://127.0.0.1:5432/flags`.',
   })
 }
 

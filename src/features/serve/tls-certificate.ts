@@ -1,6 +1,7 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { createSecureContext } from 'node:tls'
 import type { SettingValues } from '../../core/settings/settings.ts'
+import { quoteValue } from '../../core/text/quote.ts'
 import { FfError } from '../../errors.ts'
 import type { TlsCertificate } from '../../ports/http.ts'
 import type { ServiceLog } from '../../ports/telemetry.ts'
@@ -27,7 +28,7 @@ export async function readCertificate(
     readNamedFile({ setting: 'FF_TLS_CERT_FILE', path: FF_TLS_CERT_FILE, secret: false }),
     readNamedFile({ setting: 'FF_TLS_KEY_FILE', path: FF_TLS_KEY_FILE, secret: true }),
   ])
-  const certificate = checkPair(cert, key)
+  const certificate = checkPair(cert, key, FF_TLS_CERT_FILE)
   const validity = { valid_from: certificate.validFrom, valid_to: certificate.validTo }
   if (Date.parse(certificate.validTo) <= now.getTime())
     log.warn(validity, 'the TLS certificate has expired; clients refuse it')
@@ -47,11 +48,11 @@ const makeHalfError = (cert: string | null): FfError => {
 }
 
 /** The errors of OpenSSL are not quoted: they may show parts of the key. */
-function checkPair(cert: string, key: string): X509Certificate {
+function checkPair(cert: string, key: string, path: string): X509Certificate {
   const certificate = orNull(() => new X509Certificate(cert))
   if (certificate === null)
     throw makePairError(
-      'The file that FF_TLS_CERT_FILE names holds no X.509 certificate in PEM.',
+      `FF_TLS_CERT_FILE names ${quoteValue(path)}, which holds no X.509 certificate in PEM.`,
       'Name a file with the certificate of the service first, then those of its authorities.',
     )
   const secret = orNull(() => createPrivateKey(key))
