@@ -9,7 +9,7 @@ import type { FlagReader, ServiceStore, SnapshotReader } from './store.ts'
 /** A change as the cache takes it: from the feed, or from a write of this process. */
 export type CacheChange = Pick<FeedEntry, 'seq' | 'kind' | 'target'>
 
-/** Is told of changes, in any order and as often as one likes. */
+/** Receives changes; their order does not matter, nor that one comes again. */
 export interface ChangeSubscriber {
   /** Drops what a change made invalid: in this process at once, in Redis soon after. */
   apply(change: CacheChange): void
@@ -37,6 +37,7 @@ export interface RowCache extends ChangeSubscriber, FlagReader, Pick<ServiceStor
   close(): Promise<void>
 }
 
+/** Where an entry was found: in the memory of this process, or in Redis. */
 export const CACHE_LEVELS = ['local', 'redis'] as const
 export type CacheLevel = (typeof CACHE_LEVELS)[number]
 
@@ -58,6 +59,7 @@ export interface CacheMetrics {
   readonly entries: number
 }
 
+/** What a cache is opened with; `redis` and `store` stay open after its `close`. */
 export interface CacheOptions {
   readonly contract: CacheContract
   /** HMAC key of entries, at least 32 bytes. */

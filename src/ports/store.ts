@@ -216,6 +216,7 @@ export interface SnapshotReader {
   /** As `readMany`, with the number of the feed's last row in the same snapshot. @throws FfError as `read` */
   readAt(query: BulkQuery): Promise<RowsAt>
 }
+/** Rows of one snapshot, with the number of the feed's last row in it. */
 export interface RowsAt {
   /** 0 where the feed is empty, and for no flag keys. */
   readonly seq: number

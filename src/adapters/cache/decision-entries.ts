@@ -19,6 +19,7 @@ import { listPlaces } from './places.ts'
 import type { CacheTime } from './row-loader.ts'
 import type { SharedEntries } from './shared-entries.ts'
 
+/** What the decisions share with the rows of a cache. */
 export interface DecisionParts {
   readonly contract: CacheContract
   readonly shared: SharedEntries

@@ -11,6 +11,7 @@ export interface RowPlace {
   /** Its Redis key. */
   readonly name: string
 }
+/** The member of `RowsOfFlag` that holds the row of each table. */
 export const MEMBERS = {
   flag_registry: 'flag',
   tenant_override: 'tenant',

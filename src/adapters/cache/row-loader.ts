@@ -25,6 +25,7 @@ export interface CacheTime {
   readonly random: Random
   readonly sleep: (ms: number) => Promise<void>
 }
+/** What a loader reads from and writes to; `known` returns the changes known now. */
 export interface LoaderParts {
   readonly contract: CacheContract
   readonly local: LocalEntries<LocalEntry['held']>

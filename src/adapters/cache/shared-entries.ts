@@ -9,6 +9,7 @@ const ALL_DECISIONS = 'ptt:ff:eval:{*}'
 
 /** Tokens of leases, by the key of the value. */
 export type Leases = ReadonlyMap<string, string>
+/** No lease, so that a reading is not stored in Redis. */
 export const NO_LEASES: Leases = new Map()
 
 /**

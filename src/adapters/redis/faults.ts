@@ -20,15 +20,20 @@ const REPLIES: Readonly<Record<string, RedisFailure>> = {
 /** Failures of the connection or of the whole server, which count for the circuit breaker. */
 const OUTAGES: ReadonlySet<RedisFailure> = new Set(['unreachable', 'timeout', 'unready'])
 
+/** A call without a result. @param code the system's error code or the first word of the reply; empty without one */
 export const makeRedisFault = (failure: RedisFailure, code = ''): RedisFault => ({
   ok: false,
   failure,
   code,
 })
 
+/** Whether a failure is of the connection or of the whole server, and so counts for the circuit breaker. */
 export const isRedisOutage = ({ failure }: RedisFault): boolean => OUTAGES.has(failure)
 
-/** Maps an error of the client, null for a connection that was lost without one. Its text and its command are dropped: they may hold keys, values and the password. */
+/**
+ * Maps an error of the client, null for a connection that was lost without one. Drops its text and its command, which may
+ * hold keys, values and the password.
+ */
 export function toRedisFault(error: unknown): RedisFault {
   if (!(error instanceof Error)) return makeRedisFault('unreachable')
   // A cluster of which no node answers.

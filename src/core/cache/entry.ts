@@ -22,6 +22,7 @@ export const MISS_REASONS = [
   'outdated',
 ] as const
 export type MissReason = (typeof MISS_REASONS)[number]
+/** The entry of a text; or why it is not taken. */
 export type OpenedEntry =
   | { readonly ok: true; readonly entry: CacheEntry }
   | { readonly ok: false; readonly reason: MissReason }
@@ -54,7 +55,7 @@ export function sealEntry(key: string, entry: CacheEntry, { epoch, mac }: EntryS
 
 /**
  * Opens the text of a key. An entry counts only with the HMAC of this key, text and epoch: one that was forged, moved
- * from another key or made in another epoch is a miss.
+ * from another key or made in another epoch is a miss (`forged`, `epoch`), and so is a text of another form (`unreadable`).
  */
 export function openEntry(key: string, text: string, { epoch, mac }: EntrySeal): OpenedEntry {
   const found = ENTRY.exec(text)

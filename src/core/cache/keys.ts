@@ -15,6 +15,7 @@ const NAMESPACES = {
   control: 'ctl',
 } as const
 export type Namespace = keyof typeof NAMESPACES
+/** The namespaces, in the order in which `ff cache stats` lists them. */
 export const NAMESPACE_NAMES = Object.keys(NAMESPACES) as readonly Namespace[]
 
 /** The namespace of the rows of each table. */

@@ -44,6 +44,7 @@ export const DROP_REASONS = [
   'form_wrong',
 ] as const
 export type DropReason = (typeof DROP_REASONS)[number]
+/** A message whose HMAC and form hold; or why it is dropped. */
 export type ParsedMessage =
   | { readonly ok: true; readonly message: CacheMessage }
   | { readonly ok: false; readonly reason: DropReason }

@@ -23,6 +23,7 @@ const AT_ONCE = 4
 const RELOAD_MS = 10_000
 const TOO_LARGE_MS = 600_000
 
+/** Limits of the copy of all rows, in bytes and milliseconds. */
 export interface LastKnownLimits {
   /** Memory of the copy; a larger store has none. */
   readonly max_bytes: number
