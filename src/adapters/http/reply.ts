@@ -28,8 +28,8 @@ declare module 'fastify' {
     span?: RequestSpan
     /** Number of flags that the response decides; null for none. */
     flags: number | null
-    /** Counts the request as answered, although its response goes on. */
-    answered: () => void
+    /** Counts the request as answered, although its response goes on, and takes no other on its connection. */
+    streams: () => void
   }
   interface FastifyInstance {
     refusalAt: RefusalAt
@@ -55,7 +55,7 @@ export function sendReply(
     reply.hijack()
     const head = { status, headers: sent as RouteResponse['headers'] }
     request.server.eventStreams.start(reply.raw, head, stream)
-    request.answered()
+    request.streams()
     return reply
   }
   // fastify would send an empty text as a body of 0 bytes; a 304 has no body (RFC 9110, 15.4.5).

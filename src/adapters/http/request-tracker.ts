@@ -84,6 +84,8 @@ interface Connection {
   /** Null once its first request has come. */
   silent: Arrival | null
   readonly requests: Set<TrackedRequest>
+  /** Whether a stream has it, so that no other request on it can be answered. */
+  streams: boolean
 }
 
 /**
@@ -130,7 +132,7 @@ export class RequestTracker {
     this.connected += 1
     const peer = socket.remoteAddress ?? ''
     const silent = toArrival(peer, () => socket.destroy())
-    const connection: Connection = { peer, silent, requests: new Set() }
+    const connection: Connection = { peer, silent, requests: new Set(), streams: false }
     this.connections.set(socket, connection)
     this.silent.add(silent)
     const remote = toRemote(socket)
@@ -158,6 +160,7 @@ export class RequestTracker {
     if (connection !== undefined) {
       this.hear(connection)
       connection.requests.add(request)
+      if (connection.streams) socket.destroy()
     }
     this.arriving.add(arrival)
     return request
@@ -185,6 +188,18 @@ export class RequestTracker {
     if (request.inFlight) this.complete -= 1
     this.connections.get(request.socket)?.requests.delete(request)
     request.ended()
+  }
+
+  /**
+   * The response goes on as a stream: the request counts as answered. A connection on which others wait behind it is
+   * destroyed, now or when they come, for they would stay in flight for as long as the stream.
+   */
+  stream(request: TrackedRequest): void {
+    this.end(request)
+    const connection = this.connections.get(request.socket)
+    if (connection === undefined) return
+    connection.streams = true
+    if (connection.requests.size > 0) request.socket.destroy()
   }
 
   /** Destroys every connection, and so ends its requests. */

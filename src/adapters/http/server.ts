@@ -181,7 +181,7 @@ function observeRequests(
   server.decorateRequest('tracked')
   server.decorateRequest('span')
   server.decorateRequest('flags', null)
-  server.decorateRequest('answered')
+  server.decorateRequest('streams')
   // 0 is no limit; `isMalformed` refuses more than MAX_HEADERS.
   server.server.maxHeadersCount = 0
   server.server.on('connection', (socket) => tracker.connect(socket))
@@ -214,7 +214,7 @@ function observeRequests(
       },
     })
     request.tracked = tracked
-    request.answered = () => tracker.end(tracked)
+    request.streams = () => tracker.stream(tracked)
     reply.raw.once('close', () => tracker.end(tracked))
     setCommonHeaders(reply)
     if (isMalformed(request.raw)) sendLastRefusal(reply, 'request_malformed')

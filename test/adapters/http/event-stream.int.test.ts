@@ -1,5 +1,6 @@
+import { once } from 'node:events'
 import { connect } from 'node:net'
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { openServer } from '../../../src/adapters/http/server.ts'
 import { PROOF_LIMITS } from '../../../src/features/serve/serve.ts'
 
@@ -48,4 +49,60 @@ test('a client that does not read its stream is disconnected', async () => {
   expect(server.inFlight()).toBe(0)
   socket.destroy()
   await server.drain()
+})
+
+const SOCKETS = 4
+const PIPELINED = 20
+/** A server with an endless stream, and a route whose answer is short. */
+const openStreams = () =>
+  openServer(
+    [
+      {
+        id: 'stream',
+        method: 'GET',
+        path: '/stream',
+        handle: () =>
+          Promise.resolve({
+            status: 200,
+            type: 'text/event-stream',
+            headers: {},
+            text: '',
+            code: null,
+            stream: () => () => undefined,
+          }),
+      },
+      {
+        id: 'short',
+        method: 'GET',
+        path: '/short',
+        handle: () =>
+          Promise.resolve({ status: 200, type: 'text/plain', headers: {}, text: 'x', code: null }),
+      },
+    ],
+    {
+      at: { host: '127.0.0.1', port: 0 },
+      limits: PROOF_LIMITS,
+      httpObserver: { replied: () => undefined, failed: () => undefined },
+    },
+  )
+const get = (path: string): string => `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`
+
+describe('requests that are sent behind a stream', () => {
+  test.each([
+    ['with it', get('/stream') + get('/short').repeat(PIPELINED), ''],
+    ['once it has begun', get('/stream'), get('/short').repeat(PIPELINED)],
+  ])('%s end its connection, and do not stay in flight', async (_when, first, then) => {
+    const server = await openStreams()
+    const { hostname, port } = new URL(server.origin)
+    const closed = Array.from({ length: SOCKETS }, () => {
+      const socket = connect(Number(port), hostname)
+      socket.on('error', () => undefined)
+      if (then !== '') socket.once('data', () => socket.write(then))
+      socket.resume().write(first)
+      return once(socket, 'close')
+    })
+    expect(await Promise.all(closed)).toHaveLength(SOCKETS)
+    expect(server.inFlight()).toBe(0)
+    await server.drain()
+  })
 })
