@@ -14,6 +14,6 @@ export const formatChangeEvent = (position: FeedPosition): string =>
 /** A comment, which keeps the connection and says nothing. */
 export const HEARTBEAT_EVENT = ':\n\n'
 
-/** Whether a client that saw this event last has seen the newest one. */
-export const isNewestEvent = (lastEventId: string, position: FeedPosition): boolean =>
+/** Whether a client that saw this event last, null for none, has seen the newest one. */
+export const isNewestEvent = (lastEventId: string | null, position: FeedPosition): boolean =>
   lastEventId === formatEventId(position)

@@ -35,14 +35,14 @@ export class ChangeListeners implements FeedConsumer {
   }
 
   /**
-   * Adds a client until the returned function is called. One that has missed an event gets one at once.
+   * Adds a client until the returned function is called. One that may have missed an event gets one at once.
    *
-   * @param lastEventId of the last event that the client has seen; null for none
+   * @param lastEventId of the last event that the client has seen; null for none: a change may have come between its
+   *   evaluation and now, or while a stream without events was connected anew
    */
   add(sink: EventSink, lastEventId: string | null): () => void {
     this.sinks.add(sink)
-    if (lastEventId !== null && !isNewestEvent(lastEventId, this.newest))
-      sink.write(formatChangeEvent(this.newest))
+    if (!isNewestEvent(lastEventId, this.newest)) sink.write(formatChangeEvent(this.newest))
     return () => void this.sinks.delete(sink)
   }
 
