@@ -7,7 +7,7 @@ const headers = (path: string, origin: string | null, preflight = false) =>
   createCrossOriginHeaders([APP])?.({ path, origin, preflight })
 
 describe('the CORS headers of a response', () => {
-  test.each([OFREP, `${OFREP}/ff.a`, '/ofrep/v1/unknown', '/v1/flags/evaluate'])(
+  test.each([OFREP, `${OFREP}/ff.a`, '/ofrep/v1/unknown', '/v1/flags/evaluate', '/v1/changes'])(
     'of %s name the allowed origin, and what its page may read',
     (path) => {
       expect(headers(path, APP)).toEqual({
@@ -17,13 +17,17 @@ describe('the CORS headers of a response', () => {
       })
     },
   )
-  test('to a preflight also name what may be sent', () => {
-    expect(headers(OFREP, APP, true)).toEqual({
+  test.each([
+    [OFREP, 'POST'],
+    ['/v1/flags/evaluate', 'POST'],
+    ['/v1/changes', 'GET'],
+  ])('to a preflight of %s also name what may be sent', (path, method) => {
+    expect(headers(path, APP, true)).toEqual({
       vary: 'Origin',
       'access-control-allow-origin': APP,
-      'access-control-allow-methods': 'POST',
+      'access-control-allow-methods': method,
       'access-control-allow-headers':
-        'Authorization, Content-Type, If-None-Match, X-Request-Id, traceparent, tracestate',
+        'Authorization, Cache-Control, Content-Type, If-None-Match, Last-Event-ID, X-Request-Id, traceparent, tracestate',
       'access-control-max-age': '600',
     })
   })
@@ -38,7 +42,7 @@ describe('the CORS headers of a response', () => {
     expect(headers(OFREP, origin)).toEqual({ vary: 'Origin' })
     expect(headers(OFREP, origin, true)).toEqual({ vary: 'Origin' })
   })
-  test.each(['/v1/flags', '/v1/flags/evaluate/a', '/metrics', '/', '/ofrep'])(
+  test.each(['/v1/flags', '/v1/flags/evaluate/a', '/v1/changes/', '/metrics', '/', '/ofrep'])(
     'of %s are none, also for an allowed origin',
     (path) => {
       expect(headers(path, APP)).toEqual({})
