@@ -14,7 +14,8 @@ export class EventStreams {
     { status, headers }: Pick<RouteResponse, 'status' | 'headers'>,
     stream: NonNullable<RouteResponse['stream']>,
   ): void {
-    response.writeHead(status, headers)
+    // What a client sends behind a stream is not answered, so the connection ends with it.
+    response.writeHead(status, { ...headers, connection: 'close' })
     response.flushHeaders()
     this.open.add(response)
     const sink: EventSink = {

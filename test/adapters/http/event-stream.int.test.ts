@@ -53,7 +53,7 @@ test('a client that does not read its stream is disconnected', async () => {
 
 const SOCKETS = 4
 const PIPELINED = 20
-/** A server with an endless stream, and a route whose answer is short. */
+/** A server with an endless stream, one that ends at once, and a route whose answer is short. */
 const openStreams = () =>
   openServer(
     [
@@ -69,6 +69,23 @@ const openStreams = () =>
             text: '',
             code: null,
             stream: () => () => undefined,
+          }),
+      },
+      {
+        id: 'ended',
+        method: 'GET',
+        path: '/ended',
+        handle: () =>
+          Promise.resolve({
+            status: 200,
+            type: 'text/event-stream',
+            headers: {},
+            text: '',
+            code: null,
+            stream: (sink) => {
+              sink.close()
+              return () => undefined
+            },
           }),
       },
       {
@@ -105,4 +122,13 @@ describe('requests that are sent behind a stream', () => {
     expect(server.inFlight()).toBe(0)
     await server.drain()
   })
+})
+
+test('a client that keeps connections alive goes on over another one after a stream', async () => {
+  const server = await openStreams()
+  for (const path of ['/ended', '/short', '/ended', '/short']) {
+    const response = await fetch(server.origin + path)
+    expect([response.status, await response.text()]).toEqual([200, path === '/short' ? 'x' : ''])
+  }
+  await server.drain()
 })
