@@ -13,6 +13,8 @@ export interface TokenVerifier {
   explain(token: string, at: VerificationTime): Promise<ExplainedToken>
   /** Checks form, header, key and signature alone, not the payload: `verified`, or the first check that failed. */
   signature(token: string): Promise<Condition>
+  /** When `verify` begins to refuse a token that it accepts, in milliseconds since the epoch; null for any other. */
+  expiry(token: string): Promise<number | null>
 }
 
 /** The time and the environment that claims and mode are judged by. */

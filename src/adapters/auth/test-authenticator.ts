@@ -156,4 +156,5 @@ const createVirtualTimeVerifier = (setup: TestSetup, verifier: TokenVerifier): T
   verify: (token, at) => withVirtualTime(setup, () => verifier.verify(token, at)),
   explain: (token, at) => withVirtualTime(setup, () => verifier.explain(token, at)),
   signature: (token) => withVirtualTime(setup, () => verifier.signature(token)),
+  expiry: (token) => withVirtualTime(setup, () => verifier.expiry(token)),
 })

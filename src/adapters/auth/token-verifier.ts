@@ -76,6 +76,12 @@ export class JwksVerifier implements TokenVerifier {
     return (await this.prove(token, () => ({}))).conditions[0] as Condition
   }
 
+  async expiry(token: string): Promise<number | null> {
+    const { claims } = await this.proof(token)
+    const { leeway_s } = this.rules.claims
+    return claims === null ? null : (Number(claims['exp']) + leeway_s) * 1000
+  }
+
   /** The cached result for this token under the current keys, or else a new verification. */
   private proof(token: string): Proof | Promise<Proof> {
     const held = token.length > this.rules.max_bytes ? null : this.keys.current()

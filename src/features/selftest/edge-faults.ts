@@ -24,6 +24,7 @@ const changePrincipal =
           verify: changed,
           explain: (token, at) => verifier.explain(token, at),
           signature: (token) => verifier.signature(token),
+          expiry: (token) => verifier.expiry(token),
         },
       },
     }

@@ -5,6 +5,8 @@ import type { EventSink } from '../../ports/http.ts'
 import type { FeedConsumer } from './feed-pump.ts'
 
 const HEARTBEAT_MS = 15_000
+/** The longest timer of Node, 24 days; a client whose stream has ended connects again. */
+const MAX_TIMER_MS = 2 ** 31 - 1
 const START: FeedPosition = { epoch: { cutover: 0, operator: 0 }, seq: 0 }
 
 /**
@@ -37,13 +39,27 @@ export class ChangeListeners implements FeedConsumer {
   /**
    * Adds a client until the returned function is called. One that may have missed an event gets one at once.
    *
-   * @param lastEventId of the last event that the client has seen; null for none: a change may have come between its
-   *   evaluation and now, or while a stream without events was connected anew
+   * @param listener.lastEventId of the last event that the client has seen; null for none: a change may have come
+   *   between its evaluation and now, or while a stream without events was connected anew
+   * @param listener.endsAfterMs when its credential expires; null for never
    */
-  add(sink: EventSink, lastEventId: string | null): () => void {
+  add(
+    sink: EventSink,
+    {
+      lastEventId,
+      endsAfterMs,
+    }: { readonly lastEventId: string | null; readonly endsAfterMs: number | null },
+  ): () => void {
     this.sinks.add(sink)
+    const end =
+      endsAfterMs === null
+        ? undefined
+        : setTimeout(() => sink.close(), Math.min(endsAfterMs, MAX_TIMER_MS)).unref()
     if (!isNewestEvent(lastEventId, this.newest)) sink.write(formatChangeEvent(this.newest))
-    return () => void this.sinks.delete(sink)
+    return () => {
+      clearTimeout(end)
+      this.sinks.delete(sink)
+    }
   }
 
   apply({ seq }: FeedEntry): void {

@@ -1,3 +1,4 @@
+import { instantToMs } from '../../core/rows/instant.ts'
 import type { RouteRequest, RouteResponse } from '../../ports/http.ts'
 import { authenticateCaller } from './authorize.ts'
 import type { GetServiceDependencies } from './dependencies.ts'
@@ -8,6 +9,7 @@ export const CHANGES_PATH = '/v1/changes'
 
 /**
  * The handler of `GET /v1/changes`: a stream of events, one for each burst of changes, that holds no data of a flag.
+ * It ends when the token of its caller expires.
  *
  * @throws HttpRefusal for the caller, or `too_many_requests_in_flight` for one client more than the limit
  */
@@ -15,7 +17,10 @@ export const createChangesRoute =
   (parts: GetServiceDependencies) =>
   async (call: RouteRequest): Promise<RouteResponse> => {
     const service = parts()
-    await authenticateCaller(service, call, service.now())
+    const now = service.now()
+    await authenticateCaller(service, call, now)
+    const { token } = call.credential
+    const expires = token === null ? null : await service.authenticator.verifier.expiry(token)
     const { changes } = service
     if (changes === undefined) throw new HttpRefusal('route_unknown')
     if (changes.isFull) throw new HttpRefusal('too_many_requests_in_flight')
@@ -26,6 +31,10 @@ export const createChangesRoute =
       headers: { ...NO_STORE, 'x-accel-buffering': 'no' },
       text: '',
       code: null,
-      stream: (sink) => changes.add(sink, call.header('last-event-id')),
+      stream: (sink) =>
+        changes.add(sink, {
+          lastEventId: call.header('last-event-id'),
+          endsAfterMs: expires === null ? null : expires - instantToMs(now),
+        }),
     }
   }

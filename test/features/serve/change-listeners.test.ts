@@ -14,7 +14,7 @@ const sink = () => {
 }
 const ids = (got: readonly string[]): readonly (string | undefined)[] =>
   got.map((text) => /^id: (\S+)/.exec(text)?.[1])
-const NEWEST = '0.0-7'
+const NEWEST = { lastEventId: '0.0-7', endsAfterMs: null }
 const EPOCH = { cutover: 0, operator: 0 }
 
 let changes: ChangeListeners
@@ -71,8 +71,18 @@ describe('clients that listen for changes', () => {
     ['whatever\r\nit is', ['0.0-7']],
   ])('that come with the id %j get %j at once', (lastEventId, expected) => {
     const one = sink()
-    changes.add(one, lastEventId)
+    changes.add(one, { lastEventId, endsAfterMs: null })
     expect(ids(one.got)).toEqual(expected)
+  })
+  test('are disconnected when their credential expires, unless they left before', () => {
+    const [one, other, last] = [sink(), sink(), sink()]
+    changes.add(one, { ...NEWEST, endsAfterMs: 60_000 })
+    changes.add(other, { ...NEWEST, endsAfterMs: 60_000 })()
+    changes.add(last, { ...NEWEST, endsAfterMs: 2 ** 40 })
+    vi.advanceTimersByTime(59_999)
+    expect(one.closed()).toBe(0)
+    turn()
+    expect([one.closed(), other.closed(), last.closed()]).toEqual([1, 0, 0])
   })
   test('get a comment every 15 s, until they leave', () => {
     const [one, other] = [sink(), sink()]

@@ -109,6 +109,15 @@ test('a refused token is refused before the stream; HEAD has no stream', async (
   expect([head.status, await head.text()]).toEqual([200, ''])
 })
 
+test('a stream ends when its token expires', async () => {
+  const short = await issuer.token({ exp: Math.floor(Date.now() / 1000) + 2 })
+  const open = await listen({ authorization: `Bearer ${short}`, 'last-event-id': '0.0-2' })
+  expect(open.response.status).toBe(200)
+  expect(await open.next()).toBeNull()
+  const { status } = await ask(service.origin, '/v1/changes', { token: short })
+  expect(status).toBe(401)
+})
+
 test('the answer for all flags points at the stream', async () => {
   const { text, status } = await ask(service.origin, '/ofrep/v1/evaluate/flags', {
     body: '{"context":{}}',
