@@ -8,7 +8,8 @@ interface KnownChange {
 
 /**
  * The last change of each row, for as long as an entry may live. It judges entries by the seq at which they were read,
- * so that a deletion in Redis that was lost does no harm. Where it forgets a change it raises the floor instead.
+ * so that a deletion in Redis that was lost does no harm. Where it forgets a change it raises the floor instead, so that
+ * an entry which outlives its time in Redis, or is put back there, counts no more.
  */
 export class KnownChanges {
   private readonly keep_ms: number
@@ -62,10 +63,9 @@ export class KnownChanges {
 
   private forget(now_ms: number): void {
     for (const [key, { seq, at_ms }] of this.changes) {
-      const full = this.changes.size > this.most
-      if (!full && now_ms - at_ms < this.keep_ms) return
+      if (this.changes.size <= this.most && now_ms - at_ms < this.keep_ms) return
       this.changes.delete(key)
-      if (full) this.raiseFloor(seq)
+      this.raiseFloor(seq)
     }
   }
 }

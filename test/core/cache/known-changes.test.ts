@@ -39,14 +39,15 @@ describe('an entry', () => {
 })
 
 describe('a change', () => {
-  test('is forgotten once no entry can be older', () => {
+  test('is forgotten once no entry can be older, and one that is put back does not count', () => {
     const known = make()
     known.note(flagChange(), 5, 0)
     known.note(flagChange('ff.y'), 6, 999)
     expect(known.size).toBe(2)
     known.note(flagChange('ff.z'), 7, 1_000)
     expect(known.size).toBe(2)
-    expect(known.isCurrent(4, [FLAG])).toBe(true)
+    expect(known.isCurrent(4, [FLAG])).toBe(false)
+    expect(known.isCurrent(5, [FLAG])).toBe(true)
   })
   test('that has no room raises the floor, so that nothing older counts', () => {
     const known = make(1)
