@@ -36,7 +36,10 @@ export interface Subscriber {
   readonly asked: FeedQuestion | null
   /** Rows past a gap, for when it is filled. */
   readonly pending: readonly FeedEntry[]
-  /** When the position was last confirmed, in milliseconds. */
+  /**
+   * When the database last confirmed the position, in milliseconds. Messages do not: they may be replayed, or come from an
+   * instance that is as far behind.
+   */
   readonly confirmedAt: number
 }
 
@@ -132,24 +135,22 @@ function doubt(state: Subscriber, heard: number): FeedStep {
 
 type Heard<T extends FeedEvent['type']> = Extract<FeedEvent, { readonly type: T }>
 
-function follow(state: Subscriber, { epoch, entry, at }: Heard<'entry'>): FeedStep {
+function follow(state: Subscriber, { epoch, entry }: Heard<'entry'>): FeedStep {
   const { position, pending } = state
   if (position === null || !isEpoch(position.epoch, epoch)) return doubt(state, UNKNOWN)
   if (entry.seq <= position.seq) return [state, []]
   if (entry.prev === position.seq) {
-    const next = { ...state, position: { epoch, seq: entry.seq }, confirmedAt: at }
+    const next = { ...state, position: { ...position, seq: entry.seq } }
     return [next, [{ do: 'apply', entry }]]
   }
   const kept = pending.length < MAX_PENDING ? [...pending, entry] : pending
   return doubt({ ...state, pending: kept }, entry.seq)
 }
 
-function hear(state: Subscriber, { epoch, seq, at }: Heard<'beat'>): FeedStep {
+function hear(state: Subscriber, { epoch, seq }: Heard<'beat'>): FeedStep {
   const { position } = state
   if (position === null || !isEpoch(position.epoch, epoch)) return doubt(state, UNKNOWN)
-  if (seq > position.seq) return doubt(state, seq)
-  // An earlier number is a beat that was late, or a replayed one: it confirms nothing.
-  return [seq < position.seq ? state : { ...state, confirmedAt: at }, []]
+  return seq > position.seq ? doubt(state, seq) : [state, []]
 }
 
 function take(state: Subscriber, answer: FeedAnswer, at: number): FeedStep {

@@ -141,17 +141,19 @@ describe('a subscriber', () => {
       expect(one.answer(5)).toEqual(['trust'])
     }
   })
-  test('silence for more than three beats asks the database; a late beat breaks no silence', () => {
+  test('silence of the database for more than three beats ends trust, whatever messages say', () => {
     const one = following()
     one.at = 3 * BEAT_MS
     expect(one.send({ type: 'tick' })).toEqual([])
+    // Two instances that have lost the database must not keep each other's trust.
+    expect(one.send({ type: 'beat', epoch: EPOCH, seq: 5 })).toEqual([])
     expect(one.send({ type: 'beat', epoch: EPOCH, seq: 4 })).toEqual([])
+    expect(one.entry(6, 5)).toEqual(['apply 6'])
     one.at += 1
     expect(names(one.send({ type: 'tick' }))).toEqual(['distrust', 'ask'])
     one.send({ type: 'unanswered' })
     expect(names(one.send({ type: 'tick' }))).toEqual(['ask'])
-    expect(one.answer(5)).toEqual(['trust'])
-    expect(one.send({ type: 'beat', epoch: EPOCH, seq: 5 })).toEqual([])
+    expect(one.answer(6)).toEqual(['trust'])
     expect(one.send({ type: 'tick' })).toEqual([])
     // What nothing asked for answers nothing.
     expect(one.answer(99)).toEqual([])
