@@ -17,8 +17,13 @@ export interface ChangeSubscriber {
   distrust(): void
   /** The feed is another one: forgets all entries and changes, until `trust`. */
   reset(): void
-  /** Every change up to this position was applied. The first position, or that of a new epoch, is a new beginning. */
-  trust(position: FeedPosition): void
+  /**
+   * Every change up to this position was applied. The first position, or that of a new epoch, is a new beginning.
+   *
+   * @param until when trust ends by itself, in milliseconds of `performance.now`: a process that was stopped answers
+   *   requests before its timers run; default never
+   */
+  trust(position: FeedPosition, until?: number): void
 }
 
 /** Decisions of verified callers in Redis. */

@@ -35,7 +35,7 @@ export class TwoLevelCache implements RowCache {
   private readonly flights = new Map<string, Promise<LocalEntry | undefined>>()
   private known: KnownChanges
   private position: FeedPosition | null = null
-  private trusted = false
+  private trustedUntil = Number.NEGATIVE_INFINITY
 
   constructor(options: CacheOptions, time: CacheTime & { readonly newToken: () => string }) {
     const { contract, redis, store, key } = options
@@ -56,6 +56,10 @@ export class TwoLevelCache implements RowCache {
       isTrusted: () => this.trusted,
       holds: (query) => listPlaces(query).every(({ name }) => local.get(name) !== undefined),
     })
+  }
+
+  private get trusted(): boolean {
+    return this.time.now() < this.trustedUntil
   }
 
   /** @throws the errors of the store */
@@ -107,7 +111,7 @@ export class TwoLevelCache implements RowCache {
   }
 
   distrust(): void {
-    this.trusted = false
+    this.trustedUntil = Number.NEGATIVE_INFINITY
     this.counts.degraded('distrust', true)
   }
 
@@ -118,12 +122,12 @@ export class TwoLevelCache implements RowCache {
     void this.shared.invalidate({ names, patterns }, { seq: 0, ttlMs: 1 })
   }
 
-  trust(position: FeedPosition): void {
+  trust(position: FeedPosition, until = Number.POSITIVE_INFINITY): void {
     const before = this.position
     const { epoch, seq } = position
     if (before === null || formatEpoch(before.epoch) !== formatEpoch(epoch)) this.begin(position)
     else this.position = { epoch, seq: Math.max(seq, before.seq) }
-    this.trusted = true
+    this.trustedUntil = until
     this.counts.degraded('distrust', false)
   }
 

@@ -49,8 +49,8 @@ export class CachedReader implements DecisionReader, FeedConsumer {
   distrust(): void {
     this.cache.distrust()
   }
-  trust(position: FeedPosition): void {
-    this.cache.trust(position)
+  trust(position: FeedPosition, until: number): void {
+    this.cache.trust(position, until)
   }
 
   /** Takes a change of this instance, before it is acknowledged. */

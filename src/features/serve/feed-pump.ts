@@ -6,6 +6,7 @@ import {
   type FeedPosition,
   startSubscriber,
   stepSubscriber,
+  STALENESS_MS,
   type Subscriber,
 } from '../../core/feed/subscriber.ts'
 import type { FeedEntry } from '../../core/feed/types.ts'
@@ -32,8 +33,8 @@ export interface FeedConsumer {
   reset(position: FeedPosition): void
   /** Changes may have been missed, until `trust`. */
   distrust?(): void
-  /** Every change up to this position was applied. */
-  trust?(position: FeedPosition): void
+  /** Every change up to this position was applied; without another call it holds until then, in milliseconds of `now`. */
+  trust?(position: FeedPosition, until: number): void
   /**
    * The feed was read up to its end; `since` is when it was asked for.
    *
@@ -162,9 +163,9 @@ export class FeedPump {
     const [state, effects] = stepSubscriber(this.state, event)
     this.state = state
     for (const effect of effects) this.perform(effect)
-    const { trusted, position } = state
-    if (effects.length === 0 || !trusted || position === null) return
-    for (const consumer of this.consumers) consumer.trust?.(position)
+    const { trusted, position, confirmedAt } = state
+    if (!trusted || position === null) return
+    for (const consumer of this.consumers) consumer.trust?.(position, confirmedAt + STALENESS_MS)
   }
 
   private perform(effect: FeedEffect): void {

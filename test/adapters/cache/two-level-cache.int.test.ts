@@ -251,6 +251,16 @@ describe('a change', () => {
     await expectFresh(cache)
     expect(cache.metrics().degraded_seconds).toBeGreaterThan(0)
   })
+  test('while the process was stopped is seen before its timers run, as trust ends by itself', async () => {
+    const cache = start()
+    cache.trust({ seq: database.seq, epoch: EPOCH }, clockMs + performance.now() + 4_000)
+    await expectFresh(cache)
+    await expectFresh(cache)
+    expect(database.loads).toBe(1)
+    database.put('flag_registry', flagRow({ revision: 2, state: 'killed' }))
+    clockMs += 5_000
+    await expectFresh(cache)
+  })
 })
 
 describe('an entry of Redis', () => {
