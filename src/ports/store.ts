@@ -208,6 +208,11 @@ export interface FeedReading {
   readonly epoch: FeedEpoch
   /** Number of the last row; 0 where there is none. */
   readonly seq: number
+  /**
+   * Names the running database: another one after a restore, a failover or a restart, when numbers may be given again.
+   * Absent where the store does not tell.
+   */
+  readonly database?: string
   /** Each with the hash of its audit record, which names the chain. */
   readonly entries: readonly (FeedEntry & { readonly hash: string })[]
 }

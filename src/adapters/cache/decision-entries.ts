@@ -31,6 +31,10 @@ export interface DecisionParts {
   readonly holds: (query: RowQuery) => boolean
 }
 type Facts = Omit<EvaluationInput, 'rows'>
+interface Reading {
+  readonly seq: number
+  readonly known: KnownChanges
+}
 
 const toQuery = ({ request, principal }: Facts): RowQuery => ({
   flag_key: request.flag_key,
@@ -41,8 +45,8 @@ const toQuery = ({ request, principal }: Facts): RowQuery => ({
 /** Decisions of verified callers in Redis, and those that Redis gave in memory, until the rows are there. */
 export class DecisionEntries implements DecisionCache {
   private readonly parts: DecisionParts
-  /** The seq of rows that were read from Redis or the store. */
-  private readonly seqs = new WeakMap<RowsOfFlag, number>()
+  /** The seq of rows that were read from Redis or the store, and what was known then. */
+  private readonly readings = new WeakMap<RowsOfFlag, Reading>()
 
   private readonly local: LocalEntries<string>
 
@@ -62,7 +66,7 @@ export class DecisionEntries implements DecisionCache {
 
   /** Notes that rows come from Redis or the store, as of a seq, so that their decision is worth keeping. */
   noteRows(rows: RowsOfFlag, seq: number): void {
-    this.seqs.set(rows, seq)
+    this.readings.set(rows, { seq, known: this.parts.known() })
   }
 
   async find(facts: Facts): Promise<Decision | null> {
@@ -83,10 +87,11 @@ export class DecisionEntries implements DecisionCache {
 
   /** The body of Redis, which memory then keeps. */
   private async fetch(key: string, names: readonly string[]) {
-    const { shared, known, contract, time } = this.parts
-    const found = await shared.get([key], (_, { seq }) => known().isCurrent(seq, names))
+    const { shared, contract, time } = this.parts
+    const known = this.parts.known()
+    const found = await shared.get([key], (_, { seq }) => known.isCurrent(seq, names))
     const entry = found?.get(key)
-    if (entry === undefined) return null
+    if (entry === undefined || known !== this.parts.known()) return null
     const held = { held: entry.body, seq: entry.seq }
     const remaining_ms = entry.ends_ms - time.wallClock()
     const local_ms = contract.entries.eval.local_ttl_s * 1000
@@ -96,22 +101,29 @@ export class DecisionEntries implements DecisionCache {
   }
 
   offer(facts: EvaluationInput, decision: Decision): void {
-    const seq = this.seqs.get(facts.rows)
-    const body = seq === undefined ? null : formatDecisionBody(facts, decision)
+    const reading = this.readings.get(facts.rows)
+    const body = reading === undefined ? null : formatDecisionBody(facts, decision)
     const query = toQuery(facts)
-    if (seq === undefined || body === null || listPlaces(query).length === 0) return
+    if (reading === undefined || body === null || listPlaces(query).length === 0) return
     const { contract, time } = this.parts
     const { shared_ms } = getLifetimes(contract.entries.eval, facts.rows.flag !== null)
     const end = findDecisionEnd(facts)
     const left_ms = end === null ? shared_ms : instantToMs(end) - instantToMs(facts.now)
     const ttl_ms = Math.min(jitterLifetime(shared_ms, contract.jitter_share, time.random), left_ms)
     const ends_ms = time.wallClock() + ttl_ms
-    void this.store(formatDecisionKey(query), { seq, cost_ms: 1, ends_ms, body }, ttl_ms)
+    const entry = { seq: reading.seq, cost_ms: 1, ends_ms, body }
+    void this.store(formatDecisionKey(query), entry, { ttl_ms, known: reading.known })
   }
 
-  private async store(key: string, entry: CacheEntry, ttl_ms: number): Promise<void> {
+  private async store(
+    key: string,
+    entry: CacheEntry,
+    { ttl_ms, known }: { readonly ttl_ms: number; readonly known: KnownChanges },
+  ): Promise<void> {
     const { shared, contract } = this.parts
     const token = (await shared.lease([key], contract.lease.ttl_ms))?.get(key)
-    if (token !== undefined) await shared.fill({ key, token }, entry, ttl_ms)
+    // After a new beginning it would be sealed as one of now.
+    if (token !== undefined && known === this.parts.known())
+      await shared.fill({ key, token }, entry, ttl_ms)
   }
 }

@@ -30,6 +30,7 @@ export interface LoaderParts {
   readonly contract: CacheContract
   readonly local: LocalEntries<LocalEntry['held']>
   readonly shared: SharedEntries
+  /** Another object after a new beginning: what was being read before it does not count. */
   readonly known: () => KnownChanges
   readonly counts: CacheCounts
   readonly store: SnapshotReader
@@ -92,6 +93,7 @@ export class RowLoader {
   }> {
     const { counts, store, time } = this.parts
     const started = time.now()
+    const known = this.parts.known()
     counts.loads += 1
     const { seq, sets } = await store.readAt(query)
     const cost_ms = Math.max(1, Math.round(time.now() - started))
@@ -101,7 +103,7 @@ export class RowLoader {
       for (const place of listPlaces({ ...query, flag_key })) {
         const entry = { held: set[MEMBERS[place.table]], seq }
         entries.set(place.name, entry)
-        this.keep(place, entry, { cost_ms, token: leases.get(place.name) })
+        this.keep(place, entry, { cost_ms, token: leases.get(place.name), known })
       }
     }
     return { seq, sets, entries }
@@ -109,11 +111,12 @@ export class RowLoader {
 
   /** Takes from Redis what is there; null where it gave no result. An entry that ends soon is loaded behind the answer. */
   private async take(query: RowQuery, places: readonly RowPlace[]): Promise<Entries | null> {
-    const { shared, time, known, counts } = this.parts
+    const { shared, time, counts } = this.parts
     const started = time.now()
+    const known = this.parts.known()
     const names = places.map(({ name }) => name)
-    const stored = await shared.get(names, (name, { seq }) => known().isCurrent(seq, [name]))
-    if (stored === null) return null
+    const stored = await shared.get(names, (name, { seq }) => known.isCurrent(seq, [name]))
+    if (stored === null || known !== this.parts.known()) return null
     const cost_ms = Math.max(1, Math.round(time.now() - started))
     const found: Entries = new Map()
     for (const place of places) {
@@ -177,12 +180,17 @@ export class RowLoader {
   private keep(
     { table, name }: RowPlace,
     entry: LocalEntry,
-    { cost_ms, token }: { readonly cost_ms: number; readonly token: string | undefined },
+    from: {
+      readonly cost_ms: number
+      readonly token: string | undefined
+      readonly known: KnownChanges
+    },
   ): void {
-    const { contract, time, local, shared, known } = this.parts
+    const { contract, time, local, shared } = this.parts
+    const { cost_ms, token, known } = from
     const body = formatRowBody(entry.held)
-    const keeps = body !== undefined && known().isCurrent(entry.seq, [name])
-    if (!keeps) {
+    const isCurrent = known === this.parts.known() && known.isCurrent(entry.seq, [name])
+    if (body === undefined || !isCurrent) {
       if (token !== undefined) void shared.release(new Map([[name, token]]))
       return
     }

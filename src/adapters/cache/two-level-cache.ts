@@ -67,8 +67,9 @@ export class TwoLevelCache implements RowCache {
     const places = listPlaces(query)
     if (!this.trusted || places.length === 0) return this.readStore(query)
     const missed = places.some(({ name }) => this.local.get(name) === undefined)
+    const { known } = this
     const entries = await this.collect(query, places)
-    if (!this.fit(places, entries)) return this.readStore(query)
+    if (known !== this.known || !this.fit(places, entries)) return this.readStore(query)
     const rows = assembleRows(places, entries)
     if (missed) this.decisions.noteRows(rows, Math.max(...entries.map(({ seq }) => seq)))
     return rows
@@ -124,9 +125,12 @@ export class TwoLevelCache implements RowCache {
 
   trust(position: FeedPosition, until = Number.POSITIVE_INFINITY): void {
     const before = this.position
-    const { epoch, seq } = position
-    if (before === null || formatEpoch(before.epoch) !== formatEpoch(epoch)) this.begin(position)
-    else this.position = { epoch, seq: Math.max(seq, before.seq) }
+    const isSame =
+      before !== null &&
+      formatEpoch(before.epoch) === formatEpoch(position.epoch) &&
+      before.database === position.database
+    if (isSame) this.position = { ...position, seq: Math.max(position.seq, before.seq) }
+    else this.begin(position)
     this.trustedUntil = until
     this.counts.degraded('distrust', false)
   }
@@ -142,7 +146,7 @@ export class TwoLevelCache implements RowCache {
     await Promise.resolve()
   }
 
-  /** In a new epoch no entry and no seq of an earlier one counts. */
+  /** In a new epoch, and of another database, no entry and no seq of an earlier one counts, nor what is being read. */
   private begin(position: FeedPosition): void {
     this.position = position
     this.known = this.forget()
@@ -150,7 +154,8 @@ export class TwoLevelCache implements RowCache {
     this.local.clear()
     this.decisions.clear()
     this.flights.clear()
-    this.shared.seal = { ...this.shared.seal, epoch: position.epoch }
+    const { epoch, database } = position
+    this.shared.seal = { ...this.shared.seal, epoch, database }
   }
 
   private forget(): KnownChanges {
@@ -162,9 +167,10 @@ export class TwoLevelCache implements RowCache {
   }
 
   private async readStore({ flag_key, ...ids }: RowQuery): Promise<RowsOfFlag> {
+    const { known } = this
     const { seq, sets } = await this.loader.readMany({ ...ids, flag_keys: [flag_key] })
     const rows = sets[0] as RowsOfFlag
-    if (this.trusted) this.decisions.noteRows(rows, seq)
+    if (this.trusted && known === this.known) this.decisions.noteRows(rows, seq)
     return rows
   }
 

@@ -124,11 +124,12 @@ export class RowReader implements FeedReader, RevisionReader, SnapshotReader {
   /** As the port says; the epoch counts no cutover, and names the last row of kind `global`. @throws FfError of `mapPgError` */
   async changes({ from, limit }: Parameters<FeedReader['changes']>[0]): Promise<FeedReading> {
     const rows = await this.sendQuery('ff_changes', this.statements.changes, [from, limit])
-    const [newest, global] = rows[0] as RowOfTexts
+    const [newest, global, database] = rows[0] as RowOfTexts
     return {
       epoch: { cutover: 0, operator: Number(global) },
       seq: Number(newest),
-      entries: rows.flatMap(([, , seq, prev, kind, target, hash]) =>
+      database: database as string,
+      entries: rows.flatMap(([, , , seq, prev, kind, target, hash]) =>
         seq === null || seq === undefined
           ? []
           : [

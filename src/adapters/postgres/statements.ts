@@ -41,7 +41,8 @@ export interface Statements {
   readonly insertFeed: string
   /**
    * Rows of the feed from number $1 on (null: the last one), at most $2, each with the hash of its audit record, after
-   * the numbers of the last row and of the last one of kind `global`; one row with these two alone if there is none.
+   * the numbers of the last row and of the last one of kind `global` and the name of the running database; one row with
+   * these alone if there is none.
    */
   readonly changes: string
   /** The image of the row of target $1 with revision $2, from the change log. */
@@ -115,6 +116,11 @@ export function buildStatements(schema: string): Statements {
   }
 }
 
+/** A digest of the start of the server and of the database in it, equal for all its clients; 16 characters. */
+const RUNNING =
+  `left(encode(sha256(concat_ws('/', extract(epoch FROM pg_postmaster_start_time()),` +
+  ` (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database()))::bytea), 'hex'), 16)`
+
 function buildFeedStatements(
   at: (table: string) => string,
 ): Pick<Statements, 'upsert' | 'insertFeed' | 'changes' | 'revision'> {
@@ -137,7 +143,7 @@ function buildFeedStatements(
     ),
     insertFeed: insertFeed('$1::bigint, $2::text, $3::text') + notify,
     changes:
-      `SELECT q.seq::text, q.global::text, f.seq::text, f.prev::text, f.kind, f.target, a.hash::text` +
+      `SELECT q.seq::text, q.global::text, ${RUNNING}, f.seq::text, f.prev::text, f.kind, f.target, a.hash::text` +
       ` FROM (SELECT ${newest()} AS seq, ${newest(` WHERE kind = 'global'`)} AS global) q` +
       ` LEFT JOIN LATERAL (SELECT * FROM ONLY ${at('feed')} WHERE seq >= coalesce($1::bigint, q.seq)` +
       ` ORDER BY seq LIMIT $2::bigint) f ON true` +

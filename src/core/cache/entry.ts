@@ -30,7 +30,7 @@ export type OpenedEntry =
 /** The form of an entry; another form takes another number. */
 const FORM = '1'
 const ENTRY =
-  /^1 (0|[1-9]\d{0,15}) (\d{1,10}\.\d{1,10}) (\d{1,9}) (\d{1,16}) ([A-Za-z0-9_-]{43}) (.+)$/s
+  /^1 (0|[1-9]\d{0,15}) (\d{1,10}\.\d{1,10}(?:\.[0-9a-f]{1,64})?) (\d{1,9}) (\d{1,16}) ([A-Za-z0-9_-]{43}) (.+)$/s
 
 /** An epoch as text. */
 export const formatEpoch = ({ cutover, operator }: FeedEpoch): string => `${cutover}.${operator}`
@@ -38,8 +38,13 @@ export const formatEpoch = ({ cutover, operator }: FeedEpoch): string => `${cuto
 /** What entries of one service are sealed with. */
 export interface EntrySeal {
   readonly epoch: FeedEpoch
+  /** Name of the running database, hexadecimal: after a restore the same seq names other changes. */
+  readonly database?: string | undefined
   readonly mac: CacheMac
 }
+
+const formatOrigin = ({ epoch, database }: EntrySeal): string =>
+  database === undefined ? formatEpoch(epoch) : `${formatEpoch(epoch)}.${database}`
 
 /** No part of the head and no key holds a line feed. */
 const toSignedText = (key: string, head: string, body: string): string =>
@@ -47,22 +52,23 @@ const toSignedText = (key: string, head: string, body: string): string =>
 const formatHead = ({ seq, cost_ms, ends_ms }: Omit<CacheEntry, 'body'>, epoch: string): string =>
   `${FORM} ${seq} ${epoch} ${cost_ms} ${ends_ms}`
 
-/** The text that is stored under a key: form, seq, epoch, cost, end, HMAC over all of them and the key, and the body. */
-export function sealEntry(key: string, entry: CacheEntry, { epoch, mac }: EntrySeal): string {
-  const head = formatHead(entry, formatEpoch(epoch))
-  return `${head} ${mac.sign(toSignedText(key, head, entry.body))} ${entry.body}`
+/** The text that is stored under a key: form, seq, epoch and database, cost, end, HMAC over all of them and the key, and the body. */
+export function sealEntry(key: string, entry: CacheEntry, seal: EntrySeal): string {
+  const head = formatHead(entry, formatOrigin(seal))
+  return `${head} ${seal.mac.sign(toSignedText(key, head, entry.body))} ${entry.body}`
 }
 
 /**
- * Opens the text of a key. An entry counts only with the HMAC of this key, text and epoch: one that was forged, moved
- * from another key or made in another epoch is a miss (`forged`, `epoch`), and so is a text of another form (`unreadable`).
+ * Opens the text of a key. An entry counts only with the HMAC of this key, text, epoch and database: one that was forged,
+ * moved from another key, or made in another epoch or from another database is a miss (`forged`, `epoch`), and so is a text
+ * of another form (`unreadable`).
  */
-export function openEntry(key: string, text: string, { epoch, mac }: EntrySeal): OpenedEntry {
+export function openEntry(key: string, text: string, seal: EntrySeal): OpenedEntry {
   const found = ENTRY.exec(text)
   if (found === null) return { ok: false, reason: 'unreadable' }
   const [, seq, written = '', cost, ends, signature = '', body = ''] = found
   const entry = { seq: Number(seq), cost_ms: Number(cost), ends_ms: Number(ends), body }
   const signed = toSignedText(key, formatHead(entry, written), body)
-  if (!mac.verify(signed, signature)) return { ok: false, reason: 'forged' }
-  return written === formatEpoch(epoch) ? { ok: true, entry } : { ok: false, reason: 'epoch' }
+  if (!seal.mac.verify(signed, signature)) return { ok: false, reason: 'forged' }
+  return written === formatOrigin(seal) ? { ok: true, entry } : { ok: false, reason: 'epoch' }
 }

@@ -12,6 +12,8 @@ export interface FeedPosition {
   readonly epoch: FeedEpoch
   /** The last row that was read or followed; 0 where the feed had none. */
   readonly seq: number
+  /** As of a `FeedAnswer`. */
+  readonly database?: string
 }
 
 /** A question to the database that has no answer yet. */
@@ -62,6 +64,8 @@ export interface FeedAnswer {
   readonly epoch: FeedEpoch
   /** The last row of the feed; 0 for none. */
   readonly seq: number
+  /** As of a `FeedReading`: rows of another database are not those that were followed, whatever their numbers. */
+  readonly database?: string
   /** Whether the row that was asked from is still there, as it was. */
   readonly continues: boolean
   /** The rows after it, in order; the first ones where there are too many for one answer. */
@@ -119,6 +123,9 @@ const UNKNOWN = Number.POSITIVE_INFINITY
 
 const isEpoch = (one: FeedEpoch, other: FeedEpoch): boolean =>
   one.cutover === other.cutover && one.operator === other.operator
+
+const isSameFeed = (one: FeedPosition, other: FeedPosition): boolean =>
+  isEpoch(one.epoch, other.epoch) && one.database === other.database
 
 function ask(state: Subscriber, heard = 0): FeedStep {
   const { asked, position } = state
@@ -178,13 +185,12 @@ interface Advance extends Pick<Subscriber, 'pending'> {
 /** The position after an answer and the pending rows that continue it, and what has changed. */
 function advance(
   { position, pending }: Subscriber,
-  { epoch, seq, continues, entries }: FeedAnswer,
+  { continues, entries, ...end }: FeedAnswer,
   { from }: FeedQuestion,
 ): Advance {
-  const end: FeedPosition = { epoch, seq }
   const reset: Advance = { position: end, changes: [{ do: 'reset', position: end }], pending: [] }
-  if (position === null || from === null || !continues || !isEpoch(position.epoch, epoch))
-    return reset
+  if (position === null || from === null || !continues) return reset
+  if (!isSameFeed(position, end)) return reset
   // Messages may have moved the position since the question.
   const news = entries.filter((entry) => entry.seq > position.seq)
   if (news.length > 0 && news[0]?.prev !== position.seq) return reset
@@ -196,7 +202,7 @@ function advance(
     last = entry.seq
   }
   return {
-    position: { epoch, seq: last },
+    position: { ...end, seq: last },
     changes: news.map((entry) => ({ do: 'apply', entry })),
     pending: beyond.filter((entry) => entry.seq > last),
   }

@@ -183,8 +183,8 @@ export class FeedPump {
     const { last } = this
     const isSame = first?.seq === from && (last?.seq !== from || last?.hash === first?.hash)
     this.last = reading.entries.at(-1) ?? null
-    const { epoch, seq, entries } = reading
+    const { entries, ...end } = reading
     const news = entries.filter((entry) => from !== null && entry.seq > from)
-    return { epoch, seq, continues: from === 0 || isSame, entries: news }
+    return { ...end, continues: from === 0 || isSame, entries: news }
   }
 }

@@ -40,6 +40,12 @@ export class MemoryDatabase implements SnapshotReader {
     return this.append(table, key)
   }
 
+  /** Loses the rows of a table and the last change, as a restored database does. */
+  forget(table: TableName): void {
+    for (const key of this.rows.keys()) if (key.startsWith(`${table} `)) this.rows.delete(key)
+    this.feed.pop()
+  }
+
   read(query: RowQuery): RowsOfFlag {
     const { flag_key, tenant_id, user_id } = query
     return {

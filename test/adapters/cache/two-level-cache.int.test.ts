@@ -263,6 +263,59 @@ describe('a change', () => {
   })
 })
 
+describe('a database that was restored from a backup', () => {
+  const at = (name: string) => ({ seq: database.seq, epoch: EPOCH, database: name })
+  /** Goes back to before the last change, which becomes one of another row. */
+  const restore = (): void => {
+    database = new MemoryDatabase()
+    database.put('flag_registry', flagRow({ value_type: 'string', default_value: text('a') }))
+  }
+  /** An instance on the database that `restore` leaves. */
+  const restart = (): TwoLevelCache => {
+    restore()
+    const cache = start()
+    cache.trust(at('bb'))
+    return cache
+  }
+  const begin = async (): Promise<TwoLevelCache> => {
+    const cache = start()
+    cache.trust(at('aa'))
+    await expectFresh(cache)
+    await stored(TENANT_KEY)
+    return cache
+  }
+  test('gives no entry of the lost changes to an instance that starts', async () => {
+    await begin()
+    const cache = restart()
+    await expectFresh(cache)
+    // The same numbers are given again, to other changes.
+    const change = database.put('user_override', userRow({ user_id: 'U2' }))
+    cache.apply(change)
+    cache.trust(at('bb'))
+    await expectFresh(cache)
+    expect(cache.metrics().misses.epoch).toBeGreaterThan(0)
+  })
+  test('leaves nothing of a reading that began before', async () => {
+    const cache = start()
+    cache.trust(at('aa'))
+    const before = database
+    let go = (): void => undefined
+    before.pause = () => new Promise<void>((resolve) => (go = resolve))
+    const early = cache.read(QUERY)
+    await until(() => before.loads === 1)
+    before.pause = () => Promise.resolve()
+    before.forget('tenant_override')
+    cache.reset()
+    cache.trust({ ...at('bb'), seq: 1 })
+    go()
+    await early
+    await expectFresh(cache)
+    const other = start()
+    other.trust({ ...at('bb'), seq: 1 })
+    await expectFresh(other)
+  })
+})
+
 describe('an entry of Redis', () => {
   test.each<readonly [string, string, (entry: string) => Promise<unknown>]>([
     ['forged', 'forged', (entry) => raw.set(FLAG_KEY, entry.replace('"a"', '"z"'))],

@@ -1,10 +1,13 @@
 import { describe, expect, test } from 'vitest'
-import { formatEpoch, openEntry, sealEntry } from '../../../src/core/cache/entry.ts'
+import { type EntrySeal, formatEpoch, openEntry, sealEntry } from '../../../src/core/cache/entry.ts'
 import { createCacheMac } from '../../../src/adapters/cache/mac.ts'
 import { flipped } from '../../support/flipped.ts'
 
 const KEY = 'ptt:ff:flag:{ff.x}'
-const seal = { epoch: { cutover: 1, operator: 2 }, mac: createCacheMac(Buffer.alloc(32, 1)) }
+const seal: EntrySeal = {
+  epoch: { cutover: 1, operator: 2 },
+  mac: createCacheMac(Buffer.alloc(32, 1)),
+}
 const entry = { seq: 12, cost_ms: 3, ends_ms: 1_768_467_600_000, body: '{"a":"line\\n"}' }
 const text = sealEntry(KEY, entry, seal)
 
@@ -13,10 +16,17 @@ describe('an entry', () => {
     expect(openEntry(KEY, text, seal)).toEqual({ ok: true, entry })
     expect(formatEpoch(seal.epoch)).toBe('1.2')
   })
-  test.each<readonly [string, string, string, Partial<typeof seal>]>([
+  test('of a named database opens there, and nowhere else', () => {
+    const named = { ...seal, database: '0a1b' }
+    const other = sealEntry(KEY, entry, named)
+    expect(openEntry(KEY, other, named)).toEqual({ ok: true, entry })
+    expect(openEntry(KEY, other, seal)).toEqual({ ok: false, reason: 'epoch' })
+  })
+  test.each<readonly [string, string, string, Partial<EntrySeal>]>([
     ['of another key', 'ptt:ff:flag:{ff.y}', 'forged', {}],
     ['under another HMAC key', KEY, 'forged', { mac: createCacheMac(Buffer.alloc(32, 2)) }],
     ['of another epoch', KEY, 'epoch', { epoch: { cutover: 1, operator: 3 } }],
+    ['of another database', KEY, 'epoch', { database: 'b0b0' }],
   ])('%s is a miss', (_what, key, reason, other) => {
     expect(openEntry(key, text, { ...seal, ...other })).toEqual({ ok: false, reason })
   })

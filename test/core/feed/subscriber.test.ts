@@ -121,6 +121,7 @@ describe('a subscriber', () => {
   })
   test.each<readonly [string, Partial<FeedAnswer>]>([
     ['another epoch', { epoch: OTHER }],
+    ['another database', { database: 'restored', entries: [entry(7, 5)] }],
     ['a row that is gone or another one', { continues: false }],
     ['rows that do not continue', { entries: [entry(7, 6)] }],
   ])('%s has everything forgotten', (_what, more) => {
