@@ -106,8 +106,11 @@ export async function startService(
     })
     const { observer } = telemetry
     pump?.start((error) => telemetry.httpObserver.failed(error, 'change feed'))
-    const failedToRecord = (error: unknown): void =>
-      telemetry.httpObserver.failed(error, 'audit of refusals')
+    const failedToRecord = (error: unknown): void => {
+      if (error instanceof FfError)
+        request.log.warn({ code: error.code }, 'cannot record a refused change; tries again')
+      else telemetry.httpObserver.failed(error, 'audit of refusals')
+    }
     const recorder = await keep(Promise.resolve(new RefusalRecorder(store, failedToRecord)))
     const parts: ServiceDependencies = {
       ...held,
