@@ -1,5 +1,6 @@
 import type { CacheContract } from '../core/cache/contract.ts'
 import type { MissReason } from '../core/cache/entry.ts'
+import type { DropReason } from '../core/cache/messages.ts'
 import type { Decision, EvaluationInput } from '../core/evaluate/types.ts'
 import type { FeedPosition } from '../core/feed/subscriber.ts'
 import type { ChangeKind, FeedEntry } from '../core/feed/types.ts'
@@ -62,6 +63,18 @@ export interface CacheMetrics {
   readonly invalidations: Readonly<Record<ChangeKind, number>>
   /** Entries in memory now. */
   readonly entries: number
+}
+
+/** How an instance follows the feed. */
+export interface FeedMetrics {
+  /** Since the instance knew that it has every change. */
+  readonly staleness_seconds: number
+  /** Messages that showed that changes were missed. */
+  readonly gaps: number
+  /** Connections to the channels after the first; absent without Redis, as `dropped` is. */
+  readonly reconnects?: number
+  /** Messages that were dropped. */
+  readonly dropped?: Readonly<Record<DropReason, number>>
 }
 
 /** What a cache is opened with; `redis` and `store` stay open after its `close`. */

@@ -3,7 +3,7 @@ import type { Decision } from '../core/evaluate/types.ts'
 import type { WriteRequest } from '../core/rows/write-request.ts'
 import type { AdminMetrics } from './admin.ts'
 import type { AuthenticatorMetrics } from './auth.ts'
-import type { CacheMetrics } from './cache.ts'
+import type { CacheMetrics, FeedMetrics } from './cache.ts'
 import type { HttpObserver } from './http.ts'
 
 /** Log of a service, one line of JSON per entry. Callers pass no secret and no flag value. */
@@ -43,6 +43,8 @@ export interface MetricReadings {
   readonly staleDecisions: () => number
   /** Null without a cache. */
   readonly cache: () => CacheMetrics | null
+  /** Null for a store without a feed. */
+  readonly feed: () => FeedMetrics | null
   /** The end of the audit chain; null where the store does not answer in time. */
   readonly head: () => Promise<AuditChainHead | null>
 }

@@ -18,6 +18,7 @@ export function listServiceMetrics(): readonly ServiceMetric[] {
     droppedLines: notRead,
     staleDecisions: notRead,
     cache: notRead,
+    feed: notRead,
     authenticator: notRead,
     admin: notRead,
     head: notRead,

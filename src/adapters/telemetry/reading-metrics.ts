@@ -1,5 +1,6 @@
 import { Counter, Gauge, type Registry } from 'prom-client'
 import { MISS_REASONS } from '../../core/cache/entry.ts'
+import { DROP_REASONS } from '../../core/cache/messages.ts'
 import { CHANGE_KINDS } from '../../core/feed/types.ts'
 import { CACHE_LEVELS, type CacheMetrics } from '../../ports/cache.ts'
 import type { MetricReadings } from '../../ports/telemetry.ts'
@@ -35,6 +36,7 @@ export function registerReadings(
     tokenMetrics,
     adminMetrics,
     cacheMetrics,
+    feedMetrics,
   ].map((make) => make(factory, readings))
   return async () => {
     for (const set of setters) await set()
@@ -192,5 +194,29 @@ function cacheMetrics({ gauge, counter }: MetricFactory, { cache }: MetricReadin
     setTotal(errors, now.errors)
     setTotal(degraded, now.degraded_seconds)
     entries.set(now.entries)
+  }
+}
+
+function feedMetrics({ gauge, counter }: MetricFactory, { feed }: MetricReadings): Setter {
+  const staleness = gauge(
+    'ff_cache_staleness_seconds',
+    'Seconds since the instance knew that it has every change.',
+  )
+  const gaps = counter('ff_cache_gaps_total', 'Messages that showed that changes were missed.')
+  const reconnects = counter(
+    'ff_cache_reconnects_total',
+    'Connections to the channels of Redis after the first.',
+  )
+  const dropped = counter(
+    'ff_cache_messages_dropped_total',
+    'Messages of the channels that were not taken, by reason.',
+    ['reason'],
+  )
+  return () => {
+    const now = feed()
+    staleness.set(now?.staleness_seconds ?? 0)
+    setTotal(gaps, now?.gaps ?? 0)
+    setTotal(reconnects, now?.reconnects ?? 0)
+    for (const reason of DROP_REASONS) setTotal(dropped, now?.dropped?.[reason] ?? 0, { reason })
   }
 }

@@ -1,8 +1,11 @@
 import type { KeepOpen } from '../../concurrency/open-all.ts'
 import { nameEnvironment } from '../../core/auth/environment.ts'
+import { instantFromMs } from '../../core/rows/instant.ts'
+import type { ChangeFeed } from '../../ports/store.ts'
 import type { TargetSpec } from '../../core/parity/target.ts'
 import { loadPersistence } from '../migrate/load-persistence.ts'
-import { type CachedReader, openCachedReader } from './cached-reader.ts'
+import { CacheChannel } from './cache-channel.ts'
+import { type CachedReader, type OpenCache, openCachedReader } from './cached-reader.ts'
 import { ChangeListeners } from './change-listeners.ts'
 import { type FeedConsumer, FeedPump } from './feed-pump.ts'
 import { GuardedStore } from './guarded-store.ts'
@@ -20,6 +23,8 @@ export interface Backing {
   readonly lastKnown: LastKnownGood | null
   /** Absent where no Redis is set. */
   readonly reader?: CachedReader
+  /** Absent as `reader` is. Exchanges changes with the other instances once it is started. */
+  readonly channel?: CacheChannel
   /** Tells the others of changes once it is started. */
   readonly pump: FeedPump | null
 }
@@ -54,13 +59,35 @@ export async function openBacking(
   const lastKnown = new LastKnownGood(store, feed, { ...limits, restored })
   if (kept?.file != null)
     await keep(Promise.resolve(createSaver(kept.file, lastKnown, { ...limits, log: request.log })))
-  const reader =
+  const cached =
     snapshots === undefined ? null : await openCachedReader(request, { store, snapshots }, keep)
   // The cache hears of a change before the listeners, who ask for it.
-  const consumers: FeedConsumer[] = [lastKnown, ...(reader === null ? [] : [reader]), changes]
+  const consumers: FeedConsumer[] = [
+    lastKnown,
+    ...(cached === null ? [] : [cached.reader]),
+    changes,
+  ]
   const pump = await keep(Promise.resolve(new FeedPump({ store, feed }, consumers)))
-  return { store, lastKnown, changes, pump, ...(reader === null ? {} : { reader }) }
+  const held = { store, lastKnown, changes, pump }
+  if (cached === null) return held
+  const channel = createChannel(request, cached, { store, feed, pump })
+  return { ...held, reader: cached.reader, channel: await keep(Promise.resolve(channel)) }
 }
+
+const createChannel = (
+  { now }: ServeRequest,
+  { redis, mac }: OpenCache,
+  {
+    store,
+    feed,
+    pump,
+  }: { readonly store: GuardedStore; readonly feed: ChangeFeed; readonly pump: FeedPump },
+): CacheChannel =>
+  new CacheChannel(redis, pump, {
+    mac,
+    now: () => instantFromMs(now().getTime()),
+    read: (from, limit) => store.ask(() => feed.changes({ from, limit })),
+  })
 
 async function openStore(
   { adapters, root, settings }: ServeRequest,

@@ -7,8 +7,10 @@ import type { FeedPosition } from '../../core/feed/subscriber.ts'
 import type { FeedEntry } from '../../core/feed/types.ts'
 import type { RowKey, TableName } from '../../core/rows/rows.ts'
 import type { SettingValues } from '../../core/settings/settings.ts'
+import type { CacheMac } from '../../core/cache/seal.ts'
 import type { Adapters } from '../../ports/adapters.ts'
 import type { RowCache } from '../../ports/cache.ts'
+import type { RedisClient } from '../../ports/redis.ts'
 import type { SnapshotReader } from '../../ports/store.ts'
 import type { DecisionReader } from './decision-reader.ts'
 import type { FeedConsumer } from './feed-pump.ts'
@@ -59,6 +61,13 @@ export class CachedReader implements DecisionReader, FeedConsumer {
   }
 }
 
+/** A cache, with what its channel is made of. */
+export interface OpenCache {
+  readonly reader: CachedReader
+  readonly redis: RedisClient
+  readonly mac: CacheMac
+}
+
 /**
  * Opens the cache of a database where FF_REDIS_URL is set; null where it is not. Redis need not answer.
  *
@@ -68,7 +77,7 @@ export async function openCachedReader(
   { root, adapters, settings }: { root: string; adapters: Adapters; settings: SettingValues },
   { store, snapshots }: { readonly store: GuardedStore; readonly snapshots: SnapshotReader },
   keep: KeepOpen,
-): Promise<CachedReader | null> {
+): Promise<OpenCache | null> {
   const { FF_REDIS_URL, FF_CACHE_KEY_FILE } = settings
   if (FF_REDIS_URL === null) return null
   const notes = await loadArtefact(
@@ -83,5 +92,5 @@ export async function openCachedReader(
   )
   const readAt: SnapshotReader['readAt'] = (query) => store.ask(() => snapshots.readAt(query))
   const cache = await keep(adapters.openRowCache({ contract, key, redis, store: { readAt } }))
-  return new CachedReader(store, cache)
+  return { reader: new CachedReader(store, cache), redis, mac: await adapters.cacheMac(key) }
 }

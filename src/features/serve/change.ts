@@ -90,6 +90,7 @@ async function applyChange(
       service.lastKnown?.put(changed.table, written.row, written.head.seq)
       service.reader?.changed(changed.table, getRowKey(written.row), written.head.seq)
       service.changes?.changed(written.head.seq)
+      service.channel?.written(written.head.seq)
     }
     return toChangeResponse(changed.action, written)
   } catch (error) {

@@ -4,6 +4,7 @@ import type { AdminMetrics, ApprovalService } from '../../ports/admin.ts'
 import type { Authenticator } from '../../ports/auth.ts'
 import type { RefusedWrite, ServiceStore } from '../../ports/store.ts'
 import type { ServiceObserver } from '../../ports/telemetry.ts'
+import type { CacheChannel } from './cache-channel.ts'
 import type { CachedReader } from './cached-reader.ts'
 import type { ChangeListeners } from './change-listeners.ts'
 import type { LastKnownGood } from './last-known-good.ts'
@@ -17,6 +18,8 @@ export interface ServiceDependencies {
   readonly changes?: ChangeListeners
   /** Rows and decisions through the cache; absent without one. */
   readonly reader?: CachedReader
+  /** Publishes the changes of this instance; absent without a cache. */
+  readonly channel?: CacheChannel
   readonly authenticator: Authenticator
   readonly approvals: ApprovalService
   readonly environment: Environment

@@ -9,7 +9,7 @@ import {
   STALENESS_MS,
   type Subscriber,
 } from '../../core/feed/subscriber.ts'
-import type { FeedEntry } from '../../core/feed/types.ts'
+import type { FeedEntry, FeedEpoch } from '../../core/feed/types.ts'
 import { FfError } from '../../errors.ts'
 import type { ChangeFeed, FeedListener, FeedReading } from '../../ports/store.ts'
 import type { GuardedStore } from './guarded-store.ts'
@@ -20,6 +20,12 @@ const POLL_MS = 100
 const WAKE_MS = 5
 /** Rows of the feed in one answer. */
 const BATCH = 500
+
+/** What a channel beside the database has brought: a row of the feed, its last number, or that it is connected again. */
+export type FeedNews =
+  | { readonly type: 'entry'; readonly epoch: FeedEpoch; readonly entry: FeedEntry }
+  | { readonly type: 'beat'; readonly epoch: FeedEpoch; readonly seq: number }
+  | { readonly type: 'connected' }
 
 interface Failure {
   readonly error: unknown
@@ -65,6 +71,8 @@ export class FeedPump {
   /** The consumers that settle, and how it ended; null where none does. */
   private settling: Promise<Failure | null> | null = null
   private settledFor = 0
+  private gaps = 0
+  private failed: (error: unknown) => void = () => undefined
 
   /** @param now a monotonic clock in milliseconds */
   constructor(
@@ -81,11 +89,8 @@ export class FeedPump {
 
   /** Starts to follow; `failed` gets an error that is no FfError, which is a bug. */
   start(failed: (error: unknown) => void): void {
-    const run = (event: FeedEvent['type'] & ('wake' | 'tick' | 'connected')): void =>
-      void this.drive({ type: event, at: this.now() }).catch((error: unknown) => {
-        // A store that is away is what the copy of its rows is for.
-        if (!(error instanceof FfError)) failed(error)
-      })
+    this.failed = failed
+    const run = (type: 'wake' | 'tick' | 'connected'): void => this.run({ type, at: this.now() })
     this.listener = this.feed.listen(() => {
       this.woken ??= setTimeout(() => {
         this.woken = null
@@ -115,6 +120,29 @@ export class FeedPump {
    */
   poll(): Promise<void> {
     return this.drive({ type: 'wake', at: this.now() })
+  }
+
+  /** Takes what a channel has brought; returns at once. It moves the position only where it continues it. */
+  hear(news: FeedNews): void {
+    this.run({ ...news, at: this.now() })
+  }
+
+  /** How far this instance has followed the feed; null before its first reading. */
+  get position(): FeedPosition | null {
+    return this.state.position
+  }
+
+  /** Seconds since the position was known to be the newest, and how often news showed that changes were missed. */
+  metrics(): { readonly staleness_seconds: number; readonly gaps: number } {
+    const { gaps } = this
+    return { staleness_seconds: (this.now() - this.state.confirmedAt) / 1000, gaps }
+  }
+
+  private run(event: FeedEvent): void {
+    this.drive(event).catch((error: unknown) => {
+      // A store that is away is what the copy of its rows is for.
+      if (!(error instanceof FfError)) this.failed(error)
+    })
   }
 
   private async drive(event: FeedEvent): Promise<void> {
@@ -161,6 +189,8 @@ export class FeedPump {
 
   private step(event: FeedEvent): void {
     const [state, effects] = stepSubscriber(this.state, event)
+    const isNews = event.type === 'entry' || event.type === 'beat'
+    if (isNews && this.state.trusted && !state.trusted) this.gaps += 1
     this.state = state
     for (const effect of effects) this.perform(effect)
     const { trusted, position, confirmedAt } = state

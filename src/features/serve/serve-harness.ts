@@ -32,6 +32,7 @@ export async function startHarness(request: ServeRequest): Promise<Service> {
       droppedLines: () => log.dropped(),
       staleDecisions: () => 0,
       cache: () => null,
+      feed: () => null,
       authenticator: () => authenticator.metrics(),
       admin: () => NULL_APPROVALS.metrics(),
       head: () => scratch.store.auditHead(),

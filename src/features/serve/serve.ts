@@ -87,7 +87,7 @@ export async function startService(
   const ending: Ending = { hurry: target === null }
   const { value: servers, close } = await openAll(async (keep) => {
     const { pump, ...held } = await openBacking(request, target, keep)
-    const { store, lastKnown, reader } = held
+    const { store, lastKnown, reader, channel } = held
     const keys = FF_JWKS_URL === null ? null : { url: FF_JWKS_URL }
     const authenticator = await keep(adapters.openAuthenticator(keys, auth))
     if (keys !== null) logKeys(request.log, await authenticator.loadKeys())
@@ -100,12 +100,16 @@ export async function startService(
       droppedLines: () => request.log.dropped(),
       staleDecisions: () => lastKnown?.decisions ?? 0,
       cache: () => reader?.cache.metrics() ?? null,
+      feed: () => (pump === null ? null : { ...pump.metrics(), ...channel?.metrics() }),
       authenticator: () => authenticator.metrics(),
       admin: () => approvals.metrics(),
       head: async () => (await probeStore(store)).head,
     })
     const { observer } = telemetry
-    pump?.start((error) => telemetry.httpObserver.failed(error, 'change feed'))
+    const failedToFollow = (error: unknown): void =>
+      telemetry.httpObserver.failed(error, 'change feed')
+    pump?.start(failedToFollow)
+    channel?.start(failedToFollow)
     const failedToRecord = (error: unknown): void => {
       if (error instanceof FfError)
         request.log.warn({ code: error.code }, 'cannot record a refused change; tries again')
