@@ -99,6 +99,8 @@ export const adapters: Adapters = {
   openRowCache: async (options) =>
     (await import('./adapters/cache/index.ts')).openRowCache(options),
   cacheMac: async (key) => (await import('./adapters/cache/mac.ts')).createCacheMac(key),
+  openScratchRedis: async (signal) =>
+    (await import('./adapters/redis/scratch-redis.ts')).openScratchRedis(signal),
   connectRedis: async (url, options) =>
     (await import('./adapters/redis/connect-redis.ts')).connectRedis(url, options),
   openClient: async (origin) => (await import('./adapters/http/client.ts')).openClient(origin),

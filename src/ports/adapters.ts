@@ -45,7 +45,7 @@ import type {
 } from './http.ts'
 import type { MigrationSession } from './migrations.ts'
 import type { CommandLimits, CommandOutcome, RunningProgram } from './process.ts'
-import type { RedisClient, RedisOptions } from './redis.ts'
+import type { RedisClient, RedisOptions, ScratchRedis } from './redis.ts'
 import type { RowSink, RowSource } from './rows.ts'
 import type { SignoffKeys } from './signoff.ts'
 import type {
@@ -87,6 +87,12 @@ export interface Adapters {
    * @throws FfError `target_invalid` for the URL
    */
   connectRedis(url: string, options?: RedisOptions): Promise<RedisClient>
+  /**
+   * Starts a Redis of its own on a free port of loopback; it ends with this process, or when `signal` is aborted.
+   *
+   * @throws FfError `command_unanswered` where no `redis-server` starts
+   */
+  openScratchRedis(signal: AbortSignal): Promise<ScratchRedis>
   /** Opens a cache of rows over a client of Redis, which stays the caller's; it caches once `trust` was called. */
   openRowCache(options: CacheOptions): Promise<RowCache>
   /** Loads the HMAC of entries and messages in Redis under a key. */

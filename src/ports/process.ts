@@ -29,6 +29,10 @@ export interface RunningProgram {
     | { readonly ok: true; readonly text: string }
     | { readonly ok: false; readonly last_line: string }
   >
-  /** Sends SIGKILL; resolves once the process has ended. */
+  /** Sends SIGSTOP: it does nothing more and keeps its connections, as a hung program does. */
+  pause(): void
+  /** Sends SIGCONT. */
+  resume(): void
+  /** Sends SIGKILL; resolves once the process has ended, paused or not. */
   kill(): Promise<void>
 }

@@ -152,3 +152,32 @@ export interface RedisOptions {
   /** Receives each change of the connection for commands. */
   readonly onLink?: (state: RedisLinkState) => void
 }
+
+/** A key of a Redis. */
+export interface RedisKey {
+  readonly name: string
+  /** Milliseconds until it expires; null where it never does. */
+  readonly ttl_ms: number | null
+}
+
+/** A Redis on loopback that exists for one measurement, and keeps nothing on disk. */
+export interface ScratchRedis {
+  readonly url: string
+  /** Version of the server, such as `7.0.15`. */
+  readonly version: string
+  /** Ends the server as a crash does: connections are refused. */
+  stop(): Promise<void>
+  /** Starts it again on its port, empty, after `stop`. @throws FfError `command_unanswered` */
+  start(): Promise<void>
+  /** Hangs the server: it keeps its connections, accepts more, and answers none. */
+  pause(): void
+  resume(): void
+  /** All keys of the server. @throws the error of the client */
+  keys(): Promise<readonly RedisKey[]>
+  /** Sets a key; `ttl_ms` null is without expiry. @throws the error of the client */
+  set(name: string, text: string, ttl_ms: number | null): Promise<void>
+  /** Ends the connections that subscribe; their clients may connect again. @throws the error of the client */
+  cutSubscribers(): Promise<void>
+  /** Ends the server, paused or not. */
+  close(): Promise<void>
+}

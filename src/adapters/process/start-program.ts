@@ -49,6 +49,8 @@ export function startProgram(
         ? { ok: false, last_line: output.trimEnd().split('\n').at(-1) ?? '' }
         : { ok: true, text }
     },
+    pause: () => void child.kill('SIGSTOP'),
+    resume: () => void child.kill('SIGCONT'),
     kill: async () => {
       child.kill('SIGKILL')
       await child

@@ -11,7 +11,6 @@ export const PROBE_GAPS: Readonly<Record<string, ProbeGap>> = {
   'dual-write': { gap: 'no_probe', needs: 'dual writes' },
   propagation: { gap: 'no_probe', needs: 'the cache' },
   'lost-message': { gap: 'no_probe', needs: 'the cache' },
-  'cache-outage': { gap: 'no_probe', needs: 'the cache' },
   'cache-keys': { gap: 'no_probe', needs: 'the cache' },
   'audit-continuity': { gap: 'no_probe', needs: 'the audit tools' },
   observation: { gap: 'no_probe', needs: 'the staging observation' },

@@ -34,6 +34,8 @@ const SLOW: ReadonlySet<string> = new Set(['E3'])
 const FILLED: ReadonlySet<string> = new Set(['B1', 'B2', 'B4', 'C1', 'C2', 'G2', 'I3'])
 /** What else the machine does is in their numbers: `load-probes.e2e.test.ts` knows how to live with that. */
 const PACED: ReadonlySet<string> = new Set(['E5', 'F5'])
+/** They share what they need of a machine: `cache-probes.int.test.ts` runs them. */
+const CACHED: ReadonlySet<string> = new Set(['D1', 'D2', 'D3', 'D4'])
 const getParams = (item: ChecklistItem): ProbeContext['params'] => ({
   ...item.probe.params,
   ...SMALL[item.id],
@@ -69,7 +71,7 @@ async function holds(_id: string, item: ChecklistItem, probe: Probe): Promise<vo
 }
 
 describe('put to the real thing, and to the deliberate fault', () => {
-  const elsewhere = new Set([...SLOW, ...FILLED, ...PACED])
+  const elsewhere = new Set([...SLOW, ...FILLED, ...PACED, ...CACHED])
   const quick = MEASURED.filter(([id]) => !elsewhere.has(id))
   const exclusive = quick.filter(([, , { isolation }]) => isolation === 'exclusive')
   // The command runs these at the same time, too.

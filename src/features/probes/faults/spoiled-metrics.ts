@@ -4,10 +4,10 @@ import type { AdaptersDecorator } from '../testbed/test-service.ts'
 type Now = ProbeContext['now']
 
 const SPEED = 100
-/** A clock that begins at the present time and runs 100 times as fast. */
-export function createFastClock(now: Now): Now {
+/** A clock that begins at the present time and runs `speed` times as fast. */
+export function createFastClock(now: Now, speed = SPEED): Now {
   const began = now().getTime()
-  return () => new Date(began + (now().getTime() - began) * SPEED)
+  return () => new Date(began + (now().getTime() - began) * speed)
 }
 
 /** Longer than a metric may take to show its event, and shorter than H1 waits for one. */

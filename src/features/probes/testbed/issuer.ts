@@ -11,13 +11,15 @@ export interface Issuer {
   readonly keys: Readonly<Record<string, string>>
   /** @param user the `sub` of a new token; default that of the caller's one token */
   readonly toHeaders: (author: ChangeAuthor, user?: string) => Readonly<Record<string, string>>
+  /** The `authorization` header of a caller whose token has these claims besides the valid ones. */
+  readonly toCaller: (claims: object) => Readonly<Record<string, string>>
 }
 const HOUR_S = 3_600
 
 /**
  * Starts a key server on loopback, which the caller closes, and signs one token for each kind of caller, valid for
  * an hour from `context.now`. Returns the server, the settings with which a service accepts the tokens, and
- * `toHeaders`, the `authorization` header of a caller, none for `anonymous`, with a new token where another user is
+ * `toCaller`, and `toHeaders`, the `authorization` header of a caller, none for `anonymous`, with a new token where another user is
  * named; the forger's token has the attacker's signature under the good kid.
  *
  * @throws FfError `artefact_invalid`, and the system's error where `vectors/jwt/keys.json` cannot be read or the
@@ -47,6 +49,7 @@ export async function openIssuer(context: ProbeContext): Promise<Issuer> {
       FF_JWT_ISSUER: settings.issuer,
       FF_JWT_AUDIENCE: settings.audience,
     },
+    toCaller: (change) => bearer(signTestToken(keys.rsa, claims({ exp, ...change }))),
     toHeaders: (author, user) => (user === undefined ? headers : sign({ sub: user }))[author],
   }
 }

@@ -1,0 +1,47 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { judgeMeasurement, type Measurement } from '../../../src/core/gate/judge-measurement.ts'
+import { isDetected } from '../../../src/core/gate/controls.ts'
+import { PROBES } from '../../../src/features/probes/index.ts'
+import type { Probe, ProbeContext } from '../../../src/features/probes/framework/probe.ts'
+import { createDatabase, type TestDatabase } from '../../support/database.ts'
+import { shared } from '../../support/shared.ts'
+import { runFaults, scratchIn, toContext, toItem } from './context.ts'
+
+const getProbe = (id: string): Probe => PROBES[toItem(id).probe.name] as Probe
+let database: TestDatabase
+beforeAll(async () => {
+  const missing = await shared('redis')
+  if (missing !== null) throw new Error(missing)
+  database = await createDatabase('18')
+})
+afterAll(() => database.drop())
+const contextFor = (id: string, params: object = {}): ProbeContext =>
+  toContext({
+    params: { ...toItem(id).probe.params, ...params },
+    targets: scratchIn(database),
+  })
+/** The measures of which the control of an item is not detected. */
+const findUndetected = (id: string, faults: ReadonlyMap<string, Measurement>): readonly string[] =>
+  [...faults].filter(([name, one]) => !isDetected(toItem(id), name, one)).map(([name]) => name)
+const LONG = { timeout: 120_000 }
+
+describe('D3', () => {
+  test('measures decisions while a real Redis is refused and hung', LONG, async () => {
+    const found = await getProbe('D3').measure(contextFor('D3', { requests: 480, seconds: 2 }))
+    expect(found.measured).toMatchObject({ wrong_decisions: 0, restarts: 0 })
+    expect(found.measured['recovery_s']).toBeLessThan(60)
+    expect(found.met).toMatchObject({ redis: expect.stringMatching(/^Redis \d/) })
+    // A busy machine can make single answers of the database late.
+    const share = Number(found.measured['error_share'])
+    expect(share).toBeLessThan(0.02)
+    expect(judgeMeasurement(toItem('D3'), found).result).toBe(share <= 0.001 ? 'pass' : 'fail')
+  })
+  test(
+    'detects old rows, rejected reads, a lost client and an instance that ends',
+    LONG,
+    async () => {
+      const faults = await runFaults(getProbe('D3'), contextFor('D3'))
+      expect(findUndetected('D3', faults)).toEqual([])
+    },
+  )
+})
