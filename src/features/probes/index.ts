@@ -11,6 +11,7 @@ import { apiParity } from './api-parity.ts'
 import { alerts } from './alerts.ts'
 import { backfillComplete } from './backfill-complete.ts'
 import { backfillRepeat } from './backfill-repeat.ts'
+import { cacheKeys } from './cache-keys.ts'
 import { cacheOutage } from './cache-outage.ts'
 import { capacity } from './capacity.ts'
 import { commandProbe } from './command.ts'
@@ -50,6 +51,7 @@ export const PROBES: Readonly<Record<string, Probe>> = {
   'parity-breadth': parityBreadth,
   'parity-selftest': selftestCatches,
   'parity-vectors': parityVectors,
+  'cache-keys': cacheKeys,
   'cache-outage': cacheOutage,
   capacity,
   plan,

@@ -45,3 +45,23 @@ describe('D3', () => {
     },
   )
 })
+
+describe('D4', () => {
+  test('measures the keys and answers of two instances', LONG, async () => {
+    const found = await getProbe('D4').measure(contextFor('D4', { requests: 160 }))
+    expect(found.measured).toMatchObject({
+      keys_outside_prefix: 0,
+      keys_without_ttl: 0,
+      cross_tenant_hits: 0,
+    })
+    expect(found.met['cache_hits']).toBeGreaterThan(0)
+  })
+  test(
+    'detects planted keys, mixed tenants and an invalidation without a limit',
+    LONG,
+    async () => {
+      const faults = await runFaults(getProbe('D4'), contextFor('D4', { requests: 160 }))
+      expect(findUndetected('D4', faults)).toEqual([])
+    },
+  )
+})
