@@ -10,7 +10,7 @@ const DEFAULT_EVIDENCE = '.ff/evidence'
 
 /**
  * Makes the function that adds `--checklist` and `--evidence` of a call to each command of `ff` in a text that takes
- * them: a text that is a command, or commands in backquotes. It also puts the folder of `--evidence` in the place of its
+ * them and do not have them: a text that is a command, or commands in backquotes. It also puts the folder of `--evidence` in the place of its
  * default. Without these options it changes nothing.
  */
 export function createRepeat(
@@ -27,15 +27,19 @@ export function createRepeat(
       const own = given.filter(({ flag }) =>
         declared.some(({ flags }) => flags.startsWith(`${flag} `)),
       )
-      const words = own.map(({ flag, value }) => ` ${flag} ${quoteForShell(value)}`).join('')
-      return words === '' ? [] : [[['ff', noun ?? [], name].flat().join(' '), words] as const]
+      return own.length === 0 ? [] : [[['ff', noun ?? [], name].flat().join(' '), own] as const]
     }),
   )
   const taken = new Map(rows)
   const names = new RegExp(String.raw`\b(${rows.map(([name]) => name).join('|')})(?![\w-])`, 'g')
   const folder = given.find(({ name }) => name === 'evidence')?.value
-  const addTo: RepeatOptions = (command) =>
-    command.replaceAll(names, (name) => `${name}${taken.get(name) ?? ''}`)
+  const addTo: RepeatOptions = (text) =>
+    text.replaceAll(names, (name, _group: string, at: number) => {
+      const command = text.slice(at).split(' && ', 1)[0] as string
+      const missing = taken.get(name)?.filter(({ flag }) => !command.includes(`${flag} `)) ?? []
+      const words = missing.map(({ flag, value }) => ` ${flag} ${quoteForShell(value)}`)
+      return [name, ...words].join('')
+    })
   const move: RepeatOptions = (text) =>
     folder === undefined ? text : text.replaceAll(DEFAULT_EVIDENCE, () => quoteForShell(folder))
   return (text) => move(text.startsWith('ff ') ? addTo(text) : text.replaceAll(/`[^`]+`/g, addTo))

@@ -15,6 +15,10 @@ describe('a proposed command repeats', () => {
     ['ff evidence seal --first', 'ff evidence seal --evidence logs --first'],
     ['ff checklist explain A1', "ff checklist explain --checklist 'my list.json' A1"],
     ['ff signoff request', 'ff signoff request'],
+    [
+      'ff gate --checklist other.json && ff gate',
+      "ff gate --evidence logs --checklist other.json && ff gate --checklist 'my list.json' --evidence logs",
+    ],
     ['ff probe list', "ff probe list --checklist 'my list.json'"],
     ['mv .ff/evidence/KID .ff/', 'mv logs/KID .ff/'],
     ['Keep .ff/evidence/KID.', 'Keep logs/KID.'],

@@ -12,7 +12,7 @@ const DEADLINE_MS = 2_000
 export async function openRedis(url: string | null, adapters: Adapters): Promise<RedisClient> {
   if (url === null)
     throw new FfError('target_invalid', 'FF_REDIS_URL is not set, so there is no cache.', {
-      hint: 'Set it: export FF_REDIS_URL=redis://HOST:PORT',
+      hint: 'Run `export FF_REDIS_URL=redis://HOST:PORT`.',
     })
   return adapters.connectRedis(url, { deadlineMs: DEADLINE_MS })
 }
