@@ -42,6 +42,8 @@ type Result = WriteResult | RefusalResult
 export interface FileStoreOptions {
   /** Whether each write waits for the disk. False for a scratch store, which need not survive a power cut. */
   readonly durable: boolean
+  /** False where no other process knows the folder, because each lock starts a process. Absent is true. */
+  readonly lock?: boolean
 }
 const DURABLE: FileStoreOptions = { durable: true }
 
@@ -55,7 +57,7 @@ interface QueuedWrite {
 export class FileStore implements ScratchStore, ServiceStore {
   readonly kind = 'file'
   private readonly folder: string
-  private readonly lock: FileHandle
+  private readonly lock: FileHandle | null
   private readonly tools: AuditOptions
   private readonly durable: boolean
   private snapshot: Snapshot
@@ -75,7 +77,7 @@ export class FileStore implements ScratchStore, ServiceStore {
   /** The error of the last compaction that the log's length started; null after a success. */
   private compactionError: { readonly error: unknown } | null = null
 
-  private constructor(folder: string, lock: FileHandle, opened: OpenedStore) {
+  private constructor(folder: string, lock: FileHandle | null, opened: OpenedStore) {
     this.folder = folder
     this.durable = opened.durable
     this.lock = lock
@@ -89,7 +91,7 @@ export class FileStore implements ScratchStore, ServiceStore {
 
   /**
    * Locks the folder, replays the log, cuts off a torn last line, and compacts a long log; it also does so later,
-   * while it serves. Holds the lock until `close`.
+   * while it serves. Holds the lock, if it takes one, until `close`.
    *
    * @throws FfError `store_locked` while another process has it open, `store_corrupt` for damage, `target_unreachable`
    *   for a missing folder, or another of `toStoreError`
@@ -97,9 +99,9 @@ export class FileStore implements ScratchStore, ServiceStore {
   static async open(
     folder: string,
     tools: AuditOptions,
-    { durable } = DURABLE,
+    { durable, lock: locking = true } = DURABLE,
   ): Promise<FileStore> {
-    const lock = await takeLock(folder)
+    const lock = locking ? await takeLock(folder) : null
     try {
       const opened = await replayStore(folder)
       const { torn } = opened.tail
@@ -110,7 +112,7 @@ export class FileStore implements ScratchStore, ServiceStore {
       await store.compactIfLong()
       return store
     } catch (error) {
-      await lock.close()
+      await lock?.close()
       throw toStoreError(error, folder)
     }
   }
@@ -260,7 +262,7 @@ export class FileStore implements ScratchStore, ServiceStore {
     await this.replacement
     return this.runExclusively(async () => {
       await this.log.close()
-      await this.lock.close()
+      await this.lock?.close()
     })
   }
 

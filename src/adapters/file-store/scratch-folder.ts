@@ -34,7 +34,7 @@ export async function openScratchFolder(
       const folder = await keep(make(), (one) => one.remove())
       const home = `${folder.path}/store`
       await createStore(home)
-      return keep(FileStore.open(home, tools, { durable: false }))
+      return keep(FileStore.open(home, tools, { durable: false, lock: false }))
     })
     return { facts: { target: 'file', backing: 'file', server: null }, store, close }
   } catch (error) {

@@ -13,6 +13,8 @@ const MAKING = '.making-'
  * temporary name belonged to a process that died.
  */
 const MAKING_MS = 60_000
+/** The folders of this process, which a sweep need not ask for: each question starts a process. */
+const own = new Set<string>()
 
 /** A folder that only this process uses, locked until `remove`. */
 export interface PrivateFolder {
@@ -63,9 +65,11 @@ export async function makePrivateFolder(parent: string, prefix: string): Promise
     const lock = await tryLock(join(making, LOCK))
     if (lock === null) throw new Error(`another process locked the new folder ${making}`)
     await rename(making, path)
+    own.add(path)
     return {
       path,
       remove: async () => {
+        own.delete(path)
         // A server that is shutting down may still write there.
         await rm(path, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 })
         await lock.close()
@@ -84,6 +88,7 @@ async function removeDeadFolders(parent: string, prefix: string): Promise<void> 
     (one) => one.startsWith(prefix) || one.startsWith(MAKING + prefix),
   )) {
     const path = join(parent, name)
+    if (own.has(path)) continue
     if (!(await isOwnAndOlder(path, name.startsWith(MAKING) ? MAKING_MS : 0))) continue
     const lock = await tryOwnerLock(path)
     if (lock === null) continue
