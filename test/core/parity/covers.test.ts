@@ -172,6 +172,36 @@ describe('the TTL state', () => {
       'expired',
     ],
     [
+      'a named approval of another flag',
+      { ref: REF, approvals: [{ ...approval, flag_key: 'ff.other' }] },
+      'unknown',
+    ],
+    [
+      'a named approval of another tenant',
+      { ref: REF, approvals: [{ ...approval, tenant_id: 'T-2' }] },
+      'unknown',
+    ],
+    [
+      'an approval that begins in a millisecond',
+      { ref: REF, approvals: [{ ...approval, not_before: fromNow(1) }] },
+      'not_yet_valid',
+    ],
+    [
+      'an approval that begins now',
+      { ref: REF, approvals: [{ ...approval, not_before: NOW }] },
+      'valid',
+    ],
+    [
+      'an approval with a day left',
+      { ref: REF, approvals: [{ ...approval, expires_at: fromNow(DAY) }] },
+      'expiring_soon',
+    ],
+    [
+      'an approval with a millisecond more',
+      { ref: REF, approvals: [{ ...approval, expires_at: fromNow(DAY + 1) }] },
+      'valid',
+    ],
+    [
       'the approval of the request before that of the override',
       { ref: 'APP-1-a', users: [userRow({ approval_ref: REF })], approvals: [approval] },
       'unknown',

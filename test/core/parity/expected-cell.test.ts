@@ -13,3 +13,15 @@ test('the expected envelope adds the cell’s flag and request id to the outcome
     `{"flag_key":"${flag_key}","value":1.0,"meta":{"user_id":"U1","request_id":"${request_id}"}}`,
   )
 })
+
+test('an expected refusal stays as it is', () => {
+  const request = {
+    flag_key: 'ff.a',
+    tenant_id: null,
+    user_id: null,
+    approval_ref: null,
+    request_id: 'req-1',
+  }
+  const refusal = objectNode('{"refused":"token_expired","http":401}')
+  expect(buildExpectedEnvelope(refusal, { request })).toBe(refusal)
+})
