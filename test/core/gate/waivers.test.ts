@@ -161,6 +161,11 @@ describe('a failure within the bounds of a waiver', () => {
       'waiver_past_bound',
     ],
   ])('%s', (_what, bounds, measured, mismatch) => expect(judge(bounds, ...measured)).toBe(mismatch))
+  test('and of too few samples is not covered', () => {
+    const found = use({ codes: ['limit_broken', 'too_few_samples'], measured: [broken(9)] })
+    const covers = { state: 'fail', bounds: [BOUND] } as const
+    expect(findWaiverMismatch(waiver({ covers }), H4, found)).toBe('waiver_covers_another_reason')
+  })
   function other() {
     return broken(7, { measure: 'y' })
   }
