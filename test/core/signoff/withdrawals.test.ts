@@ -3,9 +3,11 @@ import {
   findWithdrawalFault,
   formatWithdrawal,
   formatWithdrawals,
+  listWithdrawals,
   listWithdrawn,
 } from '../../../src/core/signoff/withdrawals.ts'
-import type { Envelope, TrustFile } from '../../../src/core/signoff/types.ts'
+import { canonicalizeObject } from '../../../src/core/signoff/read-document.ts'
+import type { Envelope, TrustFile, VerifiedSignature } from '../../../src/core/signoff/types.ts'
 import {
   alice,
   asSigner,
@@ -95,6 +97,7 @@ describe('a withdrawal by a signer who has left', () => {
     ['of an empty statement', encode(formatWithdrawal(''))],
     ['of a statement in capitals', encode(formatWithdrawal(STATEMENT.toUpperCase()))],
     ['with a blank', encode(`${formatWithdrawal(STATEMENT)} `)],
+    ['that names none', encode('{"kind":"withdrawal","schemaVersion":1}')],
     ['that is not UTF-8', '_w'],
   ])('is about no statement in another form: %s', (_what, payload) => {
     const found = findWithdrawalFault(
@@ -111,5 +114,47 @@ describe('a withdrawal by a signer who has left', () => {
       code: 'withdrawal_invalid',
       detail: 'it is not in the form that ff signoff withdraw writes',
     })
+  })
+})
+
+describe('the withdrawals of a file', () => {
+  const OTHER = digest('other')
+  const find = (text: string | null, ...people: readonly string[]) => {
+    const signed = people.map((person) => ({ person }) as VerifiedSignature)
+    return findWithdrawalFault(
+      { text, statement: STATEMENT, signed, trust: TRUST, now: NOW },
+      tools,
+    )
+  }
+  const gone = { code: 'signature_withdrawn', detail: `bob, ${STATEMENT}` }
+
+  test('end a statement where one of its signers withdrew from it', () => {
+    expect(find(file(by(bob)), 'alice', 'bob')).toEqual(gone)
+    expect(find(file(by(alice), by(bob)), 'bob')).toEqual(gone)
+  })
+  test('end no statement that their signer did not sign, or that they are not about', () => {
+    expect(find(null, 'bob')).toBeNull()
+    expect(find(file(by(bob)), 'alice')).toBeNull()
+    expect(find(file(by(bob, OTHER)), 'bob')).toBeNull()
+  })
+  test.each([
+    ['without JSON', 'x', expect.any(String)],
+    [
+      'in another spelling',
+      ` ${file(by(bob))}`,
+      'it has another spelling than ff signoff withdraw writes',
+    ],
+  ])('are a fault %s', (_what, text, detail: unknown) => {
+    expect(find(text)).toEqual({ code: 'withdrawal_invalid', detail })
+  })
+  test('are listed by their digests, without one that does not verify', () => {
+    const list = (text: string | null) => listWithdrawals({ text, trust: TRUST, now: NOW }, tools)
+    const left = by(makePerson('mallory', 'platform-lead'), OTHER)
+    const forged = { ...by(bob, OTHER), signatures: by(bob).signatures }
+    const kept = [by(alice), left, by(bob, OTHER)]
+    expect(list(file(...kept, forged))).toEqual(
+      kept.map((one) => tools.sha256(canonicalizeObject(one))),
+    )
+    expect([list(null), list('{}')]).toEqual([[], []])
   })
 })
