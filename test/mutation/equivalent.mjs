@@ -49,6 +49,8 @@ export const EQUIVALENT = {
     'node !== null -> true': 'isJsonObject looks for it.',
   },
   'src/core/parity/envelope.ts': {
+    '!text.includes(\'"stale"\') -> false': 'A shortcut: the text is parsed, to the same answer.',
+    '\'"stale"\' -> ""': 'A shortcut: the text is parsed, to the same answer.',
     "node != null && typeof node === 'object' -> true": 'isJsonObject looks for both.',
     "node != null && typeof node === 'object' -> node != null || typeof node === 'object'":
       'isJsonObject looks for both.',
@@ -79,6 +81,16 @@ export const EQUIVALENT = {
   'src/core/parity/summarise.ts': {
     'cases.find((one) => one.state === state)?.detail -> cases.find(one => one.state === state).detail':
       'The state is that of one of them.',
+    '[] -> ["Stryker was here"]':
+      'Of a case without a verdict: the text is the pointer of no rule, and has no side.',
+  },
+  'src/core/parity/target.ts': {
+    '\'\' -> "Stryker was here!"':
+      'A text that does not fit has no scheme and no host; without options none is a host or a password.',
+    '[] -> ["Stryker was here"]': 'The first element of a match, the whole, is not read.',
+    'parts === null -> false': 'The options are null too then.',
+    '/^(\\w+:\\/\\/[^/?]*)(?:\\/[^?]*)?/ -> /(\\w+:\\/\\/[^/?]*)(?:\\/[^?]*)?/': 'A URL begins so.',
+    '/^\\w+:\\/\\// -> /\\w+:\\/\\//': 'An origin begins so.',
   },
   'src/adapters/evidence-log/audit-head.ts': {
     '\'latin1\' -> ""': 'The text is ASCII.',
@@ -88,6 +100,9 @@ export const EQUIVALENT = {
   },
   'src/adapters/evidence-log/evidence-line.ts': {
     'known !== undefined -> false': 'The key is imported anew.',
+    'this.sound.size >= MAX_KEPT -> false': 'All lines are kept: costs memory.',
+    'this.sound.size >= MAX_KEPT -> this.sound.size > MAX_KEPT': 'One line more is kept.',
+    'read.ok && this.sound.size >= MAX_KEPT -> false': 'All lines are kept: costs memory.',
   },
   'src/adapters/evidence-log/import-logs.ts': {
     '\'\' -> "Stryker was here!"': 'A log without a head is not whole; a missing log is tested.',
@@ -120,6 +135,9 @@ export const EQUIVALENT = {
     'end < before -> end <= before': 'They are equal only where both are the same time.',
   },
   'src/core/signoff/rotation.ts': {
+    'one.closed?.seq -> one.closed.seq': 'A log that is neither open nor lost was closed.',
+    'one.closed?.hash -> one.closed.hash': 'A log that is neither open nor lost was closed.',
+    'next.closed?.hash -> next.closed.hash': 'It has the same number, so it is there.',
     'now < one.until -> now <= one.until': 'The end that is set is then the one that is there.',
   },
   'src/core/signoff/signers.ts': {
@@ -130,8 +148,10 @@ export const EQUIVALENT = {
       'Split has a first part; the others are not the payload, and not the bytes of a signature.',
   },
   'src/core/signoff/withdrawals.ts': {
+    '\'\' -> "Stryker was here!"': 'No withdrawal is about either.',
+    'text === null -> false': 'No text is no file, and names no statement.',
     '[] -> ["Stryker was here"]':
-      'Looked at for the present statement alone, and there it is none; as the groups of no match it has no second one.',
+      'Looked at for the present statement alone, and there it is none.',
   },
   'src/core/gate/chain.ts': {
     'entries[seq - 1]?.hash -> entries[seq - 1].hash': 'There are at least so many entries.',
