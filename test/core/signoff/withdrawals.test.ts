@@ -137,6 +137,8 @@ describe('the withdrawals of a file', () => {
     expect(find(file(by(bob)), 'alice')).toBeNull()
     expect(find(file(by(bob, OTHER)), 'bob')).toBeNull()
   })
+  const twice = [...by(bob).signatures, ...by(alice).signatures]
+  const FORM = 'it is not in the form that ff signoff withdraw writes'
   test.each([
     ['without JSON', 'x', expect.any(String)],
     [
@@ -144,6 +146,8 @@ describe('the withdrawals of a file', () => {
       ` ${file(by(bob))}`,
       'it has another spelling than ff signoff withdraw writes',
     ],
+    ['of two signatures', file({ ...by(bob), signatures: twice }), FORM],
+    ['of no signature', file({ ...by(bob), signatures: [] }), FORM],
   ])('are a fault %s', (_what, text, detail: unknown) => {
     expect(find(text)).toEqual({ code: 'withdrawal_invalid', detail })
   })
