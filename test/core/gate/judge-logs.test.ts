@@ -1,6 +1,13 @@
-import { expect, test } from 'vitest'
-import { checkLogs, findLateLogs, isHeadYoung } from '../../../src/core/gate/judge-logs.ts'
+import { describe, expect, test } from 'vitest'
+import {
+  checkLogs,
+  findLateLogs,
+  isClockBehind,
+  isHeadYoung,
+  listHeadExpiries,
+} from '../../../src/core/gate/judge-logs.ts'
 import type { RunnerKey, WholeLog } from '../../../src/core/gate/types.ts'
+import type { Instant } from '../../../src/core/rows/instant.ts'
 import { at, getHash, NOW, passing, RUNNER, runner, toItem, toLog } from './builders.ts'
 
 const V2 = { version: 2, sha256: getHash(2) }
@@ -11,6 +18,7 @@ const sealed = (change: Partial<WholeLog['head']>): WholeLog => ({
   head: { ...LOG.head, ...change },
 })
 const closed = { seq: 2, hash: getHash(2) }
+const FIRST = { seq: 1, hash: getHash(1) }
 
 test.each<readonly [string, readonly WholeLog[], Partial<RunnerKey>, object | null]>([
   ['a young head under the present trust file', [LOG], {}, null],
@@ -48,6 +56,31 @@ test.each<readonly [string, readonly WholeLog[], Partial<RunnerKey>, object | nu
       code: 'head_stale',
       detail: `runner ci has ended, and the trust file does not close its log ${RUNNER}`,
       next: 'ff trust rotate --key alice.key.json',
+    },
+  ],
+  ['no log, before the time of its runner', [], { from: at(1) }, null],
+  [
+    'no log, at the begin of its runner',
+    [],
+    { from: NOW },
+    { code: 'log_missing', detail: `runner ci, ${RUNNER}`, next: 'ff evidence seal --first' },
+  ],
+  [
+    'the log of another runner alone',
+    [{ ...LOG, kid: 'x' }],
+    {},
+    { code: 'log_missing', detail: `runner ci, ${RUNNER}`, next: 'ff evidence seal --first' },
+  ],
+  ['a log that holds the record that closes it', [LOG], { closed: FIRST }, null],
+  ['a lost log', [], { closed: 'lost' }, null],
+  [
+    'no log of a runner whose log is closed',
+    [],
+    { closed },
+    {
+      code: 'log_missing',
+      detail: `runner ci, ${RUNNER}, closed at record 2`,
+      next: 'ff evidence list',
     },
   ],
   [
@@ -129,4 +162,50 @@ test.each([
   ['more than 60 s ahead of this clock', 60_001, false],
 ])('a head sealed %s is young: %i ms, %s', (_what, ms, young) => {
   expect(isHeadYoung(at(ms), NOW)).toBe(young)
+})
+
+test('logs that are untrusted already stay so', () => {
+  const evidence = { status: 'untrusted', code: 'evidence_edited', detail: 'line 1' } as const
+  expect(checkLogs(evidence, { sight: SIGHT, must_hold: [] })).toBe(evidence)
+})
+
+const HOUR_MS = 3_600_000
+test.each<readonly [string, readonly WholeLog[], Partial<RunnerKey>, Instant | null]>([
+  ['an hour after its head', [sealed({ time: at(-60_000) })], {}, at(HOUR_MS - 60_000)],
+  ['with the time of its runner', [sealed({ time: NOW })], { until: at(9) }, at(9)],
+  ['at the begin of its runner, without a log', [], { from: at(5) }, at(5)],
+  [
+    'at the begin of its runner, with an older head',
+    [LOG],
+    { from: at(2 * HOUR_MS) },
+    at(2 * HOUR_MS),
+  ],
+  ['never, as it is late', [sealed({ time: at(-HOUR_MS) })], {}, null],
+  ['never, as it is missing', [], { from: NOW }, null],
+  ['never, as it has ended', [LOG], { closed: FIRST }, null],
+])('a log becomes late %s', (_what, logs, change, end) => {
+  const found = listHeadExpiries(logs, { runners: [runner(change)], now: NOW })
+  expect(found).toEqual(end === null ? [] : [{ id: 'log ci', at: end }])
+})
+
+describe('the clock is behind', () => {
+  const atTime = (time: Instant): readonly WholeLog[] => [
+    {
+      ...LOG,
+      entries: LOG.entries.map((one) => ({ ...one, record: { ...one.record, ended_at: time } })),
+    },
+    {
+      ...LOG,
+      entries: LOG.entries.map((one) => ({ ...one, record: { ...one.record, recorded_at: time } })),
+    },
+    sealed({ time }),
+  ]
+  test('of a record or head that is more than 60 s ahead', () => {
+    for (const log of atTime(at(60_001))) {
+      expect(isClockBehind([log], NOW)).toBe(true)
+      expect(isClockBehind([LOG, log], NOW)).toBe(true)
+    }
+    for (const log of atTime(at(60_000))) expect(isClockBehind([log], NOW)).toBe(false)
+    expect(isClockBehind([], NOW)).toBe(false)
+  })
 })
