@@ -12,7 +12,7 @@ const DEADLINE_MS = 2_000
 export async function openRedis(url: string | null, adapters: Adapters): Promise<RedisClient> {
   if (url === null)
     throw new FfError('target_invalid', 'FF_REDIS_URL is not set, so there is no cache.', {
-      hint: 'Run `export FF_REDIS_URL=redis://HOST:PORT`.',
+      hint: 'Name the Redis of the service, for example with `export FF_REDIS_URL=redis://127.0.0.1:6379`.',
     })
   return adapters.connectRedis(url, { deadlineMs: DEADLINE_MS })
 }
@@ -27,9 +27,9 @@ const makeRedisError = ({ failure, code }: RedisFault): FfError => {
   const why = code === '' ? failure : `${failure}, ${code}`
   return failure === 'denied'
     ? new FfError('rights_missing', `Redis refuses the user of FF_REDIS_URL (${why}).`, {
-        hint: 'Give the user the rights of docs/reference/cache.md.',
+        hint: 'Correct user and password of FF_REDIS_URL, or give the user the rights of docs/reference/cache.md.',
       })
     : new FfError('target_unreachable', `The Redis of FF_REDIS_URL gives no answer (${why}).`, {
-        hint: 'Start it, or correct FF_REDIS_URL, and run the command again.',
+        hint: 'Check a single server with `redis-cli -u "$FF_REDIS_URL" PING`, the other forms at each of their addresses, then run the command again.',
       })
 }
