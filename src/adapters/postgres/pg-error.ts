@@ -42,7 +42,7 @@ const NO_TLS: Row = [
 const NO_RIGHTS: Row = [
   'rights_missing',
   'denies this role a privilege',
-  'Give the role of the service its rights: `GRANT ff_app TO "role"`. Another role has to read every row, also behind row level security: `ALTER ROLE "role" BYPASSRLS`. A parity run also creates a schema: `GRANT CREATE ON DATABASE "name" TO "role"`.',
+  'Run what applies: `GRANT ff_app TO "role"` to read and write rows, `GRANT ff_owner TO "role"` to migrate, `GRANT CREATE ON DATABASE "name" TO "role"` for a schema of a parity run, `ALTER ROLE "role" BYPASSRLS` for row level security.',
 ]
 /** A column is missing, or the unique constraint that ON CONFLICT names. */
 const ALTERED: Row = [
