@@ -228,12 +228,7 @@ function checkConfig(text: string): Readonly<Record<string, string>> {
   const keys = FILE_SETTINGS.map(toFileKey)
   const parsed = parse(text)
   for (const [key, value] of Object.entries(parsed)) {
-    if (!keys.includes(key)) {
-      throw invalid(
-        `${CONFIG_FILE} has no setting "${key}".`,
-        `Did you mean "${findNearestWord(key, keys)}"? Secrets, FF_ENV, FF_ALLOW_DEV_HEADERS, FF_TRUST_SHA256 and FF_EVIDENCE_HEAD come only from the environment.`,
-      )
-    }
+    if (!keys.includes(key)) throw makeKeyError(key, keys)
     if (typeof value !== 'string')
       throw invalid(
         `The value of "${key}" in ${CONFIG_FILE} must be a string.`,
@@ -241,6 +236,19 @@ function checkConfig(text: string): Readonly<Record<string, string>> {
       )
   }
   return parsed as Record<string, string>
+}
+
+function makeKeyError(key: string, keys: readonly string[]): FfError {
+  const name = SETTING_NAMES.find((one) => toFileKey(one) === key)
+  if (name !== undefined)
+    return invalid(
+      `${CONFIG_FILE} cannot hold "${key}": ${name} comes only from the environment.`,
+      `Remove it there, and set ${name} in the environment of the process.`,
+    )
+  return invalid(
+    `${CONFIG_FILE} has no setting ${quoteValue(key)}.`,
+    `Did you mean "${findNearestWord(key, keys)}"? docs/reference/settings.md lists every key.`,
+  )
 }
 
 function parse(text: string): object {

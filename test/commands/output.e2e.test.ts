@@ -417,7 +417,11 @@ describe('doctor and settings', () => {
   test.each([
     ['an unknown key', '{"storeDri": "/tmp"}', 'storeDir'],
     ['a key of another spelling', '{"store_dir": "/tmp"}', 'storeDir'],
-    ['a secret', '{"databaseUrl": "postgres://u:hunter2-secret@h/d"}', 'databaseUrl'],
+    [
+      'a secret',
+      '{"databaseUrl": "postgres://u:hunter2-secret@h/d"}',
+      'FF_DATABASE_URL comes only from the environment',
+    ],
     ['a number for a text', '{"storeDir": 1}', 'storeDir'],
     ['a key twice', '{"storeDir": "/a", "storeDir": "/b"}', 'ff.config.json'],
     ['a list', '[]', 'ff.config.json'],
