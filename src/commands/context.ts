@@ -15,7 +15,11 @@ export interface Context {
   readonly nodeVersion: string
   readonly io: Io
   readonly adapters: Adapters
-  /** Calls back at the first SIGINT, SIGTERM or SIGHUP; a second one ends the process. @returns a function that stops listening */
+  /**
+   * Calls back at the first SIGINT, SIGTERM or SIGHUP; a second one ends the process.
+   *
+   * @returns a function that stops listening
+   */
   readonly onSignal: (heard: (name: 'interrupted' | 'terminated') => void) => () => void
   /** Calls back at each SIGUSR2, which otherwise ends the process. @returns a function that stops listening */
   readonly onReload: (heard: () => void) => () => void

@@ -36,9 +36,9 @@ export const runParityDiff = (invocation: Invocation<typeof PARITY_DIFF>): Promi
  * `ff import SOURCE`: copies the rows of a file store, or with `--mapping` of a service's own file, into the database
  * or `--into`; `--dry-run` writes none. Prints a report and sets its exit; shows its progress on stderr.
  * @throws FfError `option_invalid` for `--into` without `--mapping` or with `--database`, and for an empty source;
- * `nothing_to_check` where a mapping finds no row; `place_refused` for a database of another environment; `import_locked`, `target_invalid`, `secret_in_option`,
- * `setting_invalid`, `artefact_invalid`, the errors of the stores, and those of `runReportCommand`, such as
- * `output_failed`
+ * `nothing_to_check` where a mapping finds no row; `place_refused` for a database of another environment;
+ * `import_locked`, `target_invalid`, `secret_in_option`, `setting_invalid`, `artefact_invalid`, the errors of the
+ * stores, and those of `runReportCommand`, such as `output_failed`
  */
 export const runImport = (invocation: Invocation<typeof IMPORT>): Promise<void> =>
   runReportCommand(invocation, (signal) =>

@@ -10,7 +10,8 @@ import { loadSettings } from './settings.ts'
 
 /**
  * `ff serve`: prints its addresses, serves until SIGTERM or SIGHUP (`ok`) or Ctrl-C (`interrupted`), then drains open
- * requests; SIGUSR2 reads the TLS certificate again. Logs to stderr. With `--harness` it serves scratch state, which it deletes at the end.
+ * requests; SIGUSR2 reads the TLS certificate again. Logs to stderr. With `--harness` it serves scratch state, which it
+ * deletes at the end.
  * @throws FfError `setting_invalid`, `target_invalid`, `secret_in_option`, `artefact_invalid`, `listen_failed`, and
  * the errors of the store
  */

@@ -8,7 +8,12 @@ import { createSharedLookup } from './shared-lookup.ts'
 
 /** A connection pool of its own for Admin. */
 export interface AdminConnection {
-  /** Posts one body, with the headers of its trace. @returns the body of the response @throws for anything but a whole 2xx response in JSON */
+  /**
+   * Posts one body, with the headers of its trace.
+   *
+   * @returns the body of the response
+   * @throws for anything but a whole 2xx response in JSON
+   */
   post(body: string, signal: AbortSignal, trace: TraceContext | null): Promise<string>
   /** Connections that are open or connecting. */
   sockets(): number

@@ -62,7 +62,11 @@ export function getLineReader(fits: Fits): LineReader {
 /** Of the lines that hold, a reader keeps so many, that no log fills the memory. */
 const MAX_KEPT = 20_000
 
-/** Reads and verifies lines: imports each key once, and verifies each text that holds once. @param fits whether a value matches the schema of a line */
+/**
+ * Reads and verifies lines: imports each key once, and verifies each text that holds once.
+ *
+ * @param fits whether a value matches the schema of a line
+ */
 export class LineReader {
   private readonly fits: Fits
   private readonly keys = new Map<string, KeyObject | null>()
@@ -75,7 +79,8 @@ export class LineReader {
 
   /**
    * Verifies one line: its entry; `edited` for a text that is not RFC 8785 JSON of the schema, with a time that does
-   * not exist, or whose hash does not match its record; `recomputed` where the hash matches and the signature does not. Checks no order and no trust.
+   * not exist, or whose hash does not match its record; `recomputed` where the hash matches and the signature does not.
+   * Checks no order and no trust.
    */
   read(text: string): LineRead {
     const entry = this.sound.get(text)

@@ -66,7 +66,8 @@ function selectRead(target: string | null): (line: NumberedLine) => boolean {
 }
 
 /**
- * The row that a change of the log gave this revision; null where the newest 128 MiB of the log do not hold it. Reads segments backwards, without a lock.
+ * The row that a change of the log gave this revision; null where the newest 128 MiB of the log do not hold it. Reads
+ * segments backwards, without a lock.
  *
  * @throws as `readAuditPage`
  */

@@ -239,8 +239,8 @@ export class LogWriter {
    *
    * @param firstSeq number of the first line, which names a new segment
    * @returns length of the lines in bytes
-   * @throws the system's error (`ENOSPC` for a short write, `ENOENT` for a segment that is gone), after cutting the segment back to the acknowledged lines;
-   *   if that fails too, that error, and the next call cuts first
+   * @throws the system's error (`ENOSPC` for a short write, `ENOENT` for a segment that is gone), after cutting the
+   *   segment back to the acknowledged lines; if that fails too, that error, and the next call cuts first
    */
   async append(text: string, firstSeq: number): Promise<number> {
     const file = (this.file ??= await this.openSegment(firstSeq))

@@ -14,8 +14,8 @@ const FAULTS = `SELECT t.name, CASE
   LEFT JOIN pg_class c ON c.relname = t.name AND c.relnamespace = to_regnamespace($2)`
 
 /**
- * Checks that rows, audit, audit head, feed, change log and ledger of a schema are plain tables whose rows this role sees all of, so
- * that the service reads what a comparison reads. Read-only.
+ * Checks that rows, audit, audit head, feed, change log and ledger of a schema are plain tables whose rows this role
+ * sees all of, so that the service reads what a comparison reads. Read-only.
  * @throws FfError `rights_missing` for row level security, `target_unreachable` for a missing table, a view, a rule or
  * inheritance; the driver's error, unmapped
  */

@@ -8,7 +8,10 @@ import { formatRecordColumn } from './record-column.ts'
 /** Channel of the notifications of new rows in the feed of any schema. */
 export const FEED_CHANNEL = 'ff_feed'
 
-/** The SQL statements of the store for one schema. Names are schema-qualified, so search_path does not matter; ONLY leaves out the rows of tables that inherit. */
+/**
+ * The SQL statements of the store for one schema. Names are schema-qualified, so search_path does not matter; ONLY
+ * leaves out the rows of tables that inherit.
+ */
 export interface Statements {
   readonly read: string
   /** As `read`, for a list of flag keys, in the order of the list. */

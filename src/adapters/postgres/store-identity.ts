@@ -29,8 +29,9 @@ export async function readStoreIdentity(client: pg.ClientBase, schema: string): 
  * a restart; a copy of it has another place once it is adopted. The place is `none` where none was claimed, as without
  * the schema. Read-only.
  * @param needs `environment`: FF_ENV, which the database has to be made for; undefined for any
- * @throws FfError `place_refused` for a place of another environment, `server_version_unsupported`, `backing_unavailable` if the server returns no system identifier, or
- * another of `mapPgError`, such as `rights_missing` or `target_unreachable`
+ * @throws FfError `place_refused` for a place of another environment, `server_version_unsupported`,
+ * `backing_unavailable` if the server returns no system identifier, or another of `mapPgError`, such as
+ * `rights_missing` or `target_unreachable`
  */
 export async function readDatabaseIdentity(
   database: DatabaseConfig,

@@ -27,9 +27,9 @@ const ATTRIBUTES: { readonly [K in keyof OfrepContext]: string } = {
 
 /**
  * Parses the body of an OFREP request and returns the used attributes of its `context`, null where absent, or the first
- * problem: a fault of the JSON, `type_wrong` for no object or text, `member_missing` without a context. More members
- * of the body or its context than `mostMembers` are `too_many_members`. A repeated member among those that are used is `duplicate_member`, as parsers disagree
- * about which one counts; other attributes are ignored.
+ * problem: a fault of the JSON, `type_wrong` for no object or text, `member_missing` without a context. More members of
+ * the body or its context than `mostMembers` are `too_many_members`. A repeated member among those that are used is
+ * `duplicate_member`, as parsers disagree about which one counts; other attributes are ignored.
  */
 export function parseOfrepRequest(body: string, mostMembers: number): OfrepRequest {
   const read = parseLosslessJson(body)

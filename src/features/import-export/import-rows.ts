@@ -50,12 +50,13 @@ export async function importRows(request: ImportRequest): Promise<CheckReport> {
  * run, writes those that are absent or older in the database, and records the import in the audit trail. Equal and
  * newer rows of the database stay, so an import can stop anywhere and run again. Returns `source` with its SHA-256 and
  * one item of counts for each table; a refused row, such as one of the same revision with other fields, fails its
- * table. A source without rows is inconclusive, and nothing is written or recorded; a dry run with rows left to write exits with `not_ready`.
+ * table. A source without rows is inconclusive, and nothing is written or recorded; a dry run with rows left to write
+ * exits with `not_ready`.
  *
  * @param before items for the start of the report
- * @throws FfError `place_refused` for a database of another environment, `backing_unavailable` if the source changed between the two reads (rows may be written by then),
- *   `store_corrupt` for a side that is not sorted, the code of the ending if the run is aborted; also errors of both
- *   stores
+ * @throws FfError `place_refused` for a database of another environment, `backing_unavailable` if the source changed
+ *   between the two reads (rows may be written by then), `store_corrupt` for a side that is not sorted, the code of
+ *   the ending if the run is aborted; also errors of both stores
  */
 export async function importInto(
   request: ImportRequest,

@@ -11,7 +11,8 @@ export const CHANGES_PATH = '/v1/changes'
  * The handler of `GET /v1/changes`: a stream of events, one for each burst of changes, that holds no data of a flag.
  * It ends when the token of its caller expires.
  *
- * @throws HttpRefusal for the caller, or `too_many_requests_in_flight` for one client more than the limit
+ * @throws HttpRefusal for the caller, `too_many_requests_in_flight` for one client more than the limit, or
+ *   `route_unknown` in a harness, which has no stream
  */
 export const createChangesRoute =
   (parts: GetServiceDependencies) =>

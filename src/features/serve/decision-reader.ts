@@ -10,8 +10,9 @@ export interface DecisionReader extends Pick<ServiceStore, 'kind' | 'read' | 're
 }
 
 /**
- * Creates the reader of one request: the store (through its cache, where it has one), or the last known rows from the first read on that finds the store away.
- * So a request waits for the store once, and all its decisions have one source.
+ * Creates the reader of one request: the store (through its cache, where it has one), or the last known rows from the
+ * first read on that finds the store away. So a request waits for the store once, and all its decisions have one
+ * source.
  *
  * @returns a reader that throws the error of the store where there are no such rows
  */

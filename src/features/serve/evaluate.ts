@@ -120,8 +120,8 @@ const formatDecisions = (decisions: readonly Decision[]): Awaited<ReturnType<Ans
 })
 
 /**
- * Takes the cached decision of one flag, or reads its rows and decides it, and reports the decision to the observer. May ask the source of approvals.
- * An unknown flag gives a decision too.
+ * Takes the cached decision of one flag, or reads its rows and decides it, and reports the decision to the observer.
+ * May ask the source of approvals. An unknown flag gives a decision too.
  *
  * @throws the errors of the store
  */

@@ -25,8 +25,9 @@ export const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1)$/
  * The store to serve; opens nothing. `FF_DATABASE_URL` counts only with `FF_BACKING=db`.
  *
  * @returns null for the sample: no `FF_STORE_DIR`, `FF_BACKING` or `FF_ENV`, and on loopback only
- * @throws FfError `setting_invalid` for `FF_ENV` or `FF_BACKING` without a store, for the sample or dev headers
- * off loopback, or for a store in production without a digest key, or with Redis and without a cache key; `target_invalid` for `db` without a URL
+ * @throws FfError `setting_invalid` for `FF_ENV` or `FF_BACKING` without a store, for the sample or dev headers off
+ * loopback, or for a store in production without a digest key, or with Redis and without a cache key; `target_invalid`
+ * for `db` without a URL
  */
 export function planServe(settings: SettingValues, environment: Environment): TargetSpec | null {
   const store = requireStore(settings)

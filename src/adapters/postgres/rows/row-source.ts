@@ -51,8 +51,8 @@ export interface RowSourceOptions {
  * as checked. `epoch` is 0; a table of which another number of rows is read than counted becomes a fault after
  * `lines`; `lookup` reads anew over a connection of its own.
  * @throws FfError `server_version_unsupported`, `migration_unknown` for the schema of a newer version and
- * `migration_edited` for one of another text, `place_refused` for a place of another environment, `target_unreachable` if the schema or a table is missing, or another of
- * `mapPgError`, such as `rights_missing`
+ * `migration_edited` for one of another text, `place_refused` for a place of another environment, `target_unreachable`
+ * if the schema or a table is missing, or another of `mapPgError`, such as `rights_missing`
  */
 export async function openRowSource(
   database: DatabaseConfig,
