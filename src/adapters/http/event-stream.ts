@@ -14,6 +14,8 @@ export class EventStreams {
     { status, headers }: Pick<RouteResponse, 'status' | 'headers'>,
     stream: NonNullable<RouteResponse['stream']>,
   ): void {
+    // The client left while its request was answered: no `close` would end the stream.
+    if (response.destroyed) return
     // What a client sends behind a stream is not answered, so the connection ends with it.
     response.writeHead(status, { ...headers, connection: 'close' })
     response.flushHeaders()

@@ -1,5 +1,6 @@
-import { once } from 'node:events'
+import { EventEmitter, once } from 'node:events'
 import { connect } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import { openServer } from '../../../src/adapters/http/server.ts'
 import { PROOF_LIMITS } from '../../../src/features/serve/serve.ts'
@@ -131,4 +132,46 @@ test('a client that keeps connections alive goes on over another one after a str
     expect([response.status, await response.text()]).toEqual([200, path === '/short' ? 'x' : ''])
   }
   await server.drain()
+})
+
+test('a client that left before its stream begins opens none', async () => {
+  const events = new EventEmitter()
+  const begun = once(events, 'begun')
+  const answered = once(events, 'answered')
+  let open = 0
+  const server = await openServer(
+    [
+      {
+        id: 'late',
+        method: 'GET',
+        path: '/late',
+        handle: async () => {
+          events.emit('begun')
+          await once(gone, 'close')
+          // The server sees the end of the connection in one of these turns.
+          await sleep(50)
+          setImmediate(() => events.emit('answered'))
+          const stream = () => {
+            open += 1
+            return () => (open -= 1)
+          }
+          const type = 'text/event-stream'
+          return { status: 200, type, headers: {}, text: '', code: null, stream }
+        },
+      },
+    ],
+    {
+      at: { host: '127.0.0.1', port: 0 },
+      limits: PROOF_LIMITS,
+      httpObserver: { replied: () => undefined, failed: () => undefined },
+    },
+  )
+  const { hostname, port } = new URL(server.origin)
+  const gone = connect(Number(port), hostname)
+  gone.on('error', () => undefined).write(get('/late'))
+  await begun
+  gone.resetAndDestroy()
+  await answered
+  await server.drain()
+  expect(open).toBe(0)
 })
