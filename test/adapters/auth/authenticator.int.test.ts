@@ -99,4 +99,11 @@ describe('an authenticator', () => {
     expect(await verify({}, { exp })).toMatchObject({ refused: 'token_expired' })
     expect(await verify({ leeway_s: 60 }, { exp })).toMatchObject({ mode: 'verified' })
   })
+
+  test('says when it begins to refuse a token: at its exp and the leeway', async () => {
+    const { verifier } = await opened({ keys: KEYS }, { ...SETTINGS, leeway_s: 60 })
+    const exp = Date.parse(NOW) / 1_000 + 5
+    expect(await verifier.expiry(signed({ claims: { exp } }))).toBe((exp + 60) * 1_000)
+    expect(await verifier.expiry('x')).toBeNull()
+  })
 })
