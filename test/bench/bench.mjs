@@ -6,6 +6,7 @@ import { arch, cpus, release, tmpdir, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { startEmbedded } from '../../dist/src/adapters/postgres/embedded.js'
+import { cacheSpeed } from './cache-speed.mjs'
 import { decisionsPerCpuSecond } from './core-speed.mjs'
 import { gateSpeed } from './gate-speed.mjs'
 import { rowsSpeed } from './rows-speed.mjs'
@@ -175,6 +176,27 @@ below(
   1.1,
   'x the memory before 500,000',
 )
+
+const cache = await cacheSpeed()
+above('served from memory, with Redis', cache.rates.local / cache.rates.bare, 0.6, 'x bare fastify')
+above(
+  'served from Redis, each key once',
+  cache.rates.shared / cache.rates.bare,
+  0.4,
+  'x bare fastify',
+)
+below('a cold key for 1,000 callers of two processes', cache.loads, 1, 'loads')
+below('p99 of a change until another instance decides by it', cache.visible.redis, 50, 'ms')
+below('the same without Redis', cache.visible.plain, 150, 'ms')
+below('stale entries after 10,000 forced races', cache.stale.ours, 0, 'entries')
+above('the same with a plain DEL after the commit', cache.stale.plain, 1, 'entries')
+below(
+  'a change until the last of 1,000 listeners hears it',
+  cache.listeners.milliseconds,
+  250,
+  'ms',
+)
+below('memory for each of them', cache.listeners.kilobytes, 20, 'KB')
 
 const versions = [
   `Node ${process.version}`,

@@ -23,7 +23,7 @@ const SECONDS = sized(5, 1)
 const median = (numbers) => numbers.toSorted((a, b) => a - b)[numbers.length >> 1]
 
 /** Starts a server in a process of its own. */
-function started(args, env = {}) {
+export function started(args, env = {}) {
   const child = spawn(process.execPath, args, { env: { ...process.env, ...env } })
   let said = ''
   child.stderr.on('data', (chunk) => (said = (said + chunk).slice(-2_000)))
@@ -41,7 +41,7 @@ function started(args, env = {}) {
 }
 
 /** Repeats one evaluation. @returns the result of autocannon @throws where an answer is not a 200 */
-async function load({ origin }, { token, body }, more) {
+export async function load({ origin }, { token, body }, more) {
   const result = await autocannon({
     url: `${origin}/v1/flags/evaluate`,
     method: 'POST',
