@@ -44,6 +44,8 @@ interface Held {
   readonly rows: RowCopy
   /** When the store was asked for what the copy holds. */
   asOf: number
+  /** Number of the reset that it follows. */
+  readonly resets: number
 }
 
 /**
@@ -70,6 +72,8 @@ export class LastKnownGood implements FeedConsumer {
   private changed = new Set<string>()
   /** Whether only reading all rows leads on. */
   private lost = true
+  /** How often anything may have changed; the first position of the feed is no change. */
+  private resets = -1
 
   /**
    * @param options.now a monotonic clock in milliseconds
@@ -90,7 +94,7 @@ export class LastKnownGood implements FeedConsumer {
     this.now = now
     if (restored !== null) {
       const { rows, age_ms } = restored
-      this.held = { rows, asOf: now() - age_ms }
+      this.held = { rows, asOf: now() - age_ms, resets: 0 }
     }
   }
 
@@ -111,6 +115,7 @@ export class LastKnownGood implements FeedConsumer {
   reset(): void {
     this.own.clear()
     this.lost = true
+    this.resets += 1
   }
 
   /** Puts a change of this instance, with the number of its audit record, into the copy. */
@@ -124,12 +129,15 @@ export class LastKnownGood implements FeedConsumer {
   find(): KnownRows | null {
     const { state, age_ms } = this.status()
     if (this.held === null || age_ms === null || state !== 'held') return null
-    return new KnownRows(this.held.rows, age_ms, () => (this.served += 1))
+    return new KnownRows(this.held.rows, { age_ms, outdated: this.isOutdated(this.held) }, () => {
+      this.served += 1
+    })
   }
 
   /** The copy to keep on disk; null where there is none, and while a row of it is known to be out of date. */
   keep(): KeptContent | null {
-    if (this.held === null || this.held.rows.unread.size > 0) return null
+    if (this.held === null || this.held.rows.unread.size > 0 || this.isOutdated(this.held))
+      return null
     const { rows, asOf } = this.held
     return { rows: rows.list(), age_ms: this.now() - asOf, version: this.version }
   }
@@ -158,8 +166,14 @@ export class LastKnownGood implements FeedConsumer {
     if (this.held !== null && this.held.rows.bytes > this.limits.max_bytes) this.giveUp()
   }
 
+  /** Whether anything may have changed since the rows were read, as after an import. */
+  private isOutdated(held: Held): boolean {
+    return held.resets < this.resets
+  }
+
   private async load(): Promise<void> {
     const since = this.now()
+    const resets = Math.max(this.resets, 0)
     this.lost = true
     if (since < this.loadFrom) return
     const earlier = this.changed
@@ -169,9 +183,10 @@ export class LastKnownGood implements FeedConsumer {
     try {
       for (const table of TABLE_NAMES) if (!(await this.fill(rows, table))) return this.giveUp()
       // A change after `since` may be in some of the rows; its row is read again.
-      this.held = { rows, asOf: since }
+      this.held = { rows, asOf: since, resets }
       this.version += 1
-      this.lost = false
+      // A reset meanwhile, as of an import, may be in some of the rows only.
+      this.lost = this.isOutdated(this.held)
       this.tooLarge = false
       this.loadFrom = this.now() + RELOAD_MS
       this.markUnread()
@@ -246,20 +261,25 @@ const toQuery = (table: TableName, { flag_key, scope_id }: RowKey): RowQuery => 
 /** The last known rows, for one request. */
 export class KnownRows {
   private readonly rows: RowCopy
-  private readonly ageMs: number
+  private readonly state: { readonly age_ms: number; readonly outdated: boolean }
   private readonly count: () => void
 
-  constructor(rows: RowCopy, ageMs: number, count: () => void) {
+  constructor(
+    rows: RowCopy,
+    state: { readonly age_ms: number; readonly outdated: boolean },
+    count: () => void,
+  ) {
     this.rows = rows
-    this.ageMs = ageMs
+    this.state = state
     this.count = count
   }
 
   /** The rows of one evaluation, marked as stale; counts them as a decision. */
   read(query: RowQuery): RowsOfFlag {
     this.count()
-    const unread = this.rows.unread.has(query.flag_key)
-    return { ...this.rows.read(query), stale: { age_ms: this.ageMs, unread } }
+    const { age_ms, outdated } = this.state
+    const unread = outdated || this.rows.unread.has(query.flag_key)
+    return { ...this.rows.read(query), stale: { age_ms, unread } }
   }
 
   page: RowCopy['page'] = (query) => this.rows.page(query)

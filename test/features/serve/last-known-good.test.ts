@@ -271,6 +271,22 @@ describe('the copy follows the feed', () => {
     expect(database.loads).toBe(2)
     expect(await held()).toMatchObject({ flag: { row: { revision: 1 } }, tenant: null })
   })
+  test('an import while all rows are read has them read again, and until then none decides', async () => {
+    const filled = pump.poll()
+    while (database.loads === 0) await Promise.resolve()
+    database.link({ kind: 'global', target: 'import/0a1b' })
+    await Promise.all([filled, pump.poll()])
+    database.put('flag_registry', flagRow({ revision: 99 }))
+    expect(await held()).toMatchObject({ stale: { unread: true } })
+    expect(lastKnown.keep()).toBeNull()
+    time = 10_000
+    await pump.poll()
+    expect(database.loads).toBe(2)
+    expect(await held()).toMatchObject({
+      flag: { row: { revision: 99 } },
+      stale: { unread: false },
+    })
+  })
   test('read in batches, whole', async () => {
     for (let at = 0; at < 1_200; at += 1)
       database.put('user_override', userRow({ user_id: `U${at}` }))
