@@ -109,8 +109,9 @@ export class FeedPump {
   /** Stops following and closes the connection for notifications. */
   async close(): Promise<void> {
     if (this.timer !== null) clearInterval(this.timer)
-    if (this.woken !== null) clearTimeout(this.woken)
     await this.listener?.close()
+    // A notification may come until then.
+    if (this.woken !== null) clearTimeout(this.woken)
   }
 
   /**

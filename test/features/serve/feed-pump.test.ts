@@ -1,0 +1,35 @@
+import { expect, test, vi } from 'vitest'
+import { FeedPump } from '../../../src/features/serve/feed-pump.ts'
+import { GuardedStore } from '../../../src/features/serve/guarded-store.ts'
+import type { ChangeFeed, ServiceStore } from '../../../src/ports/store.ts'
+
+test('a notification that comes while the pump closes is not followed', async () => {
+  vi.useFakeTimers()
+  let readings = 0
+  const feed: ChangeFeed = {
+    rows: () => Promise.resolve([]),
+    changes: () => {
+      readings += 1
+      return Promise.resolve({ epoch: { cutover: 0, operator: 0 }, seq: 0, entries: [] })
+    },
+    listen: (wake) => ({
+      arrives: () => true,
+      close: () => {
+        wake()
+        return Promise.resolve()
+      },
+    }),
+  }
+  const store = new GuardedStore({ kind: 'db' } as ServiceStore, 1_000)
+  const failures: unknown[] = []
+  const pump = new FeedPump({ store, feed }, [])
+  pump.start((error) => failures.push(error))
+  await vi.advanceTimersByTimeAsync(50)
+  const before = readings
+  expect(before).toBeGreaterThan(0)
+  await pump.close()
+  await vi.advanceTimersByTimeAsync(10_000)
+  expect([readings, failures]).toEqual([before, []])
+  expect(vi.getTimerCount()).toBe(0)
+  vi.useRealTimers()
+})
