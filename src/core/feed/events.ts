@@ -1,8 +1,8 @@
 import type { FeedPosition } from './subscriber.ts'
 
-/** The id of a change in the event stream: `epoch-seq`. */
-const formatEventId = ({ epoch, seq }: FeedPosition): string =>
-  `${epoch.cutover}.${epoch.operator}-${seq}`
+/** The id of a change in the event stream: `epoch-seq`; the epoch ends with the name of the database where it has one. */
+const formatEventId = ({ epoch, seq, database }: FeedPosition): string =>
+  `${epoch.cutover}.${epoch.operator}${database === undefined ? '' : `.${database}`}-${seq}`
 
 /** The event that has clients evaluate again (OFREP, event streams), in the format of server-sent events. */
 export const formatChangeEvent = (position: FeedPosition): string =>

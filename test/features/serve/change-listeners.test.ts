@@ -61,6 +61,16 @@ describe('clients that listen for changes', () => {
     turn()
     expect(ids(one.got)).toEqual(['0.0-9', '0.12-12'])
   })
+  test('get an event for a database that was restored, also where its number is the same again', () => {
+    const [one, again] = [sink(), sink()]
+    changes.add(one, NEWEST)
+    changes.reset({ epoch: EPOCH, seq: 7, database: 'aa' })
+    turn()
+    changes.reset({ epoch: EPOCH, seq: 7, database: 'bb' })
+    turn()
+    changes.add(again, { lastEventId: '0.0.aa-7', endsAfterMs: null })
+    expect([ids(one.got), ids(again.got)]).toEqual([['0.0.aa-7', '0.0.bb-7'], ['0.0.bb-7']])
+  })
   test.each([
     [null, ['0.0-7']],
     ['0.0-7', []],
