@@ -78,6 +78,7 @@ describe.each(SUPPORTED)('the rows and changes of PostgreSQL %s, for a copy', (v
       epoch: { cutover: 0, operator: 0 },
       seq: Number(rows.at(-1)?.['seq']),
     })
+    expect(read.database).toMatch(/^[0-9a-f]{16}$/)
     expect(read.entries).toMatchObject([await store.auditHead()])
     const all = await feed.changes({ from: 0, limit: 100 })
     expect(all.entries.map(({ seq, prev }) => [String(seq), String(prev)])).toEqual(
