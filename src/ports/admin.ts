@@ -42,6 +42,13 @@ export interface ApprovalService {
    * @param trace that the request belongs to, handed on to Admin; default none
    */
   begin(trace?: TraceSource): CheckApproval
+  /**
+   * Takes it that an approval has changed: nothing that was answered before counts for its checks in flight, which are
+   * asked again within their deadline.
+   *
+   * @param ref null for all
+   */
+  abandon(ref: string | null): void
   /** Counts and states for the metrics of the service. */
   metrics(): AdminMetrics
   /** Closes the connections; each check in flight answers `unreachable`. */

@@ -73,6 +73,8 @@ export interface Authenticator {
   readonly verifier: TokenVerifier
   /** Fetches the key set where there is none yet; `unconfigured` without an endpoint. */
   readonly loadKeys: () => Promise<'held' | 'unreachable' | 'misconfigured' | 'unconfigured'>
+  /** Has the key set fetched once more, now or at the end of the cooldown; nothing without an endpoint. Returns at once. */
+  readonly refreshKeys: () => void
   readonly metrics: () => AuthenticatorMetrics
 }
 

@@ -1,7 +1,8 @@
 import type { AuditPage, AuditQuery } from '../core/audit/audit-page.ts'
 import type { AuditChainHead } from '../core/audit/record.ts'
 import type { BackingKind } from '../core/evaluate/types.ts'
-import type { FeedEntry, FeedEpoch } from '../core/feed/types.ts'
+import type { AuthMode } from '../core/evaluate/types.ts'
+import type { ChangeKind, FeedEntry, FeedEpoch } from '../core/feed/types.ts'
 import type { Problem } from '../core/problem.ts'
 import type {
   AnyRow,
@@ -12,6 +13,7 @@ import type {
   RowsOfFlag,
   TableName,
 } from '../core/rows/rows.ts'
+import type { Instant } from '../core/rows/instant.ts'
 import type { WriteRequest } from '../core/rows/write-request.ts'
 
 /** The rows that one evaluation needs. A layer whose id is null is not read. */
@@ -124,6 +126,21 @@ export interface RefusedWrite {
   readonly count?: number
 }
 
+/** What an operator or Admin has every instance do; it changes no row. */
+export interface Announcement {
+  readonly kind: ChangeKind
+  /** As the feed names it, such as `flag/ff.x`, `approval/APP-1` or `global`. */
+  readonly target: string
+  readonly actor: string
+  readonly auth_mode: AuthMode
+  readonly request_id: string
+  readonly occurred_at: Instant
+}
+/** The new end of the audit chain; or, for one of kind `global` within a minute of the actor's last, the rest of it. */
+export type AnnouncementResult =
+  | { readonly ok: true; readonly head: AuditChainHead }
+  | { readonly ok: false; readonly retry_after_s: number }
+
 /** A store with the operations that a service needs: bulk reads, listing, and audit records of refusals. */
 export interface ServiceStore extends FlagStore, RevisionReader {
   /** Reads the rows of each flag in one snapshot, in the order of `flag_keys`. @throws FfError as `read` */
@@ -147,6 +164,13 @@ export interface ServiceStore extends FlagStore, RevisionReader {
    * @throws FfError as `write`
    */
   refuse(refused: RefusedWrite): Promise<RefusalResult>
+  /**
+   * Appends a boundary record of an announcement and its row in the feed, where there is one, both or neither; durable
+   * when the promise resolves.
+   *
+   * @throws FfError as `write`
+   */
+  announce(announcement: Announcement): Promise<AnnouncementResult>
   /**
    * Resolves where the store takes writes, as far as it can tell without one.
    *

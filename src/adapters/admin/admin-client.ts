@@ -10,6 +10,14 @@ import type { TraceSource } from '../../ports/http.ts'
 import type { AdminConnection } from './admin-connection.ts'
 import { Breaker } from '../../concurrency/breaker.ts'
 
+/** A call in flight, for all that ask the same. */
+interface SharedCall {
+  readonly ref: string
+  /** Null where the call was abandoned. */
+  readonly answer: Promise<ApprovalAnswer | null>
+  readonly abandon: () => void
+}
+
 const NO_TRACE: TraceSource = () => null
 const UNREACHABLE: ApprovalAnswer = { status: 'unreachable' }
 /** Monotonic, so that setting the wall clock moves no deadline. */
@@ -24,7 +32,7 @@ export class AdminClient implements ApprovalService {
   private readonly connection: AdminConnection
   private readonly limits: AdminLimits
   private readonly breaker: Breaker | null
-  private readonly shared = new Map<string, Promise<ApprovalAnswer>>()
+  private readonly shared = new Map<string, SharedCall>()
   private readonly running = new Set<AbortController>()
   private closed = false
   private answered = 0
@@ -42,6 +50,15 @@ export class AdminClient implements ApprovalService {
     return (question) => {
       until ??= now() + this.limits.timeout_ms
       return this.askWithin(until - now(), question, trace)
+    }
+  }
+
+  /** The calls themselves go on, for the breaker learns from them. */
+  abandon(ref: string | null): void {
+    for (const [key, call] of this.shared) {
+      if (ref !== null && call.ref !== ref) continue
+      this.shared.delete(key)
+      call.abandon()
     }
   }
 
@@ -72,20 +89,39 @@ export class AdminClient implements ApprovalService {
       timer = setTimeout(resolve, ms, UNREACHABLE)
     })
     try {
-      return await Promise.race([this.sharedCall(question, trace), late])
+      return await Promise.race([this.ask(now() + ms, question, trace), late])
     } finally {
       clearTimeout(timer)
     }
   }
 
+  /** Asks anew each time that its call is abandoned. */
+  private async ask(
+    until: number,
+    question: ApprovalQuery,
+    trace: TraceSource,
+  ): Promise<ApprovalAnswer> {
+    while (now() < until) {
+      const answer = await this.shareCall(question, trace).answer
+      if (answer !== null) return answer
+    }
+    return UNREACHABLE
+  }
+
   /** Coalesces identical questions in flight; the call belongs to the trace of the first. */
-  private sharedCall(question: ApprovalQuery, trace: TraceSource): Promise<ApprovalAnswer> {
+  private shareCall(question: ApprovalQuery, trace: TraceSource): SharedCall {
     const key = formatCheckRequest(question)
     const running = this.shared.get(key)
     if (running !== undefined) return running
-    const call = this.call(question, trace).finally(() => this.shared.delete(key))
-    this.shared.set(key, call)
-    return call
+    let abandon: () => void = () => undefined
+    const abandoned = new Promise<null>((resolve) => (abandon = () => resolve(null)))
+    const call = this.call(question, trace).finally(() => {
+      if (this.shared.get(key) === shared) this.shared.delete(key)
+    })
+    const answer = Promise.race([call, abandoned])
+    const shared: SharedCall = { ref: question.approval_ref, answer, abandon }
+    this.shared.set(key, shared)
+    return shared
   }
 
   /** Calls Admin through the circuit breaker. Never rejects: every failure is `unreachable`. */

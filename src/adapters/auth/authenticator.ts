@@ -35,6 +35,7 @@ export function createAuthenticator(
     rules: { modes, dev_scopes },
     verifier,
     loadKeys: async () => (await keys.forKid(null)).status,
+    refreshKeys: () => keys.renew?.(),
     metrics: () => ({
       keys: keys.metrics?.() ?? null,
       tokens: cache.metrics(),

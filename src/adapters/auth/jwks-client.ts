@@ -50,6 +50,8 @@ export class JwksClient implements KeySource {
   private running: Promise<void> | null = null
   private cancel: () => void = () => undefined
   private closed = false
+  /** Whether a set is fetched again at the end of the cooldown, however fresh it is. */
+  private renewing = false
   private fetches = 0
   private failures = 0
   /** Only grows; an expired set does not reset it. */
@@ -90,6 +92,14 @@ export class JwksClient implements KeySource {
     }
   }
 
+  /** One fetch for any number of calls within a cooldown. A fetch in flight may have begun before the change. */
+  renew(): void {
+    this.renewing = true
+    if (this.running !== null) return
+    this.cancel()
+    this.scheduleRefresh()
+  }
+
   /** Waits for the fetch that is in flight now, if there is one. */
   async idle(): Promise<void> {
     await this.running
@@ -125,6 +135,7 @@ export class JwksClient implements KeySource {
 
   private async attempt(): Promise<void> {
     this.cancel()
+    this.renewing = false
     this.fetches += 1
     const fetched = await this.options.fetch()
     if (fetched.ok) this.keep(fetched)
@@ -155,7 +166,8 @@ export class JwksClient implements KeySource {
     const { clock, times } = this.options
     const now = clock.now()
     const retry = this.startedAt + times.cooldown_s * 1000
-    const due = this.outcome === 'ok' && this.loaded !== null ? this.loaded.refreshAt : retry
+    const isFresh = this.outcome === 'ok' && this.loaded !== null && !this.renewing
+    const due = isFresh ? (this.loaded?.refreshAt ?? retry) : retry
     this.cancel = clock.later(Math.max(Math.max(due, retry) - now, 1), () => {
       void this.refresh()
       // A timer may fire slightly early, while the cooldown still runs; schedule it again.

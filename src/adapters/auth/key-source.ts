@@ -28,6 +28,8 @@ export interface KeySource {
    * @param kid null for a token without one
    */
   forKid(kid: string | null): Promise<KeyAnswer>
+  /** Fetches once more from an endpoint, now or at the end of the cooldown; returns at once. */
+  renew?(): void
   /** Counts of the fetches from an endpoint. */
   metrics?(): NonNullable<AuthenticatorMetrics['keys']>
 }

@@ -7,6 +7,8 @@ import type { WriteRequest } from '../../core/rows/write-request.ts'
 import type { AnyRow, RowOrBroken, RowsOfFlag, RowsByTable } from '../../core/rows/rows.ts'
 import { FfError } from '../../errors.ts'
 import type {
+  Announcement,
+  AnnouncementResult,
   AuditOptions,
   BulkQuery,
   FlagEntry,
@@ -22,6 +24,7 @@ import type {
 import { tryLock } from '../file-lock/file-lock.ts'
 import { compactFolder, readCompactionThreshold } from './compaction.ts'
 import { cutTornLine, diskFullError, LogWriter, replayLog, type LogTail } from './log.ts'
+import { GlobalLimit } from './global-limit.ts'
 import { findRevision, readAuditPage } from './log-history.ts'
 import { RowIndex } from './row-index.ts'
 import {
@@ -32,13 +35,19 @@ import {
   type SnapshotWritten,
   writeSnapshot,
 } from './snapshot.ts'
-import { type StagedState, type StagedResult, stageRefusal, stageWrite } from './stage.ts'
+import {
+  type StagedState,
+  type StagedResult,
+  stageAnnouncement,
+  stageRefusal,
+  stageWrite,
+} from './stage.ts'
 import { toStoreError } from './store-error.ts'
 
 /** The longest log, as a multiple of the length at which a compaction is due. */
 const LONGEST_LOG = 4
 
-type Result = WriteResult | RefusalResult
+type Result = WriteResult | RefusalResult | AnnouncementResult
 export interface FileStoreOptions {
   /** Whether each write waits for the disk. False for a scratch store, which need not survive a power cut. */
   readonly durable: boolean
@@ -76,6 +85,7 @@ export class FileStore implements ScratchStore, ServiceStore {
   private merge: Promise<void> | null = null
   /** The error of the last compaction that the log's length started; null after a success. */
   private compactionError: { readonly error: unknown } | null = null
+  private readonly globals = new GlobalLimit()
 
   private constructor(folder: string, lock: FileHandle | null, opened: OpenedStore) {
     this.folder = folder
@@ -185,6 +195,17 @@ export class FileStore implements ScratchStore, ServiceStore {
    */
   refuse(refused: RefusedWrite): Promise<RefusalResult> {
     return this.enqueue((stage) => stageRefusal(refused, stage))
+  }
+
+  /**
+   * Queues the audit record of an announcement: no other process reads this folder, so there is no feed.
+   *
+   * @throws FfError as `write`
+   */
+  async announce(announcement: Announcement): Promise<AnnouncementResult> {
+    const retry_after_s = announcement.kind === 'global' ? this.globals.take(announcement.actor) : 0
+    if (retry_after_s > 0) return { ok: false, retry_after_s }
+    return this.enqueue((stage) => stageAnnouncement(announcement, stage))
   }
 
   /**

@@ -2,8 +2,15 @@ import { randomUUID } from 'node:crypto'
 import type { AuditChainHead, AuditRecord } from '../../core/audit/record.ts'
 import { planWrite, type ExistingRows } from '../../core/rows/plan-write.ts'
 import { findCallerProblems, type WriteRequest } from '../../core/rows/write-request.ts'
-import type { AuditOptions, RefusalResult, RefusedWrite, WriteResult } from '../../ports/store.ts'
-import { sealChange, sealRefusal } from '../store-files/seal-audit.ts'
+import type {
+  Announcement,
+  AnnouncementResult,
+  AuditOptions,
+  RefusalResult,
+  RefusedWrite,
+  WriteResult,
+} from '../../ports/store.ts'
+import { sealAnnouncement, sealChange, sealRefusal } from '../store-files/seal-audit.ts'
 import { type LogEntry, formatLogLine } from './log.ts'
 import type { RowIndex } from './row-index.ts'
 
@@ -55,6 +62,15 @@ export function stageRefusal(
   const problems = findCallerProblems(refused.request)
   if (problems.length > 0) return { result: { ok: false, problems }, line: '' }
   const record = sealRefusal(stage.tools, refused, stage.head)
+  return { result: { ok: true, head: toHead(record) }, line: toLine(stage, record, []) }
+}
+
+/** Returns the new audit head and the log line of an announcement, which the caller writes; no row changes. */
+export function stageAnnouncement(
+  announcement: Announcement,
+  stage: StagedState,
+): StagedResult<AnnouncementResult> {
+  const record = sealAnnouncement(stage.tools, announcement, stage.head)
   return { result: { ok: true, head: toHead(record) }, line: toLine(stage, record, []) }
 }
 

@@ -16,6 +16,8 @@ import {
 import { makeProblem } from '../../core/problem.ts'
 import type { FfError } from '../../errors.ts'
 import type {
+  Announcement,
+  AnnouncementResult,
   AuditOptions,
   BulkQuery,
   FeedReader,
@@ -32,6 +34,7 @@ import type {
   WriteResult,
 } from '../../ports/store.ts'
 import { sealChange, sealRefusal } from '../store-files/seal-audit.ts'
+import { appendAnnouncement } from './announce.ts'
 import { appendAudit, parseAuditHead, preparedStatement } from './append-audit.ts'
 import type { Client } from './client.ts'
 import type { ClientPool } from './client-pool.ts'
@@ -163,6 +166,14 @@ export class PostgresStore implements ScratchStore, ServiceStore {
         await appendAudit(client, this.statements, record)
         return { ok: true, head: { seq: record.seq, hash: record.hash } }
       }),
+    )
+  }
+
+  /** Appends the record of an announcement and its row in the feed in one transaction. @throws FfError as `write` */
+  announce(announcement: Announcement): Promise<AnnouncementResult> {
+    const { name, statements, tools } = this
+    return mapPgErrors(name, () =>
+      this.transaction((client) => appendAnnouncement(client, { statements, tools }, announcement)),
     )
   }
 

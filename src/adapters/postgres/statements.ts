@@ -42,6 +42,8 @@ export interface Statements {
   readonly upsert: Readonly<Record<TableName, string>>
   /** Appends a row to the feed: number, kind, target. The caller holds the audit head. */
   readonly insertFeed: string
+  /** Whole seconds until the actor $1 may have everything invalidated again; null or less for at once. */
+  readonly globalWait: string
   /**
    * Rows of the feed from number $1 on (null: the last one), at most $2, each with the hash of its audit record, after
    * the numbers of the last row and of the last one of kind `global` and the name of the running database; one row with
@@ -126,7 +128,7 @@ const RUNNING =
 
 function buildFeedStatements(
   at: (table: string) => string,
-): Pick<Statements, 'upsert' | 'insertFeed' | 'changes' | 'revision'> {
+): Pick<Statements, 'upsert' | 'insertFeed' | 'globalWait' | 'changes' | 'revision'> {
   // Under the lock on the audit head no other row can come in between.
   const insertFeed = (values: string): string =>
     `INSERT INTO ${at('feed')} (seq, kind, target, prev)` +
@@ -145,6 +147,10 @@ function buildFeedStatements(
         ` ${insertFeed(`$3::bigint, '${CHANGE_KIND[table]}', $4::text`)} FROM written${notify}`,
     ),
     insertFeed: insertFeed('$1::bigint, $2::text, $3::text') + notify,
+    globalWait:
+      `SELECT ceil(extract(epoch FROM max(f.recorded_at) + interval '60 s' - clock_timestamp()))::text AS wait` +
+      ` FROM ONLY ${at('feed')} f JOIN ONLY ${at('audit')} a ON a.seq = f.seq` +
+      ` WHERE f.kind = 'global' AND f.recorded_at > clock_timestamp() - interval '60 s' AND a.actor = $1::text`,
     changes:
       `SELECT q.seq::text, q.global::text, ${RUNNING}, f.seq::text, f.prev::text, f.kind, f.target, a.hash::text` +
       ` FROM (SELECT ${newest()} AS seq, ${newest(` WHERE kind = 'global'`)} AS global) q` +

@@ -11,8 +11,9 @@ import {
   type Sha256,
 } from '../../core/audit/record.ts'
 import type { RowChange, ExistingRows } from '../../core/rows/plan-write.ts'
+import type { CanonicalJson } from '../../core/json/canonical.ts'
 import type { WriteRequest } from '../../core/rows/write-request.ts'
-import type { AuditOptions, RefusedWrite } from '../../ports/store.ts'
+import type { Announcement, AuditOptions, RefusedWrite } from '../../ports/store.ts'
 
 /** SHA-256 of a text as UTF-8, in lowercase hexadecimal. */
 export const hashSha256: Sha256 = (text) => createHash('sha256').update(text, 'utf8').digest('hex')
@@ -58,3 +59,22 @@ export const sealBoundary = (
   event: Omit<AuditEvent, 'audit_id'>,
   head: AuditChainHead,
 ): AuditRecord => appendToChain({ ...event, audit_id: uuidv7() }, head, hashSha256)
+
+/** Builds the boundary record of an announcement, chained to `head`. Stores nothing. */
+export const sealAnnouncement = (
+  { phase }: AuditOptions,
+  { kind, ...event }: Announcement,
+  head: AuditChainHead,
+): AuditRecord =>
+  sealBoundary(
+    {
+      ...event,
+      action: 'audit.boundary',
+      outcome: 'applied',
+      before: null,
+      after: JSON.stringify({ announced: kind }) as CanonicalJson,
+      approval_ref: null,
+      phase,
+    },
+    head,
+  )

@@ -109,6 +109,16 @@ const TARGETS: Readonly<Record<ChangeKind, TargetForm>> = {
   jwks: fixedForm('jwks'),
 }
 
+/** The ref that an approval's target names; null for another target. */
+export const readApprovalRef = (target: string): string | null =>
+  TARGETS.approval.split(target)?.['approval_ref'] ?? null
+
+/** The target of a change by the members that name it in a message; undefined where they do not fit its kind. */
+export const joinTarget = (
+  kind: ChangeKind,
+  members: Readonly<Record<string, unknown>>,
+): string | undefined => TARGETS[kind].join(members)
+
 /**
  * The text of a message: one JSON object that ends with its HMAC.
  *

@@ -17,6 +17,7 @@ export type RequestCode =
   | 'too_many_requests_arriving'
   | 'too_many_members'
   | 'too_many_flags'
+  | 'too_many_invalidations'
   | 'scene_unknown'
   | 'too_many_scenes'
 /** Refusals that any HTTP server of this program may send. */
@@ -65,6 +66,7 @@ const OWN: Readonly<Record<Exclude<ServiceCode, AuthRefusalCode>, readonly [numb
   ],
   too_many_members: [BAD, 'The body has more members than any request needs.'],
   too_many_flags: [BAD, 'The request names more flags than one answer holds.'],
+  too_many_invalidations: [429, 'The caller had everything invalidated less than a minute ago.'],
   scene_unknown: [UNKNOWN, 'The harness holds no scene with this name.'],
   too_many_scenes: [
     BAD,

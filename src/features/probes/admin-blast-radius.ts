@@ -187,6 +187,7 @@ function shareOneConnection({ store, approvals }: DecisionDependencies): Decisio
         return (question) => enqueue(() => check(question))
       },
       metrics: () => approvals.metrics(),
+      abandon: (ref) => approvals.abandon(ref),
       close: () => approvals.close(),
     },
   }

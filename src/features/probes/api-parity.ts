@@ -86,6 +86,7 @@ const toMeasurement = (
 const buildRoutesOn = (store: ServiceStore, authenticator: Authenticator) => {
   const approvals = {
     begin: () => toApprovalCheck({ admin: 'reachable', approvals: SUITE_APPROVALS }),
+    abandon: () => undefined,
     metrics: () => NULL_ADMIN_METRICS,
     close: () => Promise.resolve(),
   }

@@ -8,6 +8,7 @@ import type { CacheChannel } from './cache-channel.ts'
 import type { CachedReader } from './cached-reader.ts'
 import type { ChangeListeners } from './change-listeners.ts'
 import type { LastKnownGood } from './last-known-good.ts'
+import type { Signals } from './signals.ts'
 
 /** All that the routes of a service use. A harness replaces them between two requests. */
 export interface ServiceDependencies {
@@ -20,6 +21,8 @@ export interface ServiceDependencies {
   readonly reader?: CachedReader
   /** Publishes the changes of this instance; absent without a cache. */
   readonly channel?: CacheChannel
+  /** What announcements do in this process; absent in a harness. */
+  readonly signals?: Signals
   readonly authenticator: Authenticator
   readonly approvals: ApprovalService
   readonly environment: Environment
@@ -51,6 +54,7 @@ export const NULL_ADMIN_METRICS: AdminMetrics = {
 /** Approvals without a source: each check is `unreachable`. */
 export const NULL_APPROVALS: ApprovalService = {
   begin: () => () => Promise.resolve({ status: 'unreachable' }),
+  abandon: () => undefined,
   metrics: () => NULL_ADMIN_METRICS,
   close: () => Promise.resolve(),
 }

@@ -56,7 +56,7 @@ export interface FeedConsumer {
 export class FeedPump {
   private readonly store: GuardedStore
   private readonly feed: ChangeFeed
-  private readonly consumers: readonly FeedConsumer[]
+  private readonly consumers: FeedConsumer[]
   private readonly now: () => number
   private state: Subscriber
   /** The last row that was read, to tell this chain from another one. */
@@ -82,9 +82,14 @@ export class FeedPump {
   ) {
     this.store = store
     this.feed = feed
-    this.consumers = consumers
+    this.consumers = [...consumers]
     this.now = now
     this.state = startSubscriber(now())
+  }
+
+  /** Adds a consumer, before the start. */
+  add(consumer: FeedConsumer): void {
+    this.consumers.push(consumer)
   }
 
   /** Starts to follow; `failed` gets an error that is no FfError, which is a bug. */

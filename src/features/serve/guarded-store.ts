@@ -1,7 +1,7 @@
 import { Breaker } from '../../concurrency/breaker.ts'
 import { withDeadline } from '../../concurrency/deadline.ts'
 import { FfError } from '../../errors.ts'
-import type { ServiceStore, WriteResult } from '../../ports/store.ts'
+import type { ServiceStore } from '../../ports/store.ts'
 
 /** Opens after some unanswered reads; then one read tries the store again, half a second after the last one failed. */
 const BREAKER_LIMITS = { failures: 5, within_ms: 10_000, half_open_after_ms: 500 }
@@ -49,11 +49,14 @@ export class GuardedStore implements ServiceStore {
   /** Recorded behind the answers, so without a deadline. */
   refuse: ServiceStore['refuse'] = (refused) => this.store.refuse(refused)
 
-  async write(request: Parameters<ServiceStore['write']>[0]): Promise<WriteResult> {
+  write: ServiceStore['write'] = (request) => this.change(() => this.store.write(request))
+  announce: ServiceStore['announce'] = (one) => this.change(() => this.store.announce(one))
+
+  private async change<T>(write: () => Promise<T>): Promise<T> {
     // The trial of an open breaker is a read: a write that is answered too late may still be applied.
     if (this.breaker.state !== 'closed') await this.auditHead()
     try {
-      const result = await this.within(this.store.write(request))
+      const result = await this.within(write())
       this.writeFault = null
       return result
     } catch (error) {

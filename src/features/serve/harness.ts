@@ -166,6 +166,7 @@ const refuseUnknownScene: GetServiceDependencies = () => {
 
 const createAdmin = (scene: HarnessScene): ApprovalService => ({
   begin: () => toApprovalCheck(scene),
+  abandon: () => undefined,
   metrics: () => NULL_ADMIN_METRICS,
   close: () => Promise.resolve(),
 })

@@ -84,6 +84,7 @@ class LateStore implements ServiceStore {
   revision: ServiceStore['revision'] = (query) => this.ask(({ store }) => store.revision(query))
   write: ServiceStore['write'] = (request) => this.ask(({ store }) => store.write(request))
   refuse: ServiceStore['refuse'] = (refused) => this.ask(({ store }) => store.refuse(refused))
+  announce: ServiceStore['announce'] = (one) => this.ask(({ store }) => store.announce(one))
   auditHead: ServiceStore['auditHead'] = () => this.ask(({ store }) => store.auditHead())
   requireWritable: ServiceStore['requireWritable'] = () =>
     this.ask(({ store }) => store.requireWritable())

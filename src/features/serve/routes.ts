@@ -1,5 +1,6 @@
 import { ANY_TENANT } from '../../core/http-api/access.ts'
 import type { HttpMethod, Route } from '../../ports/http.ts'
+import { type AnnouncementRoute, createAnnouncementRoute } from './announce.ts'
 import { createAuditRoute } from './audit.ts'
 import { CHANGES_PATH, createChangesRoute } from './changes.ts'
 import { type ChangedRow, createChangeRoute } from './change.ts'
@@ -29,6 +30,16 @@ const USER_OVERRIDE: Target = {
   table: 'user_override',
   key: ({ user = '', flag = '' }) => ({ scope_id: user, flag_key: flag }),
   need: () => ({ scopes: [WRITE_OVERRIDE, ANY_TENANT], tenant: null }),
+}
+
+const INVALIDATE: AnnouncementRoute = {
+  need: { scopes: ['ff:operator'], tenant: null },
+  schema: 'cache-invalidation',
+}
+const APPROVAL_CHANGED: AnnouncementRoute = {
+  need: { scopes: ['ff:approval:notify'], tenant: null },
+  schema: 'approval-changed',
+  kind: 'approval',
 }
 
 type Handlers = Pick<Route, 'handle' | 'refused'>
@@ -87,6 +98,18 @@ const ROUTES: readonly Row[] = [
     'GET',
     '/v1/users/:user/overrides',
     (parts) => createOverrideListRoute(parts, 'user'),
+  ],
+  [
+    'cache.invalidate',
+    'POST',
+    '/v1/flags/cache/invalidate',
+    (parts) => ({ handle: createAnnouncementRoute(parts, INVALIDATE) }),
+  ],
+  [
+    'approvals.changed',
+    'POST',
+    '/v1/approvals/changed',
+    (parts) => ({ handle: createAnnouncementRoute(parts, APPROVAL_CHANGED) }),
   ],
   ['audit.list', 'GET', '/v1/audit', (parts) => ({ handle: createAuditRoute(parts) })],
   ['tenant_overrides.get', 'GET', TENANT_PATH, (parts) => get(parts, TENANT_OVERRIDE)],

@@ -27,6 +27,7 @@ import type { ServiceDependencies } from './dependencies.ts'
 import { planServe, type ServeRequest } from './start-plan.ts'
 import { buildServiceRoutes } from './routes.ts'
 import { RefusalRecorder } from './refusal-recorder.ts'
+import { Signals } from './signals.ts'
 import { readCertificate } from './tls-certificate.ts'
 
 /** A service that listens. */
@@ -108,6 +109,8 @@ export async function startService(
     const { observer } = telemetry
     const failedToFollow = (error: unknown): void =>
       telemetry.httpObserver.failed(error, 'change feed')
+    const signals = new Signals(approvals, authenticator)
+    pump?.add(signals)
     pump?.start(failedToFollow)
     channel?.start(failedToFollow)
     const failedToRecord = (error: unknown): void => {
@@ -118,6 +121,7 @@ export async function startService(
     const recorder = await keep(Promise.resolve(new RefusalRecorder(store, failedToRecord)))
     const parts: ServiceDependencies = {
       ...held,
+      signals,
       recordRefusal: (refused) => Promise.resolve(recorder.record(refused)),
       authenticator,
       approvals,

@@ -242,6 +242,22 @@ describe('calls in flight', () => {
     expect(admin.requests()).toBe(2)
   })
 
+  test('are asked again where the approval changes meanwhile, others are not', async () => {
+    const admin = await startAdmin()
+    await admin.setBehaviour({ behaviour: 'never', delay_ms: 0 })
+    const client = await getClient(admin, { limits: { timeout_ms: 2_000 } })
+    const [changed, other] = [client.begin()(QUESTION), client.begin()(asked(1))]
+    await soon(() => admin.requests() === 2)
+    await admin.setBehaviour({ behaviour: 'honest', delay_ms: 0 })
+    client.abandon('APP-unknown')
+    client.abandon(QUESTION.approval_ref)
+    expect(await changed).toEqual(ANSWER)
+    expect(admin.requests()).toBe(3)
+    client.abandon(null)
+    expect(await other).toMatchObject({ status: 'known' })
+    expect(admin.requests()).toBe(4)
+  })
+
   test('use few connections, and reuse them', async () => {
     const admin = await startAdmin()
     await admin.setBehaviour({ behaviour: 'honest', delay_ms: 100 })

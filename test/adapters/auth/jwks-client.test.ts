@@ -90,6 +90,34 @@ describe('single flight', () => {
   })
 })
 
+describe('a renewal', () => {
+  test('is one fetch at the end of the cooldown, however often it is asked for', async () => {
+    const { endpoint, client } = await loaded()
+    await pass(endpoint, client, 10)
+    for (let times = 0; times < 5; times += 1) client.renew()
+    await pass(endpoint, client, 100)
+    expect(endpoint.asked).toEqual([0, 30_000])
+  })
+  test('is a fetch at once after the cooldown', async () => {
+    const { endpoint, client } = await loaded()
+    await pass(endpoint, client, 50)
+    client.renew()
+    await pass(endpoint, client, 100)
+    expect(endpoint.asked).toEqual([0, 50_001])
+  })
+  test('during a fetch is one more, as that fetch may have begun before the change', async () => {
+    const endpoint = new KeyEndpoint(ONE)
+    const client = endpoint.client()
+    endpoint.hold()
+    const first = client.forKid(RSA_1.kid)
+    client.renew()
+    endpoint.release()
+    await first
+    await pass(endpoint, client, 100)
+    expect(endpoint.asked).toEqual([0, 30_000])
+  })
+})
+
 describe('the cooldown', () => {
   test('a thousand random kids cost one fetch, and a good kid is served throughout', async () => {
     const { endpoint, client } = await loaded()

@@ -2,7 +2,12 @@ import { expect, test } from 'vitest'
 import type { AnyRow, RowsOfFlag } from '../../../src/core/rows/rows.ts'
 import type { AuditQuery } from '../../../src/core/audit/audit-page.ts'
 import type { Instant } from '../../../src/core/rows/instant.ts'
-import type { FlagEntry, OverrideQuery, ServiceStore } from '../../../src/ports/store.ts'
+import type {
+  Announcement,
+  FlagEntry,
+  OverrideQuery,
+  ServiceStore,
+} from '../../../src/ports/store.ts'
 import { changesIn, expectChain } from './audit-chain.ts'
 import type { StoreFixture } from './store-fixture.ts'
 import { HOSTILE_FLAG_KEYS, HOSTILE_TENANT_IDS } from './hostile-keys.ts'
@@ -28,6 +33,7 @@ export function servedSuite(at: StoreFixture): void {
   bulk(at)
   pages(at)
   refusals(at)
+  announcements(at)
   overrideLists(at)
   auditPages(at)
   earlierRevisions(at)
@@ -238,6 +244,35 @@ function pages(at: StoreFixture): void {
   ])('a page after %j has the flags whose keys sort after it', async (after, expected) => {
     for (const key of KEYS) await taken(at.store, putFlag(key))
     expect(getKeys(await page(after, 10))).toStrictEqual(expected)
+  })
+}
+
+function announcements(at: StoreFixture): void {
+  const announcement: Announcement = {
+    kind: 'global',
+    target: 'global',
+    actor: 'U1',
+    auth_mode: 'verified',
+    request_id: 'r-1',
+    occurred_at: NOW,
+  }
+  test('an announcement is a boundary record; everything at most once a minute for each actor', async () => {
+    const named = { ...announcement, kind: 'flag', target: 'flag/ff.a' } as const
+    for (const one of [named, announcement, named, { ...announcement, actor: 'U2' }])
+      expect(await at.store.announce(one)).toMatchObject({ ok: true })
+    const refused = await at.store.announce(announcement)
+    expect(refused).toEqual({ ok: false, retry_after_s: expect.any(Number) })
+    expect(refused.ok ? 0 : refused.retry_after_s).toBeGreaterThan(50)
+    const records = await at.opened.records()
+    expectChain(records, await at.store.auditHead())
+    const about = { action: 'audit.boundary', outcome: 'applied', auth_mode: 'verified' }
+    expect(records.slice(-4)).toMatchObject([
+      { ...about, target: 'flag/ff.a', after: '{"announced":"flag"}' },
+      { ...about, target: 'global', actor: 'U1', after: '{"announced":"global"}' },
+      { ...about, target: 'flag/ff.a' },
+      { ...about, target: 'global', actor: 'U2' },
+    ])
+    await taken(at.store, putFlag('ff.a'))
   })
 }
 

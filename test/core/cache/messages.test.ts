@@ -5,8 +5,10 @@ import {
   CHANNELS,
   type ChannelName,
   formatMessage,
+  joinTarget,
   MESSAGE_IDS,
   parseMessage,
+  readApprovalRef,
 } from '../../../src/core/cache/messages.ts'
 import { CHANGE_KINDS } from '../../../src/core/feed/types.ts'
 import { contractSchemas, NOW, readArtefact } from '../builders.ts'
@@ -110,4 +112,11 @@ describe('a message', () => {
     const message = { ...flagMessage, kind, target } as CacheMessage
     expect(() => formatMessage('invalidate', message, mac)).toThrow('another target')
   })
+})
+
+test('a target is made of its members, and an approval is found in it', () => {
+  const target = joinTarget('approval', { approval_ref: 'APP-1-a' })
+  expect([target, readApprovalRef(String(target))]).toEqual(['approval/APP-1-a', 'APP-1-a'])
+  expect(joinTarget('flag', { flag_key: 7 })).toBeUndefined()
+  expect(readApprovalRef('flag/ff.x')).toBeNull()
 })

@@ -31,6 +31,7 @@ const wrapCheck = (change: (check: CheckApproval) => CheckApproval): Partial<Ada
     const opened = await adapters.openApprovals(plan)
     return {
       begin: () => change(opened.begin()),
+      abandon: (ref) => opened.abandon(ref),
       metrics: () => opened.metrics(),
       close: () => opened.close(),
     }
@@ -122,6 +123,7 @@ describe('F2 detects', () => {
         const opened = await adapters.openApprovals(plan)
         return {
           begin: () => opened.begin(),
+          abandon: (ref) => opened.abandon(ref),
           metrics: () => ({ ...opened.metrics(), sockets: 1 }),
           close: () => opened.close(),
         }

@@ -26,6 +26,7 @@ const createStore = (kind: 'file' | 'db'): ServiceStore => ({
   audit: () => reply({ records: [], next: null }),
   auditHead: () => reply(HEAD),
   refuse: () => reply({ ok: true, head: HEAD } as const),
+  announce: () => reply({ ok: true, head: HEAD } as const),
   requireWritable: () => reply(undefined),
   write: () => (answer === 'full' ? refuseWrite() : reply({ ok: false, problems: [] } as const)),
   close: () => Promise.resolve(),

@@ -11,6 +11,7 @@ export const wrapApprovals =
         const opened = await adapters.openApprovals(plan)
         return {
           begin: () => change(opened.begin()),
+          abandon: (ref) => opened.abandon(ref),
           metrics: () => opened.metrics(),
           close: () => opened.close(),
         }

@@ -76,6 +76,7 @@ export function overrideMethods(store: ServiceStore, getOverrides: () => Overrid
     revision: (query) => getOverrides().revision?.(query) ?? store.revision(query),
     write: (request) => getOverrides().write?.(request) ?? store.write(request),
     refuse: (refused) => getOverrides().refuse?.(refused) ?? store.refuse(refused),
+    announce: (one) => getOverrides().announce?.(one) ?? store.announce(one),
     requireWritable: () => getOverrides().requireWritable?.() ?? store.requireWritable(),
     auditHead: () => getOverrides().auditHead?.() ?? store.auditHead(),
     close: () => store.close(),
@@ -103,6 +104,7 @@ export function createControllableAdmin(fault: AdminFault): ApprovalService {
       calls[COUNTED_AS[fault.admin]] += 1
       return Promise.resolve({ status: fault.admin === 'none' ? 'unknown' : 'unreachable' })
     },
+    abandon: () => undefined,
     metrics: () => ({
       calls: { ...calls },
       breaker: fault.admin === 'open' ? 'open' : 'closed',

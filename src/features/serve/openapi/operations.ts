@@ -1,5 +1,6 @@
 import type { ServiceCode } from '../../../core/http-api/problems.ts'
 import { DEFAULT_PAGE, MAX_PAGE } from '../dependencies.ts'
+import { ANNOUNCEMENT_OPERATIONS } from './announcements.ts'
 import {
   ANY_CODES,
   APPROVAL_CODES,
@@ -245,6 +246,7 @@ export const OPERATIONS: Readonly<Record<string, ApiOperation>> = {
     answers: { 200: { what: 'One page of records.', schemas: ['audit-page'] } },
     refusals: [...ANY_CODES, ...SCOPED_CODES, ...READ_CODES, 'query_invalid'],
   },
+  ...ANNOUNCEMENT_OPERATIONS,
   'tenant_overrides.get': describeGet(TENANT),
   'tenant_overrides.put': describePut(TENANT),
   'tenant_overrides.delete': describeDelete(TENANT, 'Deletes'),
@@ -268,11 +270,7 @@ export const OPERATIONS: Readonly<Record<string, ApiOperation>> = {
     query: { flagConfigEtag: { type: 'string' }, flagConfigLastModified: { type: 'string' } },
     body: ['ofrep-request'],
     answers: {
-      200: {
-        what: 'The decisions.',
-        schemas: ['ofrep-bulk'],
-        etag: BODY_HASH,
-      },
+      200: { what: 'The decisions.', schemas: ['ofrep-bulk'], etag: BODY_HASH },
       304: CURRENT,
     },
     refusals: [...REST, 'too_many_flags'],

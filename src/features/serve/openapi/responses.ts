@@ -89,6 +89,7 @@ function groupByStatus(
 
 const REFUSAL_HEADERS: Readonly<Record<string, readonly [name: string, what: string]>> = {
   401: ['WWW-Authenticate', 'Bearer'],
+  429: ['Retry-After', 'Seconds to wait before a retry.'],
   503: ['Retry-After', 'Seconds to wait before a retry.'],
 }
 
