@@ -57,6 +57,7 @@ export const EXIT_BY_CODE = {
   row_refused: 'inconclusive',
   rights_missing: 'inconclusive',
   owner_refused: 'usage',
+  service_refused: 'inconclusive',
   place_refused: 'usage',
   store_empty: 'inconclusive',
   store_corrupt: 'inconclusive',

@@ -1,12 +1,15 @@
+import { invalidateCache } from '../features/cache/invalidate.ts'
 import { readCacheStats } from '../features/cache/stats.ts'
 import { tailCache } from '../features/cache/tail.ts'
 import { readCacheKey } from '../features/serve/secret-file.ts'
 import { getEnding } from '../concurrency/ended.ts'
 import { CACHE_EVENT_LINES, formatCacheStats } from '../reports/cache-text.ts'
+import { FfError } from '../errors.ts'
 import type { Invocation } from './context.ts'
-import type { CACHE_TAIL } from './declarations/cache-options.ts'
+import type { CACHE_INVALIDATE, CACHE_TAIL } from './declarations/cache-options.ts'
 import type { DOCUMENT } from './declarations/options.ts'
 import { printDocument } from './document.ts'
+import { readInputLines } from './input.ts'
 import { loadSettings } from './settings.ts'
 
 /**
@@ -45,4 +48,36 @@ export async function runCacheTail(invocation: Invocation<typeof CACHE_TAIL>): P
   } finally {
     stop()
   }
+}
+
+/** Longer than any token. */
+const MAX_TOKEN_BYTES = 65_536
+
+/**
+ * `ff cache invalidate TARGET`: asks a service with the token of the first line of stdin, prints the number of the audit
+ * record, and ends `ok`.
+ * @throws FfError `nothing_to_check` without a token, and the errors of `invalidateCache`
+ */
+export async function runCacheInvalidate({
+  context,
+  words,
+  options,
+}: Invocation<typeof CACHE_INVALIDATE>): Promise<void> {
+  const { env, io, adapters } = context
+  const stdin = io.stdin()
+  const { value } = await readInputLines(stdin, MAX_TOKEN_BYTES).next()
+  stdin.destroy()
+  const token = value?.text.trim() ?? ''
+  if (token === '')
+    throw new FfError(
+      'nothing_to_check',
+      'Standard input is empty, so there is no token to send.',
+      {
+        hint: 'Redirect a file with a token: `ff cache invalidate global --service URL < token.txt`.',
+      },
+    )
+  const { service } = options
+  const seq = await invalidateCache({ what: words[0] ?? '', service, token, env }, adapters)
+  await io.stdout(`invalidated (audit record ${seq})\n`)
+  context.exit = 'ok'
 }

@@ -1,4 +1,4 @@
-import { optionOr, parseChoice } from './option.ts'
+import { optionOr, parseChoice, parseText, required } from './option.ts'
 
 /** `ff cache tail`. */
 export const CACHE_TAIL = [
@@ -6,4 +6,9 @@ export const CACHE_TAIL = [
     parse: parseChoice(['text', 'ndjson']),
     otherwise: 'text',
   }),
+]
+
+/** `ff cache invalidate`. */
+export const CACHE_INVALIDATE = [
+  required('--service <url>', 'URL of one instance of the service; the others follow', parseText),
 ]

@@ -1,4 +1,4 @@
-import { CACHE_TAIL } from './cache-options.ts'
+import { CACHE_INVALIDATE, CACHE_TAIL } from './cache-options.ts'
 import {
   declareCommand,
   AUDIT_EXPORT,
@@ -77,7 +77,7 @@ export const MAINTAIN: readonly CommandGroup[] = [
   },
   {
     noun: 'cache',
-    what: 'inspect the cache in Redis',
+    what: 'inspect the cache in Redis, and invalidate it',
     job: 'Maintain:',
     commands: [
       declareCommand({
@@ -93,6 +93,17 @@ export const MAINTAIN: readonly CommandGroup[] = [
         options: CACHE_TAIL,
         examples: ['ff cache tail', 'ff cache tail --format ndjson'],
         load: async () => (await import('../cache.ts')).runCacheTail,
+      }),
+      declareCommand({
+        name: 'invalidate',
+        what: 'request that every instance drops a row, everything (global) or its keys (jwks); token on stdin',
+        arguments: '<target>',
+        options: CACHE_INVALIDATE,
+        examples: [
+          'ff cache invalidate flag/ff.checkout --service https://flags.example < token.txt',
+          'ff cache invalidate global --service http://127.0.0.1:8420 < token.txt',
+        ],
+        load: async () => (await import('../cache.ts')).runCacheInvalidate,
       }),
     ],
   },

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { CHANNELS } from '../../../src/core/cache/messages.ts'
 import { until } from '../../adapters/redis/redis-contract.ts'
 import { type RedisServer, startRedis } from '../../support/redis.ts'
+import { runFf } from '../../support/run-ff.ts'
 import {
   type Answer,
   ask,
@@ -217,6 +218,22 @@ test('an operator names what is invalid, and Admin an approval that has changed'
   )
   await until(async () => (await listPlanted('ptt:ff:flag:{ff.named}')).length === 0)
   expect(await listPlanted('ptt:ff:flag:{ff.kept}')).toHaveLength(1)
+})
+
+test('ff cache invalidate asks the service with the token of standard input', async () => {
+  const run = (what: string, input: string): ReturnType<typeof runFf> =>
+    runFf(['cache', 'invalidate', what, '--service', services[1].origin], { input })
+  const by = await tokenOf('U-command')
+  const row = await run('tenant/T1/ff.row', `${by}\n`)
+  expect(row).toMatchObject({ status: 0, stderr: '' })
+  expect(row.stdout).toMatch(/^invalidated \(audit record \d+\)\n$/)
+  await until(() => messages.some(({ id, flag_key }) => id === 'PUB-01' && flag_key === 'ff.row'))
+  expect((await run('global', by)).status).toBe(0)
+  const again = await run('global', by)
+  expect([again.status, again.stderr]).toEqual([22, expect.stringContaining('Try again in')])
+  const bad = [await run('everything', by), await run('jwks', ''), await run('jwks', 'x.y.z')]
+  expect(bad.map(({ status }) => status)).toEqual([2, 2, 22])
+  expect(bad[2]?.stderr).toContain('[service_refused')
 })
 
 test.each([
