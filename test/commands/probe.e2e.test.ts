@@ -161,9 +161,9 @@ test('the report fits its schema', async () => {
 })
 
 test('an unmeasurable item is inconclusive, and leaves no record', async () => {
-  const run = await ff('probe', 'run', 'D2', 'H3')
+  const run = await ff('probe', 'run', 'C3', 'H3')
   expect(run.status).toBe(22)
-  expect(run.stdout).toContain('not_measured_yet: needs the cache')
+  expect(run.stdout).toContain('not_measured_yet: needs dual writes')
   expect(await readLog()).toBe('')
 })
 

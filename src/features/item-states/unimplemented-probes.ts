@@ -10,7 +10,6 @@ const POINTED = 'probes that can be pointed at the instances of staging'
 export const PROBE_GAPS: Readonly<Record<string, ProbeGap>> = {
   'dual-write': { gap: 'no_probe', needs: 'dual writes' },
   propagation: { gap: 'no_probe', needs: 'the cache' },
-  'lost-message': { gap: 'no_probe', needs: 'the cache' },
   'audit-continuity': { gap: 'no_probe', needs: 'the audit tools' },
   observation: { gap: 'no_probe', needs: 'the staging observation' },
   leak: { gap: 'no_probe', needs: 'the staging observation' },

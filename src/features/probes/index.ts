@@ -23,6 +23,7 @@ import { selftestCatches } from './parity-selftest.ts'
 import { parityVectors } from './parity-vectors.ts'
 import { concurrentEdits } from './concurrent-edits.ts'
 import { contentEqual } from './content-equal.ts'
+import { lostMessage } from './lost-message.ts'
 import { migrationRoundTrip } from './migration-round-trip.ts'
 import { plan } from './plan.ts'
 import { privileges } from './privileges.ts'
@@ -54,6 +55,7 @@ export const PROBES: Readonly<Record<string, Probe>> = {
   'cache-keys': cacheKeys,
   'cache-outage': cacheOutage,
   capacity,
+  'lost-message': lostMessage,
   plan,
   'token-claims': tokenClaims,
   'token-forgeries': tokenForgeries,

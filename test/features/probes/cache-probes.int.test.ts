@@ -65,3 +65,15 @@ describe('D4', () => {
     },
   )
 })
+
+describe('D2', () => {
+  test('measures answers of an instance that is cut off', LONG, async () => {
+    const found = await getProbe('D2').measure(contextFor('D2'))
+    expect(judgeMeasurement(toItem('D2'), found)).toMatchObject({ result: 'pass' })
+    expect(found.measured['resyncs']).toBe(4)
+  })
+  test('detects an instance that does not look for what it missed', LONG, async () => {
+    const faults = await runFaults(getProbe('D2'), contextFor('D2'))
+    expect(findUndetected('D2', faults)).toEqual([])
+  })
+})
