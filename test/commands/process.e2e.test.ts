@@ -18,7 +18,15 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { parityRun } from '../../src/features/parity/parity.ts'
 import { replace, withFault } from '../support/faults.ts'
-import { copyPackage, finished, ROOT, type Run, spawnFf, startFf } from '../support/run-ff.ts'
+import {
+  copyPackage,
+  finished,
+  ROOT,
+  type Run,
+  runFf,
+  spawnFf,
+  startFf,
+} from '../support/run-ff.ts'
 import { runInProcess } from '../support/run-in-process.ts'
 import { getCheck, editJson, toError, getParity, STACK } from './outcome.ts'
 
@@ -179,12 +187,13 @@ describe.concurrent('a reader that', () => {
 })
 
 describe.concurrent('--output', () => {
-  const validate = (...outputs: readonly string[]): Promise<Run> =>
-    spawnFf(
-      ['artefacts', 'validate', '--format', 'json'].concat(
-        outputs.flatMap((one) => ['--output', one]),
-      ),
+  const toArgs = (outputs: readonly string[]): readonly string[] =>
+    ['artefacts', 'validate', '--format', 'json'].concat(
+      outputs.flatMap((one) => ['--output', one]),
     )
+  const validate = (...outputs: readonly string[]): Promise<Run> => spawnFf(toArgs(outputs))
+  /** Where the end of the process is not the subject. */
+  const validateHere = (...outputs: readonly string[]): Promise<Run> => runFf(toArgs(outputs))
 
   test('writes complete files in addition to stdout', async () => {
     const place = await mkdtemp(join(folder, 'out-'))
@@ -206,14 +215,14 @@ describe.concurrent('--output', () => {
     const place = await mkdtemp(join(folder, 'out-'))
     const path = join(place, 'r.json')
     await writeFile(path, 'x'.repeat(100_000))
-    const done = await validate(`json=${path}`)
+    const done = await validateHere(`json=${path}`)
     expect(await readFile(path, 'utf8')).toBe(done.stdout)
   })
 
   test('is also written by a failing run', async () => {
     const path = join(folder, 'failed.json')
     const args = ['artefacts', 'validate', '/nowhere.json', '--output', `json=${path}`]
-    const done = await spawnFf(args)
+    const done = await runFf(args)
     expect(done.status).toBe(2)
     const report = JSON.parse(await readFile(path, 'utf8')) as object
     expect(report).toMatchObject({ verdict: 'fail', exitCode: 2 })
@@ -228,7 +237,7 @@ describe.concurrent('--output', () => {
     const place = await mkdtemp(join(folder, 'out-'))
     await writeFile(join(place, 'file'), 'kept')
     await mkdir(join(place, 'folder'))
-    const done = await validate(`json=${pathIn(place)}`)
+    const done = await validateHere(`json=${pathIn(place)}`)
     expect(done).toMatchObject({ status: 22, signal: null })
     expect(done.stderr).toContain('[output_failed, exit inconclusive]')
     expect(done.stderr).not.toMatch(STACK)
@@ -257,7 +266,7 @@ describe.concurrent('--output', () => {
     const path = join(place, 'r.json')
     await writeFile(path, '{"verdict": "pass"}')
     const args = ['parity', 'run', '--candidate', 'postgres://u@/d?host=%2Fnowhere']
-    const done = await spawnFf([...args, '--output', `json=${path}`])
+    const done = await runFf([...args, '--output', `json=${path}`])
     expect(done.status).toBe(22)
     expect(await readdir(place)).toEqual([])
   })
@@ -322,7 +331,7 @@ describe.concurrent('--output', () => {
   test.each([['json'], ['json='], ['=r.json'], ['yaml=r.yaml'], [''], ['JSON=r.json']])(
     'called "%s" is a usage fault',
     async (output) => {
-      const done = await validate(output)
+      const done = await validateHere(output)
       expect(done.status).toBe(2)
       expect(toError(done)).toMatchObject({ code: 'option_invalid', exitName: 'usage' })
     },

@@ -36,8 +36,8 @@ const typed = (args: readonly string[], script: Script): Promise<PtyRun> =>
 /** With answers of a script, at a time of our choosing. */
 const answered = (args: readonly string[], script: Script, now = soon(0)): Promise<PtyRun> =>
   onScript(args, script, { ...place(), now })
-const newKey = (who: string, out = `${who}.key.json`): Promise<PtyRun> =>
-  ff(
+const newKey = (who: string, out = `${who}.key.json`, run = answered): Promise<PtyRun> =>
+  run(
     ['key', 'new', '--person', who, '--name', `${who} Example`, '--out', out],
     [
       ['New passphrase', `${SECRET}\n`],
@@ -71,8 +71,11 @@ async function newRunner(): Promise<SigningRunner> {
 beforeAll(async () => {
   folder = await gateFolder()
   runner = await newRunner()
-  for (const who of ['alice', 'bob']) {
-    const made = await newKey(who)
+  for (const [who, run] of [
+    ['alice', ff],
+    ['bob', answered],
+  ] as const) {
+    const made = await newKey(who, `${who}.key.json`, run)
     expect(made.screen).not.toContain(SECRET)
     expect(made.status).toBe(0)
     const shown = await plain(['key', 'show', `${who}.key.json`])
@@ -442,7 +445,7 @@ describe('waivers', () => {
     expect((await plain(['waiver', 'lint'])).status).toBe(0)
     expect((await asked()).stdout).toContain('Wrote WV-1')
     expect((await plain(['waiver', 'list'])).status).toBe(21)
-    const run = await ff(
+    const run = await answered(
       ['waiver', 'sign', 'WV-1', '--key', 'bob.key.json'],
       [...yes(1), ...withPassphrase],
     )
