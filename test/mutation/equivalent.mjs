@@ -156,6 +156,24 @@ export const EQUIVALENT = {
   'src/core/gate/chain.ts': {
     'entries[seq - 1]?.hash -> entries[seq - 1].hash': 'There are at least so many entries.',
   },
+  'src/core/gate/duration.ts': {
+    '[] -> ["Stryker was here"]': 'The first element of a match, the whole, is not read.',
+    'times.filter((time) => time !== null) -> times': 'A null sorts behind every time.',
+    'time !== null -> true': 'A null sorts behind every time.',
+  },
+  'src/core/gate/next.ts': {
+    'all.filter((one) => !isEarlier(one)) -> all':
+      'An earlier reason is there already; its words are taken once.',
+    'true -> false': 'Object.hasOwn looks at the name alone.',
+  },
+  'src/core/gate/judge-logs.ts': {
+    'log === null || end === null -> log === null && end === null': 'Both are null, or neither is.',
+    'log === null -> false': 'Both are null, or neither is.',
+    'end === null -> false': 'Both are null, or neither is.',
+    'end !== null -> true': 'No null is later than a time.',
+    'end > from -> end >= from': 'They are equal only where both are the same time.',
+    'late < until -> late <= until': 'They are equal only where both are the same time.',
+  },
   'src/core/gate/limits.ts': {
     'value !== null -> true': 'A missing value is no bound and no number.',
     "typeof value !== 'number' -> false": 'Number.isFinite is false for any other type.',

@@ -94,6 +94,7 @@ describe('the step of an item', () => {
     ['G3', 'pending', ['attestation_missing'], '', 'ff signoff request'],
     ['B1', 'error', ['trust_rolled_back'], '', 'ff trust show'],
     ['A1', 'inconclusive', ['clock_set_back'], '', null],
+    ['A1', 'inconclusive', ['clock_set_back', 'control_not_run'], '', 'ff probe selftest A1'],
   ])('%s, %s %j %s', (id, state, codes, detail, command) => {
     const { fix, next } = findItemStep(judgedItem(id, state, codes, detail), FACTS)
     expect(next).toBe(command)
@@ -333,4 +334,19 @@ describe('the table of reasons', () => {
     expect(unmeasured.filter(([code]) => !Object.hasOwn(REASONS, code))).toEqual([])
     expect(findReason('toString')).toBe(findReason('never heard of'))
   })
+})
+
+test('an item that waits for a person comes before a signature, wherever it stands', () => {
+  const signature = judgedItem('J2', 'pending', ['signature_missing'])
+  const waiting = judgedItem('H3', 'pending', ['no_record'])
+  const first = findFirstStep([signature, waiting], [], FACTS)
+  expect(first).toEqual(findFirstStep([waiting], [], FACTS))
+  expect(first.fix).not.toBeNull()
+})
+
+test('old evidence is not measured again before the plan that is over', () => {
+  const old = judgedItem('J1', 'stale', ['evidence_old'])
+  const over = judgedItem('J1', 'stale', ['evidence_old', 'plan_over'])
+  expect(buildRemeasureCommand([old], FACTS)).toBe('ff probe run J1')
+  expect(buildRemeasureCommand([over], FACTS)).toBeNull()
 })
