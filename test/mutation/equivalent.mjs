@@ -165,6 +165,7 @@ export const EQUIVALENT = {
     'all.filter((one) => !isEarlier(one)) -> all':
       'An earlier reason is there already; its words are taken once.',
     'true -> false': 'Object.hasOwn looks at the name alone.',
+    'false -> true': 'Without an item there is nothing to measure.',
   },
   'src/core/gate/judge-logs.ts': {
     'log === null || end === null -> log === null && end === null': 'Both are null, or neither is.',
