@@ -24,7 +24,7 @@ export interface Issuer {
 }
 /** Every scope of the service, as a `scope` claim. */
 export const EVERY_SCOPE =
-  'ff:registry:read ff:registry:write ff:override:write ff:tenant:any ff:operator ff:evaluate:any ff:audit:read'
+  'ff:registry:read ff:registry:write ff:override:write ff:tenant:any ff:operator ff:evaluate:any ff:audit:read ff:approval:notify'
 
 /** Starts an issuer with a new key. */
 export async function openIssuer(): Promise<Issuer> {

@@ -7,7 +7,6 @@ import { runFf } from '../../support/run-ff.ts'
 import {
   type Answer,
   ask,
-  EVERY_SCOPE,
   type Issuer,
   openDatabaseTarget,
   openIssuer,
@@ -55,8 +54,7 @@ afterAll(async () => {
   await target.remove()
 })
 
-const tokenOf = (sub: string): Promise<string> =>
-  issuer.token({ sub, scope: `${EVERY_SCOPE} ff:approval:notify` })
+const tokenOf = (sub: string): Promise<string> => issuer.token({ sub })
 const send = (
   path: string,
   body: object,

@@ -106,6 +106,8 @@ const LISTS = [
 ] as const
 const ONE = '/ofrep/v1/evaluate/flags/{key}'
 const ALL = '/ofrep/v1/evaluate/flags'
+const INVALIDATE = '/v1/flags/cache/invalidate'
+const CHANGED = '/v1/approvals/changed'
 const EVALUATE = '/v1/flags/evaluate'
 const json = { 'content-type': 'application/json' }
 const put = (body: unknown, headers = {}) => ({
@@ -188,6 +190,11 @@ test('every response of a walk through the routes is described', async () => {
     ['/v1/flags/ff.a/rollback', `${FLAGS}/rollback`, post('{"to_revision":9,"reason":"r"}')],
     ['/v1/audit', '/v1/audit', GET],
     ['/v1/audit?after=x', '/v1/audit', GET],
+    [INVALIDATE, INVALIDATE, post('{"kind":"global"}')],
+    [INVALIDATE, INVALIDATE, post('{"kind":"global"}')],
+    [INVALIDATE, INVALIDATE, post('{"kind":"everything"}')],
+    [CHANGED, CHANGED, post('{"approval_ref":"APP-1-a"}')],
+    [CHANGED, CHANGED, post('{"approval_ref":""}')],
     [EVALUATE, EVALUATE, post('{"flag_key":"ff.a"}')],
     [EVALUATE, EVALUATE, post('{"flag_keys":["ff.a","ff.none"]}')],
     [EVALUATE, EVALUATE, post('{"all":true,"user_id":"U2"}')],
@@ -258,6 +265,7 @@ test('the walk reached every operation with each of its success statuses', () =>
       '413',
       '415',
       '422',
+      '429',
       '503',
     ]),
   )
