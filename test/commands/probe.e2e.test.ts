@@ -151,12 +151,12 @@ test('the list has all 42, and what unmeasurable items need', async () => {
   const run = await ff('probe', 'list', '--format', 'json')
   const rows = JSON.parse(run.stdout) as { id: string; needs: string | null }[]
   expect([run.status, rows.length]).toEqual([0, 42])
-  expect(rows.find(({ id }) => id === 'D1')?.needs).toBe('the cache')
+  expect(rows.find(({ id }) => id === 'C3')?.needs).toBe('dual writes')
   expect(rows.find(({ id }) => id === 'J1')?.needs).toBeNull()
 })
 
 test('the report fits its schema', async () => {
-  const run = await ff('probe', 'run', 'J1', 'D1', '--format', 'json')
+  const run = await ff('probe', 'run', 'J1', 'C3', '--format', 'json')
   expect(validateSchema('check-report', JSON.parse(run.stdout), '')).toEqual([])
 })
 

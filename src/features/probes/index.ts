@@ -26,6 +26,7 @@ import { contentEqual } from './content-equal.ts'
 import { lostMessage } from './lost-message.ts'
 import { migrationRoundTrip } from './migration-round-trip.ts'
 import { plan } from './plan.ts'
+import { propagation } from './propagation.ts'
 import { privileges } from './privileges.ts'
 import type { Probe } from './framework/probe.ts'
 import { tokenClaims } from './token-claims.ts'
@@ -63,6 +64,7 @@ export const PROBES: Readonly<Record<string, Probe>> = {
   'schema-constraints': schemaConstraints,
   'migration-round-trip': migrationRoundTrip,
   privileges,
+  propagation,
   'backfill-complete': backfillComplete,
   'content-equal': contentEqual,
   'backfill-repeat': backfillRepeat,

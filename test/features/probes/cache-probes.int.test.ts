@@ -53,6 +53,7 @@ describe('D4', () => {
       keys_outside_prefix: 0,
       keys_without_ttl: 0,
       cross_tenant_hits: 0,
+      invalidate_limited: true,
     })
     expect(found.met['cache_hits']).toBeGreaterThan(0)
   })
@@ -75,5 +76,18 @@ describe('D2', () => {
   test('detects an instance that does not look for what it missed', LONG, async () => {
     const faults = await runFaults(getProbe('D2'), contextFor('D2'))
     expect(findUndetected('D2', faults)).toEqual([])
+  })
+})
+
+describe('D1', () => {
+  test('measures when changes of each kind reach both instances', LONG, async () => {
+    const found = await getProbe('D1').measure(contextFor('D1', { changes: 12 }))
+    expect(found.measured).toMatchObject({ instances_missed: 0, kinds_unseen: 0 })
+    expect(found.measured['p99_ms']).toBeGreaterThan(0)
+    expect(found.sample_size).toBe(21)
+  })
+  test('detects changes that arrive late or never', LONG, async () => {
+    const faults = await runFaults(getProbe('D1'), contextFor('D1'))
+    expect(findUndetected('D1', faults)).toEqual([])
   })
 })
