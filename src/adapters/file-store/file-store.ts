@@ -1,6 +1,5 @@
 import { constants } from 'node:fs'
 import { access, type FileHandle, mkdir, statfs } from 'node:fs/promises'
-import { join } from 'node:path'
 import type { AuditPage, AuditQuery } from '../../core/audit/audit-page.ts'
 import { type AuditChainHead, EMPTY_HEAD } from '../../core/audit/record.ts'
 import type { WriteRequest } from '../../core/rows/write-request.ts'
@@ -21,7 +20,7 @@ import type {
   ServiceStore,
   WriteResult,
 } from '../../ports/store.ts'
-import { tryLock } from '../file-lock/file-lock.ts'
+import { takeLock } from './store-lock.ts'
 import { compactFolder, readCompactionThreshold } from './compaction.ts'
 import { cutTornLine, diskFullError, LogWriter, replayLog, type LogTail } from './log.ts'
 import { GlobalLimit } from './global-limit.ts'
@@ -405,28 +404,6 @@ export async function replayStore(folder: string): Promise<OpenedFolder> {
     tail = after
   }
   return { snapshot, tail }
-}
-
-/**
- * Locks a store's folder for writing through its file `.lock`, which it creates; closing the returned handle unlocks
- * it. Does not wait.
- * @throws FfError `store_locked` if it is locked, `target_unreachable` for a missing folder, `backing_unavailable`
- * without the command `flock`, or another of `toStoreError`: `rights_missing`, `target_read_only`, `disk_full`
- */
-export async function takeLock(folder: string): Promise<FileHandle> {
-  try {
-    const lock = await tryLock(join(folder, '.lock'))
-    if (lock !== null) return lock
-  } catch (error) {
-    throw toStoreError(error, folder)
-  }
-  throw new FfError(
-    'store_locked',
-    `Cannot lock the file store ${folder}: another process has it open.`,
-    {
-      hint: `Find that process with \`fuser -v '${join(folder, '.lock')}'\` and stop it, or name another folder.`,
-    },
-  )
 }
 
 /**

@@ -1,7 +1,7 @@
 import { mkdir, readdir } from 'node:fs/promises'
 import { FfError } from '../../errors.ts'
 import type { RowSource } from '../../ports/rows.ts'
-import { takeLock } from './file-store.ts'
+import { takeLock } from './store-lock.ts'
 import { replaceSnapshot, SNAPSHOT } from './snapshot.ts'
 import { toStoreError } from './store-error.ts'
 

@@ -113,12 +113,7 @@ export async function startService(
     pump?.add(signals)
     pump?.start(failedToFollow)
     channel?.start(failedToFollow)
-    const failedToRecord = (error: unknown): void => {
-      if (error instanceof FfError)
-        request.log.warn({ code: error.code }, 'cannot record a refused change; tries again')
-      else telemetry.httpObserver.failed(error, 'audit of refusals')
-    }
-    const recorder = await keep(Promise.resolve(new RefusalRecorder(store, failedToRecord)))
+    const recorder = await keep(Promise.resolve(createRecorder(request.log, store, telemetry)))
     const parts: ServiceDependencies = {
       ...held,
       signals,
@@ -136,6 +131,18 @@ export async function startService(
   const sample = target === null
   return buildService(request, servers, { sample, limits, ending, close })
 }
+
+/** A store that is away is tried again; any other error that it cannot record is a bug. */
+const createRecorder = (
+  log: ServiceLog,
+  store: ServiceDependencies['store'],
+  { httpObserver }: Telemetry,
+): RefusalRecorder =>
+  new RefusalRecorder(store, (error) => {
+    if (error instanceof FfError)
+      log.warn({ code: error.code }, 'cannot record a refused change; tries again')
+    else httpObserver.failed(error, 'audit of refusals')
+  })
 
 function buildService(
   request: ServeRequest,
