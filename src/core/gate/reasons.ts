@@ -61,6 +61,7 @@ const ANSWERED_CODES = [
   'request_unsendable',
   'rights_missing',
   'row_refused',
+  'service_refused',
   'sides_alike',
   'signer_failed',
   'signoff_unwritable',

@@ -384,6 +384,7 @@ describe('the package against itself', () => {
     expect(fixed).toEqual([
       'token-forgeries.fixtures',
       'token-claims.edge_s',
+      'cache-outage.seconds',
       'parity-vectors.matrix',
       'parity-breadth.cells',
       'capacity.seconds',
