@@ -76,7 +76,8 @@ describe.each(['SIGINT', 'SIGTERM'] as const)('%s', (signal) => {
       ended.push(done.status)
       await expectNothingTouched()
     }
-    expect(ended.filter((status) => status === SIGNAL_STATUS[signal]).length).toBeGreaterThan(1)
+    // The first moments may be before ff listens to signals, and the last ones after its end.
+    expect(ended).toContain(SIGNAL_STATUS[signal])
   })
 
   test('among the questions ends it with what it has', async () => {
