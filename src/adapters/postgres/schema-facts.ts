@@ -136,9 +136,9 @@ export function findFullReads(node: PlanNode, leading: LeadingColumns): readonly
   const table = node['Relation Name']
   if (node['Node Type'].endsWith('Seq Scan') && table !== undefined) return [table, ...below]
   const index = node['Index Name']
-  if (index === undefined) return below
-  const column = leading.get(index)
-  const wanted = node['Index Cond'] ?? ''
-  const used = column !== undefined && new RegExp(`\\b${column}\\b`).test(wanted)
+  const column = index === undefined ? undefined : leading.get(index)
+  // An index of a system catalogue is not the schema's.
+  if (index === undefined || column === undefined) return below
+  const used = new RegExp(`\\b${column}\\b`).test(node['Index Cond'] ?? '')
   return used ? below : [index, ...below]
 }
