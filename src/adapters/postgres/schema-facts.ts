@@ -122,6 +122,7 @@ export interface PlanNode {
   readonly 'Relation Name'?: string
   readonly 'Index Name'?: string
   readonly 'Index Cond'?: string
+  readonly Filter?: string
   readonly Plans?: readonly PlanNode[]
 }
 /** The first column of each index, by the index's name. */
@@ -129,10 +130,12 @@ export type LeadingColumns = ReadonlyMap<string, string>
 
 /**
  * Lists the names of tables and indexes that a plan and its subplans read completely; empty if there is none. An index
- * is read completely unless the condition is on its first column.
+ * is read completely unless the condition is on its first column, or a limit takes its first entries.
  */
 export function findFullReads(node: PlanNode, leading: LeadingColumns): readonly string[] {
-  const below = (node.Plans ?? []).flatMap((one) => findFullReads(one, leading))
+  const below = (node.Plans ?? []).flatMap((one) =>
+    isLimited(node, one) ? [] : findFullReads(one, leading),
+  )
   const table = node['Relation Name']
   if (node['Node Type'].endsWith('Seq Scan') && table !== undefined) return [table, ...below]
   const index = node['Index Name']
@@ -142,3 +145,7 @@ export function findFullReads(node: PlanNode, leading: LeadingColumns): readonly
   const used = new RegExp(`\\b${column}\\b`).test(node['Index Cond'] ?? '')
   return used ? below : [index, ...below]
 }
+
+/** PostgreSQL 17 and later read the last entry of an index (`max`) without a condition. */
+const isLimited = (node: PlanNode, below: PlanNode): boolean =>
+  node['Node Type'] === 'Limit' && below['Index Name'] !== undefined && below.Filter === undefined
