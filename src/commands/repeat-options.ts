@@ -10,8 +10,8 @@ const DEFAULT_EVIDENCE = '.ff/evidence'
 
 /**
  * Makes the function that adds `--checklist` and `--evidence` of a call to each command of `ff` in a text that takes
- * them and do not have them: a text that is a command, or commands in backquotes. It also puts the folder of `--evidence` in the place of its
- * default. Without these options it changes nothing.
+ * them and has none: a text that is a command, or commands in backquotes. It also puts the folder of `--evidence` in the
+ * place of its default. Without these options it changes nothing.
  */
 export function createRepeat(
   groups: readonly CommandGroup[],

@@ -2,7 +2,6 @@ import { FfError } from '../../errors.ts'
 import type {
   ChangeFeed,
   FeedListener,
-  FeedReading,
   OpenServiceStore,
   ServiceStore,
   SnapshotReader,
@@ -15,6 +14,8 @@ const RETRY_MS = 1_000
 
 /** An open store, as the service uses it. */
 export type Opened = Pick<OpenServiceStore, 'store' | 'feed' | 'snapshots' | 'close'>
+
+type OpenedDatabase = Required<Opened>
 
 /**
  * Opens a store; where it is away, a `LateStore` in its place, which opens it later.
@@ -37,7 +38,7 @@ class LateStore implements ServiceStore {
   readonly kind = 'db'
   private readonly open: () => Promise<Opened>
   private readonly log: ServiceLog
-  private opened: Opened | null = null
+  private opened: OpenedDatabase | null = null
   private error: FfError
   private timer: NodeJS.Timeout | null = null
   private opening: Promise<void> = Promise.resolve()
@@ -47,8 +48,8 @@ class LateStore implements ServiceStore {
   private listener: FeedListener | null = null
 
   readonly feed: ChangeFeed = {
-    rows: (query) => this.ask(({ feed }) => feed?.rows(query) ?? Promise.resolve([])),
-    changes: (query) => this.ask(({ feed }) => feed?.changes(query) ?? Promise.resolve(NO_CHANGES)),
+    rows: (query) => this.ask(({ feed }) => feed.rows(query)),
+    changes: (query) => this.ask(({ feed }) => feed.changes(query)),
     listen: (wake) => {
       this.wake = wake
       this.listen()
@@ -63,10 +64,7 @@ class LateStore implements ServiceStore {
   }
 
   readonly snapshots: SnapshotReader = {
-    readAt: (query) =>
-      this.ask(
-        ({ snapshots }) => snapshots?.readAt(query) ?? Promise.resolve({ seq: 0, sets: [] }),
-      ),
+    readAt: (query) => this.ask(({ snapshots }) => snapshots.readAt(query)),
   }
 
   constructor(open: () => Promise<Opened>, error: FfError, log: ServiceLog) {
@@ -96,7 +94,7 @@ class LateStore implements ServiceStore {
     await this.opened?.close()
   }
 
-  private ask<T>(use: (opened: Opened) => Promise<T>): Promise<T> {
+  private ask<T>(use: (opened: OpenedDatabase) => Promise<T>): Promise<T> {
     return this.opened === null ? Promise.reject(this.error) : use(this.opened)
   }
 
@@ -108,7 +106,7 @@ class LateStore implements ServiceStore {
 
   private async retry(): Promise<void> {
     try {
-      this.opened = await this.open()
+      this.opened = requireDatabase(await this.open())
       this.listen()
       this.log.info({}, 'opened the store')
     } catch (error) {
@@ -118,7 +116,7 @@ class LateStore implements ServiceStore {
   }
 
   private listen(): void {
-    if (this.wake !== null) this.listener ??= this.opened?.feed?.listen(this.wake) ?? null
+    if (this.wake !== null) this.listener ??= this.opened?.feed.listen(this.wake) ?? null
   }
 
   /** A store that answers and does not fit, such as one of another schema, decides nothing: its code is logged. */
@@ -132,7 +130,11 @@ class LateStore implements ServiceStore {
   }
 }
 
-const NO_CHANGES: FeedReading = { epoch: { cutover: 0, operator: 0 }, seq: 0, entries: [] }
+/** Only a database is waited for. Without its feed an instance would take it for one without rows. */
+function requireDatabase({ feed, snapshots, ...opened }: Opened): OpenedDatabase {
+  if (feed === undefined || snapshots === undefined) throw new Error('the store has no feed')
+  return { ...opened, feed, snapshots }
+}
 /** A code that no copy of the rows stands in for. */
 const makeUnfitError = (code: string, cause: unknown): FfError =>
   new FfError('rights_missing', `The store answers and cannot be served (${code}).`, {
