@@ -268,17 +268,11 @@ function checkLimits({ item, entry: { record } }: EvidenceUnderReview): readonly
     .map(({ limit }) => ['inconclusive', 'measure_missing', limit.measure])
 }
 
-/** Too few samples are no pass. Beside a broken limit they are a reason too: no waiver covers the failure then. */
-function checkSamples(review: EvidenceUnderReview): readonly EvidenceFinding[] {
-  const { min_sample, limits } = review.item
-  const { sample_size } = review.entry.record
-  if (sample_size >= min_sample) return []
-  const judged = judgeLimits(limits, getJudgedValues(review))
-  const isBroken = judged.some(({ held, value }) => !held && value !== null)
-  return [
-    [isBroken ? 'fail' : 'inconclusive', 'too_few_samples', `${sample_size} of ${min_sample}`],
-  ]
-}
+/** Too few samples are no pass. */
+const checkSamples: Check = ({ item: { min_sample }, entry: { record } }) =>
+  record.sample_size >= min_sample
+    ? []
+    : [['inconclusive', 'too_few_samples', `${record.sample_size} of ${min_sample}`]]
 
 /** What follows from the plan alone, by the present time; null where a record is not judged by it. */
 const findPlanNow = ({

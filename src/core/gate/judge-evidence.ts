@@ -13,12 +13,17 @@ import { judgeLimits } from './limits.ts'
 import type { ChecklistItem, EvidenceEntry, GateItemState, ItemResult } from './types.ts'
 
 /**
- * Judges the records of one item, before waivers and attestations. The records of `chooseRecords` count, and of several
- * the one with the worst state; its first check that fails gives the state. Codes and detail are those of all failed
- * checks with that state. Without a measurement the item is `pending`, or `inconclusive` where its probe cannot run
- * yet. `valid_until` is null unless the item passes, fails or is inconclusive by a record.
+ * Judges the records of one item, before attestations. The records of `chooseRecords` count, and of several the one with
+ * the worst state after `waive`, which is asked for each: no waiver of one covers another. The first check that fails
+ * gives the state of a record. Codes and detail are those of all failed checks with that state; those of a failure are
+ * of all failed checks. Without a measurement the item is `pending`, or `inconclusive` where its probe cannot run yet.
+ * `valid_until` is null unless the item passes, fails, is waived, or is inconclusive by a record.
  */
-export function judgeEvidence(item: ChecklistItem, context: EvidenceContext): ItemResult {
+export function judgeEvidence(
+  item: ChecklistItem,
+  context: EvidenceContext,
+  waive: (found: ItemResult) => ItemResult,
+): ItemResult {
   const { logs, runners, now } = context
   const entries = chooseRecords(
     logs,
@@ -29,29 +34,31 @@ export function judgeEvidence(item: ChecklistItem, context: EvidenceContext): It
     runners: runners.filter(({ revoked }) => !revoked),
     now,
   })
-  const judged = entries.map((entry) => judgeRecord({ item, entry, controls, context }))
+  const judged = entries.map((entry) => waive(judgeRecord({ item, entry, controls, context })))
   const [worst] = STATES_BY_WEIGHT.flatMap((state) => judged.filter((one) => one.state === state))
   if (worst === undefined)
-    return buildItemResult(item, null, findMissingRecord(item, context.unmeasurable))
+    return waive(buildItemResult(item, null, findMissingRecord(item, context.unmeasurable)))
   // A record that becomes too old weighs more than one that passes.
   const ends = judged.map(({ valid_until }) => valid_until)
   return { ...worst, valid_until: worst.valid_until === null ? null : findEarliest(ends) }
 }
-/** Worst first; a record alone is never `pending` or `waived`. */
+/** Worst first; a record alone is never `pending`. */
 const STATES_BY_WEIGHT: readonly GateItemState[] = [
   'fail',
   'error',
   'inconclusive',
   'stale',
+  'waived',
   'pass',
 ]
 
 function judgeRecord(review: EvidenceUnderReview): ItemResult {
   const { item, entry } = review
   const found = EVIDENCE_CHECKS.flatMap((check) => check(review))
-  const [first] = found
-  const same = found.filter(([state]) => state === first?.[0])
-  const built = buildItemResult(item, entry, same)
+  const [[state] = ['pass']] = found
+  // Beside a failure every check that fails is a reason: a waiver covers broken limits alone.
+  const reasons = found.filter((one) => state === 'fail' || one[0] === state)
+  const built = buildItemResult(item, entry, reasons)
   const result = { ...built, measured: judgeLimits(item.limits, getJudgedValues(review)) }
   return { ...result, valid_until: AGEING.has(result.state) ? findExpiry(review) : null }
 }

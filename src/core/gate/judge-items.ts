@@ -55,12 +55,10 @@ export function judgeItems(input: ItemsInput): ItemStates {
   const logs = checked.status === 'whole' ? takeCounted(checked.logs, input.runners) : []
   const context = { ...input, logs, clock_behind: isClockBehind(logs, now) }
   const items = checklist.items.map((item) => {
-    const found =
-      checked.status === 'untrusted'
-        ? buildUntrustedResult(item, checked)
-        : judgeEvidence(item, context)
+    if (checked.status === 'untrusted') return buildUntrustedResult(item, checked)
     const failed = hasFailed(item, logs, input)
-    return waive(item, found, { now, failed, target: input.expected, waivers: waivers.usable })
+    const use = { now, failed, target: input.expected, waivers: waivers.usable }
+    return judgeEvidence(item, context, (found) => waive(item, found, use))
   })
   return { items, logs: checked, waiver_faults: waivers.faults }
 }
@@ -131,7 +129,7 @@ function isPassInPlace(
   return kind === 'measurement' && result === 'pass' && found === where && isNamed(entry, named)
 }
 
-/** Turns a failed or inconclusive item into a waived one where a waiver covers exactly its state. */
+/** Turns a failed or inconclusive record into a waived one where a waiver covers exactly its state. */
 function waive(
   item: ChecklistItem,
   found: ItemResult,

@@ -137,9 +137,9 @@ export interface WaiverUse extends Pick<ItemResult, 'state' | 'codes' | 'measure
 
 /**
  * Why a waiver does not turn the state of its item into `waived`; null where it does. Checked in this order: another
- * cutover, expired, not yet requested, not approved, another state. Then a failure needs enough samples, a broken limit,
- * and each within the waiver's bounds; an inconclusive result may have no code but the covered one, and may not follow a
- * failure.
+ * cutover, expired, not yet requested, not approved, another state. Then a failure needs a broken limit, each within
+ * the waiver's bounds, and no other reason; an inconclusive result may have no code but the covered one, and may not
+ * follow a failure.
  */
 export function findWaiverMismatch(
   waiver: Waiver,
@@ -152,10 +152,7 @@ export function findWaiverMismatch(
   if (!isApproved(waiver, item.waivable)) return 'waiver_not_approved'
   const { covers } = waiver
   if (covers.state !== state) return 'waiver_covers_another_state'
-  if (covers.state === 'fail')
-    return codes.includes('too_few_samples')
-      ? 'waiver_covers_another_reason'
-      : findFailureMismatch(covers, measured)
+  if (covers.state === 'fail') return findFailureMismatch(covers, { codes, measured })
   if (codes.some((code) => code !== covers.code)) return 'waiver_covers_another_reason'
   return failed ? 'waiver_after_failure' : null
 }
@@ -176,10 +173,10 @@ export function isApproved({ approvals, requester }: Waiver, waivable: Waivable)
   )
 }
 
-/** Null where at least one limit is broken and each broken one is within a bound of the waiver. */
+/** Null where at least one limit is broken, each within a bound of the waiver, and nothing else is a reason. */
 function findFailureMismatch(
   { bounds }: Extract<WaiverCover, { state: 'fail' }>,
-  measured: ItemResult['measured'],
+  { codes, measured }: Pick<WaiverUse, 'codes' | 'measured'>,
 ): WaiverMismatch | null {
   const broken = measured.filter(({ held }) => !held)
   if (broken.length === 0) return 'waiver_past_bound'
@@ -187,7 +184,8 @@ function findFailureMismatch(
     const own = bounds.filter(({ measure, op }) => measure === limit.measure && op === limit.op)
     return own.length > 0 && own.every((bound) => isWithinBound(bound, value))
   })
-  return within ? null : 'waiver_past_bound'
+  if (!within) return 'waiver_past_bound'
+  return codes.every((code) => code === 'limit_broken') ? null : 'waiver_covers_another_reason'
 }
 
 const isWithinBound = ({ op, value: bound }: WaiverBound, value: unknown): boolean =>

@@ -139,6 +139,69 @@ describe('a waiver of an inconclusive item', () => {
   })
 })
 
+describe('a waiver of a failure', () => {
+  const HOUR_MS = 3_600_000
+  const covers = {
+    state: 'fail',
+    bounds: [{ measure: 'window_starts_in_h', op: 'at_most', value: 200 }],
+  } as const
+  const waivers = [waiver({ item: 'J1', covers })]
+  const J1 = passing(toItem('J1'))
+  const startsIn = (hours: number): Partial<EvidenceDraft> => ({
+    result: 'fail',
+    codes: ['limit_broken'],
+    measured: { ...J1.measured, window_starts_in_h: hours },
+  })
+  const judge = (input: GateInput) => {
+    const { items } = judgeItems({ ...input, waivers, must_hold: [] })
+    const { state, codes } = items.find(({ id }) => id === 'J1') ?? {}
+    return [state, codes?.join(' ')].join(' | ')
+  }
+
+  test.each<readonly [string, Partial<EvidenceDraft>, Partial<GateInput>, string]>([
+    ['a record that counts', {}, {}, 'waived | limit_broken'],
+    [
+      'a record of another code',
+      { identity: { ...IDENTITY, code: 'worktree:0' } },
+      {},
+      'fail | limit_broken identity_changed waiver_covers_another_reason',
+    ],
+    [
+      'a record that is too old',
+      { started_at: at(-25 * HOUR_MS), ended_at: at(-24 * HOUR_MS) },
+      {},
+      'fail | limit_broken evidence_old waiver_covers_another_reason',
+    ],
+    [
+      'a record of a key that the trust file does not name',
+      {},
+      { runners: [] },
+      'fail | limit_broken runner_not_named control_runner_not_named waiver_covers_another_reason',
+    ],
+  ])('by the plan now, beside %s', (_what, record, more, expected) => {
+    const plan_now = { ...go().plan_now, window_starts_in_h: 169 }
+    expect(judge(goBut('J1', record, { plan_now, ...more }))).toBe(expected)
+  })
+
+  const OTHER = 'o'.repeat(43)
+  test.each<readonly [string, Partial<EvidenceDraft>, string]>([
+    ['a failure within its bound', startsIn(170), 'waived | limit_broken'],
+    ['a failure past its bound', startsIn(201), 'fail | limit_broken waiver_past_bound'],
+    [
+      'one that could not measure',
+      { result: 'inconclusive', codes: ['target_missing'] },
+      'inconclusive | target_missing waiver_covers_another_state',
+    ],
+    ['a pass', {}, 'waived | limit_broken'],
+  ])('beside %s of another runner at the same time', (_what, other, expected) => {
+    const own = [{ ...J1, ...startsIn(169) }, ...CONTROLS]
+    const logs = [toLog(own), toLog([{ ...J1, ...other }], { kid: OTHER })]
+    const runners = [runner(), runner({ kid: OTHER })]
+    for (const both of [logs, logs.toReversed()])
+      expect(judge(go({ evidence: { status: 'whole', logs: both }, runners }))).toBe(expected)
+  })
+})
+
 describe('the end of an accepted item', () => {
   const HOUR_MS = 3_600_000
   const judge = (input: GateInput, id: string) =>
