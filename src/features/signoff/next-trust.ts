@@ -129,18 +129,19 @@ function requireDone(rotation: Rotation): TrustFile {
  * Makes, without throwing it, the error of a next version that cannot be made or signed: an FfError
  * `option_invalid`, `artefact_invalid`, `log_not_here` or `evidence_untrusted` by the code of the fault.
  */
-export function toRotationError({ code, name, kids, sealed_at = NO_TIME }: RotationFault): FfError {
+export function toRotationError({ code, name, kids, sealed_at }: RotationFault): FfError {
   const { as, says, hint } = ROTATION_ERRORS[code]
   const [kid = ''] = kids
   const lost = quoteForShell(kid)
-  return new FfError(as, `The runner ${quoteValue(name)} ${says.replace('TIME', sealed_at)}.`, {
-    hint: hint.replaceAll('KID', lost),
-    details: kids.map((one) => `${code}: ${one}`),
-  })
+  return new FfError(
+    as,
+    `The runner ${quoteValue(name)} ${says.replace('TIME', sealed_at ?? '')}.`,
+    {
+      hint: hint.replaceAll('KID', lost),
+      details: kids.map((one) => `${code}: ${one}`),
+    },
+  )
 }
-
-/** Of a fault without a time, whose words name none. */
-const NO_TIME = '' as Instant
 
 const ROTATION_ERRORS: Readonly<
   Record<
