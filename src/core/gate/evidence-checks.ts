@@ -81,13 +81,16 @@ export interface EvidenceUnderReview {
 }
 type Check = (review: EvidenceUnderReview) => readonly EvidenceFinding[]
 
-/** A failure counts under a revoked key too: revoking a key must not hide it. */
-const checkRunner: Check = ({ entry, context: { runners } }) => {
-  const { runner, record } = entry
-  return isNamed(entry, runners) || (isRevoked(entry, runners) && record.result === 'fail')
+/** The signer has to be named for the time of the record, by a key that is not revoked. */
+const checkSigner: Check = ({ entry, context: { runners } }) =>
+  isNamed(entry, runners)
     ? []
-    : [['inconclusive', findRunnerFault(entry, runners), `signed by ${runner}`]]
-}
+    : [['inconclusive', findRunnerFault(entry, runners), `signed by ${entry.runner}`]]
+/** A failure counts under a revoked key too: revoking a key must not hide it. */
+const checkRunner: Check = (review) =>
+  isRevoked(review.entry, review.context.runners) && review.entry.record.result === 'fail'
+    ? []
+    : checkSigner(review)
 /** A runner that is named, but not for that time, or whose key is revoked, cannot be named again for it. */
 const findRunnerFault = ({ runner }: EvidenceEntry, runners: readonly RunnerKey[]): EvidenceCode =>
   runners.some(({ kid }) => kid === runner) ? 'runner_not_current' : 'runner_not_named'
@@ -299,7 +302,8 @@ export const getJudgedValues = (review: EvidenceUnderReview): Readonly<Record<st
 
 /**
  * In order of precedence: the plan again, before what a waiver could cover; signer, its places, place, clock, identity,
- * attempt, inputs, age, plan, the probe's result, its controls, the limits, the samples.
+ * attempt, inputs, age, plan, the probe's result, its controls, the limits, the samples; the signer again, a further
+ * reason of a failure under a revoked key, whose values no waiver covers.
  */
 export const EVIDENCE_CHECKS: readonly Check[] = [
   checkPlanNow,
@@ -316,4 +320,5 @@ export const EVIDENCE_CHECKS: readonly Check[] = [
   checkControls,
   checkLimits,
   checkSamples,
+  checkSigner,
 ]

@@ -193,12 +193,20 @@ describe('a waiver of a failure', () => {
       'inconclusive | target_missing waiver_covers_another_state',
     ],
     ['a pass', {}, 'waived | limit_broken'],
-  ])('beside %s of another runner at the same time', (_what, other, expected) => {
+  ])('covers no more beside %s of another runner at the same time', (_what, other, expected) => {
     const own = [{ ...J1, ...startsIn(169) }, ...CONTROLS]
     const logs = [toLog(own), toLog([{ ...J1, ...other }], { kid: OTHER })]
     const runners = [runner(), runner({ kid: OTHER })]
     for (const both of [logs, logs.toReversed()])
       expect(judge(go({ evidence: { status: 'whole', logs: both }, runners }))).toBe(expected)
+  })
+
+  test('does not cover the values of a revoked key', () => {
+    const failing = goBut('J1', startsIn(169))
+    expect(judge(failing)).toBe('waived | limit_broken')
+    expect(judge({ ...failing, runners: [runner({ revoked: true })] })).toBe(
+      'fail | limit_broken runner_not_current waiver_covers_another_reason',
+    )
   })
 })
 
