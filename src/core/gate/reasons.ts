@@ -96,7 +96,9 @@ export const REASONS: Readonly<Record<ReasonCode, Reason>> = {
     next: nameRunner,
     person: true,
   },
-  runner_not_current: again(say('It was measured outside the time of its runner.')),
+  runner_not_current: again(
+    say('It was measured outside the time of its runner, or its key is revoked.'),
+  ),
   runner_not_for_place: {
     fix: ({ detail }) =>
       `Measure it as a runner of that place, or name the place in the next version of the trust file, which both leads sign with ff trust rotate: ${detail}.`,
