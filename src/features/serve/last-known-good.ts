@@ -68,8 +68,8 @@ export class LastKnownGood implements FeedConsumer {
   private version = 0
   /** Number of the last change of this instance by target, until the feed has brought it. */
   private readonly own = new Map<string, number>()
-  /** Targets of changes whose rows were not read again yet. */
-  private changed = new Set<string>()
+  /** Targets of changes whose rows were not read again yet, each with the version of its last change. */
+  private readonly changed = new Map<string, number>()
   /** Whether only reading all rows leads on. */
   private lost = true
   /** How often anything may have changed; the first position of the feed is no change. */
@@ -106,8 +106,8 @@ export class LastKnownGood implements FeedConsumer {
     if (own <= seq) this.own.delete(target)
     // The copy holds this row, or a later one.
     if (own >= seq) return
-    this.changed.add(target)
     this.version += 1
+    this.changed.set(target, this.version)
     this.markUnread()
   }
 
@@ -176,8 +176,7 @@ export class LastKnownGood implements FeedConsumer {
     const resets = Math.max(this.resets, 0)
     this.lost = true
     if (since < this.loadFrom) return
-    const earlier = this.changed
-    this.changed = new Set()
+    const earlier = new Map(this.changed)
     const rows = new RowCopy()
     this.filling = rows
     try {
@@ -189,10 +188,7 @@ export class LastKnownGood implements FeedConsumer {
       this.lost = this.isOutdated(this.held)
       this.tooLarge = false
       this.loadFrom = this.now() + RELOAD_MS
-      this.markUnread()
-    } catch (error) {
-      this.changed = new Set([...earlier, ...this.changed])
-      throw error
+      this.noteRead(earlier)
     } finally {
       this.filling = null
     }
@@ -212,40 +208,42 @@ export class LastKnownGood implements FeedConsumer {
 
   private giveUp(): void {
     this.held = null
+    this.changed.clear()
     this.tooLarge = true
     this.loadFrom = this.now() + TOO_LARGE_MS
   }
 
   /** Reads the changed rows again. @returns false where a target names no row, or one that is not there */
   private async reread(rows: RowCopy): Promise<boolean> {
-    const targets = this.changed
-    // A row that changes again meanwhile is read by the next `settle`.
-    this.changed = new Set()
-    const changed = [...targets].flatMap((target) => parseAuditTarget(target) ?? [])
-    try {
-      const found = await mapConcurrently(changed, AT_ONCE, async ({ table, key }) => {
-        const set = await this.store.read(toQuery(table, key))
-        const held = {
-          flag_registry: set.flag,
-          tenant_override: set.tenant,
-          user_override: set.user,
-        }[table]
-        if (held !== null) rows.put(table, key, held)
-        return held !== null
-      })
-      if (changed.length === targets.size && !found.includes(false)) targets.clear()
-    } finally {
-      this.changed = new Set([...targets, ...this.changed])
-      this.markUnread()
-    }
-    return targets.size === 0
+    const targets = new Map(this.changed)
+    const changed = [...targets.keys()].flatMap((target) => parseAuditTarget(target) ?? [])
+    const found = await mapConcurrently(changed, AT_ONCE, async ({ table, key }) => {
+      const set = await this.store.read(toQuery(table, key))
+      const held = {
+        flag_registry: set.flag,
+        tenant_override: set.tenant,
+        user_override: set.user,
+      }[table]
+      if (held !== null) rows.put(table, key, held)
+      return held !== null
+    })
+    if (changed.length < targets.size || found.includes(false)) return false
+    this.noteRead(targets)
+    return true
+  }
+
+  /** Takes note that the rows of these changes were read. One that has changed again meanwhile is still to be read. */
+  private noteRead(targets: ReadonlyMap<string, number>): void {
+    for (const [target, version] of targets)
+      if (this.changed.get(target) === version) this.changed.delete(target)
+    this.markUnread()
   }
 
   /** Marks the flags of which a row has changed and was not read again yet. */
   private markUnread(): void {
     const unread = this.held?.rows.unread
     unread?.clear()
-    for (const target of this.changed) {
+    for (const target of this.changed.keys()) {
       const key = parseAuditTarget(target)?.key
       if (key !== undefined) unread?.add(key.flag_key)
     }

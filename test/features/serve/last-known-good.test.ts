@@ -244,6 +244,17 @@ describe('the copy follows the feed', () => {
       stale: { unread: false },
     })
   })
+  test('a flag is unread also while its row is being read, when another one changes', async () => {
+    await pump.poll()
+    const target = `tenant/${TENANT}/${FLAG}`
+    lastKnown.apply({ seq: 6, prev: 4, kind: 'tenant_override', target })
+    database.away = 'rows'
+    const settled = lastKnown.settle(time)
+    lastKnown.apply({ seq: 8, prev: 6, kind: 'flag', target: 'flag/ff.other' })
+    expect((await held()).stale).toMatchObject({ unread: true })
+    await expect(settled).rejects.toMatchObject({ code: 'backing_unavailable' })
+    expect((await held()).stale).toMatchObject({ unread: true })
+  })
   test.each([
     ['an import', (one: Database) => one.link({ kind: 'global', target: 'import/0a1b' })],
     ['a row that is gone', (one: Database) => one.link({ target: 'flag/ff.gone' })],
