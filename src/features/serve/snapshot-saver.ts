@@ -47,8 +47,8 @@ export class SnapshotSaver {
 
   private isDue(): boolean {
     const idleMs = performance.now() - this.savedAt
-    // Infinite while a save runs.
-    if (idleMs < Math.max(LEAST_MS, SHARE * this.tookMs)) return false
+    // The right side is infinite while a save runs, the left one before the first.
+    if (idleMs <= Math.max(LEAST_MS, SHARE * this.tookMs)) return false
     const version = this.parts.keep()?.version ?? null
     return (
       version !== null && (version !== this.saved || idleMs > this.parts.stale_max_ms * AGE_SHARE)
