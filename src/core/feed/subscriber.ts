@@ -39,13 +39,13 @@ export interface Subscriber {
   /** Rows past a gap, for when it is filled. */
   readonly pending: readonly FeedEntry[]
   /**
-   * When the database last confirmed the position, in milliseconds. Messages do not: they may be replayed, or come from an
-   * instance that is as far behind.
+   * When the database was asked for the last answer, in milliseconds. Messages confirm nothing: they may be replayed, or
+   * come from an instance that is as far behind.
    */
   readonly confirmedAt: number
 }
 
-/** What a subscriber is told; `at` is a monotonic time in milliseconds. */
+/** What a subscriber is told; `at` is a monotonic time in milliseconds, of an answer that of its question. */
 export type FeedEvent = { readonly at: number } & (
   | { readonly type: 'entry'; readonly epoch: FeedEpoch; readonly entry: FeedEntry }
   /** Says the number of the last row. */

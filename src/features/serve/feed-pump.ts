@@ -172,7 +172,8 @@ export class FeedPump {
       this.step({ type: 'unanswered', at: this.now() })
       throw error
     })
-    this.step({ type: 'answer', answer, at: this.now() })
+    // It says nothing of what came after the question, as in a process that was stopped before it took the answer.
+    this.step({ type: 'answer', answer, at: since })
     if (!this.state.trusted) return
     this.settledFor = since
     // Apart from the reading, as a copy of all rows takes its time.

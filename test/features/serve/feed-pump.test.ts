@@ -1,4 +1,5 @@
 import { expect, test, vi } from 'vitest'
+import { STALENESS_MS } from '../../../src/core/feed/subscriber.ts'
 import { FeedPump } from '../../../src/features/serve/feed-pump.ts'
 import { GuardedStore } from '../../../src/features/serve/guarded-store.ts'
 import type { ChangeFeed, ServiceStore } from '../../../src/ports/store.ts'
@@ -32,4 +33,25 @@ test('a notification that comes while the pump closes is not followed', async ()
   expect([readings, failures]).toEqual([before, []])
   expect(vi.getTimerCount()).toBe(0)
   vi.useRealTimers()
+})
+
+test('an answer confirms the position as of its question, however late it comes', async () => {
+  let time = 0
+  const trusts: number[] = []
+  const feed: Pick<ChangeFeed, 'changes'> = {
+    changes: () => {
+      time += 60_000
+      return Promise.resolve({ epoch: { cutover: 0, operator: 0 }, seq: 0, entries: [] })
+    },
+  }
+  const store = new GuardedStore({ kind: 'db' } as ServiceStore, 1_000)
+  const consumer = {
+    apply: () => undefined,
+    reset: () => undefined,
+    trust: (_position: unknown, until: number) => void trusts.push(until),
+  }
+  const pump = new FeedPump({ store, feed: feed as ChangeFeed }, [consumer], () => time)
+  await pump.poll()
+  expect(trusts).toEqual([STALENESS_MS])
+  expect(pump.metrics().staleness_seconds).toBe(60)
 })
