@@ -36,6 +36,8 @@ export interface Subscriber {
   /** Whether what is held locally is as new as the feed, as far as is known. */
   readonly trusted: boolean
   readonly asked: FeedQuestion | null
+  /** Rows of messages up to the position, which the database has not confirmed yet. */
+  readonly followed: readonly FeedEntry[]
   /** Rows past a gap, for when it is filled. */
   readonly pending: readonly FeedEntry[]
   /**
@@ -90,6 +92,7 @@ export const startSubscriber = (at: number): Subscriber => ({
   position: null,
   trusted: false,
   asked: null,
+  followed: [],
   pending: [],
   confirmedAt: at,
 })
@@ -118,6 +121,8 @@ export function stepSubscriber(state: Subscriber, event: FeedEvent): FeedStep {
 
 /** Rows that are kept past a gap; of more the database tells. */
 const MAX_PENDING = 256
+/** Rows of messages that wait for the database; with more it is as after a gap. */
+const MAX_FOLLOWED = 4_096
 /** Later than any number: an answer that was asked for before says nothing about it. */
 const UNKNOWN = Number.POSITIVE_INFINITY
 
@@ -128,10 +133,11 @@ const isSameFeed = (one: FeedPosition, other: FeedPosition): boolean =>
   isEpoch(one.epoch, other.epoch) && one.database === other.database
 
 function ask(state: Subscriber, heard = 0): FeedStep {
-  const { asked, position } = state
+  const { asked, position, followed } = state
   if (asked !== null)
     return [{ ...state, asked: { ...asked, again: true, heard: Math.max(asked.heard, heard) } }, []]
-  const from = position?.seq ?? null
+  // Also what messages brought is read, to see whether it is in this database.
+  const from = followed[0]?.prev ?? position?.seq ?? null
   return [{ ...state, asked: { from, heard: 0, again: false } }, [{ do: 'ask', from }]]
 }
 
@@ -143,11 +149,12 @@ function doubt(state: Subscriber, heard: number): FeedStep {
 type Heard<T extends FeedEvent['type']> = Extract<FeedEvent, { readonly type: T }>
 
 function follow(state: Subscriber, { epoch, entry }: Heard<'entry'>): FeedStep {
-  const { position, pending } = state
+  const { position, followed, pending } = state
   if (position === null || !isEpoch(position.epoch, epoch)) return doubt(state, UNKNOWN)
   if (entry.seq <= position.seq) return [state, []]
-  if (entry.prev === position.seq) {
-    const next = { ...state, position: { ...position, seq: entry.seq } }
+  if (entry.prev === position.seq && followed.length < MAX_FOLLOWED) {
+    const moved = { ...position, seq: entry.seq }
+    const next = { ...state, position: moved, followed: [...followed, entry] }
     return [next, [{ do: 'apply', entry }]]
   }
   const kept = pending.length < MAX_PENDING ? [...pending, entry] : pending
@@ -178,32 +185,44 @@ const after = (effects: readonly FeedEffect[], [state, more]: FeedStep): FeedSte
   [...effects, ...more],
 ]
 
-interface Advance extends Pick<Subscriber, 'pending'> {
+interface Advance extends Pick<Subscriber, 'followed' | 'pending'> {
   readonly position: FeedPosition
   readonly changes: readonly FeedEffect[]
 }
 /** The position after an answer and the pending rows that continue it, and what has changed. */
 function advance(
-  { position, pending }: Subscriber,
+  { position, followed, pending }: Subscriber,
   { continues, entries, ...end }: FeedAnswer,
   { from }: FeedQuestion,
 ): Advance {
-  const reset: Advance = { position: end, changes: [{ do: 'reset', position: end }], pending: [] }
+  const changes: FeedEffect[] = [{ do: 'reset', position: end }]
+  const reset: Advance = { position: end, changes, followed: [], pending: [] }
   if (position === null || from === null || !continues) return reset
   if (!isSameFeed(position, end)) return reset
   // Messages may have moved the position since the question.
-  const news = entries.filter((entry) => entry.seq > position.seq)
-  if (news.length > 0 && news[0]?.prev !== position.seq) return reset
-  const beyond = pending.toSorted((a, b) => a.seq - b.seq)
-  let last = news.at(-1)?.seq ?? position.seq
-  for (const entry of beyond) {
-    if (entry.prev !== last) continue
-    news.push(entry)
-    last = entry.seq
-  }
+  const known = entries.slice(0, followed.length)
+  const news = entries.slice(followed.length)
+  if (!known.every((entry, at) => isSameEntry(entry, followed[at]))) return reset
+  const [next] = news
+  if (next !== undefined && next.prev !== position.seq) return reset
+  const told = findContinuation(pending, news.at(-1)?.seq ?? position.seq)
+  const moved = [...news, ...told]
+  const seq = moved.at(-1)?.seq ?? position.seq
   return {
-    position: { ...end, seq: last },
-    changes: news.map((entry) => ({ do: 'apply', entry })),
-    pending: beyond.filter((entry) => entry.seq > last),
+    position: { ...end, seq },
+    changes: moved.map((entry) => ({ do: 'apply', entry })),
+    followed: [...followed.slice(entries.length), ...told],
+    pending: pending.filter((entry) => entry.seq > seq),
   }
 }
+
+/** The rows that follow a number without a gap, in order. */
+function findContinuation(rows: readonly FeedEntry[], from: number): readonly FeedEntry[] {
+  const found: FeedEntry[] = []
+  for (const row of rows.toSorted((a, b) => a.seq - b.seq))
+    if (row.prev === (found.at(-1)?.seq ?? from)) found.push(row)
+  return found
+}
+
+const isSameEntry = (one: FeedEntry, other: FeedEntry | undefined): boolean =>
+  one.seq === other?.seq && one.kind === other.kind && one.target === other.target

@@ -72,6 +72,30 @@ describe('a subscriber', () => {
     expect([one.entry(7, 5), one.entry(7, 5), one.entry(5, 3)]).toEqual([['apply 7'], [], []])
     expect(one.state).toMatchObject({ position: { seq: 7 }, trusted: true })
   })
+  test.each<readonly [string, Partial<FeedEntry>]>([
+    ['another number', { seq: 8 }],
+    ['another kind', { kind: 'tenant_override' }],
+    ['another target', { target: 'flag/ff.y' }],
+  ])('a row of a message that the database has with %s has everything forgotten', (_what, as) => {
+    const one = following()
+    expect(one.entry(7, 5)).toEqual(['apply 7'])
+    one.send({ type: 'wake' })
+    expect(one.done.at(-1)).toEqual({ do: 'ask', from: 5 })
+    const held = { ...entry(7, 5), ...as }
+    expect(one.answer(held.seq, { entries: [held] })).toEqual(['reset'])
+    expect(one.state.position?.seq).toBe(held.seq)
+  })
+  test('a row of a message is confirmed once, by an answer that has it', () => {
+    const one = following()
+    one.send({ type: 'wake' })
+    expect([one.entry(7, 5), one.entry(8, 7)]).toEqual([['apply 7'], ['apply 8']])
+    expect(one.answer(7, { entries: [entry(7, 5)] })).toEqual([])
+    one.send({ type: 'wake' })
+    expect(one.done.at(-1)).toEqual({ do: 'ask', from: 7 })
+    expect(one.answer(9, { entries: [entry(8, 7), entry(9, 8)] })).toEqual(['apply 9'])
+    one.send({ type: 'wake' })
+    expect(one.done.at(-1)).toEqual({ do: 'ask', from: 9 })
+  })
   test('distrusts at a gap, and catches up from the database and what came after it', () => {
     const one = following()
     expect(one.entry(9, 8)).toEqual(['distrust', 'ask'])
@@ -158,6 +182,13 @@ describe('a subscriber', () => {
     expect(one.send({ type: 'tick' })).toEqual([])
     // What nothing asked for answers nothing.
     expect(one.answer(99)).toEqual([])
+  })
+  test('keeps a bounded number of rows that the database has not confirmed', () => {
+    const one = following()
+    for (let seq = 6; seq < 10_000; seq += 1) one.entry(seq, seq - 1)
+    const { followed, position, trusted } = one.state
+    expect(followed.length).toBeLessThan(5_000)
+    expect([position?.seq, trusted]).toEqual([5 + followed.length, false])
   })
   test('keeps a bounded number of rows past a gap', () => {
     const one = following()
