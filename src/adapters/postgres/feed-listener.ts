@@ -33,7 +33,13 @@ export function listenToFeed(database: DatabaseConfig, wake: () => void): FeedLi
     const opened = await connect(database)
     client = opened
     // Without a session the next transaction runs elsewhere, and LISTEN would stay behind there.
-    const heard = !closed && opened.pooler === null && (await hearsItself(opened))
+    const heard =
+      !closed &&
+      opened.pooler === null &&
+      (await hearsItself(opened).catch(async (error: unknown) => {
+        await opened.end()
+        throw error
+      }))
     if (!heard || closed) {
       await opened.end()
       return NO_SESSION_MS
