@@ -53,7 +53,8 @@ export async function openKeptRows(
   })
   try {
     const read = await file.load()
-    if (read.ok) return { restored: read, file }
+    if (read.ok)
+      return { restored: { rows: read.rows, asOf: performance.now() - read.age_ms }, file }
     const warning = WARNINGS[read.fault]
     if (warning !== null) log.warn({ fault: read.fault }, warning)
     return { restored: null, file: read.fault === 'foreign' ? null : file }

@@ -38,7 +38,8 @@ export interface LastKnownStatus {
 /** Rows that another process has kept. */
 export interface RestoredRows {
   readonly rows: RowCopy
-  readonly age_ms: number
+  /** Since when they may be out of date, in milliseconds of `now`. */
+  readonly asOf: number
 }
 interface Held {
   readonly rows: RowCopy
@@ -92,10 +93,7 @@ export class LastKnownGood implements FeedConsumer {
     this.feed = feed
     this.limits = limits
     this.now = now
-    if (restored !== null) {
-      const { rows, age_ms } = restored
-      this.held = { rows, asOf: now() - age_ms, resets: 0 }
-    }
+    if (restored !== null) this.held = { ...restored, resets: 0 }
   }
 
   /** Notes a change, whose row `settle` reads. */

@@ -1,10 +1,19 @@
 import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { nameEnvironment } from '../../../src/core/auth/environment.ts'
+import type { TargetSpec } from '../../../src/core/parity/target.ts'
 import { getRowKey } from '../../../src/core/rows/rows.ts'
+import { DEFAULT_SETTINGS } from '../../../src/core/settings/settings.ts'
+import type { GuardedStore } from '../../../src/features/serve/guarded-store.ts'
+import { openKeptRows } from '../../../src/features/serve/kept-rows.ts'
 import { SnapshotFile } from '../../../src/features/serve/kept-snapshot.ts'
+import { LastKnownGood } from '../../../src/features/serve/last-known-good.ts'
 import { RowCopy } from '../../../src/features/serve/row-copy.ts'
+import type { ChangeFeed } from '../../../src/ports/store.ts'
+import type { ServiceLog } from '../../../src/ports/telemetry.ts'
 import { FLAG, flagRow, json, tenantRow, TENANT } from '../../core/builders.ts'
 
 const PLACE = { environment: 'prod', store: 'postgres://db/flags' }
@@ -40,6 +49,29 @@ function fill(flags = 1): RowCopy {
   return rows
 }
 const save = (rows = fill()): Promise<void> => open().save({ rows: rows.list(), age_ms: 2_000 })
+
+test('rows of an earlier process grow older while the store is opened', async () => {
+  const key = join(parent, 'digest.key')
+  await writeFile(key, Buffer.alloc(32, 1), { mode: 0o600 })
+  const settings = {
+    ...DEFAULT_SETTINGS,
+    FF_SNAPSHOT_DIR: folder,
+    FF_AUDIT_DIGEST_KEY_FILE: key,
+  }
+  const place = { ...PLACE, environment: nameEnvironment(settings) }
+  await open({ place }).save({ rows: fill().list(), age_ms: 2_000 })
+  const limits = { max_bytes: 1_000_000, stale_max_ms: 60_000 }
+  const request = { settings, now: () => new Date(now), log: {} as ServiceLog }
+  const target = { kind: 'postgres', name: PLACE.store } as TargetSpec
+  const kept = await openKeptRows(request, target, limits)
+  await sleep(300)
+  const [store, feed] = [{} as GuardedStore, {} as ChangeFeed]
+  const lastKnown = new LastKnownGood(store, feed, {
+    ...limits,
+    restored: kept?.restored ?? null,
+  })
+  expect(lastKnown.status().age_ms).toBeGreaterThanOrEqual(2_290)
+})
 
 describe('the last known rows on disk', () => {
   test('are read as they were, with their place in the chain, and have grown older', async () => {
