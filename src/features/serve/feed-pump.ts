@@ -12,7 +12,7 @@ import {
 import type { FeedEntry, FeedEpoch } from '../../core/feed/types.ts'
 import { FfError } from '../../errors.ts'
 import type { ChangeFeed, FeedListener, FeedReading } from '../../ports/store.ts'
-import type { GuardedStore } from './guarded-store.ts'
+import { type GuardedStore, isAway } from './guarded-store.ts'
 
 /** Between two readings where no notification arrives. */
 const POLL_MS = 100
@@ -72,6 +72,8 @@ export class FeedPump {
   private settling: Promise<Failure | null> | null = null
   private settledFor = 0
   private gaps = 0
+  /** Why the store refuses to be read. */
+  private refusal: string | null = null
   private failed: (error: unknown) => void = () => undefined
 
   /** @param now a monotonic clock in milliseconds */
@@ -92,7 +94,10 @@ export class FeedPump {
     this.consumers.push(consumer)
   }
 
-  /** Starts to follow; `failed` gets an error that is no FfError, which is a bug. */
+  /**
+   * Starts to follow; `failed` gets the refusal of a store that answers, once until it is read again, and each error that
+   * is no FfError, which is a bug.
+   */
   start(failed: (error: unknown) => void): void {
     this.failed = failed
     const run = (type: 'wake' | 'tick' | 'connected'): void => this.run({ type, at: this.now() })
@@ -147,7 +152,10 @@ export class FeedPump {
   private run(event: FeedEvent): void {
     this.drive(event).catch((error: unknown) => {
       // A store that is away is what the copy of its rows is for.
-      if (!(error instanceof FfError)) this.failed(error)
+      if (isAway(error)) return
+      const code = error instanceof FfError ? error.code : null
+      if (code === null || code !== this.refusal) this.failed(error)
+      this.refusal = code
     })
   }
 
@@ -186,6 +194,7 @@ export class FeedPump {
         since = this.settledFor
         for (const consumer of this.consumers) await consumer.settle?.(since)
       }
+      this.refusal = null
       return null
     } catch (error) {
       return { error }

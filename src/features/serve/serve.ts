@@ -107,13 +107,13 @@ export async function startService(
       head: async () => (await probeStore(store)).head,
     })
     const { observer } = telemetry
-    const failedToFollow = (error: unknown): void =>
-      telemetry.httpObserver.failed(error, 'change feed')
+    const failedToFollow = createReport(request.log, telemetry, FEED_REPORTS)
     const signals = new Signals(approvals, authenticator)
     pump?.add(signals)
     pump?.start(failedToFollow)
     channel?.start(failedToFollow)
-    const recorder = await keep(Promise.resolve(createRecorder(request.log, store, telemetry)))
+    const failedToRecord = createReport(request.log, telemetry, RECORDER_REPORTS)
+    const recorder = await keep(Promise.resolve(new RefusalRecorder(store, failedToRecord)))
     const parts: ServiceDependencies = {
       ...held,
       signals,
@@ -132,17 +132,28 @@ export async function startService(
   return buildService(request, servers, { sample, limits, ending, close })
 }
 
-/** A store that is away is tried again; any other error that it cannot record is a bug. */
-const createRecorder = (
-  log: ServiceLog,
-  store: ServiceDependencies['store'],
-  { httpObserver }: Telemetry,
-): RefusalRecorder =>
-  new RefusalRecorder(store, (error) => {
-    if (error instanceof FfError)
-      log.warn({ code: error.code }, 'cannot record a refused change; tries again')
-    else httpObserver.failed(error, 'audit of refusals')
-  })
+interface Reports {
+  /** The line of the log for a store that is away or refuses. */
+  readonly refused: string
+  /** Where a bug is. */
+  readonly place: string
+}
+const FEED_REPORTS: Reports = {
+  refused: 'cannot follow the change feed; tries again',
+  place: 'change feed',
+}
+const RECORDER_REPORTS: Reports = {
+  refused: 'cannot record a refused change; tries again',
+  place: 'audit of refusals',
+}
+
+/** A store that is away or refuses is tried again; any other error is a bug. */
+const createReport =
+  (log: ServiceLog, { httpObserver }: Telemetry, { refused, place }: Reports) =>
+  (error: unknown): void => {
+    if (error instanceof FfError) log.warn({ code: error.code }, refused)
+    else httpObserver.failed(error, place)
+  }
 
 function buildService(
   request: ServeRequest,

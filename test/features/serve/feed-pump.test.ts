@@ -1,4 +1,5 @@
 import { expect, test, vi } from 'vitest'
+import { FfError, type ErrorCode } from '../../../src/errors.ts'
 import { STALENESS_MS } from '../../../src/core/feed/subscriber.ts'
 import { FeedPump } from '../../../src/features/serve/feed-pump.ts'
 import { GuardedStore } from '../../../src/features/serve/guarded-store.ts'
@@ -32,6 +33,36 @@ test('a notification that comes while the pump closes is not followed', async ()
   await vi.advanceTimersByTimeAsync(10_000)
   expect([readings, failures]).toEqual([before, []])
   expect(vi.getTimerCount()).toBe(0)
+  vi.useRealTimers()
+})
+
+test('a store that refuses the feed is reported once each time, one that is away is not', async () => {
+  vi.useFakeTimers()
+  let code: ErrorCode | null = 'rights_missing'
+  const feed: ChangeFeed = {
+    rows: () => Promise.resolve([]),
+    changes: () =>
+      code === null
+        ? Promise.resolve({ epoch: { cutover: 0, operator: 0 }, seq: 0, entries: [] })
+        : Promise.reject(new FfError(code, 'It refuses.', { hint: 'Wait.' })),
+    listen: () => ({ arrives: () => false, close: () => Promise.resolve() }),
+  }
+  const store = new GuardedStore({ kind: 'db' } as ServiceStore, 1_000)
+  const failures: unknown[] = []
+  const pump = new FeedPump({ store, feed }, [])
+  pump.start((error) => failures.push(error))
+  const refused = [expect.objectContaining({ code: 'rights_missing' })]
+  await vi.advanceTimersByTimeAsync(3_000)
+  expect(failures).toEqual(refused)
+  code = null
+  await vi.advanceTimersByTimeAsync(1_000)
+  code = 'rights_missing'
+  await vi.advanceTimersByTimeAsync(3_000)
+  expect(failures).toEqual([...refused, ...refused])
+  code = 'target_unreachable'
+  await vi.advanceTimersByTimeAsync(3_000)
+  expect(failures).toHaveLength(2)
+  await pump.close()
   vi.useRealTimers()
 })
 
