@@ -34,7 +34,8 @@ const mixed = fromValue((): KeysInput => ({ decorate: withMixedTenants, plant: p
  * only what the cache holds. The control plants two keys, finds rows without their tenant, and invalidates without a
  * limit.
  *
- * Inconclusive (`proof_inconclusive`) where a request fails, or a namespace of values was never used.
+ * Inconclusive (`proof_inconclusive`) where a request fails, no answer came from the cache, or a namespace of values was
+ * never used.
  */
 export const cacheKeys = defineProbe<
   KeysInput,
@@ -60,6 +61,8 @@ export const cacheKeys = defineProbe<
       await plant(redis)
       const keys = await redis.keys()
       requireNamespaces(keys)
+      const cache_hits = await countHits(instances)
+      if (!(cache_hits > 0)) throw makeUnusedError('no answer came from the cache')
       const outside = keys.filter(({ name }) => !name.startsWith(KEY_PREFIX))
       const endless = keys.filter(({ ttl_ms }) => ttl_ms === null)
       const unlimited = await findInvalidationFault(services)
@@ -76,7 +79,7 @@ export const cacheKeys = defineProbe<
           server: `PostgreSQL ${database.server}`,
           redis: `Redis ${redis.version}`,
           keys: keys.length,
-          cache_hits: await countHits(instances),
+          cache_hits,
         },
         sample_size: hits.requests,
         example: hits.wrong[0] ?? (stray === undefined ? unlimited : `the key ${stray.name}`),
@@ -139,11 +142,13 @@ const isIn = (name: string, namespace: Namespace): boolean =>
 
 function requireNamespaces(keys: readonly RedisKey[]): void {
   const unused = VALUES.find((one) => !keys.some(({ name }) => isIn(name, one)))
-  if (unused !== undefined)
-    throw new FfError('proof_inconclusive', `Redis holds no key of the namespace ${unused}.`, {
-      hint: 'Run ff probe run again: the cache was not in use when its keys were listed.',
-    })
+  if (unused !== undefined) throw makeUnusedError(`Redis holds no key of the namespace ${unused}`)
 }
+
+const makeUnusedError = (what: string): FfError =>
+  new FfError('proof_inconclusive', `The cache was not in use: ${what}.`, {
+    hint: 'Run ff probe run again on an idle or a faster machine.',
+  })
 
 const FOREIGN = 'other:application'
 const CONTROL = `${KEY_PREFIX}ctl:{of-a-probe}`

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type LoadArrival, planPace } from '../../core/load-stats/load.ts'
+import { FfError } from '../../errors.ts'
 import type { ScratchRedis } from '../../ports/redis.ts'
 import { endWithoutRedis, withoutWayRound } from './faults/broken-cache.ts'
 import { createFastClock } from './faults/spoiled-metrics.ts'
@@ -64,6 +65,8 @@ const noWayRound = faulty(withoutWayRound)
  * refuses connections and while it hangs: values that a known change had replaced, failed answers, instances that do not
  * answer any more, and the longest time from the return of Redis until each instance gives the others an entry through
  * it. The controls answer with old rows, reject reads, do not connect again, or end an instance.
+ *
+ * Inconclusive (`proof_inconclusive`) where no call to Redis was without a result during an outage.
  */
 export const cacheOutage = defineProbe<
   OutageInput,
@@ -127,6 +130,7 @@ interface OutageRun {
   /** Instances that do not answer any more. */
   readonly ended: number
   readonly recovery_s: number
+  /** Calls to Redis without a result; NaN where an instance gives no metrics. */
   readonly cacheErrors: number
 }
 
@@ -153,6 +157,7 @@ class OutageMeasurement {
     await outage.begin(redis)
     const arrivals = await this.runLoadWithChanges()
     const cacheErrors = (await this.countErrors()) - before
+    if (cacheErrors === 0) throw makeUnnoticedError(outage)
     await outage.end(redis)
     const alive = await Promise.all(instances.map((one) => one.isAlive()))
     const ended = alive.filter((is) => !is).length
@@ -255,6 +260,11 @@ class OutageMeasurement {
     return passed()
   }
 }
+
+const makeUnnoticedError = ({ name }: Outage): FfError =>
+  new FfError('proof_inconclusive', `No instance missed Redis while it was ${name}.`, {
+    hint: 'Run ff probe run again on an idle or a faster machine.',
+  })
 
 /** Whether an instance finds in Redis what another one read for a tenant that was never asked for. */
 async function takesFrom(

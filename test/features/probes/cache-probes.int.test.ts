@@ -4,10 +4,18 @@ import { CHANGE_KINDS } from '../../../src/core/feed/types.ts'
 import { isDetected } from '../../../src/core/gate/controls.ts'
 import { PROBES } from '../../../src/features/probes/index.ts'
 import type { Probe, ProbeContext } from '../../../src/features/probes/framework/probe.ts'
+import { overrideCache } from '../../../src/features/probes/faults/broken-cache.ts'
+import {
+  type CachedService,
+  type DecorateInstance,
+  withCachedServices,
+} from '../../../src/features/probes/testbed/cached-services.ts'
+import { adapters } from '../../../src/composition.ts'
+import type { CacheOptions } from '../../../src/ports/cache.ts'
 import { createDatabase, type TestDatabase } from '../../support/database.ts'
 import { FULL } from '../../support/scale.ts'
 import { shared } from '../../support/shared.ts'
-import { runFaults, scratchIn, toContext, toItem } from './context.ts'
+import { runFaults, scratchIn, toAdapters, toContext, toItem } from './context.ts'
 
 const getProbe = (id: string): Probe => PROBES[toItem(id).probe.name] as Probe
 let database: TestDatabase
@@ -67,6 +75,50 @@ describe('D1', () => {
     expect(found.measured).toMatchObject({ instances_missed: 0, kinds_unseen: 0 })
     expect(found.measured['p99_ms']).toBeGreaterThan(0)
     expect(found.sample_size).toBe(21)
+  })
+})
+
+const nothing = (): Promise<void> => Promise.resolve()
+test.each([
+  [
+    'D3',
+    'an outage that nothing notices',
+    {
+      openScratchRedis: async (signal: AbortSignal) => {
+        const redis = await adapters.openScratchRedis(signal)
+        return { ...redis, stop: nothing, start: nothing, pause: nothing, resume: nothing }
+      },
+    },
+  ],
+  [
+    'D4',
+    'a cache from which no answer comes',
+    {
+      openRowCache: async (options: CacheOptions) => {
+        const cache = await adapters.openRowCache(options)
+        const hits = { local: 0, redis: 0 }
+        return overrideCache(cache, { metrics: () => ({ ...cache.metrics(), hits }) })
+      },
+    },
+  ],
+])('%s is inconclusive for %s', LONG, async (id, _what, change) => {
+  const context = contextFor(id, { requests: 160, seconds: 1 })
+  const measured = getProbe(id).measure({ ...context, adapters: toAdapters(change) })
+  await expect(measured).rejects.toMatchObject({ code: 'proof_inconclusive' })
+})
+
+test('an instance that gives no metrics has no count, not even 0', async () => {
+  let end = nothing as () => void
+  const decorate: DecorateInstance = (given, instance) => {
+    end = instance.end
+    return given
+  }
+  await withCachedServices(contextFor('D3'), { count: 1, decorate }, async ({ instances }) => {
+    const [one] = instances as readonly [CachedService]
+    expect(await one.count('ff_cache_errors_total')).toBe(0)
+    end()
+    await expect.poll(() => one.isAlive()).toBe(false)
+    expect(await one.count('ff_cache_errors_total')).toBeNaN()
   })
 })
 

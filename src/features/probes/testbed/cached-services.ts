@@ -198,11 +198,14 @@ export class CachedService {
     return (await sendOrNull(this.tools.admin, { method: 'GET', path: '/livez' })) !== null
   }
 
-  /** The sum of the series of a metric that have these labels; 0 where there is none. */
+  /**
+   * The sum of the series of a metric that have these labels; 0 where there is none. NaN where the instance gives no
+   * metrics: neither more nor the same as anything.
+   */
   async count(metric: string, labels: Readonly<Record<string, string>> = {}): Promise<number> {
     const scrape = await sendOrNull(this.tools.admin, { method: 'GET', path: '/metrics' })
     const parsed = scrape === null ? null : parseExposition(scrape.text)
-    if (parsed?.ok !== true) return 0
+    if (parsed?.ok !== true) return Number.NaN
     const wanted = Object.entries(labels)
     return parsed.samples
       .filter(({ name }) => name === metric)
