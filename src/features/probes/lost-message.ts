@@ -37,11 +37,10 @@ const unaware = fromValue((): LossInput => ({
  * D2: answers of the second of two instances of the service in this process, on a scratch database with a Redis of their
  * own, from when it is cut off from messages and notifications while the first one changes rows that the second has
  * cached: answers that are stale past the bound (four heartbeats), and cuts after which it has all changes nevertheless.
- * In the control it sees nothing new in the database
- * either.
+ * In the control it sees nothing new in the database either.
  *
  * Inconclusive (`proof_inconclusive`) where a change is not acknowledged, nothing was cached before a cut, or nothing was
- * lost during a silent one.
+ * lost during a silent one; also (error of the database) where no connection was there to be ended.
  */
 export const lostMessage = defineProbe<LossInput, 'stale_past_bound' | 'resyncs'>({
   version: 1,
@@ -129,10 +128,26 @@ async function begin(
   loss: MessageLoss,
 ): Promise<void> {
   if (cut === 'silent') loss.isOn = true
-  else await Promise.all([redis.cutSubscribers(), database.run(END_LISTENERS)])
+  else {
+    await database.run(END_LISTENERS)
+    await redis.cutSubscribers()
+  }
 }
-const END_LISTENERS = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-WHERE datname = current_database() AND query LIKE 'LISTEN%'`
+/** What a connection for notifications has sent last. */
+const IS_LISTENER = `datname = current_database() AND query LIKE 'SELECT pg_notify($1%'`
+
+/** Ends both connections for notifications, once they are there: an ended one is opened again after a second. */
+const END_LISTENERS = `DO $$ BEGIN
+FOR try IN 1..100 LOOP
+  PERFORM pg_stat_clear_snapshot();
+  IF (SELECT count(*) FROM pg_stat_activity WHERE ${IS_LISTENER}) = 2 THEN
+    PERFORM pg_terminate_backend(pid) FROM pg_stat_activity WHERE ${IS_LISTENER};
+    RETURN;
+  END IF;
+  PERFORM pg_sleep(0.05);
+END LOOP;
+RAISE EXCEPTION 'the instances do not listen';
+END $$`
 
 /** Asks for all tenants until each answer is new, or the time is over. */
 async function watch(
