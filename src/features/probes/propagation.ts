@@ -12,6 +12,7 @@ import {
   withParams,
 } from './framework/probe.ts'
 import { type CachedService, withCachedServices } from './testbed/cached-services.ts'
+import { buildFlagBody } from './testbed/endpoints.ts'
 import { GENERATED_FLAG } from './testbed/generated-store.ts'
 import { withMessageLoss } from './testbed/lost-messages.ts'
 
@@ -132,34 +133,27 @@ async function watchArrival(
 
 const WRITER = { scope: 'ff:override:write ff:registry:write ff:tenant:any' }
 const OVERRIDE = '/v1/flags/override'
-const FLAG_BODY = {
-  value_type: 'number',
-  safe_value: 0,
-  sensitive: false,
-  required_auth: 'none',
-  state: 'active',
-  description: 'made by a probe',
-  owner: 'ff',
-}
+const toOverride = (value: number): string => JSON.stringify({ value })
 /** A kind of row, its path, the caller that it decides for, and the body of a new value. */
 const ROWS = [
   {
     kind: 'tenant_override',
     path: `${OVERRIDE}/tenant/T-told/${GENERATED_FLAG}`,
     caller: ['T-told', 'U-other'],
-    toBody: (value: number): object => ({ value }),
+    toBody: toOverride,
   },
   {
     kind: 'user_override',
     path: `${OVERRIDE}/user/U-told/${GENERATED_FLAG}`,
     caller: ['T-other', 'U-told'],
-    toBody: (value: number): object => ({ value }),
+    toBody: toOverride,
   },
   {
     kind: 'flag',
     path: `/v1/flags/${GENERATED_FLAG}`,
     caller: ['T-other', 'U-other'],
-    toBody: (value: number): object => ({ ...FLAG_BODY, default_value: value }),
+    toBody: (value: number) =>
+      buildFlagBody({ value_type: 'number', default_value: value, safe_value: 0 }),
   },
 ] as const
 
@@ -181,7 +175,7 @@ async function changeRows(
       method: 'PUT',
       path,
       headers,
-      body: JSON.stringify(toBody(value)),
+      body: toBody(value),
     })
     if (done === null || done.status >= 300)
       throw new FfError(
