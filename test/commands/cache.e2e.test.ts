@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createCacheMac } from '../../src/adapters/cache/mac.ts'
 import { CHANNELS, formatMessage } from '../../src/core/cache/messages.ts'
 import { instantFromMs } from '../../src/core/rows/instant.ts'
-import { until } from '../adapters/redis/redis-contract.ts'
+import { until } from '../support/until.ts'
 import { type RedisServer, startRedis } from '../support/redis.ts'
 import { finished, runFf, startFf } from '../support/run-ff.ts'
 

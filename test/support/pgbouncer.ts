@@ -1,12 +1,11 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { connect, createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { findLaunchers } from '../../src/adapters/postgres/embedded-runner.ts'
 import { getSocket, startServer, type Version } from './database.ts'
+import { findPort, untilListening } from './ports.ts'
 import { shared } from './shared.ts'
 
 /** A running PgBouncer before a shared server, in transaction mode unless a setting says otherwise. */
@@ -54,7 +53,7 @@ export async function startPooler(
   const [program, ...args] = [...(launcher?.wrap ?? []), 'pgbouncer', '--quiet', ini] as const
   const env = { PATH: `${process.env['PATH']}:/usr/sbin` }
   const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], env })
-  await untilListening(child, port)
+  await untilListening(child, { port, log: child.stderr })
   return {
     port,
     stop: async () => {
@@ -63,28 +62,5 @@ export async function startPooler(
       await exit
       rmSync(folder, { recursive: true })
     },
-  }
-}
-
-/** A loopback port that is free now. */
-export async function findPort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
-}
-
-async function untilListening(child: ChildProcess, port: number): Promise<void> {
-  let said = ''
-  child.stderr?.on('data', (chunk: Buffer) => (said += chunk.toString()))
-  for (;;) {
-    if (child.exitCode !== null) throw new Error(`PgBouncer ended: ${said}`)
-    const socket = connect(port, '127.0.0.1')
-    const open = await once(socket, 'connect').catch(() => null)
-    socket.destroy()
-    if (open !== null) return
-    await sleep(10)
   }
 }

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { type RedisServer, startRedis } from './redis.ts'
+import { until } from './until.ts'
 
 const run = promisify(execFile)
 
@@ -62,12 +62,4 @@ export async function startCluster(): Promise<RedisGroup> {
 
 const stopAll = async (servers: readonly RedisServer[]): Promise<void> => {
   await Promise.all(servers.map((one) => one.stop()))
-}
-
-async function until(check: () => Promise<boolean>): Promise<void> {
-  const end = performance.now() + 20_000
-  while (!(await check())) {
-    if (performance.now() > end) throw new Error('waited 20 s in vain')
-    await sleep(20)
-  }
 }

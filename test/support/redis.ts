@@ -1,10 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { connect, createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { findPort, untilListening } from './ports.ts'
 import { shared } from './shared.ts'
 
 /** A running redis-server on loopback, which keeps nothing on disk. */
@@ -34,11 +33,11 @@ export async function startRedis(
   const missing = await shared('redis')
   if (missing !== null) throw new Error(missing)
   const folder = mkdtempSync(join(tmpdir(), 'ff-redis-'))
-  const port = await findRedisPort()
+  const port = await findPort()
   const lines = [
     `port ${port}`,
     // By default 10000 above the port, where there may be none.
-    `cluster-port ${await findRedisPort()}`,
+    `cluster-port ${await findPort()}`,
     'bind 127.0.0.1',
     'save ""',
     'repl-diskless-sync-delay 0',
@@ -74,23 +73,6 @@ export async function startRedis(
 /** Starts one server; resolves once it accepts connections. */
 async function launch(args: readonly string[], port: number): Promise<ChildProcess> {
   const child = spawn('redis-server', args, { stdio: ['ignore', 'pipe', 'inherit'] })
-  let said = ''
-  child.stdout.on('data', (chunk: Buffer) => (said += chunk.toString()))
-  for (;;) {
-    if (child.exitCode !== null) throw new Error(`redis-server ended: ${said}`)
-    const socket = connect(port, '127.0.0.1')
-    const open = await once(socket, 'connect').catch(() => null)
-    socket.destroy()
-    if (open !== null) return child
-    await sleep(10)
-  }
-}
-
-async function findRedisPort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
+  await untilListening(child, { port, log: child.stdout })
+  return child
 }

@@ -24,7 +24,7 @@ import {
 import { type RedisServer, startRedis } from '../../support/redis.ts'
 import { FULL } from '../../support/scale.ts'
 import { ROOT } from '../../support/run-ff.ts'
-import { until } from '../redis/redis-contract.ts'
+import { until } from '../../support/until.ts'
 import { MemoryDatabase } from './memory-database.ts'
 
 const notes = JSON.parse(

@@ -3,7 +3,8 @@ import { connectRedis } from '../../../src/adapters/redis/connect-redis.ts'
 import type { RedisClient } from '../../../src/ports/redis.ts'
 import type { RedisServer } from '../../support/redis.ts'
 import { redisCli, startCluster } from '../../support/redis-topologies.ts'
-import { ACL_USER, keysOf, until, withLogin } from './redis-contract.ts'
+import { until } from '../../support/until.ts'
+import { ACL_USER, keysOf, withLogin } from './redis-contract.ts'
 
 const TTL = { ttlMs: 60_000 }
 /** Enough ids that each primary holds some. */

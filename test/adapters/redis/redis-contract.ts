@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Redis } from 'ioredis'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { connectRedis } from '../../../src/adapters/redis/connect-redis.ts'
 import type { RedisClient, RedisEntryKeys, RedisLinkState } from '../../../src/ports/redis.ts'
 import { type RedisServer, startRedis } from '../../support/redis.ts'
+import { until } from '../../support/until.ts'
 import { ROOT } from '../../support/run-ff.ts'
 
 /** Rights of the service's user: docs/reference/cache.md shows the same line. */
@@ -26,15 +26,6 @@ const KEYS = keysOf('ff.x')
 const LONG = 60_000
 const ok = <T>(value: T): object => ({ ok: true, value })
 const fails = (failure: string): object => expect.objectContaining({ ok: false, failure })
-
-/** Waits until `check` gives true. @throws after 10 s */
-export async function until(check: () => boolean | Promise<boolean>): Promise<void> {
-  const end = performance.now() + 10_000
-  while (!(await check())) {
-    if (performance.now() > end) throw new Error('waited 10 s in vain')
-    await sleep(5)
-  }
-}
 
 /** The tests of the adapter, for each major version of ioredis. */
 export function describeRedisClient(openRaw: (url: string) => Redis): void {

@@ -2,7 +2,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { connectRedis } from '../../../src/adapters/redis/connect-redis.ts'
 import type { RedisClient, RedisLinkState } from '../../../src/ports/redis.ts'
 import { redisCli, startSentinels } from '../../support/redis-topologies.ts'
-import { ACL_USER, keysOf, until, withLogin } from './redis-contract.ts'
+import { until } from '../../support/until.ts'
+import { ACL_USER, keysOf, withLogin } from './redis-contract.ts'
 
 const KEYS = keysOf('ff.x')
 const TTL = { ttlMs: 60_000 }

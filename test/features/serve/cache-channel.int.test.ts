@@ -10,7 +10,7 @@ import { CacheChannel } from '../../../src/features/serve/cache-channel.ts'
 import type { FeedNews } from '../../../src/features/serve/feed-pump.ts'
 import type { RedisClient } from '../../../src/ports/redis.ts'
 import type { FeedReading } from '../../../src/ports/store.ts'
-import { until } from '../../adapters/redis/redis-contract.ts'
+import { until } from '../../support/until.ts'
 import { type RedisServer, startRedis } from '../../support/redis.ts'
 
 const EPOCH = { cutover: 0, operator: 0 }

@@ -1,6 +1,6 @@
 import { Redis } from 'ioredis'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { until } from '../../adapters/redis/redis-contract.ts'
+import { until } from '../../support/until.ts'
 import { type RedisServer, startRedis } from '../../support/redis.ts'
 import {
   type Issuer,

@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { CHANNELS } from '../../../src/core/cache/messages.ts'
-import { until } from '../../adapters/redis/redis-contract.ts'
+import { until } from '../../support/until.ts'
 import { type RedisServer, startRedis } from '../../support/redis.ts'
 import { runFf } from '../../support/run-ff.ts'
 import {
