@@ -190,6 +190,7 @@ async function countLoads({ token }, instances) {
     )
     found.push((await count()) - before)
   }
+  if (found.some((loads) => !(loads > 0))) throw new Error('a cold key was not loaded')
   return Math.max(...found)
 }
 
