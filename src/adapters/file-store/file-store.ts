@@ -201,10 +201,12 @@ export class FileStore implements ScratchStore, ServiceStore {
    *
    * @throws FfError as `write`
    */
-  async announce(announcement: Announcement): Promise<AnnouncementResult> {
-    const retry_after_s = announcement.kind === 'global' ? this.globals.take(announcement.actor) : 0
-    if (retry_after_s > 0) return { ok: false, retry_after_s }
-    return this.enqueue((stage) => stageAnnouncement(announcement, stage))
+  announce(announcement: Announcement): Promise<AnnouncementResult> {
+    const announce = (): Promise<AnnouncementResult> =>
+      this.enqueue((stage) => stageAnnouncement(announcement, stage))
+    return announcement.kind === 'global'
+      ? this.globals.run(announcement.actor, announce)
+      : announce()
   }
 
   /**

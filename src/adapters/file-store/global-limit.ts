@@ -5,11 +5,24 @@ const GLOBAL_MS = 60_000
 export class GlobalLimit {
   private readonly from = new Map<string, number>()
 
-  /** Takes the place of one. @returns 0, or the whole seconds until there is a place */
-  take(actor: string, now = performance.now()): number {
+  /**
+   * Runs `announce` and returns its result, or the whole seconds until the actor may announce again. One that fails does
+   * not count.
+   * @throws the error of `announce`
+   */
+  async run<T>(
+    actor: string,
+    announce: () => Promise<T>,
+  ): Promise<T | { readonly ok: false; readonly retry_after_s: number }> {
+    const now = performance.now()
     const wait_ms = (this.from.get(actor) ?? now) - now
-    if (wait_ms > 0) return Math.ceil(wait_ms / 1000)
+    if (wait_ms > 0) return { ok: false, retry_after_s: Math.ceil(wait_ms / 1000) }
     this.from.set(actor, now + GLOBAL_MS)
-    return 0
+    try {
+      return await announce()
+    } catch (error) {
+      this.from.delete(actor)
+      throw error
+    }
   }
 }

@@ -119,6 +119,20 @@ describe('a folder that is gone while its store is open', () => {
       )
     await rm(`${folder}-moved`, { recursive: true, force: true })
   })
+
+  test('an announcement that fails does not count for the limit of a minute', async () => {
+    const store = await openStore()
+    await taken(store, putFlag(FLAG))
+    await rename(folder, `${folder}-moved`)
+    const { actor, request_id, occurred_at } = putFlag(FLAG)
+    const caller = { actor, auth_mode: 'verified', request_id, occurred_at } as const
+    const announcement = { kind: 'global', target: 'global', ...caller } as const
+    for (let time = 0; time < 2; time += 1)
+      expect(await failure(store.announce(announcement))).toBe('target_unreachable')
+    await rename(`${folder}-moved`, folder)
+    expect(await store.announce(announcement)).toMatchObject({ ok: true })
+    expect(await store.announce(announcement)).toMatchObject({ ok: false })
+  })
 })
 
 describe('a torn last line', () => {
