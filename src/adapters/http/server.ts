@@ -1,13 +1,15 @@
 import fastify, {
+  type FastifyError,
   type FastifyHttpOptions,
-  type FastifyHttpsOptions,
   type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
 } from 'fastify'
 import { isUtf8 } from 'node:buffer'
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage, Server } from 'node:http'
 import { Server as SecureServer } from 'node:https'
-import { type AddressInfo, Server as NetServer } from 'node:net'
+import { type AddressInfo, Server as NetServer, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { TLSSocket } from 'node:tls'
 import { isRequestId } from '../../core/rows/write-request.ts'
@@ -136,23 +138,23 @@ function makeServer(
   routes: readonly Route[],
   { limits, httpObserver, tls = null }: ServerOptions,
 ): FastifyInstance {
-  const options: FastifyHttpOptions<Server> = {
+  const options = {
     bodyLimit: limits.body_bytes,
     requestTimeout: limits.request_ms,
     return503OnClosing: false,
     forceCloseConnections: 'idle',
     exposeHeadRoutes: true,
     routerOptions: { maxParamLength: MAX_PARAM, caseSensitive: true },
-    genReqId: ({ headers }) => getRequestId(headers['x-request-id']),
-    frameworkErrors: (error, request, reply) => {
+    genReqId: ({ headers }: IncomingMessage) => getRequestId(headers['x-request-id']),
+    frameworkErrors: (error: FastifyError, request: FastifyRequest, reply: FastifyReply): void => {
       const code = error.code === 'FST_ERR_BAD_URL' ? 'request_malformed' : 'route_unknown'
       reportUnrouted(httpObserver, code, request.id)
       reportUnserved(routes, request, { code, httpObserver })
       setCommonHeaders(reply)
       void sendRefusal(reply, code)
     },
-    clientErrorHandler: (error, socket) => refuseSocket(error, socket, httpObserver),
-  }
+    clientErrorHandler: (error: Error, socket: Socket) => refuseSocket(error, socket, httpObserver),
+  } satisfies FastifyHttpOptions<Server>
   const http = {
     headersTimeout: limits.headers_ms,
     maxHeaderSize: limits.header_bytes,
@@ -162,9 +164,7 @@ function makeServer(
   }
   if (tls === null) return fastify({ ...options, http })
   const https = { ...http, ...toSecureOptions(tls), handshakeTimeout: limits.headers_ms }
-  // The type of the instance names its server; nothing here depends on that.
-  const secure = { ...options, https } as unknown as FastifyHttpsOptions<SecureServer>
-  return fastify(secure) as unknown as FastifyInstance
+  return fastify<SecureServer>({ ...options, https })
 }
 
 /** Explicit, because NODE_OPTIONS could allow older versions for the whole process. */
