@@ -45,7 +45,10 @@ export const createChangeRoute = (
   refused: async (call, code) => {
     const service = parts()
     const now = service.now()
-    const caller = await authenticateCaller(service, call, now).catch(() => null)
+    const caller = await authenticateCaller(service, call, now).catch((error: unknown) => {
+      if (error instanceof HttpRefusal) return null
+      throw error
+    })
     if (caller === null || caller.user_id === null || !WRITING_MODES.has(caller.mode)) return
     await service.recordRefusal({ request: toBareRequest(changed, { call, caller, now }), code })
   },
