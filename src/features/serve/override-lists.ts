@@ -1,19 +1,13 @@
 import { makeProblem } from '../../core/problem.ts'
 import { isFlagKey, isScopeId } from '../../core/rows/grammar.ts'
-import { serializeRow } from '../../core/rows/rows.ts'
 import type { Route, RouteRequest } from '../../ports/http.ts'
-import type { KeyedRow, OverrideTable, ServiceStore } from '../../ports/store.ts'
+import type { OverrideTable, ServiceStore } from '../../ports/store.ts'
 import { authenticateCaller, requireScopes } from './authorize.ts'
 import type { GetServiceDependencies } from './dependencies.ts'
-import { type PageQuery, parsePageQuery } from './page-query.ts'
-import { HttpRefusal, toTaggedResponse } from './reply.ts'
+import { type ListedRow, type PageQuery, parsePageQuery, toPageResponse } from './page-query.ts'
+import { HttpRefusal } from './reply.ts'
 import { READ_REGISTRY } from './rows.ts'
-import { requireWholeRow } from './stored-row.ts'
 
-/** An override of a page, with the `after` of the page that follows it. */
-interface ListedOverride extends Pick<KeyedRow, 'held'> {
-  readonly after: string
-}
 /** What a list of overrides is about, and how it is read. */
 interface OverrideList {
   /** The parameter of the path. */
@@ -25,7 +19,7 @@ interface OverrideList {
     store: ServiceStore,
     value: string,
     page: PageQuery,
-  ) => Promise<readonly ListedOverride[]>
+  ) => Promise<readonly ListedRow[]>
 }
 
 /** The overrides of one tenant or user, by flag key. */
@@ -51,9 +45,9 @@ async function readOfFlag(
   store: ServiceStore,
   value: string,
   { limit, after }: PageQuery,
-): Promise<readonly ListedOverride[]> {
+): Promise<readonly ListedRow[]> {
   const from = OF_FLAG.findIndex(([, prefix]) => after?.startsWith(prefix) ?? true)
-  const found: ListedOverride[] = []
+  const found: ListedRow[] = []
   for (const [at, [table, prefix]] of OF_FLAG.entries()) {
     if (at < from || found.length === limit) continue
     const past = at === from && after !== null ? after.slice(prefix.length) : null
@@ -101,13 +95,7 @@ export function createOverrideListRoute(
     if (!isParam(value)) throw new HttpRefusal('form_wrong', [makeProblem('form_wrong', '')])
     const { limit, after } = parsePageQuery(call.query, isAfter)
     const found = await read(service.store, value, { after, limit: limit + 1 })
-    const listed = found.slice(0, limit)
-    const next = found.length > limit ? (listed.at(-1)?.after ?? null) : null
-    const rows = listed.map(({ held }) => serializeRow(requireWholeRow(held)))
-    return toTaggedResponse(
-      call,
-      `{"overrides":[${rows.join(',')}],"next":${JSON.stringify(next)}}`,
-    )
+    return toPageResponse(call, 'overrides', { found, limit })
   }
   return { handle }
 }

@@ -6,9 +6,9 @@ import { type RowKey, serializeRow, type TableName } from '../../core/rows/rows.
 import type { RouteRequest, RouteResponse } from '../../ports/http.ts'
 import { authenticateCaller, requireScopes } from './authorize.ts'
 import type { GetServiceDependencies } from './dependencies.ts'
-import { parsePageQuery } from './page-query.ts'
+import { parsePageQuery, toPageResponse } from './page-query.ts'
 import { HttpRefusal, toTaggedResponse } from './reply.ts'
-import { readStoredRow, requireWholeRow } from './stored-row.ts'
+import { readStoredRow } from './stored-row.ts'
 
 /** The scope to read flags, of any tenant. */
 export const READ_REGISTRY: ScopeRequirement = { scopes: ['ff:registry:read'], tenant: null }
@@ -27,10 +27,8 @@ export const createListRoute =
     requireScopes(await authenticateCaller(service, call, service.now()), READ_REGISTRY)
     const { limit, after } = parsePageQuery(call.query, isFlagKey)
     const entries = await service.store.page({ after, limit: limit + 1 })
-    const listed = entries.slice(0, limit)
-    const next = entries.length > limit ? (listed.at(-1)?.flag_key ?? null) : null
-    const rows = listed.map(({ held }) => serializeRow(requireWholeRow(held)))
-    return toTaggedResponse(call, `{"flags":[${rows.join(',')}],"next":${JSON.stringify(next)}}`)
+    const found = entries.map(({ flag_key, held }) => ({ held, after: flag_key }))
+    return toPageResponse(call, 'flags', { found, limit })
   }
 
 /**
