@@ -106,17 +106,33 @@ const listPlanted = async (...keys: readonly string[]): Promise<readonly string[
   return keys.filter((_, at) => values[at] === 'planted')
 }
 
+/**
+ * A change deletes these keys and leaves the others. It is made again where others are missing: an instance may only then
+ * end its scan for the change before, which deletes keys of every user.
+ */
+async function expectDeleted(
+  own: readonly string[],
+  others: readonly string[],
+  make: () => Promise<void>,
+): Promise<void> {
+  await until(async () => {
+    await plant(...own, ...others)
+    await make()
+    await until(async () => (await listPlanted(...own)).length === 0)
+    return (await listPlanted(...others)).length === others.length
+  })
+}
+
 test('UC-B4-08: a tenant override reaches both instances, and its keys are deleted', async () => {
   await putFlag('ff.x')
   await expectAtBoth('ff.x', 'default')
   const own = ['ptt:ff:ovr:t:{T1:ff.x}', 'ptt:ff:eval:{T1:U9:ff.x}']
   const others = ['ptt:ff:ovr:t:{T2:ff.x}', 'ptt:ff:eval:{T2:U9:ff.x}', 'ptt:ff:eval:{T1:U9:ff.z}']
-  await plant(...own, ...others)
-  await change('/v1/flags/override/tenant/T1/ff.x', { value: 'tenant' })
+  await expectDeleted(own, others, () =>
+    change('/v1/flags/override/tenant/T1/ff.x', { value: 'tenant' }),
+  )
   await expectAtBoth('ff.x', 'tenant')
-  await until(async () => (await listPlanted(...own)).length === 0)
-  expect(await listPlanted(...others)).toEqual(others)
-  await until(() => messages.length === 2)
+  await until(() => messages.length >= 2)
   expect(messages[1]).toMatchObject({
     id: 'PUB-01',
     kind: 'tenant_override',
@@ -135,12 +151,11 @@ test('UC-B4-09: a user override deletes the decisions of that user only', async 
     'ptt:ff:eval:{T9:U1001:ff.z}',
   ]
   const others = ['ptt:ff:ovr:u:{U2:ff.y}', 'ptt:ff:eval:{T9:U2:ff.y}']
-  await plant(...own, ...others)
-  await change('/v1/flags/override/user/U1001/ff.y', { value: 'user' })
+  await expectDeleted(own, others, () =>
+    change('/v1/flags/override/user/U1001/ff.y', { value: 'user' }),
+  )
   await expectAtBoth('ff.y', 'user', 'U1001')
   await expectAtBoth('ff.y', 'default', 'U2')
-  await until(async () => (await listPlanted(...own)).length === 0)
-  expect(await listPlanted('ptt:ff:eval:{T9:U2:ff.y}')).toHaveLength(1)
   await until(() => messages.some(({ id, user_id }) => id === 'PUB-02' && user_id === 'U1001'))
 })
 
