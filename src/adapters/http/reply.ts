@@ -3,7 +3,7 @@ import { SERVICE_PROBLEMS, formatProblem, type ServerCode } from '../../core/htt
 import type { RouteResponse, RefusalAt, RequestSpan, Route } from '../../ports/http.ts'
 import type { EventStreams } from './event-stream.ts'
 import { getPath, mergeVary } from './reply-headers.ts'
-import type { TrackedRequest } from './request-tracker.ts'
+import type { RequestTracker, TrackedRequest } from './request-tracker.ts'
 
 /** Media type of a problem detail (RFC 9457). */
 export const PROBLEM_TYPE = 'application/problem+json; charset=utf-8'
@@ -28,13 +28,12 @@ declare module 'fastify' {
     span?: RequestSpan
     /** Number of flags that the response decides; null for none. */
     flags: number | null
-    /** Counts the request as answered, although its response goes on, and takes no other on its connection. */
-    streams: () => void
   }
   interface FastifyInstance {
     refusalAt: RefusalAt
     serverState: ServerState
     eventStreams: EventStreams
+    tracker: RequestTracker
   }
 }
 
@@ -55,7 +54,7 @@ export function sendReply(
     reply.hijack()
     const head = { status, headers: sent as RouteResponse['headers'] }
     request.server.eventStreams.start(reply.raw, head, stream)
-    request.streams()
+    request.server.tracker.stream(request.tracked)
     return reply
   }
   // fastify would send an empty text as a body of 0 bytes; a 304 has no body (RFC 9110, 15.4.5).

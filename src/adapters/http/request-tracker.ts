@@ -6,7 +6,7 @@ interface Arrival {
   readonly peer: string
   readonly since: number
   /** Ends it, because too many others arrive too. */
-  readonly refuse: () => void
+  refuse(): void
 }
 
 /** Longer than a client takes from its connection to its first request. */
@@ -61,22 +61,32 @@ class ArrivalPool {
   }
 }
 
-/** A request between its headers and the end of its response or connection. */
-export interface TrackedRequest {
-  /** Null once its body has arrived. */
-  arrival: Arrival | null
-  inFlight: boolean
-  readonly socket: Socket
-  readonly ended: () => void
-}
-
 /** A request whose headers have arrived. */
-export interface ArrivingRequest {
+export interface ObservedRequest {
   readonly socket: Socket
   /** Refuses the request while its body arrives. */
-  readonly refuse: () => void
+  refuse(): void
   /** Called once, whatever ends the request: its response, or its connection. */
-  readonly ended: () => void
+  ended(): void
+}
+
+/** A request between its headers and the end of its response or connection; one object, because each request makes one. */
+export class TrackedRequest implements Arrival {
+  readonly peer: string
+  readonly since = performance.now()
+  readonly observed: ObservedRequest
+  /** Until its body has arrived. */
+  arriving = true
+  inFlight = false
+
+  constructor(peer: string, observed: ObservedRequest) {
+    this.peer = peer
+    this.observed = observed
+  }
+
+  refuse(): void {
+    this.observed.refuse()
+  }
 }
 
 interface Connection {
@@ -152,17 +162,17 @@ export class RequestTracker {
   }
 
   /** Tracks a request from its headers on. */
-  arrive({ socket, refuse, ended }: ArrivingRequest): TrackedRequest {
+  arrive(observed: ObservedRequest): TrackedRequest {
+    const { socket } = observed
     const connection = this.connections.get(socket)
-    const arrival = toArrival(connection?.peer ?? '', refuse)
-    const request: TrackedRequest = { arrival, inFlight: false, socket, ended }
+    const request = new TrackedRequest(connection?.peer ?? '', observed)
     this.open.add(request)
     if (connection !== undefined) {
       this.hear(connection)
       connection.requests.add(request)
       if (connection.streams) socket.destroy()
     }
-    this.arriving.add(arrival)
+    this.arriving.add(request)
     return request
   }
 
@@ -177,8 +187,8 @@ export class RequestTracker {
 
   /** The request has arrived, or its body is not waited for; it does not count as in flight. */
   settle(request: TrackedRequest): void {
-    if (request.arrival !== null) this.arriving.remove(request.arrival)
-    request.arrival = null
+    if (request.arriving) this.arriving.remove(request)
+    request.arriving = false
   }
 
   /** The request is answered, or its connection is closed. Later calls do nothing. */
@@ -186,8 +196,20 @@ export class RequestTracker {
     if (!this.open.delete(request)) return
     this.settle(request)
     if (request.inFlight) this.complete -= 1
-    this.connections.get(request.socket)?.requests.delete(request)
-    request.ended()
+    this.connections.get(request.observed.socket)?.requests.delete(request)
+    request.observed.ended()
+  }
+
+  /**
+   * Destroys the connections of requests that are older than both their time-outs: a client that does not read its
+   * response would keep its place in flight for ever.
+   */
+  cutLate(): void {
+    const before = performance.now() - this.limits.request_ms - this.limits.answer_ms
+    for (const { since, observed } of this.open) {
+      if (since > before) return // In order of age.
+      observed.socket.destroy()
+    }
   }
 
   /**
@@ -196,10 +218,10 @@ export class RequestTracker {
    */
   stream(request: TrackedRequest): void {
     this.end(request)
-    const connection = this.connections.get(request.socket)
+    const connection = this.connections.get(request.observed.socket)
     if (connection === undefined) return
     connection.streams = true
-    if (connection.requests.size > 0) request.socket.destroy()
+    if (connection.requests.size > 0) request.observed.socket.destroy()
   }
 
   /** Destroys every connection, and so ends its requests. */

@@ -32,7 +32,7 @@ import {
   reportUnrouted,
   reportUnserved,
 } from './refusals.ts'
-import { RequestTracker } from './request-tracker.ts'
+import { type ObservedRequest, RequestTracker } from './request-tracker.ts'
 import { readTrace, setCommonHeaders } from './reply-headers.ts'
 import { sendLastRefusal, sendRefusal, sendReply, type ServerState } from './reply.ts'
 import { toRouteRequest } from './route-request.ts'
@@ -77,7 +77,7 @@ export async function openServer(
   const eventStreams = new EventStreams()
   server.decorate('eventStreams', eventStreams)
   const tracker = new RequestTracker(limits)
-  observeRequests(server, tracker, options)
+  observeRequests(server, tracker, options.httpObserver)
   // An unknown expectation may be ignored (RFC 9110, 10.1.1); Node would answer 417 without a code.
   server.server.on('checkExpectation', (request, reply) => server.routing(request, reply))
   acceptJsonBodies(server)
@@ -175,51 +175,68 @@ const toSecureOptions = ({ cert, key }: TlsCertificate) =>
 function observeRequests(
   server: FastifyInstance,
   tracker: RequestTracker,
-  { limits, httpObserver }: ServerOptions,
+  httpObserver: HttpObserver,
 ): void {
+  server.decorate('tracker', tracker)
   server.decorateRequest('refusedAs', null)
   server.decorateRequest('tracked')
   server.decorateRequest('span')
   server.decorateRequest('flags', null)
-  server.decorateRequest('streams')
   // 0 is no limit; `isMalformed` refuses more than MAX_HEADERS.
   server.server.maxHeadersCount = 0
   server.server.on('connection', (socket) => tracker.connect(socket))
   server.server.on('secureConnection', (socket: TLSSocket) => tracker.secure(socket))
+  const sweep = setInterval(() => tracker.cutLate(), SLOW_CHECK_MS).unref()
+  server.addHook('onClose', (_instance, done) => {
+    clearInterval(sweep)
+    done()
+  })
   server.addHook('onRequest', (request, reply, done) => {
-    const started = process.hrtime.bigint()
-    const { socket } = request.raw
-    const { method, routeOptions } = request
-    const route = routeOptions.url ?? null
-    const trace = readTrace(request.raw)
-    const span = httpObserver.received?.({ method, route, trace }) ?? NO_SPAN
-    request.span = span
-    // A client that does not read its response would keep its place in flight for ever.
-    const late = setTimeout(() => socket.destroy(), limits.request_ms + limits.answer_ms)
-    const tracked = tracker.arrive({
-      socket,
-      refuse: () => void sendLastRefusal(reply, 'too_many_requests_arriving'),
-      ended: () => {
-        clearTimeout(late)
-        const { refusedAs: code, flags } = request
-        const status = reply.statusCode
-        span.end({ status, code, flags })
-        httpObserver.replied({
-          route: routeOptions.config.id ?? null,
-          status,
-          seconds: Number(process.hrtime.bigint() - started) / 1e9,
-          request_id: request.id,
-          code,
-        })
-      },
-    })
+    const observed = new RequestInProgress(reply, httpObserver)
+    const tracked = tracker.arrive(observed)
     request.tracked = tracked
-    request.streams = () => tracker.stream(tracked)
-    reply.raw.once('close', () => tracker.end(tracked))
+    reply.raw.on('close', () => tracker.end(tracked))
     setCommonHeaders(reply)
     if (isMalformed(request.raw)) sendLastRefusal(reply, 'request_malformed')
     else done()
   })
+}
+
+/** Observes a request from its headers to its end. */
+class RequestInProgress implements ObservedRequest {
+  readonly socket: Socket
+  private readonly reply: FastifyReply
+  private readonly httpObserver: HttpObserver
+  private readonly span: RequestSpan
+  private readonly started = performance.now()
+
+  constructor(reply: FastifyReply, httpObserver: HttpObserver) {
+    const { request } = reply
+    const { raw, method, routeOptions } = request
+    const route = routeOptions.url ?? null
+    this.socket = raw.socket
+    this.reply = reply
+    this.httpObserver = httpObserver
+    this.span = httpObserver.received?.({ method, route, trace: readTrace(raw) }) ?? NO_SPAN
+    request.span = this.span
+  }
+
+  refuse(): void {
+    sendLastRefusal(this.reply, 'too_many_requests_arriving')
+  }
+
+  ended(): void {
+    const { request, statusCode: status } = this.reply
+    const { id, refusedAs: code, flags, routeOptions } = request
+    this.span.end({ status, code, flags })
+    this.httpObserver.replied({
+      route: routeOptions.config.id ?? null,
+      status,
+      seconds: (performance.now() - this.started) / 1000,
+      request_id: id,
+      code,
+    })
+  }
 }
 
 const NO_SPAN: RequestSpan = { context: () => null, end: () => undefined }
