@@ -10,6 +10,10 @@ import { runInProcess } from '../support/run-in-process.ts'
 import { type SignedFolder, signedFolder } from '../support/signed-folder.ts'
 import { documentShape } from './shape.ts'
 
+// Files share a process: the mock applies to what is loaded from here on, and to no later file.
+vi.hoisted(() => vi.resetModules())
+afterAll(() => vi.resetModules())
+
 /** A selftest plants some 250 faults; one of each kind gives the same document shape. */
 vi.mock(import('../../src/features/selftest/catalogue.ts'), async (original) => {
   const { FAULT_CATALOGUE: all } = await original()

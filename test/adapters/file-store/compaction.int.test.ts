@@ -17,7 +17,10 @@ import {
   taken,
 } from '../store-contract/requests.ts'
 
-const { replaceable } = await vi.hoisted(() => import('../../support/faults.ts'))
+const { replaceable } = await vi.hoisted(() => {
+  vi.resetModules() // Files share a process: what an earlier one loaded is not replaceable.
+  return import('../../support/faults.ts')
+})
 vi.mock(import('node:fs/promises'), replaceable)
 
 let parent = ''
