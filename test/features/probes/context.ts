@@ -1,9 +1,12 @@
 import { tmpdir } from 'node:os'
+import { expect } from 'vitest'
 import type { Adapters } from '../../../src/ports/adapters.ts'
 import { loadChecklist } from '../../../src/features/team-folder/load-gate-files.ts'
 import type { ProbeRecordTerms } from '../../../src/features/probes/framework/run-probe.ts'
 import { findProbe } from '../../../src/features/probes/index.ts'
+import { isDetected } from '../../../src/core/gate/controls.ts'
 import type { Measurement } from '../../../src/core/gate/judge-measurement.ts'
+import { judgeLimits } from '../../../src/core/gate/limits.ts'
 import type { Measure, Probe, ProbeContext } from '../../../src/features/probes/framework/probe.ts'
 import type { ChecklistItem } from '../../../src/core/gate/types.ts'
 import { adapters } from '../../../src/composition.ts'
@@ -39,6 +42,27 @@ export function getControl({ controls }: Probe, measure: string): Measure {
   const found = controls.get(measure)
   if (found === undefined) throw new Error(`no control of ${measure}`)
   return found
+}
+
+/** Expects that the limits of an item hold, and that the probe met something. @param limits all of the item by default */
+export function expectHeld(
+  { limits: all }: ChecklistItem,
+  { measured, met, sample_size }: Measurement,
+  limits = all,
+): void {
+  expect(limits.length).toBeGreaterThan(0)
+  expect(judgeLimits(limits, measured).filter(({ held }) => !held)).toEqual([])
+  expect(Object.keys(met).length).toBeGreaterThan(1)
+  expect(sample_size).toBeGreaterThan(0)
+}
+/** Expects that the control of each measure breaks its limit. */
+export function expectDetected(
+  item: ChecklistItem,
+  faults: ReadonlyMap<string, Measurement>,
+): void {
+  expect(faults.size).toBeGreaterThan(0)
+  const missed = [...faults].filter(([measure, found]) => !isDetected(item, measure, found))
+  expect(missed.map(([measure, { measured }]) => [measure, measured])).toEqual([])
 }
 
 /** The real thing, pointed at what a test has. */
