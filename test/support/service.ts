@@ -49,6 +49,18 @@ export async function openIssuer(): Promise<Issuer> {
   }
 }
 
+/** The body of a request that makes an active boolean flag, which callers without a token may ask for. */
+export const FLAG_BODY = {
+  value_type: 'boolean',
+  default_value: true,
+  safe_value: false,
+  sensitive: false,
+  required_auth: 'none',
+  state: 'active',
+  description: '',
+  owner: 'tests',
+}
+
 /** A service in a process of its own. */
 export interface StartedService {
   readonly origin: string

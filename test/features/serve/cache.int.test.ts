@@ -7,6 +7,7 @@ import {
   openDatabaseTarget,
   openIssuer,
   type ServiceTarget,
+  FLAG_BODY,
 } from '../../support/service.ts'
 import { getService, type RunningService } from '../../support/service-here.ts'
 
@@ -37,14 +38,10 @@ const call = (
   })
 const put = async (service: RunningService, key: string, value: string): Promise<void> => {
   const response = await call(service, 'PUT', `/v1/flags/${key}`, {
+    ...FLAG_BODY,
     value_type: 'string',
     default_value: value,
     safe_value: 'off',
-    sensitive: false,
-    required_auth: 'none',
-    state: 'active',
-    description: '',
-    owner: '',
   })
   expect(response.ok, await response.text()).toBe(true)
 }

@@ -9,6 +9,7 @@ import {
   openIssuer,
   startService,
   type StartedService,
+  FLAG_BODY,
 } from '../../support/service.ts'
 
 let issuer: Issuer
@@ -56,16 +57,7 @@ async function listen(headers: Readonly<Record<string, string>> = {}) {
   return { response, next, close: () => ending.abort() }
 }
 const put = async (key: string): Promise<void> => {
-  const body = JSON.stringify({
-    value_type: 'boolean',
-    default_value: true,
-    safe_value: false,
-    sensitive: false,
-    required_auth: 'none',
-    state: 'active',
-    description: key,
-    owner: '',
-  })
+  const body = JSON.stringify({ ...FLAG_BODY, description: key })
   const { status } = await ask(service.origin, `/v1/flags/${key}`, { method: 'PUT', token, body })
   expect(status).toBe(201)
 }

@@ -19,18 +19,16 @@ import {
   openIssuer,
   type StartedService,
   startService,
+  FLAG_BODY,
 } from '../../support/service.ts'
 import { getAudit } from './audit-of.ts'
 
 const FLAG = JSON.stringify({
+  ...FLAG_BODY,
   value_type: 'number',
   default_value: 0,
   safe_value: 0,
-  sensitive: false,
   required_auth: 'any',
-  state: 'active',
-  description: '',
-  owner: '',
 })
 const TENANT = '/v1/flags/override/tenant/T1/ff.count'
 const put = (service: StartedService, token: string, value: number): Promise<Answer> =>

@@ -13,6 +13,7 @@ import {
   type ServiceTarget,
   type StartedService,
   startService,
+  FLAG_BODY,
 } from '../../support/service.ts'
 
 /** Three heartbeats, and the time of the request that finds it. */
@@ -71,14 +72,10 @@ const change = async (path: string, body: object, method = 'PUT'): Promise<void>
 }
 const putFlag = (key: string): Promise<void> =>
   change(`/v1/flags/${key}`, {
+    ...FLAG_BODY,
     value_type: 'string',
     default_value: 'default',
     safe_value: 'safe',
-    sensitive: false,
-    required_auth: 'none',
-    state: 'active',
-    description: '',
-    owner: '',
   })
 const valueAt = async (at: number, flag_key: string, user_id = 'U1'): Promise<unknown> => {
   const { text } = await send(

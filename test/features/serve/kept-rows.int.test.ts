@@ -9,6 +9,7 @@ import {
   openDatabaseTarget,
   openIssuer,
   type ServiceTarget,
+  FLAG_BODY,
 } from '../../support/service.ts'
 import { askFlag, getService, type RunningService } from '../../support/service-here.ts'
 
@@ -39,21 +40,11 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true })
 })
 
-const FLAG = {
-  value_type: 'boolean',
-  default_value: true,
-  safe_value: false,
-  sensitive: false,
-  required_auth: 'none',
-  state: 'active',
-  description: '',
-  owner: 'tests',
-}
 const put = ({ origin }: RunningService, key: string, more: object = {}) =>
   ask(origin, `/v1/flags/${key}`, {
     method: 'PUT',
     token,
-    body: JSON.stringify({ ...FLAG, ...more }),
+    body: JSON.stringify({ ...FLAG_BODY, ...more }),
   })
 const decide = async ({ origin }: RunningService, flag_key: string): Promise<unknown> =>
   (await askFlag(origin, { flag_key })).json()

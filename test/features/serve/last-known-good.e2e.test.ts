@@ -7,7 +7,14 @@ import pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type EmbeddedServer, startEmbedded } from '../../../src/adapters/postgres/embedded.ts'
 import { spawnFf } from '../../support/run-ff.ts'
-import { type Answer, ask, type Issuer, openIssuer, startService } from '../../support/service.ts'
+import {
+  type Answer,
+  ask,
+  type Issuer,
+  openIssuer,
+  startService,
+  FLAG_BODY,
+} from '../../support/service.ts'
 
 /** From the first request that meets the frozen database to its answer, and from the thaw to a fresh one. */
 const MOST_MS = 1_100
@@ -49,18 +56,7 @@ async function signalServer(signal: 'SIGSTOP' | 'SIGCONT'): Promise<void> {
   if (signal === 'SIGCONT') process.kill(postmaster, signal)
 }
 
-const flag = (more: object = {}): string =>
-  JSON.stringify({
-    value_type: 'boolean',
-    default_value: true,
-    safe_value: false,
-    sensitive: false,
-    required_auth: 'none',
-    state: 'active',
-    description: '',
-    owner: '',
-    ...more,
-  })
+const flag = (more: object = {}): string => JSON.stringify({ ...FLAG_BODY, ...more })
 interface Decided {
   readonly decision: string
   readonly reason: string

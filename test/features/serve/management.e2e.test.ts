@@ -10,6 +10,7 @@ import {
   type ServiceTarget,
   type StartedService,
   startService,
+  FLAG_BODY,
 } from '../../support/service.ts'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -17,14 +18,11 @@ import { text as readText } from 'node:stream/consumers'
 import { getAudit } from './audit-of.ts'
 
 const FLAG = {
+  ...FLAG_BODY,
   value_type: 'string',
   default_value: 'd',
   safe_value: 's',
-  sensitive: false,
   required_auth: 'any',
-  state: 'active',
-  description: '',
-  owner: 'tests',
 }
 const json = (value: unknown): string => JSON.stringify(value)
 const parse = <T>({ text }: Answer): T => JSON.parse(text) as T

@@ -12,6 +12,7 @@ import {
   openIssuer,
   type StartedService,
   startService,
+  FLAG_BODY,
 } from '../../support/service.ts'
 
 interface Described {
@@ -86,16 +87,6 @@ function fitsResponse(
   expect([text, validate(held), validate.errors]).toEqual([text, true, null])
 }
 
-const FLAG = {
-  value_type: 'boolean',
-  default_value: true,
-  safe_value: false,
-  sensitive: false,
-  required_auth: 'none',
-  state: 'active',
-  description: '',
-  owner: '',
-}
 const FLAGS = '/v1/flags/{flag}'
 const TENANT = '/v1/flags/override/tenant/{tenant}/{flag}'
 const USER = '/v1/flags/override/user/{user}/{flag}'
@@ -133,16 +124,16 @@ test('every response of a walk through the routes is described', async () => {
     template: string,
     asked: AskOptions & { method: string },
   ])[] = [
-    ['/v1/flags/ff.a', FLAGS, put(FLAG)],
-    ['/v1/flags/ff.a', FLAGS, put({ ...FLAG, description: 'again' })],
-    ['/v1/flags/ff.killed', FLAGS, put({ ...FLAG, state: 'killed' })],
-    ['/v1/flags/ff.killed', FLAGS, put(FLAG)],
-    ['/v1/flags/ff.killed', FLAGS, put({ ...FLAG, approval_ref: 'APP-1-a' })],
-    ['/v1/flags/ff.b', FLAGS, put({ ...FLAG, default_value: 1 })],
-    ['/v1/flags/ff.b', FLAGS, put({ ...FLAG, extra: 1, owner: 7 })],
-    ['/v1/flags/ff.b', FLAGS, put(FLAG, { 'content-type': 'text/plain' })],
+    ['/v1/flags/ff.a', FLAGS, put(FLAG_BODY)],
+    ['/v1/flags/ff.a', FLAGS, put({ ...FLAG_BODY, description: 'again' })],
+    ['/v1/flags/ff.killed', FLAGS, put({ ...FLAG_BODY, state: 'killed' })],
+    ['/v1/flags/ff.killed', FLAGS, put(FLAG_BODY)],
+    ['/v1/flags/ff.killed', FLAGS, put({ ...FLAG_BODY, approval_ref: 'APP-1-a' })],
+    ['/v1/flags/ff.b', FLAGS, put({ ...FLAG_BODY, default_value: 1 })],
+    ['/v1/flags/ff.b', FLAGS, put({ ...FLAG_BODY, extra: 1, owner: 7 })],
+    ['/v1/flags/ff.b', FLAGS, put(FLAG_BODY, { 'content-type': 'text/plain' })],
     ['/v1/flags/ff.b', FLAGS, put('x'.repeat(262_145))],
-    ['/v1/flags/ff.a', FLAGS, put(FLAG, { 'if-match': '"9"' })],
+    ['/v1/flags/ff.a', FLAGS, put(FLAG_BODY, { 'if-match': '"9"' })],
     ['/v1/flags/ff.a', FLAGS, GET],
     ['/v1/flags/ff.a', FLAGS, held],
     ['/v1/flags/ff.none', FLAGS, GET],

@@ -7,19 +7,10 @@ import {
   openFileTarget,
   openIssuer,
   startService,
+  FLAG_BODY,
 } from '../../support/service.ts'
 import { getAudit } from './audit-of.ts'
 
-const FLAG = {
-  value_type: 'boolean',
-  default_value: true,
-  safe_value: false,
-  sensitive: false,
-  required_auth: 'none',
-  state: 'active',
-  description: '',
-  owner: 'tests',
-}
 const PATH = '/v1/flags/ff.a'
 const TENANT = '/v1/flags/override/tenant'
 let issuer: Issuer
@@ -47,7 +38,7 @@ const REFUSED: readonly (readonly [path: string, over: AskOptions, code: string,
   [PATH, { headers: { 'if-match': 'x' } }, 'precondition_invalid', 'flag/ff.a'],
   [
     PATH,
-    { body: JSON.stringify(FLAG), headers: { 'if-match': '"7"' } },
+    { body: JSON.stringify(FLAG_BODY), headers: { 'if-match': '"7"' } },
     'revision_conflict',
     'flag/ff.a',
   ],
@@ -70,7 +61,7 @@ describe.each([
     for (const [path, over, code] of REFUSED)
       expect(JSON.parse((await send(path, over)).text)).toMatchObject({ code })
     const flood = Array.from({ length: 300 }, () => send(PATH, { token: 'plain' }))
-    expect((await send(PATH, { body: JSON.stringify(FLAG) })).status).toBe(201)
+    expect((await send(PATH, { body: JSON.stringify(FLAG_BODY) })).status).toBe(201)
     await Promise.all(flood)
     expect((await service.stop()).status).toBe(0)
     const { records, whole } = await getAudit(target)

@@ -10,18 +10,15 @@ import {
   openIssuer,
   type StartedService,
   startService,
+  FLAG_BODY,
 } from '../../support/service.ts'
 import { getAudit } from './audit-of.ts'
 
 const FLAG = {
-  value_type: 'boolean',
+  ...FLAG_BODY,
   default_value: false,
-  safe_value: false,
-  sensitive: false,
   required_auth: 'any',
-  state: 'active',
   description: 'made by a test',
-  owner: 'tests',
 }
 const json = (value: unknown): string => JSON.stringify(value)
 const getCode = ({ text }: Answer): string => (JSON.parse(text) as { code: string }).code
