@@ -21,6 +21,8 @@ export default defineConfig({
     hookTimeout: 60_000,
     sequence: { sequencer: FileOrder },
     reporters: ['default', new SlowestReporter()],
+    // The projects transform the same modules: by the hash of each, in node_modules/.experimental-vitest-cache.
+    experimental: { fsModuleCache: true },
     // Of the unit tests alone, for the core can be tested without a service.
     coverage: {
       provider: 'v8',
