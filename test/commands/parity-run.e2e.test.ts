@@ -11,6 +11,7 @@ import {
   type Version,
 } from '../support/database.ts'
 import { finished, ROOT, type Run, runFf as runNow, startFf } from '../support/run-ff.ts'
+import { FULL } from '../support/scale.ts'
 import { shared } from '../support/shared.ts'
 import { toError, expecting, getParity, getProcesses, until, inTurns } from './outcome.ts'
 
@@ -341,7 +342,7 @@ describe('a fault while it runs', () => {
     },
   )
 
-  test.each([0, 40, 80, 160, 320, 640])(
+  test.each(FULL ? [0, 40, 80, 160, 320, 640] : [0, 80, 640])(
     'connections that are killed %s ms after the first leave no verdict',
     async (momentMs) => {
       const admin = await connect('18')
