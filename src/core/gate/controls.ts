@@ -18,7 +18,8 @@ export interface ChosenControl {
   readonly entries: readonly EvidenceEntry[]
 }
 /** The code, the build, the item and the time that a control has to fit. */
-export interface ControlTerms extends Pick<CutoverIdentity, 'code' | 'build'> {
+export interface ControlTerms extends Pick<CutoverIdentity, 'code'> {
+  readonly build: string | undefined
   /** The digest of the item as it is now. */
   readonly item_digest: string | undefined
   readonly now: Instant

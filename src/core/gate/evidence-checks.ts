@@ -80,6 +80,10 @@ export interface EvidenceUnderReview {
   readonly context: EvidenceContext
 }
 type Check = (review: EvidenceUnderReview) => readonly EvidenceFinding[]
+/** What a record is compared with to see whether it measured what is judged now. */
+interface PresentReview extends Pick<EvidenceUnderReview, 'item' | 'entry'> {
+  readonly context: Pick<EvidenceContext, 'expected' | 'item_digests' | 'inputs'>
+}
 
 /** The signer has to be named for the time of the record, by a key that is not revoked. */
 const checkSigner: Check = ({ entry, context: { runners } }) =>
@@ -138,7 +142,7 @@ function checkIdentity({
   item,
   entry: { record },
   context,
-}: EvidenceUnderReview): readonly EvidenceFinding[] {
+}: PresentReview): readonly EvidenceFinding[] {
   const differing = item.identity.filter(
     (field) =>
       context.expected[field] === null || record.identity[field] !== context.expected[field],
@@ -160,7 +164,7 @@ function checkIdentity({
 /** Whether a record was made by this program, and as the item that is in the checklist now. */
 function findOutdated(
   { item, identity: { build, item_digest } }: EvidenceEntry['record'],
-  { expected, item_digests }: EvidenceContext,
+  { expected, item_digests }: PresentReview['context'],
 ): readonly EvidenceFinding[] {
   const builds = [build ?? 'not said', expected.build].map((one) => one.slice(0, SHOWN_DIGITS))
   return [
@@ -191,13 +195,17 @@ function checkAttempt({
 }
 
 /** A measurement counts for the files that it was made with alone. */
-function checkInputs({ item, entry, context }: EvidenceUnderReview): readonly EvidenceFinding[] {
+function checkInputs({ item, entry, context }: PresentReview): readonly EvidenceFinding[] {
   const { changed, missing } = compareInputs(item, entry.record, context.inputs)
   return [
     ...changed.map((path): EvidenceFinding => ['stale', 'input_changed', path]),
     ...missing.map((path): EvidenceFinding => ['inconclusive', 'input_missing', path]),
   ]
 }
+
+/** Whether a record measured what is judged now: the identity, probe, build, item and input files of today. */
+export const isOfPresent = (review: PresentReview): boolean =>
+  checkIdentity(review).length === 0 && checkInputs(review).length === 0
 
 const checkAge: Check = ({ item, entry: { record }, context: { now } }) =>
   now < addMs(record.ended_at, parseDurationMs(item.max_age))
@@ -221,8 +229,8 @@ function checkAnswer({ entry: { record } }: EvidenceUnderReview): readonly Evide
   return codes.map((code) => [result, code as RecordedCode, record.example ?? ''])
 }
 
-/** A control runs on scratch, by a runner that is named for scratch or for the place of the item. */
-const mayControl = (
+/** Whether a control is by a runner that is named for scratch, where it runs, or for the place of the item. */
+export const mayControl = (
   { where }: ChecklistItem,
   entry: EvidenceEntry,
   runners: readonly RunnerKey[],

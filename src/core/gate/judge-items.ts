@@ -1,22 +1,17 @@
-import { chooseRecords } from './choose-records.ts'
 import { findEarliest } from './duration.ts'
-import { isFailure, isOfAttempt } from './failures.ts'
 import { takeCounted } from './ended-logs.ts'
-import { type EvidenceContext, isNamed } from './evidence-checks.ts'
+import type { EvidenceContext } from './evidence-checks.ts'
 import { judgeEvidence } from './judge-evidence.ts'
 import { checkLogs, isClockBehind, type LogsInput } from './judge-logs.ts'
+import { hasStandingFailure } from './standing-failure.ts'
 import type {
   Checklist,
   ChecklistItem,
-  EvidenceEntry,
   EvidenceLogs,
-  EvidenceRecord,
   ItemResult,
   GateJudgement,
-  RunnerKey,
   Waiver,
   WaiverPolicy,
-  WholeLog,
 } from './types.ts'
 import {
   activeWaivers,
@@ -56,7 +51,8 @@ export function judgeItems(input: ItemsInput): ItemStates {
   const context = { ...input, logs, clock_behind: isClockBehind(logs, now) }
   const items = checklist.items.map((item) => {
     if (checked.status === 'untrusted') return buildUntrustedResult(item, checked)
-    const failed = hasFailed(item, logs, input)
+    const failed =
+      waivers.usable.some((one) => one.item === item.id) && hasStandingFailure(item, context)
     const use = { now, failed, target: input.expected, waivers: waivers.usable }
     return judgeEvidence(item, context, (found) => waive(item, found, use))
   })
@@ -93,40 +89,6 @@ function selectWaivers({ waivers, checklist, policy, expected, now }: ItemsInput
   // Expired waivers stay, so that their items can report them.
   const bad = new Set(found.map(({ waiver }) => waiver))
   return { usable: waivers.filter((one) => !bad.has(one)), faults }
-}
-
-/**
- * Whether the item's last pass or failure is a failure, by the records that `chooseRecords` counts: those of this cutover
- * and this attempt, as far as the item depends on them. Of the passes only one at the item's place by a runner that is
- * named for it ends a failure.
- */
-function hasFailed(
-  item: ChecklistItem,
-  logs: readonly WholeLog[],
-  { expected, runners, now }: Pick<ItemsInput, 'expected' | 'runners' | 'now'>,
-): boolean {
-  const isOwn = (record: EvidenceRecord): boolean =>
-    record.item === item.id && isOfAttempt(item, record, expected)
-  const judged = logs.map((log) => ({
-    ...log,
-    entries: log.entries.filter(
-      (entry) =>
-        isOwn(entry.record) &&
-        (isFailure(item, entry.record) || isPassInPlace(item, entry, runners)),
-    ),
-  }))
-  const last = chooseRecords(judged, { runners, now }, () => true)
-  return last.some(({ record }) => isFailure(item, record))
-}
-
-function isPassInPlace(
-  { where }: ChecklistItem,
-  entry: EvidenceEntry,
-  runners: readonly RunnerKey[],
-): boolean {
-  const { kind, result, where: found } = entry.record
-  const named = runners.filter(({ places }) => places.includes(where))
-  return kind === 'measurement' && result === 'pass' && found === where && isNamed(entry, named)
 }
 
 /** Turns a failed or inconclusive record into a waived one where a waiver covers exactly its state. */

@@ -74,32 +74,44 @@ describe('a waiver of an inconclusive item', () => {
     readonly after?: Partial<EvidenceDraft>
     /** In the log of another key. */
     readonly other?: Partial<EvidenceDraft>
+    /** The controls of the pass too were run as this. */
+    readonly as?: Partial<EvidenceDraft>
     readonly runners?: readonly RunnerKey[]
   }
   const during = (from: number, until: number) => ({ started_at: at(from), ended_at: at(until) })
   /** The item failed, and now its target is missing. */
-  const judge = ({ id = 'E5', failed = {}, after, other, runners = [runner()] }: Earlier) => {
+  const judge = ({ id = 'E5', failed = {}, after, other, as, runners = [runner()] }: Earlier) => {
+    const controls = detecting(toItem(id))
     const draft = passing(toItem(id))
-    const own = (change: Partial<EvidenceDraft>): EvidenceDraft => ({
-      ...draft,
-      ...change,
-      identity: { ...draft.identity, ...change.identity },
+    const change = (one: EvidenceDraft, by: Partial<EvidenceDraft>): EvidenceDraft => ({
+      ...one,
+      ...by,
+      identity: { ...one.identity, ...by.identity },
     })
+    const own = (by: Partial<EvidenceDraft>): EvidenceDraft => change(draft, by)
     const last = { result: 'inconclusive', codes: ['target_missing'] } as const
     const drafts = [
       own({ result: 'fail', codes: ['limit_broken'], ...during(-90_000, -80_000), ...failed }),
-      ...(after === undefined ? [] : [own({ ...during(-70_000, -60_000), ...after })]),
+      ...(as === undefined ? [] : controls.map((one) => change(one, as))),
+      ...[after, as].flatMap((one) =>
+        one === undefined ? [] : [own({ ...during(-70_000, -60_000), ...one })],
+      ),
       own({ ...last, ...during(-20_000, -10_000) }),
-      ...detecting(toItem(id)),
+      ...controls,
     ]
-    const more = other === undefined ? [] : [own({ ...during(-70_000, -60_000), ...other })]
-    const logs = [toLog(drafts), ...(more.length === 0 ? [] : [toLog(more, { kid: OTHER })])]
+    const others = other === undefined ? [] : [own({ ...during(-70_000, -60_000), ...other })]
+    const logs = [toLog(drafts), ...(others.length === 0 ? [] : [toLog(others, { kid: OTHER })])]
     const covers = { state: 'inconclusive', code: 'target_missing' } as const
     const waivers = [waiver({ item: id, covers })]
     const input = go({ evidence: { status: 'whole', logs }, waivers, runners })
     const found = judgeItems({ ...input, must_hold: [] }).items.find((one) => one.id === id)
     return found?.codes.at(-1)
   }
+  const OTHER_CODE = { ...IDENTITY, code: 'worktree:0' }
+  const THIRD = { identity: { ...IDENTITY, code: 'worktree:1' } }
+  const OTHER_ITEM = { item_digest: 'e'.repeat(64) }
+  const OTHER_INPUTS = { 'checklists/plan.json': 'e'.repeat(64) }
+  const E5 = toItem('E5')
   const both = (change: Partial<RunnerKey> = {}) => [runner(), runner({ kid: OTHER, ...change })]
   const of = (attempt: number, cutover_id = String(IDENTITY.cutover_id)) => ({
     ...IDENTITY,
@@ -126,12 +138,41 @@ describe('a waiver of an inconclusive item', () => {
     ['and a pass of a revoked key', { other: {}, runners: both({ revoked: true }) }],
     ['and a pass that began before its end', { other: during(-85_000, -60_000), runners: both() }],
     ['and a control', { after: { kind: 'control', limit: 'error_share' } }],
+    ['and a pass of another code version', { as: { identity: OTHER_CODE } }],
+    ['and a pass of another build', { as: { identity: { ...IDENTITY, build: 'x' } } }],
+    ['and a pass of another schema', { as: { identity: { ...IDENTITY, schema_head: 'x' } } }],
+    [
+      'and a pass of another environment',
+      { id: 'B4', as: { identity: { ...IDENTITY, environment: 'x' } } },
+    ],
+    [
+      'and a pass of another form of the item',
+      { as: { identity: { ...IDENTITY, ...OTHER_ITEM } } },
+    ],
+    ['and a pass of another probe', { as: { probe: { ...E5.probe, version: 99 } } }],
+    ['and a pass with another input', { id: 'J1', after: { inputs: OTHER_INPUTS } }],
+    ['of one code version and a pass of a third', { failed: { identity: OTHER_CODE }, as: THIRD }],
+    ['and a pass of too few samples', { after: { sample_size: 0 } }],
+    ['and a pass without a value', { after: { measured: {} } }],
+    [
+      'of another code version and a pass of it whose controls never ran',
+      { failed: { identity: OTHER_CODE }, after: { identity: OTHER_CODE } },
+    ],
   ])('does not apply after a failure %s', (_what, earlier) => {
     expect(judge(earlier)).toBe('waiver_after_failure')
   })
   test.each<readonly [string, Earlier]>([
     ['and a pass', { after: {} }],
     ['and a pass of another named runner', { other: {}, runners: both() }],
+    ['of another code version and a pass of now', { failed: { identity: OTHER_CODE }, after: {} }],
+    [
+      'and a pass of the same code version, since when there is another',
+      { failed: { identity: OTHER_CODE }, as: { identity: OTHER_CODE } },
+    ],
+    [
+      'and a pass with the same input, since when there is another',
+      { id: 'J1', failed: { inputs: OTHER_INPUTS }, after: { inputs: OTHER_INPUTS } },
+    ],
     ['of another attempt of the target', { id: 'B4', failed: { identity: of(2) } }],
     ['of another cutover, which the item depends on', { failed: { identity: of(1, 'x') } }],
   ])('applies after a failure %s', (_what, earlier) => {
