@@ -474,6 +474,7 @@ test('every other reason proposes what one of these executes', () => {
     item: null,
     detail: 'x',
     measurable: false,
+    unclosed: false,
     waiting: [],
     signers: {},
   } as never

@@ -48,7 +48,7 @@ export function judgeGate(input: GateInput): GateJudgement {
       ? [{ code: signoff.code, detail: signoff.detail }]
       : []),
     ...(logs.status === 'untrusted' ? [{ code: logs.code, detail: logs.detail }] : []),
-    ...late.map(({ code, detail, next }) => ({ code, detail, next })),
+    ...late.map(({ kid: _kid, ...fault }) => fault),
     ...waiver_faults,
   ]
   const trusted = logs.status === 'whole' && signoff.status !== 'refused'

@@ -75,6 +75,8 @@ export interface LateLog {
   readonly detail: string
   /** The command that comes next. */
   readonly next: string
+  /** Its runner has ended, and the trust file has to close it. */
+  readonly unclosed?: true
 }
 interface LogsContext {
   readonly runners: readonly RunnerKey[]
@@ -97,8 +99,6 @@ export const findLateLogs = (
 
 /** The command of a late head, which works on the machine of the runner alone. */
 export const SEAL = 'ff evidence seal'
-/** In the detail of a log that the trust file has to close. */
-export const HAS_ENDED = 'has ended'
 
 function findLate(
   { runner: { kid, name, from }, log, end }: RunnerHead,
@@ -118,8 +118,9 @@ function findLate(
 function findUnclosed({ runner: { kid, name, closed }, log }: RunnerHead): readonly LateLog[] {
   if (closed === 'lost') return []
   if (closed === null) {
-    const detail = `runner ${name} ${HAS_ENDED}, and the trust file does not close its log ${kid}`
-    return [{ kid, code: 'head_stale', detail, next: 'ff trust rotate --key alice.key.json' }]
+    const detail = `runner ${name} has ended, and the trust file does not close its log ${kid}`
+    const next = 'ff trust rotate --key alice.key.json'
+    return [{ kid, code: 'head_stale', detail, next, unclosed: true }]
   }
   return log !== null && findHeadFault(log.entries, closed) === null
     ? []

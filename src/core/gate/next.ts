@@ -33,7 +33,8 @@ const isMeasurable = ({ probe }: ReasonItem, { unmeasurable }: StepFacts): boole
 export function findItemStep({ item, found }: JudgedItem, facts: StepFacts): Step {
   const { state, codes, detail } = found
   if (state === 'pass' || state === 'waived') return { fix: null, next: null }
-  const given = { ...facts, item, detail, measurable: isMeasurable(item, facts) }
+  const measurable = isMeasurable(item, facts)
+  const given = { ...facts, item, detail, measurable, unclosed: false }
   const all = codes.map(findReason)
   const reasons = [...all.filter(isEarlier), ...all.filter((one) => !isEarlier(one))]
   return {
@@ -47,10 +48,10 @@ export function findItemStep({ item, found }: JudgedItem, facts: StepFacts): Ste
  * the reason, null where a person has to act first.
  */
 export function findRunStep(
-  { code, detail, next: command }: Faults[number],
+  { code, detail, next: command, unclosed }: Faults[number],
   facts: Pick<StepFacts, 'waiting' | 'signers'>,
 ): { readonly fix: string; readonly next: string | null } {
-  const given = { ...facts, item: null, detail, measurable: false }
+  const given = { ...facts, item: null, detail, measurable: false, unclosed: unclosed === true }
   const { fix, next } = findReason(code)
   return { fix: fix(given), next: command ?? next(given) }
 }

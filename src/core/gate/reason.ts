@@ -10,6 +10,8 @@ export interface ReasonArguments {
   readonly measurable: boolean
   /** The roles that have not signed the statement yet; none where there is no statement that waits for one. */
   readonly waiting: readonly SignoffRole[]
+  /** Whether it is about a log that the trust file has to close. */
+  readonly unclosed: boolean
   /** The person who signs for a role now. */
   readonly signers: Readonly<Record<SignoffRole, string>>
 }

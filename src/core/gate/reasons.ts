@@ -1,6 +1,6 @@
 import type { SignoffRefusalCode } from '../signoff/refusals.ts'
 import { type EvidenceCode, NO_PLAN } from './evidence-checks.ts'
-import { HAS_ENDED, type LateLog, SEAL } from './judge-logs.ts'
+import { type LateLog, SEAL } from './judge-logs.ts'
 import type { MeasurementCode } from './judge-measurement.ts'
 import type { SignatureCode } from './judge-signature.ts'
 import {
@@ -198,8 +198,8 @@ export const REASONS: Readonly<Record<ReasonCode, Reason>> = {
     first: true,
   },
   head_stale: {
-    fix: ({ detail }) =>
-      detail.includes(HAS_ENDED)
+    fix: ({ detail, unclosed }) =>
+      unclosed
         ? `The next version of the trust file closes the log, which its runner has to have sealed within the hour: ${detail}.`
         : `Only its runner can seal the log again: on the machine of the runner run \`${SEAL}\`, then fetch the log here with ff evidence import: ${detail}.`,
     next: run('ff evidence seal'),

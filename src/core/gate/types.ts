@@ -324,5 +324,7 @@ export interface GateJudgement {
     readonly detail: string
     /** The command that comes next for a late log. */
     readonly next?: string
+    /** Of a late log whose runner has ended: the trust file has to close it. */
+    readonly unclosed?: true
   }[]
 }

@@ -56,6 +56,7 @@ test.each<readonly [string, readonly WholeLog[], Partial<RunnerKey>, object | nu
       code: 'head_stale',
       detail: `runner ci has ended, and the trust file does not close its log ${RUNNER}`,
       next: 'ff trust rotate --key alice.key.json',
+      unclosed: true,
     },
   ],
   ['no log, before the time of its runner', [], { from: at(1) }, null],

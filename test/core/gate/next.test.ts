@@ -199,6 +199,7 @@ describe('the table of reasons', () => {
         item: one ?? null,
         detail: 'there is no plan',
         measurable: flag,
+        unclosed: flag,
         waiting: flag ? (['security-lead'] as const) : [],
         signers: FACTS.signers,
       })),
@@ -300,6 +301,7 @@ describe('the table of reasons', () => {
       item: toItem('A1'),
       detail: 'x',
       measurable: true,
+      unclosed: false,
       waiting: ['platform-lead'] as const,
       signers: FACTS.signers,
     }
@@ -310,11 +312,11 @@ describe('the table of reasons', () => {
     expect(own.toSorted()).toEqual(found.split(' ').toSorted())
   })
   test('says where a log can be sealed, and that one of a runner that has ended is closed', () => {
-    const fixOf = (detail: string) => findRunStep({ code: 'head_stale', detail }, FACTS).fix
-    expect(fixOf('runner ci, sealed at noon')).toContain(
+    const fault = { code: 'head_stale', detail: 'runner has ended, sealed at noon' }
+    expect(findRunStep(fault, FACTS).fix).toContain(
       'on the machine of the runner run `ff evidence seal`',
     )
-    const closing = fixOf('runner ci has ended, and the trust file does not close its log x')
+    const closing = findRunStep({ ...fault, unclosed: true }, FACTS).fix
     expect(closing).toContain('The next version of the trust file closes the log')
     expect(closing).not.toContain('ff evidence seal')
   })
