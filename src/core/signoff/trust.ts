@@ -1,9 +1,16 @@
 import type { Instant } from '../rows/instant.ts'
 import { decodeUtf8OrNull } from '../text/utf8.ts'
-import { parseSignedDocument } from './read-document.ts'
+import { canonicalizeObject, parseSignedDocument } from './read-document.ts'
 import { type SignoffFault, makeFault, refuseStep, type SignatureStep } from './refusals.ts'
 import { verifySignature, findCoverageFault } from './signature.ts'
-import type { Envelope, VerifiedSignature, SignoffDependencies, TrustFile } from './types.ts'
+import type {
+  Envelope,
+  ShapeResult,
+  VerifiedSignature,
+  SignoffDependencies,
+  TrustChain,
+  TrustFile,
+} from './types.ts'
 
 /** The result of checking the trust file. Signers and runners count only where it is `trusted`. */
 export type TrustOutcome =
@@ -161,13 +168,34 @@ function findOtherPin(
     : makeFault('trust_pin_mismatch', `FF_TRUST_SHA256 is ${pin}, and the file is ${found}`)
 }
 
+/** The text of trust-chain.json: RFC 8785 with a line feed. No other spelling counts. */
+export const formatTrustChain = (links: readonly Envelope[]): string => {
+  const chain: TrustChain = { kind: 'trust_chain', schemaVersion: 1, links }
+  return `${canonicalizeObject(chain)}\n`
+}
+
+/** Parses trust-chain.json; on failure returns the first fault as text. Verifies no signature. */
+export function parseTrustChain(
+  text: string,
+  tools: Pick<SignoffDependencies, 'shape'>,
+): ShapeResult<TrustChain> {
+  const read = parseSignedDocument('trust_chain', text, tools)
+  if (!read.ok) return read
+  const { links } = read.value
+  if (formatTrustChain(links) !== text)
+    return { ok: false, detail: 'it has another spelling than ff trust rotate writes' }
+  return links[0]?.signatures.length === 0
+    ? read
+    : { ok: false, detail: 'its first version has signatures, which nothing could verify' }
+}
+
 /** The text of each version, where each one is approved by the version before it. */
 function readChain(
   text: string,
   now: Instant,
   tools: SignoffDependencies,
 ): SignatureStep<readonly string[]> {
-  const shaped = parseSignedDocument('trust_chain', text, tools)
+  const shaped = parseTrustChain(text, tools)
   if (!shaped.ok) return refuseStep('trust_chain_broken', shaped.detail)
   const texts: string[] = []
   let before: TrustFile | null = null

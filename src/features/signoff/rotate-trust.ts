@@ -1,6 +1,5 @@
 import { join } from 'node:path'
 import { parseEnvelope, formatEnvelope } from '../../core/signoff/envelope.ts'
-import { canonicalizeObject, parseSignedDocument } from '../../core/signoff/read-document.ts'
 import { findCoverageFault } from '../../core/signoff/signature.ts'
 import { findRunnerRetreat, listCurrentRunners } from '../../core/signoff/rotation.ts'
 import {
@@ -8,8 +7,10 @@ import {
   parseTrust,
   withRevokedStatement,
   toTrustFault,
+  formatTrustChain,
+  parseTrustChain,
 } from '../../core/signoff/trust.ts'
-import type { Envelope, TrustChain, TrustFile } from '../../core/signoff/types.ts'
+import type { Envelope, TrustFile } from '../../core/signoff/types.ts'
 import { formatJson } from '../../core/text/terminal.ts'
 import { FfError } from '../../errors.ts'
 import type { SignoffContext } from './context.ts'
@@ -197,14 +198,12 @@ async function installTrust(
   signed: Envelope,
 ): Promise<void> {
   const { texts, tools, cwd } = context
-  const read =
-    texts.trust_chain === null ? null : parseSignedDocument('trust_chain', texts.trust_chain, tools)
+  const read = texts.trust_chain === null ? null : parseTrustChain(texts.trust_chain, tools)
   const links =
     read?.ok === true
       ? read.value.links
       : [{ payload: tools.encode(texts.trust ?? ''), signatures: [] }]
-  const chain: TrustChain = { kind: 'trust_chain', schemaVersion: 1, links: [...links, signed] }
-  await writeBelow(cwd, SIGNOFF_FILES.trust_chain, `${canonicalizeObject(chain)}\n`)
+  await writeBelow(cwd, SIGNOFF_FILES.trust_chain, formatTrustChain([...links, signed]))
   await writeBelow(cwd, SIGNOFF_FILES.trust, next)
 }
 

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import {
   checkApprovals,
   checkTrust,
+  formatTrustChain,
   parseTrust,
   withRevokedStatement,
   toTrustFault,
@@ -35,8 +36,7 @@ const link = (trust: TrustFile, people: readonly Person[], ff: object = {}): Env
   })
   return { payload, signatures: people.map((who) => signRaw(payload, header(who), who.key)) }
 }
-const getChain = (...links: readonly Envelope[]): string =>
-  JSON.stringify({ kind: 'trust_chain', schemaVersion: 1, links })
+const getChain = (...links: readonly Envelope[]): string => formatTrustChain(links)
 
 interface Given {
   readonly trust?: TrustFile
@@ -118,6 +118,13 @@ describe('the chain of a trust file', () => {
       { chain: getChain(first, link(second, [alice, bob]), link(TRUST, [alice, carol])) },
     ],
     ['a malformed chain', 'trust_chain_broken', { chain: '{}' }],
+    ['a chain without a version', 'trust_chain_broken', { chain: getChain() }],
+    ['a chain in another spelling', 'trust_chain_broken', { chain: `${WHOLE} ` }],
+    [
+      'a first version with a signature',
+      'trust_chain_broken',
+      { chain: getChain(link(TRUST, [alice]), link(second, [alice, bob])) },
+    ],
     [
       'a link that is not UTF-8',
       'trust_chain_broken',
