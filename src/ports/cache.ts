@@ -1,10 +1,11 @@
 import type { CacheContract } from '../core/cache/contract.ts'
+import type { EntryChecks } from '../core/cache/entry-checks.ts'
 import type { MissReason } from '../core/cache/entry.ts'
 import type { DropReason } from '../core/cache/messages.ts'
 import type { Decision, EvaluationInput } from '../core/evaluate/types.ts'
 import type { FeedPosition } from '../core/feed/subscriber.ts'
 import type { ChangeKind, FeedEntry } from '../core/feed/types.ts'
-import type { RedisClient } from './redis.ts'
+import type { EntryClient } from './redis.ts'
 import type { FlagReader, ServiceStore, SnapshotReader } from './store.ts'
 
 /** A change as the cache takes it: from the feed, or from a write of this process. */
@@ -82,6 +83,8 @@ export interface CacheOptions {
   readonly contract: CacheContract
   /** HMAC key of entries, at least 32 bytes. */
   readonly key: Uint8Array
-  readonly redis: RedisClient
+  readonly redis: EntryClient
   readonly store: SnapshotReader
+  /** Default `ENTRY_CHECKS`. Only the selftest replaces them, by faulty ones. */
+  readonly checks?: EntryChecks
 }

@@ -143,6 +143,14 @@ export interface RedisClient {
   close(): Promise<void>
 }
 
+/** What a cache keeps its entries with. */
+export type EntryClient = Pick<
+  RedisClient,
+  'isUp' | 'get' | 'setLease' | 'fill' | 'invalidate' | 'release' | 'scanDelete'
+>
+/** What the channels are served by. */
+export type ChannelClient = Pick<RedisClient, 'publish' | 'subscribe'>
+
 /** Options of a client. */
 export interface RedisOptions {
   /** Deadline of a call; default 50 ms. A batch of `scanDelete`, `count` and `memory` has at least a second. */

@@ -85,7 +85,7 @@ describe('ff parity selftest', LONG, () => {
     expect(done.status, done.stderr + done.stdout.slice(-2000)).toBe(0)
     const { items, verdict } = getCheck(done)
     expect(verdict).toBe('pass')
-    expect(items.filter(({ id }) => id.startsWith('control.'))).toHaveLength(10)
+    expect(items.filter(({ id }) => id.startsWith('control.'))).toHaveLength(14)
     expect(FAULTS.length).toBeGreaterThan(5)
     for (const { id, proof } of FAULTS) {
       const item = items.find((one) => one.id === id)

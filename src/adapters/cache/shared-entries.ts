@@ -1,6 +1,7 @@
-import { type CacheEntry, type EntrySeal, openEntry, sealEntry } from '../../core/cache/entry.ts'
+import type { EntryChecks } from '../../core/cache/entry-checks.ts'
+import { type CacheEntry, type EntrySeal, sealEntry } from '../../core/cache/entry.ts'
 import { type InvalidKeys, listValueKeys } from '../../core/cache/keys.ts'
-import type { RedisClient, RedisOutcome } from '../../ports/redis.ts'
+import type { EntryClient, RedisOutcome } from '../../ports/redis.ts'
 import type { CacheCounts } from './counts.ts'
 
 /** Above it, patterns that wait for their scan are replaced by one for all decisions. */
@@ -12,27 +13,32 @@ export type Leases = ReadonlyMap<string, string>
 /** No lease, so that a reading is not stored in Redis. */
 export const NO_LEASES: Leases = new Map()
 
+interface SharedParts extends Pick<EntryChecks, 'open'> {
+  readonly seal: EntrySeal
+  readonly counts: CacheCounts
+  readonly newToken: () => string
+}
+
 /**
  * The entries in Redis: sealed when they are written, and taken only with their seal. Nothing here throws or decides:
  * without a result of Redis the caller reads the store.
  */
 export class SharedEntries {
   seal: EntrySeal
-  private readonly redis: RedisClient
+  private readonly redis: EntryClient
   private readonly counts: CacheCounts
   private readonly newToken: () => string
+  private readonly open: EntryChecks['open']
   private readonly patterns = new Set<string>()
   private scanning = false
   private closed = false
 
-  constructor(
-    redis: RedisClient,
-    { seal, counts, newToken }: { seal: EntrySeal; counts: CacheCounts; newToken: () => string },
-  ) {
+  constructor(redis: EntryClient, { seal, counts, newToken, open }: SharedParts) {
     this.redis = redis
     this.seal = seal
     this.counts = counts
     this.newToken = newToken
+    this.open = open
   }
 
   /**
@@ -53,7 +59,7 @@ export class SharedEntries {
         this.counts.misses[one?.kind ?? 'absent'] += 1
         continue
       }
-      const opened = openEntry(key, one.text, this.seal)
+      const opened = this.open(key, one.text, this.seal)
       if (!opened.ok) this.counts.misses[opened.reason] += 1
       else if (!isCurrent(key, opened.entry)) this.counts.misses.outdated += 1
       else found.set(key, opened.entry)

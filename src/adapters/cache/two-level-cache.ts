@@ -1,6 +1,7 @@
+import { type EntryChecks, ENTRY_CHECKS } from '../../core/cache/entry-checks.ts'
 import { formatEpoch } from '../../core/cache/entry.ts'
 import { listInvalidKeys, readChangeScope } from '../../core/cache/keys.ts'
-import { areOneSnapshot, KnownChanges } from '../../core/cache/known-changes.ts'
+import { areOneSnapshot, type KnownChanges } from '../../core/cache/known-changes.ts'
 import { isRefreshDue } from '../../core/cache/refresh.ts'
 import type { FeedPosition } from '../../core/feed/subscriber.ts'
 import type { RowsOfFlag } from '../../core/rows/rows.ts'
@@ -26,6 +27,7 @@ export class TwoLevelCache implements RowCache {
   readonly kind = 'db'
   readonly decisions: DecisionEntries
   private readonly options: CacheOptions
+  private readonly checks: EntryChecks
   private readonly time: CacheTime
   private readonly local: LocalEntries<LocalEntry['held']>
   private readonly shared: SharedEntries
@@ -38,8 +40,9 @@ export class TwoLevelCache implements RowCache {
   private trustedUntil = Number.NEGATIVE_INFINITY
 
   constructor(options: CacheOptions, time: CacheTime & { readonly newToken: () => string }) {
-    const { contract, redis, store, key } = options
+    const { contract, redis, store, key, checks = ENTRY_CHECKS } = options
     this.options = options
+    this.checks = checks
     this.time = time
     this.counts = new CacheCounts(time.now)
     this.counts.degraded('distrust', true)
@@ -47,7 +50,8 @@ export class TwoLevelCache implements RowCache {
     this.local = new LocalEntries(contract.local_bytes / 2, time.now)
     const { counts, local } = this
     const seal = { epoch: NO_EPOCH, mac: createCacheMac(key) }
-    const shared = new SharedEntries(redis, { seal, counts, newToken: time.newToken })
+    const { open } = checks
+    const shared = new SharedEntries(redis, { seal, counts, newToken: time.newToken, open })
     this.shared = shared
     const parts = { contract, local, shared, known: () => this.known, counts, store, time }
     this.loader = new RowLoader(parts)
@@ -163,7 +167,7 @@ export class TwoLevelCache implements RowCache {
     const longest_s = Math.max(...Object.values(entries).map(({ ttl_s }) => ttl_s))
     // An entry that was read before a change can be stored until the longest load ends.
     const keep_ms = (longest_s * (1 + jitter_share) + tombstone_s) * 1000
-    return new KnownChanges({ keep_ms, most: known_changes })
+    return this.checks.createKnown({ keep_ms, most: known_changes })
   }
 
   private async readStore({ flag_key, ...ids }: RowQuery): Promise<RowsOfFlag> {

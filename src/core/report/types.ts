@@ -128,7 +128,7 @@ export interface CheckItem {
 }
 /** The vector, cell, control or row of the proof, and the field that differed. */
 export interface SeenBy {
-  readonly proof: 'comparer' | 'vectors' | 'cells' | 'rows' | 'served'
+  readonly proof: 'comparer' | 'vectors' | 'cells' | 'rows' | 'served' | 'cached' | 'redis'
   readonly subject: string
   readonly pointer: string | null
 }

@@ -20,7 +20,7 @@ const spoiled = fromValue((): readonly PlantedFault[] => IDLE)
 /**
  * E3: the faults of the catalogue that the parity proofs catch, between a temporary file store and scratch state in a
  * database. The control has a catalogue of faults that change nothing, one for each proof.
- * Inconclusive (`proof_inconclusive`) where a proof fails without a fault.
+ * Inconclusive (`proof_inconclusive`) where a proof fails without a fault, or cannot run without a Redis.
  */
 export const selftestCatches = defineProbe<readonly PlantedFault[], 'caught_gap' | 'catalogue'>({
   version: 1,
@@ -34,6 +34,11 @@ export const selftestCatches = defineProbe<readonly PlantedFault[], 'caught_gap'
       progress: probeContext.progress,
     }
     const report = await paritySelftest(request, catalogue)
+    const missing = report.findings.find(({ code }) => code === 'not_run')
+    if (missing !== undefined)
+      throw new FfError('proof_inconclusive', `A parity proof was not run: ${missing.detail}`, {
+        hint: 'Install redis-server: sudo npm run setup:machine',
+      })
     const alarms = report.items.filter(isAlarm)
     const faults = report.items.filter(({ id }) => !id.startsWith(CONTROL))
     if (alarms.some(({ state }) => state !== 'pass'))

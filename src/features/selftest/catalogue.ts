@@ -1,3 +1,4 @@
+import { CACHE_FAULTS } from './cache-faults.ts'
 import { COMPARER_FAULTS } from './comparer-faults.ts'
 import { EDGE_FAULTS } from './edge-faults.ts'
 import type { PlantedFault } from './fault.ts'
@@ -16,4 +17,5 @@ export const FAULT_CATALOGUE: readonly PlantedFault[] = [
   ...RULE_FAULTS,
   ...STORED_FAULTS,
   ...SERVED_FAULTS,
+  ...CACHE_FAULTS,
 ]

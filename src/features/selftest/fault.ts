@@ -3,6 +3,7 @@ import { evaluate } from '../../core/evaluate/evaluate.ts'
 import { RULES } from '../../core/evaluate/rules.ts'
 import type { Rule } from '../../core/evaluate/step.ts'
 import type { JsonComparer } from '../../core/parity/compare.ts'
+import type { CheckItem } from '../../core/report/types.ts'
 import type { RowsByTable, TableName } from '../../core/rows/rows.ts'
 import type { Route } from '../../ports/http.ts'
 import type { OpenScratchStore, ScratchStore } from '../../ports/store.ts'
@@ -14,6 +15,7 @@ import {
 } from '../evaluation/answer-question.ts'
 import type { ScratchSides } from '../parity/run-parity.ts'
 import type { ParityDependencies } from '../parity/dependencies.ts'
+import type { CacheParts } from './cache-parts.ts'
 
 /** The parts of a proof into which a fault can be planted. */
 export interface SelftestContext {
@@ -22,6 +24,8 @@ export interface SelftestContext {
   /** The stored rows that a diff compares, as the lines of a snapshot. */
   readonly lines: Readonly<Record<FaultSide, readonly StoredLine[]>>
   readonly served: WrappedSides
+  /** The parts of the instances whose answers are compared with their database. */
+  readonly cache: CacheParts
 }
 /** Replaces the handler of each route between the service and its socket. */
 export type WrapRoute = (route: Route) => Route['handle']
@@ -33,8 +37,11 @@ export interface StoredLine {
   readonly line: string
 }
 export type FaultSide = keyof ScratchSides
-/** The proofs of the selftest: comparer controls, vectors, cells, stored rows, vectors over HTTP. */
-export type ProofName = 'comparer' | 'vectors' | 'cells' | 'rows' | 'served'
+/**
+ * The proofs of the selftest: comparer controls, vectors, cells, stored rows, vectors over HTTP, rows that come through a
+ * cache, and the same through a real Redis.
+ */
+export type ProofName = NonNullable<CheckItem['seen_by']>['proof']
 
 /** One fault of the catalogue. A fault without effect is not caught, so the selftest reports it. */
 export interface PlantedFault {
@@ -177,6 +184,11 @@ export const inLines =
 export const inService =
   (sides: readonly FaultSide[], make: () => WrapRoute): PlantedFault['plant'] =>
   ({ served, ...context }) => ({ ...context, served: mapSides(sides, served, make) })
+
+/** A fault: an instance has changed parts between its database, Redis and its cache. Returns the function that plants it. */
+export const inCache =
+  (change: (parts: CacheParts) => Partial<CacheParts>): PlantedFault['plant'] =>
+  ({ cache, ...context }) => ({ ...context, cache: { ...cache, ...change(cache) } })
 
 const withStore = (
   scratch: OpenScratchStore,

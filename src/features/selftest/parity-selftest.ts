@@ -11,6 +11,7 @@ import {
 import { createStoreSides } from '../parity/sides.ts'
 import { runExhaustive } from '../parity/run-exhaustive.ts'
 import { runParity } from '../parity/run-parity.ts'
+import { withCacheProofs } from './cache-proof.ts'
 import { FAULT_CATALOGUE } from './catalogue.ts'
 import type { PlantedFault } from './fault.ts'
 import { runSelftest } from './run-selftest.ts'
@@ -20,7 +21,8 @@ import { STORED_ROWS } from './stored-rows.ts'
 /**
  * `ff parity selftest`: opens a scratch store and a service for each side, plants each fault of the catalogue and
  * checks that its proof catches it. An item for each fault fails with `fault_not_caught` if the proof found nothing,
- * and a proof that raises a false alarm makes the report inconclusive. Closes all it opened.
+ * and a proof that raises a false alarm, or cannot run here (`not_run`), makes the report inconclusive. Closes all it
+ * opened.
  *
  * @param catalogue the faults; a test passes others, such as one without effect
  * @throws FfError `artefact_invalid` for a bad artefact of the package, `backing_unavailable` if a side gave no
@@ -35,6 +37,7 @@ export async function paritySelftest(
   const { cells, situations, oracle, time } = await loadCells(root, inputs)
   const { decision: rules, cells: expected } = inputs.contract.value
   const { migrations, persistence } = inputs
+  const withRedis = catalogue.some(({ proof }) => proof === 'redis')
   const open = (spec: TargetSpec) => () =>
     adapters.openScratchServiceStore(spec, { migrations, versions: persistence.value.postgres })
   return withAuthenticators(inputs, adapters, (authenticatorFor) =>
@@ -42,39 +45,42 @@ export async function paritySelftest(
       withAll([open(baseline), open(candidate)], (b, c) => {
         const scratches = { baseline: b, candidate: c }
         return withServed(request, scratches, (services) =>
-          runSelftest(catalogue, scratches, {
-            signal,
-            now,
-            progress,
-            judging: { rules, leaves: inputs.leaves },
-            lines: STORED_ROWS,
-            vectors: ({ sides, dependencies }) =>
-              runParity(inputs.vectors, createStoreSides(sides, dependencies.ask), {
-                rules,
-                leaves: inputs.leaves,
-                only: null,
-                around: { authenticatorFor, signal, now, compare: dependencies.compare },
-              }),
-            served: ({ served, dependencies }) => {
-              services.serve(served)
-              return runParity(inputs.vectors, services.paritySides, {
-                rules,
-                leaves: inputs.leaves,
-                only: null,
-                around: { authenticatorFor, signal, now, compare: dependencies.compare },
-              })
-            },
-            cells: ({ sides, dependencies }) =>
-              runExhaustive({ cells, situations }, createStoreSides(sides, dependencies.ask), {
-                rules,
-                leaves: inputs.leaves,
-                oracle,
-                credentials,
-                expected,
-                only: null,
-                around: { signal, now, compare: dependencies.compare },
-              }),
-          }),
+          withCacheProofs({ root, adapters, signal, withRedis }, (caches) =>
+            runSelftest(catalogue, scratches, {
+              ...caches,
+              signal,
+              now,
+              progress,
+              judging: { rules, leaves: inputs.leaves },
+              lines: STORED_ROWS,
+              vectors: ({ sides, dependencies }) =>
+                runParity(inputs.vectors, createStoreSides(sides, dependencies.ask), {
+                  rules,
+                  leaves: inputs.leaves,
+                  only: null,
+                  around: { authenticatorFor, signal, now, compare: dependencies.compare },
+                }),
+              served: ({ served, dependencies }) => {
+                services.serve(served)
+                return runParity(inputs.vectors, services.paritySides, {
+                  rules,
+                  leaves: inputs.leaves,
+                  only: null,
+                  around: { authenticatorFor, signal, now, compare: dependencies.compare },
+                })
+              },
+              cells: ({ sides, dependencies }) =>
+                runExhaustive({ cells, situations }, createStoreSides(sides, dependencies.ask), {
+                  rules,
+                  leaves: inputs.leaves,
+                  oracle,
+                  credentials,
+                  expected,
+                  only: null,
+                  around: { signal, now, compare: dependencies.compare },
+                }),
+            }),
+          ),
         )
       }),
     ),

@@ -6,16 +6,22 @@ import { checkJudging, type JudgingRules } from '../parity/harness-checks.ts'
 import type { ScratchSides } from '../parity/run-parity.ts'
 import { PRODUCTION, type ParityDependencies } from '../parity/dependencies.ts'
 import type { SelftestContext, PlantedFault, ProofName, StoredLine } from './fault.ts'
+import { SOUND_CACHE } from './cache-parts.ts'
 import { UNCHANGED_SERVICES } from './served-sides.ts'
 import { findInRows } from './stored-rows.ts'
 
 /** Runs one proof in a context that may hold a planted fault. */
 export type RunProof = (context: SelftestContext) => Promise<ParityReport>
+/** Compares what an instance reads through its cache; null where nothing differs. */
+export type FindInCache = (context: SelftestContext) => Promise<SeenBy | null>
 /** The proofs to run for each fault, and the frame of the run. */
 export interface SelftestOptions {
   readonly vectors: RunProof
   readonly cells: RunProof
   readonly served: RunProof
+  readonly cached: FindInCache
+  /** Or why it cannot run here. */
+  readonly redis: FindInCache | FfError
   readonly judging: JudgingRules
   /** The rows that both sides of a diff hold without a fault. */
   readonly lines: readonly StoredLine[]
@@ -32,8 +38,8 @@ type SeenBy = NonNullable<CheckItem['seen_by']>
  * Plants each fault of the catalogue, one after the other, and runs the proof that has to catch it. Runs each proof
  * that the catalogue names first and last without a fault: a false alarm there would discredit every catch. Returns one
  * item for each fault, failed with `fault_not_caught` if its proof found nothing, and two controls for each such proof,
- * inconclusive at a false alarm; the timing has the milliseconds of each fault. A store that refuses a row or finds
- * itself damaged counts as a catch.
+ * inconclusive at a false alarm; the timing has the milliseconds of each fault. What a proof that cannot run here has to
+ * catch is inconclusive too (`not_run`). A store that refuses a row or finds itself damaged counts as a catch.
  *
  * @throws FfError `backing_unavailable` if a side gave no answer, the code of the ending if the run is aborted; also
  *   other errors of a proof
@@ -51,6 +57,7 @@ export async function runSelftest(
     dependencies: PRODUCTION,
     lines,
     served: UNCHANGED_SERVICES,
+    cache: SOUND_CACHE,
   }
   const proofs = PROOFS.filter((name) => catalogue.some(({ proof }) => proof === name))
   const items: CheckResult[] = await controls('before', proofs, { sound, options })
@@ -79,7 +86,15 @@ export async function runSelftest(
   return buildCheckReport('parity_selftest', items, { timing })
 }
 
-const PROOFS: readonly ProofName[] = ['comparer', 'vectors', 'cells', 'rows', 'served']
+const PROOFS: readonly ProofName[] = [
+  'comparer',
+  'vectors',
+  'cells',
+  'rows',
+  'served',
+  'cached',
+  'redis',
+]
 
 async function controls(
   when: 'before' | 'after',
@@ -90,6 +105,10 @@ async function controls(
   for (const proof of proofs) {
     const seen = await prove(proof, sound, options)
     const id = `control.${proof}.${when}`
+    if (seen instanceof FfError) {
+      items.push(buildNotRun(id, 'not run', seen))
+      continue
+    }
     items.push(
       seen === null
         ? passResult(id, 'no alarm without a fault')
@@ -97,7 +116,7 @@ async function controls(
             ...passResult(id, 'a false alarm without a fault'),
             state: 'inconclusive',
             findings: [{ code: 'false_alarm', pointer: seen.pointer, detail: seen.subject }],
-            next: `Run ff parity ${COMMANDS[proof]} and correct the cause of what it reports.`,
+            next: AFTER_ALARM[proof],
             seen_by: seen,
           },
     )
@@ -105,14 +124,28 @@ async function controls(
   return items
 }
 
-/** The subcommand of `ff parity` that runs each proof. */
-const COMMANDS: Readonly<Record<ProofName, string>> = {
-  comparer: 'run',
-  vectors: 'run',
-  cells: 'exhaustive',
-  rows: 'diff',
-  served: 'run',
+const runAgain = (subcommand: string): string =>
+  `Run ff parity ${subcommand} and correct the cause of what it reports.`
+const DISTRUST_CACHE =
+  'Unset FF_REDIS_URL, so that no decision comes from the cache, and report a bug.'
+/** What to do where a proof raises a false alarm. */
+const AFTER_ALARM: Readonly<Record<ProofName, string>> = {
+  comparer: runAgain('run'),
+  vectors: runAgain('run'),
+  cells: runAgain('exhaustive'),
+  rows: runAgain('diff'),
+  served: runAgain('run'),
+  cached: DISTRUST_CACHE,
+  redis: DISTRUST_CACHE,
 }
+
+/** A proof that cannot run here says nothing about a fault. */
+const buildNotRun = (id: string, title: string, { message, hint }: FfError): CheckResult => ({
+  ...passResult(id, title),
+  state: 'inconclusive',
+  findings: [{ code: 'not_run', pointer: null, detail: message }],
+  next: hint,
+})
 
 async function tryFault(
   fault: PlantedFault,
@@ -121,6 +154,7 @@ async function tryFault(
 ): Promise<CheckResult> {
   const { id, models, proof, plant } = fault
   const seen = await prove(proof, plant(sound), options)
+  if (seen instanceof FfError) return buildNotRun(id, models, seen)
   if (seen !== null) return { ...passResult(id, models), seen_by: seen }
   return {
     ...passResult(id, models),
@@ -132,16 +166,19 @@ async function tryFault(
 }
 
 /**
- * @returns the first finding; null if the proof found nothing
+ * @returns the first finding; null if the proof found nothing, and why if it cannot run here
  * @throws FfError `backing_unavailable` if a side gave no answer: an outage does not count as a catch
  */
 async function prove(
   proof: ProofName,
   context: SelftestContext,
   options: SelftestOptions,
-): Promise<SeenBy | null> {
+): Promise<SeenBy | FfError | null> {
   if (proof === 'comparer') return findInPairs(options.judging, context.dependencies)
   if (proof === 'rows') return findInRows(context)
+  if (proof === 'cached') return options.cached(context)
+  if (proof === 'redis')
+    return options.redis instanceof FfError ? options.redis : options.redis(context)
   const report = await getReportOrRefusal(() => options[proof](context))
   if (typeof report === 'string') return { proof, subject: report, pointer: null }
   if (report.verdict === 'pass' || report.verdict === 'cancelled') return null

@@ -13,7 +13,7 @@ import type { FeedEntry, FeedEpoch } from '../../core/feed/types.ts'
 import type { Instant } from '../../core/rows/instant.ts'
 import { FfError } from '../../errors.ts'
 import type { FeedMetrics } from '../../ports/cache.ts'
-import type { RedisClient, RedisLinkState } from '../../ports/redis.ts'
+import type { ChannelClient, RedisLinkState } from '../../ports/redis.ts'
 import type { FeedReading } from '../../ports/store.ts'
 import type { FeedPump } from './feed-pump.ts'
 
@@ -36,7 +36,7 @@ interface ChannelParts {
  * further than it continues the feed. Every message may be lost: the feed has what it said.
  */
 export class CacheChannel {
-  private readonly redis: RedisClient
+  private readonly redis: ChannelClient
   private readonly pump: Pick<FeedPump, 'hear' | 'position'>
   private readonly parts: ChannelParts
   /** Names this instance, for its life. */
@@ -44,14 +44,18 @@ export class CacheChannel {
   private readonly waiting = new Set<number>()
   private publishing = false
   private timer: NodeJS.Timeout | null = null
-  private subscription: ReturnType<RedisClient['subscribe']> | null = null
+  private subscription: ReturnType<ChannelClient['subscribe']> | null = null
   private failed: (error: unknown) => void = () => undefined
   private reconnects = 0
   private readonly dropped = Object.fromEntries(
     DROP_REASONS.map((reason) => [reason, 0]),
   ) as Record<DropReason, number>
 
-  constructor(redis: RedisClient, pump: Pick<FeedPump, 'hear' | 'position'>, parts: ChannelParts) {
+  constructor(
+    redis: ChannelClient,
+    pump: Pick<FeedPump, 'hear' | 'position'>,
+    parts: ChannelParts,
+  ) {
     this.redis = redis
     this.pump = pump
     this.parts = parts

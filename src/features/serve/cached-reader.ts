@@ -2,6 +2,7 @@ import { loadArtefact, packagedArtefact } from '../../artefacts/load.ts'
 import { toArtefactError } from '../../artefacts/artefact-error.ts'
 import type { KeepOpen } from '../../concurrency/open-all.ts'
 import { formatAuditTarget } from '../../core/audit/record.ts'
+import type { CacheContract } from '../../core/cache/contract.ts'
 import { CHANGE_KIND } from '../../core/feed/change-kind.ts'
 import type { FeedPosition } from '../../core/feed/subscriber.ts'
 import type { FeedEntry } from '../../core/feed/types.ts'
@@ -24,10 +25,10 @@ import { readCacheKey } from './secret-file.ts'
 export class CachedReader implements DecisionReader, FeedConsumer {
   readonly kind = 'db'
   readonly cache: RowCache
-  private readonly store: GuardedStore
+  private readonly store: Pick<GuardedStore, 'within' | 'page'>
   private isBegun = false
 
-  constructor(store: GuardedStore, cache: RowCache) {
+  constructor(store: Pick<GuardedStore, 'within' | 'page'>, cache: RowCache) {
     this.store = store
     this.cache = cache
   }
@@ -68,6 +69,16 @@ export interface OpenCache {
   readonly mac: CacheMac
 }
 
+/** Loads the contract of the cache from the package. @throws FfError `artefact_invalid` */
+export async function loadCacheContract(root: string): Promise<CacheContract> {
+  const notes = await loadArtefact(
+    'cache_runtime_notes',
+    packagedArtefact(root, 'cache_runtime_notes'),
+  )
+  if (!notes.ok) throw toArtefactError(notes.problems)
+  return notes.loaded.value
+}
+
 /**
  * Opens the cache of a database where FF_REDIS_URL is set; null where it is not. Redis need not answer.
  *
@@ -80,12 +91,7 @@ export async function openCachedReader(
 ): Promise<OpenCache | null> {
   const { FF_REDIS_URL, FF_CACHE_KEY_FILE } = settings
   if (FF_REDIS_URL === null) return null
-  const notes = await loadArtefact(
-    'cache_runtime_notes',
-    packagedArtefact(root, 'cache_runtime_notes'),
-  )
-  if (!notes.ok) throw toArtefactError(notes.problems)
-  const contract = notes.loaded.value
+  const contract = await loadCacheContract(root)
   const key = await readCacheKey(FF_CACHE_KEY_FILE)
   const redis = await keep(
     adapters.connectRedis(FF_REDIS_URL, { deadlineMs: contract.redis_deadline_ms }),

@@ -31,6 +31,13 @@ interface Failure {
   readonly error: unknown
 }
 
+interface PumpParts {
+  readonly store: Pick<GuardedStore, 'ask'>
+  readonly feed: ChangeFeed
+  /** Default `stepSubscriber`. Only the selftest replaces it, by a faulty one. */
+  readonly step?: typeof stepSubscriber
+}
+
 /** What follows the feed: a copy of rows, a cache, listeners. Each call but `settle` returns at once. */
 export interface FeedConsumer {
   /** A row of the feed, in order. May come again after a reset. */
@@ -54,8 +61,9 @@ export interface FeedConsumer {
  * case, or each 100 ms where none arrives. One reading at a time.
  */
 export class FeedPump {
-  private readonly store: GuardedStore
+  private readonly store: Pick<GuardedStore, 'ask'>
   private readonly feed: ChangeFeed
+  private readonly next: typeof stepSubscriber
   private readonly consumers: FeedConsumer[]
   private readonly now: () => number
   private state: Subscriber
@@ -78,12 +86,13 @@ export class FeedPump {
 
   /** @param now a monotonic clock in milliseconds */
   constructor(
-    { store, feed }: { readonly store: GuardedStore; readonly feed: ChangeFeed },
+    { store, feed, step = stepSubscriber }: PumpParts,
     consumers: readonly FeedConsumer[],
     now = performance.now.bind(performance),
   ) {
     this.store = store
     this.feed = feed
+    this.next = step
     this.consumers = [...consumers]
     this.now = now
     this.state = startSubscriber(now())
@@ -204,7 +213,7 @@ export class FeedPump {
   }
 
   private step(event: FeedEvent): void {
-    const [state, effects] = stepSubscriber(this.state, event)
+    const [state, effects] = this.next(this.state, event)
     const isNews = event.type === 'entry' || event.type === 'beat'
     if (isNews && this.state.trusted && !state.trusted) this.gaps += 1
     this.state = state

@@ -6,6 +6,7 @@ import { type FuzzRequest, runFuzz } from '../../../src/features/parity/parity-f
 import { requireParityInputs } from '../../../src/features/parity/parity.ts'
 import type { ParityInputs } from '../../../src/features/parity/parity-inputs.ts'
 import { FAULT_CATALOGUE } from '../../../src/features/selftest/catalogue.ts'
+import { SOUND_CACHE } from '../../../src/features/selftest/cache-parts.ts'
 import { UNCHANGED_SERVICES } from '../../../src/features/selftest/served-sides.ts'
 import { PRODUCTION } from '../../../src/features/parity/dependencies.ts'
 import { validateSchema } from '../../../src/artefacts/schemas.ts'
@@ -163,7 +164,12 @@ describe('ff parity fuzz', () => {
   test('prints a vector that is valid by its schema and its rules', async () => {
     const fault = FAULT_CATALOGUE.find(({ id }) => id === 'database.users-missing')
     const { sides, dependencies } =
-      fault?.plant({ ...context, lines: NO_LINES, served: UNCHANGED_SERVICES }) ?? context
+      fault?.plant({
+        ...context,
+        lines: NO_LINES,
+        served: UNCHANGED_SERVICES,
+        cache: SOUND_CACHE,
+      }) ?? context
     const found = await runFuzz(request(), inputs, { ...context, sides, dependencies })
     expect(found.exitName).toBe('no_go')
     expect(vectorProblems(found.counterexample)).toEqual([])
@@ -185,6 +191,7 @@ describe('ff parity fuzz', () => {
       ...context,
       lines: NO_LINES,
       served: UNCHANGED_SERVICES,
+      cache: SOUND_CACHE,
     })
     const found = await runFuzz(request(), inputs, { ...context, sides, dependencies })
     expect(found.exitName).toBe('no_go')

@@ -31,6 +31,8 @@ const options = (more: Partial<SelftestOptions> = {}): SelftestOptions => ({
     Promise.resolve(context.planted === true ? report('fail', [DIVERGENCE]) : report('pass')),
   cells: () => Promise.resolve(report('pass')),
   served: () => Promise.resolve(report('pass')),
+  cached: () => Promise.resolve(null),
+  redis: () => Promise.resolve(null),
   judging: { rules: [], leaves: [] },
   lines: [],
   signal: new AbortController().signal,
@@ -71,7 +73,7 @@ describe('a selftest', () => {
       'control.vectors.after',
       'control.cells.after',
     ])
-    expect(new Set(FAULT_CATALOGUE.map(({ proof }) => proof)).size).toBe(5)
+    expect(new Set(FAULT_CATALOGUE.map(({ proof }) => proof)).size).toBe(7)
   })
 
   test('fails if a fault has no effect', async () => {
@@ -130,6 +132,24 @@ describe('a selftest', () => {
     await expect(runSelftest([real], SIDES, options({ vectors }))).rejects.toMatchObject({
       code: 'backing_unavailable',
     })
+  })
+
+  test('says of a proof that cannot run here that it was not run, which passes nothing', async () => {
+    const inRedis: PlantedFault = { ...real, id: 'in-redis', proof: 'redis' }
+    const redis = new FfError('command_unanswered', 'Cannot start it.', { hint: 'Install it.' })
+    const done = await runSelftest([real, inRedis], SIDES, options({ redis }))
+    expect(done.exitName).toBe('inconclusive')
+    const left = ['control.redis.before', 'in-redis', 'control.redis.after']
+    expect(done.items.filter(({ state }) => state !== 'pass').map(({ id }) => id)).toEqual(left)
+    expect(done.findings).toEqual(
+      left.map((subject) => ({
+        subject,
+        code: 'not_run',
+        pointer: null,
+        detail: 'Cannot start it.',
+      })),
+    )
+    expect(done.items.find(({ id }) => id === 'in-redis')).toMatchObject({ next: 'Install it.' })
   })
 
   test('throws the error that a side throws', async () => {
