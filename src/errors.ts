@@ -41,6 +41,7 @@ export const EXIT_BY_CODE = {
   signed_already: 'usage',
   not_attested: 'not_ready',
   identity_incomplete: 'inconclusive',
+  identity_not_said: 'inconclusive',
   request_no_go: 'no_go',
   request_not_ready: 'not_ready',
   request_inconclusive: 'inconclusive',

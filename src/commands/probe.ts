@@ -1,16 +1,19 @@
 import { join } from 'node:path'
 import {
+  probeExplain,
   probeList,
   type ProbeRequest,
   probeRun,
   probeSelftest,
 } from '../features/probes/framework/run-probes.ts'
+import { parseStagingAddress } from '../features/probes/framework/staging.ts'
 import { parseTargetOrThrow } from '../features/parity/resolve-target.ts'
 import { isLoopback, type TargetSpec } from '../core/parity/target.ts'
 import type { SettingValues } from '../core/settings/settings.ts'
+import { readNamedFile } from '../features/serve/secret-file.ts'
 import { nameEnvironment } from '../core/auth/environment.ts'
 import { FfError } from '../errors.ts'
-import { formatProbeList } from '../reports/checklist-text.ts'
+import { formatProbeExplanation, formatProbeList } from '../reports/checklist-text.ts'
 import type { Invocation } from './context.ts'
 import type { CHECKLIST_DOCUMENT, PROBE, PROBE_RUN } from './declarations/options.ts'
 import { printDocument } from './document.ts'
@@ -34,6 +37,20 @@ export async function runProbeList(
 }
 
 /**
+ * `ff probe explain ID`: prints what the probe of an item measures and what it needs to measure staging, or the same as
+ * JSON, and ends `ok`; measures nothing.
+ * @throws FfError `option_invalid` for an unknown id, `artefact_invalid`, `checklist_loosened`
+ */
+export async function runProbeExplain(
+  invocation: Invocation<typeof CHECKLIST_DOCUMENT>,
+): Promise<void> {
+  const { root, cwd } = invocation.context
+  const folder = { root, cwd, checklist: invocation.options.checklist }
+  const found = await probeExplain(folder, invocation.words[0] ?? '')
+  await printDocument(invocation, { json: found, text: formatProbeExplanation(found) })
+}
+
+/**
  * `ff probe run [ID...]`: measures items, adds signed records to the evidence log, prints a report and sets its exit.
  * Makes a runner key if FF_RUNNER_KEY_FILE is not set and there is none, and says so on stderr, as it does for a
  * runner that the trust file does not name.
@@ -44,10 +61,7 @@ export async function runProbeList(
  */
 export const runProbeRun = (invocation: Invocation<typeof PROBE_RUN>): Promise<void> =>
   runReportCommand(invocation, async (signal) =>
-    probeRun({
-      ...(await toRequest(invocation, signal)),
-      repeat: invocation.options.repeat,
-    }),
+    probeRun(await withStaging(invocation, await toRequest(invocation, signal))),
   )
 
 /**
@@ -89,6 +103,26 @@ async function toRequest(
     },
     progress: createGroupProgress(invocation),
   }
+}
+
+/** Adds the instances of staging, and how often to measure. @throws FfError `target_invalid`, `setting_invalid` */
+async function withStaging(
+  { context: { env, cwd }, options: { staging, repeat } }: Invocation<typeof PROBE_RUN>,
+  request: ProbeRequest,
+): Promise<ProbeRequest> {
+  const { values } = await loadSettings(env, cwd)
+  const words = staging.length > 0 ? staging : (values.FF_STAGING_URL?.split(' ') ?? [])
+  const instances = words
+    .filter((word) => word !== '')
+    .map((word) => parseStagingAddress(word, env))
+  if (instances.length === 0) return { ...request, repeat }
+  const path = values.FF_STAGING_TOKEN_FILE
+  const file = { setting: 'FF_STAGING_TOKEN_FILE', secret: true } as const
+  const text = path === null ? '' : await readNamedFile({ ...file, path })
+  const tokens = text.split('\n').flatMap((line) => (line.trim() === '' ? [] : [line.trim()]))
+  const scopeClaim = values.FF_JWT_SCOPE_CLAIM
+  const targets = { ...request.targets, staging: { instances, tokens, scopeClaim } }
+  return { ...request, targets, repeat }
 }
 
 /** Said before the measurements: they can take minutes, and would not count. */

@@ -3,7 +3,7 @@ import type { Checklist, ChecklistItem } from '../core/gate/types.ts'
 import type { Departure } from '../core/gate/floor.ts'
 import { formatDepartures } from './gate-words.ts'
 import { foldLine, formatColumns } from './paint.ts'
-import type { ProbeRow } from '../core/report/types.ts'
+import type { ProbeExplanation, ProbeRow } from '../core/report/types.ts'
 import { escapeForTerminal, escapeLine } from '../core/text/terminal.ts'
 
 /**
@@ -129,6 +129,36 @@ export function formatProbeList(given: readonly ProbeRow[]): string {
   ])
   const measured = rows.filter(({ needs }) => needs === null).length
   return `${formatColumns(lines)}\n\n${measured} of ${rows.length} items can be measured with ff probe run.\n`
+}
+
+/**
+ * What the probe of one item measures as text: its place and effect, the limits with their planted faults, and what it
+ * needs to measure staging. Escapes every text for a terminal; ends with a line feed.
+ */
+export function formatProbeExplanation(given: ProbeExplanation): string {
+  const { id, title, probe, where, effect, needs, limits, controls, staging } =
+    escapeForTerminal(given)
+  const rows: readonly (readonly [string, string])[] = [
+    ['probe', needs === null ? probe : `${probe}, which needs ${needs}`],
+    ['where', `${where} (${effect})`],
+    ...limits.map((limit, at): [string, string] => [
+      at === 0 ? 'required' : '',
+      formatLimit(limit),
+    ]),
+    ...controls.map(({ limit, name }, at): [string, string] => [
+      at === 0 ? 'controls' : '',
+      `${limit}: ${name}`,
+    ]),
+  ]
+  const parts = [
+    `${id}  ${title}`,
+    formatColumns(rows),
+    ...(staging === null
+      ? []
+      : [`  On staging it needs`, ...staging.map((one) => foldLine(`  - ${one}`, '    '))]),
+    `  Measure it: ff probe run ${id}`,
+  ]
+  return `${parts.join('\n\n')}\n`
 }
 
 interface Row {

@@ -240,6 +240,14 @@ export const DECIDE: readonly CommandGroup[] = [
         load: async () => (await import('../probe.ts')).runProbeList,
       }),
       declareCommand({
+        name: 'explain',
+        what: 'explain the probe of one item, and what it needs to measure staging',
+        arguments: '<id>',
+        options: CHECKLIST_DOCUMENT,
+        examples: ['ff probe explain D1', 'ff probe explain D1 --format json'],
+        load: async () => (await import('../probe.ts')).runProbeExplain,
+      }),
+      declareCommand({
         name: 'run',
         what: 'measure the named items, or all, and append signed records',
         arguments: '[ids...]',

@@ -7,6 +7,7 @@ import type {
   GateVerdict,
   CutoverIdentity,
   ItemResult,
+  Limit,
   LogHead,
   VerifiedSignoff,
   Waiver,
@@ -201,6 +202,13 @@ export interface ProbeRow {
   readonly controls: readonly { readonly limit: string; readonly name: string }[]
   /** The missing prerequisite; null where the item can be measured. */
   readonly needs: string | null
+}
+
+/** What a probe measures, and what it needs to measure the instances of staging. */
+export interface ProbeExplanation extends ProbeRow {
+  readonly limits: readonly Limit[]
+  /** In words; null where it does not measure instances of staging. */
+  readonly staging: readonly string[] | null
 }
 
 /** One item of the checklist with everything needed to leave its state. */

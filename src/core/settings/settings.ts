@@ -207,6 +207,14 @@ export const SETTINGS = {
     parse: parseTextSetting,
     what: 'file of the key that signs evidence and audit heads; default .ff/runner.pem, created on demand',
   },
+  FF_STAGING_URL: {
+    parse: parseTextSetting,
+    what: 'instances of staging for probes: SERVICE,ADMIN of each, their origins, separated by spaces',
+  },
+  FF_STAGING_TOKEN_FILE: {
+    parse: parseTextSetting,
+    what: 'file of the tokens by which probes call staging, one on each line, each of another user',
+  },
   FF_DEV_SCOPES: {
     behavioural: true,
     parse: parseWords,

@@ -4,7 +4,7 @@ import { SCOPE_MEMBER } from '../../core/rows/rows.ts'
 import { quoteValue } from '../../core/text/quote.ts'
 import { FfError } from '../../errors.ts'
 import type { Adapters } from '../../ports/adapters.ts'
-import { parseTargetOrThrow } from '../parity/resolve-target.ts'
+import { parseServiceOrThrow } from '../parity/resolve-target.ts'
 import { readProblemCode } from '../parity/service-client.ts'
 
 /** What `ff cache invalidate` asks for. */
@@ -29,12 +29,7 @@ export async function invalidateCache(
   { openClient }: Pick<Adapters, 'openClient'>,
 ): Promise<number> {
   const body = JSON.stringify(toBody(what))
-  const spec = parseTargetOrThrow(service, env)
-  if (spec.kind !== 'http')
-    throw new FfError('target_invalid', `${quoteValue(service)} is not the URL of a service.`, {
-      hint: 'Write https://host:port, or http://127.0.0.1:port for a service on this machine.',
-    })
-  const client = await openClient(spec.origin)
+  const client = await openClient(parseServiceOrThrow(service, env))
   try {
     const headers = { authorization: `Bearer ${token}` }
     const path = '/v1/flags/cache/invalidate'

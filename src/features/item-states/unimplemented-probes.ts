@@ -15,7 +15,6 @@ export const PROBE_GAPS: Readonly<Record<string, ProbeGap>> = {
   'switch-back': { gap: 'no_probe', needs: 'the cutover' },
   'rollback-lossless': { gap: 'no_probe', needs: 'the cutover' },
   'rollback-triggers': { gap: 'no_probe', needs: 'a served endpoint' },
-  propagation: { gap: 'scratch_only', needs: POINTED },
   'cache-keys': { gap: 'scratch_only', needs: POINTED },
   capacity: { gap: 'scratch_only', needs: POINTED },
   'admin-contract': { gap: 'scratch_only', needs: POINTED },

@@ -1,4 +1,5 @@
 import { parseTarget, type TargetRefusal, type TargetSpec } from '../../core/parity/target.ts'
+import { quoteValue } from '../../core/text/quote.ts'
 import { type ErrorCode, FfError } from '../../errors.ts'
 
 const REFUSALS: Readonly<
@@ -54,6 +55,18 @@ export function parseTargetOrThrow(
   const parsed = parseTarget(text, env)
   if (parsed.ok) return parsed.spec
   throw makeTargetError(text, parsed.refusal)
+}
+
+/** The origin of a service, as `parseTargetOrThrow` reads it. @throws FfError as it, and for another kind of target */
+export function parseServiceOrThrow(
+  text: string,
+  env: Readonly<Record<string, string | undefined>>,
+): string {
+  const spec = parseTargetOrThrow(text, env)
+  if (spec.kind === 'http') return spec.origin
+  throw new FfError('target_invalid', `${quoteValue(text)} is not the URL of a service.`, {
+    hint: 'Write https://host:port, or http://127.0.0.1:port for a service on this machine.',
+  })
 }
 
 /**

@@ -11,10 +11,12 @@ import {
   readNumberParam,
   withParams,
 } from './framework/probe.ts'
-import { type CachedService, withCachedServices } from './testbed/cached-services.ts'
+import type { StagingCaller, StagingNeeds } from './framework/staging-target.ts'
+import type { ServiceInstance } from './testbed/cached-services.ts'
 import { buildFlagBody } from './testbed/endpoints.ts'
 import { GENERATED_FLAG } from './testbed/generated-store.ts'
 import { withMessageLoss } from './testbed/lost-messages.ts'
+import { withCalledInstances } from './testbed/called-instances.ts'
 
 interface PropagationInput {
   readonly decorate: (adapters: Adapters) => Adapters
@@ -42,9 +44,23 @@ const held = (ms: number) =>
   )
 const neverTold = held(Infinity)
 
+const NEEDS: StagingNeeds = {
+  instances: 2,
+  // Everything is invalidated at most once a minute for each operator.
+  callers: 3,
+  scopes: [
+    'ff:override:write',
+    'ff:registry:write',
+    'ff:tenant:any',
+    'ff:operator',
+    'ff:approval:notify',
+  ],
+  changes: `it sets the flag ${GENERATED_FLAG}, which stays, overrides it for these callers until its end, and has all instances drop what they cache`,
+}
+
 /**
- * D1: the time from the answer to a change until each of some instances of the service in this process, on a scratch
- * database with a Redis of their own, has heard of it: changes of rows, by their values, and approvals, key sets and the
+ * D1: the time from the answer to a change until each of some instances of the service has heard of it: those of staging
+ * where they are named, else instances in this process, on a scratch database with a Redis of their own. Changes of rows, by their values, and approvals, key sets and the
  * invalidation of everything, by what the instance dropped. Kinds that did not reach every instance three times are
  * unseen. The controls lose all messages and show a change in the database after three seconds, or never.
  *
@@ -56,16 +72,16 @@ export const propagation = defineProbe<
 >({
   version: 1,
   site: 'scratch',
+  staging: NEEDS,
   isolation: 'exclusive',
   sound: fromValue((): PropagationInput => ({ decorate: (adapters) => adapters, each: EACH })),
   faulty: { p99_ms: held(HELD_MS), instances_missed: neverTold, kinds_unseen: neverTold },
   measure: ({ decorate, each }, context) => {
     const count = readNumberParam(context, 'instances')
-    return withCachedServices(context, { count, decorate }, async ({ instances, ...services }) => {
-      const arrivals = [
-        ...(await changeRows(instances, context)),
-        ...(await announce(instances, each)),
-      ]
+    const wanted = { count, decorate, needs: NEEDS }
+    return withCalledInstances(context, wanted, async ({ instances, callers, met }) => {
+      const called = { instances, callers }
+      const arrivals = [...(await changeRows(called, context)), ...(await announce(called, each))]
       const missed = new Set(arrivals.flatMap(({ missed_by }) => missed_by))
       const unseen = CHANGE_KINDS.filter(
         (kind) =>
@@ -83,12 +99,7 @@ export const propagation = defineProbe<
           instances_missed: missed.size,
           kinds_unseen: unseen.length,
         },
-        met: {
-          service: `${count} instances in this process, over HTTP on loopback, on a scratch database`,
-          server: `PostgreSQL ${services.database.server}`,
-          redis: `Redis ${services.redis.version}`,
-          unseen: unseen.join(', '),
-        },
+        met: { ...met, unseen: unseen.join(', ') },
         sample_size: arrivals.length,
         example:
           late === undefined
@@ -99,6 +110,11 @@ export const propagation = defineProbe<
   },
 })
 
+/** Instances, and who asks them: the last caller is of another tenant than the first. */
+interface Called {
+  readonly instances: readonly ServiceInstance[]
+  readonly callers: readonly StagingCaller[]
+}
 /** How a change arrived. */
 interface Arrival {
   readonly kind: ChangeKind
@@ -111,8 +127,8 @@ interface Arrival {
 /** Waits until each instance has heard of a change. */
 async function watchArrival(
   kind: ChangeKind,
-  instances: readonly CachedService[],
-  hasHeard: (instance: CachedService) => Promise<boolean>,
+  instances: readonly ServiceInstance[],
+  hasHeard: (instance: ServiceInstance) => Promise<boolean>,
 ): Promise<Arrival> {
   const since = performance.now()
   const times = await Promise.all(
@@ -131,100 +147,107 @@ async function watchArrival(
   }
 }
 
-const WRITER = { scope: 'ff:override:write ff:registry:write ff:tenant:any' }
 const OVERRIDE = '/v1/flags/override'
 const toOverride = (value: number): string => JSON.stringify({ value })
-/** A kind of row, its path, the caller that it decides for, and the body of a new value. */
+/** A kind of row, the number of the caller that it decides for, its path, and the body of a new value. */
 const ROWS = [
   {
+    kind: 'flag',
+    // The last one: it has no override.
+    caller: 2,
+    toPath: () => `/v1/flags/${GENERATED_FLAG}`,
+    toBody: (value: number) =>
+      buildFlagBody({ value_type: 'number', default_value: value, safe_value: 0 }),
+  },
+  {
     kind: 'tenant_override',
-    path: `${OVERRIDE}/tenant/T-told/${GENERATED_FLAG}`,
-    caller: ['T-told', 'U-other'],
+    caller: 0,
+    toPath: ({ tenant_id }: StagingCaller) => toPath('tenant', tenant_id),
     toBody: toOverride,
   },
   {
     kind: 'user_override',
-    path: `${OVERRIDE}/user/U-told/${GENERATED_FLAG}`,
-    caller: ['T-other', 'U-told'],
+    caller: 1,
+    toPath: ({ user_id }: StagingCaller) => toPath('user', user_id),
     toBody: toOverride,
   },
-  {
-    kind: 'flag',
-    path: `/v1/flags/${GENERATED_FLAG}`,
-    caller: ['T-other', 'U-other'],
-    toBody: (value: number) =>
-      buildFlagBody({ value_type: 'number', default_value: value, safe_value: 0 }),
-  },
 ] as const
+const toPath = (scope: 'tenant' | 'user', id: string): string =>
+  `${OVERRIDE}/${scope}/${encodeURIComponent(id)}/${GENERATED_FLAG}`
 
-/** Changes rows of each table in turn, by each instance in turn, once all have cached the one before. */
+/**
+ * Changes rows of each table in turn, by each instance in turn, once all have cached the one before; removes the overrides
+ * at the end. Each value is one that no earlier run has set.
+ */
 async function changeRows(
-  instances: readonly CachedService[],
+  { instances, callers }: Called,
   context: ProbeContext,
 ): Promise<readonly Arrival[]> {
   const changes = readNumberParam(context, 'changes')
+  const base = context.now().getTime()
   const arrivals: Arrival[] = []
-  for (let at = 0; at < changes && !context.signal.aborted; at += 1) {
-    const { kind, path, caller, toBody } = ROWS[at % ROWS.length] as (typeof ROWS)[number]
-    const [tenant, user] = caller
-    for (const one of instances) await one.ask(tenant, user)
-    const value = at + 1
-    const by = instances[at % instances.length] as CachedService
-    const headers = by.toHeaders(WRITER)
-    const done = await by.send({
-      method: 'PUT',
-      path,
-      headers,
-      body: toBody(value),
-    })
-    if (done === null || done.status >= 300)
-      throw new FfError(
-        'proof_inconclusive',
-        `A change was answered ${done?.text ?? 'not at all'}.`,
-        {
-          hint: 'Run ff serve on a scratch store, and send it the same request.',
-        },
+  const overridden = new Map<string, ServiceRequest>()
+  try {
+    for (let at = 0; at < changes && !context.signal.aborted; at += 1) {
+      const { kind, caller, ...row } = ROWS[at % ROWS.length] as (typeof ROWS)[number]
+      const by = callers[caller] as StagingCaller
+      const { headers } = by
+      for (const one of instances) await one.evaluate(headers)
+      const value = base + at
+      const path = row.toPath(by)
+      const instance = instances[at % instances.length] as ServiceInstance
+      await change(instance, { method: 'PUT', path, headers, body: row.toBody(value) })
+      if (kind !== 'flag') overridden.set(kind, { method: 'DELETE', path, headers })
+      arrivals.push(
+        await watchArrival(kind, instances, async (one) => {
+          const asked = await one.evaluate(headers)
+          return asked.ok && asked.answer.value === value
+        }),
       )
-    arrivals.push(
-      await watchArrival(kind, instances, async (one) => {
-        const asked = await one.ask(tenant, user)
-        return asked.ok && asked.answer.value === value
-      }),
-    )
-    context.progress(at + 1, changes)
+      context.progress(at + 1, changes)
+    }
+  } finally {
+    for (const request of overridden.values())
+      await change(instances[0] as ServiceInstance, request)
   }
   return arrivals
 }
 
+type ServiceRequest = Parameters<ServiceInstance['send']>[0]
+/** @throws FfError `proof_inconclusive` where it is not acknowledged */
+async function change(instance: ServiceInstance, request: ServiceRequest): Promise<void> {
+  const done = await instance.send(request)
+  if (done !== null && done.status < 300) return
+  throw new FfError('proof_inconclusive', `A change was answered ${done?.text ?? 'not at all'}.`, {
+    hint: 'Send the same request to the service, and correct what it says.',
+  })
+}
+
 const INVALIDATE = '/v1/flags/cache/invalidate'
-/** What changes no row: its path, scope and body. */
+/** What changes no row: its path and body. */
 const ANNOUNCED = [
   {
     kind: 'approval',
     path: '/v1/approvals/changed',
-    scope: 'ff:approval:notify',
     body: { approval_ref: 'APP-1-told' },
   },
-  { kind: 'jwks', path: INVALIDATE, scope: 'ff:operator', body: { kind: 'jwks' } },
-  { kind: 'global', path: INVALIDATE, scope: 'ff:operator', body: { kind: 'global' } },
+  { kind: 'jwks', path: INVALIDATE, body: { kind: 'jwks' } },
+  { kind: 'global', path: INVALIDATE, body: { kind: 'global' } },
 ] as const
 
 /** Announces each kind so many times, each time by another caller. One that is refused has reached no instance. */
-async function announce(
-  instances: readonly CachedService[],
-  each: number,
-): Promise<readonly Arrival[]> {
+async function announce({ instances, callers }: Called, each: number): Promise<readonly Arrival[]> {
   const arrivals: Arrival[] = []
   for (let at = 0; at < each; at += 1)
-    for (const { kind, path, scope, body } of ANNOUNCED) {
-      const by = instances[at % instances.length] as CachedService
+    for (const { kind, path, body } of ANNOUNCED) {
+      const by = instances[at % instances.length] as ServiceInstance
+      const { headers } = callers[at % callers.length] as StagingCaller
       const before = await Promise.all(
         instances.map(async (one) => {
-          await one.ask('T-told', 'U-other')
+          await one.evaluate(headers)
           return countDropped(one, kind)
         }),
       )
-      const headers = by.toHeaders({ scope, sub: `operator-${at}` })
       const done = await by.send({ method: 'POST', path, headers, body: JSON.stringify(body) })
       arrivals.push(
         done?.status === 200
@@ -243,7 +266,7 @@ async function announce(
  * Grows when an instance drops something because of a kind. Of everything: what its memory holds, negative. Entries that are not
  * asked for leave it for no other reason; new readings would also show that one has ended.
  */
-const countDropped = async (instance: CachedService, kind: ChangeKind): Promise<number> =>
+const countDropped = async (instance: ServiceInstance, kind: ChangeKind): Promise<number> =>
   kind === 'global'
     ? -(await instance.count('ff_cache_entries'))
     : instance.count('ff_cache_invalidations_total', { kind })

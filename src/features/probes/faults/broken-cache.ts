@@ -73,7 +73,7 @@ export const overrideCache = (cache: RowCache, change: Partial<RowCache>): RowCa
   apply: (entry) => cache.apply(entry),
   distrust: () => cache.distrust(),
   reset: () => cache.reset(),
-  trust: (position) => cache.trust(position),
+  trust: (position, until) => cache.trust(position, until),
   metrics: () => cache.metrics(),
   close: () => cache.close(),
   ...change,

@@ -4,6 +4,7 @@ import type { TargetSpec } from '../../../core/parity/target.ts'
 import { FfError } from '../../../errors.ts'
 import type { Adapters } from '../../../ports/adapters.ts'
 import type { GateFiles } from '../../team-folder/load-gate-files.ts'
+import type { StagingNeeds, StagingTarget } from './staging-target.ts'
 
 /** The stores that probes measure. */
 export interface ProbeTargets {
@@ -13,6 +14,8 @@ export interface ProbeTargets {
   readonly database: TargetSpec | null
   /** The store that the database takes over from; null where no option or setting names one. */
   readonly store: TargetSpec | null
+  /** The instances of staging; absent where no option or setting names one. */
+  readonly staging?: StagingTarget
 }
 /** Everything that a probe may use. */
 export interface ProbeContext {
@@ -50,6 +53,8 @@ export interface ProbeSpec<S, M extends string> {
    * names.
    */
   readonly site: 'scratch' | 'database' | 'declared'
+  /** What it needs to measure the instances of staging, where some are named; absent where it cannot. */
+  readonly staging?: StagingNeeds
   /** `exclusive` where other probes at the same time would change the measurement. */
   readonly isolation: 'parallel' | 'exclusive'
   /** Opens the real subject. */
@@ -65,7 +70,10 @@ export interface ProbeSpec<S, M extends string> {
 /** Measures in a context. */
 export type Measure = (context: ProbeContext) => Promise<Measurement>
 /** A probe whose controls run the same measuring code on the planted faults. */
-export interface Probe extends Pick<ProbeSpec<unknown, string>, 'version' | 'site' | 'isolation'> {
+export interface Probe extends Pick<
+  ProbeSpec<unknown, string>,
+  'version' | 'site' | 'staging' | 'isolation'
+> {
   readonly measure: Measure
   /** By measure, in the order of the declaration; measures of one fault have the same function. */
   readonly controls: ReadonlyMap<string, Measure>
@@ -77,6 +85,7 @@ export interface Probe extends Pick<ProbeSpec<unknown, string>, 'version' | 'sit
 export function defineProbe<S, M extends string>({
   version,
   site,
+  staging,
   isolation,
   sound,
   faulty,
@@ -91,6 +100,7 @@ export function defineProbe<S, M extends string>({
   return {
     version,
     site,
+    ...(staging === undefined ? {} : { staging }),
     isolation,
     measure: measureWith(sound),
     controls: new Map(pairs.map(([name, open]) => [name, controls.get(open) as Measure])),

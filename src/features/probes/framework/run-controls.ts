@@ -28,7 +28,9 @@ export async function runControls(
   probe: Probe,
   { context, terms, rules }: ProbeRun & { readonly rules: readonly ControlRule[] },
 ): Promise<readonly EvidenceDraft[]> {
-  const own: ProbeContext = { ...context, params: item.probe.params }
+  // A fault is planted on what the probe starts itself, also where it measures staging.
+  const { staging: _, ...targets } = context.targets
+  const own: ProbeContext = { ...context, targets, params: item.probe.params }
   const done = new Map<Measure | undefined, ControlRun>()
   const drafts: EvidenceDraft[] = []
   for (const rule of rules) {

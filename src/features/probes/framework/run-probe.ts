@@ -18,6 +18,7 @@ import {
   refuseProduction,
 } from '../testbed/production-guard.ts'
 import { requireDatabase, type Probe, type ProbeContext } from './probe.ts'
+import { checkStaging, type StagingIdentity } from './staging.ts'
 
 /** The parts of a record that do not come from the measurement. */
 export interface ProbeRecordTerms {
@@ -26,10 +27,14 @@ export interface ProbeRecordTerms {
   /** Number of measurements; results that differ are `inconclusive` (`flaky`). */
   readonly repeat: number
 }
-/** The place of a measurement; `database` is `system_identifier/oid/schema/place`, null for scratch. */
+/**
+ * The place of a measurement; `database` is `system_identifier/oid/schema/place`, null for scratch. `said` is what the
+ * instances of staging say of themselves, in place of what is known of this runner.
+ */
 interface Place {
   readonly where: Where
   readonly database: string | null
+  readonly said?: Omit<StagingIdentity, 'database'>
 }
 interface Attempt extends MeasurementResult {
   readonly found: Measurement
@@ -61,12 +66,12 @@ export async function runProbe(
   const started_at = toInstant(context)
   const own: ProbeContext = { ...context, params: item.probe.params }
   const elsewhere: Place = { where: 'scratch', database: null }
-  const place = await attempt(() => findPlace(item, probe, own))
+  const place = await attempt(() => findStaging(probe, own, terms) ?? findPlace(item, probe, own))
   const last =
     place.ok === true
       ? await measureRepeatedly(item, probe, { context: own, terms })
       : toFailedAttempt(place.error)
-  const { where, database } = place.ok === true ? place.value : elsewhere
+  const { where, database, said } = place.ok === true ? place.value : elsewhere
   return {
     schemaVersion: 1,
     kind: 'measurement',
@@ -81,7 +86,7 @@ export async function runProbe(
     control: null,
     started_at,
     ended_at: toInstant(context),
-    identity: { ...terms.identity, database },
+    identity: { ...terms.identity, ...said, database },
     tool_version: terms.tool_version,
   }
 }
@@ -166,6 +171,25 @@ export function toFailedAttempt(error: unknown): Attempt {
 function findReason(error: unknown): string | null {
   if (error instanceof FfError) return error.code === 'internal' ? null : error.code
   return error instanceof Error && 'syscall' in error ? 'system_refused' : null
+}
+
+/**
+ * Where a probe measures the instances of staging: checks them before they are disturbed. Null where it does not.
+ *
+ * @throws FfError as `checkStaging`
+ */
+function findStaging(
+  { staging: needs }: Probe,
+  context: ProbeContext,
+  { identity: { build } }: ProbeRecordTerms,
+): Promise<Place> | null {
+  const { staging } = context.targets
+  if (needs === undefined || staging === undefined) return null
+  return checkStaging(needs, staging, { context, build }).then(({ database, ...said }) => ({
+    where: 'staging',
+    database,
+    said,
+  }))
 }
 
 /**

@@ -4,7 +4,7 @@ import { createSignoffDependencies } from '../../../artefacts/documents.ts'
 import { digestItem, type InputTerms, selectInputs } from '../../../core/gate/inputs.ts'
 import { chooseControls, findControlFault } from '../../../core/gate/controls.ts'
 import type { ChecklistItem, EvidenceDraft, WholeLog } from '../../../core/gate/types.ts'
-import type { CheckReport, ProbeRow } from '../../../core/report/types.ts'
+import type { CheckReport, ProbeExplanation, ProbeRow } from '../../../core/report/types.ts'
 import { FfError } from '../../../errors.ts'
 import type { EvidenceRunner, EvidenceWriter } from '../../../ports/evidence.ts'
 import { buildCheckReport, type CheckResult } from '../../../core/report/check-report.ts'
@@ -27,6 +27,7 @@ import {
 } from './item-results.ts'
 import type { Probe, ProbeContext } from './probe.ts'
 import { runControls } from './run-controls.ts'
+import { describeStagingNeeds } from './staging.ts'
 import { type ProbeRecordTerms, type ProbeRun, runProbe, toInstant } from './run-probe.ts'
 
 /** The options of `ff probe run` and `ff probe selftest`, loaded. */
@@ -110,13 +111,32 @@ const measureWithControls: Work = async (item, probe, run) => {
  */
 export async function probeList(folder: GateFolder): Promise<readonly ProbeRow[]> {
   const { checklist } = await loadChecklist(folder)
-  return checklist.value.items.map((item) => {
-    const { id, title, probe, where, effect } = item
-    const found = findProbe(item)
-    const needs = found.ok ? null : found.needs
-    const controls = item.controls.map(({ limit, name }) => ({ limit, name }))
-    return { id, title, probe: probe.name, where, effect, controls, needs }
-  })
+  return checklist.value.items.map((item) => toProbeRow(findProbe(item)))
+}
+
+function toProbeRow(found: ProbeLookup): ProbeRow {
+  const { id, title, probe, where, effect, ...item } = found.item
+  const needs = found.ok ? null : found.needs
+  const controls = item.controls.map(({ limit, name }) => ({ limit, name }))
+  return { id, title, probe: probe.name, where, effect, controls, needs }
+}
+
+/**
+ * `ff probe explain ID`: the row of `probeList` for one item, its limits, and what its probe needs to measure the
+ * instances of staging. Measures nothing.
+ *
+ * @throws FfError `artefact_invalid`, `checklist_loosened`, `option_invalid` for an unknown id
+ */
+export async function probeExplain(folder: GateFolder, id: string): Promise<ProbeExplanation> {
+  const { checklist } = await loadChecklist(folder)
+  const [found] = selectItems(checklist.value.items, [id]) as readonly [ProbeLookup]
+  const needs = found.ok ? found.probe.staging : undefined
+  const { limits } = found.item
+  return {
+    ...toProbeRow(found),
+    limits,
+    staging: needs === undefined ? null : describeStagingNeeds(needs),
+  }
 }
 
 /** Probes that run at once: each starts one or two servers of its own. */

@@ -140,30 +140,69 @@ interface ServiceTools {
   readonly issuer: Issuer
 }
 
-/** One instance, whose callers have a token of a tenant and the flag `GENERATED_FLAG`. */
-export class CachedService {
+/** One instance of the service, which has the flag `GENERATED_FLAG`. */
+export class ServiceInstance {
   /** Number of the instance, from 0. */
   readonly at: number
-  private readonly tools: ServiceTools
-  private readonly callers = new Map<string, Readonly<Record<string, string>>>()
+  private readonly clients: Pick<ServiceTools, 'client' | 'admin'>
 
-  constructor(at: number, tools: ServiceTools) {
+  constructor(at: number, clients: Pick<ServiceTools, 'client' | 'admin'>) {
     this.at = at
-    this.tools = tools
+    this.clients = clients
   }
 
-  /** Evaluates the flag for a user of a tenant; `why` says what was answered in place of a decision of the store. */
-  async ask(tenant: string, user = 'U-probe'): Promise<Asked> {
+  /** Evaluates the flag for a caller; `why` says what was answered in place of a decision of the store. */
+  async evaluate(headers: Readonly<Record<string, string>>): Promise<Asked> {
     const asked_ms = performance.now()
     const response = await this.send({
       method: 'POST',
       path: '/v1/flags/evaluate',
-      headers: this.toHeaders({ tid: tenant, sub: user }),
+      headers,
       body: JSON.stringify({ flag_key: GENERATED_FLAG }),
     })
     const value = response?.status === 200 ? readValue(response.text) : null
     if (value === null) return { ok: false, why: response?.text.slice(0, 300) ?? 'no response' }
     return { ok: true, answer: { value, by: this.at, asked_ms, answered_ms: performance.now() } }
+  }
+
+  /** Sends a request; null where the instance gives no response. */
+  async send(request: Parameters<HttpClient['send']>[0]): Promise<HttpResponse | null> {
+    return sendOrNull(this.clients.client, request)
+  }
+
+  async isAlive(): Promise<boolean> {
+    return (await sendOrNull(this.clients.admin, { method: 'GET', path: '/livez' })) !== null
+  }
+
+  /**
+   * The sum of the series of a metric that have these labels; 0 where there is none. NaN where the instance gives no
+   * metrics: neither more nor the same as anything.
+   */
+  async count(metric: string, labels: Readonly<Record<string, string>> = {}): Promise<number> {
+    const scrape = await sendOrNull(this.clients.admin, { method: 'GET', path: '/metrics' })
+    const parsed = scrape === null ? null : parseExposition(scrape.text)
+    if (parsed?.ok !== true) return Number.NaN
+    const wanted = Object.entries(labels)
+    return parsed.samples
+      .filter(({ name }) => name === metric)
+      .filter((one) => wanted.every(([label, value]) => one.labels[label] === value))
+      .reduce((sum, { value }) => sum + value, 0)
+  }
+}
+
+/** An instance of this process, whose callers get a token for each set of claims. */
+export class CachedService extends ServiceInstance {
+  private readonly tools: ServiceTools
+  private readonly callers = new Map<string, Readonly<Record<string, string>>>()
+
+  constructor(at: number, tools: ServiceTools) {
+    super(at, tools)
+    this.tools = tools
+  }
+
+  /** As `evaluate`, for a user of a tenant. */
+  ask(tenant: string, user = 'U-probe'): Promise<Asked> {
+    return this.evaluate(this.toHeaders({ tid: tenant, sub: user }))
   }
 
   /** Sets the value of a tenant and notes it in the ledger. @returns whether it was acknowledged */
@@ -181,36 +220,12 @@ export class CachedService {
     return ok
   }
 
-  /** Sends a request; null where the instance gives no response. */
-  async send(request: Parameters<HttpClient['send']>[0]): Promise<HttpResponse | null> {
-    return sendOrNull(this.tools.client, request)
-  }
-
   /** The headers of a caller with these claims. */
   toHeaders(claims: object): Readonly<Record<string, string>> {
     const name = JSON.stringify(claims)
     const held = this.callers.get(name) ?? this.tools.issuer.toCaller(claims)
     this.callers.set(name, held)
     return held
-  }
-
-  async isAlive(): Promise<boolean> {
-    return (await sendOrNull(this.tools.admin, { method: 'GET', path: '/livez' })) !== null
-  }
-
-  /**
-   * The sum of the series of a metric that have these labels; 0 where there is none. NaN where the instance gives no
-   * metrics: neither more nor the same as anything.
-   */
-  async count(metric: string, labels: Readonly<Record<string, string>> = {}): Promise<number> {
-    const scrape = await sendOrNull(this.tools.admin, { method: 'GET', path: '/metrics' })
-    const parsed = scrape === null ? null : parseExposition(scrape.text)
-    if (parsed?.ok !== true) return Number.NaN
-    const wanted = Object.entries(labels)
-    return parsed.samples
-      .filter(({ name }) => name === metric)
-      .filter((one) => wanted.every(([label, value]) => one.labels[label] === value))
-      .reduce((sum, { value }) => sum + value, 0)
   }
 }
 

@@ -1,0 +1,30 @@
+import type { ScopeClaim } from '../../../core/auth/claims.ts'
+
+/** The instances of staging, and who asks them. */
+export interface StagingTarget {
+  readonly instances: readonly StagingAddress[]
+  /** Tokens of FF_STAGING_TOKEN_FILE. */
+  readonly tokens: readonly string[]
+  /** The claim that holds the scopes of a token. */
+  readonly scopeClaim: ScopeClaim
+}
+/** An instance by its origins: that of the service, and that of its admin port. */
+export interface StagingAddress {
+  readonly service: string
+  readonly admin: string
+}
+/** What a probe needs to measure the instances of staging. */
+export interface StagingNeeds {
+  readonly instances: number
+  /** Tokens of so many users, each with all scopes; the last one of another tenant than the first. */
+  readonly callers: number
+  readonly scopes: readonly string[]
+  /** What it changes there, and what stays. */
+  readonly changes: string
+}
+/** A caller with a token. */
+export interface StagingCaller {
+  readonly headers: Readonly<Record<string, string>>
+  readonly tenant_id: string
+  readonly user_id: string
+}

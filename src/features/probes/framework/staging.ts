@@ -1,0 +1,149 @@
+import { parseShaped } from '../../../artefacts/load.ts'
+import { closeAfter } from '../../../concurrency/open-all.ts'
+import { readIdentity } from '../../../core/auth/claims.ts'
+import { quoteValue } from '../../../core/text/quote.ts'
+import { FfError } from '../../../errors.ts'
+import type { HttpClient } from '../../../ports/http.ts'
+import { parseServiceOrThrow } from '../../parity/resolve-target.ts'
+import { IDENTITY_ROUTE, type InstanceIdentity } from '../../serve/identity.ts'
+import { makeProductionError, refuseProduction } from '../testbed/production-guard.ts'
+import type { ProbeContext } from './probe.ts'
+import type {
+  StagingAddress,
+  StagingCaller,
+  StagingNeeds,
+  StagingTarget,
+} from './staging-target.ts'
+
+/** What a probe needs of staging, in words for a person. */
+export const describeStagingNeeds = (needs: StagingNeeds): readonly string[] => [
+  `at least ${needs.instances} instances, each with the origins of its service and of its admin port: --staging SERVICE,ADMIN for each, or FF_STAGING_URL`,
+  'of each instance, by GET /identity of its admin port: the same environment (not prod), code, schema, configuration, database, and this build of ff',
+  `FF_STAGING_TOKEN_FILE: ${needs.callers} tokens, one on each line, of different users (sub) with a tenant (tid); the last one of another tenant than the first`,
+  `in each token the scopes ${needs.scopes.join(' ')}`,
+  needs.changes,
+]
+/** The place of a measurement on staging: what all instances say of themselves. */
+export type StagingIdentity = Pick<InstanceIdentity, 'code' | 'schema_head' | 'config_digest'> & {
+  readonly database: string
+}
+
+/**
+ * Checks that staging has what a probe needs, before it is disturbed: instances that say the same of themselves, none of
+ * production or of another build, and tokens of different users with the scopes. Returns what the instances say.
+ *
+ * @throws FfError `target_missing` for what is missing, `identity_not_said`, `production_refused`, `target_unreachable`
+ */
+export async function checkStaging(
+  needs: StagingNeeds,
+  target: StagingTarget,
+  { context, build }: { readonly context: ProbeContext; readonly build: string },
+): Promise<StagingIdentity> {
+  readCallers(needs, target)
+  const { instances } = target
+  if (instances.length < needs.instances)
+    throw makeMissingError(`${needs.instances} instances, and ${instances.length} are named`)
+  const said = await Promise.all(instances.map(({ admin }) => askIdentity(admin, context)))
+  if (said.some(({ environment }) => environment === 'prod')) throw makeProductionError()
+  for (const { database } of said) refuseProduction(database, context)
+  const [first, ...others] = said as [InstanceIdentity, ...InstanceIdentity[]]
+  for (const member of SAME) {
+    const other = others.findIndex((one) => one[member] !== first[member])
+    if (other !== -1)
+      throw makeUnsaidError(
+        `${instances[other + 1]?.admin ?? ''} says another ${member} than ${instances[0]?.admin ?? ''}`,
+      )
+  }
+  const { code, schema_head, config_digest, database } = first
+  if (database === null) throw makeUnsaidError('they name no database')
+  if (first.build !== build) throw makeUnsaidError('they run another build of ff than this one')
+  return { code, schema_head, config_digest, database }
+}
+
+const SAME = [
+  'environment',
+  'code',
+  'schema_head',
+  'config_digest',
+  'build',
+  'database',
+] as const satisfies readonly (keyof InstanceIdentity)[]
+
+const askIdentity = (admin: string, { adapters }: ProbeContext): Promise<InstanceIdentity> =>
+  closeAfter(async (keep) => {
+    const client: HttpClient = await keep(adapters.openClient(admin))
+    const { method, path } = IDENTITY_ROUTE
+    const { status, text } = await client.send({ method, path })
+    const read = parseShaped('instance-identity', { text, shown: `${admin}${path}` })
+    if (status === 200 && read.ok) return read.loaded.value as InstanceIdentity
+    throw makeUnsaidError(`${admin}${path} answers ${status}`)
+  })
+
+/**
+ * The callers by their tokens, whose claims are read without a check: the service decides whether they hold.
+ *
+ * @throws FfError `target_missing` for too few tokens, one without a tenant or a scope, two of one user, or all of one
+ *   tenant
+ */
+export function readCallers(
+  { callers: count, scopes }: StagingNeeds,
+  { tokens, scopeClaim }: Pick<StagingTarget, 'tokens' | 'scopeClaim'>,
+): readonly StagingCaller[] {
+  if (tokens.length < count) throw makeTokenError(`${count} tokens, and there are ${tokens.length}`)
+  const read = tokens.slice(0, count).map((token, at) => {
+    const claims = readClaims(token)
+    const { user_id, tenant_id, scopes: held } = readIdentity(claims ?? {}, scopeClaim)
+    const missing = scopes.find((scope) => !held.includes(scope))
+    if (typeof user_id !== 'string' || typeof tenant_id !== 'string')
+      throw makeTokenError(`tokens with sub and tid, and token ${at + 1} lacks one`)
+    if (missing !== undefined)
+      throw makeTokenError(`the scope ${missing}, and token ${at + 1} lacks it`)
+    return { headers: { authorization: `Bearer ${token}` }, tenant_id, user_id }
+  })
+  if (new Set(read.map(({ user_id }) => user_id)).size < count)
+    throw makeTokenError('tokens of different users')
+  if (read[0]?.tenant_id === read.at(-1)?.tenant_id)
+    throw makeTokenError('a last token of another tenant than the first')
+  return read
+}
+
+function readClaims(token: string): Readonly<Record<string, unknown>> | null {
+  try {
+    const text = Buffer.from(token.split('.')[1] ?? '', 'base64url').toString('utf8')
+    const claims: unknown = JSON.parse(text)
+    return typeof claims === 'object' ? (claims as Readonly<Record<string, unknown>>) : null
+  } catch {
+    return null // No token: the caller says what is missing.
+  }
+}
+
+const makeMissingError = (what: string): FfError =>
+  new FfError('target_missing', `The probe needs ${what}.`, {
+    hint: 'Name each instance with --staging SERVICE,ADMIN or in FF_STAGING_URL; ff probe explain says what it needs.',
+  })
+const makeTokenError = (what: string): FfError =>
+  new FfError('target_missing', `The probe needs ${what}.`, {
+    hint: 'Write a token on each line of the file that FF_STAGING_TOKEN_FILE names; ff probe explain says what it needs.',
+  })
+const makeUnsaidError = (why: string): FfError =>
+  new FfError('identity_not_said', `The instances of staging do not say one identity: ${why}.`, {
+    hint: 'Deploy one build with the same settings to all of them, and ask GET /identity of each admin port.',
+  })
+
+/**
+ * Reads the value of `--staging` or a word of FF_STAGING_URL: the origins of the service and of its admin port, with a
+ * comma in between.
+ *
+ * @throws FfError `target_invalid`
+ */
+export function parseStagingAddress(
+  text: string,
+  env: Readonly<Record<string, string | undefined>>,
+): StagingAddress {
+  const [service, admin, ...more] = text.split(',')
+  if (service === undefined || admin === undefined || more.length > 0)
+    throw new FfError('target_invalid', `${quoteValue(text)} names no instance of staging.`, {
+      hint: 'Write the origins of its service and of its admin port: --staging https://a.example,https://a.example:9090',
+    })
+  return { service: parseServiceOrThrow(service, env), admin: parseServiceOrThrow(admin, env) }
+}

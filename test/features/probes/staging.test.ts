@@ -1,0 +1,143 @@
+import { describe, expect, test } from 'vitest'
+import type { StagingTarget } from '../../../src/features/probes/framework/staging-target.ts'
+import {
+  checkStaging,
+  parseStagingAddress,
+  readCallers,
+} from '../../../src/features/probes/framework/staging.ts'
+import type { InstanceIdentity } from '../../../src/features/serve/identity.ts'
+import type { HttpClient } from '../../../src/ports/http.ts'
+import { planAhead, toAdapters, toContext } from './context.ts'
+
+const SCOPES = ['ff:operator', 'ff:tenant:any']
+const NEEDS = { instances: 2, callers: 2, scopes: SCOPES, changes: 'nothing' }
+const toToken = (claims: unknown): string =>
+  `e30.${Buffer.from(JSON.stringify(claims)).toString('base64url')}.x`
+const claims = (at: number, change: object = {}): object => ({
+  sub: `U-${at}`,
+  tid: `T-${at}`,
+  scope: SCOPES.join(' '),
+  ...change,
+})
+const TOKENS = [0, 1].map((at) => toToken(claims(at)))
+const INSTANCES = ['a', 'b'].map((name) => ({
+  service: `https://${name}.example`,
+  admin: `https://${name}.example:9090`,
+}))
+const target = (change: Partial<StagingTarget> = {}): StagingTarget => ({
+  instances: INSTANCES,
+  tokens: TOKENS,
+  scopeClaim: 'scope',
+  ...change,
+})
+
+describe('the callers of staging', () => {
+  test('have their claims', () =>
+    expect(readCallers(NEEDS, target())).toEqual([
+      { headers: { authorization: `Bearer ${TOKENS[0]}` }, user_id: 'U-0', tenant_id: 'T-0' },
+      { headers: { authorization: `Bearer ${TOKENS[1]}` }, user_id: 'U-1', tenant_id: 'T-1' },
+    ]))
+  test.each<readonly [string, readonly string[]]>([
+    ['too few tokens', TOKENS.slice(1)],
+    ['a text that is no token', ['x', ...TOKENS]],
+    ['a token whose claims are no object', [toToken(null), ...TOKENS]],
+    ['a token without a tenant', [toToken(claims(0, { tid: undefined })), ...TOKENS]],
+    ['a token without a scope', [toToken(claims(0, { scope: 'ff:operator' })), ...TOKENS]],
+    ['two tokens of one user', [toToken(claims(1, { tid: 'T-9' })), ...TOKENS.slice(1)]],
+    ['tokens of one tenant', [toToken(claims(0, { tid: 'T-1' })), ...TOKENS.slice(1)]],
+  ])('may not be %s', (_what, tokens) =>
+    expect(() => readCallers(NEEDS, target({ tokens }))).toThrow(
+      expect.objectContaining({ code: 'target_missing' }),
+    ),
+  )
+})
+
+describe('the instances of staging', () => {
+  const PLAN = planAhead()
+  const BUILD = 'b'.repeat(64)
+  const SAID: InstanceIdentity = {
+    environment: 'staging',
+    code: 'sha256:aa',
+    schema_head: '0004_feed',
+    config_digest: 'c'.repeat(64),
+    build: BUILD,
+    database: '9/1/ff/0',
+  }
+  /** Asks two instances, of which the second answers so. */
+  const check = async (
+    second: object | string | number = {},
+    {
+      plan = PLAN,
+      both = false,
+      ...more
+    }: { plan?: typeof PLAN; both?: boolean } & Partial<StagingTarget> = {},
+  ) => {
+    const answer = (origin: string): { status: number; text: string } => {
+      if (origin === INSTANCES[0]?.admin && !both)
+        return { status: 200, text: JSON.stringify(SAID) }
+      if (typeof second === 'number') return { status: second, text: JSON.stringify(SAID) }
+      const text = typeof second === 'string' ? second : JSON.stringify({ ...SAID, ...second })
+      return { status: 200, text }
+    }
+    const openClient = (origin: string): Promise<HttpClient> =>
+      Promise.resolve({
+        origin,
+        send: ({ path }) => {
+          expect(path).toBe('/identity')
+          return Promise.resolve({ ...answer(origin), headers: {} })
+        },
+        close: () => undefined,
+      })
+    const context = toContext({ adapters: toAdapters({ openClient }), plan })
+    try {
+      return await checkStaging(NEEDS, target(more), { context, build: BUILD })
+    } catch (error) {
+      return (error as { readonly code: string }).code
+    }
+  }
+
+  test('that say the same give the identity of the record', async () => {
+    const { environment: _, build: _own, ...said } = SAID
+    expect(await check()).toEqual(said)
+  })
+  test.each<readonly [string, string, Parameters<typeof check>]>([
+    ['production', 'production_refused', [{ environment: 'prod' }]],
+    [
+      'the server of production',
+      'production_refused',
+      [
+        { database: `${PLAN.database.split('/')[0] ?? ''}/9/ff/0` },
+        { plan: { ...PLAN, environment: 'production' } },
+      ],
+    ],
+    ['another environment', 'identity_not_said', [{ environment: 'staging-2' }]],
+    ['another code', 'identity_not_said', [{ code: null }]],
+    ['another schema', 'identity_not_said', [{ schema_head: null }]],
+    ['another configuration', 'identity_not_said', [{ config_digest: 'd'.repeat(64) }]],
+    ['another build', 'identity_not_said', [{ build: 'd'.repeat(64) }]],
+    ['another database', 'identity_not_said', [{ database: '8/1/ff/0' }]],
+    [
+      'a build that is not this one',
+      'identity_not_said',
+      [{ build: 'd'.repeat(64) }, { both: true }],
+    ],
+    ['a file store', 'identity_not_said', [{ database: null }, { both: true }]],
+    ['no identity', 'identity_not_said', ['{}']],
+    ['a refusal', 'identity_not_said', [503]],
+    ['one instance alone', 'target_missing', [{}, { instances: INSTANCES.slice(1) }]],
+    ['a token that lacks', 'target_missing', [{}, { tokens: [] }]],
+  ])('of %s are refused: %s', async (_what, code, given) => {
+    expect(await check(...given)).toBe(code)
+  })
+})
+
+test('an instance is named by two origins', () => {
+  expect(parseStagingAddress('https://a.example:8443,http://127.0.0.1:9090', {})).toEqual({
+    service: 'https://a.example:8443',
+    admin: 'http://127.0.0.1:9090',
+  })
+  for (const text of ['https://a.example', 'https://a.example,', 'https://a.example,file', 'a,b,c'])
+    expect(() => parseStagingAddress(text, {})).toThrow(
+      expect.objectContaining({ code: 'target_invalid' }),
+    )
+})
