@@ -44,6 +44,10 @@ const SLOW_CHECK_MS = 1_000
 const DRAIN_CHECK_MS = 20
 /** How long a drain goes on to accept connections that come in every turn of the event loop. */
 const BACKLOG_MS = 500
+/** Connections that the kernel holds for a listener of Node. */
+const BACKLOG = 511
+/** A turn of the event loop that does nothing takes a tenth of it. */
+const SHORT_TURN_MS = 0.3
 /** How long a drain waits for the first request of a connection that it has accepted. */
 const FIRST_REQUEST_MS = 1_000
 /** Node would drop the headers after its own limit silently, a credential among them. */
@@ -102,10 +106,10 @@ export async function openServer(
       state.draining = true
       await sleep(settle_ms)
       eventStreams.end()
-      await emptyBacklog(tracker)
-      eventStreams.end()
+      await emptyBacklog(tracker, limits.drain_ms)
       // Only stop listening: http.Server.close would also cut connections that still send, which Node counts as idle.
       NetServer.prototype.close.call(server.server)
+      eventStreams.end()
       await waitForAnswers(tracker, limits.drain_ms)
       tracker.cut()
       await server.close()
@@ -113,25 +117,32 @@ export async function openServer(
   }
 }
 
-/** Waits until a turn of the event loop accepts no connection: each turn takes one from the backlog of the kernel. */
-async function emptyBacklog(tracker: RequestTracker): Promise<void> {
+/**
+ * Waits for a short turn of the event loop that accepts no connection. A turn takes one from the backlog of the kernel, and
+ * closing the listener resets what came since it looked. Takes at least as many turns as the backlog holds, unless it is
+ * empty before.
+ */
+async function emptyBacklog(tracker: RequestTracker, most_ms: number): Promise<void> {
   const since = performance.now()
-  let before = -1
-  while (tracker.accepted !== before && performance.now() - since < BACKLOG_MS) {
-    before = tracker.accepted
+  for (let turns = 0; ; turns += 1) {
+    const { accepted } = tracker
+    const began = performance.now()
     await new Promise(setImmediate)
+    const now = performance.now()
+    if (tracker.accepted === accepted && now - began < SHORT_TURN_MS) return
+    if (now - since > (turns < BACKLOG ? Math.max(most_ms, BACKLOG_MS) : BACKLOG_MS)) return
   }
 }
 
 /** Waits until every request is answered, and a short time for requests of connections that were just accepted. */
 async function waitForAnswers(tracker: RequestTracker, most_ms: number): Promise<void> {
   const since = performance.now()
-  const isWithin = (ms: number): boolean => performance.now() - since < Math.min(ms, most_ms)
-  while (
-    (tracker.unanswered > 0 && isWithin(most_ms)) ||
-    (tracker.waiting > 0 && isWithin(FIRST_REQUEST_MS))
-  )
+  const isWithin = (ms: number): boolean => performance.now() - since < ms
+  // In steps: a process that did not run for a while reads what has arrived meanwhile.
+  for (let waited_ms = 0; isWithin(most_ms); waited_ms += DRAIN_CHECK_MS) {
+    if (tracker.unanswered === 0 && (tracker.waiting === 0 || waited_ms >= FIRST_REQUEST_MS)) return
     await sleep(DRAIN_CHECK_MS)
+  }
 }
 
 function makeServer(
