@@ -4,22 +4,13 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { connectRedis } from '../../../src/adapters/redis/connect-redis.ts'
 import { type RedisServer, startRedis } from '../../support/redis.ts'
-import { makeAuthority, makeCertificate } from '../admin/certificates.ts'
+import { makeRedisTls } from '../../support/redis-topologies.ts'
 
 let folder: string
 let server: RedisServer
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'ff-redis-tls-'))
-  makeAuthority(folder, 'authority')
-  makeCertificate(folder, 'authority', { name: 'server', alternative: 'IP:127.0.0.1' })
-  makeCertificate(folder, 'authority', { name: 'client', alternative: 'DNS:client' })
-  server = await startRedis((port) => [
-    'port 0',
-    `tls-port ${port}`,
-    `tls-cert-file ${folder}/server.pem`,
-    `tls-key-file ${folder}/server.key`,
-    `tls-ca-cert-file ${folder}/authority.pem`,
-  ])
+  server = await startRedis(makeRedisTls(folder).lines)
 })
 afterAll(async () => {
   await server.stop()
