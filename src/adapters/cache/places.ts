@@ -1,6 +1,15 @@
 import { formatRowCacheKey } from '../../core/cache/keys.ts'
 import { isFlagKey, isScopeId } from '../../core/rows/grammar.ts'
-import type { RowKey, RowsOfFlag, TableName } from '../../core/rows/rows.ts'
+import type {
+  AnyRow,
+  FlagRow,
+  RowKey,
+  RowOrBroken,
+  RowsOfFlag,
+  TableName,
+  TenantOverrideRow,
+  UserOverrideRow,
+} from '../../core/rows/rows.ts'
 import type { RowQuery } from '../../ports/store.ts'
 import type { LocalEntry } from './local-entries.ts'
 
@@ -35,12 +44,30 @@ export function listPlaces({ flag_key, tenant_id, user_id }: RowQuery): readonly
   ]
 }
 
-/** The rows of a query from its entries, in the order of its places. */
+/**
+ * The rows of a query from its entries, in the order of its places.
+ *
+ * @throws Error for an entry that holds the row of another table, which is a bug
+ */
 export function assembleRows(
   places: readonly RowPlace[],
   entries: readonly LocalEntry[],
 ): RowsOfFlag {
-  const rows: Record<string, LocalEntry['held']> = { flag: null, tenant: null, user: null }
-  for (const [at, { table }] of places.entries()) rows[MEMBERS[table]] = entries[at]?.held ?? null
-  return rows as unknown as RowsOfFlag
+  const find = (table: TableName): LocalEntry['held'] =>
+    entries[places.findIndex((one) => one.table === table)]?.held ?? null
+  return {
+    flag: narrow(find('flag_registry'), (row): row is FlagRow => 'default_value' in row),
+    tenant: narrow(find('tenant_override'), (row): row is TenantOverrideRow => 'tenant_id' in row),
+    user: narrow(find('user_override'), (row): row is UserOverrideRow => 'user_id' in row),
+  }
+}
+
+function narrow<Row extends AnyRow>(
+  held: LocalEntry['held'],
+  fits: (row: AnyRow) => row is Row,
+): RowOrBroken<Row> | null {
+  if (held?.row === undefined) return held
+  const { row } = held
+  if (!fits(row)) throw new Error('an entry of the cache holds the row of another table')
+  return { row }
 }
