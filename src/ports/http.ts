@@ -6,6 +6,8 @@ import type { TraceContext } from '../core/http-api/trace-context.ts'
 /** One HTTP request as its route receives it, within the server's limits. */
 export interface RouteRequest {
   readonly request_id: string
+  /** Address at the other end of the connection, which may be that of a proxy; empty where it is closed. */
+  readonly peer: string
   /** Path parameters by name, percent-decoded. */
   readonly params: Readonly<Record<string, string>>
   readonly query: URLSearchParams
@@ -33,10 +35,10 @@ export interface RouteResponse {
   /** Number of flags that it decides; absent where it decides none. */
   readonly flags?: number | null
   /**
-   * Sends more after the headers, in place of `text`. Called once they are sent; what it returns is called once the
-   * connection is closed.
+   * Sends more after the headers, in place of `text`; what it returns is called once the connection is closed. Null,
+   * with nothing written, where one stream more is too many: the response is `too_many_requests_in_flight` then.
    */
-  readonly stream?: (sink: EventSink) => () => void
+  readonly stream?: (sink: EventSink) => (() => void) | null
 }
 
 /** A response that is still being sent. A client that does not read what was written is disconnected. */

@@ -72,6 +72,7 @@ async function withPlace(use) {
       FF_MAX_IN_FLIGHT: '5000',
       FF_MAX_ARRIVING: '5000',
       FF_MAX_ARRIVING_PER_PEER: '5000',
+      FF_MAX_LISTENERS_PER_PEER: '1000',
     }
     const cached = { FF_REDIS_URL: redis.url, FF_CACHE_KEY_FILE: join(place, 'cache.key') }
     const start = async (args, more) => {

@@ -8,30 +8,44 @@ const MAX_WAITING = 16_384
 export class EventStreams {
   private readonly open = new Set<ServerResponse>()
 
-  /** Sends the headers of a response at once, and then what its stream writes, until either side ends it. */
+  /**
+   * Sends the headers of a response at once, and then what its stream writes, until either side ends it.
+   *
+   * @returns false, with nothing sent, where the stream takes no more clients
+   */
   start(
     response: ServerResponse,
     { status, headers }: Pick<RouteResponse, 'status' | 'headers'>,
     stream: NonNullable<RouteResponse['stream']>,
-  ): void {
+  ): boolean {
     // The client left while its request was answered: no `close` would end the stream.
-    if (response.destroyed) return
-    // What a client sends behind a stream is not answered, so the connection ends with it.
-    response.writeHead(status, { ...headers, connection: 'close' })
-    response.flushHeaders()
-    this.open.add(response)
+    if (response.destroyed) return true
+    const sendHead = (): void => {
+      if (response.headersSent) return
+      // What a client sends behind a stream is not answered, so the connection ends with it.
+      response.writeHead(status, { ...headers, connection: 'close' })
+      response.flushHeaders()
+    }
     const sink: EventSink = {
       write: (text) => {
+        sendHead()
         if (response.writableLength > MAX_WAITING) response.destroy()
         else if (!response.writableEnded) response.write(text)
       },
-      close: () => void response.end(),
+      close: () => {
+        sendHead()
+        response.end()
+      },
     }
     const ended = stream(sink)
+    if (ended === null) return false
+    sendHead()
+    this.open.add(response)
     response.once('close', () => {
       this.open.delete(response)
       ended()
     })
+    return true
   }
 
   /** Ends every stream, so that its client connects elsewhere. */

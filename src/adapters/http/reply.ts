@@ -38,7 +38,7 @@ declare module 'fastify' {
 }
 
 /**
- * Sends the response of a route, or starts its stream, and notes its error code for the observer. A 304 gets no body; a draining server also
+ * Sends the response of a route, or starts its stream, or refuses one too many, and notes its error code for the observer. A 304 gets no body; a draining server also
  * sends `connection: close`.
  */
 export function sendReply(
@@ -51,9 +51,10 @@ export function sendReply(
   endIfDraining(reply)
   if (stream !== undefined && request.method !== 'HEAD') {
     const sent = { ...reply.getHeaders(), ...mergeVary(reply, headers), 'content-type': type }
-    reply.hijack()
     const head = { status, headers: sent as RouteResponse['headers'] }
-    request.server.eventStreams.start(reply.raw, head, stream)
+    if (!request.server.eventStreams.start(reply.raw, head, stream))
+      return sendRefusal(reply, 'too_many_requests_in_flight')
+    reply.hijack()
     request.server.tracker.stream(request.tracked)
     return reply
   }

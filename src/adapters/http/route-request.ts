@@ -26,6 +26,10 @@ class ReceivedRequest implements RouteRequest {
     this.trace = request.span?.context ?? noTrace
   }
 
+  get peer(): string {
+    return this.request.raw.socket.remoteAddress ?? ''
+  }
+
   get query(): URLSearchParams {
     const { url } = this.request
     const from = url.indexOf('?')

@@ -85,6 +85,11 @@ export const SETTINGS = {
     'most requests that arrive from one address at once',
   ),
   FF_MAX_LISTENERS: count([0, 100_000], 1_000, 'most clients that listen for changes at once'),
+  FF_MAX_LISTENERS_PER_PEER: count(
+    [0, 100_000],
+    200,
+    'most clients that listen for changes from one address at once',
+  ),
   FF_HEADERS_TIMEOUT: seconds([0.1, 300], 10, 'time for the headers of a request'),
   FF_REQUEST_TIMEOUT: seconds([0.1, 300], 20, 'time for a whole request to arrive'),
   FF_ANSWER_TIMEOUT: seconds([0.1, 600], 60, 'time for a client to receive the answer'),

@@ -1,6 +1,7 @@
 import type { KeepOpen } from '../../concurrency/open-all.ts'
 import { nameEnvironment } from '../../core/auth/environment.ts'
 import { instantFromMs } from '../../core/rows/instant.ts'
+import type { SettingValues } from '../../core/settings/settings.ts'
 import type { ChangeFeed } from '../../ports/store.ts'
 import type { TargetSpec } from '../../core/parity/target.ts'
 import { loadPersistence } from '../migrate/load-persistence.ts'
@@ -40,8 +41,7 @@ export async function openBacking(
   target: TargetSpec | null,
   keep: KeepOpen,
 ): Promise<Backing> {
-  const { FF_STORE_DEADLINE, FF_SNAPSHOT_MAX_BYTES, FF_STALE_MAX, FF_MAX_LISTENERS } =
-    request.settings
+  const { FF_STORE_DEADLINE, FF_SNAPSHOT_MAX_BYTES, FF_STALE_MAX } = request.settings
   const limits = { max_bytes: FF_SNAPSHOT_MAX_BYTES, stale_max_ms: FF_STALE_MAX * 1000 }
   const kept = await openKeptRows(request, target, limits)
   const open = () => openStore(request, target)
@@ -54,7 +54,7 @@ export async function openBacking(
   const store = new GuardedStore(opened, FF_STORE_DEADLINE * 1000)
   // A feed says at its first reading where it is.
   const seq = feed === undefined ? (await store.auditHead()).seq : 0
-  const changes = await keep(Promise.resolve(new ChangeListeners(FF_MAX_LISTENERS, seq)))
+  const changes = await keep(Promise.resolve(createListeners(request.settings, seq)))
   if (feed === undefined) return { store, lastKnown: null, changes, pump: null }
   const lastKnown = new LastKnownGood(store, feed, { ...limits, restored })
   if (kept?.file != null)
@@ -73,6 +73,11 @@ export async function openBacking(
   const channel = createChannel(request, cached, { store, feed, pump })
   return { ...held, reader: cached.reader, channel: await keep(Promise.resolve(channel)) }
 }
+
+const createListeners = (
+  { FF_MAX_LISTENERS: all, FF_MAX_LISTENERS_PER_PEER: per_peer }: SettingValues,
+  seq: number,
+): ChangeListeners => new ChangeListeners({ all, per_peer }, seq)
 
 const createChannel = (
   { now }: ServeRequest,

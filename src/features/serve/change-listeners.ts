@@ -7,6 +7,11 @@ import type { FeedConsumer } from './feed-pump.ts'
 const HEARTBEAT_MS = 15_000
 /** The longest timer of Node, 24 days; a client whose stream has ended connects again. */
 const MAX_TIMER_MS = 2 ** 31 - 1
+/** Most clients that listen at once, in all and of one address. */
+export interface ListenerLimits {
+  readonly all: number
+  readonly per_peer: number
+}
 const START: FeedPosition = { epoch: { cutover: 0, operator: 0 }, seq: 0 }
 
 /**
@@ -15,14 +20,16 @@ const START: FeedPosition = { epoch: { cutover: 0, operator: 0 }, seq: 0 }
  */
 export class ChangeListeners implements FeedConsumer {
   private readonly sinks = new Set<EventSink>()
-  private readonly most: number
+  /** Number of clients by their address, where there are any. */
+  private readonly peers = new Map<string, number>()
+  private readonly most: ListenerLimits
   private newest: FeedPosition
   private queued = false
   private repeat: NodeJS.Timeout | null = null
   private readonly beat: NodeJS.Timeout
 
   /** @param seq number of the last audit record, where no feed tells that of the last change */
-  constructor(most: number, seq: number) {
+  constructor(most: ListenerLimits, seq: number) {
     this.most = most
     this.newest = { ...START, seq }
     this.beat = setInterval(() => this.send(HEARTBEAT_EVENT), HEARTBEAT_MS).unref()
@@ -32,13 +39,12 @@ export class ChangeListeners implements FeedConsumer {
   get size(): number {
     return this.sinks.size
   }
-  get isFull(): boolean {
-    return this.sinks.size >= this.most
-  }
 
   /**
-   * Adds a client until the returned function is called. One that may have missed an event gets one at once.
+   * Adds a client until the returned function is called; null, and nothing is written, where it is one more than a limit
+   * allows. One that may have missed an event gets one at once.
    *
+   * @param listener.peer address of the client
    * @param listener.lastEventId of the last event that the client has seen; null for none: a change may have come
    *   between its evaluation and now, or while a stream without events was connected anew
    * @param listener.endsAfterMs when its credential expires; null for never
@@ -46,11 +52,19 @@ export class ChangeListeners implements FeedConsumer {
   add(
     sink: EventSink,
     {
+      peer,
       lastEventId,
       endsAfterMs,
-    }: { readonly lastEventId: string | null; readonly endsAfterMs: number | null },
-  ): () => void {
+    }: {
+      readonly peer: string
+      readonly lastEventId: string | null
+      readonly endsAfterMs: number | null
+    },
+  ): (() => void) | null {
+    const ofPeer = this.peers.get(peer) ?? 0
+    if (this.sinks.size >= this.most.all || ofPeer >= this.most.per_peer) return null
     this.sinks.add(sink)
+    this.peers.set(peer, ofPeer + 1)
     const end =
       endsAfterMs === null
         ? undefined
@@ -58,8 +72,14 @@ export class ChangeListeners implements FeedConsumer {
     if (!isNewestEvent(lastEventId, this.newest)) sink.write(formatChangeEvent(this.newest))
     return () => {
       clearTimeout(end)
-      this.sinks.delete(sink)
+      if (this.sinks.delete(sink)) this.leave(peer)
     }
+  }
+
+  private leave(peer: string): void {
+    const left = (this.peers.get(peer) ?? 0) - 1
+    if (left > 0) this.peers.set(peer, left)
+    else this.peers.delete(peer)
   }
 
   apply({ seq }: FeedEntry): void {

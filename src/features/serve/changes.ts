@@ -11,8 +11,8 @@ export const CHANGES_PATH = '/v1/changes'
  * The handler of `GET /v1/changes`: a stream of events, one for each burst of changes, that holds no data of a flag.
  * It ends when the token of its caller expires.
  *
- * @throws HttpRefusal for the caller, `too_many_requests_in_flight` for one client more than the limit, or
- *   `route_unknown` in a harness, which has no stream
+ * @throws HttpRefusal for the caller, or `route_unknown` in a harness, which has no stream. One client more than a limit
+ *   allows gets `too_many_requests_in_flight` in place of the stream
  */
 export const createChangesRoute =
   (parts: GetServiceDependencies) =>
@@ -24,7 +24,6 @@ export const createChangesRoute =
     const expires = token === null ? null : await service.authenticator.verifier.expiry(token)
     const { changes } = service
     if (changes === undefined) throw new HttpRefusal('route_unknown')
-    if (changes.isFull) throw new HttpRefusal('too_many_requests_in_flight')
     return {
       status: 200,
       type: 'text/event-stream; charset=utf-8',
@@ -34,6 +33,7 @@ export const createChangesRoute =
       code: null,
       stream: (sink) =>
         changes.add(sink, {
+          peer: call.peer,
           lastEventId: call.header('last-event-id'),
           endsAfterMs: expires === null ? null : expires - instantToMs(now),
         }),

@@ -14,13 +14,13 @@ const sink = () => {
 }
 const ids = (got: readonly string[]): readonly (string | undefined)[] =>
   got.map((text) => /^id: (\S+)/.exec(text)?.[1])
-const NEWEST = { lastEventId: '0.0-7', endsAfterMs: null }
+const NEWEST = { peer: '127.0.0.1', lastEventId: '0.0-7', endsAfterMs: null }
 const EPOCH = { cutover: 0, operator: 0 }
 
 let changes: ChangeListeners
 beforeEach(() => {
   vi.useFakeTimers()
-  changes = new ChangeListeners(2, 7)
+  changes = new ChangeListeners({ all: 3, per_peer: 2 }, 7)
 })
 afterEach(() => {
   changes.close()
@@ -68,7 +68,7 @@ describe('clients that listen for changes', () => {
     turn()
     changes.reset({ epoch: EPOCH, seq: 7, database: 'bb' })
     turn()
-    changes.add(again, { lastEventId: '0.0.aa-7', endsAfterMs: null })
+    changes.add(again, { ...NEWEST, lastEventId: '0.0.aa-7' })
     expect([ids(one.got), ids(again.got)]).toEqual([['0.0.aa-7', '0.0.bb-7'], ['0.0.bb-7']])
   })
   test.each([
@@ -81,13 +81,13 @@ describe('clients that listen for changes', () => {
     ['whatever\r\nit is', ['0.0-7']],
   ])('that come with the id %j get %j at once', (lastEventId, expected) => {
     const one = sink()
-    changes.add(one, { lastEventId, endsAfterMs: null })
+    changes.add(one, { ...NEWEST, lastEventId })
     expect(ids(one.got)).toEqual(expected)
   })
   test('are disconnected when their credential expires, unless they left before', () => {
     const [one, other, last] = [sink(), sink(), sink()]
     changes.add(one, { ...NEWEST, endsAfterMs: 60_000 })
-    changes.add(other, { ...NEWEST, endsAfterMs: 60_000 })()
+    changes.add(other, { ...NEWEST, endsAfterMs: 60_000 })?.()
     changes.add(last, { ...NEWEST, endsAfterMs: 2 ** 40 })
     vi.advanceTimersByTime(59_999)
     expect(one.closed()).toBe(0)
@@ -98,13 +98,24 @@ describe('clients that listen for changes', () => {
     const [one, other] = [sink(), sink()]
     const leave = changes.add(one, NEWEST)
     changes.add(other, NEWEST)
-    expect([changes.isFull, changes.size]).toEqual([true, 2])
+    expect(changes.size).toBe(2)
     vi.advanceTimersByTime(15_000)
-    leave()
-    expect(changes.isFull).toBe(false)
+    leave?.()
     vi.advanceTimersByTime(30_000)
     expect([one.got, other.got]).toEqual([[':\n\n'], [':\n\n', ':\n\n', ':\n\n']])
     changes.close()
     expect([one.closed(), other.closed()]).toEqual([0, 1])
+  })
+  test('are at most so many of one address and in all; one more gets nothing', () => {
+    const from = (peer: string, to = sink()) =>
+      changes.add(to, { ...NEWEST, peer, lastEventId: null })
+    const extra = sink()
+    const leave = from('a')
+    expect([from('a') === null, from('a', extra), from('b') === null]).toEqual([false, null, false])
+    expect([from('c', extra), changes.size, extra.got]).toEqual([null, 3, []])
+    leave?.()
+    // Its connection closes once, whatever is reported.
+    leave?.()
+    expect([from('a') === null, from('a'), changes.size]).toEqual([false, null, 3])
   })
 })

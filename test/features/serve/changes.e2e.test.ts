@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { get, type IncomingMessage } from 'node:http'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -61,6 +63,11 @@ const put = async (key: string): Promise<void> => {
   const { status } = await ask(service.origin, `/v1/flags/${key}`, { method: 'PUT', token, body })
   expect(status).toBe(201)
 }
+const countBy = (statuses: readonly number[]): Record<number, number> => {
+  const counts: Record<number, number> = {}
+  for (const one of statuses) counts[one] = (counts[one] ?? 0) + 1
+  return counts
+}
 const event = (seq: number): string =>
   `id: 0.0-${seq}\nevent: message\ndata: {"type":"refetchEvaluation","seq":${seq}}`
 
@@ -122,6 +129,30 @@ test('the answer for all flags points at the stream', async () => {
       ],
     },
   ])
+})
+
+test('of many at once, one address gets as many streams as its limit, and another address the rest', async () => {
+  const crowd = await startService({ FF_MAX_LISTENERS: '12', FF_MAX_LISTENERS_PER_PEER: '8' })
+  const ending = new AbortController()
+  const open = async (localAddress: string): Promise<number> => {
+    const { hostname, port } = new URL(crowd.origin)
+    const sent = get({ hostname, port, localAddress, path: '/v1/changes', agent: false })
+    ending.signal.addEventListener('abort', () => sent.destroy())
+    sent.on('error', () => undefined)
+    const [answer] = (await once(sent, 'response')) as [IncomingMessage]
+    answer.on('error', () => undefined).resume()
+    return answer.statusCode ?? 0
+  }
+  const openMany = async (from: string): Promise<Record<number, number>> => {
+    const statuses = await Promise.all(Array.from({ length: 60 }, () => open(from)))
+    return countBy(statuses)
+  }
+  expect(await openMany('127.0.0.2')).toEqual({ 200: 8, 503: 52 })
+  expect(await openMany('127.0.0.3')).toEqual({ 200: 4, 503: 56 })
+  ending.abort()
+  // The places are free again.
+  await expect.poll(() => open('127.0.0.2')).toBe(200)
+  await crowd.stop()
 })
 
 test('SIGTERM ends the streams at once, and the service ends 0', async () => {
