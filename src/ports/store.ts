@@ -1,5 +1,5 @@
 import type { AuditPage, AuditQuery } from '../core/audit/audit-page.ts'
-import type { AuditChainHead } from '../core/audit/record.ts'
+import type { AnnouncementRequest, AuditChainHead } from '../core/audit/record.ts'
 import type { BackingKind } from '../core/evaluate/types.ts'
 import type { AuthMode } from '../core/evaluate/types.ts'
 import type { ChangeKind, FeedEntry, FeedEpoch } from '../core/feed/types.ts'
@@ -117,9 +117,9 @@ export interface OverrideQuery {
   readonly limit: number
 }
 
-/** A refused write of an authenticated caller, for the audit chain. */
+/** A refused write or announcement of an authenticated caller, for the audit chain. */
 export interface RefusedWrite {
-  readonly request: WriteRequest
+  readonly request: WriteRequest | AnnouncementRequest
   /** Error code that the caller received. */
   readonly code: string
   /** How many refusals of this actor and code the record stands for; default 1. */

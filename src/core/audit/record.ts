@@ -153,37 +153,59 @@ const REQUESTED_ACTIONS: Readonly<Record<TableName, RequestedActions>> = {
   user_override: OVERRIDE_ACTIONS,
 }
 
+/** An announcement as the record of its refusal shows it. */
+export interface AnnouncementRequest extends Pick<
+  WriteRequest,
+  'actor' | 'auth_mode' | 'request_id' | 'occurred_at'
+> {
+  /** As the feed names it, such as `flag/ff.x` or `global`; `*` where the request names none. */
+  readonly target: string
+}
+
 /**
- * The event of a refused change, outcome `refused`: target, action, caller and approval ref of the request, with
- * `before` null and `after` `{"refused": code}`, and `count` where it stands for more than one. A part of the target that
- * breaks its grammar is `*`. Nothing else of the request's content appears.
+ * The event of a refused change or announcement, outcome `refused`: target, action, caller and approval ref of the
+ * request, with `before` null and `after` `{"refused": code}`, and `count` where it stands for more than one. A part of
+ * the target that breaks its grammar is `*`. Nothing else of the request's content appears.
  */
 export function buildRefusalEvent(
   {
     request,
     code,
     count = 1,
-  }: { readonly request: WriteRequest; readonly code: string; readonly count?: number },
+  }: {
+    readonly request: WriteRequest | AnnouncementRequest
+    readonly code: string
+    readonly count?: number
+  },
   context: Omit<AuditContext, 'digest'>,
 ): AuditEvent {
-  const { table, key, action, occurred_at, actor, auth_mode, request_id, approval } = request
+  const { occurred_at, actor, auth_mode, request_id } = request
   return {
     ...context,
     occurred_at,
     actor,
     auth_mode,
-    action: REQUESTED_ACTIONS[table][action],
     outcome: 'refused',
-    target: formatTarget(
-      table,
-      key.scope_id === null ? null : isScopeId(key.scope_id) ? encodeSegment(key.scope_id) : '*',
-      isFlagKey(key.flag_key) ? key.flag_key : '*',
-    ),
     before: null,
     after: JSON.stringify(
       count === 1 ? { refused: code } : { count, refused: code },
     ) as CanonicalJson,
     request_id,
+    ...describeRequest(request),
+  }
+}
+
+function describeRequest(
+  request: WriteRequest | AnnouncementRequest,
+): Pick<AuditEvent, 'action' | 'target' | 'approval_ref'> {
+  if (!('table' in request))
+    return { action: 'audit.boundary', target: request.target, approval_ref: null }
+  const { table, key, action, approval } = request
+  const scope =
+    key.scope_id === null ? null : isScopeId(key.scope_id) ? encodeSegment(key.scope_id) : '*'
+  return {
+    action: REQUESTED_ACTIONS[table][action],
+    target: formatTarget(table, scope, isFlagKey(key.flag_key) ? key.flag_key : '*'),
     approval_ref: approval?.approval_ref ?? null,
   }
 }

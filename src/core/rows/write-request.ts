@@ -57,8 +57,9 @@ export function findRequestProblems(request: WriteRequest): readonly Problem[] {
 export function findCallerProblems({
   actor,
   request_id,
-  approval,
-}: WriteRequest): readonly Problem[] {
+  approval = null,
+}: Pick<WriteRequest, 'actor' | 'request_id'> &
+  Partial<Pick<WriteRequest, 'approval'>>): readonly Problem[] {
   return toProblems([
     [isScopeId(actor), '/actor'],
     [isRequestId(request_id), '/request_id'],

@@ -20,6 +20,7 @@ import type { ServiceStore, WriteResult } from '../../ports/store.ts'
 import { authenticateCaller, requireScopes } from './authorize.ts'
 import { parseJsonBody, requireSchema } from './body.ts'
 import type { GetServiceDependencies, ServiceDependencies } from './dependencies.ts'
+import { findActor, isWriter } from './refused-caller.ts'
 import { HttpRefusal, toJsonResponse } from './reply.ts'
 import { readStoredRow, requireWholeRow } from './stored-row.ts'
 
@@ -45,11 +46,8 @@ export const createChangeRoute = (
   refused: async (call, code) => {
     const service = parts()
     const now = service.now()
-    const caller = await authenticateCaller(service, call, now).catch((error: unknown) => {
-      if (error instanceof HttpRefusal) return null
-      throw error
-    })
-    if (caller === null || caller.user_id === null || !WRITING_MODES.has(caller.mode)) return
+    const caller = await findActor(service, call, now)
+    if (caller === null) return
     await service.recordRefusal({ request: toBareRequest(changed, { call, caller, now }), code })
   },
 })
@@ -78,7 +76,7 @@ async function applyChange(
 ): Promise<RouteResponse> {
   const { call, caller } = received
   // These modes do not prove a user id, so the refusal has no actor and no audit record.
-  if (!WRITING_MODES.has(caller.mode)) requireScopes(caller, changed.need(changed.key(call.params)))
+  if (!isWriter(caller)) requireScopes(caller, changed.need(changed.key(call.params)))
   const bare = toBareRequest(changed, received)
   try {
     const problems = findRequestProblems(bare)
@@ -102,8 +100,6 @@ async function applyChange(
     throw error
   }
 }
-
-const WRITING_MODES: ReadonlySet<Principal['mode']> = new Set(['verified', 'dev-headers'])
 
 /** The row with its revision as ETag; after a transition or a rollback in an object that says whether it changed. */
 function toChangeResponse(

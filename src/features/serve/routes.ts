@@ -35,11 +35,13 @@ const USER_OVERRIDE: Target = {
 const INVALIDATE: AnnouncementRoute = {
   need: { scopes: ['ff:operator'], tenant: null },
   schema: 'cache-invalidation',
+  unnamed: '*',
 }
 const APPROVAL_CHANGED: AnnouncementRoute = {
   need: { scopes: ['ff:approval:notify'], tenant: null },
   schema: 'approval-changed',
   kind: 'approval',
+  unnamed: 'approval/*',
 }
 
 type Handlers = Pick<Route, 'handle' | 'refused'>
@@ -103,13 +105,13 @@ const ROUTES: readonly Row[] = [
     'cache.invalidate',
     'POST',
     '/v1/flags/cache/invalidate',
-    (parts) => ({ handle: createAnnouncementRoute(parts, INVALIDATE) }),
+    (parts) => createAnnouncementRoute(parts, INVALIDATE),
   ],
   [
     'approvals.changed',
     'POST',
     '/v1/approvals/changed',
-    (parts) => ({ handle: createAnnouncementRoute(parts, APPROVAL_CHANGED) }),
+    (parts) => createAnnouncementRoute(parts, APPROVAL_CHANGED),
   ],
   ['audit.list', 'GET', '/v1/audit', (parts) => ({ handle: createAuditRoute(parts) })],
   ['tenant_overrides.get', 'GET', TENANT_PATH, (parts) => get(parts, TENANT_OVERRIDE)],

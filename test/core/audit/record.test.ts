@@ -359,6 +359,20 @@ describe('the event of a refusal', () => {
     )
   })
 
+  test('S14: of an announcement is a boundary record of its target', () => {
+    const { actor, auth_mode, request_id, occurred_at } = write('flag_registry')
+    const request = { target: 'global', actor, auth_mode, request_id, occurred_at }
+    const { digest: _, ...where } = context
+    expect(buildRefusalEvent({ request, code: 'too_many_invalidations' }, where)).toStrictEqual({
+      ...EVENT,
+      action: 'audit.boundary',
+      outcome: 'refused',
+      target: 'global',
+      after: '{"refused":"too_many_invalidations"}',
+      phase: 'dual',
+    })
+  })
+
   test('names the approval of the request', () => {
     const request = write('user_override', { approval: { approval_ref: REF, answer: known() } })
     expect(buildRefusalEvent({ request, code: 'forbidden' }, context).approval_ref).toBe(REF)

@@ -184,12 +184,25 @@ test('UC-B4-10: a global invalidation stays inside the prefix, once a minute an 
   expect(other.status).toBe(200)
   const unscoped = await issuer.token({ scope: 'ff:registry:write' })
   expect((await send(path, { kind: 'global' }, { by: unscoped })).status).toBe(403)
-  const audit = await ask(services[0].origin, '/v1/audit?target=global', { token })
-  const { records } = JSON.parse(audit.text) as { records: object[] }
-  expect(records).toEqual([
+  const list = async (target: string): Promise<readonly Record<string, unknown>[]> => {
+    const audit = await ask(services[0].origin, `/v1/audit?target=${target}`, { token })
+    return (JSON.parse(audit.text) as { records: Record<string, unknown>[] }).records
+  }
+  const isRefused = ({ outcome }: Record<string, unknown>): boolean => outcome === 'refused'
+  expect((await list('global')).filter((one) => !isRefused(one))).toEqual([
     expect.objectContaining({ action: 'audit.boundary', actor: 'U-operator' }),
     expect.objectContaining({ action: 'audit.boundary', actor: 'U1', seq, outcome: 'applied' }),
   ])
+  // Refusals are recorded behind the answers.
+  for (const [on, refused] of [
+    ['global', 'too_many_invalidations'],
+    ['*', 'scope_missing'],
+  ] as const) {
+    await until(async () => (await list(on)).some(isRefused))
+    expect((await list(on)).filter(isRefused)).toEqual([
+      expect.objectContaining({ action: 'audit.boundary', actor: 'U1', after: { refused } }),
+    ])
+  }
   await expectAtBoth('ff.after', 'default')
 })
 

@@ -13,6 +13,10 @@ import { getAudit } from './audit-of.ts'
 
 const PATH = '/v1/flags/ff.a'
 const TENANT = '/v1/flags/override/tenant'
+const INVALIDATE = '/v1/flags/cache/invalidate'
+const APPROVALS = '/v1/approvals/changed'
+/** An announcement of another actor, whose refusals are counted apart. */
+const post = (body: string, token = 'U-operator'): AskOptions => ({ method: 'POST', token, body })
 let issuer: Issuer
 let token = ''
 beforeAll(async () => {
@@ -43,6 +47,11 @@ const REFUSED: readonly (readonly [path: string, over: AskOptions, code: string,
     'flag/ff.a',
   ],
   [`${TENANT}/T9/ff.a`, { token: 'plain' }, 'scope_missing', 'tenant/T9/ff.a'],
+  [INVALIDATE, post('{"kind":"global"}', 'U-other'), 'scope_missing', '*'],
+  [INVALIDATE, post('{'), 'json_malformed', '*'],
+  [INVALIDATE, post('x'.repeat(300_000)), 'body_too_large', '*'],
+  [APPROVALS, post('{"approval_ref":"x"}'), 'form_wrong', 'approval/*'],
+  [APPROVALS, { ...post('{}'), method: 'PATCH' }, 'method_not_allowed', 'approval/*'],
 ]
 
 describe.each([
@@ -54,6 +63,8 @@ describe.each([
     const service = await startService({ ...target.env, ...issuer.env })
     const tokens: Readonly<Record<string, string>> = {
       'U-tenant': await issuer.token({ sub: 'U-tenant' }),
+      'U-operator': await issuer.token({ sub: 'U-operator' }),
+      'U-other': await issuer.token({ scope: 'ff:registry:write', sub: 'U-other' }),
       plain: await issuer.token({ scope: '', sub: 'U-plain' }),
     }
     const send = (path: string, over: AskOptions) =>
@@ -63,12 +74,17 @@ describe.each([
     const flood = Array.from({ length: 300 }, () => send(PATH, { token: 'plain' }))
     expect((await send(PATH, { body: JSON.stringify(FLAG_BODY) })).status).toBe(201)
     await Promise.all(flood)
+    const global = post('{"kind":"global"}')
+    expect((await send(INVALIDATE, global)).status).toBe(200)
+    for (let at = 0; at < 3; at += 1) expect((await send(INVALIDATE, global)).status).toBe(429)
     expect((await service.stop()).status).toBe(0)
     const { records, whole } = await getAudit(target)
     const refused = records.filter(({ outcome }) => outcome === 'refused')
     expect(refused.map(({ target: on, after }) => [on, after])).toEqual([
       ...REFUSED.map(([, , code, on]) => [on, { refused: code }]),
+      ['global', { refused: 'too_many_invalidations' }],
       ['flag/ff.a', { refused: 'scope_missing', count: 300 }],
+      ['global', { refused: 'too_many_invalidations', count: 2 }],
     ])
     expect(whole).toBe(true)
     // The change waited for no more than the records of the refusals before the flood.
