@@ -26,11 +26,20 @@ export type RedisFailure =
   | 'closed'
   | 'failed'
 
+/** A right that the user of Redis lacks. */
+export interface RedisDenial {
+  /** What Redis said, without the name of the user. */
+  readonly said: string
+  /** The ACL rule that gives the right, such as `+subscribe`. */
+  readonly rule: string
+}
 /** A call that gave no result. `code` is the system's error code or the first word of the reply; empty without one. */
 export interface RedisFault {
   readonly ok: false
   readonly failure: RedisFailure
   readonly code: string
+  /** Of `denied`, where Redis names the right. */
+  readonly denial?: RedisDenial
 }
 
 /** The result of a call. A call to Redis never throws. */
@@ -60,8 +69,7 @@ export type FillResult = 'filled' | 'lease_lost' | 'outdated'
 
 /** A change of a connection. `reconnected` is each `up` after the first: messages may have been lost in between. */
 export type RedisLinkState =
-  | { readonly state: 'up' | 'reconnected' }
-  | { readonly state: 'down'; readonly failure: RedisFailure; readonly code: string }
+  { readonly state: 'up' | 'reconnected' } | ({ readonly state: 'down' } & Omit<RedisFault, 'ok'>)
 
 /** Receives what arrives on a subscription. */
 export interface RedisListener {

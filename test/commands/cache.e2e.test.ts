@@ -8,6 +8,7 @@ import { CHANNELS, formatMessage } from '../../src/core/cache/messages.ts'
 import { instantFromMs } from '../../src/core/rows/instant.ts'
 import { until } from '../support/until.ts'
 import { type RedisServer, startRedis } from '../support/redis.ts'
+import { ACL_USER, withLogin } from '../adapters/redis/redis-contract.ts'
 import { finished, runFf, startFf } from '../support/run-ff.ts'
 
 const KEY = Buffer.alloc(32, 'k')
@@ -91,6 +92,27 @@ test.each([
     { kind: 'message', message: expect.objectContaining({ seq: 7, target: 'flag/ff.x' }) },
     { kind: 'dropped', reason: 'forged' },
   ])
+})
+
+test.each([
+  ['tail', '-subscribe', '+subscribe'],
+  ['tail', 'resetchannels', '&ptt:ff:*'],
+  ['stats', '-scan', '+scan'],
+  ['stats', '-info', '+info'],
+])('%s of a user with %s names the rule that is missing: %s', async (name, without, rule) => {
+  await raw.call(...ACL_USER)
+  await raw.call('acl', 'setuser', 'ff', without)
+  const run = await runFf(['cache', name], { env: { ...env, FF_REDIS_URL: withLogin(server.url) } })
+  expect([run.status, run.stderr]).toEqual([22, expect.stringContaining('[rights_missing')])
+  expect(run.stderr).toContain('(NOPERM)')
+  expect(run.stderr).toContain(`ACL SETUSER ff ${rule}`)
+  // The rule mends it.
+  await raw.call('acl', 'setuser', 'ff', rule)
+  if (name === 'stats') {
+    const url = withLogin(server.url)
+    const again = await runFf(['cache', name], { env: { ...env, FF_REDIS_URL: url } })
+    expect(again.status).toBe(0)
+  }
 })
 
 test.each(['stats', 'tail'])('%s without a Redis says so, and shows no password', async (name) => {

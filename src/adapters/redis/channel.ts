@@ -23,23 +23,29 @@ export async function holdSubscription(
 ): Promise<void> {
   let wasUp = false
   let failures = 0
+  // A right that is missing is told apart from the loss before it: no new attempt mends it.
+  let wasDenied = false
   for (let attempt = 0; !signal.aborted; attempt += 1) {
     const client = open(attempt)
     const ended = watchEnd(client, signal)
     client.on('message', (channel, text) => listener.message(channel, text))
+    let refusal: unknown = null
     try {
       await client.connect()
       await client.subscribe(...channels)
       listener.link({ state: wasUp ? 'reconnected' : 'up' })
       wasUp = true
       failures = 0
-    } catch {
-      // The end that follows tells why.
+    } catch (error) {
+      refusal = error
       client.disconnect()
     }
-    const { failure, code } = toRedisFault(await ended)
+    // The end of a connection tells why, unless a command was refused on it.
+    const { ok: _, ...fault } = toRedisFault((await ended) ?? refusal)
     if (signal.aborted) return
-    if (failures === 0) listener.link({ state: 'down', failure, code })
+    const isDenied = fault.failure === 'denied'
+    if (failures === 0 || (isDenied && !wasDenied)) listener.link({ state: 'down', ...fault })
+    wasDenied = isDenied
     failures += 1
     await sleep(getRetryDelayMs(failures), null, { signal }).catch(() => null)
   }

@@ -1,4 +1,4 @@
-import type { RedisFailure, RedisFault } from '../../ports/redis.ts'
+import type { RedisDenial, RedisFailure, RedisFault } from '../../ports/redis.ts'
 
 /** Failures by the first word of an error reply. */
 const REPLIES: Readonly<Record<string, RedisFailure>> = {
@@ -47,5 +47,29 @@ export function toRedisFault(error: unknown): RedisFault {
 
 function toFaultOfReply(message: string): RedisFault {
   const [code = ''] = /^[A-Z]+(?= )/.exec(message) ?? []
-  return makeRedisFault(Object.hasOwn(REPLIES, code) ? (REPLIES[code] ?? 'failed') : 'failed', code)
+  const failure = Object.hasOwn(REPLIES, code) ? (REPLIES[code] ?? 'failed') : 'failed'
+  const denial = code === 'NOPERM' ? readDenial(message) : null
+  return { ...makeRedisFault(failure, code), ...(denial === null ? {} : { denial }) }
+}
+
+/** `this user` or `User NAME`, by the version of the server. */
+const DENIED_COMMAND = /has no permissions to run the '([a-z|_-]+)' command/i
+/** The service uses keys and channels below one prefix alone. */
+const DENIED_NAMES = [
+  [/permissions to access (?:a|one of the) keys?/i, 'to access a key', '~ptt:ff:*'],
+  [/permissions to access (?:a|one of the) channels?/i, 'to access a channel', '&ptt:ff:*'],
+] as const
+
+/** The right that a reply names; null for a reply of another form, of which nothing is quoted. */
+function readDenial(message: string): RedisDenial | null {
+  const command = DENIED_COMMAND.exec(message)?.[1]
+  if (command !== undefined)
+    return {
+      said: `the user has no permissions to run the '${command}' command`,
+      rule: `+${command.toLowerCase()}`,
+    }
+  const [, what, rule] = DENIED_NAMES.find(([form]) => form.test(message)) ?? []
+  return what === undefined || rule === undefined
+    ? null
+    : { said: `the user has no permissions ${what}`, rule }
 }

@@ -23,13 +23,26 @@ export function getOrThrow<T>(outcome: RedisOutcome<T>): T {
   throw makeRedisError(outcome)
 }
 
-const makeRedisError = ({ failure, code }: RedisFault): FfError => {
+/** Makes, without throwing it, the FfError of a call that gave no result: `rights_missing` or `target_unreachable`. */
+export function makeRedisError({ failure, code, denial }: Omit<RedisFault, 'ok'>): FfError {
   const why = code === '' ? failure : `${failure}, ${code}`
-  return failure === 'denied'
-    ? new FfError('rights_missing', `Redis refuses the user of FF_REDIS_URL (${why}).`, {
-        hint: 'Correct user and password of FF_REDIS_URL, or give the user the rights of docs/reference/cache.md.',
-      })
-    : new FfError('target_unreachable', `The Redis of FF_REDIS_URL gives no answer (${why}).`, {
+  if (failure !== 'denied')
+    return new FfError(
+      'target_unreachable',
+      `The Redis of FF_REDIS_URL gives no answer (${why}).`,
+      {
         hint: 'Check a single server with `redis-cli -u "$FF_REDIS_URL" PING`, the other forms at each of their addresses, then run the command again.',
-      })
+      },
+    )
+  if (denial === undefined)
+    return new FfError('rights_missing', `Redis refuses the user of FF_REDIS_URL (${why}).`, {
+      hint: 'Correct user and password of FF_REDIS_URL, or give the user the rights of docs/reference/cache.md.',
+    })
+  return new FfError(
+    'rights_missing',
+    `Redis refuses the user of FF_REDIS_URL (${code}): ${denial.said}.`,
+    {
+      hint: `As an administrator of Redis run \`ACL SETUSER ff ${denial.rule}\`, with the name of the user in place of ff, on each server; docs/reference/cache.md has the whole line.`,
+    },
+  )
 }

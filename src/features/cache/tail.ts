@@ -5,9 +5,10 @@ import {
   type ParsedMessage,
   parseMessage,
 } from '../../core/cache/messages.ts'
+import type { FfError } from '../../errors.ts'
 import type { Adapters } from '../../ports/adapters.ts'
 import type { RedisLinkState } from '../../ports/redis.ts'
-import { getOrThrow, openRedis } from './open-redis.ts'
+import { getOrThrow, makeRedisError, openRedis } from './open-redis.ts'
 
 /** What `ff cache tail` shows: a message, one that every instance drops, or a change of the connection. */
 export type CacheEvent =
@@ -19,7 +20,8 @@ export type CacheEvent =
  * Yields what arrives on the channel of invalidations until `signal` aborts, in lists that are not empty. Messages that
  * are sent while the connection is lost are not shown.
  * @param of.key the key of the HMACs
- * @throws FfError `target_invalid`, and `rights_missing` or `target_unreachable` where there is no connection at first
+ * @throws FfError `target_invalid`, `target_unreachable` where there is no connection at first, and `rights_missing` where
+ * the user may not connect or subscribe
  */
 export async function* tailCache(
   of: { readonly url: string | null; readonly key: Uint8Array; readonly adapters: Adapters },
@@ -27,6 +29,7 @@ export async function* tailCache(
 ): AsyncGenerator<readonly CacheEvent[]> {
   const redis = await openRedis(of.url, of.adapters)
   const events: CacheEvent[] = []
+  let denied = null as FfError | null
   let wake: () => void = () => undefined
   const add = (event: CacheEvent): void => {
     events.push(event)
@@ -38,9 +41,14 @@ export async function* tailCache(
     const mac = await of.adapters.cacheMac(of.key)
     redis.subscribe([CHANNELS.invalidate], {
       message: (_, text) => add(readEvent(parseMessage('invalidate', text, mac))),
-      link: ({ state }) => add({ kind: 'link', state }),
+      link: (link) => {
+        if (link.state === 'down' && link.failure === 'denied') denied = makeRedisError(link)
+        add({ kind: 'link', state: link.state })
+      },
     })
     while (!signal.aborted) {
+      // No message comes before the user has the right.
+      if (denied !== null) throw denied
       if (events.length > 0) yield events.splice(0)
       else await new Promise<void>((resolve) => (wake = resolve))
     }
