@@ -8,6 +8,7 @@ import {
   loadSettings,
   formatSettings,
 } from './settings.ts'
+import { listUnknownVariables } from './unknown-variables.ts'
 
 /**
  * `ff doctor`: prints a report on whether a run can work with these settings, and sets its exit. Opens and closes both
@@ -28,7 +29,12 @@ export const runDoctor = (invocation: Invocation<typeof REPORT>): Promise<void> 
       root,
       nodeVersion,
       targets,
-      shown: formatSettings(settings),
+      shown: [
+        ...formatSettings(settings),
+        ...listUnknownVariables(env).map(
+          ({ name, meant }) => [name, `no setting of ff; did you mean ${meant}?`] as const,
+        ),
+      ],
       settings: values,
       adapters,
     })

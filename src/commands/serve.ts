@@ -7,6 +7,7 @@ import type { OptionsOf } from './declarations/option.ts'
 import type { SERVING } from './declarations/serve-options.ts'
 import { readRunningVersion } from './running-version.ts'
 import { loadSettings } from './settings.ts'
+import { listUnknownVariables } from './unknown-variables.ts'
 
 /**
  * `ff serve`: prints its addresses, serves until SIGTERM or SIGHUP (`ok`) or Ctrl-C (`interrupted`), then drains open
@@ -23,6 +24,8 @@ export async function runServe({ context, options }: Invocation<typeof SERVING>)
     context.onSignal((name) => resolve(name === 'terminated' ? 'ok' : name))
   })
   const log = await adapters.openServiceLog(io.tryStderr)
+  for (const { name, meant } of listUnknownVariables(env))
+    log.warn({ variable: name, meant }, 'ff has no setting of this name; did you mean the other?')
   const request = { root, adapters, now, log, settings }
   const service = options.harness
     ? await startHarness(request)

@@ -62,7 +62,8 @@ const PAGES: Readonly<Record<string, () => string>> = {
     page(
       'Settings',
       'A setting comes from the option that names it, else from the environment, else from `ff.config.json` ' +
-        '(found upwards from the working directory), else it has its default. An unknown key is an error. ' +
+        '(found upwards from the working directory), else it has its default. An unknown key is an error; a variable ' +
+        'that begins with `FF_` and is no setting is named by `ff doctor` and in the log of `ff serve`. ' +
         '`ff config show --origin` prints what holds here and where it came from.',
       table(
         ['name', 'key in the file', 'what'],

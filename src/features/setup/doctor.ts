@@ -15,7 +15,7 @@ export interface DoctorRequest {
   readonly nodeVersion: string
   /** Name and target of each side that a run without options uses. */
   readonly targets: readonly (readonly [name: string, spec: TargetSpec])[]
-  /** Each setting with its value and origin; of a secret only whether it is set. */
+  /** Each setting with its value and origin, of a secret only whether it is set; and each variable that is no setting. */
   readonly shown: readonly (readonly [name: string, shown: string])[]
   readonly settings: SettingValues
   readonly adapters: Adapters

@@ -15,14 +15,16 @@ import {
 
 const LISTEN = { FF_LISTEN: '127.0.0.1:0' }
 
-test('with nothing set the service serves sample flags and prints an example request', async () => {
-  const service = await startService({})
+test('with no setting the service serves sample flags, prints an example request, and names what is no setting', async () => {
+  const service = await startService({ FF_STOREDIR: 'hunter2' })
   const { text } = await ask(service.origin, '/v1/flags/evaluate', {
     body: '{"flag_key":"ff.sample.banner"}',
   })
   expect(JSON.parse(text)).toMatchObject({ decision: 'allow', value: true })
-  const { status, stdout } = await service.stop()
+  const { status, stdout, stderr } = await service.stop()
   expect(status).toBe(0)
+  expect(stderr.match(/"variable":"FF_STOREDIR","meant":"FF_STORE_DIR"/g)).toHaveLength(1)
+  expect(stdout + stderr).not.toContain('hunter2')
   expect(stdout).toContain(`curl -s ${service.origin}/v1/flags/evaluate`)
 })
 
