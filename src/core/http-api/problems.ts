@@ -96,7 +96,10 @@ const OWN: Readonly<Record<Exclude<ServiceCode, AuthRefusalCode>, readonly [numb
   flag_archived: [CONFLICT, 'The flag is archived, which is final.'],
   override_unknown: [UNKNOWN, 'There is no such override.'],
   revision_conflict: [412, 'The row is not in the state that the request requires.'],
-  revision_not_kept: [CONFLICT, 'The store does not keep this revision, or never had it.'],
+  revision_not_kept: [
+    CONFLICT,
+    'The store does not keep this revision, or never had it: of imported rows it has none before the import.',
+  ],
   type_in_use: [CONFLICT, 'The type of a flag cannot change while it has overrides.'],
   row_broken: [500, 'The stored row does not fit its schema.'],
   approval_missing: [FORBIDDEN, 'The change requires an approval, and the request names none.'],
