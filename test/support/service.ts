@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { LoopbackJwks } from '../../src/adapters/auth/loopback-jwks.ts'
 import { toPublicJwk } from '../../src/core/text/jwk.ts'
 import { generateSigningKey, signClaims } from '../../src/adapters/jose/compact.ts'
-import { type Run, startFf } from './run-ff.ts'
+import { ROOT, type Run, startFf } from './run-ff.ts'
 import {
   connect,
   migratedDatabase,
@@ -20,6 +20,10 @@ import {
 export interface Issuer {
   readonly env: Readonly<Record<string, string>>
   token(claims?: Readonly<Record<string, unknown>>): Promise<string>
+  /** Signs with a new key from now on, which replaces the one before in the key set. */
+  rotate(): Promise<void>
+  /** How often the key set was fetched. */
+  fetches(): number
   close(): Promise<void>
 }
 /** Every scope of the service, as a `scope` claim. */
@@ -28,7 +32,7 @@ export const EVERY_SCOPE =
 
 /** Starts an issuer with a new key. */
 export async function openIssuer(): Promise<Issuer> {
-  const key = await generateSigningKey()
+  let key = await generateSigningKey()
   const server = await LoopbackJwks.start({ behaviour: 'up', keys: [toPublicJwk(key)] })
   return {
     env: { FF_JWKS_URL: server.url.href, FF_JWT_ISSUER: server.origin },
@@ -45,6 +49,11 @@ export async function openIssuer(): Promise<Issuer> {
         },
         key,
       ),
+    rotate: async () => {
+      key = await generateSigningKey()
+      await server.setBehaviour({ behaviour: 'up', keys: [toPublicJwk(key)] })
+    },
+    fetches: () => server.requests(),
     close: () => server.close(),
   }
 }
@@ -72,12 +81,19 @@ export interface StartedService {
   stop(signal?: NodeJS.Signals): Promise<Run>
 }
 
-/** Starts `ff serve` on a free port, and waits until it listens. @throws with its stderr where it ends before */
+/**
+ * Starts `ff serve` on a free port, and waits until it listens.
+ *
+ * @param root another package folder: a changed copy
+ * @throws with its stderr where it ends before
+ */
 export async function startService(
   env: Readonly<Record<string, string>> = {},
   args: readonly string[] = [],
+  root = ROOT,
 ): Promise<StartedService> {
   const child = startFf(['serve', ...args], {
+    root,
     env: { FF_LISTEN: '127.0.0.1:0', FF_DRAIN_DELAY: '0', FF_STORE_DEADLINE: '10', ...env },
   })
   let [stdout, stderr] = ['', '']
