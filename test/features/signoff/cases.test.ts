@@ -35,7 +35,7 @@ import {
   trusted,
   trustText,
 } from './people.ts'
-import { examples } from '../../support/scale.ts'
+import { everyNth, examples } from '../../support/scale.ts'
 
 interface Given {
   readonly trust?: TrustOutcome
@@ -559,11 +559,11 @@ describe('a changed byte is refused', () => {
     return copy
   }
 
-  test('at every place of the envelope', () => {
+  test('at a place of the envelope', () => {
     expect(judge(text)).toBe('verified')
-    for (let at = 0; at < text.length; at += 1) {
-      expect([at, judge(changed(text, at, 1))]).not.toEqual([at, 'verified'])
-    }
+    const places = everyNth([...text.keys()], 3)
+    expect(places.length).toBeGreaterThan(100)
+    for (const at of places) expect([at, judge(changed(text, at, 1))]).not.toEqual([at, 'verified'])
   })
   test('in any way in the envelope', () => {
     fc.assert(
@@ -575,8 +575,10 @@ describe('a changed byte is refused', () => {
       examples(1_000),
     )
   })
-  test('at every place of the payload, also if one of the two signed the change', () => {
-    for (let at = 0; at < good.payload.length; at += 1) {
+  test('at a place of the payload, also if one of the two signed the change', () => {
+    const places = everyNth([...Buffer.from(good.payload).keys()], 3)
+    expect(places.length).toBeGreaterThan(100)
+    for (const at of places) {
       const payload = flipped(good.payload, at)
       const envelope = { payload, signatures: [signAs(payload, alice), byBob] }
       expect([at, toOutcome({ envelope }).status]).toEqual([at, 'refused'])
