@@ -59,6 +59,19 @@ export function getLineReader(fits: Fits): LineReader {
   return reader
 }
 
+/** The record's RFC 8785 form, which stands in the middle of that of its line. */
+function cutRecord(text: string, { hash, runner, signature }: EvidenceLine): string {
+  const before = `{"hash":${JSON.stringify(hash)},"record":`
+  const after = `,"runner":${canonicalizeValue(runner)},"signature":${JSON.stringify(signature)}}`
+  return text.slice(before.length, -after.length)
+}
+
+/** A key that signs lines; null where it cannot verify any. */
+interface LineKey {
+  readonly kid: string
+  readonly key: KeyObject | null
+}
+
 /** Of the lines that hold, a reader keeps so many, that no log fills the memory. */
 const MAX_KEPT = 20_000
 
@@ -69,7 +82,7 @@ const MAX_KEPT = 20_000
  */
 export class LineReader {
   private readonly fits: Fits
-  private readonly keys = new Map<string, KeyObject | null>()
+  private readonly keys = new Map<string, LineKey>()
   /** By the whole text of the line. */
   private readonly sound = new Map<string, EvidenceEntry>()
 
@@ -94,22 +107,18 @@ export class LineReader {
   private verify(text: string): LineRead {
     const line = parseCanonical<EvidenceLine>(text, this.fits)
     if (line === null || !hasRealTimes(line.record)) return { ok: false, fault: 'edited' }
-    const content = canonicalizeValue(line.record)
+    const content = cutRecord(text, line)
     if (hashRecord(content) !== line.hash) return { ok: false, fault: 'edited' }
-    const kid = computeThumbprint(line.runner)
-    if (!this.holds(line, kid, content)) return { ok: false, fault: 'recomputed' }
+    const { kid, key } = this.getKey(line.runner)
+    const holds = key !== null && verifyDetachedJws(line.signature, { typ: TYP, kid, content }, key)
+    if (!holds) return { ok: false, fault: 'recomputed' }
     return { ok: true, entry: { record: line.record, hash: line.hash, runner: kid } }
   }
 
-  private holds({ runner, signature }: EvidenceLine, kid: string, content: string): boolean {
-    const key = this.getKey(runner)
-    return key !== null && verifyDetachedJws(signature, { typ: TYP, kid, content }, key)
-  }
-
-  private getKey(jwk: PublicJwk): KeyObject | null {
+  private getKey(jwk: PublicJwk): LineKey {
     const known = this.keys.get(jwk.x)
     if (known !== undefined) return known
-    const imported = importPublicKey(jwk)
+    const imported = { kid: computeThumbprint(jwk), key: importPublicKey(jwk) }
     this.keys.set(jwk.x, imported)
     return imported
   }

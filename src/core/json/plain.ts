@@ -43,8 +43,10 @@ export function valueToNode(value: unknown): JsonNode {
 export function canonicalizeValue(value: unknown): string {
   if (typeof value !== 'object' || value === null) return JSON.stringify(value)
   if (Array.isArray(value)) return `[${value.map(canonicalizeValue).join(',')}]`
-  const members = Object.entries(value)
-    .filter(([, member]) => member !== undefined)
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-  return `{${members.map(([name, member]) => `${JSON.stringify(name)}:${canonicalizeValue(member)}`).join(',')}}`
+  const held = value as Readonly<Record<string, unknown>>
+  const members = Object.keys(held)
+    .filter((name) => held[name] !== undefined)
+    .sort()
+    .map((name) => `${JSON.stringify(name)}:${canonicalizeValue(held[name])}`)
+  return `{${members.join(',')}}`
 }
