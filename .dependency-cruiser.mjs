@@ -229,7 +229,6 @@ export default {
     home('prom-client', 'src/adapters/telemetry/'),
     home('@opentelemetry/api', 'src/adapters/telemetry/'),
     home('ajv', 'src/artefacts/'),
-    home('chalk', 'src/reports/'),
     home('cli-table3', 'src/reports/'),
   ],
   options: {

@@ -28,10 +28,10 @@ export async function clearOutputs(outputs: readonly Pick<Output, 'path'>[]): Pr
  */
 export async function writeOutputs(
   outputs: readonly Output[],
-  write: (format: Format) => string,
+  write: (format: Format) => Promise<string>,
   signal: AbortSignal,
 ): Promise<void> {
-  for (const { format, path } of outputs) await writeOutput(path, write(format), signal)
+  for (const { format, path } of outputs) await writeOutput(path, await write(format), signal)
 }
 
 /**

@@ -37,13 +37,13 @@ export async function runReportCommand(
     context.exit = report
     return
   }
-  await context.io.stdout(write(report, format, color))
-  if (format === 'github') await addToSummary(context, write(report, 'markdown'))
+  await context.io.stdout(await write(report, format, color))
+  if (format === 'github') await addToSummary(context, await write(report, 'markdown'))
   context.exit = report.exitName
 }
 
-const write = (report: Report, as: Format, color = false): string =>
-  REPORTERS[as](report, { color })
+const write = async (report: Report, as: Format, color = false): Promise<string> =>
+  (await REPORTERS[as]())(report, { color })
 
 /** Appends to the job summary of GitHub Actions, which GITHUB_STEP_SUMMARY names; elsewhere it is not set. */
 async function addToSummary({ env }: Context, text: string): Promise<void> {

@@ -1,26 +1,25 @@
 import type { Report } from '../core/report/types.ts'
-import { formatGithubReport } from './github.ts'
-import { formatHtmlReport } from './html.ts'
-import { formatJsonReport } from './json.ts'
-import { formatJunitReport } from './junit.ts'
-import { formatMarkdownReport } from './markdown.ts'
-import { formatSarifReport } from './sarif.ts'
 import type { Style } from './paint.ts'
 import { escapeForTerminal, escapeLines } from '../core/text/terminal.ts'
 import { formatCheckReport } from './check-text.ts'
 import { formatGateReport } from './gate-text.ts'
 import { formatParityReport } from './parity-text.ts'
 
-/** The reporter of each format. To add a format, add its file, its line here and its golden file. */
+type Reporter = (report: Report, style: Style) => string
+
+/**
+ * Loads the reporter of each format; each is imported by its first call. To add a format, add its file, its line here and
+ * its golden file.
+ */
 export const REPORTERS = {
-  text: formatTextReport,
-  json: formatJsonReport,
-  junit: formatJunitReport,
-  sarif: formatSarifReport,
-  github: formatGithubReport,
-  markdown: formatMarkdownReport,
-  html: formatHtmlReport,
-} as const satisfies Readonly<Record<string, (report: Report, style: Style) => string>>
+  text: () => Promise.resolve(formatTextReport),
+  json: async () => (await import('./json.ts')).formatJsonReport,
+  junit: async () => (await import('./junit.ts')).formatJunitReport,
+  sarif: async () => (await import('./sarif.ts')).formatSarifReport,
+  github: async () => (await import('./github.ts')).formatGithubReport,
+  markdown: async () => (await import('./markdown.ts')).formatMarkdownReport,
+  html: async () => (await import('./html.ts')).formatHtmlReport,
+} as const satisfies Readonly<Record<string, () => Promise<Reporter>>>
 
 export type Format = keyof typeof REPORTERS
 

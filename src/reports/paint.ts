@@ -1,6 +1,5 @@
 import Table from 'cli-table3'
-import { stripVTControlCharacters } from 'node:util'
-import { Chalk } from 'chalk'
+import { stripVTControlCharacters, styleText } from 'node:util'
 
 /** Colours of states. The state is also a word, so a reader without colour loses nothing. */
 const COLORS: Readonly<Record<string, 'green' | 'red' | 'yellow'>> = {
@@ -35,7 +34,8 @@ export function formatState(state: string, { color }: Style): string {
  * A word in the colour of a state, yellow for an unknown one, as ANSI escapes; the plain word where `color` is false.
  */
 export const colorWord = (word: string, state: string, { color }: Style): string =>
-  new Chalk({ level: color ? 1 : 0 })[COLORS[state] ?? 'yellow'](word)
+  // The caller knows whether the output takes colour.
+  color ? styleText(COLORS[state] ?? 'yellow', word, { validateStream: false }) : word
 
 interface Ending {
   /** The verdict in words, such as `NOT READY`. */

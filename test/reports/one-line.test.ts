@@ -66,8 +66,9 @@ function reportWith(text: string): GateReport {
 }
 
 describe('V12, V18: a value can never make a line', () => {
-  test.each(Object.keys(REPORTERS) as (keyof typeof REPORTERS)[])('in %s', (format) => {
-    const write = (text: string) => REPORTERS[format](reportWith(text), { color: false })
+  test.each(Object.keys(REPORTERS) as (keyof typeof REPORTERS)[])('in %s', async (format) => {
+    const reporter = await REPORTERS[format]()
+    const write = (text: string) => reporter(reportWith(text), { color: false })
     const shown = write(HOSTILE)
     expect(shown).not.toMatch(RAW)
     expect(shown).toContain(format === 'html' || format === 'markdown' ? 'u001b' : '\\u001b')

@@ -5,7 +5,8 @@ import { formatDecisionFile } from '../../../src/features/gate/decision-file.ts'
 import { judgeFolder, runGateCheck, toReport } from '../../../src/features/gate/gate.ts'
 import type { GateReport } from '../../../src/core/report/types.ts'
 import type { TrustFile } from '../../../src/core/signoff/types.ts'
-import { REPORTERS } from '../../../src/reports/index.ts'
+import { formatTextReport, REPORTERS } from '../../../src/reports/index.ts'
+import { formatMarkdownReport } from '../../../src/reports/markdown.ts'
 import { CHECKLIST, COMMAND_CONTROLS } from '../../core/gate/builders.ts'
 import {
   changeTrust,
@@ -58,7 +59,7 @@ describe('all 42 records of a trusted runner and two signatures', () => {
   test.each(Object.keys(REPORTERS) as (keyof typeof REPORTERS)[])(
     'are a GO in the format %s',
     async (format) => {
-      const text = REPORTERS[format](await judged(), { color: false })
+      const text = (await REPORTERS[format]())(await judged(), { color: false })
       const words = { junit: 'failures="0"', json: '"verdict": "go"', sarif: '"results": []' }
       expect(text).toContain(format in words ? words[format as 'json'] : 'GO, valid until')
     },
@@ -135,7 +136,7 @@ describe('a checklist that departs from the package’s, with two team commands'
   test.each(['text', 'markdown', 'html', 'github'] as const)(
     'is named in the format %s',
     async (format) => {
-      const text = REPORTERS[format](await judged(team), { color: false })
+      const text = (await REPORTERS[format]())(await judged(team), { color: false })
       expect(text).toContain('GO with 1 waiver and 2 team commands')
       if (format === 'github') return
       for (const part of [
@@ -159,7 +160,7 @@ describe('a checklist that departs from the package’s, with two team commands'
 
 describe('V20: without a trust file or a pin, that is said first', () => {
   const firstLines = (report: GateReport) =>
-    REPORTERS.text(report, { color: false }).split('\n').slice(0, 14).join('\n')
+    formatTextReport(report, { color: false }).split('\n').slice(0, 14).join('\n')
   test.each<readonly [string, string, number, string]>([
     ['no trust file', 'trust.json', 22, 'trust_missing'],
     ['a trust file, nothing signed and no pin', 'signoff.json', 23, 'trust_pin_missing'],
@@ -170,7 +171,7 @@ describe('V20: without a trust file or a pin, that is said first', () => {
       const request = { ...(await requestIn(other.cwd, '')), trust_pin: null }
       const report = await runGateCheck(request, ADAPTERS)
       expect([report.exitCode, report.findings[0]?.code]).toEqual([exitCode, code])
-      for (const text of [firstLines(report), REPORTERS.markdown(report)])
+      for (const text of [firstLines(report), formatMarkdownReport(report)])
         expect(text.replaceAll('&#95;', '_')).toContain('FF_TRUST_SHA256')
       expect(report.next).toMatch(/^ff trust /)
     } finally {
@@ -211,7 +212,7 @@ describe('V25: a waived item is named with reason, risk, bound, expiry and appro
     try {
       const report = await judged(other)
       expect(report.verdict).toBe('go')
-      const text = REPORTERS[format](report, { color: false })
+      const text = (await REPORTERS[format]())(report, { color: false })
         .replaceAll(/&#(\d+);/g, (_, code: string) => String.fromCharCode(Number(code)))
         .replaceAll(/\s+/g, ' ')
       const { expires_at = '' } = report.waivers[0] ?? {}
@@ -248,7 +249,7 @@ test('a failure names the measured value, the limit, an example, the owner and t
     await rm(join(failing.cwd, 'checklists/signoff.json'))
     const report = await judged(failing)
     expect([report.verdict, report.next]).toEqual(['no_go', 'ff probe run B3'])
-    const text = REPORTERS.text(report, { color: false })
+    const text = formatTextReport(report, { color: false })
     const item = CHECKLIST.items.find(({ id }) => id === 'B3')
     for (const part of [
       'NO-GO',
