@@ -102,6 +102,7 @@ describe('the instances of staging', () => {
   })
   test.each<readonly [string, string, Parameters<typeof check>]>([
     ['production', 'production_refused', [{ environment: 'prod' }]],
+    ['an environment named production', 'production_refused', [{ environment: 'production' }]],
     [
       'the server of production',
       'production_refused',
@@ -124,6 +125,7 @@ describe('the instances of staging', () => {
     ['a file store', 'identity_not_said', [{ database: null }, { both: true }]],
     ['no identity', 'identity_not_said', ['{}']],
     ['a refusal', 'identity_not_said', [503]],
+    ['one instance twice', 'target_missing', [{}, { instances: [INSTANCES, INSTANCES].flat() }]],
     ['one instance alone', 'target_missing', [{}, { instances: INSTANCES.slice(1) }]],
     ['a token that lacks', 'target_missing', [{}, { tokens: [] }]],
   ])('of %s are refused: %s', async (_what, code, given) => {

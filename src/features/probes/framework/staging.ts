@@ -41,10 +41,16 @@ export async function checkStaging(
 ): Promise<StagingIdentity> {
   readCallers(needs, target)
   const { instances } = target
-  if (instances.length < needs.instances)
-    throw makeMissingError(`${needs.instances} instances, and ${instances.length} are named`)
+  for (const port of ['service', 'admin'] as const) {
+    const named = new Set(instances.map((one) => one[port])).size
+    // One that is named twice would always have heard of a change.
+    if (named < Math.max(needs.instances, instances.length))
+      throw makeMissingError(
+        `${needs.instances} instances or more, and ${named} of ${instances.length} ${port} origins differ`,
+      )
+  }
   const said = await Promise.all(instances.map(({ admin }) => askIdentity(admin, context)))
-  if (said.some(({ environment }) => environment === 'prod')) throw makeProductionError()
+  if (said.some(({ environment }) => PRODUCTION.has(environment))) throw makeProductionError()
   for (const { database } of said) refuseProduction(database, context)
   const [first, ...others] = said as [InstanceIdentity, ...InstanceIdentity[]]
   for (const member of SAME) {
@@ -60,6 +66,8 @@ export async function checkStaging(
   return { code, schema_head, config_digest, database }
 }
 
+/** `prod` is also what an instance says where FF_ENV is not set. */
+const PRODUCTION: ReadonlySet<string> = new Set(['prod', 'production'])
 const SAME = [
   'environment',
   'code',
