@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { WriteRequest } from '../../../src/core/rows/write-request.ts'
-import { findRequestProblems } from '../../../src/core/rows/write-request.ts'
+import { findCallerProblems, findRequestProblems } from '../../../src/core/rows/write-request.ts'
 import { FLAG, NOW, REF, USER } from '../builders.ts'
 
 const REQUEST: WriteRequest = {
@@ -53,4 +53,12 @@ describe('findRequestProblems', () => {
     const all = { key: { scope_id: '', flag_key: '' }, actor: '', request_id: '' }
     expect(findRequestProblems({ ...REQUEST, ...all })).toHaveLength(4)
   })
+})
+
+test('findCallerProblems takes a request that has no approval, such as an announcement', () => {
+  const { actor, request_id } = REQUEST
+  expect(findCallerProblems({ actor, request_id })).toEqual([])
+  expect(findCallerProblems({ actor: 'a b', request_id })).toEqual([
+    { code: 'form_wrong', pointer: '/actor' },
+  ])
 })
