@@ -227,9 +227,11 @@ describe('ff doctor', () => {
     ['nothing is set', {}, 0, 'no approval holds'],
     ['Admin is set', { FF_ADMIN_URL: 'http://127.0.0.1:1' }, 0, 'from Admin at http://127.0.0.1:1'],
     ['Admin has no credential', { FF_ADMIN_URL: 'https://admin.example' }, 2, 'no credential'],
+    ['a variable is no setting', { FF_ADMIN_URI: 'hunter2' }, 0, 'did you mean FF_ADMIN_URL?'],
     ['a file replaces Admin in prod', { FF_APPROVALS_FILE: 'x.json' }, 2, 'setting_invalid'],
   ])('reports that %s', async (_what, env, status, text) => {
     const run = await runFf(['doctor'], { cwd: folder, env })
     expect([run.status, run.stdout]).toEqual([status, expect.stringContaining(text)])
+    expect(run.stdout).not.toContain('hunter2')
   })
 })
