@@ -97,9 +97,8 @@ describe('ff audit export', () => {
   })
 
   test('signs nothing of a broken chain', async () => {
-    const [segment = ''] = (await readdir(join(cwd, 'store'))).filter((one) =>
-      one.startsWith('log-'),
-    )
+    const logs = (await readdir(join(cwd, 'store'))).filter((one) => one.startsWith('log-')).sort()
+    const [segment = ''] = logs
     const path = join(cwd, 'store', segment)
     const [first = '', ...rest] = (await readFile(path, 'utf8')).split('\n')
     const changed = resealed(first, (json) => json.replaceAll('U-editor', 'mallory')).trimEnd()

@@ -7,7 +7,8 @@ import { getMember } from '../../core/row-format/row-line.ts'
 import type { ByteLine } from '../../files/line-splitter.ts'
 import type { AuditReading, AuditTrail } from '../../ports/audit.ts'
 import { unsealLogLine, readFileLines } from './lines.ts'
-import { isTorn, listSegments } from './log.ts'
+import { isTorn } from './log.ts'
+import { isNewest, listSegments, type Segment } from './segments.ts'
 import { StoreDamage, parseNumber, readSnapshotHead, SNAPSHOT } from './snapshot.ts'
 import { toStoreError } from './store-error.ts'
 
@@ -22,7 +23,7 @@ export class FileTrail implements AuditTrail {
   readonly facts = { target: 'file', backing: 'file', server: null } as const
   private readonly folder: string
   /** The record that the last read ended with, and the offset behind its line: a later read continues there. */
-  private place: { readonly seq: number; readonly name: string; readonly end: number } | null = null
+  private place: Place | null = null
 
   private constructor(folder: string) {
     this.folder = folder
@@ -74,17 +75,35 @@ export class FileTrail implements AuditTrail {
     const from = segments.findLastIndex(({ name, first }) =>
       place === null ? first <= after : name === place.name,
     )
-    for (const { name } of segments.slice(Math.max(0, from))) {
-      const path = join(this.folder, name)
-      const last = name === segments.at(-1)?.name
-      for await (const line of readFileLines(path, name === place?.name ? place.end : 0)) {
-        if (last && isTorn(line)) return
-        yield { record: toRecord(line), name, end: line.offset + line.bytes.length + 1 }
-      }
-    }
+    for (const segment of segments.slice(Math.max(0, from)))
+      yield* readSegment(this.folder, segment, segment.name === place?.name ? place : null)
   }
 }
 
+/** Yields the lines of a segment that are part of the log, behind a place in it; null begins at the first. */
+async function* readSegment(
+  folder: string,
+  segment: Segment,
+  place: Place | null,
+): AsyncGenerator<TrailLine> {
+  const { name, last } = segment
+  if (place !== null && place.seq >= last) return
+  for await (const line of readFileLines(join(folder, name), place?.end ?? 0)) {
+    if (isNewest(segment) && isTorn(line)) return
+    const record = toRecord(line)
+    // What stands behind the record that the next segment follows was written late.
+    if (record !== null && record.seq > last) return
+    yield { record, name, end: line.offset + line.bytes.length + 1 }
+    if (record?.seq === last) return
+  }
+}
+
+/** A record of the log, with the file name of its segment and the byte offset behind its newline. */
+interface Place {
+  readonly seq: number
+  readonly name: string
+  readonly end: number
+}
 interface TrailLine {
   readonly record: AuditRecord | null
   /** The file name of its segment, and the byte offset behind its newline. */

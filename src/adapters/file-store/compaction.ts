@@ -28,12 +28,14 @@ export async function readCompactionThreshold(folder: string): Promise<number> {
  */
 export async function compactFolder(folder: string, written: SnapshotWritten): Promise<void> {
   const source = await openFileRows(folder, written.head.seq)
+  const isWhole = source.head.hash === written.head.hash
   async function* generateRows(): AsyncGenerator<Buffer> {
     const counts = { flag_registry: 0, tenant_override: 0, user_override: 0 }
     for await (const { table, bytes } of source.lines()) {
       counts[table] += countLineFeeds(bytes)
       yield bytes
     }
+    if (!isWhole) throw new StoreDamage(`the log has another record ${written.head.seq}`)
     const [fault] = source.faults()
     if (fault !== undefined) throw new StoreDamage(`${SNAPSHOT}: ${fault.detail}`)
     for (const table of TABLE_NAMES)

@@ -1,31 +1,27 @@
+import { randomUUID } from 'node:crypto'
 import { constants } from 'node:fs'
 import { access, type FileHandle, mkdir, statfs } from 'node:fs/promises'
-import type { AuditPage, AuditQuery } from '../../core/audit/audit-page.ts'
 import { type AuditChainHead, EMPTY_HEAD } from '../../core/audit/record.ts'
 import type { WriteRequest } from '../../core/rows/write-request.ts'
-import type { AnyRow, RowOrBroken, RowsOfFlag, RowsByTable } from '../../core/rows/rows.ts'
+import type { RowsByTable } from '../../core/rows/rows.ts'
 import { FfError } from '../../errors.ts'
 import type {
   Announcement,
   AnnouncementResult,
   AuditOptions,
-  BulkQuery,
-  FlagEntry,
-  KeyedRow,
-  OverrideQuery,
   RefusalResult,
   RefusedWrite,
-  RowQuery,
   ScratchStore,
   ServiceStore,
   WriteResult,
 } from '../../ports/store.ts'
 import { takeLock } from './store-lock.ts'
 import { compactFolder, readCompactionThreshold } from './compaction.ts'
-import { cutTornLine, diskFullError, LogWriter, replayLog, type LogTail } from './log.ts'
+import { replayLog, type LogTail } from './log.ts'
+import { diskFullError, LogWriter } from './log-writer.ts'
 import { GlobalLimit } from './global-limit.ts'
-import { findRevision, readAuditPage } from './log-history.ts'
 import { RowIndex } from './row-index.ts'
+import { claimNextTerm } from './segments.ts'
 import {
   countIndexRows,
   parseStoredRow,
@@ -42,6 +38,7 @@ import {
   stageWrite,
 } from './stage.ts'
 import { toStoreError } from './store-error.ts'
+import { StoreReader } from './store-reader.ts'
 
 /** The longest log, as a multiple of the length at which a compaction is due. */
 const LONGEST_LOG = 4
@@ -52,25 +49,29 @@ export interface FileStoreOptions {
   readonly durable: boolean
   /** False where no other process knows the folder, because each lock starts a process. Absent is true. */
   readonly lock?: boolean
+  /** Called with the audit head after each batch of lines that is on the disk, before their writes resolve. */
+  readonly committed?: (head: AuditChainHead) => void
 }
 const DURABLE: FileStoreOptions = { durable: true }
 
 interface QueuedWrite {
+  /** Stands in the line, and names the write in every process. */
+  readonly op_id: string
   readonly put: (stage: StagedState) => StagedResult<Result>
   readonly resolve: (result: Result) => void
   readonly reject: (error: unknown) => void
 }
 
 /** Flags and overrides in a folder: a snapshot and an append-only log (docs/reference/file-store.md). One writer. */
-export class FileStore implements ScratchStore, ServiceStore {
-  readonly kind = 'file'
-  private readonly folder: string
+export class FileStore extends StoreReader implements ScratchStore, ServiceStore {
   private readonly lock: FileHandle | null
   private readonly tools: AuditOptions
   private readonly durable: boolean
+  private readonly committed: (head: AuditChainHead) => void
   private snapshot: Snapshot
-  private log: LogWriter
-  private head: AuditChainHead
+  private readonly log: LogWriter
+  private epoch: number
+  protected head: AuditChainHead
   private queue: QueuedWrite[] = []
   private closed = false
   private turn: Promise<unknown> = Promise.resolve()
@@ -87,91 +88,61 @@ export class FileStore implements ScratchStore, ServiceStore {
   private readonly globals = new GlobalLimit()
 
   private constructor(folder: string, lock: FileHandle | null, opened: OpenedStore) {
-    this.folder = folder
+    super(folder)
     this.durable = opened.durable
+    this.committed = opened.committed ?? (() => undefined)
     this.lock = lock
     this.tools = opened.tools
     this.snapshot = opened.snapshot
+    this.epoch = opened.epoch
     this.head = opened.tail.head
-    this.log = new LogWriter(folder, opened.tail, opened.durable)
+    this.log = opened.log
     this.logBytes = opened.tail.bytes
     this.compactAbove = opened.compactAbove
   }
 
   /**
-   * Locks the folder, replays the log, cuts off a torn last line, and compacts a long log; it also does so later,
-   * while it serves. Holds the lock, if it takes one, until `close`.
+   * Locks the folder, replays the log, begins a segment that follows its last whole line, and compacts a long log; it
+   * also does so later, while it serves. Holds the lock, if it takes one, until `close`.
    *
    * @throws FfError `store_locked` while another process has it open, `store_corrupt` for damage, `target_unreachable`
    *   for a missing folder, or another of `toStoreError`
    */
-  static async open(
+  static async open(folder: string, tools: AuditOptions, options = DURABLE): Promise<FileStore> {
+    const lock = options.lock === false ? null : await takeLock(folder)
+    return FileStore.openLocked(folder, tools, { ...options, held: lock })
+  }
+
+  /**
+   * As `open`, under a lock that is held already, or under none; releases it if it fails.
+   *
+   * @throws as `open`, without `store_locked`
+   */
+  static async openLocked(
     folder: string,
     tools: AuditOptions,
-    { durable, lock: locking = true } = DURABLE,
+    {
+      held: lock,
+      ...options
+    }: Omit<FileStoreOptions, 'lock'> & { readonly held: FileHandle | null },
   ): Promise<FileStore> {
-    const lock = locking ? await takeLock(folder) : null
+    const { durable } = options
     try {
-      const opened = await replayStore(folder)
-      const { torn } = opened.tail
-      // Before anything else: a later segment would make the torn line a damaged one.
-      if (torn !== null) await cutTornLine(folder, torn, durable)
+      // First, since a folder without a snapshot is no store.
       const compactAbove = await readCompactionThreshold(folder)
-      const store = new FileStore(folder, lock, { ...opened, tools, durable, compactAbove })
+      // Before it reads the log: the writer before acknowledges nothing from now on.
+      const term = await claimNextTerm(folder)
+      const opened = await replayStore(folder)
+      const epoch = Math.max(opened.snapshot.epoch, opened.tail.epoch)
+      const log = await LogWriter.start(folder, opened.tail, { term, epoch, durable })
+      const all = { ...options, ...opened, log, epoch, tools, compactAbove }
+      const store = new FileStore(folder, lock, all)
       await store.compactIfLong()
       return store
     } catch (error) {
       await lock?.close()
       throw toStoreError(error, folder)
     }
-  }
-
-  /**
-   * The acknowledged rows of one flag, from memory: null for a missing row or an id of null, `broken` for an invalid
-   * one.
-   */
-  read(query: RowQuery): Promise<RowsOfFlag> {
-    return Promise.resolve(this.snapshot.index.read(query))
-  }
-
-  /** As `read`, for several flags in the order of `flag_keys`. */
-  readMany({ flag_keys, ...ids }: BulkQuery): Promise<readonly RowsOfFlag[]> {
-    const { index } = this.snapshot
-    return Promise.resolve(flag_keys.map((flag_key) => index.read({ flag_key, ...ids })))
-  }
-
-  /**
-   * Lists at most `limit` flags with a key after `after` (null: from the first), in byte order; invalid rows included.
-   */
-  page({ after, limit }: Parameters<ServiceStore['page']>[0]): Promise<readonly FlagEntry[]> {
-    return Promise.resolve(this.snapshot.index.page(after, limit))
-  }
-
-  /** Lists live overrides from memory, invalid ones included; looks at each override of the table. */
-  overrides(query: OverrideQuery): Promise<readonly KeyedRow[]> {
-    return this.snapshot.index.overrides(query)
-  }
-
-  /**
-   * Lists acknowledged audit records, newest first, from at most 32 MiB of the log.
-   *
-   * @throws FfError `store_corrupt` for a record that is missing or was changed, or another of `toStoreError`
-   */
-  audit(query: AuditQuery): Promise<AuditPage> {
-    return readAuditPage(this.folder, this.head, query).catch((error: unknown) => {
-      throw toStoreError(error, this.folder)
-    })
-  }
-
-  /**
-   * The row as it was at one of its revisions; null where the newest 128 MiB of the log do not hold it.
-   *
-   * @throws FfError as `audit`
-   */
-  revision(query: Parameters<ServiceStore['revision']>[0]): Promise<RowOrBroken<AnyRow> | null> {
-    return findRevision(this.folder, this.head, query).catch((error: unknown) => {
-      throw toStoreError(error, this.folder)
-    })
   }
 
   /**
@@ -182,8 +153,8 @@ export class FileStore implements ScratchStore, ServiceStore {
    * @throws FfError `backing_unavailable` after `close`, `disk_full`, or another of `toStoreError`; then no write of
    *   the queue is acknowledged
    */
-  write(request: WriteRequest): Promise<WriteResult> {
-    return this.enqueue((stage) => stageWrite(request, stage))
+  write(request: WriteRequest, op_id: string = randomUUID()): Promise<WriteResult> {
+    return this.enqueue(op_id, (stage) => stageWrite(request, stage))
   }
 
   /**
@@ -192,8 +163,8 @@ export class FileStore implements ScratchStore, ServiceStore {
    *
    * @throws FfError as `write`
    */
-  refuse(refused: RefusedWrite): Promise<RefusalResult> {
-    return this.enqueue((stage) => stageRefusal(refused, stage))
+  refuse(refused: RefusedWrite, op_id: string = randomUUID()): Promise<RefusalResult> {
+    return this.enqueue(op_id, (stage) => stageRefusal(refused, stage))
   }
 
   /**
@@ -201,26 +172,39 @@ export class FileStore implements ScratchStore, ServiceStore {
    *
    * @throws FfError as `write`
    */
-  announce(announcement: Announcement): Promise<AnnouncementResult> {
+  announce(announcement: Announcement, op_id: string = randomUUID()): Promise<AnnouncementResult> {
     const announce = (): Promise<AnnouncementResult> =>
-      this.enqueue((stage) => stageAnnouncement(announcement, stage))
+      this.enqueue(op_id, (stage) => stageAnnouncement(announcement, stage))
     return announcement.kind === 'global'
       ? this.globals.run(announcement.actor, announce)
       : announce()
   }
 
+  protected get index(): RowIndex {
+    return this.snapshot.index
+  }
+
+  /** The term of the newest segment of this writer. */
+  get term(): number {
+    return this.log.term
+  }
+
+  /** Resolves while no other process has claimed the store. @throws FfError `backing_unavailable` after that */
+  requireTerm = (): Promise<void> => this.log.requireTerm()
+
   /**
    * Checks the file system of the folder: whether this user may write to it, and whether it has space left. If the
    * last compaction failed, starts another one and throws the error of the last.
    *
-   * @throws FfError `target_read_only`, `rights_missing`, `disk_full`, `store_corrupt` for a snapshot that was damaged
-   *   since the start, or another of `toStoreError`
+   * @throws FfError `target_read_only`, `rights_missing`, `disk_full`, `backing_unavailable` after another process has
+   *   taken the folder over, `store_corrupt` for a snapshot that was damaged since the start, or another of `toStoreError`
    */
   async requireWritable(): Promise<void> {
     try {
       await access(this.folder, constants.W_OK)
       const { bavail } = await statfs(this.folder)
       if (bavail === 0) throw diskFullError()
+      await this.requireTerm()
     } catch (error) {
       throw toStoreError(error, this.folder)
     }
@@ -228,11 +212,6 @@ export class FileStore implements ScratchStore, ServiceStore {
     const { error } = this.compactionError
     void this.compactIfLong()
     throw error
-  }
-
-  /** The number and hash of the last acknowledged audit record. */
-  auditHead(): Promise<AuditChainHead> {
-    return Promise.resolve(this.head)
   }
 
   /**
@@ -288,6 +267,20 @@ export class FileStore implements ScratchStore, ServiceStore {
     })
   }
 
+  /**
+   * Begins an epoch after the queued writes: later lines name it, and stand in a segment of their own.
+   *
+   * @throws FfError `option_invalid` unless it is higher than the epoch so far; as `write`
+   */
+  startEpoch(epoch: number): Promise<void> {
+    if (this.closed) return Promise.reject(closedError(this.folder))
+    return this.runExclusively(async () => {
+      if (epoch <= this.epoch) throw epochError(epoch, this.epoch)
+      await this.log.startEpoch(epoch, this.head)
+      this.epoch = epoch
+    })
+  }
+
   /** Runs `replace` after every earlier replacement of the snapshot. */
   private replaceSnapshot(replace: () => Promise<void>): Promise<void> {
     if (this.closed) return Promise.reject(closedError(this.folder))
@@ -315,18 +308,20 @@ export class FileStore implements ScratchStore, ServiceStore {
 
   /** Ends the segment, so that a snapshot can include all of it and none of the next one. Returns its place. */
   private async startSegment(): Promise<SnapshotWritten & { readonly bytes: number }> {
-    await this.log.rotate()
-    const { epoch, index } = this.snapshot
-    const { head, durable, logBytes: bytes } = this
-    return { epoch, head, counts: countIndexRows(index), durable, bytes }
+    await this.log.rotate(this.head)
+    const { epoch, head, durable, logBytes: bytes } = this
+    return { epoch, head, counts: countIndexRows(this.snapshot.index), durable, bytes }
   }
 
-  private enqueue<T extends Result>(put: (stage: StagedState) => StagedResult<T>): Promise<T> {
+  private enqueue<T extends Result>(
+    op_id: string,
+    put: (stage: StagedState) => StagedResult<T>,
+  ): Promise<T> {
     // `close` has released the lock: another process may write here now.
     if (this.closed) return Promise.reject(closedError(this.folder))
     return new Promise((resolve, reject) => {
       // Group commit: the first queued write flushes everything queued before its turn with one fsync.
-      const queued = { put, resolve: resolve as QueuedWrite['resolve'], reject }
+      const queued = { op_id, put, resolve: resolve as QueuedWrite['resolve'], reject }
       if (this.queue.push(queued) === 1) {
         void this.runExclusively(() => this.commit(this.queue.splice(0)))
       }
@@ -348,18 +343,17 @@ export class FileStore implements ScratchStore, ServiceStore {
     const staged = new RowIndex(this.snapshot.index)
     const done: { readonly queued: QueuedWrite; readonly result: Result }[] = []
     const lines: string[] = []
-    const { tools } = this
-    const { epoch } = this.snapshot
+    const { tools, epoch } = this
     let { head } = this
     try {
       for (const queued of batch) {
-        const { result, line } = queued.put({ staged, head, epoch, tools })
+        const { result, line } = queued.put({ staged, head, epoch, tools, op_id: queued.op_id })
         if (result.ok) head = result.head
         lines.push(line)
         done.push({ queued, result })
       }
       const text = lines.join('')
-      const bytes = text === '' ? 0 : await this.log.append(text, this.head.seq + 1)
+      const bytes = text === '' ? 0 : await this.log.append(text, this.head)
       // Only now: a compaction may have ended during the write.
       this.logBytes += bytes
     } catch (error) {
@@ -369,6 +363,7 @@ export class FileStore implements ScratchStore, ServiceStore {
     // Readers see the rows only now, when a power cut cannot undo them.
     staged.mergeDown()
     this.head = head
+    this.committed(head)
     for (const { queued, result } of done) queued.resolve(result)
     void this.compactIfLong()
   }
@@ -379,11 +374,18 @@ const closedError = (folder: string): FfError =>
     hint: 'Start the command again.',
   })
 
+const epochError = (epoch: number, now: number): FfError =>
+  new FfError('option_invalid', `The file store cannot go from epoch ${now} to epoch ${epoch}.`, {
+    hint: 'An epoch only rises: read the phase record again.',
+  })
+
 interface OpenedFolder {
   readonly snapshot: Snapshot
   readonly tail: LogTail
 }
 interface OpenedStore extends OpenedFolder, FileStoreOptions {
+  readonly log: LogWriter
+  readonly epoch: number
   readonly tools: AuditOptions
   readonly compactAbove: number
 }
@@ -393,12 +395,17 @@ interface OpenedStore extends OpenedFolder, FileStoreOptions {
  * `tail` the audit head at the end of the log and where a writer continues. A torn last line of the log is left out,
  * as its write was never acknowledged; a row that breaks its schema is kept as `broken`. The head of the snapshot
  * stays that of its file: the present one is that of `tail`. Writes nothing.
+ * @param until number of the last line of the log to apply; default all
  * @throws StoreDamage or LineTooLong for damage; the system's error for a file
  */
-export async function replayStore(folder: string): Promise<OpenedFolder> {
+export async function replayStore(
+  folder: string,
+  until = Number.POSITIVE_INFINITY,
+): Promise<OpenedFolder> {
   const snapshot = await readSnapshot(folder)
-  let tail: LogTail = { head: snapshot.head, segment: null, size: 0, bytes: 0, torn: null }
+  let tail: LogTail = { head: snapshot.head, epoch: 0, segment: null, size: 0, bytes: 0 }
   for await (const { changes, tail: after } of replayLog(folder, snapshot.head)) {
+    if (after.head.seq > until) break
     for (const change of changes) {
       const { table, key, held } = parseStoredRow(change)
       snapshot.index.set(table, key, held)

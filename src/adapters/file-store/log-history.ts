@@ -18,7 +18,7 @@ import {
   type TableName,
 } from '../../core/rows/rows.ts'
 import { MAX_STORED_LINE_BYTES, unsealLogLine } from './lines.ts'
-import { listSegments } from './log.ts'
+import { listSegments } from './segments.ts'
 import { parseStoredRow, StoreDamage } from './snapshot.ts'
 
 const CHUNK_BYTES = 262_144
@@ -106,10 +106,10 @@ interface NumberedLine {
 async function* readBackwards(folder: string, below: number): AsyncGenerator<NumberedLine> {
   const segments = (await listSegments(folder)).filter(({ first }) => first < below)
   let expected = below - 1
-  for (const { name: segment, first } of segments.toReversed()) {
+  for (const { name: segment, first, last } of segments.toReversed()) {
     for await (const bytes of readLinesBackwards(join(folder, segment))) {
       const seq = parseNumberOf(bytes)
-      if (seq === null || seq >= below) continue
+      if (seq === null || seq >= below || seq > last) continue
       if (seq !== expected) throw new StoreDamage(`${segment} has no record ${expected}`)
       expected -= 1
       yield { bytes, seq, segment }

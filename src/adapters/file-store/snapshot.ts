@@ -1,4 +1,5 @@
-import { createHash } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
+import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { AuditChainHead } from '../../core/audit/record.ts'
 import { isJsonNumber, type JsonNode, parseLosslessJson } from '../../core/json/read.ts'
@@ -21,6 +22,8 @@ import { RowIndex } from './row-index.ts'
 export const SNAPSHOT = 'snapshot.ndjson'
 const FORMAT = 1
 const BATCH_ROWS = 1_000
+/** What a killed compaction leaves, also one of an earlier version. */
+const LEFTOVER = /^\.snapshot\.ndjson(\..+)?\.new$/
 
 /** The first line of a snapshot: its epoch, and the end of the audit chain that its rows include. */
 export interface SnapshotHead {
@@ -94,8 +97,10 @@ export async function replaceSnapshot(
     sha256 = hash.digest('hex')
     yield `${JSON.stringify({ sha256 })}\n`
   }
-  // The writer holds the store's lock, so one fixed name is enough.
-  const temporary = `.${SNAPSHOT}.new`
+  for (const name of await readdir(folder))
+    if (LEFTOVER.test(name)) await rm(join(folder, name), { force: true })
+  // A name of its own: a writer that was replaced and goes on renames no file of its successor.
+  const temporary = `.${SNAPSHOT}.${randomUUID()}.new`
   await replaceFile(join(folder, SNAPSHOT), generateContent(), { temporary, mode: 0o600, durable })
   return sha256
 }

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto'
 import type { AuditChainHead, AuditRecord } from '../../core/audit/record.ts'
 import { planWrite, type ExistingRows } from '../../core/rows/plan-write.ts'
 import { findCallerProblems, type WriteRequest } from '../../core/rows/write-request.ts'
@@ -20,6 +19,7 @@ export interface StagedState {
   readonly head: AuditChainHead
   readonly epoch: number
   readonly tools: AuditOptions
+  readonly op_id: string
 }
 /** The caller's result, valid once `line` is on the disk; `line` is empty if the write leaves no audit record. */
 export interface StagedResult<Result> {
@@ -76,7 +76,7 @@ export function stageAnnouncement(
 
 const toHead = ({ seq, hash }: AuditRecord): AuditChainHead => ({ seq, hash })
 const toLine = (
-  { epoch }: StagedState,
+  { epoch, op_id }: StagedState,
   record: AuditRecord,
   changes: LogEntry['changes'],
-): string => formatLogLine({ epoch, op_id: randomUUID(), changes, record })
+): string => formatLogLine({ epoch, op_id, changes, record })

@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { quoteError } from '../../core/text/quote-error.ts'
 import { type ErrorCode, FfError } from '../../errors.ts'
 import { LineTooLong } from './lines.ts'
@@ -72,3 +73,13 @@ export function toStoreError(error: unknown, folder: string): unknown {
   const message = `The file store ${folder} ${what}: ${quoteError(error)}.`
   return new FfError(code, message, { hint, cause: error })
 }
+
+/** Makes, without throwing it, the error of a writer whose folder another process writes to by now. */
+export const takenOverError = (folder: string): FfError =>
+  new FfError(
+    'backing_unavailable',
+    `Cannot write to the file store ${folder}: another process has taken it over.`,
+    {
+      hint: `Stop this process. The other one is shown by \`fuser -v '${join(folder, '.lock')}'\`.`,
+    },
+  )

@@ -17,11 +17,15 @@ export async function takeLock(folder: string): Promise<FileHandle> {
   } catch (error) {
     throw toStoreError(error, folder)
   }
-  throw new FfError(
+  throw lockedError(folder)
+}
+
+/** Makes, without throwing it, the error of a folder that another process has locked. */
+export const lockedError = (folder: string): FfError =>
+  new FfError(
     'store_locked',
     `Cannot lock the file store ${folder}: another process has it open.`,
     {
       hint: `Find that process with \`fuser -v '${join(folder, '.lock')}'\` and stop it, or name another folder.`,
     },
   )
-}

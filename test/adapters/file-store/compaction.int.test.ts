@@ -177,7 +177,7 @@ describe('F2: kill -9 at each step of a compaction', () => {
     await store.close()
     expect(moments.length).toBeGreaterThan(30)
     const names = await Promise.all(moments.map(({ place }) => readdir(place)))
-    expect(names.some((list) => list.includes(`.${SNAPSHOT}.new`))).toBe(true)
+    expect(names.some((list) => list.some((name) => name.endsWith('.new')))).toBe(true)
     for (const { place, acknowledged: least } of moments) {
       const again = await openStore(place)
       const found = await revision(again)

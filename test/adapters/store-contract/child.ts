@@ -4,6 +4,16 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 
 const SCRIPT = fileURLToPath(new URL('./store-child.mjs', import.meta.url))
+const AT_STEP = fileURLToPath(new URL('./at-step.mjs', import.meta.url))
+
+/** A step on the disk before which a child sends a signal to itself; it prints `{"reached": step}` first. */
+export interface AtStep {
+  /** A call and the kind of its file: `open term`, `datasync segment`, `rename snapshot`. */
+  readonly step: string
+  /** At which such step, from 1 on. */
+  readonly nth: number
+  readonly signal: 'SIGKILL' | 'SIGSTOP'
+}
 
 /** A child process with an open store. */
 export interface Child {
@@ -19,9 +29,12 @@ export interface Child {
 export async function startChild(
   mode: 'serve' | 'stream' | 'database' | 'scratch',
   argument: string,
+  at?: AtStep,
 ): Promise<Child> {
-  const child = spawn(process.execPath, [SCRIPT, mode, argument], {
+  const before = at === undefined ? [] : ['--import', AT_STEP]
+  const child = spawn(process.execPath, [...before, SCRIPT, mode, argument], {
     stdio: ['pipe', 'pipe', 'inherit'],
+    env: { ...process.env, FF_TEST_STEP: JSON.stringify(at ?? null) },
   })
   const lines: AsyncIterableIterator<string> = createInterface({ input: child.stdout })[
     Symbol.asyncIterator
@@ -35,8 +48,8 @@ export async function startChild(
     if (line.done === true) throw new Error('the child ended')
     return JSON.parse(line.value) as unknown
   }
-  const ready = await next()
-  if (ready !== 'ready') throw new Error('the child is not ready')
+  // A child that is to stop while it opens its store is never ready.
+  if (at === undefined && (await next()) !== 'ready') throw new Error('the child is not ready')
   return {
     pid,
     next,
