@@ -78,6 +78,14 @@ export async function* replayLog(
   yield* readSegments(folder, segments, tail)
 }
 
+/** As `replayLog`, from where a replay has ended. */
+export async function* continueLog(folder: string, tail: LogTail): AsyncGenerator<ReplayedLine> {
+  const segments = (await listSegments(folder)).filter(
+    ({ name, first }) => name === tail.segment || first > tail.head.seq,
+  )
+  yield* readSegments(folder, segments, tail)
+}
+
 async function* readSegments(
   folder: string,
   segments: readonly Segment[],

@@ -22,12 +22,14 @@ export interface Child {
   next(): Promise<unknown>
   /** Sends a line and waits for the next. */
   ask(line: string): Promise<unknown>
+  /** Ends its input, and waits until it has ended by itself. */
+  end(): Promise<void>
   /** kill -9. @returns every line of its output that was not read yet */
   kill(): Promise<readonly unknown[]>
 }
 
 export async function startChild(
-  mode: 'serve' | 'stream' | 'database' | 'scratch',
+  mode: 'serve' | 'shared' | 'stream' | 'database' | 'scratch',
   argument: string,
   at?: AtStep,
 ): Promise<Child> {
@@ -56,6 +58,10 @@ export async function startChild(
     ask: (line) => {
       child.stdin.write(`${line}\n`)
       return next()
+    },
+    end: async () => {
+      child.stdin.end()
+      await closed
     },
     kill: async () => {
       child.kill('SIGKILL')

@@ -1,5 +1,6 @@
 // A process with an open store, which a test can kill or limit.
 //   serve FOLDER    answers each line of stdin: write N, refuse N, compact
+//   shared FOLDER   as serve, on a store that other processes have open too; each answer has the time of CLOCK_MONOTONIC
 //   stream FOLDER   writes flags at full speed, and prints each revision once it is acknowledged
 //   database PLACE  as serve, on a schema of a database: {config, schema} in JSON
 //   scratch CONFIG  opens a scratch schema (a pg configuration in JSON) and keeps it open
@@ -7,6 +8,7 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { loadMigrations } from '../../../dist/src/artefacts/migrations.js'
 import { FileStore } from '../../../dist/src/adapters/file-store/file-store.js'
+import { SharedFileStore } from '../../../dist/src/adapters/file-store/shared-file-store.js'
 import { openPool } from '../../../dist/src/adapters/postgres/connect.js'
 import { PostgresStore } from '../../../dist/src/adapters/postgres/postgres-store.js'
 import { openScratchSchema } from '../../../dist/src/adapters/postgres/scratch-schema.js'
@@ -70,6 +72,18 @@ async function serve(store) {
 
 const MODES = {
   serve: async (folder) => serve(await FileStore.open(folder, tools)),
+  shared: async (folder) => {
+    const store = await SharedFileStore.open(folder, tools, { leaseMs: 500, handOverMs: 20_000 })
+    say('ready')
+    for await (const line of createInterface({ input: process.stdin })) {
+      const said =
+        line === 'role'
+          ? { code: store.isWriter ? 'writer' : 'follower' }
+          : await answer(store, line)
+      say({ ...said, ns: String(process.hrtime.bigint()) })
+    }
+    await store.close()
+  },
   database: async (place) => {
     const { config, schema } = JSON.parse(place)
     const pool = openPool({ config, name: 'child' }, 4)
