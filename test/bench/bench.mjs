@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { startEmbedded } from '../../dist/src/adapters/postgres/embedded.js'
 import { cacheSpeed } from './cache-speed.mjs'
 import { decisionsPerCpuSecond } from './core-speed.mjs'
+import { followerSpeed } from './follower-speed.mjs'
 import { gateSpeed } from './gate-speed.mjs'
 import { rowsSpeed } from './rows-speed.mjs'
 import { serviceSpeed } from './service-speed.mjs'
@@ -131,6 +132,9 @@ for (const backing of ['file', 'db'])
 
 below('a start on a file store after 1,000,000 changes', started.seconds, 3, 's')
 below('its peak memory', started.megabytes, 250, 'MB')
+
+const followed = await followerSpeed()
+below('p99 of a change of a file until another process serves it', followed.p99, 20, 'ms')
 
 const { ours, theirs } = decisionsPerCpuSecond()
 above(
