@@ -8,7 +8,7 @@ const MAX_MESSAGE_BYTES = 2_097_152
 const MAX_WAITING_BYTES = 8_388_608
 const FINISH_MS = 500
 
-/** Messages over a socket: each is a JSON value on a line. A message that is too long or no JSON ends the connection. */
+/** Messages over a socket: each is a JSON object on a line. One that is too long or no object ends the connection. */
 export class LineChannel<Sent, Received> {
   /** Resolves when the connection has ended, for whatever reason. */
   readonly ended: Promise<void>
@@ -22,13 +22,9 @@ export class LineChannel<Sent, Received> {
     const lines = new LineSplitter(MAX_MESSAGE_BYTES)
     socket.on('data', (chunk: Buffer) => {
       for (const { bytes, tooLong } of lines.push(chunk)) {
-        if (tooLong || socket.destroyed) return void socket.destroy()
-        try {
-          receive(JSON.parse(bytes.toString('utf8')) as Received)
-        } catch {
-          // No process of this program sends that.
-          return void socket.destroy()
-        }
+        const message = tooLong || socket.destroyed ? null : parseMessage(bytes)
+        if (message === null) return void socket.destroy()
+        receive(message as Received)
       }
     })
   }
@@ -50,5 +46,14 @@ export class LineChannel<Sent, Received> {
     this.socket.end()
     await withDeadline(this.ended, FINISH_MS, () => this.end())
     await this.ended
+  }
+}
+
+function parseMessage(bytes: Buffer): object | null {
+  try {
+    const value: unknown = JSON.parse(bytes.toString('utf8'))
+    return typeof value === 'object' ? value : null
+  } catch {
+    return null // Not JSON.
   }
 }

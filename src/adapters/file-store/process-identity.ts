@@ -30,8 +30,8 @@ export async function identifyProcess(pid: number): Promise<ProcessIdentity | nu
 }
 
 /**
- * Ends a process with SIGKILL if it is still the one that was named, and has the file open: a process of another host,
- * container or user is left alone. Returns whether the signal was sent.
+ * Ends another process with SIGKILL if it is still the one that was named, and has the file open: a process of another
+ * host, container or user is left alone. Returns whether the signal was sent.
  *
  * @throws the system's error
  */
@@ -40,7 +40,9 @@ export async function endHolder(named: ProcessIdentity, path: string): Promise<b
   const folder = `/proc/${named.pid}/fd`
   const files = (await nullIfGone(readdir(folder))) ?? []
   const stats = await Promise.all(files.map((name) => nullIfGone(stat(`${folder}/${name}`))))
-  const holds = stats.some((one) => one !== null && `${one.dev}/${one.ino}` === held)
+  const holds =
+    named.pid !== process.pid &&
+    stats.some((one) => one !== null && `${one.dev}/${one.ino}` === held)
   if (!holds || (await identifyProcess(named.pid))?.start !== named.start) return false
   try {
     process.kill(named.pid, 'SIGKILL')

@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { type FileHandle, open } from 'node:fs/promises'
-import { connect } from 'node:net'
+import type { FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { withDeadline } from '../../concurrency/deadline.ts'
@@ -18,19 +17,14 @@ import type {
 } from '../../ports/store.ts'
 import { tryLock } from '../file-lock/file-lock.ts'
 import { FileStore } from './file-store.ts'
-import {
-  fromSentError,
-  type Operation,
-  type OperationResult,
-  type WriterMessage,
-} from './hand-over.ts'
-import { LineChannel } from './line-channel.ts'
+import { fromSentError, type Operation, type OperationResult } from './hand-over.ts'
 import { LogFollower } from './log-follower.ts'
 import { endHolder, identifyProcess } from './process-identity.ts'
 import { toStoreError } from './store-error.ts'
 import { lockedError } from './store-lock.ts'
 import type { StoreReader } from './store-reader.ts'
-import { findWriterSocket, toSocketPath, WriterServer, type WriterSocket } from './writer-server.ts'
+import { connectToWriter, type WriterChannel } from './writer-connection.ts'
+import { findWriterSocket, WriterServer, type WriterSocket } from './writer-server.ts'
 
 export interface SharedOptions {
   /** How long a writer may be silent before it is ended and replaced. */
@@ -45,7 +39,6 @@ const RETRY_MS = 50
 /** Writes that wait for a writer. */
 const MAX_WAITING = 1_000
 
-type Channel = LineChannel<Operation, WriterMessage>
 /** What a connection to a writer has brought so far. */
 interface Seen {
   head: AuditChainHead | null
@@ -75,7 +68,7 @@ export class SharedFileStore implements ServiceStore {
   private follower: LogFollower | null = null
   private writer: FileStore | null = null
   /** The connection to the writer, once everything that it had announced is applied. */
-  private channel: Channel | null = null
+  private channel: WriterChannel | null = null
   /** Why the last attempt to follow or to write failed; null after a success. */
   private fault: unknown = null
   private ended: Promise<void> = Promise.resolve()
@@ -218,7 +211,7 @@ export class SharedFileStore implements ServiceStore {
   private async follow(socket: WriterSocket, ready: () => void): Promise<'gone' | 'silent'> {
     const seen: Seen = { head: null, beatsMissed: 0, error: null }
     let turn: Promise<void> = Promise.resolve()
-    const channel = await connectTo(this.folder, socket, (message, from) => {
+    const channel = await connectToWriter(this.folder, socket, (message, from) => {
       seen.beatsMissed = 0
       if (message.kind === 'durable') seen.head = message.head
       if (message.kind === 'failed') this.fail(message.op_id, fromSentError(message.error))
@@ -246,7 +239,7 @@ export class SharedFileStore implements ServiceStore {
   }
 
   /** Applies what is announced, and hands over what waits once that is done. Ends the channel where it fails. */
-  private async catchUp(seen: Seen, channel: Channel, ready: () => void): Promise<void> {
+  private async catchUp(seen: Seen, channel: WriterChannel, ready: () => void): Promise<void> {
     if (seen.head === null || seen.error !== null) return
     try {
       await this.apply(seen.head)
@@ -303,8 +296,11 @@ export class SharedFileStore implements ServiceStore {
     } finally {
       this.writer = null
       server?.stop()
-      await store.close()
-      await server?.close()
+      try {
+        await store.close()
+      } finally {
+        await server?.close()
+      }
     }
   }
 
@@ -323,32 +319,13 @@ function perform(store: FileStore, operation: Operation): Promise<OperationResul
   const { op_id } = operation
   if (operation.call === 'write') return store.write(operation.request, op_id)
   if (operation.call === 'refuse') return store.refuse(operation.request, op_id)
-  return store.announce(operation.request, op_id)
+  if (operation.call === 'announce') return store.announce(operation.request, op_id)
+  throw new Error(`no operation is called ${JSON.stringify(operation)}`)
 }
 
 /** Whether no line of the log will settle an operation with this result. */
 const leavesNoLine = (result: OperationResult): boolean =>
   !result.ok || ('unchanged' in result && result.unchanged)
-
-/** Connects to a writer; null where its process is gone. @throws the system's error for the folder */
-async function connectTo(
-  folder: string,
-  { name }: WriterSocket,
-  receive: (message: WriterMessage, from: Channel) => void,
-): Promise<Channel | null> {
-  const held = await open(folder, 'r')
-  try {
-    const socket = connect(toSocketPath(held, name))
-    const channel: Channel = new LineChannel(socket, (message) => receive(message, channel))
-    const isOpen = await Promise.race([
-      new Promise<boolean>((resolve) => void socket.once('connect', () => resolve(true))),
-      channel.ended.then(() => false),
-    ])
-    return isOpen ? channel : null
-  } finally {
-    await held.close()
-  }
-}
 
 const noWriterError = (folder: string): FfError =>
   new FfError('backing_unavailable', `No process writes to the file store ${folder}.`, {

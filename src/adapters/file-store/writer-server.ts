@@ -124,10 +124,13 @@ export class WriterServer {
     const { op_id } = operation
     const known = this.outcomes.get(op_id)
     if (known !== undefined) return known
-    const outcome = this.run(operation).then(
-      (result): WriterMessage => ({ kind: 'done', op_id, result }),
-      (error: unknown): WriterMessage => ({ kind: 'failed', op_id, error: toSentError(error) }),
-    )
+    // A later version may send what this one cannot run.
+    const outcome = Promise.resolve(operation)
+      .then(this.run)
+      .then(
+        (result): WriterMessage => ({ kind: 'done', op_id, result }),
+        (error: unknown): WriterMessage => ({ kind: 'failed', op_id, error: toSentError(error) }),
+      )
     this.outcomes.set(op_id, outcome)
     for (const oldest of this.outcomes.keys()) {
       if (this.outcomes.size <= MAX_KEPT) break

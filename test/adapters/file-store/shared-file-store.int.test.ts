@@ -1,10 +1,15 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { readFile, rm } from 'node:fs/promises'
+import { connect } from 'node:net'
 import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { createStore, FileStore } from '../../../src/adapters/file-store/file-store.ts'
+import { endHolder, identifyProcess } from '../../../src/adapters/file-store/process-identity.ts'
 import { listSegments } from '../../../src/adapters/file-store/segments.ts'
 import { SharedFileStore } from '../../../src/adapters/file-store/shared-file-store.ts'
+import { findWriterSocket } from '../../../src/adapters/file-store/writer-server.ts'
 import { until } from '../../support/until.ts'
 import { expectChain } from '../store-contract/audit-chain.ts'
 import { type AtStep, type Child, startChild } from '../store-contract/child.ts'
@@ -185,6 +190,37 @@ describe('a writer that leaves', () => {
     expect(follower.isWriter).toBe(true)
     expect(await verifyAfter(follower)).toBe(6)
   })
+})
+
+test('only the process that was named and holds the lock is ended', async () => {
+  const [writer, other] = [await startWriter(), spawn('sleep', ['60'])]
+  const lock = join(folder, '.lock')
+  const holder = await identifyProcess(writer.pid)
+  const sleeper = await identifyProcess(other.pid ?? 0)
+  if (holder === null || sleeper === null) throw new Error('a process has ended')
+  expect(await endHolder(sleeper, lock)).toBe(false)
+  expect(await endHolder({ ...holder, start: '1' }, lock)).toBe(false)
+  expect(await writer.ask('role')).toMatchObject({ code: 'writer' })
+  expect(await endHolder(holder, lock)).toBe(true)
+  await writer.kill()
+  expect(await identifyProcess(writer.pid)).toBeNull()
+  expect(await endHolder(holder, lock)).toBe(false)
+  expect(other.kill()).toBe(true)
+})
+
+test('a message that is too long, no JSON, or unknown does not hurt the writer', async () => {
+  const writer = await startWriter()
+  const follower = await openShared()
+  const socket = await findWriterSocket(folder)
+  for (const text of ['{}\n', 'null\n', '7\n', '{"call":"later"}\n', 'x'.repeat(3_000_000)]) {
+    const connection = connect(join(folder, socket?.name ?? ''))
+    connection.on('error', () => undefined) // The writer may end it.
+    connection.write(text)
+    await once(connection, 'data')
+    connection.destroy()
+  }
+  expect(await taken(follower, putFlag('ff.a'))).toMatchObject({ revision: 1 })
+  expect(await writer.ask('role')).toMatchObject({ code: 'writer' })
 })
 
 test('a change of the writer is served by a follower within 20 ms, as a rule', async () => {
