@@ -9,8 +9,11 @@ import type {
   WriteResult,
 } from '../../ports/store.ts'
 
-/** What a follower hands to the writer. `op_id` stands in the log line, so that it is found after a take-over. */
-export type Operation = { readonly op_id: string } & (
+/**
+ * What a follower hands to the writer. `op_id` stands in the log line, so that it is found after a take-over;
+ * `absent_to` is the number of the last record that the follower has searched for it, null for what it sends first.
+ */
+export type Operation = { readonly op_id: string; readonly absent_to: number | null } & (
   | { readonly call: 'write'; readonly request: WriteRequest }
   | { readonly call: 'refuse'; readonly request: RefusedWrite }
   | { readonly call: 'announce'; readonly request: Announcement }

@@ -47,6 +47,11 @@ export class LogFollower extends StoreReader {
     return this.tail.head
   }
 
+  /** The number of the last record that is applied. */
+  get lastSeq(): number {
+    return this.tail.head.seq
+  }
+
   /**
    * Applies the lines up to an announced record; those behind it may never have happened. Does nothing where the rows
    * are as new already. Calls must not overlap.

@@ -152,7 +152,7 @@ export class SharedFileStore implements ServiceStore {
   }
 
   private submit(call: Operation['call'], request: Operation['request']): Promise<OperationResult> {
-    const operation = { op_id: randomUUID(), call, request } as Operation
+    const operation = { op_id: randomUUID(), absent_to: null, call, request } as Operation
     if (this.writer !== null) return perform(this.writer, operation)
     if (this.stopping.signal.aborted || this.waiting.size >= MAX_WAITING)
       return Promise.reject(noWriterError(this.folder))
@@ -252,7 +252,8 @@ export class SharedFileStore implements ServiceStore {
     if (this.channel === channel) return
     // Only now: what the log holds already is settled.
     this.channel = channel
-    for (const { operation } of this.waiting.values()) channel.send(operation)
+    const absent_to = this.follower?.lastSeq ?? null
+    for (const { operation } of this.waiting.values()) channel.send({ ...operation, absent_to })
   }
 
   private async apply(to: AuditChainHead): Promise<void> {
@@ -282,7 +283,7 @@ export class SharedFileStore implements ServiceStore {
         term: store.term,
         process: self,
         head,
-        run: (operation) => perform(store, operation),
+        run: (operation) => performOrLeave(store, operation),
       })
       this.rows = this.writer = store
       this.follower = null
@@ -315,12 +316,29 @@ export class SharedFileStore implements ServiceStore {
   }
 }
 
-function perform(store: FileStore, operation: Operation): Promise<OperationResult> {
+async function perform(store: FileStore, operation: Operation): Promise<OperationResult> {
   const { op_id } = operation
   if (operation.call === 'write') return store.write(operation.request, op_id)
   if (operation.call === 'refuse') return store.refuse(operation.request, op_id)
   if (operation.call === 'announce') return store.announce(operation.request, op_id)
   throw new Error(`no operation is called ${JSON.stringify(operation)}`)
+}
+
+/** As `perform`; null where it failed because another process has taken the store over: the line may be there. */
+async function performOrLeave(
+  store: FileStore,
+  operation: Operation,
+): Promise<OperationResult | null> {
+  try {
+    return await perform(store, operation)
+  } catch (error) {
+    const isReplaced = await store.requireTerm().then(
+      () => false,
+      () => true,
+    )
+    if (isReplaced) return null
+    throw error
+  }
 }
 
 /** Whether no line of the log will settle an operation with this result. */

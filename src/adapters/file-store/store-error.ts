@@ -80,6 +80,6 @@ export const takenOverError = (folder: string): FfError =>
     'backing_unavailable',
     `Cannot write to the file store ${folder}: another process has taken it over.`,
     {
-      hint: `Stop this process. The other one is shown by \`fuser -v '${join(folder, '.lock')}'\`.`,
+      hint: `A change that was under way may have been made. Stop this process; the other one is shown by \`fuser -v '${join(folder, '.lock')}'\`.`,
     },
   )

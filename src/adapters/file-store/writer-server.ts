@@ -3,6 +3,7 @@ import { type FileHandle, open, readdir, rm } from 'node:fs/promises'
 import { createServer, type Server } from 'node:net'
 import { join } from 'node:path'
 import type { AuditChainHead } from '../../core/audit/record.ts'
+import { FfError } from '../../errors.ts'
 import {
   type Operation,
   type OperationResult,
@@ -53,10 +54,12 @@ export const toSocketPath = (held: FileHandle, name: string): string =>
 export class WriterServer {
   private readonly server: Server
   private readonly held: FileHandle
-  private readonly run: (operation: Operation) => Promise<OperationResult>
+  private readonly run: WriterServerOptions['run']
   private readonly channels = new Set<Channel>()
   /** By `op_id`, oldest first: a follower that lost its connection asks for the same operation again. */
-  private readonly outcomes = new Map<string, Promise<WriterMessage>>()
+  private readonly outcomes = new Map<string, Outcome>()
+  /** The last record whose operation may be forgotten, so that it cannot be told from a new one. */
+  private forgottenTo: number
   private head: AuditChainHead
   private closing = false
 
@@ -64,12 +67,14 @@ export class WriterServer {
     this.server = server
     this.held = held
     this.head = options.head
+    this.forgottenTo = options.head.seq
     this.run = options.run
     server.maxConnections = MAX_FOLLOWERS
     server.on('connection', (socket) => {
       const channel: Channel = new LineChannel(socket, (operation) => {
         // The follower hands it to the next writer.
-        if (!this.closing) void this.perform(operation).then((message) => channel.send(message))
+        if (this.closing) return
+        void this.perform(operation).then((message) => message !== null && channel.send(message))
       })
       this.channels.add(channel)
       void channel.ended.then(() => this.channels.delete(channel))
@@ -120,30 +125,61 @@ export class WriterServer {
     await this.held.close()
   }
 
-  private perform(operation: Operation): Promise<WriterMessage> {
-    const { op_id } = operation
+  private perform(operation: Operation): Promise<WriterMessage | null> {
+    const { op_id, absent_to } = operation
     const known = this.outcomes.get(op_id)
-    if (known !== undefined) return known
-    // A later version may send what this one cannot run.
-    const outcome = Promise.resolve(operation)
-      .then(this.run)
-      .then(
-        (result): WriterMessage => ({ kind: 'done', op_id, result }),
-        (error: unknown): WriterMessage => ({ kind: 'failed', op_id, error: toSentError(error) }),
-      )
+    if (known !== undefined) return known.message
+    if (absent_to !== null && absent_to < this.forgottenTo)
+      return Promise.resolve({ kind: 'failed', op_id, error: toSentError(forgottenError(op_id)) })
+    const outcome: Outcome = { message: this.runOnce(operation), seq: null }
     this.outcomes.set(op_id, outcome)
-    for (const oldest of this.outcomes.keys()) {
-      if (this.outcomes.size <= MAX_KEPT) break
-      this.outcomes.delete(oldest)
+    void outcome.message.then((message) => {
+      const result = message?.kind === 'done' ? message.result : null
+      outcome.seq = result?.ok === true ? result.head.seq : 0
+      this.forget()
+    })
+    return outcome.message
+  }
+
+  /** @returns null where another process has taken the store over: it has the line, or gets the operation again */
+  private async runOnce(operation: Operation): Promise<WriterMessage | null> {
+    const { op_id } = operation
+    try {
+      const result = await this.run(operation)
+      return result === null ? null : { kind: 'done', op_id, result }
+    } catch (error) {
+      return { kind: 'failed', op_id, error: toSentError(error) }
     }
-    return outcome
+  }
+
+  /** Drops the oldest outcomes. What is under way is kept: Map keeps the order of insertion. */
+  private forget(): void {
+    for (const [op_id, { seq }] of this.outcomes) {
+      if (this.outcomes.size <= MAX_KEPT || seq === null) return
+      this.outcomes.delete(op_id)
+      this.forgottenTo = Math.max(this.forgottenTo, seq)
+    }
   }
 }
+
+interface Outcome {
+  readonly message: Promise<WriterMessage | null>
+  /** The number of its record, 0 for none; null while it is under way. */
+  seq: number | null
+}
+
+const forgottenError = (op_id: string): FfError =>
+  new FfError(
+    'backing_unavailable',
+    `The writer does not know any more whether it made the change ${op_id}.`,
+    { hint: 'Read the row again before you repeat the change.' },
+  )
 
 interface WriterServerOptions {
   readonly term: number
   /** This process. */
   readonly process: ProcessIdentity
   readonly head: AuditChainHead
-  readonly run: (operation: Operation) => Promise<OperationResult>
+  /** Makes a change; null where another process has taken the store over meanwhile. */
+  readonly run: (operation: Operation) => Promise<OperationResult | null>
 }

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { readFile, rm } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 import { setImmediate } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { createStore, FileStore } from '../../../src/adapters/file-store/file-store.ts'
@@ -206,6 +207,30 @@ test('only the process that was named and holds the lock is ended', async () => 
   expect(await identifyProcess(writer.pid)).toBeNull()
   expect(await endHolder(holder, lock)).toBe(false)
   expect(other.kill()).toBe(true)
+})
+
+test('an operation that is handed over twice is made once, and one that may be forgotten is not made', async () => {
+  const writer = await startWriter()
+  expect(await writer.ask('write ff.a')).toMatchObject({ revision: 1 })
+  const socket = await findWriterSocket(folder)
+  const send = async (op_id: string, absent_to: number | null): Promise<readonly string[]> => {
+    const connection = connect(join(folder, socket?.name ?? ''))
+    const operation = { op_id, absent_to, call: 'write', request: putFlag('ff.a') }
+    connection.write(`${JSON.stringify(operation)}\n`.repeat(2))
+    const kinds: string[] = []
+    for await (const line of createInterface({ input: connection })) {
+      const message = JSON.parse(line) as { readonly kind: string; readonly op_id?: string }
+      if (message.op_id === op_id) kinds.push(message.kind)
+      if (kinds.length === 2) break
+    }
+    connection.destroy()
+    return kinds
+  }
+  expect(await send('one', null)).toEqual(['done', 'done'])
+  expect(await send('one', 1)).toEqual(['done', 'done'])
+  expect(await send('two', -1)).toEqual(['failed', 'failed'])
+  expect(await send('three', 1)).toEqual(['done', 'done'])
+  expect(await writer.ask('write ff.a')).toMatchObject({ revision: 4 })
 })
 
 test('a message that is too long, no JSON, or unknown does not hurt the writer', async () => {
