@@ -35,6 +35,7 @@ class SharedServer {
     pgbouncer: () => install('pgbouncer'),
     prometheus: () => install('prometheus'),
     redis: () => install('redis'),
+    kafka: () => install('kafka'),
     exhaustive: () => spawnFf(['parity', 'exhaustive', '--format', 'json']),
     'parity-run': () => spawnFf(['parity', 'run', '--format', 'json']),
     selftest,
@@ -91,7 +92,7 @@ async function selftest(): Promise<Run> {
   return { status, signal: null, stdout: formatJsonReport(report), stderr: '' }
 }
 
-type Installed = 'chromium' | 'pgbouncer' | 'prometheus' | 'redis'
+type Installed = 'chromium' | 'pgbouncer' | 'prometheus' | 'redis' | 'kafka'
 /** Installs a program of Debian where it is missing. @returns the reason where there is none, else null */
 async function install(program: Installed): Promise<string | null> {
   try {

@@ -19,6 +19,8 @@ export interface Shared {
   readonly prometheus: string | null
   /** The reason why there is no Redis; null where there is one. */
   readonly redis: string | null
+  /** The reason why there is no Kafka; null where there is one. */
+  readonly kafka: string | null
   /** The run of `ff parity exhaustive` on a file and an embedded server. */
   readonly exhaustive: Run
   /** The run of `ff parity run` without options. */
