@@ -25,8 +25,6 @@ export interface SlotBacklog {
 
 /** Options of a store that records are shipped from. */
 export interface ShipStoreOptions {
-  /** Names this process in the slots that it holds, such as `host:pid:random`. */
-  readonly owner: string
   /** How long a claim lasts after it was made, or after the last mark, in milliseconds. */
   readonly lease_ms: number
   /** The longest that a send of this process takes: another process waits this long after the lease as well. */
@@ -47,10 +45,10 @@ export interface ShipStore {
   claim(): Promise<ShipClaim | null>
   /**
    * The first records of a slot that may be sent now, in order of `seq`: none that is pending is skipped, but those behind
-   * a failed or waiting one of their target. At most `MOST_RECORDS` of `MOST_BYTES` in all, and one at least where there
-   * is any. Never by a number that was read before: a record may become visible after one with a higher number.
+   * a failed or waiting one of their target. At most `limit` of `MOST_BYTES` in all, and one at least where there is any.
+   * Never by a number that was read before: a record may become visible after one with a higher number.
    */
-  read(claim: ShipClaim): Promise<readonly ShipRecord[]>
+  read(claim: ShipClaim, limit: number): Promise<readonly ShipRecord[]>
   /**
    * Writes sink members, all or none, and begins the lease anew.
    *
@@ -82,6 +80,12 @@ export interface AuditTopic {
    * @returns each record in one group
    */
   send(records: readonly ShipRecord[]): Promise<readonly SentGroup[]>
+  /**
+   * Asks the brokers for the number of its partitions.
+   *
+   * @throws FfError `target_unreachable` where no broker answers, or none knows the topic; `rights_missing`
+   */
+  countPartitions(): Promise<number>
   /** Ends its connections. */
   close(): Promise<void>
 }
@@ -94,7 +98,11 @@ export interface KafkaOptions {
   /** Time for one send, connecting included, in milliseconds. */
   readonly send_ms: number
   /** Null for plain TCP. Texts in PEM; null for the authorities of this machine, or no client certificate. */
-  readonly tls: { readonly ca: string | null; readonly cert: string | null; readonly key: string | null } | null
+  readonly tls: {
+    readonly ca: string | null
+    readonly cert: string | null
+    readonly key: string | null
+  } | null
   readonly sasl: {
     readonly mechanism: SaslMechanism
     readonly username: string
@@ -107,14 +115,29 @@ export type SaslMechanism = 'plain' | 'scram-sha-256' | 'scram-sha-512'
 export type ShipEvent =
   | { readonly kind: 'claimed' | 'released'; readonly slot: number }
   /** A send ended, before anything of it was marked. */
-  | { readonly kind: 'sent'; readonly slot: number; readonly groups: readonly SentGroup[]; readonly ms: number }
+  | {
+      readonly kind: 'sent'
+      readonly slot: number
+      readonly groups: readonly SentGroup[]
+      readonly ms: number
+    }
   /** The marks of a send are stored. */
   | { readonly kind: 'marked'; readonly slot: number; readonly marks: readonly ShipMark[] }
   /** Another process has taken the slot over, so that nothing was marked. */
   | { readonly kind: 'lost'; readonly slot: number }
   /** No broker answered: the worker rests for `delay_ms`. */
-  | { readonly kind: 'suspended'; readonly slot: number; readonly reason: string; readonly delay_ms: number }
+  | {
+      readonly kind: 'suspended'
+      readonly slot: number
+      readonly reason: string
+      readonly delay_ms: number
+    }
   /** The store failed: the worker rests for `delay_ms`. */
-  | { readonly kind: 'store_failed'; readonly code: string; readonly reason: string; readonly delay_ms: number }
+  | {
+      readonly kind: 'store_failed'
+      readonly code: string
+      readonly reason: string
+      readonly delay_ms: number
+    }
 
 export type ShipObserver = (event: ShipEvent) => void

@@ -64,7 +64,7 @@ export async function identityIn(
 ): Promise<CutoverIdentity> {
   const files = await loadGateFiles({ root: ROOT, cwd, checklist: null })
   const settings = behaviouralSettings(await loadSettings({}, cwd))
-  return buildIdentity({ code, settings, schema_head: '0004_feed', build: BUILD }, files)
+  return buildIdentity({ code, settings, schema_head: '0005_ship', build: BUILD }, files)
 }
 
 /** What the inputs of evidence in the folder are judged by. */

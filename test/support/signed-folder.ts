@@ -204,7 +204,7 @@ export const requestIn = async (cwd: string, trust_pin: string): Promise<GateReq
   trust_pin,
   pinned_heads: [],
   code: CODE,
-  schema_head: '0004_feed',
+  schema_head: '0005_ship',
   build: BUILD,
   settings: behaviouralSettings(await loadSettings({}, cwd)),
   now: () => new Date(),

@@ -86,6 +86,7 @@ function makeSession(
       const existing = {
         roles: await listExistingRoles(client, roles),
         tables: await listExistingTables(client),
+        columns: await listExistingColumns(client),
       }
       const statements = buildGrantStatements(SCHEMA, contract, existing)
       await (
@@ -118,6 +119,17 @@ async function findOtherOwner(client: pg.Client): Promise<string | null> {
 async function listExistingTables(client: pg.Client): Promise<ReadonlySet<string>> {
   const { rows } = await client.query<{ name: string }>(
     'SELECT tablename AS name FROM pg_tables WHERE schemaname = $1',
+    [SCHEMA],
+  )
+  return new Set(rows.map(({ name }) => name))
+}
+
+/** Each as `table.column`. */
+async function listExistingColumns(client: pg.Client): Promise<ReadonlySet<string>> {
+  const { rows } = await client.query<{ name: string }>(
+    `SELECT c.relname || '.' || a.attname AS name FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+     JOIN pg_namespace n ON n.oid = c.relnamespace
+     WHERE n.nspname = $1 AND c.relkind = 'r' AND a.attnum > 0 AND NOT a.attisdropped`,
     [SCHEMA],
   )
   return new Set(rows.map(({ name }) => name))

@@ -42,7 +42,7 @@ const NO_TLS: Row = [
 const NO_RIGHTS: Row = [
   'rights_missing',
   'denies this role a privilege',
-  'Run what applies: `GRANT ff_app TO "role"` to read and write rows, `GRANT ff_owner TO "role"` to migrate, `GRANT CREATE ON DATABASE "name" TO "role"` for a schema of a parity run, `ALTER ROLE "role" BYPASSRLS` for row level security.',
+  'Run what applies: `GRANT ff_app TO "role"` to read and write rows, `GRANT ff_owner TO "role"` to migrate, `GRANT ff_ship TO "role"` to ship audit records, `GRANT CREATE ON DATABASE "name" TO "role"` for a schema of a parity run, `ALTER ROLE "role" BYPASSRLS` for row level security.',
 ]
 /** A column is missing, or the unique constraint that ON CONFLICT names. */
 const ALTERED: Row = [

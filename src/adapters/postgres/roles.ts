@@ -78,25 +78,45 @@ async function mayActAs(client: pg.Client, role: string, version = '0'): Promise
   return rows[0]?.may === 'true'
 }
 
+/** What there is to grant on, and to whom; a column as `table.column`. */
+interface ExistingObjects {
+  readonly roles: ReadonlySet<string>
+  readonly tables: ReadonlySet<string>
+  readonly columns: ReadonlySet<string>
+}
+
 /**
- * Builds the contract's grants as one GRANT a role and object (the schema, then its tables), for those of its roles
- * and tables that exist; empty where none of its roles does. Runs none.
+ * Builds the contract's grants as one GRANT a role and object (the schema, then its tables), for those of its roles,
+ * tables and columns that exist; empty where none of its roles does. Runs none.
  */
 export function buildGrantStatements(
   schema: string,
   contract: SchemaContract,
-  existing: { readonly roles: ReadonlySet<string>; readonly tables: ReadonlySet<string> },
+  existing: ExistingObjects,
 ): readonly string[] {
   const grants = (
     byRole: Readonly<Record<string, readonly string[]>>,
     object: string,
+    isGranted: (privilege: string) => boolean = () => true,
   ): readonly string[] =>
     Object.entries(byRole)
       .filter(([role]) => existing.roles.has(role))
-      .map(([role, privileges]) => `GRANT ${privileges.join(', ')} ON ${object} TO "${role}"`)
+      .map(([role, privileges]) => {
+        const granted = privileges.filter(isGranted).join(', ')
+        return `GRANT ${granted} ON ${object} TO "${role}"`
+      })
+  // A privilege on a column, such as `UPDATE(sink_at)`, may be on one that a later migration adds.
+  const hasColumn =
+    (table: string) =>
+    (privilege: string): boolean => {
+      const [, column] = /\((.*)\)$/.exec(privilege) ?? []
+      return column === undefined || existing.columns.has(`${table}.${column}`)
+    }
   const tables = Object.entries(contract.tables).filter(([table]) => existing.tables.has(table))
   return [
     ...grants(contract.schema.grants, `SCHEMA "${schema}"`),
-    ...tables.flatMap(([table, { grants: byRole }]) => grants(byRole, `"${schema}".${table}`)),
+    ...tables.flatMap(([table, { grants: byRole }]) =>
+      grants(byRole, `"${schema}".${table}`, hasColumn(table)),
+    ),
   ]
 }

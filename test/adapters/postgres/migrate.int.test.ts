@@ -42,8 +42,8 @@ const PACKAGES = {
 } as const
 type Supported = (typeof SUPPORTED)[number]
 
-const NAMES = ['0001_audit', '0002_flags', '0003_ids', '0004_feed']
-const LAST = '0004_feed'
+const NAMES = ['0001_audit', '0002_flags', '0003_ids', '0004_feed', '0005_ship']
+const LAST = '0005_ship'
 const FLAG = 'ff.checkout'
 /** By SQL, because the store writes to the newest schema alone. */
 const INSERT_FLAG = `INSERT INTO ff.flag_registry VALUES
@@ -423,6 +423,7 @@ describe.each(SUPPORTED)('migrations on PostgreSQL %s', (version) => {
       ['audit.boundary', 'migration/0001_audit', 'up'],
       ['audit.boundary', 'migration/0002_flags', 'up'],
       ['audit.boundary', 'migration/0003_ids', 'up'],
+      ['audit.boundary', 'migration/0004_feed', 'up'],
       ['audit.boundary', `migration/${LAST}`, 'up'],
       ['audit.boundary', `migration/${LAST}`, 'down'],
       ['audit.boundary', `migration/${LAST}`, 'up'],
@@ -483,8 +484,19 @@ describe.each(SUPPORTED)('migrations on PostgreSQL %s', (version) => {
   })
 
   test('down is refused where earlier revisions of a row would be lost', async () => {
-    await migrateUp(at.request())
+    await migrateUp(at.request({ to: 4 }))
     await taken(at.store(), putFlag(FLAG))
+    const before = await fingerprint(at.sql)
+    expect(await failure(migrateDown(at.request()))).toBe('rows_would_be_lost')
+    const [names, after] = [await ledger(at.sql), await fingerprint(at.sql)]
+    expect([names, after]).toStrictEqual([NAMES.slice(0, 4), before])
+  })
+
+  test('down is refused where places of delivered audit records would be lost', async () => {
+    await migrateUp(at.request())
+    await at.sql.query(
+      "UPDATE ff.audit SET sink_status = 'delivered', sink_topic = 't', sink_partition = 0, sink_offset = 7 WHERE seq = 1",
+    )
     const before = await fingerprint(at.sql)
     expect(await failure(migrateDown(at.request()))).toBe('rows_would_be_lost')
     expect([await ledger(at.sql), await fingerprint(at.sql)]).toStrictEqual([NAMES, before])
@@ -523,11 +535,11 @@ describe.each(SUPPORTED)('migrations on PostgreSQL %s', (version) => {
   test('a migration that this version does not know is refused by every command', async () => {
     await migrateUp(at.request())
     await at.sql.query(
-      `INSERT INTO ff.migration_ledger (version, name, checksum) VALUES (5, '0005_later', repeat('0', 64))`,
+      `INSERT INTO ff.migration_ledger (version, name, checksum) VALUES (6, '0006_later', repeat('0', 64))`,
     )
     for (const command of [migrateUp, migrateDown, migrateStatus, migrateVerify])
       expect(await failure(command(at.request()))).toBe('migration_unknown')
-    expect(await ledger(at.sql)).toStrictEqual([...NAMES, '0005_later'])
+    expect(await ledger(at.sql)).toStrictEqual([...NAMES, '0006_later'])
   })
 
   test('files with CRLF line ends count as the same files', async () => {
@@ -566,7 +578,7 @@ describe.each(SUPPORTED)('migrations on PostgreSQL %s', (version) => {
     ],
     [
       'with a number left out',
-      (root) => writeFile(migrationFile(root, '0006_later.sql'), '-- ff:up\n-- ff:down\n'),
+      (root) => writeFile(migrationFile(root, '0007_later.sql'), '-- ff:up\n-- ff:down\n'),
       'migration_name_invalid',
     ],
     [
@@ -576,12 +588,12 @@ describe.each(SUPPORTED)('migrations on PostgreSQL %s', (version) => {
     ],
     [
       'with a name in capitals',
-      (root) => writeFile(migrationFile(root, '0005_Later.sql'), '-- ff:up\n-- ff:down\n'),
+      (root) => writeFile(migrationFile(root, '0006_Later.sql'), '-- ff:up\n-- ff:down\n'),
       'migration_name_invalid',
     ],
     [
       'that the contract does not name',
-      (root) => writeFile(migrationFile(root, '0005_later.sql'), '-- ff:up\n-- ff:down\n'),
+      (root) => writeFile(migrationFile(root, '0006_later.sql'), '-- ff:up\n-- ff:down\n'),
       'migration_not_in_contract',
     ],
     ['that is gone', (root) => rm(migrationFile(root, `${LAST}.sql`)), 'migration_missing'],
@@ -707,7 +719,7 @@ describe('locks of another session', () => {
         await migrateUp(at.request())
         const other = await connectAs(version, at.name)
         await other.query('BEGIN')
-        await other.query('LOCK TABLE ff.feed IN ACCESS SHARE MODE')
+        await other.query('LOCK TABLE ff.audit IN ACCESS SHARE MODE')
         const before = await fingerprint(at.sql)
         const started = performance.now()
         const error = await migrateDown(at.request({ adapters: shortWaits })).catch(
@@ -729,7 +741,7 @@ describe('locks of another session', () => {
       await migrateUp(at.request())
       const other = await connectAs(version, at.name)
       await other.query('BEGIN')
-      await other.query('LOCK TABLE ff.feed IN ACCESS SHARE MODE')
+      await other.query('LOCK TABLE ff.audit IN ACCESS SHARE MODE')
       const down = migrateDown(at.request({ adapters: shortWaits }))
       // Longer than the wait of one attempt.
       await sleep(700)

@@ -186,7 +186,8 @@ describe.each(SUPPORTED)('rows that are changed by SQL on PostgreSQL %s', (versi
 
   test('the audit table lets the sink columns be changed, and the chain holds', async () => {
     await run(
-      `UPDATE audit SET sink_status = 'failed', sink_reason = 'broker', sink_attempts = 3, sink_at = now()`,
+      `UPDATE audit SET sink_status = 'failed', sink_reason = 'broker', sink_attempts = 3, sink_at = now(),
+         sink_topic = 't', sink_partition = 1, sink_offset = 7, sink_next_at = now()`,
     )
     const { rows } = await at.sql.query(
       `SELECT DISTINCT sink_status, sink_reason, sink_attempts FROM "${at.schema}".audit`,

@@ -88,7 +88,7 @@ export const TERMS: ProbeRecordTerms = {
     cutover_id: null,
     attempt: null,
     database: null,
-    schema_head: '0004_feed',
+    schema_head: '0005_ship',
     code: 'sha256:of-a-test',
     config_digest: null,
     checklist_digest: null,
