@@ -219,6 +219,7 @@ export default {
     home('pg', 'src/adapters/postgres/'),
     home('pg-copy-streams', 'src/adapters/postgres/'),
     home('ioredis', 'src/adapters/redis/'),
+    home('kafkajs', 'src/adapters/kafka/'),
     home('crc-32', 'src/adapters/file-store/'),
     home('uuid', 'src/adapters/'),
     home('jose', 'src/adapters/jose/'),

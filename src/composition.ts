@@ -7,6 +7,10 @@ import type { Adapters } from './ports/adapters.ts'
 export const adapters: Adapters = {
   openRows: async (spec, needs) => (await import('./adapters/stores.ts')).openRows(spec, needs),
   openTrail: async (spec, needs) => (await import('./adapters/stores.ts')).openTrail(spec, needs),
+  openShipStore: async (spec, needs) =>
+    (await import('./adapters/stores.ts')).openShipStore(spec, needs),
+  openAuditTopic: async (options) =>
+    (await import('./adapters/kafka/topic.ts')).openAuditTopic(options),
   auditSigner: async (path) =>
     (await import('./adapters/evidence-log/audit-head.ts')).openAuditSigner(path),
   signHead: async (head, signer) =>

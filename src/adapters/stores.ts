@@ -14,6 +14,7 @@ import type {
 import type { MigrationSession } from '../ports/migrations.ts'
 import type { RoleFacts, SchemaFacts, ScratchDatabase } from '../ports/database.ts'
 import type { RowSink, RowSource } from '../ports/rows.ts'
+import type { ShipStore } from '../ports/shipping.ts'
 import type { RowsByTable } from '../core/rows/rows.ts'
 import type { Migration } from '../core/migrations/plan.ts'
 import { type TargetSpec, withDatabaseName } from '../core/parity/target.ts'
@@ -33,6 +34,7 @@ import { readSchemaFacts } from './postgres/schema-facts.ts'
 import { openScratchDatabase, withTemporaryDatabase } from './postgres/scratch-database.ts'
 import { openScratchSchema } from './postgres/scratch-schema.ts'
 import { openServedSchema } from './postgres/served-schema.ts'
+import { openPostgresShipStore, type PostgresShipOptions } from './postgres/ship-store.ts'
 
 export interface ScratchStoreOptions {
   readonly migrations: readonly Migration[]
@@ -161,6 +163,17 @@ export async function openTrail(spec: TargetSpec, needs: ScratchStoreOptions): P
   throw new FfError('target_invalid', `A target of kind ${spec.kind} has no audit trail.`, {
     hint: 'Name a store: --store file:DIR or --database env:FF_DATABASE_URL.',
   })
+}
+
+/**
+ * Opens the audit records of the schema `ff` of a database for shipping, until `close`.
+ * @throws FfError `target_invalid` for any other target; the errors of `openPostgresShipStore`
+ */
+export async function openShipStore(
+  spec: TargetSpec,
+  needs: PostgresShipOptions,
+): Promise<ShipStore> {
+  return openPostgresShipStore(requireDatabase(spec, 'has audit records to ship'), needs)
 }
 
 /**

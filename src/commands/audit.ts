@@ -36,7 +36,7 @@ export const runAuditVerify = (invocation: Invocation<typeof AUDIT_VERIFY>): Pro
     }
     return verifyAudit({
       ...trust,
-      target: await trailTarget(invocation),
+      target: await resolveTrailTarget(invocation),
       head: options.head,
       signal,
       progress: createProgressLine(invocation, 'records'),
@@ -60,7 +60,7 @@ export const runAuditExport = (invocation: Invocation<typeof AUDIT_EXPORT>): Pro
     const key = options.key ?? FF_RUNNER_KEY_FILE ?? join(cwd, '.ff', 'runner.pem')
     return exportAudit({
       root,
-      target: await trailTarget(invocation),
+      target: await resolveTrailTarget(invocation),
       folder,
       since,
       signer: await openSigner({ key, command, runner: runner[0] ?? null }, adapters),
@@ -82,7 +82,7 @@ export async function runAuditTail(invocation: Invocation<typeof AUDIT_TAIL>): P
   const { adapters, io, root, onSignal } = context
   const { lines, follow, format } = options
   const needs = await loadPersistence(root)
-  const trail = await adapters.openTrail(await trailTarget(invocation), needs)
+  const trail = await adapters.openTrail(await resolveTrailTarget(invocation), needs)
   const controller = new AbortController()
   const stop = onSignal((name) => controller.abort(name))
   const { signal } = controller
@@ -102,8 +102,10 @@ const getEnd = (signal: AbortSignal): ExitName => {
   return ending === null || ending === 'terminated' ? 'ok' : ending
 }
 
-/** The store of `--store`, else the database. */
-async function trailTarget(invocation: Invocation<typeof TRAIL>): Promise<TargetSpec> {
+/** The store of `--store`, else the database. @throws FfError `option_invalid` for both, and as `parseTargetOrThrow` */
+export async function resolveTrailTarget(
+  invocation: Invocation<typeof TRAIL>,
+): Promise<TargetSpec> {
   const { context, options } = invocation
   if (options.store === null) return resolveDatabaseTarget(invocation)
   refuseBoth(options.database, '--store')

@@ -6,7 +6,7 @@ import { findJsonProblems } from '../core/json/canonical.ts'
 import { nodeToValue } from '../core/json/plain.ts'
 import { parseLosslessJson } from '../core/json/read.ts'
 import type { TargetRefusal, TargetSpec } from '../core/parity/target.ts'
-import { MAX_LEEWAY_S, type SettingFault } from '../core/settings/parse-setting.ts'
+import { MAX_LEEWAY_S, SASL_MECHANISMS, type SettingFault } from '../core/settings/parse-setting.ts'
 import {
   DEFAULT_SETTINGS,
   FILE_SETTINGS,
@@ -147,6 +147,21 @@ const FAULTS: Readonly<Record<SettingFault, FaultWords>> = {
     'setting_invalid',
     `${name} must be one of ${SCOPE_CLAIMS.join(', ')}, not ${quoteValue(text)}.`,
     `Run \`export ${name}=scp\`, for example.`,
+  ],
+  brokers_unreadable: ({ name, text }) => [
+    'setting_invalid',
+    `${name} must be HOST:PORT of brokers, separated by commas, not ${quoteValue(text)}.`,
+    `Run \`export ${name}=kafka-1.example:9092,kafka-2.example:9092\`, for example.`,
+  ],
+  topic_unreadable: ({ name, text }) => [
+    'setting_invalid',
+    `${name} must be a topic: at most 249 letters, digits, dots, hyphens and underscores, not ${quoteValue(text)}.`,
+    `Run \`export ${name}=${String(getSettingRow(name).otherwise)}\`, which is the default.`,
+  ],
+  mechanism_unknown: ({ name, text }) => [
+    'setting_invalid',
+    `${name} must be one of ${SASL_MECHANISMS.join(', ')}, not ${quoteValue(text)}.`,
+    `Run \`export ${name}=scram-sha-512\`, for example.`,
   ],
   origin_unreadable: ({ name, text }) => [
     'setting_invalid',

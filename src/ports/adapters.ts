@@ -47,6 +47,7 @@ import type { MigrationSession } from './migrations.ts'
 import type { CommandLimits, CommandOutcome, RunningProgram } from './process.ts'
 import type { RedisClient, RedisOptions, ScratchRedis } from './redis.ts'
 import type { RowSink, RowSource } from './rows.ts'
+import type { AuditTopic, KafkaOptions, ShipStore, ShipStoreOptions } from './shipping.ts'
 import type { SignoffKeys } from './signoff.ts'
 import type {
   AuditOptions,
@@ -167,6 +168,13 @@ export interface Adapters {
     spec: TargetSpec,
     needs: Pick<RowReadOptions, 'versions' | 'migrations'>,
   ): Promise<AuditTrail>
+  /**
+   * Opens the audit records of a kept store for shipping.
+   * @throws FfError `target_invalid` for a target without any, `place_refused`, or another error of the store
+   */
+  openShipStore(spec: TargetSpec, needs: ShipStoreNeeds): Promise<ShipStore>
+  /** Opens the topic for audit records; connects at the first use. */
+  openAuditTopic(options: KafkaOptions): Promise<AuditTopic>
   /** Loads a runner's key file to sign audit heads with. @throws FfError `runner_key_invalid` */
   auditSigner(path: string): Promise<AuditSigner>
   /**
@@ -317,6 +325,9 @@ export interface ServeOptions extends Pick<MigrationOptions, 'versions'> {
   /** FF_ENV, which the database has to be made for. */
   readonly environment: string
 }
+
+/** Options to ship from a kept store: as `ServeOptions`, without what writes records. */
+export type ShipStoreNeeds = Omit<ServeOptions, 'tools'> & ShipStoreOptions
 
 /** Options to read or merge rows of a database: server versions, the schema contract, and the migrations it may have. */
 export interface RowReadOptions extends Pick<MigrationOptions, 'versions' | 'contract'> {

@@ -11,6 +11,7 @@ import {
   TOKEN_VERIFY,
 } from './options.ts'
 import type { CommandGroup } from './row.ts'
+import { AUDIT_REDRIVE, AUDIT_SHIP } from './ship-options.ts'
 
 /** Tokens, the audit trail, artefacts, settings and setup. */
 export const MAINTAIN: readonly CommandGroup[] = [
@@ -40,7 +41,7 @@ export const MAINTAIN: readonly CommandGroup[] = [
   },
   {
     noun: 'audit',
-    what: 'show, verify and export the audit trail',
+    what: 'show, verify, export and ship the audit trail',
     job: 'Maintain:',
     commands: [
       declareCommand({
@@ -72,6 +73,23 @@ export const MAINTAIN: readonly CommandGroup[] = [
           'ff audit export --out worm --key signer.pem',
         ],
         load: async () => (await import('../audit.ts')).runAuditExport,
+      }),
+      declareCommand({
+        name: 'ship',
+        what: 'deliver pending records to the Kafka topic, at least once and in order for each target',
+        options: AUDIT_SHIP,
+        examples: [
+          'ff audit ship --follow',
+          'ff audit ship --database env:FF_DATABASE_URL --format json',
+        ],
+        load: async () => (await import('../ship.ts')).runAuditShip,
+      }),
+      declareCommand({
+        name: 'redrive',
+        what: 'make failed records pending again, so that they are shipped',
+        options: AUDIT_REDRIVE,
+        examples: ['ff audit redrive --target flag/ff.checkout', 'ff audit redrive --all'],
+        load: async () => (await import('../ship.ts')).runAuditRedrive,
       }),
     ],
   },

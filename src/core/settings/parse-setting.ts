@@ -19,6 +19,9 @@ export type SettingFault =
   | 'evidence_head_unreadable'
   | 'origin_unreadable'
   | 'scope_claim_unknown'
+  | 'brokers_unreadable'
+  | 'topic_unreadable'
+  | 'mechanism_unknown'
 export type ParsedSetting<Value> =
   | { readonly ok: true; readonly value: Value }
   | { readonly ok: false; readonly fault: SettingFault | TargetRefusal }
@@ -57,6 +60,20 @@ export const parseScopeClaim = (given: string): ParsedSetting<ScopeClaim> => {
   const found = SCOPE_CLAIMS.find((one) => one === given)
   return found === undefined ? refuse('scope_claim_unknown') : accept(found)
 }
+
+/** How a client proves its user to Kafka. */
+export const SASL_MECHANISMS = ['plain', 'scram-sha-256', 'scram-sha-512'] as const
+/** Accepts exactly a name of `SASL_MECHANISMS`; refuses any other text with `mechanism_unknown`. */
+export const parseSaslMechanism = (
+  given: string,
+): ParsedSetting<(typeof SASL_MECHANISMS)[number]> => {
+  const found = SASL_MECHANISMS.find((one) => one === given)
+  return found === undefined ? refuse('mechanism_unknown') : accept(found)
+}
+
+/** Accepts a name of a topic as Kafka does; refuses any other text with `topic_unreadable`. */
+export const parseTopic = (given: string): ParsedSetting<string> =>
+  /^(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}$/.test(given) ? accept(given) : refuse('topic_unreadable')
 
 /** Accepts exactly `true` or `false`; refuses any other text with `switch_unreadable`. */
 export const parseTrueOrFalse = (given: string): ParsedSetting<boolean> =>
@@ -103,6 +120,21 @@ export function parseListenAddress(given: string): ParsedSetting<ListenAddress> 
     /^(?:\[([0-9a-fA-F:]+)\]|([\w.-]+)):(\d{1,5})$/.exec(given) ?? []
   const port = Number(digits)
   return port <= 65_535 ? accept({ host: ipv6 ?? name, port }) : refuse('listen_unreadable')
+}
+
+/**
+ * Parses `HOST:PORT` of one or more brokers, separated by commas; an IPv6 host stands in brackets. Refuses with
+ * `brokers_unreadable` any other text, port 0 and the empty list.
+ */
+export function parseBrokers(given: string): ParsedSetting<readonly string[]> {
+  const words = splitWords(given)
+  const fits = words.filter((word) => {
+    const parsed = parseListenAddress(word)
+    return parsed.ok && parsed.value.port > 0
+  })
+  return fits.length === words.length && fits.length > 0
+    ? accept(fits)
+    : refuse('brokers_unreadable')
 }
 
 /**

@@ -5,6 +5,7 @@ import {
   type NumberBounds,
   parseAdminSetting,
   parseBacking,
+  parseBrokers,
   parseDatabase,
   parseEvidenceHeads,
   parseKeyServerSetting,
@@ -14,8 +15,10 @@ import {
   parseListenAddress,
   MAX_LEEWAY_S,
   type ParsedSetting,
+  parseSaslMechanism,
   parseScopeClaim,
   parseTextSetting,
+  parseTopic,
   parseTrueOrFalse,
   parseWords,
 } from './parse-setting.ts'
@@ -35,6 +38,7 @@ export interface SettingDeclaration<Value = unknown> {
   readonly bounds?: NumberBounds
 }
 const DEFAULT_LISTEN: ListenAddress = { host: '127.0.0.1', port: 8420 }
+const DEFAULT_TOPIC: string = 'ptt.audit.trail'
 const NO_WORDS: readonly string[] = []
 const NO_HEADS: readonly PinnedHead[] = []
 
@@ -133,6 +137,42 @@ export const SETTINGS = {
     parse: parseTextSetting,
     what: 'file of the key for the HMAC of entries and messages in Redis, at least 32 bytes',
   },
+  FF_KAFKA_BROKERS: {
+    parse: parseBrokers,
+    what: 'HOST:PORT of the Kafka brokers for audit records, separated by commas; without it records stay pending',
+  },
+  FF_KAFKA_TOPIC: {
+    parse: parseTopic,
+    otherwise: DEFAULT_TOPIC,
+    what: `topic for audit records; default ${DEFAULT_TOPIC}`,
+  },
+  FF_KAFKA_TLS: {
+    parse: parseTrueOrFalse,
+    otherwise: false as boolean,
+    what: 'true connects to the brokers by TLS',
+  },
+  FF_KAFKA_CA_FILE: {
+    parse: parseTextSetting,
+    what: "file of the authorities for the brokers' certificates; default those of this machine",
+  },
+  FF_KAFKA_CERT_FILE: {
+    parse: parseTextSetting,
+    what: 'file of the client certificate for the brokers, with FF_KAFKA_KEY_FILE',
+  },
+  FF_KAFKA_KEY_FILE: { parse: parseTextSetting, what: 'file of the key of that certificate' },
+  FF_KAFKA_SASL: {
+    parse: parseSaslMechanism,
+    what: 'login to the brokers: plain, scram-sha-256 or scram-sha-512; default none',
+  },
+  FF_KAFKA_USER: { parse: parseTextSetting, what: 'user of that login' },
+  FF_KAFKA_PASSWORD_FILE: { parse: parseTextSetting, what: 'file of the password of that user' },
+  FF_KAFKA_TIMEOUT: seconds([0.1, 300], 10, 'time for the brokers to answer one send'),
+  FF_SHIP_LEASE: seconds(
+    [1, 3_600],
+    30,
+    'time after which the slot of a shipper that no longer answers is taken over, FF_KAFKA_TIMEOUT later',
+  ),
+  FF_SHIP_TRIES: count([1, 1_000], 5, 'refusals of an audit record before it is failed'),
   FF_ENV: {
     environmentOnly: true,
     parse: parseTextSetting,

@@ -61,6 +61,9 @@ describe('the value of a text', () => {
       'https://APP.example:443/, http://localhost:5173',
       ['https://app.example', 'http://localhost:5173'],
     ],
+    ['FF_KAFKA_BROKERS', 'a.example:9092, [::1]:1', ['a.example:9092', '[::1]:1']],
+    ['FF_KAFKA_TOPIC', 'ptt.audit.trail', 'ptt.audit.trail'],
+    ['FF_KAFKA_SASL', 'scram-sha-256', 'scram-sha-256'],
     ['FF_MAX_IN_FLIGHT', '1', 1],
     ['FF_DRAIN_DELAY', '0', 0],
     ['FF_DRAIN_DELAY', '2.125', 2.125],
@@ -106,6 +109,13 @@ describe('the value of a text', () => {
     ['FF_EVIDENCE_HEAD', `${KID}:1:${HASH}:`, 'evidence_head_unreadable'],
     ['FF_EVIDENCE_HEAD', `${KID}:1:${HASH}:02`, 'evidence_head_unreadable'],
     ['FF_DATABASE_URL', 'mysql://h', 'target_unknown'],
+    ['FF_KAFKA_BROKERS', 'kafka', 'brokers_unreadable'],
+    ['FF_KAFKA_BROKERS', 'kafka:9092,kafka:0', 'brokers_unreadable'],
+    ['FF_KAFKA_BROKERS', ' , ', 'brokers_unreadable'],
+    ['FF_KAFKA_TOPIC', '..', 'topic_unreadable'],
+    ['FF_KAFKA_TOPIC', 'a b', 'topic_unreadable'],
+    ['FF_KAFKA_TOPIC', 'a'.repeat(250), 'topic_unreadable'],
+    ['FF_KAFKA_SASL', 'PLAIN', 'mechanism_unknown'],
   ])('%s=%s is refused', (name, text, fault) => {
     expect(getSettingRow(name).parse(text)).toEqual({ ok: false, fault })
   })
@@ -118,6 +128,8 @@ test('a setting that is not given has its default, or null', () => {
   expect(set).toEqual([
     'FF_LISTEN',
     'FF_CORS_ORIGINS',
+    'FF_KAFKA_TOPIC',
+    'FF_KAFKA_TLS',
     'FF_ALLOW_DEV_HEADERS',
     'FF_JWT_SCOPE_CLAIM',
     'FF_EVIDENCE_HEAD',

@@ -1,0 +1,18 @@
+import { option, parseText, toggle } from './option.ts'
+import { DOCUMENT, TRAIL } from './options.ts'
+
+/** `ff audit ship`. */
+export const AUDIT_SHIP = [
+  ...DOCUMENT,
+  ...TRAIL,
+  toggle('--once', 'end when no pending record may be sent now; the default'),
+  toggle('--follow', 'go on until SIGTERM'),
+]
+
+/** `ff audit redrive`. */
+export const AUDIT_REDRIVE = [
+  ...DOCUMENT,
+  ...TRAIL,
+  option('--target <target>', 'only the records of this target: flag/ff.checkout', parseText),
+  toggle('--all', 'the records of every target'),
+]
