@@ -207,7 +207,8 @@ function toConfig({ brokers, send_ms, tls, sasl }: KafkaOptions): KafkaConfig {
     // Every failure is an outcome of a send; the client would print some of them, whatever its level.
     logCreator: () => () => undefined,
     ...(tls === null ? {} : { ssl: toTls(tls) }),
-    ...(sasl === null ? {} : { sasl: sasl as NonNullable<KafkaConfig['sasl']> }),
+    // A copy: the client writes into it.
+    ...(sasl === null ? {} : { sasl: { ...sasl } as NonNullable<KafkaConfig['sasl']> }),
   }
 }
 
