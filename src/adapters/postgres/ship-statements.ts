@@ -40,7 +40,8 @@ export function buildShipStatements(schema: string): ShipStatements {
       ` lease_until = ${moment} + ${ms('$2')}, send_ms = $3::integer` +
       ` FROM (SELECT f.slot FROM ONLY ${slots} f WHERE (f.owner IS NULL` +
       ` OR f.lease_until + ${ms('f.send_ms')} < ${moment})` +
-      ` AND EXISTS (SELECT FROM ONLY ${audit} a WHERE ${sendable('f.slot::bigint')})` +
+      // Not EXISTS, which would become a join with all pending records.
+      ` AND (SELECT a.seq FROM ONLY ${audit} a WHERE ${sendable('f.slot::bigint')} LIMIT 1) IS NOT NULL` +
       ` ORDER BY f.claimed_at NULLS FIRST, f.slot LIMIT 1 FOR UPDATE SKIP LOCKED) free` +
       ` WHERE s.slot = free.slot RETURNING s.slot::text, s.token::text`,
     read:
@@ -58,7 +59,8 @@ export function buildShipStatements(schema: string): ShipStatements {
       ` sink_topic = CASE m.status WHEN 'delivered' THEN $4::text END, sink_partition = m.partition,` +
       ` sink_offset = m.place FROM held, unnest($5::bigint[], $6::text[], $7::integer[], $8::text[], $9::bigint[],` +
       ` $10::integer[], $11::bigint[]) AS m(seq, status, attempts, reason, delay_ms, partition, place)` +
-      ` WHERE a.seq = m.seq AND a.sink_status = 'pending' RETURNING a.seq)` +
+      // By number: the index of pending records would be read whole.
+      ` WHERE a.seq = m.seq AND a.sink_status || '' = 'pending' RETURNING a.seq)` +
       ` SELECT (SELECT count(*) FROM held)::text, (SELECT count(*) FROM marked)::text`,
     release:
       `UPDATE ONLY ${slots} SET owner = NULL, lease_until = NULL, send_ms = NULL` +

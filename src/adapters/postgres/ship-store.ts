@@ -30,8 +30,12 @@ const CONNECTIONS = 4
 /** Tells a person which process holds a slot; what counts is the token. */
 const OWNER = `${hostname()}:${process.pid}`
 
-/** Statistics do not know how many records a slot has: a bitmap would have all of them read and sorted for each send. */
-const BY_INDEX = '; SET LOCAL enable_bitmapscan = off'
+/**
+ * Statistics know neither how many records a slot has nor how many are held: without an index all would be read, or
+ * sorted, for each send.
+ */
+export const BY_INDEX =
+  '; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off'
 
 type Values = readonly (string | number | null | readonly (string | number | null)[])[]
 
