@@ -1,16 +1,35 @@
-import { formatRecordColumn } from './record-column.ts'
-
 /** Counts go up to this, so that they take bounded time. */
 export const MOST_COUNTED = 10_000
 /** Of `contracts/migrations/0005_ship.sql`; the expression is that of its index. */
 const SLOTS = 16
 const SLOT = `(hashtextextended(a.target, 0) & ${SLOTS - 1})`
 
+/** The members of an audit record, in the order in which `read` gives them. */
+export const RECORD_COLUMNS = [
+  'seq',
+  'audit_id',
+  'occurred_at',
+  'actor',
+  'auth_mode',
+  'action',
+  'outcome',
+  'target',
+  'before',
+  'after',
+  'request_id',
+  'approval_ref',
+  'phase',
+  'prev_hash',
+  'hash',
+] as const
+/** The longest part of a record beside its rows, about. */
+const OTHER_BYTES = 1_000
+
 /** Statements of the shipper, each with its parameters in the order of its comment. */
 export interface ShipStatements {
   /** owner, lease in ms, send in ms: the slot and its token, or no row. */
   readonly claim: string
-  /** slot, limit, bytes: seq, audit_id, target, attempts, ms waited, and the record as JSON text. */
+  /** slot, limit, bytes: attempts, ms waited, then `RECORD_COLUMNS`. */
   readonly read: string
   /** slot, token, lease in ms, topic, then the columns of the marks: how many slots were held, and records marked. */
   readonly mark: string
@@ -45,11 +64,11 @@ export function buildShipStatements(schema: string): ShipStatements {
       ` ORDER BY f.claimed_at NULLS FIRST, f.slot LIMIT 1 FOR UPDATE SKIP LOCKED) free` +
       ` WHERE s.slot = free.slot RETURNING s.slot::text, s.token::text`,
     read:
-      `SELECT r.seq::text, r.audit_id::text, r.target, r.sink_attempts::text, r.waited::text, r.record FROM (` +
-      `SELECT p.*, sum(octet_length(p.record)) OVER (ORDER BY p.seq) AS bytes, row_number() OVER (ORDER BY p.seq) AS place` +
-      ` FROM (SELECT a.seq, a.audit_id, a.target, a.sink_attempts,` +
-      ` round(extract(epoch FROM a.sink_next_at - a.sink_at) * 1000) AS waited, ${formatRecordColumn('a')} AS record` +
-      ` FROM ONLY ${audit} a WHERE ${sendable('$1::bigint')} ORDER BY a.seq LIMIT $2::bigint) p) r` +
+      `SELECT r.sink_attempts::text, r.waited::text, ${RECORD_COLUMNS.map((name) => `r.${name}::text`).join(', ')} FROM (` +
+      `SELECT p.*, sum(${OTHER_BYTES} + coalesce(octet_length(p.before), 0) + coalesce(octet_length(p.after), 0))` +
+      ` OVER (ORDER BY p.seq) AS bytes, row_number() OVER (ORDER BY p.seq) AS place` +
+      ` FROM (SELECT a.sink_attempts, round(extract(epoch FROM a.sink_next_at - a.sink_at) * 1000) AS waited,` +
+      ` ${RECORD_COLUMNS.map(selectColumn).join(', ')} FROM ONLY ${audit} a WHERE ${sendable('$1::bigint')} ORDER BY a.seq LIMIT $2::bigint) p) r` +
       ` WHERE r.bytes <= $3::bigint OR r.place = 1 ORDER BY r.seq`,
     mark:
       `WITH held AS (UPDATE ONLY ${slots} s SET lease_until = ${moment} + ${ms('$3')}` +
@@ -80,4 +99,11 @@ export function buildShipStatements(schema: string): ShipStatements {
       ` WHERE a.sink_status = 'failed' AND ($1::text IS NULL OR a.target = $1::text) RETURNING a.seq)` +
       ` SELECT count(*)::text FROM redriven`,
   }
+}
+
+/** A column of the record as it is written into a message: rows as texts, the time in the form of an instant. */
+function selectColumn(name: (typeof RECORD_COLUMNS)[number]): string {
+  if (name === 'before' || name === 'after') return `a.${name}::text AS ${name}`
+  if (name !== 'occurred_at') return `a.${name}`
+  return `to_char(a.occurred_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS occurred_at`
 }

@@ -1,5 +1,7 @@
 import { hostname } from 'node:os'
-import { serializeRecord } from '../../core/audit/record.ts'
+import { type AuditRecord, serializeRecord } from '../../core/audit/record.ts'
+import { type CanonicalJson, canonicalize } from '../../core/json/canonical.ts'
+import { parseLosslessJson } from '../../core/json/read.ts'
 import type { Migration } from '../../core/migrations/plan.ts'
 import { MOST_BYTES } from '../../core/shipping/slot.ts'
 import type { ShipMark, ShipRecord } from '../../core/shipping/types.ts'
@@ -21,8 +23,7 @@ import { SCHEMA } from './migration-session.ts'
 import { mapPgErrors } from './pg-error.ts'
 import { readPlace, refuseOtherPlace } from './place.ts'
 import { requirePlainTables } from './plain-tables.ts'
-import { parseRecordText } from './record-column.ts'
-import { buildShipStatements, type ShipStatements } from './ship-statements.ts'
+import { buildShipStatements, RECORD_COLUMNS, type ShipStatements } from './ship-statements.ts'
 
 /** A claim, a mark or a reading each take one for a moment. */
 const CONNECTIONS = 4
@@ -108,20 +109,7 @@ class PostgresShipStore implements ShipStore {
 
   async read({ slot }: ShipClaim, limit: number): Promise<readonly ShipRecord[]> {
     const rows = await this.run('read', [slot, limit, MOST_BYTES])
-    return rows.map(
-      ([seq, audit_id = '', target = '', attempts, waited, json = '']): ShipRecord => {
-        const record = parseRecordText(json ?? '')
-        return {
-          seq: Number(seq),
-          audit_id: audit_id ?? '',
-          target: target ?? '',
-          // A row that is no record any more is delivered as it stands: `ff audit verify` names it.
-          text: record === null ? (json ?? '') : serializeRecord(record),
-          attempts: Number(attempts),
-          waited_ms: waited === null ? null : Number(waited),
-        }
-      },
-    )
+    return rows.map(toShipRecord)
   }
 
   async mark(
@@ -195,4 +183,32 @@ class PostgresShipStore implements ShipStore {
       }),
     )
   }
+}
+
+/** Built from the columns, which takes half the work of a record as JSON, here and in the server. */
+function toShipRecord([attempts, waited, ...columns]: readonly (string | null)[]): ShipRecord {
+  const members = RECORD_COLUMNS.map((name, at) => [name, columns[at] ?? null] as const)
+  const stored = Object.fromEntries(members) as unknown as AuditRecord
+  const { before, after } = stored
+  const record: AuditRecord = {
+    ...stored,
+    seq: Number(stored.seq),
+    before: before === null ? null : toCanonical(before),
+    after: after === null ? null : toCanonical(after),
+  }
+  return {
+    seq: record.seq,
+    audit_id: record.audit_id,
+    target: record.target,
+    text: serializeRecord(record),
+    attempts: Number(attempts),
+    waited_ms: waited == null ? null : Number(waited),
+  }
+}
+
+/** A row that was altered beyond its form is delivered as it stands: `ff audit verify` names its record. */
+function toCanonical(json: string): CanonicalJson {
+  const read = parseLosslessJson(json)
+  const form = read.ok ? canonicalize(read.node, { at: '', origin: 'stored' }) : read
+  return form.ok ? form.text : (json as CanonicalJson)
 }
