@@ -19,6 +19,7 @@ import type { RowsByTable } from '../core/rows/rows.ts'
 import type { Migration } from '../core/migrations/plan.ts'
 import { type TargetSpec, withDatabaseName } from '../core/parity/target.ts'
 import { FileStore } from './file-store/file-store.ts'
+import { FileShipStore } from './file-store/ship-store.ts'
 import { openScratchFolder, withFolder } from './file-store/scratch-folder.ts'
 import { PostgresTrail } from './postgres/audit-trail.ts'
 import { listImportedDigests } from './postgres/boundary.ts'
@@ -166,13 +167,15 @@ export async function openTrail(spec: TargetSpec, needs: ScratchStoreOptions): P
 }
 
 /**
- * Opens the audit records of the schema `ff` of a database for shipping, until `close`.
- * @throws FfError `target_invalid` for any other target; the errors of `openPostgresShipStore`
+ * Opens the audit records of a folder, or of the schema `ff` of a database, for shipping, until `close`.
+ * @throws FfError `target_invalid` for any other target; the errors of `FileShipStore.open` and
+ * `openPostgresShipStore`
  */
 export async function openShipStore(
   spec: TargetSpec,
   needs: PostgresShipOptions,
 ): Promise<ShipStore> {
+  if (spec.kind === 'file' && spec.folder !== null) return FileShipStore.open(spec.folder)
   return openPostgresShipStore(requireDatabase(spec, 'has audit records to ship'), needs)
 }
 
@@ -284,7 +287,7 @@ export async function openServed(
   if (spec.folder === null) return openScratchFolder(null, needs.tools)
   const facts = { target: 'file', backing: 'file', server: null } as const
   const store = await FileStore.open(spec.folder, needs.tools)
-  return { facts, store, close: () => store.close() }
+  return { facts, store, backlog: () => store.sinkBacklog(), close: () => store.close() }
 }
 
 /**

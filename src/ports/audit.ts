@@ -1,4 +1,5 @@
 import type { AuditChainHead, AuditRecord } from '../core/audit/record.ts'
+import type { SinkStatus } from '../core/audit/sink.ts'
 import type { PublicJwk } from '../core/signoff/types.ts'
 import type { Instant } from '../core/rows/instant.ts'
 import type { ByteSigner } from './signoff.ts'
@@ -24,6 +25,17 @@ export interface AuditReading {
   readonly said: { readonly head: AuditChainHead; readonly as: 'end' | 'passed' }
   /** The records in stored order, in bounded memory, to be read once; null for an entry that is not a valid record. */
   readonly records: AsyncIterable<AuditRecord | null>
+  /** The sink status of the record that was read last, by its number. */
+  readonly sinkStatus: (seq: number) => SinkStatus
+  /** Where the record that was read last was delivered; null where it was not, or the store does not say. */
+  readonly sinkPlace: (seq: number) => SinkPlace | null
+}
+
+/** The place of a message. */
+export interface SinkPlace {
+  readonly topic: string
+  readonly partition: number
+  readonly offset: number
 }
 
 /**

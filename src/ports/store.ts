@@ -258,6 +258,16 @@ export interface KeyedRow {
   readonly held: RowOrBroken<AnyRow>
 }
 
+/** How much of an audit trail is not delivered. */
+export interface SinkBacklog {
+  /** Records that are pending; of a database at most 10,000 of each slot are counted. */
+  readonly pending: number
+  /** Records that are failed; of a database at most 10,000 are counted. */
+  readonly failed: number
+  /** Time of the oldest pending record; null where none is pending. */
+  readonly oldest_at: Instant | null
+}
+
 /** A kept store, open for the service that writes to it. */
 export interface OpenServiceStore {
   readonly facts: SideFacts
@@ -266,6 +276,8 @@ export interface OpenServiceStore {
   readonly feed?: ChangeFeed
   /** Absent as `feed` is. */
   readonly snapshots?: SnapshotReader
+  /** Counts what is not delivered of the audit trail, in bounded time; absent in proofs. @throws FfError of the store */
+  readonly backlog?: () => Promise<SinkBacklog>
   close(): Promise<void>
 }
 

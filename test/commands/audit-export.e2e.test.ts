@@ -58,7 +58,7 @@ const edit = async (name: string, change: (text: string) => string): Promise<voi
 }
 
 describe('ff audit export', () => {
-  test('writes records without sink members and a signed head; a second run, the new records', async () => {
+  test('writes records with their sink status and a signed head; a second run, the new records', async () => {
     expect(await exported(...KEY)).toMatchObject({ status: 0, stderr: '' })
     expect(await names()).toEqual([...batch(1, 10)].sort())
     const lines = (await readFile(join(cwd, 'worm', batch(1, 10)[0]), 'utf8')).split('\n')
@@ -66,7 +66,7 @@ describe('ff audit export', () => {
     const records = lines.map((line) => JSON.parse(line) as Record<string, unknown>)
     expect(records.flatMap((one) => validateSchema('audit-record', one, ''))).toEqual([])
     expect(records.map(({ seq }) => seq)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10])
-    expect(Object.keys(records[0] ?? {}).filter((name) => name.startsWith('sink'))).toEqual([])
+    expect(new Set(records.map(({ sink_status }) => sink_status))).toEqual(new Set(['pending']))
     await add()
     expect((await exported(...KEY)).status).toBe(0)
     expect(await names()).toEqual([...batch(1, 10), ...batch(11, 13)].sort())
@@ -228,6 +228,13 @@ describe('kill -9', () => {
     await rm(join(cwd, 'worm', batch(1, 10)[1]))
     expect((await exported(...KEY)).status).toBe(0)
     expect(await readFile(join(cwd, 'worm', batch(1, 10)[0]))).toEqual(kept)
+    expect(outcome(await verified())).toEqual([0, []])
+    // A record was delivered between the two runs.
+    await rm(join(cwd, 'worm', batch(1, 10)[1]))
+    await edit(batch(1, 10)[0], (text) =>
+      text.replace('"sink_status":"pending"', '"sink_status":"failed"'),
+    )
+    expect((await exported(...KEY)).status).toBe(0)
     expect(outcome(await verified())).toEqual([0, []])
   })
 })

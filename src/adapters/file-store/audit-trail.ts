@@ -8,6 +8,7 @@ import type { ByteLine } from '../../files/line-splitter.ts'
 import type { AuditReading, AuditTrail } from '../../ports/audit.ts'
 import { unsealLogLine, readFileLines } from './lines.ts'
 import { isTorn } from './log.ts'
+import { MarksReader } from './marks-reader.ts'
 import { isNewest, listSegments, type Segment } from './segments.ts'
 import { StoreDamage, parseNumber, readSnapshotHead, SNAPSHOT } from './snapshot.ts'
 import { toStoreError } from './store-error.ts'
@@ -22,11 +23,13 @@ const HEADER_BYTES = 4_096
 export class FileTrail implements AuditTrail {
   readonly facts = { target: 'file', backing: 'file', server: null } as const
   private readonly folder: string
+  private readonly marks: MarksReader
   /** The record that the last read ended with, and the offset behind its line: a later read continues there. */
   private place: Place | null = null
 
   private constructor(folder: string) {
     this.folder = folder
+    this.marks = new MarksReader(folder)
   }
 
   /**
@@ -49,7 +52,18 @@ export class FileTrail implements AuditTrail {
   async read<T>(after: number, use: (reading: AuditReading) => Promise<T>): Promise<T> {
     // Before the log: by then the log contains every record that the snapshot includes.
     const head = await readChainHead(this.folder)
-    return use({ said: { head, as: 'passed' }, records: this.readRecords(after) })
+    // Marks that are damaged concern a reading that asks for them alone.
+    const marks = await this.marks.read().catch((error: unknown) => ({
+      status: (): never => {
+        throw toStoreError(error, this.folder)
+      },
+    }))
+    return use({
+      said: { head, as: 'passed' },
+      records: this.readRecords(after),
+      sinkStatus: (seq) => marks.status(seq),
+      sinkPlace: () => null,
+    })
   }
 
   /** Does nothing: no file stays open between reads. */

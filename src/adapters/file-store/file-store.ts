@@ -369,7 +369,8 @@ export class FileStore extends StoreReader implements ScratchStore, ServiceStore
   }
 }
 
-const closedError = (folder: string): FfError =>
+/** Makes the error of a store that was closed. */
+export const closedError = (folder: string): FfError =>
   new FfError('backing_unavailable', `Cannot write to the file store ${folder}: it is closed.`, {
     hint: 'Start the command again.',
   })

@@ -1,4 +1,5 @@
 import { createReadStream } from 'node:fs'
+import type { FileHandle } from 'node:fs/promises'
 import { basename } from 'node:path'
 import crc32c from 'crc-32/crc32c.js'
 import { type ByteLine, LineSplitter } from '../../files/line-splitter.ts'
@@ -13,11 +14,17 @@ export class LineTooLong extends Error {}
 /**
  * Yields the lines of a file from a byte offset on, each without its newline and with its offset in the file; a last
  * line without a newline has `ended` false. Nothing for an empty file.
+ * @param file the open file, which stays open, where the path may name another one by now
  * @throws LineTooLong for a line over 1 MiB; the system's error
  */
-export async function* readFileLines(path: string, start = 0): AsyncGenerator<ByteLine> {
+export async function* readFileLines(
+  path: string,
+  start = 0,
+  file?: FileHandle,
+): AsyncGenerator<ByteLine> {
   const lines = new LineSplitter(MAX_STORED_LINE_BYTES, start)
-  const chunks = createReadStream(path, { start, highWaterMark: CHUNK_BYTES })
+  const opened = file === undefined ? {} : { fd: file, autoClose: false }
+  const chunks = createReadStream(path, { ...opened, start, highWaterMark: CHUNK_BYTES })
   for await (const chunk of chunks as AsyncIterable<Buffer>) {
     for (const line of lines.push(chunk)) {
       if (line.tooLong)

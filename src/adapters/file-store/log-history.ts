@@ -40,7 +40,7 @@ export async function readAuditPage(
   folder: string,
   head: AuditChainHead,
   query: AuditQuery,
-): Promise<AuditPage> {
+): Promise<Omit<AuditPage, 'sinkStatus'>> {
   const { after, limit } = query
   const isRead = selectRead(query.target)
   const records: AuditRecord[] = []

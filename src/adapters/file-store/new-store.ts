@@ -2,6 +2,7 @@ import { mkdir, readdir } from 'node:fs/promises'
 import { FfError } from '../../errors.ts'
 import type { RowSource } from '../../ports/rows.ts'
 import { takeLock } from './store-lock.ts'
+import { MARKS } from './delivery-marks.ts'
 import { replaceSnapshot, SNAPSHOT } from './snapshot.ts'
 import { toStoreError } from './store-error.ts'
 
@@ -26,7 +27,7 @@ export async function writeNewStore(
     const lock = await takeLock(folder)
     try {
       const names = await readdir(folder)
-      if (names.some((name) => name === SNAPSHOT || name.startsWith('log-')))
+      if (names.some((name) => name === SNAPSHOT || name === MARKS || name.startsWith('log-')))
         throw occupiedError(folder)
       return await replaceSnapshot(folder, { epoch, head, counts }, batches)
     } finally {

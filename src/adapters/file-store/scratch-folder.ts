@@ -1,7 +1,7 @@
 import { realpath } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { closeAfter, openAll } from '../../concurrency/open-all.ts'
-import type { AuditOptions, ScratchServiceStore } from '../../ports/store.ts'
+import type { AuditOptions, OpenServiceStore, ScratchServiceStore } from '../../ports/store.ts'
 import {
   makePrivateFolder,
   makeTemporaryFolder,
@@ -24,7 +24,7 @@ const PREFIX = 'ff-scratch-'
 export async function openScratchFolder(
   parent: string | null,
   tools: AuditOptions,
-): Promise<ScratchServiceStore> {
+): Promise<ScratchServiceStore & Pick<OpenServiceStore, 'backlog'>> {
   const make = async (): Promise<PrivateFolder> =>
     parent === null
       ? makeTemporaryFolder(PREFIX)
@@ -36,7 +36,8 @@ export async function openScratchFolder(
       await createStore(home)
       return keep(FileStore.open(home, tools, { durable: false, lock: false }))
     })
-    return { facts: { target: 'file', backing: 'file', server: null }, store, close }
+    const facts = { target: 'file', backing: 'file', server: null } as const
+    return { facts, store, backlog: () => store.sinkBacklog(), close }
   } catch (error) {
     throw parent === null
       ? toStoreError(toTemporaryError(error), tmpdir())

@@ -8,15 +8,18 @@ import type {
   OverrideQuery,
   RowQuery,
   ServiceStore,
+  SinkBacklog,
 } from '../../ports/store.ts'
-import { findRevision, readAuditPage } from './log-history.ts'
+import { findRevision } from './log-history.ts'
 import type { RowIndex } from './row-index.ts'
+import { SinkReader } from './sink-reader.ts'
 import { toStoreError } from './store-error.ts'
 
 /** Reads a file store: its acknowledged rows from memory, its audit records and earlier revisions from its log. */
 export abstract class StoreReader {
   readonly kind = 'file'
   protected readonly folder: string
+  private readonly sink: SinkReader
   /** The acknowledged rows. */
   protected abstract readonly index: RowIndex
   /** The last acknowledged audit record. */
@@ -24,6 +27,7 @@ export abstract class StoreReader {
 
   constructor(folder: string) {
     this.folder = folder
+    this.sink = new SinkReader(folder)
   }
 
   /**
@@ -58,9 +62,12 @@ export abstract class StoreReader {
    * @throws FfError `store_corrupt` for a record that is missing or was changed, or another of `toStoreError`
    */
   audit(query: AuditQuery): Promise<AuditPage> {
-    return readAuditPage(this.folder, this.head, query).catch((error: unknown) => {
-      throw toStoreError(error, this.folder)
-    })
+    return this.sink.page(this.head, query)
+  }
+
+  /** How many acknowledged audit records are not delivered. @throws FfError of `toStoreError` */
+  sinkBacklog(): Promise<SinkBacklog> {
+    return this.sink.count(() => this.head)
   }
 
   /**

@@ -1,6 +1,7 @@
 import type { AuditRecord } from '../../core/audit/record.ts'
+import type { SinkStatus } from '../../core/audit/sink.ts'
 import type { Migration } from '../../core/migrations/plan.ts'
-import type { AuditReading, AuditTrail } from '../../ports/audit.ts'
+import type { AuditReading, AuditTrail, SinkPlace } from '../../ports/audit.ts'
 import type { SideFacts } from '../../ports/store.ts'
 import { parseAuditHead } from './append-audit.ts'
 import type { Client } from './client.ts'
@@ -71,7 +72,13 @@ export class PostgresTrail implements AuditTrail {
       return parseAuditHead(await this.client.query(buildStatements(this.schema).head))
     })
     try {
-      return await use({ said: { head, as: 'end' }, records: this.records(after) })
+      const sinks = new Map<number, Sink>()
+      return await use({
+        said: { head, as: 'end' },
+        records: this.records(after, sinks),
+        sinkStatus: (seq) => sinks.get(seq)?.status ?? 'pending',
+        sinkPlace: (seq) => sinks.get(seq)?.place ?? null,
+      })
     } finally {
       // Nothing was written; a lost connection has ended its transaction.
       await this.client.query('ROLLBACK').catch(() => undefined)
@@ -83,9 +90,13 @@ export class PostgresTrail implements AuditTrail {
     await this.client.end()
   }
 
-  private async *records(after: number): AsyncGenerator<AuditRecord | null> {
+  /** @param sinks set to the sink members of the batch that is read from */
+  private async *records(
+    after: number,
+    sinks: Map<number, Sink>,
+  ): AsyncGenerator<AuditRecord | null> {
     const text =
-      `SELECT a.seq::text, ${formatRecordColumn('a')}` +
+      `SELECT a.seq::text, ${formatRecordColumn('a')}, ${SINK_COLUMNS}` +
       ` FROM ONLY "${this.schema}".audit a WHERE a.seq > $1::bigint ORDER BY a.seq LIMIT ${BATCH}`
     const page = (past: string) =>
       this.withMappedErrors(() =>
@@ -99,6 +110,8 @@ export class PostgresTrail implements AuditTrail {
     let past: string | undefined = after === 0 ? LOWEST : String(after)
     while (past !== undefined) {
       const { rows }: { readonly rows: readonly string[][] } = await page(past)
+      sinks.clear()
+      for (const [seq, , ...sink] of rows) sinks.set(Number(seq), parseSink(sink))
       for (const [, json = ''] of rows) yield parseRecordText(json)
       past = rows.length < BATCH ? undefined : rows.at(-1)?.[0]
     }
@@ -107,4 +120,17 @@ export class PostgresTrail implements AuditTrail {
   private withMappedErrors<T>(work: () => Promise<T>): Promise<T> {
     return mapPgErrors(this.facts.target, work)
   }
+}
+
+interface Sink {
+  readonly status: SinkStatus
+  readonly place: SinkPlace | null
+}
+const SINK_COLUMNS = 'a.sink_status, a.sink_topic, a.sink_partition::text, a.sink_offset::text'
+function parseSink([status, topic, partition, offset]: readonly (string | null)[]): Sink {
+  const place =
+    topic == null || partition == null || offset == null
+      ? null
+      : { topic, partition: Number(partition), offset: Number(offset) }
+  return { status: status as SinkStatus, place }
 }

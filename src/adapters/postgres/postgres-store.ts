@@ -30,6 +30,7 @@ import type {
   RowQuery,
   ScratchStore,
   ServiceStore,
+  SinkBacklog,
   SnapshotReader,
   WriteResult,
 } from '../../ports/store.ts'
@@ -146,6 +147,11 @@ export class PostgresStore implements ScratchStore, ServiceStore {
   /** Lists audit records, newest first. @throws FfError as `RowReader.audit` */
   audit(query: AuditQuery): Promise<AuditPage> {
     return this.reader.audit(query)
+  }
+
+  /** What is not delivered of the audit trail. @throws FfError as `RowReader.sinkBacklog` */
+  sinkBacklog(): Promise<SinkBacklog> {
+    return this.reader.sinkBacklog()
   }
 
   /**

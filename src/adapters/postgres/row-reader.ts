@@ -3,7 +3,10 @@ import { type AuditRecord, formatAuditTarget } from '../../core/audit/record.ts'
 import type { ChangeKind } from '../../core/feed/types.ts'
 import type { AnyRow, FlagRow, RowsOfFlag, RowOrBroken } from '../../core/rows/rows.ts'
 import { type AuditPage, type AuditQuery, MOST_LOOKED } from '../../core/audit/audit-page.ts'
+import type { SinkStatus } from '../../core/audit/sink.ts'
 import { isFlagKey, isScopeId } from '../../core/rows/grammar.ts'
+import { instantFromMs } from '../../core/rows/instant.ts'
+import { sumSlots } from '../../core/shipping/backlog.ts'
 import { FfError } from '../../errors.ts'
 import type {
   BulkQuery,
@@ -16,11 +19,13 @@ import type {
   RowQuery,
   RowsAt,
   ServiceStore,
+  SinkBacklog,
   SnapshotReader,
 } from '../../ports/store.ts'
 import { parseRow } from './columns.ts'
 import { mapPgErrors } from './pg-error.ts'
 import { parseRecordText } from './record-column.ts'
+import { buildShipStatements } from './ship-statements.ts'
 import { type Statements, buildStatements } from './statements.ts'
 
 /** The greatest bigint: no record is numbered so. */
@@ -37,11 +42,13 @@ export class RowReader implements FeedReader, RevisionReader, SnapshotReader {
   private readonly send: SendQuery
   private readonly name: string
   private readonly statements: Statements
+  private readonly backlog: string
 
   constructor(send: SendQuery, schema: string, name: string) {
     this.send = send
     this.name = name
     this.statements = buildStatements(schema)
+    this.backlog = buildShipStatements(schema).backlog
   }
 
   /**
@@ -176,12 +183,31 @@ export class RowReader implements FeedReader, RevisionReader, SnapshotReader {
     const kind = query.target === null ? 'any' : 'target'
     const text = this.statements.audit[kind]
     const rows = await this.sendQuery(`ff_audit_${kind}`, text, toAuditValues(query))
-    const texts = rows.flatMap(([, , record]) => record ?? [])
-    const records = texts.map((record) => this.requireRecord(record))
+    const listed = rows.flatMap(([, , text, status]) =>
+      text == null ? [] : [[this.requireRecord(text), status as SinkStatus] as const],
+    )
+    const records = listed.map(([record]) => record)
+    const statuses = new Map(listed.map(([{ seq }, status]) => [seq, status]))
     const full = records.length === query.limit
     const next = full ? records.at(-1)?.seq : Number(rows[0]?.[0])
     const goesOn = full || rows[0]?.[1] === 'true'
-    return { records, next: goesOn && next !== undefined && next > 1 ? next : null }
+    return {
+      records,
+      sinkStatus: (seq) => statuses.get(seq) ?? 'pending',
+      next: goesOn && next !== undefined && next > 1 ? next : null,
+    }
+  }
+
+  /** What is not delivered of the audit trail, counted as far as `MOST_COUNTED`. @throws FfError of `mapPgErrors` */
+  async sinkBacklog(): Promise<SinkBacklog> {
+    const rows = await this.sendQuery('ff_sink_backlog', this.backlog, [])
+    const slots = rows.map(([, pending, age]) => ({
+      pending: Number(pending),
+      oldest_seconds: age == null ? null : Math.max(0, Number(age)),
+    }))
+    const { pending, oldest_seconds: age } = sumSlots(slots)
+    const oldest_at = age === null ? null : instantFromMs(Date.now() - age * 1000)
+    return { pending, failed: Number(rows[0]?.[3] ?? 0), oldest_at }
   }
 
   private requireRecord(text: string): AuditRecord {

@@ -70,6 +70,7 @@ export async function openServedSchema(
       listen: (wake) => listenToFeed(database, wake),
     },
     snapshots: store.snapshots,
+    backlog: () => store.sinkBacklog(),
     close: async () => {
       watch.end()
       await store.close()

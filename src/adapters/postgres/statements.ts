@@ -168,15 +168,15 @@ const forEachTable = <T>(write: (table: TableName) => T): Readonly<Record<TableN
 
 /**
  * Looks at the newest $2 records below $1, and lists those from the time $3 on and before $4, at most $5: the lowest
- * number that was looked at, whether earlier records may match, then the record, null where none does.
+ * number that was looked at, whether earlier records may match, then the record and its sink status, null where none does.
  */
 function listRecords(audit: string): Statements['audit'] {
   const select = (about: string): string =>
     `WITH looked AS MATERIALIZED (SELECT a.seq, a.occurred_at FROM ONLY ${audit} a WHERE a.seq < $1::bigint${about}` +
     ` ORDER BY a.seq DESC LIMIT $2::bigint)` +
-    ` SELECT span.lowest::text, span.more::text, listed.record FROM (SELECT min(seq) AS lowest, count(*) = $2::bigint` +
+    ` SELECT span.lowest::text, span.more::text, listed.record, listed.sink_status FROM (SELECT min(seq) AS lowest, count(*) = $2::bigint` +
     ` AND min(occurred_at) >= $3::timestamptz - interval '${CLOCK_DIFFERENCE_MS} ms' AS more FROM looked) span` +
-    ` LEFT JOIN (SELECT a.seq, ${formatRecordColumn('a')} AS record FROM looked l JOIN ONLY ${audit} a ON a.seq = l.seq` +
+    ` LEFT JOIN (SELECT a.seq, a.sink_status, ${formatRecordColumn('a')} AS record FROM looked l JOIN ONLY ${audit} a ON a.seq = l.seq` +
     ` WHERE l.occurred_at >= $3::timestamptz AND l.occurred_at < $4::timestamptz` +
     ` ORDER BY l.seq DESC LIMIT $5::bigint) listed ON true ORDER BY listed.seq DESC`
   return { any: select(''), target: select(' AND a.target = $6::text') }

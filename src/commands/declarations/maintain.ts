@@ -66,7 +66,7 @@ export const MAINTAIN: readonly CommandGroup[] = [
       }),
       declareCommand({
         name: 'export',
-        what: 'export records as NDJSON without sink members, with a signed head; never overwrites',
+        what: 'export records as NDJSON with their sink status, with a signed head; never overwrites',
         options: AUDIT_EXPORT,
         examples: [
           'ff audit export --store file:store --out worm',

@@ -1,5 +1,6 @@
 import { instantToMs, type Instant } from '../rows/instant.ts'
 import type { AuditRecord } from './record.ts'
+import type { SinkStatus } from './sink.ts'
 
 /** A page of an audit chain, newest record first. */
 export interface AuditQuery {
@@ -16,6 +17,8 @@ export interface AuditQuery {
 /** A page of records; a store looks at a bounded part of the chain for it, so that it may hold fewer than `limit`. */
 export interface AuditPage {
   readonly records: readonly AuditRecord[]
+  /** The sink status of a record of the page, by its number. */
+  readonly sinkStatus: (seq: number) => SinkStatus
   /** The `after` of the following page; null where no earlier record can match. */
   readonly next: number | null
 }

@@ -1,6 +1,7 @@
 import { canonicalize, findJsonProblems } from '../json/canonical.ts'
 import { isJsonNumber, isJsonObject, type JsonNode } from '../json/read.ts'
 import type { AuditRecord } from './record.ts'
+import { parseSinkStatus, SINK_MEMBERS } from './sink.ts'
 
 /** Converts a member to its value in a record; undefined where it has another form. */
 type Form = (member: JsonNode) => string | number | null | undefined
@@ -52,4 +53,17 @@ export function parseAuditRecord(node: JsonNode): AuditRecord | null {
   return read.size === Object.keys(FORMS).length
     ? (Object.fromEntries(read) as unknown as AuditRecord)
     : null
+}
+
+const SINK: ReadonlySet<string> = new Set(SINK_MEMBERS)
+
+/**
+ * As `parseAuditRecord`, for a record that may have sink members, as in an exported batch: they are left out. Null also
+ * where its `sink_status` is none.
+ */
+export function parseListedRecord(node: JsonNode): AuditRecord | null {
+  if (!isJsonObject(node)) return null
+  const status = node.members.find(([name]) => name === 'sink_status')?.[1] ?? 'pending'
+  if (typeof status !== 'string' || parseSinkStatus(status) === null) return null
+  return parseAuditRecord({ members: node.members.filter(([name]) => !SINK.has(name)) })
 }

@@ -3,6 +3,7 @@ import type { CanonicalJson } from '../json/canonical.ts'
 import { isFlagKey, isScopeId } from '../rows/grammar.ts'
 import type { Instant } from '../rows/instant.ts'
 import type { ChangeAction, RowChange } from '../rows/plan-write.ts'
+import type { SinkStatus } from './sink.ts'
 import type { WriteRequest } from '../rows/write-request.ts'
 import {
   type AnyOverrideRow,
@@ -71,12 +72,17 @@ export function hashRecord(record: Omit<AuditRecord, 'hash'>, sha256: Sha256): s
   return sha256(prev_hash + serializeMembers(hashed))
 }
 
-/** The record as one canonical JSON object, as in a log line; `before` and `after` are nested JSON or null. */
-export const serializeRecord = (record: AuditRecord): CanonicalJson => serializeMembers(record)
+/**
+ * The record as one canonical JSON object, as in a log line, or with its sink status, as in a list; `before` and `after`
+ * are nested JSON or null.
+ */
+export const serializeRecord = (record: AuditRecord, sink_status?: SinkStatus): CanonicalJson =>
+  serializeMembers(sink_status === undefined ? record : { ...record, sink_status })
 
 const RAW: ReadonlySet<string> = new Set(['before', 'after'])
-function serializeMembers(members: Partial<AuditRecord>): CanonicalJson {
-  const names = Object.keys(members).sort() as (keyof AuditRecord)[]
+type Members = Partial<AuditRecord> & { readonly sink_status?: SinkStatus }
+function serializeMembers(members: Members): CanonicalJson {
+  const names = Object.keys(members).sort() as (keyof Members)[]
   const written = names.map(
     (name) => `"${name}":${RAW.has(name) ? members[name] : JSON.stringify(members[name])}`,
   )

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { openRegularFile, type RegularFile, readTextLines } from '../../artefacts/lines.ts'
-import { parseAuditRecord } from '../../core/audit/read-record.ts'
+import { parseListedRecord } from '../../core/audit/read-record.ts'
 import type { AuditRecord } from '../../core/audit/record.ts'
 import { parseLosslessJson } from '../../core/json/read.ts'
 
@@ -9,7 +9,7 @@ const MAX_LINE_BYTES = 1_048_576
 
 /** The records of a batch file, read in bounded memory. */
 export interface BatchLines {
-  /** Null for a line that is not a record. */
+  /** Without their sink members; null for a line that is not a record. */
   readonly records: AsyncIterable<AuditRecord | null>
   /** SHA-256 of the whole file, in hexadecimal. */
   digest(): Promise<string>
@@ -42,7 +42,7 @@ export async function withBatch<T>(
 async function* readRecords(file: RegularFile): AsyncGenerator<AuditRecord | null> {
   for await (const { text } of readTextLines(file, MAX_LINE_BYTES)) {
     const read = text === undefined ? null : parseLosslessJson(text)
-    yield read?.ok === true ? parseAuditRecord(read.node) : null
+    yield read?.ok === true ? parseListedRecord(read.node) : null
   }
 }
 

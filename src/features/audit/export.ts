@@ -1,7 +1,13 @@
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { closeAfter } from '../../concurrency/open-all.ts'
-import { type AuditChainHead, EMPTY_HEAD, serializeRecord } from '../../core/audit/record.ts'
+import {
+  type AuditChainHead,
+  type AuditRecord,
+  EMPTY_HEAD,
+  serializeRecord,
+} from '../../core/audit/record.ts'
+import type { SinkStatus } from '../../core/audit/sink.ts'
 import { ChainWalk } from '../../core/audit/walk.ts'
 import type { TargetSpec } from '../../core/parity/target.ts'
 import type { CheckReport } from '../../core/report/types.ts'
@@ -98,7 +104,8 @@ async function exportBatch(
     if (head.seq < since) throw makeBeyondError(since, head.seq)
     const names = makeBatchNames(since + 1, head.seq)
     const time = instantFromMs(request.now().getTime())
-    await publishBatch(file, { ...batch.signed(), time, file: names.records }, request)
+    const signed = { ...batch.signed(), time, file: names.records }
+    await publishBatch(file, { signed, content: batch.digest() }, request)
     return buildCheckReport('audit_export', [
       passResult('records', `${head.seq - since} records, to ${head.seq}: ${names.records}`),
       passResult('signed_head', `${head.hash}: ${names.head}`),
@@ -116,6 +123,7 @@ class Batch {
   private readonly since: number
   private readonly walk: ChainWalk
   private readonly hash = createHash('sha256')
+  private readonly content = createHash('sha256')
   /** Whether the record before the start of the walk was found unchanged. */
   private anchored: boolean
   private before: AuditChainHead
@@ -146,7 +154,7 @@ class Batch {
       else if (walk.take(record) && record !== null) {
         progress(record.seq, Math.max(record.seq, reading.said.head.seq))
         if (record.seq === since) this.before = walk.head
-        if (record.seq > since) yield this.line(serializeRecord(record))
+        if (record.seq > since) yield this.line(record)
       }
     }
   }
@@ -175,11 +183,21 @@ class Batch {
     }
   }
 
-  private line(text: string): string {
-    this.hash.update(`${text}\n`)
-    return `${text}\n`
+  /** SHA-256 of the lines without their sink members; complete after the last line. */
+  digest(): string {
+    return this.content.digest('hex')
+  }
+
+  private line(record: AuditRecord): string {
+    this.content.update(formatLine(record))
+    const line = formatLine(record, this.reading.sinkStatus(record.seq))
+    this.hash.update(line)
+    return line
   }
 }
+
+const formatLine = (record: AuditRecord, status?: SinkStatus): string =>
+  `${serializeRecord(record, status)}\n`
 
 const makeAlteredError = (fault: string): FfError =>
   new FfError('audit_altered', `The audit trail is not whole: ${fault}.`, {
@@ -193,20 +211,30 @@ const makeBeyondError = (since: number, last: number): FfError =>
 /** Publishes the records before the head, so that a head never names a missing file. @throws FfError `file_exists` */
 async function publishBatch(
   file: NewBatchFile,
-  head: SignedHead,
+  { signed, content }: { readonly signed: SignedHead; readonly content: string },
   { folder, adapters, signer }: AuditExportRequest,
 ): Promise<void> {
+  // A run that was killed between the two left the records: the head is that of the file that is there.
+  const left = await digestLeftBatch(join(folder, signed.file), content)
+  const head = { ...signed, sha256: left ?? signed.sha256 }
   const text = await adapters.signHead(head, signer)
-  // A run that was killed between the two left the records: they are accepted if the bytes are the same.
-  const fresh = await file.place(head.file)
-  const path = join(folder, head.file)
-  const there = fresh ? null : await withBatch(path, async (lines) => lines?.digest() ?? '')
-  if (there !== null && there !== head.sha256) throw makeExistsError(head.file)
+  if (left === null && !(await file.place(signed.file))) throw makeExistsError(signed.file)
   const names = makeBatchNames(head.first_seq, head.count)
   const headFile = new NewBatchFile(folder, 'head')
   await headFile.write([text])
   if (!(await headFile.place(names.head))) throw makeExistsError(names.head)
 }
+
+/**
+ * SHA-256 of a batch that is there with the records of `content`, which may be delivered meanwhile; else null.
+ */
+const digestLeftBatch = (path: string, content: string): Promise<string | null> =>
+  withBatch(path, async (lines) => {
+    const hash = createHash('sha256')
+    for await (const record of lines?.records ?? [])
+      hash.update(record === null ? '\n' : formatLine(record))
+    return lines !== null && hash.digest('hex') === content ? lines.digest() : null
+  })
 
 function buildNothingNewReport(since: number): CheckReport {
   const item: CheckResult =

@@ -21,7 +21,7 @@ const withTrail =
       return await use({
         facts: trail.facts,
         read: (after, read) =>
-          trail.read(after, ({ said, records }) => read({ said, records: change(records) })),
+          trail.read(after, (reading) => read({ ...reading, records: change(reading.records) })),
         close: () => trail.close(),
       })
     } finally {

@@ -15,7 +15,7 @@ const TARGET = /^[!-~]{1,1024}$/
 
 /**
  * The handler of `GET /v1/audit`: one page of audit records, newest first, as `records` and `next`, the `after` of the
- * following page or null on the last. A page may hold fewer records than `limit`, also none, and go on.
+ * following page or null on the last, each record with its sink status. A page may hold fewer records than `limit`, also none, and go on.
  *
  * @throws HttpRefusal for caller or scope, `query_invalid`; and the errors of the store
  */
@@ -28,14 +28,15 @@ export const createAuditRoute =
     const { limit, after } = parsePageQuery(query, (text) => SEQ.test(text), FILTERS)
     const target = query.get('target')
     if (target !== null && !TARGET.test(target)) throw makeQueryRefusal('target')
-    const { records, next } = await service.store.audit({
+    const { records, next, sinkStatus } = await service.store.audit({
       after: after === null ? null : Number(after),
       target,
       since: parseBound(query, 'since'),
       until: parseBound(query, 'until'),
       limit,
     })
-    return toJsonResponse(`{"next":${next},"records":[${records.map(serializeRecord).join(',')}]}`)
+    const listed = records.map((record) => serializeRecord(record, sinkStatus(record.seq)))
+    return toJsonResponse(`{"next":${next},"records":[${listed.join(',')}]}`)
   }
 const FILTERS = ['target', 'since', 'until']
 

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { parseAuditRecord } from '../../../src/core/audit/read-record.ts'
+import { parseAuditRecord, parseListedRecord } from '../../../src/core/audit/read-record.ts'
 import { appendToChain, EMPTY_HEAD, serializeRecord } from '../../../src/core/audit/record.ts'
+import { parseSinkStatus } from '../../../src/core/audit/sink.ts'
 import { json, node, NOW, sha256 } from '../builders.ts'
 
 const RECORD = appendToChain(
@@ -67,4 +68,40 @@ describe('a parsed record', () => {
     expect(text).not.toBe(TEXT)
     expect(parseAuditRecord(node(text))).toBeNull()
   })
+})
+
+describe('a record of a list', () => {
+  const withSink = (sink: string): string => TEXT.replace('{', `{${sink},`)
+
+  test('equals the written one, with sink members and without', () => {
+    expect(parseListedRecord(node(TEXT))).toStrictEqual(RECORD)
+    expect(parseListedRecord(node(serializeRecord(RECORD, 'delivered')))).toStrictEqual(RECORD)
+    const all =
+      '"sink_status":"failed","sink_reason":"r","sink_attempts":2,"sink_at":"t","sink_topic":null,' +
+      '"sink_partition":null,"sink_offset":null,"sink_next_at":null'
+    expect(parseListedRecord(node(withSink(all)))).toStrictEqual(RECORD)
+  })
+
+  test.each(['pending', 'deferred', 'delivered', 'failed'])('may be %s', (status) => {
+    expect(parseListedRecord(node(withSink(`"sink_status":"${status}"`)))).toStrictEqual(RECORD)
+  })
+
+  test.each([
+    ['an unknown status', withSink('"sink_status":"lost"')],
+    ['a status that is no text', withSink('"sink_status":1')],
+    ['another member', withSink('"sink":"pending"')],
+    ['a list', '[]'],
+  ])('is none with %s', (_, text) => {
+    expect(parseListedRecord(node(text))).toBeNull()
+  })
+})
+
+test('a deferred record counts as pending', () => {
+  expect(parseSinkStatus('deferred')).toBe('pending')
+})
+
+test('a record of a list has its sink status in the place that RFC 8785 gives it', () => {
+  expect(serializeRecord(RECORD, 'pending')).toBe(
+    TEXT.replace('"seq":1,', '"seq":1,"sink_status":"pending",'),
+  )
 })

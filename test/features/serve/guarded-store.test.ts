@@ -23,7 +23,7 @@ const createStore = (kind: 'file' | 'db'): ServiceStore => ({
   page: () => reply([]),
   overrides: () => reply([]),
   revision: () => reply(null),
-  audit: () => reply({ records: [], next: null }),
+  audit: () => reply({ records: [], next: null, sinkStatus: () => 'pending' }),
   auditHead: () => reply(HEAD),
   refuse: () => reply({ ok: true, head: HEAD } as const),
   announce: () => reply({ ok: true, head: HEAD } as const),
