@@ -154,6 +154,8 @@ const queryVariable = (name, query, current) => ({
   current,
 })
 
+const isOfShipper = ({ process }) => process === 'ship'
+
 /** The dashboard of a contract of alert rules, for the import of Grafana 9 and later. */
 export const toDashboard = ({ signals, rules }) => ({
   uid: 'ff-service',
@@ -166,8 +168,12 @@ export const toDashboard = ({ signals, rules }) => ({
   templating: {
     list: [
       { name: 'datasource', type: 'datasource', query: 'prometheus', current: {} },
-      queryVariable('job', 'label_values(ff_store_up, job)', { text: 'ff', value: ['ff'] }),
-      queryVariable('instance', 'label_values(ff_store_up{job=~"$job"}, instance)', {
+      // Both ff serve and ff audit ship show it.
+      queryVariable('job', 'label_values(ff_audit_pending, job)', {
+        text: 'ff + ff-ship',
+        value: ['ff', 'ff-ship'],
+      }),
+      queryVariable('instance', 'label_values(ff_audit_pending{job=~"$job"}, instance)', {
         text: 'All',
         value: ['$__all'],
       }),
@@ -175,7 +181,8 @@ export const toDashboard = ({ signals, rules }) => ({
   },
   panels: arrange([
     ['Alert rules: the line is the threshold', rules.map(toRulePanel)],
-    ['Metrics of the service', signals.map(toMetricPanel)],
+    ['Metrics of the service', signals.filter((one) => !isOfShipper(one)).map(toMetricPanel)],
+    ['Metrics of the audit delivery', signals.filter(isOfShipper).map(toMetricPanel)],
     ['Metrics of the process', OF_PROCESS.map(toProcessPanel)],
   ]),
 })

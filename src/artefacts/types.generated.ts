@@ -1602,7 +1602,7 @@ export interface Params {
   timeout_s: number
 }
 /**
- * The metrics of the service, and the rules that alert on them.
+ * The metrics of the service and of the shipper, and the rules that alert on them.
  */
 export interface AlertRules {
   kind: 'alert_rules'
@@ -1618,6 +1618,10 @@ export interface AlertRules {
      * Whether requests or faults can change the metric; false for a configured limit, and for what no file store does.
      */
     moves: boolean
+    /**
+     * The metric is one of `ff audit ship`; absent for one of `ff serve`.
+     */
+    process?: 'ship'
   }[]
   /**
    * @minItems 1

@@ -1,6 +1,7 @@
 import { checkSetup } from '../features/setup/doctor.ts'
 import type { Invocation } from './context.ts'
 import type { REPORT } from './declarations/options.ts'
+import { readKafkaOptions } from './kafka-options.ts'
 import { runReportCommand } from './run-report.ts'
 import {
   getDefaultBaseline,
@@ -36,6 +37,7 @@ export const runDoctor = (invocation: Invocation<typeof REPORT>): Promise<void> 
         ),
       ],
       settings: values,
+      readKafka: () => readKafkaOptions(values),
       adapters,
     })
   })

@@ -1,9 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { shipAudit, type ShipTotals } from '../features/audit/ship.ts'
 import { loadPersistence } from '../features/migrate/load-persistence.ts'
+import { openShipperServer } from '../features/serve/shipper-server.ts'
+import { ShownBacklog } from '../features/serve/sink-backlog.ts'
 import { getEnding } from '../concurrency/ended.ts'
 import { nameEnvironment } from '../core/auth/environment.ts'
 import { decideExit, type ExitName } from '../core/exit.ts'
+import { sumSlots } from '../core/shipping/backlog.ts'
 import { FfError } from '../errors.ts'
 import type { ServiceLog } from '../ports/telemetry.ts'
 import type { ShipBacklog, ShipEvent, ShipObserver, ShipStore } from '../ports/shipping.ts'
@@ -41,16 +44,18 @@ export async function runAuditShip(invocation: Invocation<typeof AUDIT_SHIP>): P
     await withShipStore(invocation, async (store, lease_ms) => {
       const topic = await adapters.openAuditTopic(kafka)
       try {
-        const totals = await shipAudit({
-          store,
-          topic,
-          lease_ms,
-          tries: values.FF_SHIP_TRIES,
-          follow,
-          signal,
-          timing: TIMING,
-          observe: createLogObserver(log),
-        })
+        const totals = await withMetrics(invocation, { store, log }, (observe) =>
+          shipAudit({
+            store,
+            topic,
+            lease_ms,
+            tries: values.FF_SHIP_TRIES,
+            follow,
+            signal,
+            timing: TIMING,
+            observe,
+          }),
+        )
         const left = sumBacklog(await store.backlog())
         const document: ShipDocument = { ...totals, left }
         await printDocument(invocation, {
@@ -87,6 +92,29 @@ export async function runAuditRedrive(invocation: Invocation<typeof AUDIT_REDRIV
   })
 }
 
+/** Runs `use` with an observer that logs, and counts for the metrics of `--admin-listen`. @throws FfError `listen_failed` */
+async function withMetrics<T>(
+  { context, options }: Invocation<typeof AUDIT_SHIP>,
+  { store, log }: { readonly store: ShipStore; readonly log: ServiceLog },
+  use: (observe: ShipObserver) => Promise<T>,
+): Promise<T> {
+  const { adapters } = context
+  const logged = createLogObserver(log)
+  if (options.adminListen === null) return use(logged)
+  const backlog = new ShownBacklog(() => store.backlog(), log)
+  const { observe, metrics } = await adapters.openShipTelemetry(() => backlog.read())
+  const server = await openShipperServer(adapters, metrics, { listen: options.adminListen, log })
+  try {
+    log.info({ origin: server.origin }, 'serves liveness and metrics')
+    return await use((event) => {
+      logged(event)
+      observe(event)
+    })
+  } finally {
+    await server.drain(0)
+  }
+}
+
 async function withShipStore(
   invocation: Invocation<typeof TRAIL>,
   use: (store: ShipStore, lease_ms: number) => Promise<void>,
@@ -117,14 +145,10 @@ const TIMING = {
   random: Math.random,
 } as const
 
-function sumBacklog({ slots, failed }: ShipBacklog): ShipDocument['left'] {
-  const ages = slots.flatMap(({ oldest_seconds: age }) => (age === null ? [] : [age]))
-  return {
-    pending: slots.reduce((sum, { pending }) => sum + pending, 0),
-    failed,
-    oldest_seconds: ages.length === 0 ? null : Math.max(...ages),
-  }
-}
+const sumBacklog = ({ slots, failed }: ShipBacklog): ShipDocument['left'] => ({
+  ...sumSlots(slots),
+  failed,
+})
 
 /** `--follow` ends by SIGTERM, so SIGTERM is a success. */
 function decideShipExit(

@@ -47,7 +47,13 @@ import type { MigrationSession } from './migrations.ts'
 import type { CommandLimits, CommandOutcome, RunningProgram } from './process.ts'
 import type { RedisClient, RedisOptions, ScratchRedis } from './redis.ts'
 import type { RowSink, RowSource } from './rows.ts'
-import type { AuditTopic, KafkaOptions, ShipStore, ShipStoreOptions } from './shipping.ts'
+import type {
+  AuditTopic,
+  KafkaOptions,
+  ShipBacklog,
+  ShipStore,
+  ShipStoreOptions,
+} from './shipping.ts'
 import type { SignoffKeys } from './signoff.ts'
 import type {
   AuditOptions,
@@ -56,7 +62,7 @@ import type {
   OpenServiceStore,
   ScratchServiceStore,
 } from './store.ts'
-import type { MetricReadings, ServiceLog, Telemetry } from './telemetry.ts'
+import type { MetricReadings, ServiceLog, ShipTelemetry, Telemetry } from './telemetry.ts'
 
 /** The adapters that the composition root hands to the features. Each member imports its module on its first call. */
 export interface Adapters {
@@ -118,6 +124,8 @@ export interface Adapters {
   openServiceLog(write: (bytes: Uint8Array) => number): Promise<ServiceLog>
   /** Opens the observers that log and count the work of a service, and its metrics. */
   openTelemetry(log: ServiceLog, readings: MetricReadings): Promise<Telemetry>
+  /** Opens the metrics of a shipper. @param backlog read at each scrape; null where the store does not tell */
+  openShipTelemetry(backlog: () => Promise<ShipBacklog | null>): Promise<ShipTelemetry>
   /**
    * Opens a kept store for reading only.
    * @param needs.copied the rows to fill a private server with; null where there are none to copy

@@ -5,6 +5,8 @@ import type { AdminMetrics } from './admin.ts'
 import type { AuthenticatorMetrics } from './auth.ts'
 import type { CacheMetrics, FeedMetrics } from './cache.ts'
 import type { HttpObserver } from './http.ts'
+import type { ShipObserver } from './shipping.ts'
+import type { SinkBacklog } from './store.ts'
 
 /** Log of a service, one line of JSON per entry. Callers pass no secret and no flag value. */
 export interface ServiceLog {
@@ -47,6 +49,19 @@ export interface MetricReadings {
   readonly feed: () => FeedMetrics | null
   /** The end of the audit chain; null where the store does not answer in time. */
   readonly head: () => Promise<AuditChainHead | null>
+  /** Null where the store does not tell. */
+  readonly backlog: () => Promise<BacklogReading | null>
+}
+
+/** What is not delivered of the audit trail. */
+export interface BacklogReading extends Pick<SinkBacklog, 'pending' | 'failed'> {
+  /** Age of the oldest pending record; null where it is of no interest. */
+  readonly oldest_seconds: number | null
+}
+
+/** The metrics of a shipper. */
+export interface ShipTelemetry extends Pick<Telemetry, 'metrics'> {
+  readonly observe: ShipObserver
 }
 
 /** The observers of a service, and its metrics. */

@@ -9,7 +9,11 @@ import {
   toFileKey,
 } from '../../src/core/settings/settings.ts'
 import { EXIT_BY_CODE } from '../../src/errors.ts'
-import { listServiceMetrics } from '../support/service-metrics.ts'
+import {
+  listServiceMetrics,
+  listShipMetrics,
+  type ServiceMetric,
+} from '../support/service-metrics.ts'
 
 afterEach(() => vi.restoreAllMocks())
 
@@ -81,15 +85,12 @@ const PAGES: Readonly<Record<string, () => string>> = {
         '`contracts/grafana_dashboard.json` shows each of them, and each alert rule with its threshold: in Grafana ' +
         'choose Dashboards, New, Import, upload the file, and select your Prometheus in its variable `datasource`; or put ' +
         'the file into a folder that Grafana provisions. The scrape job is named `ff`, as for the alerts.',
-      table(
-        ['metric', 'type', 'labels', 'what'],
-        listServiceMetrics().map(({ name, type, labels, help }) => [
-          code(name),
-          type,
-          labels.map(code).join(', '),
-          help,
-        ]),
-      ),
+      [
+        metricTable(listServiceMetrics()),
+        '## Of the shipper\n\n`GET /metrics` of `ff audit ship --admin-listen HOST:PORT`, with the metrics of the process as ' +
+          'above. Its scrape job is named `ff-ship`. See [audit-delivery.md](audit-delivery.md).\n',
+        metricTable(listShipMetrics()),
+      ].join('\n'),
     ),
   'error-codes': () =>
     page(
@@ -132,6 +133,17 @@ const table = (head: readonly string[], rows: readonly (readonly string[])[]): s
   [head, head.map(() => '---'), ...rows]
     .map((cells) => `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |\n`)
     .join('')
+
+const metricTable = (metrics: readonly ServiceMetric[]): string =>
+  table(
+    ['metric', 'type', 'labels', 'what'],
+    metrics.map(({ name, type, labels, help }) => [
+      code(name),
+      type,
+      labels.map(code).join(', '),
+      help,
+    ]),
+  )
 
 const code = (text: string): string => `\`${text}\``
 const capitalize = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1)

@@ -10,7 +10,7 @@ import { SERVICE_PROBLEMS } from '../../src/core/http-api/problems.ts'
 import type { Checklist } from '../../src/core/gate/types.ts'
 import { EXIT_BY_CODE } from '../../src/errors.ts'
 import { ROOT } from '../support/run-ff.ts'
-import { listServiceMetrics } from '../support/service-metrics.ts'
+import { listServiceMetrics, listShipMetrics } from '../support/service-metrics.ts'
 import { runInProcess } from '../support/run-in-process.ts'
 import { EXIT_STATUSES } from '../../src/core/exit.ts'
 
@@ -60,11 +60,11 @@ function walk(command: Command, parents: readonly string[]): [string, readonly s
   ]
 }
 
-/** Type and labels of each metric of the service. */
+/** Type and labels of each metric of the service and of the shipper. */
 const metrics = (): Record<string, string> =>
   sorted(
     Object.fromEntries(
-      listServiceMetrics().map(({ name, type, labels }) => [
+      [...listServiceMetrics(), ...listShipMetrics()].map(({ name, type, labels }) => [
         name,
         `${type} {${labels.join(', ')}}`,
       ]),

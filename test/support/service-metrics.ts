@@ -1,6 +1,7 @@
 import { Registry } from 'prom-client'
 import { vi } from 'vitest'
 import { collectProcessMetrics, createMetrics } from '../../src/adapters/telemetry/metrics.ts'
+import { createShipMetrics } from '../../src/adapters/telemetry/ship-metrics.ts'
 
 export interface ServiceMetric {
   readonly name: string
@@ -12,6 +13,7 @@ export interface ServiceMetric {
 /** Every metric that a service shows, as it is registered. The caller restores mocks afterwards. */
 export function listServiceMetrics(): readonly ServiceMetric[] {
   const register = vi.spyOn(Registry.prototype, 'registerMetric')
+  register.mockClear()
   createMetrics({
     in_flight_limit: 1,
     inFlight: notRead,
@@ -22,11 +24,23 @@ export function listServiceMetrics(): readonly ServiceMetric[] {
     authenticator: notRead,
     admin: notRead,
     head: notRead,
+    backlog: notRead,
   })
   const ofProcess = collectProcessMetrics() // Made once in a process, perhaps before the spy.
-  const registries = [...new Set([...(register.mock.contexts as Registry[]), ofProcess])]
+  return describe(new Set([...(register.mock.contexts as Registry[]), ofProcess]))
+}
+
+/** As `listServiceMetrics`, of a shipper, without those of its process. */
+export function listShipMetrics(): readonly ServiceMetric[] {
+  const register = vi.spyOn(Registry.prototype, 'registerMetric')
+  register.mockClear()
+  createShipMetrics(notRead)
+  return describe(new Set(register.mock.contexts as Registry[]))
+}
+
+function describe(registries: ReadonlySet<Registry>): readonly ServiceMetric[] {
   // Their types leave out what every metric has.
-  const shown = registries.flatMap((one) => one.getMetricsAsArray()) as unknown as Registered[]
+  const shown = [...registries].flatMap((one) => one.getMetricsAsArray()) as unknown as Registered[]
   return shown.map(({ name, help, labelNames, constructor }) => ({
     name,
     help,

@@ -1,7 +1,9 @@
 import type { HttpObserver } from '../../ports/http.ts'
-import type { MetricReadings, ServiceLog, Telemetry } from '../../ports/telemetry.ts'
+import type { ShipBacklog } from '../../ports/shipping.ts'
+import type { MetricReadings, ServiceLog, ShipTelemetry, Telemetry } from '../../ports/telemetry.ts'
 import { createUnverifiedLog, createLoggingObserver } from './log.ts'
 import { createMetrics } from './metrics.ts'
+import { createShipMetrics } from './ship-metrics.ts'
 import { startSpan } from './spans.ts'
 
 const TEXT_FORMAT = 'text/plain; version=0.0.4; charset=utf-8'
@@ -27,4 +29,14 @@ export async function openTelemetry(log: ServiceLog, readings: MetricReadings): 
     observer: { ...metrics.observer, unverified: createUnverifiedLog(log) },
     metrics: async () => ({ type: TEXT_FORMAT, text: await metrics.text() }),
   }
+}
+
+/**
+ * Opens the metrics of a shipper, as `openTelemetry` those of a service.
+ *
+ * @param backlog read at each scrape; null where the store does not tell
+ */
+export function openShipTelemetry(backlog: () => Promise<ShipBacklog | null>): ShipTelemetry {
+  const { observe, text } = createShipMetrics(backlog)
+  return { observe, metrics: async () => ({ type: TEXT_FORMAT, text: await text() }) }
 }

@@ -4,6 +4,7 @@ import { DROP_REASONS } from '../../core/cache/messages.ts'
 import { CHANGE_KINDS } from '../../core/feed/types.ts'
 import { CACHE_LEVELS, type CacheMetrics } from '../../ports/cache.ts'
 import type { MetricReadings } from '../../ports/telemetry.ts'
+import { registerBacklog } from './backlog-metrics.ts'
 
 const BREAKER = ['closed', 'open', 'half_open'] as const
 const CALLS = ['answered', 'failed', 'refused'] as const
@@ -38,8 +39,9 @@ export function registerReadings(
     cacheMetrics,
     feedMetrics,
   ].map((make) => make(factory, readings))
+  const backlog = registerBacklog(registers, readings.backlog)
   return async () => {
-    for (const set of setters) await set()
+    for (const set of [...setters, backlog]) await set()
   }
 }
 

@@ -1,4 +1,4 @@
-import { option, parseText, toggle } from './option.ts'
+import { option, parseListen, parseText, toggle } from './option.ts'
 import { DOCUMENT, TRAIL } from './options.ts'
 
 /** `ff audit ship`. */
@@ -7,6 +7,11 @@ export const AUDIT_SHIP = [
   ...TRAIL,
   toggle('--once', 'end when no pending record may be sent now; the default'),
   toggle('--follow', 'go on until SIGTERM'),
+  option(
+    '--admin-listen <host:port>',
+    'address for liveness and metrics; default none',
+    parseListen,
+  ),
 ]
 
 /** `ff audit redrive`. */

@@ -4,6 +4,7 @@ import { loadAlerts } from './alert-contract.ts'
 import { METRICS_ROUTE } from '../serve/health.ts'
 import { defineProbe, fromValue, inContext, type ProbeContext } from './framework/probe.ts'
 import { createSpoiledMetrics, createFastClock } from './faults/spoiled-metrics.ts'
+import type { DeliveryFaultKind } from './testbed/faulty-store.ts'
 import { type AdaptersDecorator, TestService } from './testbed/test-service.ts'
 
 /** A metric is `still` after this: longer than the limit of the time from an event to its metric. */
@@ -32,9 +33,10 @@ export const signals = defineProbe<
   sound: (_context, use) => use((adapters) => adapters),
   faulty: { metrics_missing: spoiled, metrics_still: spoiled, slowest_s: spoiled },
   measure: async (deps, context) => {
-    const contract = await loadAlerts(context.root)
-    const required = contract.signals.filter(({ moves }) => moves).map(({ metric }) => metric)
-    const constant = contract.signals.filter(({ moves }) => !moves).map(({ metric }) => metric)
+    const { signals: all } = await loadAlerts(context.root)
+    const served = all.filter(({ process }) => process === undefined)
+    const required = served.filter(({ moves }) => moves).map(({ metric }) => metric)
+    const constant = served.filter(({ moves }) => !moves).map(({ metric }) => metric)
     const metricWatch = await TestService.withRunning(context, deps, async (service) => {
       const watching = new MetricWatch(service, context)
       await watching.requirePresent(constant)
@@ -50,10 +52,10 @@ export const signals = defineProbe<
       },
       met: {
         service: 'in this process, over HTTP on loopback, on a file store',
-        metrics: contract.signals.length,
+        metrics: served.length,
         moved: delaysSeconds.length,
       },
-      sample_size: contract.signals.length,
+      sample_size: served.length,
       example:
         [
           ...missing.map((one) => `${one} is not there`),
@@ -114,6 +116,14 @@ const breakerOpen: Event = async ({ fault }) => {
     fault.admin = 'none'
   }
 }
+const delivery =
+  (kind: DeliveryFaultKind): Event =>
+  async ({ fault }) => {
+    fault.delivery = kind
+    return async () => {
+      fault.delivery = 'none'
+    }
+  }
 const logBlocked: Event = async (service) => {
   service.fault.log = 'blocked'
   await service.requestUnknownPath()
@@ -134,6 +144,9 @@ const EVENTS: Readonly<Record<string, Event>> = {
   ff_log_lines_dropped_total: logBlocked,
   ff_store_up: storeDown,
   ff_audit_head_seq: change,
+  ff_audit_pending: change,
+  ff_audit_failed: delivery('refused'),
+  ff_audit_oldest_pending_seconds: delivery('stopped'),
   ff_jwks_fetches_total: keysAway,
   ff_jwks_fetch_failures_total: keysAway,
   ff_jwks_loaded: keysLost,

@@ -2,7 +2,7 @@ import type { KeepOpen } from '../../concurrency/open-all.ts'
 import { nameEnvironment } from '../../core/auth/environment.ts'
 import { instantFromMs } from '../../core/rows/instant.ts'
 import type { SettingValues } from '../../core/settings/settings.ts'
-import type { ChangeFeed } from '../../ports/store.ts'
+import type { ChangeFeed, SinkBacklog } from '../../ports/store.ts'
 import type { TargetSpec } from '../../core/parity/target.ts'
 import { loadPersistence } from '../migrate/load-persistence.ts'
 import { CacheChannel } from './cache-channel.ts'
@@ -15,11 +15,13 @@ import { LastKnownGood } from './last-known-good.ts'
 import { type Opened, openOrWait } from './late-store.ts'
 import { SAMPLE_ROWS } from './sample.ts'
 import { readDigestKey } from './secret-file.ts'
+import { ShownBacklog } from './sink-backlog.ts'
 import type { ServeRequest } from './start-plan.ts'
 
 /** The store of a service, and what stands around that of a database: null or absent for a store that reads from memory. */
 export interface Backing {
   readonly store: GuardedStore
+  readonly backlog: ShownBacklog<SinkBacklog> | null
   readonly changes: ChangeListeners
   readonly lastKnown: LastKnownGood | null
   /** Absent where no Redis is set. */
@@ -50,12 +52,17 @@ export async function openBacking(
     store: opened,
     feed,
     snapshots,
+    backlog: readBacklog,
   } = await keep<Opened>(restored === null ? open() : openOrWait(open, request.log))
   const store = new GuardedStore(opened, FF_STORE_DEADLINE * 1000)
+  const backlog =
+    readBacklog === undefined
+      ? null
+      : new ShownBacklog(() => store.ask(() => store.within(readBacklog())), request.log)
   // A feed says at its first reading where it is.
   const seq = feed === undefined ? (await store.auditHead()).seq : 0
   const changes = await keep(Promise.resolve(createListeners(request.settings, seq)))
-  if (feed === undefined) return { store, lastKnown: null, changes, pump: null }
+  if (feed === undefined) return { store, backlog, lastKnown: null, changes, pump: null }
   const lastKnown = new LastKnownGood(store, feed, { ...limits, restored })
   if (kept?.file != null)
     await keep(Promise.resolve(createSaver(kept.file, lastKnown, { ...limits, log: request.log })))
@@ -68,7 +75,7 @@ export async function openBacking(
     changes,
   ]
   const pump = await keep(Promise.resolve(new FeedPump({ store, feed }, consumers)))
-  const held = { store, lastKnown, changes, pump }
+  const held = { store, backlog, lastKnown, changes, pump }
   if (cached === null) return held
   const channel = createChannel(request, cached, { store, feed, pump })
   return { ...held, reader: cached.reader, channel: await keep(Promise.resolve(channel)) }

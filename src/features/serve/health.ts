@@ -25,13 +25,7 @@ export const createHealthRoutes = (
   parts: GetServiceDependencies,
   draining: () => boolean,
 ): readonly Route[] => [
-  {
-    id: 'health.live',
-    method: 'GET',
-    path: '/health/live',
-    operational: true,
-    handle: () => Promise.resolve(toJsonResponse('{"status":"live"}')),
-  },
+  createLiveRoute(),
   {
     id: 'health.ready',
     method: 'GET',
@@ -62,6 +56,15 @@ export const createHealthRoutes = (
     },
   },
 ]
+
+/** The route of liveness. */
+export const createLiveRoute = (): Route => ({
+  id: 'health.live',
+  method: 'GET',
+  path: '/health/live',
+  operational: true,
+  handle: () => Promise.resolve(toJsonResponse('{"status":"live"}')),
+})
 
 /** Without a usable key no token is accepted, so there are no changes. */
 const nameWorking = ({ fault }: StoreProbe, changes: Dependency, keys: Dependency): string =>
@@ -128,7 +131,7 @@ export const METRICS_ROUTE = { id: 'metrics', method: 'GET', path: '/metrics' } 
  * Creates the route `GET /metrics`, which answers 200 with the metrics as text for Prometheus to scrape, and
  * `no-store`.
  */
-export const createMetricsRoute = ({ metrics }: Telemetry): Route => ({
+export const createMetricsRoute = ({ metrics }: Pick<Telemetry, 'metrics'>): Route => ({
   ...METRICS_ROUTE,
   operational: true,
   handle: async () => ({ status: 200, ...(await metrics()), headers: NO_STORE, code: null }),

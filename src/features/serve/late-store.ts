@@ -13,7 +13,7 @@ import { isAway } from './guarded-store.ts'
 const RETRY_MS = 1_000
 
 /** An open store, as the service uses it. */
-export type Opened = Pick<OpenServiceStore, 'store' | 'feed' | 'snapshots' | 'close'>
+export type Opened = Pick<OpenServiceStore, 'store' | 'feed' | 'snapshots' | 'backlog' | 'close'>
 
 type OpenedDatabase = Required<Opened>
 
@@ -29,7 +29,8 @@ export async function openOrWait(open: () => Promise<Opened>, log: ServiceLog): 
     if (!(error instanceof FfError) || !isAway(error)) throw error
     log.warn({ code: error.code }, 'the store is away; starts with the rows that are kept on disk')
     const late = new LateStore(open, error, log)
-    return { store: late, feed: late.feed, snapshots: late.snapshots, close: () => late.close() }
+    const { feed, snapshots, backlog } = late
+    return { store: late, feed, snapshots, backlog, close: () => late.close() }
   }
 }
 
@@ -66,6 +67,8 @@ class LateStore implements ServiceStore {
   readonly snapshots: SnapshotReader = {
     readAt: (query) => this.ask(({ snapshots }) => snapshots.readAt(query)),
   }
+
+  readonly backlog: OpenedDatabase['backlog'] = () => this.ask(({ backlog }) => backlog())
 
   constructor(open: () => Promise<Opened>, error: FfError, log: ServiceLog) {
     this.open = open
@@ -131,9 +134,10 @@ class LateStore implements ServiceStore {
 }
 
 /** Only a database is waited for. Without its feed an instance would take it for one without rows. */
-function requireDatabase({ feed, snapshots, ...opened }: Opened): OpenedDatabase {
-  if (feed === undefined || snapshots === undefined) throw new Error('the store has no feed')
-  return { ...opened, feed, snapshots }
+function requireDatabase({ feed, snapshots, backlog, ...opened }: Opened): OpenedDatabase {
+  if (feed === undefined || snapshots === undefined || backlog === undefined)
+    throw new Error('the store has no feed')
+  return { ...opened, feed, snapshots, backlog }
 }
 /** A code that no copy of the rows stands in for. */
 const makeUnfitError = (code: string, cause: unknown): FfError =>

@@ -36,6 +36,7 @@ export async function startHarness(request: ServeRequest): Promise<Service> {
       authenticator: () => authenticator.metrics(),
       admin: () => NULL_APPROVALS.metrics(),
       head: () => scratch.store.auditHead(),
+      backlog: () => Promise.resolve(null),
     })
     const harness = new Harness({
       scratch,

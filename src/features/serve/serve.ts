@@ -28,6 +28,7 @@ import { planServe, type ServeRequest } from './start-plan.ts'
 import { buildServiceRoutes } from './routes.ts'
 import { RefusalRecorder } from './refusal-recorder.ts'
 import { Signals } from './signals.ts'
+import { toBacklogReading } from './sink-backlog.ts'
 import { readCertificate } from './tls-certificate.ts'
 
 /** A service that listens. */
@@ -87,7 +88,7 @@ export async function startService(
   const limits = toHttpLimits(settings)
   const ending: Ending = { hurry: target === null }
   const { value: servers, close } = await openAll(async (keep) => {
-    const { pump, ...held } = await openBacking(request, target, keep)
+    const { pump, backlog, ...held } = await openBacking(request, target, keep)
     const { store, lastKnown, reader, channel } = held
     const keys = FF_JWKS_URL === null ? null : { url: FF_JWKS_URL }
     const authenticator = await keep(adapters.openAuthenticator(keys, auth))
@@ -105,6 +106,7 @@ export async function startService(
       authenticator: () => authenticator.metrics(),
       admin: () => approvals.metrics(),
       head: async () => (await probeStore(store)).head,
+      backlog: async () => toBacklogReading((await backlog?.read()) ?? null, request),
     })
     const { observer } = telemetry
     const failedToFollow = createReport(request.log, telemetry, FEED_REPORTS)

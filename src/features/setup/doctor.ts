@@ -8,17 +8,15 @@ import { loadPersistence } from '../migrate/load-persistence.ts'
 import { loadAuth } from '../tokens/jwks-check.ts'
 import { resolveApprovalsPlan } from '../serve/admin-settings.ts'
 import { checkAuth, checkEnvironment } from '../tokens/auth-settings.ts'
+import { checkBacklog, checkDelivery, type DeliveryRequest } from './delivery-checks.ts'
 import { validateArtefacts } from './validate-artefacts.ts'
 
-export interface DoctorRequest {
-  readonly root: string
+export interface DoctorRequest extends DeliveryRequest {
   readonly nodeVersion: string
   /** Name and target of each side that a run without options uses. */
   readonly targets: readonly (readonly [name: string, spec: TargetSpec])[]
   /** Each setting with its value and origin, of a secret only whether it is set; and each variable that is no setting. */
   readonly shown: readonly (readonly [name: string, shown: string])[]
-  readonly settings: SettingValues
-  readonly adapters: Adapters
 }
 
 /**
@@ -30,19 +28,24 @@ export interface DoctorRequest {
  */
 export async function checkSetup(request: DoctorRequest): Promise<CheckReport> {
   const { root, adapters, targets } = request
-  const checks: readonly (readonly [string, () => Promise<string>])[] = [
+  const checks: readonly (readonly [string, () => Promise<CheckResult | string>])[] = [
     ['node', () => checkNode(request.nodeVersion)],
     ['start-up', () => checkStartUp(root, request.settings)],
     ['approvals', () => checkApprovals(request)],
     ...request.shown.map(([name, shown]) => [name, () => Promise.resolve(shown)] as const),
     ['artefacts', () => checkArtefacts(root)],
     ...targets.map(([name, spec]) => [name, () => checkTarget(root, spec, adapters)] as const),
+    ['audit delivery', () => checkDelivery(request)],
+    ...(request.settings.FF_KAFKA_BROKERS === null
+      ? []
+      : [['audit backlog', () => checkBacklog(request)] as const]),
   ]
   const items: CheckResult[] = []
   const exits: FfError['exitName'][] = []
   for (const [id, check] of checks) {
     try {
-      items.push(passResult(id, await check()))
+      const found = await check()
+      items.push(typeof found === 'string' ? passResult(id, found) : found)
     } catch (error) {
       if (!(error instanceof FfError)) throw error
       exits.push(error.exitName)

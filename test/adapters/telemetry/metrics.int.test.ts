@@ -20,7 +20,7 @@ async function started(options: Parameters<typeof getService>[0] = {}): Promise<
 
 const loaded = await loadArtefact('alert_rules', packagedArtefact(ROOT, 'alert_rules'))
 if (!loaded.ok) throw new Error('the contract does not fit its schema')
-const { signals } = loaded.loaded.value
+const signals = loaded.loaded.value.signals.filter(({ process }) => process === undefined)
 
 async function scrape(origin: string) {
   const response = await fetch(`${origin}/metrics`)

@@ -37,7 +37,7 @@ test('H1: every metric changes, and a renamed metric is missing', async () => {
     example: null,
   })
   expectHeld(toItem('H1'), sound)
-  expect(sound.met['moved']).toBe(19)
+  expect(sound.met['moved']).toBe(22)
   const faults = await runFaults(getProbe('signals'), here())
   expectDetected(toItem('H1'), faults)
   const faulty = faults.get('metrics_missing')
@@ -98,7 +98,7 @@ test.concurrent(
     ])
     expect(example).toBe('store_down: it did not fire on its fault')
     expect(met).toMatchObject({ rules: 4, fired: 1 })
-    const gone = 12
+    const gone = 14
     expect(measured).toEqual({ rules_silent: 1 + 1 + gone, rules_stuck: 1 })
   },
 )

@@ -1,4 +1,4 @@
-import type { AdminFaultKind, StoreFaultKind } from './faulty-store.ts'
+import type { AdminFaultKind, DeliveryFaultKind, StoreFaultKind } from './faulty-store.ts'
 import { TEST_IN_FLIGHT_LIMIT, type TestService } from './test-service.ts'
 
 type Traffic = (service: TestService) => Promise<unknown>
@@ -44,6 +44,14 @@ const admin =
       fault.admin = 'none'
     }
   }
+const delivery =
+  (kind: DeliveryFaultKind): AlertDrill['inject'] =>
+  async ({ fault }) => {
+    fault.delivery = kind
+    return async () => {
+      fault.delivery = 'none'
+    }
+  }
 /** Stops the key server, and advances virtual time. */
 const stopKeyServer =
   (seconds: number): AlertDrill['inject'] =>
@@ -79,6 +87,8 @@ export const ALERT_DRILLS: Readonly<Record<string, AlertDrill>> = {
   changes_failing: drill(store('full')),
   disk_full: drill(store('full')),
   audit_not_moving: drill(store('unaudited')),
+  audit_undelivered: drill(delivery('stopped')),
+  audit_failed: drill(delivery('refused')),
   decode_only_in_use: drill(stopKeyServer(COOLDOWN_S), {
     meanwhile: (service) => service.evaluateUnverified(),
   }),

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { FfError } from '../../../errors.ts'
 import type { ServiceStore } from '../../../ports/store.ts'
 import type { ApprovalService } from '../../../ports/admin.ts'
+import type { BacklogReading, MetricReadings } from '../../../ports/telemetry.ts'
 
 /** The fault of a store. */
 export type StoreFaultKind = 'none' | 'down' | 'full' | 'slow' | 'stuck' | 'unaudited'
@@ -82,6 +83,25 @@ export function overrideMethods(store: ServiceStore, getOverrides: () => Overrid
     close: () => store.close(),
   }
 }
+
+/** The fault of the delivery of audit records: `stopped` since an hour, or one record was `refused`. */
+export type DeliveryFaultKind = 'none' | 'stopped' | 'refused'
+/** The current fault of the delivery. */
+export interface DeliveryFault {
+  delivery: DeliveryFaultKind
+}
+type ReadBacklog = MetricReadings['backlog']
+const NO_BACKLOG: BacklogReading = { pending: 0, failed: 0, oldest_seconds: null }
+const DELIVERY_FAULTS: Readonly<Record<DeliveryFaultKind, Partial<BacklogReading>>> = {
+  none: {},
+  stopped: { pending: 1, oldest_seconds: 3_600 },
+  refused: { failed: 1 },
+}
+
+/** Wraps a reading of what is not delivered in the fault that `fault.delivery` names at the time of each call. */
+export const createFaultyBacklog =
+  (read: ReadBacklog, fault: DeliveryFault): ReadBacklog =>
+  async () => ({ ...NO_BACKLOG, ...(await read()), ...DELIVERY_FAULTS[fault.delivery] })
 
 /** The fault of Admin: `failing` calls fail, `open` stands for an open circuit breaker. */
 export type AdminFaultKind = 'none' | 'failing' | 'open'

@@ -11,7 +11,9 @@ import { loadTestKeys, signTestToken, TEST_NOW, type TestKeys } from './test-tok
 import {
   type AdminFault,
   createControllableAdmin,
+  createFaultyBacklog,
   createFaultyStore,
+  type DeliveryFault,
   type StoreFault,
 } from './faulty-store.ts'
 import type { CanonicalJson } from '../../../core/json/canonical.ts'
@@ -33,6 +35,8 @@ const SETTINGS: SettingValues = {
   FF_LISTEN: ANY_PORT,
   FF_DRAIN_DELAY: 0,
   FF_ADMIN_LISTEN: ANY_PORT,
+  // Nothing connects to it: no shipper runs.
+  FF_KAFKA_BROKERS: ['127.0.0.1:9'],
 }
 
 /** The fault of the log: its reader takes nothing. */
@@ -49,9 +53,10 @@ export type AdaptersDecorator = (adapters: Adapters) => Adapters
  * service is stopped.
  */
 export class TestService {
-  readonly fault: StoreFault & AdminFault & LogFault = {
+  readonly fault: StoreFault & AdminFault & DeliveryFault & LogFault = {
     store: 'none',
     admin: 'none',
+    delivery: 'none',
     released: Promise.resolve(),
     log: 'none',
   }
@@ -244,7 +249,11 @@ export class TestService {
       },
       openApprovals: () => Promise.resolve(createControllableAdmin(this.fault)),
       openTelemetry: (log, readings) =>
-        adapters.openTelemetry(log, { ...readings, in_flight_limit: TEST_IN_FLIGHT_LIMIT }),
+        adapters.openTelemetry(log, {
+          ...readings,
+          in_flight_limit: TEST_IN_FLIGHT_LIMIT,
+          backlog: createFaultyBacklog(readings.backlog, this.fault),
+        }),
       openServer: (routes, { at, limits, httpObserver }) =>
         adapters.openServer(routes, {
           at,
