@@ -62,8 +62,9 @@ describe('ff audit ship of a file store', () => {
     expect(JSON.parse((await audit('ship')).stdout)).toMatchObject({ delivered: 0 })
     const logged = await loggedRecords(join(cwd, 'store'))
     const messages = await readTopic(kafka, topic)
-    expect(messages.map(({ headers }) => headers[1]).toSorted()).toEqual(
-      logged.map(({ audit_id }) => audit_id).toSorted(),
+    expect(messages).toHaveLength(logged.length)
+    expect(new Set(messages.map(({ headers }) => headers[1]))).toEqual(
+      new Set(logged.map(({ audit_id }) => audit_id)),
     )
     expect((await backlog()).pending).toBe(0)
   })
