@@ -97,7 +97,7 @@ describe.each(SUPPORTED)('the chain of a database on PostgreSQL %s', (version) =
     const run = await verify()
     expect(outcome(run)).toEqual([0, {}])
     expect(getCheck(run).items[0]?.title).toContain(`${count} records`)
-    expect(count).toBe(14)
+    expect(count).toBe(15)
     expect(outcome(await against())).toEqual([0, {}])
   })
 
@@ -105,39 +105,39 @@ describe.each(SUPPORTED)('the chain of a database on PostgreSQL %s', (version) =
   test.each<[string, string, object, string]>([
     [
       'a member was changed',
-      "UPDATE ff.audit SET actor = 'mallory' WHERE seq = 6",
-      CHANGED,
-      'record 6',
-    ],
-    [
-      'a refusal was applied',
-      "UPDATE ff.audit SET outcome = 'applied' WHERE seq = 7",
+      "UPDATE ff.audit SET actor = 'mallory' WHERE seq = 7",
       CHANGED,
       'record 7',
     ],
     [
-      'a number has another spelling',
-      "UPDATE ff.audit SET after = jsonb_set(after, '{revision}', '1.0') WHERE seq = 5",
-      CHANGED,
-      'record 5',
-    ],
-    [
-      'a late decimal was changed',
-      "UPDATE ff.audit SET after = jsonb_set(after, '{value}', '0.30000000000000005') WHERE seq = 5",
-      CHANGED,
-      'record 5',
-    ],
-    [
-      'a row value is missing',
-      'UPDATE ff.audit SET before = NULL WHERE seq = 8',
+      'a refusal was applied',
+      "UPDATE ff.audit SET outcome = 'applied' WHERE seq = 8",
       CHANGED,
       'record 8',
     ],
     [
-      'a number cannot be held',
-      "UPDATE ff.audit SET after = '1e400' WHERE seq = 7",
+      'a number has another spelling',
+      "UPDATE ff.audit SET after = jsonb_set(after, '{revision}', '1.0') WHERE seq = 6",
       CHANGED,
-      'record 7',
+      'record 6',
+    ],
+    [
+      'a late decimal was changed',
+      "UPDATE ff.audit SET after = jsonb_set(after, '{value}', '0.30000000000000005') WHERE seq = 6",
+      CHANGED,
+      'record 6',
+    ],
+    [
+      'a row value is missing',
+      'UPDATE ff.audit SET before = NULL WHERE seq = 9',
+      CHANGED,
+      'record 9',
+    ],
+    [
+      'a number cannot be held',
+      "UPDATE ff.audit SET after = '1e400' WHERE seq = 8",
+      CHANGED,
+      'record 8',
     ],
     [
       'microseconds were added',
@@ -147,9 +147,9 @@ describe.each(SUPPORTED)('the chain of a database on PostgreSQL %s', (version) =
     ],
     [
       'a record is missing',
-      'DELETE FROM ff.audit WHERE seq = 5',
+      'DELETE FROM ff.audit WHERE seq = 6',
       { chain: ['audit_dropped'] },
-      'record 5',
+      'record 6',
     ],
     [
       'the first records are missing',
@@ -159,33 +159,33 @@ describe.each(SUPPORTED)('the chain of a database on PostgreSQL %s', (version) =
     ],
     [
       'two were swapped',
-      'UPDATE ff.audit SET seq = -seq WHERE seq IN (5, 6); UPDATE ff.audit SET seq = 11 + seq WHERE seq < 0',
+      'UPDATE ff.audit SET seq = -seq WHERE seq IN (6, 7); UPDATE ff.audit SET seq = 13 + seq WHERE seq < 0',
       { chain: ['audit_reordered'] },
-      'record 5 stands as 6',
+      'record 6 stands as 7',
     ],
     [
       'one was put before the first',
-      'INSERT INTO ff.audit SELECT 0, gen_random_uuid(), occurred_at, actor, auth_mode, action, outcome, target, before, after, request_id, approval_ref, phase, prev_hash, hash FROM kept WHERE seq = 7',
+      'INSERT INTO ff.audit SELECT 0, gen_random_uuid(), occurred_at, actor, auth_mode, action, outcome, target, before, after, request_id, approval_ref, phase, prev_hash, hash FROM kept WHERE seq = 8',
       { chain: ['audit_reordered'] },
       'record 1 stands further on',
     ],
     [
       'the tail is cut',
-      'DELETE FROM ff.audit WHERE seq > 10',
+      'DELETE FROM ff.audit WHERE seq > 11',
       { store_head: ['audit_cut'] },
-      '10 records are there',
+      '11 records are there',
     ],
     [
       'the head was changed',
       "UPDATE ff.audit_head SET hash = repeat('0', 64)",
       { store_head: ['audit_head_differs'] },
-      'record 14',
+      'record 15',
     ],
     [
       'the head is behind',
-      'UPDATE ff.audit_head SET (seq, hash) = (SELECT seq, hash FROM kept WHERE seq = 13)',
+      'UPDATE ff.audit_head SET (seq, hash) = (SELECT seq, hash FROM kept WHERE seq = 14)',
       { store_head: ['audit_head_differs'] },
-      'counts 13 records, and it holds 14',
+      'counts 14 records, and it holds 15',
     ],
   ])('is broken: %s', async (_what, text, codes, detail) => {
     await tamper(sql, text)
@@ -216,7 +216,7 @@ describe.each(SUPPORTED)('the chain of a database on PostgreSQL %s', (version) =
 
   test('that was rewritten after the cut does not match the exported head', async () => {
     await tamper(sql, CUT)
-    for (let at = 0; at < 4; at += 1)
+    for (let at = 0; at < 5; at += 1)
       await store.refuse({ request: putFlag('ff.z'), code: 'forbidden' })
     expect(outcome(await verify())).toEqual([0, {}])
     expect(outcome(await against())).toEqual([23, { signed_head: ['audit_rewritten'] }])
