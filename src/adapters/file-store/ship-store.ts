@@ -48,6 +48,8 @@ export class FileShipStore implements ShipStore {
   private readonly folder: string
   private readonly now: () => number
   private readonly reader: MarksReader
+  /** Of `backlog` alone: where nothing is left, it goes on where the last count ended. */
+  private readonly counted: FileTrail
   private holding: Holding | null = null
   private readonly slots: readonly HeldSlot[]
   private claims = 0
@@ -55,8 +57,9 @@ export class FileShipStore implements ShipStore {
   private turn: Promise<unknown> = Promise.resolve()
   private closed = false
 
-  private constructor(folder: string, now: () => number) {
+  private constructor(folder: string, counted: FileTrail, now: () => number) {
     this.folder = folder
+    this.counted = counted
     this.now = now
     this.reader = new MarksReader(folder)
     this.slots = Array.from({ length: FILE_SLOTS }, () => ({
@@ -77,8 +80,7 @@ export class FileShipStore implements ShipStore {
     folder: string,
     now: () => number = performance.now.bind(performance),
   ): Promise<FileShipStore> {
-    await FileTrail.open(folder)
-    return new FileShipStore(folder, now)
+    return new FileShipStore(folder, await FileTrail.open(folder), now)
   }
 
   /**
@@ -147,7 +149,7 @@ export class FileShipStore implements ShipStore {
         pending: 0,
         oldest: null as number | null,
       }))
-      const trail = await FileTrail.open(this.folder)
+      const trail = this.counted
       const from = await this.findFirst(marks)
       let looked = 0
       await readOn({ trail, delivered: marks.delivered }, from, (record) => {
