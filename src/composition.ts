@@ -11,6 +11,8 @@ export const adapters: Adapters = {
     (await import('./adapters/stores.ts')).openShipStore(spec, needs),
   openAuditTopic: async (options) =>
     (await import('./adapters/kafka/topic.ts')).openAuditTopic(options),
+  openTopicReader: async (options) =>
+    (await import('./adapters/kafka/topic-reader.ts')).openTopicReader(options),
   auditSigner: async (path) =>
     (await import('./adapters/evidence-log/audit-head.ts')).openAuditSigner(path),
   signHead: async (head, signer) =>

@@ -63,6 +63,7 @@ import type {
   ScratchServiceStore,
 } from './store.ts'
 import type { MetricReadings, ServiceLog, ShipTelemetry, Telemetry } from './telemetry.ts'
+import type { TopicReader } from './topic.ts'
 
 /** The adapters that the composition root hands to the features. Each member imports its module on its first call. */
 export interface Adapters {
@@ -183,6 +184,8 @@ export interface Adapters {
   openShipStore(spec: TargetSpec, needs: ShipStoreNeeds): Promise<ShipStore>
   /** Opens the topic for audit records; connects at the first use. */
   openAuditTopic(options: KafkaOptions): Promise<AuditTopic>
+  /** Connects to the brokers, to read the topic. @throws FfError `target_unreachable`, `rights_missing` */
+  openTopicReader(options: KafkaOptions): Promise<TopicReader>
   /** Loads a runner's key file to sign audit heads with. @throws FfError `runner_key_invalid` */
   auditSigner(path: string): Promise<AuditSigner>
   /**

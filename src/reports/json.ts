@@ -7,6 +7,7 @@ const LIST: Readonly<Record<Report['kind'], string>> = {
   parity_exhaustive: 'cells',
   parity_replay: 'requests',
   audit_export: 'items',
+  audit_reconcile: 'items',
   audit_verify: 'items',
   artefacts: 'items',
   export: 'items',

@@ -38,7 +38,7 @@ class KafkaTopic implements AuditTopic {
   constructor(options: KafkaOptions) {
     this.name = options.topic
     this.sendMs = options.send_ms
-    this.kafka = new Kafka(toConfig(options))
+    this.kafka = new Kafka(toKafkaConfig(options))
   }
 
   /** Sends each partition's records as one batch, at the same time: the client loses the answers of others with one error. */
@@ -195,7 +195,8 @@ class KafkaTopic implements AuditTopic {
 const end = (producer: Producer, admin: Admin): Promise<unknown> =>
   Promise.allSettled([producer.disconnect(), admin.disconnect()])
 
-function toConfig({ brokers, send_ms, tls, sasl }: KafkaOptions): KafkaConfig {
+/** The options of a client, which prints nothing. */
+export function toKafkaConfig({ brokers, send_ms, tls, sasl }: KafkaOptions): KafkaConfig {
   return {
     clientId: 'ff-audit-ship',
     brokers: [...brokers],

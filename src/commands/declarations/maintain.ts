@@ -11,7 +11,7 @@ import {
   TOKEN_VERIFY,
 } from './options.ts'
 import type { CommandGroup } from './row.ts'
-import { AUDIT_REDRIVE, AUDIT_SHIP } from './ship-options.ts'
+import { AUDIT_RECONCILE, AUDIT_REDRIVE, AUDIT_SHIP } from './ship-options.ts'
 
 /** Tokens, the audit trail, artefacts, settings and setup. */
 export const MAINTAIN: readonly CommandGroup[] = [
@@ -90,6 +90,16 @@ export const MAINTAIN: readonly CommandGroup[] = [
         options: AUDIT_REDRIVE,
         examples: ['ff audit redrive --target flag/ff.checkout', 'ff audit redrive --all'],
         load: async () => (await import('../ship.ts')).runAuditRedrive,
+      }),
+      declareCommand({
+        name: 'reconcile',
+        what: 'compare the Kafka topic with the trail, record by record',
+        options: AUDIT_RECONCILE,
+        examples: [
+          'ff audit reconcile --database env:FF_DATABASE_URL',
+          'ff audit reconcile --topic ptt.audit.trail --from earliest',
+        ],
+        load: async () => (await import('../reconcile.ts')).runAuditReconcile,
       }),
     ],
   },

@@ -1,6 +1,6 @@
 import { PLACES, type Where } from '../../core/gate/types.ts'
 import { type Instant, parseInstant } from '../../core/rows/instant.ts'
-import { parseListenAddress } from '../../core/settings/parse-setting.ts'
+import { parseListenAddress, parseTopic } from '../../core/settings/parse-setting.ts'
 import { FfError } from '../../errors.ts'
 import type { Format } from '../../reports/index.ts'
 
@@ -172,6 +172,20 @@ export const parseListen: ParseOption<string> = (given, flag) => {
     `Write ${flag} 127.0.0.1:8420, for example.`,
   )
 }
+
+/** Takes a name of a topic as it is. @throws FfError `option_invalid` */
+export const parseTopicName: ParseOption<string> = (given, flag) => {
+  if (parseTopic(given).ok) return given
+  throw invalid(
+    `${flag} must be a topic: at most 249 letters, digits, dots, hyphens and underscores, not ${quote(given)}.`,
+    `Write ${flag} ptt.audit.trail, for example.`,
+  )
+}
+
+const parseNumberedOffset = wholeNumber({ least: 0, most: 9_999_999_999 })
+/** Parses an offset of a topic, or `earliest`. @throws FfError `option_invalid` */
+export const parseOffset: ParseOption<number | 'earliest'> = (given, flag) =>
+  given === 'earliest' ? given : parseNumberedOffset(given, flag)
 
 /**
  * Parses the version of a migration, one to four digits, to a number; 0 is allowed.

@@ -1,5 +1,13 @@
-import { option, parseListen, parseText, toggle } from './option.ts'
-import { DOCUMENT, TRAIL } from './options.ts'
+import {
+  option,
+  optionOr,
+  parseListen,
+  parseOffset,
+  parseText,
+  parseTopicName,
+  toggle,
+} from './option.ts'
+import { DOCUMENT, REPORT, TRAIL } from './options.ts'
 
 /** `ff audit ship`. */
 export const AUDIT_SHIP = [
@@ -12,6 +20,17 @@ export const AUDIT_SHIP = [
     'address for liveness and metrics; default none',
     parseListen,
   ),
+]
+
+/** `ff audit reconcile`. */
+export const AUDIT_RECONCILE = [
+  ...REPORT,
+  ...TRAIL,
+  option('--topic <name>', 'topic; default FF_KAFKA_TOPIC', parseTopicName),
+  optionOr('--from <offset>', 'offset to read each partition from, or earliest; default 0', {
+    parse: parseOffset,
+    otherwise: 0,
+  }),
 ]
 
 /** `ff audit redrive`. */

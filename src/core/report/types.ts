@@ -147,6 +147,7 @@ export interface CheckReport {
   readonly kind:
     | 'artefacts'
     | 'audit_export'
+    | 'audit_reconcile'
     | 'audit_verify'
     | 'doctor'
     | 'evidence_list'
