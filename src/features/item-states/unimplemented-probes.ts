@@ -9,7 +9,6 @@ const POINTED = 'probes that can be pointed at the instances of staging'
 /** By probe name. A commit that adds the part removes the line. */
 export const PROBE_GAPS: Readonly<Record<string, ProbeGap>> = {
   'dual-write': { gap: 'no_probe', needs: 'dual writes' },
-  'audit-continuity': { gap: 'no_probe', needs: 'the audit tools' },
   observation: { gap: 'no_probe', needs: 'the staging observation' },
   leak: { gap: 'no_probe', needs: 'the staging observation' },
   'switch-back': { gap: 'no_probe', needs: 'the cutover' },

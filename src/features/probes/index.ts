@@ -1,6 +1,7 @@
 import type { ChecklistItem } from '../../core/gate/types.ts'
 import { UNIMPLEMENTED_PROBES } from '../item-states/unimplemented-probes.ts'
 import { auditAppendOnly } from './audit-append-only.ts'
+import { auditContinuity } from './audit-continuity.ts'
 import { adminBlastRadius } from './admin-blast-radius.ts'
 import { auditOnce } from './audit-once.ts'
 import { adminBreaker } from './admin-breaker.ts'
@@ -71,6 +72,7 @@ export const PROBES: Readonly<Record<string, Probe>> = {
   'concurrent-edits': concurrentEdits,
   restore,
   'audit-append-only': auditAppendOnly,
+  'audit-continuity': auditContinuity,
   'audit-once': auditOnce,
   signals,
   'signoff-platform': defineSignoffProbe('platform-lead'),

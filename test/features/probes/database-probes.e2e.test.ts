@@ -19,6 +19,7 @@ import {
   getUrl,
 } from '../../support/database.ts'
 import { hasPgDump } from '../../support/pg-dump.ts'
+import { appendRecords } from '../../support/audit-rows.ts'
 import { copyArtefacts, runFf } from '../../support/run-ff.ts'
 import { flagLine, storeFolder, tenantLine } from '../../support/store-folder.ts'
 import { getControl, runFaults, toItem, toContext } from './context.ts'
@@ -96,7 +97,7 @@ describe('each planted fault breaks its own measure, on scratch alone', () => {
     const targets = { scratch: spec(getUrl('15', 'postgres')), database: null, store: null }
     return lookUp(id, { targets, plan: null })
   }
-  test.each(['B1', 'B2', 'B4', 'C1', 'C2', 'C4', 'B3', 'G2'])('%s', async (id) => {
+  test.each(['B1', 'B2', 'B4', 'C1', 'C2', 'C4', 'B3', 'G2', 'G3'])('%s', async (id) => {
     const { item, probe, context } = lookUpScratch(id)
     const faults = [...(await runFaults(probe, context))]
     const missed = faults.filter(([measure, found]) => !isDetected(item, measure, found))
@@ -258,6 +259,69 @@ describe('a corrupted database or store fails by the right measure', () => {
     expect([found.result, found.sample_size]).toEqual(['pass', 6])
     expect(found.measured).toEqual({ forbidden_allowed: 0, chain_breaks: 0 })
     expect(found.met).toMatchObject({ role: service, records: 6 })
+  })
+
+  describe('G3', () => {
+    const find = async () => {
+      const { result, measured: values, example } = await measured('G3')
+      return { result, ...values, example }
+    }
+    const fine = { boundary_gaps: 0, pending_past_bound: 0, secrets_found: 0, example: null }
+    beforeAll(async () => {
+      await appendRecords(admin, 100, { target: (at) => `flag/ff.n${at % 7}` })
+      await admin.query(`UPDATE ff.audit SET sink_status = 'delivered'`)
+    })
+
+    test('passes on a history that spans the import, and is delivered', async () => {
+      expect(await find()).toEqual({ result: 'pass', ...fine })
+    })
+    test('passes while a record waits for less than its bound', async () => {
+      await corrupt(
+        `UPDATE ff.audit SET sink_status = 'pending' WHERE seq = (SELECT max(seq) FROM ff.audit)`,
+        `UPDATE ff.audit SET sink_status = 'delivered'`,
+      )
+      expect(await find()).toEqual({ result: 'pass', ...fine })
+    })
+    test.each([
+      [
+        'a record that waits for too long',
+        `UPDATE ff.audit SET occurred_at = now() - interval '301 s', sink_status = 'pending' WHERE seq = 50`,
+        { ...fine, pending_past_bound: 1, example: expect.stringMatching(/^record 50 is pending/) },
+      ],
+      [
+        'a record that is failed for too long',
+        `UPDATE ff.audit SET occurred_at = now() - interval '301 s', sink_status = 'failed' WHERE seq = 50`,
+        { ...fine, pending_past_bound: 1, example: expect.stringMatching(/^record 50 is failed/) },
+      ],
+      [
+        'a token in a record',
+        `UPDATE ff.audit SET request_id = 'eyJhbGciOiJub25lIn0.eyJzdWIiOiJ4In0.' WHERE seq = 50`,
+        { ...fine, secrets_found: 1, example: 'record 50 holds a secret in request_id: jwt' },
+      ],
+      [
+        'a token in a record of a history without a boundary',
+        `UPDATE ff.audit SET target = 'x', phase = 'file', actor = 'ghp_' || repeat('a', 36)`,
+        { ...fine, secrets_found: 106, example: 'record 1 holds a secret in actor: api_key' },
+      ],
+      [
+        'the first records after the import are missing',
+        'DELETE FROM ff.audit WHERE seq IN (7, 8)',
+        { ...fine, boundary_gaps: 2, example: 'record 7 is missing or does not follow' },
+      ],
+    ])('fails on %s', async (_what, sql, expected) => {
+      await corrupt(
+        `CREATE TABLE kept AS TABLE ff.audit; ${unguarded(sql)}`,
+        unguarded('DELETE FROM ff.audit; INSERT INTO ff.audit TABLE kept; DROP TABLE kept'),
+      )
+      expect(await find()).toEqual({ result: 'fail', ...expected })
+    })
+    test('is inconclusive on a history without a boundary', async () => {
+      await corrupt(
+        `CREATE TABLE kept AS TABLE ff.audit; ${unguarded(`UPDATE ff.audit SET target = 'x', phase = 'file'`)}`,
+        unguarded('DELETE FROM ff.audit; INSERT INTO ff.audit TABLE kept; DROP TABLE kept'),
+      )
+      await expect(measured('G3')).rejects.toMatchObject({ code: 'target_missing' })
+    })
   })
 
   test('C1: writes to the file since the import, until they are imported too', async () => {
