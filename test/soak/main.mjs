@@ -1,3 +1,4 @@
-// npm run soak [-- [cache] [SECONDS]]: the soak of the service, or that of its cache.
+// npm run soak [-- [cache|ship] [SECONDS]]: the soak of the service, of its cache, or of the delivery of audit records.
 if (process.argv[2] === 'cache') await import('./cache.mjs')
+else if (process.argv[2] === 'ship') await import('./ship.mjs')
 else await import('./soak.mjs')
