@@ -1,6 +1,6 @@
-import { appendFile, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { appendFile, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { FileTrail } from '../../../src/adapters/file-store/audit-trail.ts'
 import { FileReader } from '../../../src/adapters/file-store/file-reader.ts'
 import { createStore, FileStore } from '../../../src/adapters/file-store/file-store.ts'
@@ -21,6 +21,7 @@ beforeEach(async () => {
   await createStore(folder)
 })
 afterEach(async () => {
+  vi.restoreAllMocks()
   for (const child of children.splice(0)) await child.kill()
   for (const store of stores.splice(0)) await store.close()
   await rm(folder, { recursive: true })
@@ -187,6 +188,37 @@ describe('a replaced writer', () => {
     expect(await failure(second.requireWritable())).toBe('none')
     await taken(second, putFlag('ff.a'))
     expect(await revision(second, 'ff.a')).toBe(2)
+  })
+})
+
+describe('a write that fails after its line is in the file', () => {
+  /** Lets the next sync of a segment fail. */
+  async function failNextSync(): Promise<void> {
+    const handle = await open(folder)
+    const prototype = Object.getPrototypeOf(handle) as typeof handle
+    await handle.close()
+    const error = Object.assign(new Error('EIO: i/o error'), { code: 'EIO', syscall: 'fdatasync' })
+    vi.spyOn(prototype, 'datasync').mockRejectedValueOnce(error)
+  }
+
+  test.each([
+    ['the process ends at once', 0],
+    ['the store goes on', 2],
+  ])('is not made after the next start, where %s', async (_what, more) => {
+    const store = await openStore()
+    await taken(store, putFlag('ff.a'))
+    await failNextSync()
+    expect(await attempt(store, putFlag('ff.a'))).toStrictEqual({ thrown: 'backing_unavailable' })
+    expect(await revision(store, 'ff.a')).toBe(1)
+    for (let at = 0; at < more; at += 1) await taken(store, putFlag('ff.a'))
+    const segments = await listSegments(folder)
+    expect(segments).toHaveLength(2)
+    const lines = (await readFile(join(folder, segments[0]?.name ?? ''), 'utf8')).split('\n')
+    expect(lines).toHaveLength(3) // The failed one is there, and the end.
+    const next = await takeOver()
+    expect(await revision(next, 'ff.a')).toBe(1 + more)
+    await stores.pop()?.close()
+    expect(await verifyFolder('ff.a')).toBe(1 + more)
   })
 })
 
