@@ -224,6 +224,7 @@ export class SharedFileStore implements ServiceStore {
     if (channel === null) return 'gone'
     const stop = (): void => channel.end()
     this.stopping.signal.addEventListener('abort', stop)
+    if (this.stopping.signal.aborted) stop()
     // Beats are counted and not time: a process that was frozen itself has seen none of them.
     const timer = setInterval(() => {
       seen.beatsMissed += 1
@@ -232,8 +233,9 @@ export class SharedFileStore implements ServiceStore {
     await channel.ended
     clearInterval(timer)
     this.stopping.signal.removeEventListener('abort', stop)
-    this.channel = null
+    // What has arrived is applied, and hands nothing over any more.
     await turn
+    this.channel = null
     if (seen.error !== null) throw seen.error.error
     return seen.beatsMissed > BEATS ? 'silent' : 'gone'
   }
