@@ -164,6 +164,10 @@ describe('a waiver of an inconclusive item', () => {
   test.each<readonly [string, Earlier]>([
     ['and a pass', { after: {} }],
     ['and a pass of another named runner', { other: {}, runners: both() }],
+    [
+      'of an earlier version of ff, which names no input, and a pass',
+      { failed: { inputs: undefined } as unknown as Partial<EvidenceDraft>, after: {} },
+    ],
     ['of another code version and a pass of now', { failed: { identity: OTHER_CODE }, after: {} }],
     [
       'and a pass of the same code version, since when there is another',
