@@ -1,3 +1,4 @@
+import { canonicalizeValue } from '../json/plain.ts'
 import { chooseRecords } from './choose-records.ts'
 import { chooseControls, findControlFault } from './controls.ts'
 import { type EvidenceContext, isNamed, isOfPresent, mayControl } from './evidence-checks.ts'
@@ -50,11 +51,13 @@ const formatSubject = (
   { identity: fields }: ChecklistItem,
   { identity, probe: { name, version }, inputs = {} }: EvidenceRecord,
 ): string =>
-  JSON.stringify([
-    fields.map((field) => identity[field]),
-    [identity.build, identity.item_digest, name, version],
-    Object.entries(inputs).toSorted(([a], [b]) => (a < b ? -1 : 1)),
-  ])
+  canonicalizeValue({
+    identity: fields.map((field) => identity[field]),
+    build: identity.build,
+    item: identity.item_digest,
+    probe: { name, version },
+    inputs,
+  })
 
 /** Whether a record is a pass in the item's place that the gate would have accepted when it was made. */
 function isProof(item: ChecklistItem, entry: EvidenceEntry, context: Context): boolean {
