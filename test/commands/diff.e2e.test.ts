@@ -325,6 +325,11 @@ describe('a diff of stored rows', () => {
     const none = await side.requireStore(flagLines)
     const run = await side.diff(none, '--max-diffs', '2')
     expect([run.status, getCheck(run).findings.length]).toStrictEqual([20, 2])
+    const left = getCheck(run).items.find(({ id }) => id === 'user_override')
+    expect([left?.state, left?.next]).toEqual([
+      'inconclusive',
+      expect.stringContaining('--max-diffs'),
+    ])
     expect((await side.diff(none, '--max-diffs', '0')).status).toBe(2)
   })
 

@@ -141,9 +141,12 @@ function buildTableItem(diff: TableDiff, { complete }: DiffResult): CheckResult 
   return {
     ...item,
     state: 'inconclusive',
-    next: 'Run ff parity diff again while fewer writes run.',
+    next: complete ? NEXT_CALM : NEXT_WHOLE,
   }
 }
+const NEXT_CALM = 'Run ff parity diff again while fewer writes run.'
+const NEXT_WHOLE =
+  'Correct the rows that differ, or allow more with --max-diffs; then run ff parity diff again.'
 const NEXT = 'Import again if the file is right, or correct the row; then run ff parity diff again.'
 
 /** The pointer of the row of a finding: the first parts of the finding's pointer. */
