@@ -24,7 +24,6 @@ const store = await openPostgresShipStore(
 const real = openAuditTopic({ brokers, topic, send_ms, tls: null, sasl: null })
 /** Refuses as a broker does that is asked to append a record that it does not take. */
 const refusing = {
-  ...real,
   name: real.name,
   send: async (records) => {
     if (!records.some(({ target }) => target === refused)) return real.send(records)
