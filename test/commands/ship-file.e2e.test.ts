@@ -1,7 +1,10 @@
+import { execFile } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { adapters } from '../../src/composition.ts'
 import { readKafkaOptions } from '../../src/commands/kafka-options.ts'
@@ -24,6 +27,9 @@ import { FULL } from '../support/scale.ts'
 import { getCheck, toError, until } from './outcome.ts'
 
 const KILLS = FULL ? 24 : 3
+const CHILD = fileURLToPath(new URL('../features/audit/ship-child.mjs', import.meta.url))
+/** Where a shipper is killed. */
+const POINTS = ['claimed', 'sent', 'failed-marked', 'marked', 'released']
 let kafka: KafkaCluster
 let topic = ''
 let made = 0
@@ -112,6 +118,30 @@ describe('ff audit ship of a file store', () => {
     for (const [target, seqs] of first)
       expect([target, seqs]).toEqual([target, seqs.toSorted((one, other) => one - other)])
   })
+
+  test.each(FULL ? POINTS : POINTS.slice(1, 3))(
+    'killed when it has %s loses nothing',
+    async (point) => {
+      const refused = point === 'failed-marked' ? 'flag/ff.b' : null
+      const given = { folder: join(cwd, 'store'), brokers: kafka.brokers, topic, point, refused }
+      const argument = JSON.stringify({ ...given, lease_ms: 60_000, send_ms: 10_000 })
+      const died = await promisify(execFile)(process.execPath, [CHILD, argument]).then(
+        () => null,
+        (error: unknown) => (error as { readonly signal?: string }).signal,
+      )
+      expect(died).toBe('SIGKILL')
+      expect((await backlog()).failed).toBe(refused === null ? 0 : 1)
+      expect(JSON.parse((await audit('redrive', '--all')).stdout)).toMatchObject({
+        redriven: refused === null ? 0 : 1,
+      })
+      expect((await audit('ship')).status).toBe(0)
+      const logged = await loggedRecords(join(cwd, 'store'))
+      const ids = (await readTopic(kafka, topic)).map(({ headers }) => headers[1])
+      expect(new Set(ids)).toEqual(new Set(logged.map(({ audit_id }) => audit_id)))
+      // What was sent and not marked is there twice, elsewhere at most what another worker sent.
+      if (point === 'sent') expect(ids.length).toBeGreaterThan(logged.length)
+    },
+  )
 
   test('serves metrics, and has the store alone until SIGTERM', async () => {
     const child = startShipping('--admin-listen', '127.0.0.1:0')
