@@ -26,13 +26,7 @@ interface Disturbance {
  *
  * @returns the records, and how many of the processes held a slot when they were killed or frozen
  */
-export async function runDisturbed({
-  env,
-  sql,
-  kills,
-  freezes,
-  records,
-}: Disturbance): Promise<{
+export async function runDisturbed({ env, sql, kills, freezes, records }: Disturbance): Promise<{
   readonly written: readonly AuditRecord[]
   readonly interrupted: number
 }> {

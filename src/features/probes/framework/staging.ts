@@ -41,14 +41,7 @@ export async function checkStaging(
 ): Promise<StagingIdentity> {
   readCallers(needs, target)
   const { instances } = target
-  for (const port of ['service', 'admin'] as const) {
-    const named = new Set(instances.map((one) => one[port])).size
-    // One that is named twice would always have heard of a change.
-    if (named < Math.max(needs.instances, instances.length))
-      throw makeMissingError(
-        `${needs.instances} instances or more, and ${named} of ${instances.length} ${port} origins differ`,
-      )
-  }
+  requireDifferentOrigins(needs, target)
   const said = await Promise.all(instances.map(({ admin }) => askIdentity(admin, context)))
   if (said.some(({ environment }) => PRODUCTION.has(environment))) throw makeProductionError()
   for (const { database } of said) refuseProduction(database, context)
@@ -64,6 +57,17 @@ export async function checkStaging(
   if (database === null) throw makeUnsaidError('they name no database')
   if (first.build !== build) throw makeUnsaidError('they run another build of ff than this one')
   return { code, schema_head, config_digest, database }
+}
+
+/** @throws FfError where an instance is named twice, for it would always have heard of a change */
+function requireDifferentOrigins(needs: StagingNeeds, { instances }: StagingTarget): void {
+  for (const port of ['service', 'admin'] as const) {
+    const named = new Set(instances.map((one) => one[port])).size
+    if (named < Math.max(needs.instances, instances.length))
+      throw makeMissingError(
+        `${needs.instances} instances or more, and ${named} of ${instances.length} ${port} origins differ`,
+      )
+  }
 }
 
 /** `prod` is also what an instance says where FF_ENV is not set. */
