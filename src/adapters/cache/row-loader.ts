@@ -67,7 +67,21 @@ export class RowLoader {
       const waited = await this.wait(query, missing)
       if (waited !== null) return new Map([...found, ...waited])
     }
+    const stored = await this.retake(query, missing, leases ?? NO_LEASES)
+    if (stored.size === missing.length) return new Map([...found, ...stored])
     return new Map([...found, ...(await this.read(query, leases ?? NO_LEASES))])
+  }
+
+  /** What another process has stored between the look and the lease; where that is all, the leases are released. */
+  private async retake(
+    query: RowQuery,
+    missing: readonly RowPlace[],
+    leases: Leases,
+  ): Promise<Entries> {
+    if (leases.size < missing.length) return new Map()
+    const stored = (await this.take(query, missing)) ?? new Map<string, LocalEntry>()
+    if (stored.size === missing.length) void this.parts.shared.release(leases)
+    return stored
   }
 
   /** Reads a query from the store, keeps its rows, and fills Redis where it has the lease. @throws as the store */

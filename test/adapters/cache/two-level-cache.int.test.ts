@@ -131,6 +131,29 @@ describe('rows', () => {
       true,
     )
   })
+  test('that another process stored between the look and the lease are not loaded again', async () => {
+    const other = start()
+    let first: Promise<unknown> | null = null
+    const keys = [FLAG_KEY, TENANT_KEY, `ptt:ff:ovr:u:{${USER}:${FLAG}}`]
+    const fillByOther = () => expectFresh(other).then(() => Promise.all(keys.map(stored)))
+    const setLease: RedisClient['setLease'] = async (...lease) => {
+      await (first ??= fillByOther())
+      return client.setLease(...lease)
+    }
+    const redis = new Proxy(client, {
+      get: (target, name) => {
+        if (name === 'setLease') return setLease
+        const member: unknown = Reflect.get(target, name, target)
+        return typeof member === 'function' ? member.bind(target) : member
+      },
+    })
+    const late = start({ redis })
+    await expectFresh(late)
+    expect(database.loads).toBe(1)
+    expect(late.metrics().loads).toBe(0)
+    await until(async () => (await raw.keys('ptt:ff:lock:*')).length === 0)
+  })
+
   test('of a process that died with the lease are loaded by another after its wait', async () => {
     await raw.set(`ptt:ff:lock:{${FLAG}}`, 'dead', 'PX', 60_000)
     await raw.set(`ptt:ff:lock:{${TENANT}:${FLAG}}`, 'dead', 'PX', 60_000)
