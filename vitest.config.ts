@@ -49,7 +49,7 @@ export default defineConfig({
           name: 'int',
           include: ['test/**/*.int.test.ts'],
           globalSetup: [SHARED],
-          // A process for each file costs a second of CPU; one that mocks a module loads the program anew.
+          // A process for each file costs half a second of CPU; one that mocks a module loads the program anew.
           isolate: false,
         },
       },

@@ -1,5 +1,4 @@
 import { describe, expect, test } from 'vitest'
-import { isDetected } from '../../../src/core/gate/controls.ts'
 import type { Measurement } from '../../../src/core/gate/judge-measurement.ts'
 import { PROBES } from '../../../src/features/probes/index.ts'
 import type { Probe, ProbeContext } from '../../../src/features/probes/framework/probe.ts'
@@ -7,7 +6,15 @@ import { runProbe } from '../../../src/features/probes/framework/run-probe.ts'
 import type { Adapters } from '../../../src/ports/adapters.ts'
 import type { AdminBehaviour, CheckApproval } from '../../../src/ports/admin.ts'
 import { adapters } from '../../../src/composition.ts'
-import { runFaults, toAdapters, toItem, TERMS, toContext } from './context.ts'
+import {
+  expectDetected,
+  expectHeld,
+  runFaults,
+  toAdapters,
+  toItem,
+  TERMS,
+  toContext,
+} from './context.ts'
 
 const IDS = ['F1', 'F2', 'F3', 'F4'] as const
 const faults = new Map<string, ReturnType<typeof runFaults>>()
@@ -56,8 +63,8 @@ describe.concurrent.each(IDS)('%s', (id) => {
     expect(draft.codes).toEqual([])
     expect([draft.result, draft.where]).toEqual(['pass', 'scratch'])
     expect(draft.sample_size).toBeGreaterThanOrEqual(item.min_sample)
-    const measured = [...(await getFaults(id))]
-    expect(measured.filter(([name, found]) => !isDetected(item, name, found))).toEqual([])
+    expectHeld(item, draft)
+    expectDetected(item, await getFaults(id))
   })
 })
 
