@@ -77,7 +77,7 @@ describe('put to the real thing, and to the deliberate fault', () => {
     const targets = { ...scratchIn(database), scratch: { kind: 'file', folder: null } as const }
     const context = { ...here(toItem('E3')), targets }
     const { measured, example } = await getControl(probe, 'caught_gap')(context)
-    expect(measured).toEqual({ caught_gap: 5, catalogue: 5 })
+    expect(measured).toEqual({ caught_gap: 7, catalogue: 7 })
     expect(example).toContain('fault_not_caught')
   })
   test.each(exclusive)(HOLDS, holds, 120_000)
