@@ -8,6 +8,7 @@ import {
   openRows,
   openScratch,
   openServed,
+  openShipStore,
   openTrail,
   withMigrations,
   withSink,
@@ -128,6 +129,21 @@ describe.each(['strict', 'ignoring'])(
       expect((await store.auditHead()).seq).toBeGreaterThanOrEqual(20)
       await service.close()
       expect(await seenByAnother(`${name} pooled_service`)).toEqual(UNTOUCHED)
+    })
+
+    test('a shipper claims, reads, marks and gives back', async () => {
+      const needs = { ...inputs, environment: 'prod', lease_ms: 60_000, send_ms: 1_000 }
+      const store = await openShipStore(at('postgres'), needs)
+      const claim = await store.claim()
+      if (claim === null) throw new Error('no record is pending')
+      const [record] = await store.read(claim, 1)
+      const seq = record?.seq ?? 0
+      const mark = { kind: 'delivered', seq, partition: 0, offset: 0 } as const
+      expect(await store.mark(claim, [mark], 't')).toBe(true)
+      expect((await store.read(claim, 1))[0]?.seq).not.toBe(seq)
+      await store.release(claim)
+      await store.close()
+      expect(await seenByAnother(`${name} postgres`)).toEqual(UNTOUCHED)
     })
 
     test('what only reads works', async () => {
