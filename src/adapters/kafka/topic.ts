@@ -41,28 +41,35 @@ class KafkaTopic implements AuditTopic {
     this.kafka = new Kafka(toKafkaConfig(options))
   }
 
-  /** Sends each partition's records as one batch, at the same time: the client loses the answers of others with one error. */
+  /**
+   * Sends each partition's records as one batch, at the same time: the client loses the answers of others with one
+   * error. A partition without an answer in time hides nothing of the others either.
+   */
   async send(records: readonly ShipRecord[]): Promise<readonly SentGroup[]> {
+    const until = performance.now() + this.sendMs
     const opened = this.open()
-    const late = (): readonly SentGroup[] => {
-      // What the client still holds must not go out later.
+    try {
+      const partitions = await this.before(until, opened, this.findPartitions(opened))
+      const groups = this.split(records, partitions)
+      return await Promise.all(
+        groups.map(async ([partition, group]) => {
+          const sent = this.sendGroup(opened, partition, group)
+          const outcome = await this.before(until, opened, sent).catch(judgeFault)
+          return { records: group, outcome }
+        }),
+      )
+    } catch (error) {
       this.drop(opened)
-      const reason = `no answer within ${this.sendMs} ms`
-      return [{ records, outcome: { kind: 'unavailable', reason } }]
+      return [{ records, outcome: judgeFault(error) }]
     }
-    return withDeadline(this.sendOver(opened, records), this.sendMs, late)
   }
 
   async countPartitions(): Promise<number> {
     const opened = this.open()
     try {
-      const { length } = await withDeadline(
-        opened.then((link) => this.readPartitions(link)),
-        this.sendMs,
-        () => {
-          throw new Error(`no answer within ${this.sendMs} ms`)
-        },
-      )
+      const until = performance.now() + this.sendMs
+      const asked = opened.then((link) => this.readPartitions(link))
+      const { length } = await this.before(until, opened, asked)
       return length
     } catch (error) {
       this.drop(opened)
@@ -75,24 +82,17 @@ class KafkaTopic implements AuditTopic {
     await Promise.all(this.closing)
   }
 
-  private async sendOver(
-    opened: Promise<Link>,
-    records: readonly ShipRecord[],
-  ): Promise<readonly SentGroup[]> {
-    try {
-      const link = await opened
-      const partitions = link.partitions ?? (await this.readPartitions(link))
-      const groups = this.split(records, partitions)
-      return await Promise.all(
-        groups.map(async ([partition, group]) => ({
-          records: group,
-          outcome: await this.sendGroup(opened, partition, group),
-        })),
-      )
-    } catch (error) {
+  /** The result of work over connections, which are ended where it is late: what they still hold must not go out later. */
+  private before<T>(until: number, opened: Promise<Link>, work: Promise<T>): Promise<T> {
+    return withDeadline(work, until - performance.now(), () => {
       this.drop(opened)
-      return [{ records, outcome: judgeFault(error) }]
-    }
+      throw new Error(`no answer within ${this.sendMs} ms`)
+    })
+  }
+
+  private async findPartitions(opened: Promise<Link>): Promise<readonly PartitionMetadata[]> {
+    const link = await opened
+    return link.partitions ?? this.readPartitions(link)
   }
 
   private async sendGroup(

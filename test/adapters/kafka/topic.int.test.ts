@@ -122,6 +122,19 @@ test('a partition that fails hides nothing of the others', async () => {
   )
 })
 
+test('a broker that hangs hides nothing of the partitions of the others', async () => {
+  for (const at of [0, 1, 2]) await cluster.setLeader(name, at, at + 1)
+  const topic = open()
+  expect(outcomes(await topic.send(RECORDS))).toEqual(['acked'])
+  await proxy['fronts'][2]?.set({ kind: 'blackhole', direction: 'both' })
+  const groups = await topic.send(RECORDS)
+  expect(groups.map(({ outcome }) => outcome.kind).toSorted()).toEqual([
+    'acked',
+    'acked',
+    'unavailable',
+  ])
+})
+
 test('a lost response is unavailable, though the records are in the topic', async () => {
   const topic = open()
   await topic.countPartitions()
