@@ -63,6 +63,12 @@ export default {
     },
     only('core-imports-core', '^src/core/', '^src/core/', 'Dependencies point inwards.'),
     only(
+      'cutover-protocol-stands-alone',
+      '^src/core/cutover/',
+      '^src/core/(cutover|audit)/',
+      'What is explored in every interleaving knows a chain of changes, and nothing of rows, settings or requests.',
+    ),
+    only(
       'errors-import-exits',
       '^src/errors[.]ts$',
       '^src/core/exit[.]ts$',
