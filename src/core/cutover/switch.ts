@@ -70,7 +70,8 @@ export interface CutoverSwitch {
   /** The record that stands, and the one that a step is about to publish. */
   readonly record: PhaseRecord
   readonly next: PhaseRecord
-  readonly isAttemptRaised: boolean
+  /** The lowest attempt that it publishes; 0 before it has read the record. */
+  readonly attempt: number
 }
 
 export interface BothRecords {
@@ -197,11 +198,12 @@ const STAGES: Readonly<Record<SwitchStage, StageRules>> = {
 
 /** A command before its first effect, which reads both copies of the record. */
 export const startSwitch = (command: SwitchCommand, record: PhaseRecord): SwitchStep =>
-  enter({ command, stage: 'look', record, next: record, isAttemptRaised: false }, 'look')
+  enter({ command, stage: 'look', record, next: record, attempt: 0 }, 'look')
 
 /** The next state of a command, and its one effect; null once it has ended. */
 export function stepSwitch(state: CutoverSwitch, event: SwitchEvent): SwitchStep {
   const { done, failed } = STAGES[state.stage]
+  if (findSwitchEnd(state) !== null) return [state, null]
   if (event.type === 'records')
     return state.stage === 'ask' ? takeOutcome(state, event) : choose(state, event)
   if (event.type !== 'done') return failed === 'back' ? backOut(state) : enter(state, failed)
@@ -224,7 +226,8 @@ function choose(state: CutoverSwitch, { file, database, intent }: BothRecords): 
   const { goal } = state.command
   const joined = file.database !== null
   const record = joined ? chooseRecord(file, database) : file
-  const seen = { ...state, record, next: record }
+  const first = record.attempt + (state.command.raisesAttempt ? 1 : 0)
+  const seen = { ...state, record, next: record, attempt: state.attempt || first }
   if (joined && database?.epoch !== file.epoch)
     return align(seen, record === file ? 'database' : 'file')
   const left = findLeftover(record, intent)
@@ -250,16 +253,14 @@ const align = (state: CutoverSwitch, side: CutoverSide): SwitchStep => [
   { do: 'write_record', side, record: state.record, over: state.record.epoch - 1 },
 ]
 
-function raise(state: CutoverSwitch): Pick<CutoverSwitch, 'isAttemptRaised' | 'record'> {
-  const { command, isAttemptRaised, record } = state
-  if (!command.raisesAttempt || isAttemptRaised) return { isAttemptRaised, record }
-  return { isAttemptRaised: true, record: { ...record, attempt: record.attempt + 1 } }
-}
+/** The record to follow, with the attempt of this command: also where an earlier try to publish it was lost. */
+const raise = ({ record, attempt }: CutoverSwitch): PhaseRecord => ({
+  ...record,
+  attempt: Math.max(record.attempt, attempt),
+})
 
-function arm(state: CutoverSwitch): SwitchStep {
-  const { record, isAttemptRaised } = raise(state)
-  return enter({ ...state, isAttemptRaised, next: followRecord(record, { armed: true }) }, 'arm')
-}
+const arm = (state: CutoverSwitch): SwitchStep =>
+  enter({ ...state, next: followRecord(raise(state), { armed: true }) }, 'arm')
 
 /** Every instance holds the armed record: what is intended now is the new phase. */
 function prepare(state: CutoverSwitch): SwitchStep {
@@ -276,11 +277,10 @@ const FIRST: Readonly<Partial<Record<CutoverPhase, SwitchStage>>> = {
   db_authoritative: 'rebuild',
 }
 function publish(state: CutoverSwitch): SwitchStep {
-  const { record, isAttemptRaised } = raise(state)
-  const { goal, database } = state.command
-  const phase = stepTowards(record.phase, goal)
-  const next = followRecord(record, { phase, database: record.database ?? database })
-  return enter({ ...state, isAttemptRaised, next }, FIRST[phase] ?? 'publish')
+  const { record, command } = state
+  const phase = stepTowards(record.phase, command.goal)
+  const change = { phase, database: record.database ?? command.database }
+  return enter({ ...state, next: followRecord(raise(state), change) }, FIRST[phase] ?? 'publish')
 }
 
 /**

@@ -227,6 +227,17 @@ function answer(sides: Sides): SwitchEvent {
   return { type: 'done' }
 }
 
+test('a rollback that begins again raises the attempt all the same', () => {
+  const sides = new Sides(served, { goal: 'shadow_read', raisesAttempt: true })
+  sides.run(['write_record', 'failed'], ['write_record', 'failed'])
+  expect([sides.end, sides.file.attempt]).toEqual(['done', 2])
+})
+
+test('a command that has ended stays so', () => {
+  const sides = new Sides(shadow, { goal: 'shadow_read' }).run()
+  expect(stepSwitch(sides.state, { type: 'failed' })).toEqual([sides.state, null])
+})
+
 describe('what an earlier command left', () => {
   test('a decision that the file does not show is opened', () => {
     const armed = makeRecord({ phase: 'shadow_read', epoch: 6, armed: true })
