@@ -226,8 +226,7 @@ function choose(state: CutoverSwitch, { file, database, intent }: BothRecords): 
   const { goal } = state.command
   const joined = file.database !== null
   const record = joined ? chooseRecord(file, database) : file
-  const first = record.attempt + (state.command.raisesAttempt ? 1 : 0)
-  const seen = { ...state, record, next: record, attempt: state.attempt || first }
+  const seen = { ...state, record, next: record, attempt: findAttempt(state, record) }
   if (joined && database?.epoch !== file.epoch)
     return align(seen, record === file ? 'database' : 'file')
   const left = findLeftover(record, intent)
@@ -237,6 +236,10 @@ function choose(state: CutoverSwitch, { file, database, intent }: BothRecords): 
   if (!joined && database !== null) return enter(seen, 'database_left')
   return changesAuthority(record.phase, stepTowards(record.phase, goal)) ? arm(seen) : publish(seen)
 }
+
+/** By the record that the command has read first. */
+const findAttempt = ({ attempt, command }: CutoverSwitch, record: PhaseRecord): number =>
+  attempt || record.attempt + (command.raisesAttempt ? 1 : 0)
 
 /**
  * The epoch that an earlier command had promised when it ended between its intent and its decision, or while it was armed;
