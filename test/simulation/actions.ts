@@ -185,6 +185,7 @@ function disturb(world: World, action: Disturbance): void {
       const promised =
         file.vouched === null ||
         db.record?.phase === 'complete' ||
+        file.record.phase === 'complete' ||
         world.promises.some(({ alone, seq }) => alone && seq > (standby?.log.length ?? 0))
       if (!promised && standby !== null) {
         if (standby.log.length < db.log.length) world.tailLost = true

@@ -415,6 +415,7 @@ export function runSwitch(
       return DONE
     case 'lock_exclusive':
       if (!reaches || db.record === null) return FAILED
+      if (db.exclusive === actor.id) return DONE
       if (db.exclusive !== null || db.shared.length > 0) return null
       db.exclusive = actor.id
       return DONE

@@ -43,6 +43,7 @@ const SHOWN: Readonly<Record<string, readonly [seed: number, kind: string]>> = {
   joins_again: [115, 'halted'],
   no_check: [16, 'forked'],
   long_transaction: [1030, 'forked'],
+  no_lock: [994, 'early'],
   no_settling: [734, 'no way out'],
   neither_side: [17, 'no way out'],
   stays_armed: [2, 'no way out'],

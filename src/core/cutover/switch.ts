@@ -104,7 +104,7 @@ export type SwitchEffect =
   | { readonly do: 'write_intent'; readonly intent: StepIntent }
   /** Other hosts say `draining` for their delay; the database still serves. */
   | { readonly do: 'drain' }
-  /** Fair, within a bound, on a session that the server ends after the same bound of silence. */
+  /** Fair, within a bound, on a session that the server ends after the same bound of silence; done where it holds it. */
   | { readonly do: 'lock_exclusive' }
   /** Whether both heads are the same and the shipping slots are released. */
   | { readonly do: 'check_heads' }
