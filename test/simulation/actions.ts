@@ -309,7 +309,11 @@ function lookAround(world: World, protocol: Protocol, actor: Actor): void {
   const [writer, effect] = protocol.stepWriter(actor.writer, look(world, protocol, actor))
   actor.writer = writer
   actor.writing = effect
-  if (protocol.mayWriteFile(writer, world.file.record)) world.file.vouched ??= world.file.announced
+  // The file lacks nothing: not before a mirror has caught up.
+  const isFilling = effect?.do === 'copy' && effect.side === 'file'
+  const isBehind = effect?.do === 'publish' && world.file.announced < world.db.log.length
+  if (protocol.mayWriteFile(writer, world.file.record) && !isFilling && !isBehind)
+    world.file.vouched ??= world.file.announced
 }
 
 /** A follower applies what is announced, and answers the clients whose writes it has handed over. */

@@ -122,9 +122,7 @@ export function mayEndSwitch(
   if (effect.do === 'await_compared') return !reaches || isCompared(world)
   if (effect.do === 'lock_exclusive')
     return (
-      !reaches ||
-      db.exclusive === actor.id ||
-      (db.exclusive === null && db.shared.length === 0)
+      !reaches || db.exclusive === actor.id || (db.exclusive === null && db.shared.length === 0)
     )
   if (effect.do !== 'await_caught_up' || !reaches) return true
   const chain = readChain(file, protocol.fencesSegments(file)).length
