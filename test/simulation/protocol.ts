@@ -37,7 +37,7 @@ export interface Protocol {
   readonly copiesAtHead: boolean
   /** Whether a database that was left is refused. */
   readonly refusesLeft: boolean
-  /** Whether the coordinator releases its session's lock when it ends. */
+  /** Whether a copy of the record is replaced over an epoch that was not seen. */
   readonly writesOver: boolean
 }
 
