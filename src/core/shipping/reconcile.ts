@@ -16,7 +16,7 @@ export interface TopicMessage {
 }
 
 /** What can be wrong with a topic; see `DeliveryLedger`. */
-export type DeliveryFault =
+export type TopicFault =
   'record_missing' | 'record_altered' | 'record_reordered' | 'record_unknown' | 'message_unreadable'
 
 /** How often a fault was found, with a description of the first ones. */
@@ -32,7 +32,7 @@ export interface Reconciliation {
   readonly distinct: number
   /** Messages beyond the first of their record, as a delivery at least once may leave them. */
   readonly repeated: number
-  readonly faults: Readonly<Record<DeliveryFault, FaultCount>>
+  readonly faults: Readonly<Record<TopicFault, FaultCount>>
 }
 
 const EXAMPLES = 10
@@ -65,7 +65,7 @@ export class DeliveryLedger {
   private size = 0
   private messages = 0
   private repeated = 0
-  private readonly faults: Record<DeliveryFault, { count: number; examples: string[] }> = {
+  private readonly faults: Record<TopicFault, { count: number; examples: string[] }> = {
     record_missing: { count: 0, examples: [] },
     record_altered: { count: 0, examples: [] },
     record_reordered: { count: 0, examples: [] },
@@ -184,7 +184,7 @@ export class DeliveryLedger {
     )
   }
 
-  private report(fault: DeliveryFault, example: string): void {
+  private report(fault: TopicFault, example: string): void {
     const { examples } = this.faults[fault]
     this.faults[fault].count += 1
     if (examples.length < EXAMPLES) examples.push(example)

@@ -4,7 +4,7 @@ import { buildCheckReport, type CheckResult, passResult } from '../../core/repor
 import type { CheckReport } from '../../core/report/types.ts'
 import {
   type DeliveryDue,
-  type DeliveryFault,
+  type TopicFault,
   DeliveryLedger,
   type Reconciliation,
 } from '../../core/shipping/reconcile.ts'
@@ -228,7 +228,7 @@ class Reconciling {
   }
 }
 
-const FAULT_WORDS: Readonly<Record<DeliveryFault, string>> = {
+const FAULT_WORDS: Readonly<Record<TopicFault, string>> = {
   record_missing: 'delivered, and not in the topic',
   record_altered: 'not as in the table',
   record_reordered: 'before an earlier record of their target',
@@ -237,7 +237,7 @@ const FAULT_WORDS: Readonly<Record<DeliveryFault, string>> = {
 }
 
 function recordsItem({ records, faults, distinct, repeated }: Reconciliation): CheckResult {
-  const findings = (Object.keys(FAULT_WORDS) as DeliveryFault[]).flatMap((code) => {
+  const findings = (Object.keys(FAULT_WORDS) as TopicFault[]).flatMap((code) => {
     const { count, examples } = faults[code]
     if (count === 0) return []
     const more = count > examples.length ? ', ...' : ''

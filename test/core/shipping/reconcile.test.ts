@@ -8,7 +8,7 @@ import {
 } from '../../../src/core/audit/record.ts'
 import {
   type DeliveryDue,
-  type DeliveryFault,
+  type TopicFault,
   DeliveryLedger,
   type Reconciliation,
   type TopicMessage,
@@ -59,7 +59,7 @@ function reconcile(
   for (const one of topic) ledger.take(one)
   return ledger.judge()
 }
-const faultsOf = ({ faults }: Reconciliation): Partial<Record<DeliveryFault, number>> =>
+const faultsOf = ({ faults }: Reconciliation): Partial<Record<TopicFault, number>> =>
   Object.fromEntries(
     Object.entries(faults).flatMap(([name, { count }]) => (count === 0 ? [] : [[name, count]])),
   )
@@ -119,7 +119,7 @@ describe('a topic that holds every record', () => {
 })
 
 describe('a planted fault', () => {
-  test.each<[string, readonly TopicMessage[], Partial<Record<DeliveryFault, number>>]>([
+  test.each<[string, readonly TopicMessage[], Partial<Record<TopicFault, number>>]>([
     ['a record is missing', toTopic([A1, B1, C1, B2, A3]), { record_missing: 1 }],
     ['the topic is empty', [], { record_missing: 6 }],
     ['two of a target change places', toTopic([A2, A1, B1, C1, B2, A3]), { record_reordered: 1 }],
