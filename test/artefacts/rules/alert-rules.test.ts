@@ -17,7 +17,7 @@ test.each<[string, (value: Contract) => void, readonly (readonly [string, string
   [
     'a repeated rule',
     (value) => void value.rules.push(first(value)),
-    [['/rules/15', 'id_repeated']],
+    [[`/rules/${own.value.rules.length}`, 'id_repeated']],
   ],
   [
     'a repeated metric',
