@@ -16,6 +16,7 @@ import { openEvidence } from '../../src/adapters/evidence-log/evidence-log.ts'
 import { makeRunnerKey, type SigningRunner } from '../../src/adapters/evidence-log/runner-key.ts'
 import { EVIDENCE_SHAPES } from '../../src/artefacts/schemas.ts'
 import type { GateReport } from '../../src/core/report/types.ts'
+import { formatTrustChain } from '../../src/core/signoff/trust.ts'
 import type { TrustFile } from '../../src/core/signoff/types.ts'
 import {
   alice,
@@ -150,7 +151,7 @@ describe('the trust file', () => {
       { payload: encode(second), signatures },
     ]
     await writeFile(path, second)
-    await writeFile(chain, JSON.stringify({ kind: 'trust_chain', schemaVersion: 1, links }))
+    await writeFile(chain, formatTrustChain(links))
     const FF_TRUST_SHA256 = tools.sha256(second)
     const sealed = await ff(['evidence', 'seal'], { FF_TRUST_SHA256 })
     expect([sealed.status, sealed.stdout]).toEqual([0, expect.stringContaining('version 2')])

@@ -71,7 +71,7 @@ const GRANTS = `SELECT r.relname, COALESCE(g.rolname, 'PUBLIC'), string_agg(x.pr
     SELECT grantee, privilege_type AS privilege FROM aclexplode(r.relacl)
     UNION ALL
     SELECT e.grantee, e.privilege_type || '(' || a.attname || ')'
-    FROM pg_attribute a, aclexplode(a.attacl) e WHERE a.attrelid = r.oid
+    FROM pg_attribute a, aclexplode(a.attacl) e WHERE a.attrelid = r.oid AND NOT a.attisdropped
   ) x LEFT JOIN pg_roles g ON g.oid = x.grantee
   WHERE r.relkind = 'r' AND x.grantee <> r.relowner AND r.relnamespace = $1::regnamespace
   GROUP BY 1, 2`

@@ -66,6 +66,7 @@ test.concurrent.each(BETWEEN)(
       const baseline = { kind: 'file', folder: join(folder, 'store') } as const
       const sides = { baseline, candidate: toTarget(), maxDiffs: 10, sample: null }
       expect((await parityDiff({ ...common, ...sides })).exitName).toBe('ok')
+      expect((await migrateDown({ ...step, to: 4 })).exitName).toBe('ok')
       await expect(migrateDown({ ...step, to: null })).rejects.toMatchObject({
         message: expect.stringContaining('earlier revisions would be lost') as string,
       })
