@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { type FileHandle, open } from 'node:fs/promises'
+import { type FileHandle, open, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { AuditChainHead } from '../../core/audit/record.ts'
 import { replaceFile } from '../../files/replace-file.ts'
@@ -69,7 +69,7 @@ export class MarksWriter {
     }
     this.size += bytes.length
     this.marks.apply(mark)
-    if (this.size > this.rewriteAbove) await this.rewrite()
+    if (this.size > this.rewriteAbove) await this.tryRewrite()
   }
 
   /** @throws the system's error */
@@ -82,6 +82,18 @@ export class MarksWriter {
   private async cut(file: FileHandle): Promise<void> {
     await file.truncate(this.size)
     this.torn = false
+  }
+
+  /** The mark before is on the disk: where no shorter file can be made, a later mark tries again. */
+  private async tryRewrite(): Promise<void> {
+    try {
+      await this.rewrite()
+    } catch {
+      // The old file, or the new one where only the sync of the folder failed.
+      await this.close()
+      this.size = (await stat(join(this.folder, MARKS))).size
+      this.rewriteAbove = this.size + REWRITE_ABOVE_BYTES
+    }
   }
 
   /** Replaces the file by one with the fewest marks; either of the two outlives a power cut. */

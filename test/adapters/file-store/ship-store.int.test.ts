@@ -1,4 +1,14 @@
-import { appendFile, cp, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import {
+  appendFile,
+  cp,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  writeFile,
+} from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -331,6 +341,32 @@ describe('the marks', () => {
     expect(await shipAll(next)).toEqual([])
     expect((await next.backlog()).failed).toBe(1)
   })
+})
+
+test('marks that are long and cannot be written anew are marks all the same', async () => {
+  await change(1)
+  const ship = await openShip()
+  const claim = await ship.claim()
+  if (claim === null) throw new Error('there is nothing to ship')
+  const [record] = await ship.read(claim, 1)
+  const seq = record?.seq ?? 0
+  const reason = 'r'.repeat(900_000)
+  const fill = async (): Promise<void> => {
+    for (let attempts = 1; attempts <= 6; attempts += 1)
+      expect(await ship.mark(claim, [{ kind: 'failed', seq, attempts, reason }])).toBe(true)
+  }
+  // No file can be made in its place.
+  const blocked = join(folder, `.${MARKS}.new`)
+  await mkdir(blocked)
+  await fill()
+  expect((await stat(join(folder, MARKS))).size).toBeGreaterThan(5_000_000)
+  expect((await statuses())[seq]).toBe('failed')
+  await rm(blocked, { recursive: true })
+  await fill()
+  expect((await stat(join(folder, MARKS))).size).toBeLessThan(3_000_000)
+  await ship.release(claim)
+  expect((await statuses())[seq]).toBe('failed')
+  expect(seqs(await shipAll(ship))).toEqual([1, 2, 3].filter((one) => one !== seq))
 })
 
 test('a claim of an earlier holder marks nothing', async () => {
