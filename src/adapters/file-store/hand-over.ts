@@ -32,7 +32,7 @@ interface SentError {
   readonly hint: string
 }
 
-/** @param error any other error than an FfError is a bug, and is sent as `internal` */
+/** @param error any other error than an FfError is a bug: its message alone is sent */
 export const toSentError = (error: unknown): SentError =>
   error instanceof FfError
     ? { code: error.code, message: error.message, hint: error.hint }

@@ -83,13 +83,15 @@ export class WriterServer {
   }
 
   /**
-   * Removes the sockets of earlier writers, and listens on one of its own (mode 0600).
+   * Removes the sockets of earlier terms, and listens on one of its own (mode 0600).
    *
    * @throws the system's error
    */
   static async listen(folder: string, options: WriterServerOptions): Promise<WriterServer> {
     const { term, process } = options
-    for (const { name } of await listSockets(folder)) await rm(join(folder, name), { force: true })
+    // Not those of later terms: this writer may have been frozen, and replaced.
+    const before = (await listSockets(folder)).filter((one) => one.term < term)
+    for (const { name } of before) await rm(join(folder, name), { force: true })
     const name = `.writer-${String(term).padStart(10, '0')}-${process.pid}-${process.start}.sock`
     const held = await open(folder, 'r')
     const server = createServer()

@@ -10,7 +10,7 @@ import { createStore, FileStore } from '../../../src/adapters/file-store/file-st
 import { endHolder, identifyProcess } from '../../../src/adapters/file-store/process-identity.ts'
 import { listSegments } from '../../../src/adapters/file-store/segments.ts'
 import { SharedFileStore } from '../../../src/adapters/file-store/shared-file-store.ts'
-import { findWriterSocket } from '../../../src/adapters/file-store/writer-server.ts'
+import { findWriterSocket, WriterServer } from '../../../src/adapters/file-store/writer-server.ts'
 import { until } from '../../support/until.ts'
 import { expectChain } from '../store-contract/audit-chain.ts'
 import { type AtStep, type Child, startChild } from '../store-contract/child.ts'
@@ -207,6 +207,17 @@ test('only the process that was named and holds the lock is ended', async () => 
   expect(await identifyProcess(writer.pid)).toBeNull()
   expect(await endHolder(holder, lock)).toBe(false)
   expect(other.kill()).toBe(true)
+})
+
+test('a writer that was frozen while it took over removes no socket of its successor', async () => {
+  const self = await identifyProcess(process.pid)
+  if (self === null) throw new Error('a process has ended')
+  const head = { seq: 0, hash: '0'.repeat(64) }
+  const listen = (term: number): Promise<WriterServer> =>
+    WriterServer.listen(folder, { term, process: self, head, run: () => Promise.resolve(null) })
+  const servers = [await listen(3), await listen(5), await listen(4)]
+  expect(await findWriterSocket(folder)).toMatchObject({ term: 5 })
+  for (const server of servers) await server.close()
 })
 
 test('an operation that is handed over twice is made once, and one that may be forgotten is not made', async () => {
