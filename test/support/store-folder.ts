@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { mkdir, mkdtemp, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -20,8 +20,24 @@ export async function writeStore(folder: string, lines: readonly StoredLine[]): 
   const body = lines.map(([table, row]) => `{"row":${row},"table":"${table}"}\n`).join('')
   const text = `${header}\n${body}`
   const sha256 = createHash('sha256').update(text).digest('hex')
-  await writeFile(join(folder, 'snapshot.ndjson'), `${text}${JSON.stringify({ sha256 })}\n`)
+  await writeFile(join(folder, SNAPSHOT), `${text}${JSON.stringify({ sha256 })}\n`)
   return folder
+}
+
+const SNAPSHOT = 'snapshot.ndjson'
+/** The format number in the header of a store's snapshot. */
+export async function readFormat(folder: string): Promise<number> {
+  const [header = ''] = (await readFile(join(folder, SNAPSHOT), 'utf8')).split('\n')
+  return (JSON.parse(header) as { readonly v: number }).v
+}
+/** Gives the snapshot of a store the format that earlier versions write. */
+export async function toFormat1(folder: string): Promise<void> {
+  const text = await readFile(join(folder, SNAPSHOT), 'utf8')
+  const rows = text.slice(0, text.lastIndexOf('\n', text.length - 2) + 1)
+  const changed = rows.replace('{"v":2,', '{"v":1,')
+  if (changed === rows) throw new Error('the snapshot has no format 2')
+  const sha256 = createHash('sha256').update(changed).digest('hex')
+  await writeFile(join(folder, SNAPSHOT), `${changed}${JSON.stringify({ sha256 })}\n`)
 }
 
 /** Writes a store into a new temporary folder. @returns the folder */

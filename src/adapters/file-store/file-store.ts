@@ -133,6 +133,8 @@ export class FileStore extends StoreReader implements ScratchStore, ServiceStore
       // Before it reads the log: the writer before acknowledges nothing from now on.
       const term = await claimNextTerm(folder)
       const opened = await replayStore(folder)
+      // Before the first segment that an earlier version does not read: it refuses the store from now on.
+      if (opened.snapshot.isOld) await compactFolder(folder, { ...opened.snapshot, durable })
       const epoch = Math.max(opened.snapshot.epoch, opened.tail.epoch)
       const log = await LogWriter.start(folder, opened.tail, { term, epoch, durable })
       const all = { ...options, ...opened, log, epoch, tools, compactAbove }
@@ -381,7 +383,7 @@ const epochError = (epoch: number, now: number): FfError =>
   })
 
 interface OpenedFolder {
-  readonly snapshot: Snapshot
+  readonly snapshot: Awaited<ReturnType<typeof readSnapshot>>
   readonly tail: LogTail
 }
 interface OpenedStore extends OpenedFolder, FileStoreOptions {

@@ -20,7 +20,10 @@ import { RowIndex } from './row-index.ts'
 
 /** The file name of the snapshot in a store's folder. */
 export const SNAPSHOT = 'snapshot.ndjson'
-const FORMAT = 1
+/** Of what is written. A version that knows format 1 alone does not read the segments of this one, and refuses this. */
+const FORMAT = 2
+/** The formats that are read; they differ in the number alone. */
+const READABLE: readonly number[] = [1, FORMAT]
 const BATCH_ROWS = 1_000
 /** What a killed compaction leaves, also one of an earlier version. */
 const LEFTOVER = /^\.snapshot\.ndjson(\..+)?\.new$/
@@ -42,6 +45,14 @@ export interface SnapshotWritten extends SnapshotHead {
   readonly counts: RowCounts
   /** Whether the snapshot must survive a power cut; default true. */
   readonly durable?: boolean
+}
+
+/** A snapshot as its file has it. */
+interface StoredSnapshot extends Snapshot {
+  /** Whether an earlier version reads it. */
+  readonly isOld: boolean
+  /** What its header says. */
+  readonly counts: RowCounts
 }
 
 /** Damage in the files of a store; the message is a clause that says where. `toStoreError` maps it to `store_corrupt`. */
@@ -112,16 +123,16 @@ function formatStoredRow(table: TableName, { row }: RowOrBroken<AnyRow>): string
 }
 
 /**
- * Reads a whole snapshot into memory (epoch, audit head and rows) and verifies its digest; compares neither counts nor
- * order. A row that breaks its schema is kept as `broken`.
+ * Reads a whole snapshot into memory (header and rows) and verifies its digest; compares neither counts nor order. A
+ * row that breaks its schema is kept as `broken`.
  * @throws StoreDamage if it is empty, cut off, not in the format or not as the digest says; LineTooLong; the system's
  * error
  */
-export async function readSnapshot(folder: string): Promise<Snapshot> {
+export async function readSnapshot(folder: string): Promise<StoredSnapshot> {
   const path = join(folder, SNAPSHOT)
   const hash = createHash('sha256')
   const index = new RowIndex()
-  let first: SnapshotHead | undefined
+  let first: ReturnType<typeof readSnapshotHead> | undefined
   let last: string | undefined
   for await (const { bytes, ended } of readFileLines(path)) {
     if (!ended) throw new StoreDamage(`the last line of ${SNAPSHOT} is cut off`)
@@ -138,25 +149,28 @@ export async function readSnapshot(folder: string): Promise<Snapshot> {
   if (last !== JSON.stringify({ sha256: hash.digest('hex') })) {
     throw new StoreDamage(`the SHA-256 in the footer of ${SNAPSHOT} does not match its content`)
   }
-  return { epoch: first.epoch, head: first.head, index }
+  return { ...first, index }
 }
 
 const HEAD =
   /^\{"v":(\d+),"epoch":(\d+),"seq":(\d+),"head":"([0-9a-f]{64})","counts":\{"flag_registry":(\d+),"tenant_override":(\d+),"user_override":(\d+)\}\}$/
 
 /**
- * Parses the first line of a snapshot, without its newline: epoch, the audit head that its rows include, and the
- * number of rows by table.
+ * Parses the first line of a snapshot, without its newline: its format, epoch, the audit head that its rows include, and
+ * the number of rows by table.
  *
- * @throws StoreDamage if it is not a header, or has another format number
+ * @throws StoreDamage if it is not a header, or has an unknown format number
  */
-export function readSnapshotHead(text: string): SnapshotHead & { readonly counts: RowCounts } {
+export function readSnapshotHead(text: string): Omit<StoredSnapshot, 'index'> {
   const match = HEAD.exec(text)
   if (match === null) throw new StoreDamage(`the first line of ${SNAPSHOT} is not a header`)
   const [, format, epoch, seq, hash = '', ...counts] = match
-  if (Number(format) !== FORMAT)
-    throw new StoreDamage(`${SNAPSHOT} has format ${format}, this version reads format ${FORMAT}`)
+  if (!READABLE.includes(Number(format)))
+    throw new StoreDamage(
+      `${SNAPSHOT} has format ${format}, this version reads formats ${READABLE.join(' and ')}`,
+    )
   return {
+    isOld: Number(format) < FORMAT,
     epoch: Number(epoch),
     head: { seq: Number(seq), hash },
     counts: Object.fromEntries(

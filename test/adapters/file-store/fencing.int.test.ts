@@ -9,6 +9,7 @@ import { ChainWalk } from '../../../src/core/audit/walk.ts'
 import { hashAuditText, walkRecords } from '../../../src/features/audit/verify.ts'
 import { resealed } from '../../support/audited.ts'
 import { everyNth } from '../../support/scale.ts'
+import { readFormat, toFormat1 } from '../../support/store-folder.ts'
 import { type AtStep, type Child, startChild } from '../store-contract/child.ts'
 import { temporaryFolder, TOOLS } from '../store-contract/opened-store.ts'
 import { attempt, failure, putFlag, taken } from '../store-contract/requests.ts'
@@ -255,6 +256,7 @@ describe('a store in the form of earlier versions', () => {
       )
     for (const name of await readdir(folder))
       if (name.startsWith('.term-')) await rm(join(folder, name))
+    await toFormat1(folder)
   }
 
   test.each([
@@ -273,6 +275,20 @@ describe('a store in the form of earlier versions', () => {
     if (torn > 0) await appendFile(join(folder, names.at(-1) ?? ''), 'x'.repeat(torn))
     expect(await verifyFolder('ff.a')).toBe(3)
     expect(await verifyFolder('ff.a')).toBe(5)
+  })
+
+  test('is refused by them from the first start on', async () => {
+    const store = await openStore()
+    await taken(store, putFlag('ff.a'))
+    await stores.pop()?.close()
+    await toOldForm()
+    // A reader changes nothing.
+    expect((await (await FileReader.open(folder)).read(query('ff.a'))).flag?.row?.revision).toBe(1)
+    expect(await readFormat(folder)).toBe(1)
+    await openStore()
+    await stores.pop()?.close()
+    expect(await readFormat(folder)).toBe(2)
+    expect(await verifyFolder('ff.a')).toBe(1)
   })
 })
 
