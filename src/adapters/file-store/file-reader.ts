@@ -9,7 +9,7 @@ import { toStoreError } from './store-error.ts'
 
 /**
  * The rows of a file store at the time of `open`, read without the store's lock while a service may write. That is
- * safe: a replaced snapshot stays whole for a process that has it open, log segments are never deleted, and an
+ * safe: a replaced snapshot stays whole for a process that has it open, a segment with a line is never deleted, and an
  * unfinished last line is left out.
  */
 export class FileReader implements FlagReader {

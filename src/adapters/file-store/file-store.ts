@@ -354,8 +354,7 @@ export class FileStore extends StoreReader implements ScratchStore, ServiceStore
         lines.push(line)
         done.push({ queued, result })
       }
-      const text = lines.join('')
-      const bytes = text === '' ? 0 : await this.log.append(text, this.head)
+      const bytes = await this.log.append(lines.join(''), this.head)
       // Only now: a compaction may have ended during the write.
       this.logBytes += bytes
     } catch (error) {

@@ -1,11 +1,11 @@
-import { type FileHandle, open, stat } from 'node:fs/promises'
+import { type FileHandle, open, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { AuditChainHead } from '../../core/audit/record.ts'
-import { nullIfMissing } from '../../files/read-or-null.ts'
+import { FfError } from '../../errors.ts'
 import { syncFolder } from '../../files/replace-file.ts'
 import { identifyFolder } from './folder-identity.ts'
 import type { LogTail } from './log.ts'
-import { claimTerm, formatClaimPath, formatSegmentName } from './segments.ts'
+import { claimTerm, formatSegmentName, isNewestTerm, requireHighestTerm } from './segments.ts'
 import { takenOverError } from './store-error.ts'
 
 /**
@@ -46,6 +46,10 @@ export class LogWriter {
   /** The term of the newest segment. */
   term: number
   private segment: OpenSegment | null = null
+  /** Whether a segment was found to come too late. */
+  private replaced = false
+  /** Resolves when no claim of this writer is under way. */
+  private claiming: Promise<unknown> = Promise.resolve()
 
   private constructor(folder: string, identity: string, { term, epoch, durable }: WriterOptions) {
     this.folder = folder
@@ -59,7 +63,7 @@ export class LogWriter {
    * Takes over every line of the log, also those that were never acknowledged: syncs the newest segment, and begins one
    * that follows its last whole line.
    *
-   * @throws the system's error
+   * @throws FfError `backing_unavailable` after another process has claimed a later term; the system's error
    */
   static async start(folder: string, tail: LogTail, options: WriterOptions): Promise<LogWriter> {
     const writer = new LogWriter(folder, await identifyFolder(folder), options)
@@ -70,7 +74,8 @@ export class LogWriter {
 
   /**
    * Appends lines behind the last acknowledged one. If that fails and leaves some of their bytes, the segment is left as
-   * it is, and another one that follows `head` is begun, now or by the next call.
+   * it is, and another one that follows `head` is begun, now or by the next call. Without a line it writes nothing: what
+   * was concluded from the rows, such as that a change is made already, counts only while no later term is claimed.
    *
    * @param head the last acknowledged record
    * @returns length of the lines in bytes
@@ -78,6 +83,10 @@ export class LogWriter {
    *   `backing_unavailable` after another process has claimed a later term
    */
   async append(text: string, head: AuditChainHead): Promise<number> {
+    if (text === '') {
+      if (this.durable) await this.requireTerm()
+      return 0
+    }
     const segment = this.segment ?? (await this.begin(head))
     const bytes = Buffer.from(text, 'utf8')
     try {
@@ -86,9 +95,12 @@ export class LogWriter {
       if (this.durable)
         await Promise.all([segment.file.datasync(), this.requirePlace(segment), this.requireTerm()])
     } catch (error) {
-      const { size } = await segment.file.stat()
+      const isChanged = await segment.file.stat().then(
+        ({ size }) => size > segment.size,
+        () => true,
+      )
       // The error of the write is the one to report; where no segment can be made now, the next call tries again.
-      if (size > segment.size) await this.begin(head).catch(() => undefined)
+      if (isChanged) await this.begin(head).catch(() => undefined)
       throw error
     }
     segment.size += bytes.length
@@ -123,8 +135,12 @@ export class LogWriter {
    * @throws FfError `backing_unavailable` after another process has claimed a later term; the system's error
    */
   async requireTerm(): Promise<void> {
-    const claim = await nullIfMissing(stat(formatClaimPath(this.folder, this.term + 1)))
-    if (claim !== null) throw takenOverError(this.folder)
+    const { term } = this
+    if (!this.replaced && (await isNewestTerm(this.folder, term))) return
+    // The next claim may be one of this writer.
+    await this.claiming
+    if (this.replaced || this.term === term) throw takenOverError(this.folder)
+    return this.requireTerm()
   }
 
   /** Closes the segment. @throws the system's error */
@@ -138,8 +154,11 @@ export class LogWriter {
     await this.close()
     // A copy of the folder in its place has another writer, or none.
     if ((await identifyFolder(this.folder)) !== this.identity) throw goneError('folder')
-    await claimTerm(this.folder, this.term + 1)
-    this.term += 1
+    const claim = claimTerm(this.folder, this.term + 1).then(() => {
+      this.term += 1
+    })
+    this.claiming = claim.catch(() => undefined) // Thrown below.
+    await claim
     return this.makeSegment(head)
   }
 
@@ -147,12 +166,28 @@ export class LogWriter {
     const path = join(this.folder, formatSegmentName(this.term, this.epoch, head))
     const file = await open(path, 'ax', 0o600)
     try {
+      await this.requireHighestTerm()
       const { dev, ino } = await file.stat()
       if (this.durable) await syncFolder(this.folder)
       this.segment = { path, file, identity: `${dev}/${ino}`, size: 0 }
       return this.segment
     } catch (error) {
       await file.close()
+      await rm(path, { force: true }).catch(() => undefined) // The first error is the one to report.
+      throw error
+    }
+  }
+
+  /**
+   * A successor that read the log before this segment was there may follow a later record than it: then this one must go.
+   *
+   * @throws FfError `backing_unavailable` after another process has claimed a later term; the system's error
+   */
+  private async requireHighestTerm(): Promise<void> {
+    try {
+      await requireHighestTerm(this.folder, this.term)
+    } catch (error) {
+      if (error instanceof FfError) this.replaced = true
       throw error
     }
   }

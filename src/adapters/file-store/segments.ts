@@ -1,13 +1,15 @@
-import { open, readdir } from 'node:fs/promises'
+import { open, readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { AuditChainHead } from '../../core/audit/record.ts'
-import { getErrorCode } from '../../files/read-or-null.ts'
+import { getErrorCode, nullIfMissing } from '../../files/read-or-null.ts'
 import { takenOverError } from './store-error.ts'
 
 const NAME = /^log-(\d{10})-e(\d+)-s(\d+)-([0-9a-f]{64})\.ndjson$/
 /** The form of earlier versions: the number of the first line alone. */
 const OLD_NAME = /^log-(\d{20})\.ndjson$/
 const CLAIM = /^\.term-(\d{10})$/
+/** How many of the newest terms keep an empty file, for a process that has listed the folder before. */
+const KEPT_TERMS = 64
 
 /** A file of the log. Its name says all of this but `last`, so it is made whole, with one call, and on a full disk too. */
 export interface Segment {
@@ -62,27 +64,72 @@ export async function listSegments(folder: string): Promise<readonly Segment[]> 
 
 /**
  * Claims the next term of a folder before anything of it is read: from then on the writer before acknowledges nothing,
- * so that what is read later holds all that it acknowledged.
+ * so that what is read later holds all that it acknowledged. Removes what starts of terms that passed long ago left.
  *
  * @throws FfError `backing_unavailable` if another process claims it at the same time; the system's error
  */
 export async function claimNextTerm(folder: string): Promise<number> {
-  const names = await readdir(folder)
-  const terms = names.map((name) => Number((CLAIM.exec(name) ?? NAME.exec(name))?.[1] ?? 0))
-  const term = terms.reduce((highest, one) => Math.max(highest, one), 0) + 1
+  const term = (await findHighestTerm(folder)) + 1
   await claimTerm(folder, term)
+  await removeOldTerms(folder, term)
   return term
 }
 
-/** The file that claims a term. It is empty, and stays: the writer of the term before looks for it. */
-export const formatClaimPath = (folder: string, term: number): string =>
+/** The term in the name of a claim or a segment; 0 for any other name. */
+const parseTerm = (name: string): number => Number((CLAIM.exec(name) ?? NAME.exec(name))?.[1] ?? 0)
+
+async function findHighestTerm(folder: string): Promise<number> {
+  const names = await readdir(folder)
+  return names.reduce((highest, name) => Math.max(highest, parseTerm(name)), 0)
+}
+
+/** The file that claims a term. It is empty: the writer of the term before looks for it. */
+const formatClaimPath = (folder: string, term: number): string =>
   join(folder, `.term-${formatTerm(term)}`)
 
-/** @throws FfError `backing_unavailable` if the term is claimed already; the system's error */
+/** @throws FfError `backing_unavailable` if this or a later term is claimed already; the system's error */
 export async function claimTerm(folder: string, term: number): Promise<void> {
+  // The claim of a term that passed long ago was removed, so that a process that was frozen could make it again.
+  await requireHighestTerm(folder, term - 1)
   try {
     await (await open(formatClaimPath(folder, term), 'wx', 0o600)).close()
   } catch (error) {
     throw getErrorCode(error) === 'EEXIST' ? takenOverError(folder) : error
+  }
+}
+
+/** @throws FfError `backing_unavailable` if a later term is claimed, or has a segment; the system's error */
+export async function requireHighestTerm(folder: string, term: number): Promise<void> {
+  if ((await findHighestTerm(folder)) > term) throw takenOverError(folder)
+}
+
+/**
+ * Whether a claimed term is the newest. Looks for the next claim first: claims are removed in the order of their terms,
+ * so where the next one was removed, that of this term is gone too.
+ *
+ * @throws the system's error, also for a folder that is gone
+ */
+export async function isNewestTerm(folder: string, term: number): Promise<boolean> {
+  const isClaimed = async (one: number): Promise<boolean> =>
+    (await nullIfMissing(stat(formatClaimPath(folder, one)))) !== null
+  if (await isClaimed(term + 1)) return false
+  if (await isClaimed(term)) return true
+  await stat(folder)
+  return false
+}
+
+/**
+ * Removes claims, and segments without a line that a later one has replaced: each start leaves one of each. What
+ * `listSegments` returns stays the same.
+ */
+async function removeOldTerms(folder: string, newest: number): Promise<void> {
+  const listed = new Set((await listSegments(folder)).map(({ name }) => name))
+  const isOld = (name: string): boolean =>
+    parseTerm(name) > 0 && parseTerm(name) < newest - KEPT_TERMS && !listed.has(name)
+  // In the order of their terms, as `isNewestTerm` needs it.
+  for (const name of (await readdir(folder)).filter(isOld).toSorted()) {
+    const path = join(folder, name)
+    const isEmpty = (await nullIfMissing(stat(path)))?.size === 0
+    if (isEmpty) await rm(path, { force: true })
   }
 }

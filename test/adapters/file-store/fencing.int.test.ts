@@ -184,6 +184,11 @@ describe('a replaced writer', () => {
     await taken(first, putFlag('ff.a'))
     const second = await takeOver()
     expect(await failure(first.requireWritable())).toBe('backing_unavailable')
+    // Its rows say that this is made already; those of the second may say otherwise.
+    const detail = { kind: 'transition', reason: 'none', to: 'active' } as const
+    const made = { ...putFlag('ff.a'), action: 'transition', body: null, detail } as const
+    expect(await attempt(second, made)).toHaveProperty('taken')
+    expect(await attempt(first, made)).toStrictEqual({ thrown: 'backing_unavailable' })
     expect(await attempt(first, putFlag('ff.a'))).toStrictEqual({ thrown: 'backing_unavailable' })
     expect(await revision(first, 'ff.a')).toBe(1)
     expect(await failure(second.requireWritable())).toBe('none')
