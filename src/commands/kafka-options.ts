@@ -1,4 +1,5 @@
 import { readNamedFile } from '../features/serve/secret-file.ts'
+import { isLoopbackUrl } from '../core/auth/jwks-url.ts'
 import type { SettingValues } from '../core/settings/settings.ts'
 import { FfError } from '../errors.ts'
 import type { KafkaOptions } from '../ports/shipping.ts'
@@ -33,7 +34,10 @@ export async function readKafkaOptions(settings: SettingValues): Promise<KafkaOp
   return options
 }
 
-const isLoopback = (broker: string): boolean => /^(127\.|localhost:|\[::1\]:)/.test(broker)
+function isLoopback(broker: string): boolean {
+  const url = `http://${broker}`
+  return URL.canParse(url) && isLoopbackUrl(new URL(url))
+}
 
 async function readTls(settings: SettingValues): Promise<KafkaOptions['tls']> {
   const { FF_KAFKA_TLS, FF_KAFKA_CA_FILE, FF_KAFKA_CERT_FILE, FF_KAFKA_KEY_FILE } = settings

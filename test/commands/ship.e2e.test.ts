@@ -186,6 +186,16 @@ describe('ff audit redrive and ship refuse', () => {
       }),
       'setting_invalid',
     ],
+    [
+      'a password in clear text to a name that begins as an address of this machine',
+      ['ship'],
+      () => ({
+        ...LOGIN,
+        FF_KAFKA_PASSWORD_FILE: join(folder, 'secret'),
+        FF_KAFKA_BROKERS: '127.kafka.invalid:9092',
+      }),
+      'setting_invalid',
+    ],
     ['a file for TLS without TLS', ['ship'], () => ({ FF_KAFKA_CA_FILE: 'x' }), 'setting_invalid'],
     [
       'a certificate without its key',
