@@ -1,4 +1,5 @@
 import { closeAfter } from '../../concurrency/open-all.ts'
+import { ChainWalk } from '../../core/audit/walk.ts'
 import type { TargetSpec } from '../../core/parity/target.ts'
 import { buildCheckReport, type CheckResult, passResult } from '../../core/report/check-report.ts'
 import type { CheckReport } from '../../core/report/types.ts'
@@ -16,7 +17,7 @@ import type { PartitionSpan, TopicReader } from '../../ports/topic.ts'
 import { loadPersistence } from '../migrate/load-persistence.ts'
 import { type DeliveryEntry, listDeliveries } from './deliveries.ts'
 import { endIfAborted } from './signed-heads.ts'
-import { hashAuditText } from './verify.ts'
+import { findChainFault, hashAuditText } from './verify.ts'
 
 export interface ReconcileRequest {
   readonly root: string
@@ -46,14 +47,15 @@ interface TableCounts {
  * nothing.
  *
  * Every record that the store calls delivered must be in the topic, unaltered, and first appear behind the earlier
- * records of its target; every message must be a record of the store. A record may be there more than once.
+ * records of its target; every message must be a record of the store. A record may be there more than once. The hash
+ * chain of the store is verified on the way, up to the head that it keeps.
  *
  * @returns items `table`, `topic`, `records` and `undelivered`. `topic` is inconclusive where it holds no message, or
- *   where messages were deleted that records were delivered as, unless `from` is `earliest`; `records` is inconclusive
- *   where there was nothing to compare
- * @throws FfError `audit_altered` where the numbers of the records have a gap, `proof_inconclusive` where messages are
- *   deleted while they are read, `artefact_invalid`, `timeout`, `interrupted`, `terminated`, and the errors of the store
- *   and the topic
+ *   where records were delivered to another topic, or as messages that were deleted, unless `from` is `earliest`;
+ *   `records` is inconclusive where there was nothing to compare
+ * @throws FfError `audit_altered` where the chain is broken or does not reach its head, `proof_inconclusive` where
+ *   messages are deleted while they are read, `artefact_invalid`, `timeout`, `interrupted`, `terminated`, and the errors
+ *   of the store and the topic
  */
 export async function reconcileDelivery(request: ReconcileRequest): Promise<CheckReport> {
   const { root, adapters, target, kafka, signal } = request
@@ -76,6 +78,7 @@ export async function reconcileDelivery(request: ReconcileRequest): Promise<Chec
 
 class Reconciling {
   readonly ledger = new DeliveryLedger(hashAuditText)
+  private readonly walk = new ChainWalk(hashAuditText)
   private readonly request: ReconcileRequest
   private readonly counts: TableCounts = {
     pending: 0,
@@ -120,14 +123,17 @@ class Reconciling {
     trail: AuditTrail,
     getDue: (entry: DeliveryEntry) => DeliveryDue,
   ): Promise<void> {
-    const { ledger } = this
+    const { ledger, walk } = this
     const { signal, progress } = this.request
     return trail.read(ledger.last, async (reading) => {
       for await (const entry of listDeliveries(reading)) {
         endIfAborted(signal, 'Run the same command again: a part of the records proves nothing.')
-        if (entry === null || !ledger.add(entry.record, getDue(entry))) throw makeGapError(ledger)
+        if (!walk.take(entry?.record ?? null) || entry === null) break
+        ledger.add(entry.record, getDue(entry))
         progress(ledger.last, Math.max(ledger.last, reading.said.head.seq))
       }
+      const fault = findChainFault(walk, reading.said)
+      if (fault !== null) throw makeAlteredError(fault)
     })
   }
 
@@ -202,12 +208,19 @@ class Reconciling {
         detail: `${unplaced} records are delivered, and the store does not say before which offset`,
         next: 'Read the topic whole, without --from; what was deleted of it cannot be compared.',
       })
-    if (messages > 0) return passResult('topic', title)
-    return inconclusive('topic', title, {
-      code: 'topic_empty',
-      detail: 'there is no message to compare',
-      next: 'Name the topic that ff audit ship sends to with --topic, and read it from its start.',
-    })
+    if (messages === 0)
+      return inconclusive('topic', title, {
+        code: 'topic_empty',
+        detail: 'there is no message to compare',
+        next: 'Name the topic that ff audit ship sends to with --topic, and read it from its start.',
+      })
+    if (elsewhere > 0 && from !== 'earliest')
+      return inconclusive('topic', title, {
+        code: 'topic_changed',
+        detail: `${elsewhere} records were delivered to another topic, and are not compared`,
+        next: 'Compare each topic by itself: --from earliest with --topic leaves out the records of others.',
+      })
+    return passResult('topic', title)
   }
 
   private undeliveredItem(): CheckResult {
@@ -287,11 +300,7 @@ function requireUncut(spans: readonly PartitionSpan[], kept: readonly PartitionS
   )
 }
 
-const makeGapError = ({ last }: DeliveryLedger): FfError =>
-  new FfError(
-    'audit_altered',
-    `The audit trail is not whole: record ${last} is not followed by ${last + 1}.`,
-    {
-      hint: 'Run `ff audit verify` with the same store: it names the first altered entry.',
-    },
-  )
+const makeAlteredError = (fault: string): FfError =>
+  new FfError('audit_altered', `The audit trail is not whole: ${fault}.`, {
+    hint: 'Run `ff audit verify` with the same store: it names the first altered entry.',
+  })

@@ -91,6 +91,20 @@ export async function walkRecords(
   return done
 }
 
+/**
+ * What is wrong with a chain that was walked to the end of a reading, in words: its first fault, or that it ends elsewhere
+ * than the store says. Null for nothing.
+ */
+export function findChainFault(
+  { fault, head }: ChainWalk,
+  { head: said, as }: AuditReading['said'],
+): string | null {
+  if (fault !== null) return fault.detail
+  const ends = head.seq === said.seq && head.hash === said.hash
+  if (ends || (as === 'passed' && head.seq > said.seq)) return null
+  return `the store names record ${said.seq} as its last, and the chain ends with record ${head.seq}`
+}
+
 const toChainHead = ({ head }: HeadResult & { readonly ok: true }): AuditChainHead => ({
   seq: head.count,
   hash: head.hash,

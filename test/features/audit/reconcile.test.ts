@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import {
   appendToChain,
+  type AuditChainHead,
   type AuditRecord,
   EMPTY_HEAD,
   serializeRecord,
@@ -23,13 +24,13 @@ interface Row {
 }
 
 /** A table whose records were delivered to one partition, each at its number less one. */
-function makeTable(count: number): Row[] {
+function makeTable(count: number, actor = 'ops.bob'): Row[] {
   const rows: Row[] = []
   for (let at = 0; at < count; at += 1) {
     const event = {
       audit_id: `019bbf2e-0000-7000-8000-${String(at).padStart(12, '0')}`,
       occurred_at: NOW,
-      actor: 'ops.bob',
+      actor,
       auth_mode: null,
       action: 'flag.put',
       outcome: 'applied',
@@ -59,6 +60,8 @@ interface World {
   messages: readonly TopicMessage[]
   spans: readonly PartitionSpan[]
   from?: ReconcileRequest['from']
+  /** The head that the store keeps; by default the last record. */
+  head?: AuditChainHead
   /** Called at each reading of the spans, counted from 1, before they are given. */
   atSpans?: (count: number, world: World) => void
 }
@@ -68,7 +71,7 @@ const openTrail = (world: World): AuditTrail => ({
     const rows = world.rows
     const held = new Map(rows.flatMap((row) => (row === null ? [] : [[row.record.seq, row]])))
     return use({
-      said: { head: EMPTY_HEAD, as: 'end' },
+      said: { head: world.head ?? rows.at(-1)?.record ?? EMPTY_HEAD, as: 'end' },
       records: (async function* () {
         for (const row of rows)
           if (row === null || row.record.seq > after) yield row?.record ?? null
@@ -116,6 +119,14 @@ const outcome = ({ exitName, items }: CheckReport) => [
 ]
 
 const TABLE = makeTable(9)
+const toOtherTopic = TABLE.map((row, at) =>
+  at === 0 ? { ...row, place: { topic: 'x', partition: 0, offset: 0 } } : row,
+)
+/** Another record in place of one, under the hash of the former. */
+const falsify = (rows: readonly Row[], at: number): Row[] =>
+  rows.map((row, index) =>
+    index === at ? { ...row, record: { ...row.record, actor: 'mallory' } } : row,
+  )
 const WHOLE: World = {
   rows: TABLE,
   messages: toMessages(TABLE),
@@ -232,6 +243,18 @@ describe('a topic and its table', () => {
       'inconclusive',
       { topic: ['topic_empty'], records: ['nothing_compared'] },
     ],
+    [
+      'one record went to another topic',
+      { rows: toOtherTopic, messages: WHOLE.messages.slice(1) },
+      'inconclusive',
+      { topic: ['topic_changed'] },
+    ],
+    [
+      'one record went to another topic, and what this one keeps is asked for',
+      { rows: toOtherTopic, messages: WHOLE.messages.slice(1), from: 'earliest' },
+      'ok',
+      {},
+    ],
     ['the store says no places', { rows: TABLE.map((row) => ({ ...row, place: null })) }, 'ok', {}],
     [
       'the store says no places, and a part is asked for',
@@ -278,6 +301,36 @@ describe('a reading is refused', () => {
     [
       'where a record of the table is missing',
       { rows: TABLE.filter((_, at) => at !== 4) },
+      'audit_altered',
+    ],
+    [
+      'where a record of the table was altered, and its hash was not',
+      { rows: falsify(TABLE, 4) },
+      'audit_altered',
+    ],
+    [
+      'where the last records of the table are missing',
+      { rows: TABLE.slice(0, 7), head: TABLE.at(-1)?.record ?? EMPTY_HEAD },
+      'audit_altered',
+    ],
+    [
+      'where the table goes on behind its head',
+      { head: TABLE[6]?.record ?? EMPTY_HEAD },
+      'audit_altered',
+    ],
+    [
+      'where the head of the table has another hash',
+      { head: { ...EMPTY_HEAD, seq: 9 } },
+      'audit_altered',
+    ],
+    [
+      'where the table was written anew while it was read',
+      {
+        rows: TABLE.slice(0, 6),
+        atSpans: (count, world) => {
+          if (count === 2) world.rows = makeTable(9, 'mallory')
+        },
+      },
       'audit_altered',
     ],
     ['where an entry of the table is no record', { rows: [null, ...TABLE] }, 'audit_altered'],
