@@ -37,6 +37,7 @@ export interface Reconciliation {
 
 const EXAMPLES = 10
 const DUES: readonly DeliveryDue[] = ['due', 'open', 'outside']
+const OUTSIDE = DUES.indexOf('outside')
 /** Words of 32 bits by record: two of the digest of its audit id, four of its hash, two of the digest of its target. */
 const WORDS = 8
 const ID = 0
@@ -50,7 +51,7 @@ const TARGET = 6
  * - `record_missing`: a due record without a message.
  * - `record_altered`: a message with the audit id of a record, but another content, key or header than that record.
  * - `record_reordered`: the first message of a record stands before that of an earlier record of its target, or in
- *   another partition, where there is no order between them.
+ *   another partition, where there is no order between them. Records outside of what is read are left out.
  * - `record_unknown`: a message with an audit record that the table does not hold at its number.
  * - `message_unreadable`: a message that is no audit record.
  */
@@ -142,11 +143,14 @@ export class DeliveryLedger {
     }
   }
 
-  /** The records with a message, by target and then by number. */
+  /**
+   * The records whose first message was read, by target and then by number. Of a record outside of what is read only a
+   * repetition can be there, which may stand anywhere behind.
+   */
   private sortByTarget(): Uint32Array {
-    const { words, seen } = this
+    const { words, seen, dues } = this
     const all = Uint32Array.from({ length: this.size }, (_, at) => at).filter(
-      (at) => seen[at] !== 0,
+      (at) => seen[at] !== 0 && dues[at] !== OUTSIDE,
     )
     const word = (at: number, index: number): number => words[at * WORDS + TARGET + index] as number
     return all.sort((a, b) => word(a, 0) - word(b, 0) || word(a, 1) - word(b, 1) || a - b)

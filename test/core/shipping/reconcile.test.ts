@@ -212,6 +212,13 @@ describe('a record', () => {
     expect([faultsOf(found), found.records]).toEqual([{}, { due: 4, open: 0, outside: 2 }])
   })
 
+  test('outside of what is read may be repeated in it, behind later ones', () => {
+    const found = reconcile(TABLE, toTopic([A2, C1, B2, A1, A3, B1]), ({ seq }) =>
+      seq <= 2 ? 'outside' : 'due',
+    )
+    expect([faultsOf(found), found.distinct]).toEqual([{}, 6])
+  })
+
   test('is added in the order of the chain alone', () => {
     const ledger = new DeliveryLedger(sha256)
     expect([ledger.add(B1, 'due'), ledger.last]).toEqual([false, 0])
