@@ -8,7 +8,7 @@ import type { PartitionSpan, TopicReader } from '../../ports/topic.ts'
 import { makeTopicError } from './faults.ts'
 import { toKafkaConfig } from './topic.ts'
 
-/** A reading that meets no message for so long does not come to its end. */
+/** A reading that meets no message of its spans for so long does not come to its end. */
 const STALL_MS = 30_000
 const GROUPS = 'ff-audit-reconcile-'
 
@@ -56,7 +56,7 @@ class KafkaTopicReader implements TopicReader {
     take: (message: TopicMessage) => void,
     signal: AbortSignal,
   ): Promise<void> {
-    const reading = new Reading(spans, take)
+    const reading = new SpanReading(spans, take)
     if (reading.isDone) return
     // A group of its own, which commits nothing: the client reads in no other way.
     const groupId = `${GROUPS}${randomUUID()}`
@@ -79,7 +79,11 @@ class KafkaTopicReader implements TopicReader {
   }
 
   /** Resolves once the reading is done. */
-  private async follow(consumer: Consumer, reading: Reading, signal: AbortSignal): Promise<void> {
+  private async follow(
+    consumer: Consumer,
+    reading: SpanReading,
+    signal: AbortSignal,
+  ): Promise<void> {
     const { topic } = this
     const crash = new Promise<never>((_, reject) => {
       consumer.on(consumer.events.CRASH, ({ payload }) => reject(payload.error))
@@ -96,7 +100,7 @@ class KafkaTopicReader implements TopicReader {
     }
   }
 
-  private async start(consumer: Consumer, reading: Reading): Promise<void> {
+  private async start(consumer: Consumer, reading: SpanReading): Promise<void> {
     const { topic } = this
     await consumer.connect()
     await consumer.subscribe({ topics: [topic], fromBeginning: true })
@@ -109,8 +113,8 @@ class KafkaTopicReader implements TopicReader {
   }
 }
 
-/** What was read of the spans. */
-class Reading {
+/** What was read of the spans; the client hands over the batches. */
+export class SpanReading {
   private readonly take: (message: TopicMessage) => void
   private readonly next: Map<number, number>
   private readonly ends: ReadonlyMap<number, number>
@@ -137,13 +141,16 @@ class Reading {
 
   /** Takes each message of the spans once, in order, whatever else or again the client hands over. */
   takeBatch(payload: EachBatchPayload): void {
+    const { partition } = payload.batch
+    const [before = 0, end = 0] = [this.next.get(partition), this.ends.get(partition)]
     try {
       if (this.failure === null) this.takeMessages(payload)
     } catch (error) {
       // The client would take it for its own, and try again.
       this.failure = error as Error
     }
-    this.progressed = performance.now()
+    // A topic that grows gives messages behind the end of a span for ever.
+    if (before < end && this.next.get(partition) !== before) this.progressed = performance.now()
     if (this.isDone || this.failure !== null) this.wake()
   }
 
@@ -167,7 +174,10 @@ class Reading {
     if (last > (this.next.get(partition) ?? end)) this.next.set(partition, last)
   }
 
-  /** @throws FfError `proof_inconclusive` after `STALL_MS` without a message; `failure`; the reason of the signal */
+  /**
+   * @throws FfError `proof_inconclusive` after `STALL_MS` without a message of an open span; `failure`; the reason of the
+   *   signal
+   */
   async whenDone(signal: AbortSignal): Promise<void> {
     this.progressed = performance.now()
     while (!this.isDone) {
