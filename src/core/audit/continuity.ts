@@ -14,7 +14,10 @@ export class HistoryWalk {
   private crossed = 0
   private firstGap: number | null = null
 
-  /** Records that are missing between two that are there, and places where a record does not follow the one before. */
+  /**
+   * Records that are missing between two that are there, or before the head, and places where a record does not follow the
+   * one before.
+   */
   get gaps(): number {
     return this.missing
   }
@@ -37,6 +40,12 @@ export class HistoryWalk {
     if (this.beforeNext || changesPhase) this.crossed += 1
     this.beforeNext = this.last !== null && record.target.startsWith(IMPORT)
     this.last = record
+  }
+
+  /** Takes the head that the store keeps, after the last record: what is missing before it is a gap. */
+  end(head: AuditChainHead): void {
+    const { seq, hash } = this.last ?? EMPTY_HEAD
+    if (seq !== head.seq || hash !== head.hash) this.addGap(seq + 1, Math.max(1, head.seq - seq))
   }
 
   private addGap(at: number, count: number): void {

@@ -1,5 +1,5 @@
 import { HistoryWalk } from '../../core/audit/continuity.ts'
-import type { AuditRecord } from '../../core/audit/record.ts'
+import type { AuditChainHead, AuditRecord } from '../../core/audit/record.ts'
 import { SecretScan } from '../../core/audit/secrets.ts'
 import type { CanonicalJson } from '../../core/json/canonical.ts'
 import { instantFromMs, instantToMs } from '../../core/rows/instant.ts'
@@ -18,8 +18,8 @@ import {
 import { withMigratedDatabase } from './testbed/scratch-database.ts'
 
 type Entries = AsyncIterable<DeliveryEntry | null>
-/** Runs `use` on the entries of a trail, from its first on. */
-type ReadEntries = (use: (entries: Entries) => Promise<void>) => Promise<void>
+/** Runs `use` on the entries of a trail, from its first on, and on the head that its store keeps. */
+type ReadEntries = (use: (entries: Entries, head: AuditChainHead) => Promise<void>) => Promise<void>
 
 /** Lends the trail of the database that is cut over, its entries passed through `change`. */
 const withEntries =
@@ -29,7 +29,9 @@ const withEntries =
     const trail = await context.adapters.openTrail(requireDatabase(context), needs)
     try {
       return await use((read) =>
-        trail.read(0, (reading) => read(change(listDeliveries(reading), context))),
+        trail.read(0, (reading) =>
+          read(change(listDeliveries(reading), context), reading.said.head),
+        ),
       )
     } finally {
       await trail.close()
@@ -83,11 +85,11 @@ async function* plantInFirst(entries: Entries): Entries {
 
 /**
  * G3: on the audit trail of the named database, the records that are missing where its history crosses a boundary or
- * anywhere else, the records that are not delivered after `pending_bound_s`, and the secrets that records hold in clear.
- * Before it looks for secrets it looks for one of each kind planted in each member.
+ * anywhere else, its end too, the records that are not delivered after `pending_bound_s`, and the secrets that records
+ * hold in clear. Before it looks for secrets it looks for one of each kind planted in each member.
  *
  * Inconclusive: `target_missing` where no database is named, or its history crosses no boundary; `proof_inconclusive`
- * where a planted secret was not found.
+ * where no record is delivered and none waits for longer than the bound, or where a planted secret was not found.
  */
 export const auditContinuity = defineProbe<
   ReadEntries,
@@ -104,16 +106,16 @@ export const auditContinuity = defineProbe<
   },
   measure: async (read, context) => {
     const reading = new TrailReading(context)
-    await read(async (entries) => {
+    await read(async (entries, head) => {
       for await (const entry of entries) {
         endIfAborted(context.signal, 'Measure again.')
         reading.take(entry)
       }
+      reading.history.end(head)
     })
     const { history, records, waiting, secrets } = reading
-    // What is wrong without a boundary is wrong all the same.
-    if (history.boundaries + history.gaps + waiting.count + secrets.count === 0)
-      throw makeNoBoundaryError(records)
+    // What is wrong without a boundary or a delivery is wrong all the same.
+    if (history.gaps + waiting.count + secrets.count === 0) requireMeasured(reading)
     const gap =
       history.gapAt === null ? null : `record ${history.gapAt} is missing or does not follow`
     return {
@@ -122,7 +124,12 @@ export const auditContinuity = defineProbe<
         pending_past_bound: waiting.count,
         secrets_found: secrets.count,
       },
-      met: { records, boundaries: history.boundaries, canaries: reading.canaries },
+      met: {
+        records,
+        boundaries: history.boundaries,
+        delivered: reading.delivered,
+        canaries: reading.canaries,
+      },
       sample_size: records,
       example: gap ?? waiting.example ?? secrets.example,
     }
@@ -144,6 +151,7 @@ class TrailReading {
   readonly waiting = new Cases()
   readonly secrets = new Cases()
   records = 0
+  delivered = 0
   /** Secrets that were planted, and all found. */
   canaries = 0
   private readonly scan = new SecretScan()
@@ -160,7 +168,8 @@ class TrailReading {
     const { record, status } = entry
     this.records += 1
     if (this.records === 1) this.canaries = requireCanaries(record)
-    if (status !== 'delivered' && instantToMs(record.occurred_at) < this.oldestMs)
+    if (status === 'delivered') this.delivered += 1
+    else if (instantToMs(record.occurred_at) < this.oldestMs)
       this.waiting.add(`record ${record.seq} is ${status} since ${record.occurred_at}`)
     for (const { kind, member } of this.scan.take(record))
       this.secrets.add(`record ${record.seq} holds a secret in ${member}: ${kind}`)
@@ -183,6 +192,17 @@ function requireCanaries(record: AuditRecord): number {
     })
   }
   return planted.length
+}
+
+/** @throws FfError `target_missing` without a boundary, `proof_inconclusive` without a delivery */
+function requireMeasured({ history, records, delivered }: TrailReading): void {
+  if (history.boundaries === 0) throw makeNoBoundaryError(records)
+  if (delivered > 0) return
+  throw new FfError(
+    'proof_inconclusive',
+    `None of the ${records} records is delivered, and none has waited for longer than the bound.`,
+    { hint: 'Run `ff audit ship --once`, then measure again.' },
+  )
 }
 
 const makeNoBoundaryError = (records: number): FfError =>

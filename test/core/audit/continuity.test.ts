@@ -58,6 +58,22 @@ describe('a history', () => {
   test('has a record that does not follow the one before', () => {
     expect(walk([M, I, { ...A, prev_hash: M.hash }, B])).toEqual([1, 1, 3])
   })
+  test.each([
+    ['ends at the head that the store keeps', B, [0, null]],
+    ['ends before it', { seq: 6, hash: A.hash }, [2, 5]],
+    ['ends at another one', { seq: 4, hash: A.hash }, [1, 5]],
+    ['ends behind it', A, [1, 5]],
+  ])('%s', (_what, head, expected) => {
+    const history = new HistoryWalk()
+    for (const one of HISTORY) history.take(one)
+    history.end(head)
+    expect([history.gaps, history.gapAt]).toEqual(expected)
+  })
+  test('is lost as a whole', () => {
+    const history = new HistoryWalk()
+    history.end(B)
+    expect([history.gaps, history.gapAt]).toEqual([4, 1])
+  })
   test('has a record twice', () => {
     expect(walk([M, I, A, A, B])[1]).toBe(1)
   })

@@ -308,12 +308,24 @@ describe('a corrupted database or store fails by the right measure', () => {
         'DELETE FROM ff.audit WHERE seq IN (7, 8)',
         { ...fine, boundary_gaps: 2, example: 'record 7 is missing or does not follow' },
       ],
+      [
+        'the last records are missing',
+        'DELETE FROM ff.audit WHERE seq > 104',
+        { ...fine, boundary_gaps: 2, example: 'record 105 is missing or does not follow' },
+      ],
     ])('fails on %s', async (_what, sql, expected) => {
       await corrupt(
         `CREATE TABLE kept AS TABLE ff.audit; ${unguarded(sql)}`,
         unguarded('DELETE FROM ff.audit; INSERT INTO ff.audit TABLE kept; DROP TABLE kept'),
       )
       expect(await find()).toEqual({ result: 'fail', ...expected })
+    })
+    test('is inconclusive on a young history of which nothing was ever delivered', async () => {
+      await corrupt(
+        `CREATE TABLE kept AS TABLE ff.audit; ${unguarded(`UPDATE ff.audit SET occurred_at = now(), sink_status = 'pending'`)}`,
+        unguarded('DELETE FROM ff.audit; INSERT INTO ff.audit TABLE kept; DROP TABLE kept'),
+      )
+      await expect(measured('G3')).rejects.toMatchObject({ code: 'proof_inconclusive' })
     })
     test('is inconclusive on a history without a boundary', async () => {
       await corrupt(
