@@ -49,6 +49,16 @@ CREATE TABLE ship_slots (
 );
 INSERT INTO ship_slots (slot) SELECT generate_series(0, 15);
 
+-- The service adds records, and says nothing of their delivery. Where it had the whole table, here rather than in a later
+-- transaction, so that it can write at each moment. It needs no more without these columns, so that down leaves it.
+DO $$ BEGIN
+  IF has_table_privilege(to_regrole('ff_app')::oid, 'audit', 'INSERT') THEN
+    REVOKE INSERT ON audit FROM ff_app;
+    GRANT INSERT (seq, audit_id, occurred_at, actor, auth_mode, action, outcome, target, before, after, request_id,
+      approval_ref, phase, prev_hash, hash) ON audit TO ff_app;
+  END IF;
+END $$;
+
 -- ff:down
 LOCK TABLE audit, ship_slots IN ACCESS EXCLUSIVE MODE;
 DO $$ BEGIN

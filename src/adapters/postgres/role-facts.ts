@@ -17,6 +17,7 @@ import {
 export const listForbiddenWrites = (schema: string): readonly string[] => [
   `UPDATE ${schema}.audit SET actor = actor`,
   `UPDATE ${schema}.audit SET hash = hash`,
+  `INSERT INTO ${schema}.audit (seq, sink_status) VALUES (0, 'delivered')`,
   `DELETE FROM ${schema}.audit`,
   `DELETE FROM ${schema}.audit_head`,
   `INSERT INTO ${schema}.audit_head (seq, hash) VALUES (0, repeat('0', 64))`,

@@ -272,6 +272,9 @@ describe.each(SUPPORTED)('the roles on PostgreSQL %s', (version) => {
       await expect(app.query("UPDATE ff.audit SET sink_status = 'failed'")).rejects.toMatchObject(
         denied,
       )
+      await expect(
+        app.query("INSERT INTO ff.audit (seq, sink_status) VALUES (0, 'delivered')"),
+      ).rejects.toMatchObject(denied)
       await expect(app.query('TRUNCATE ff.audit')).rejects.toMatchObject(denied)
       await expect(app.query('DELETE FROM ff.tenant_override')).rejects.toMatchObject(denied)
       await expect(app.query('CREATE TABLE ff.mine (a int)')).rejects.toMatchObject(denied)
@@ -282,6 +285,7 @@ describe.each(SUPPORTED)('the roles on PostgreSQL %s', (version) => {
         denied,
       )
       await expect(ship.query("UPDATE ff.audit SET actor = 'x'")).rejects.toMatchObject(denied)
+      await expect(ship.query('UPDATE ff.ship_slots SET slot = slot')).rejects.toMatchObject(denied)
       await expect(ship.query('SELECT FROM ff.flag_registry')).rejects.toMatchObject(denied)
       const { rowCount } = await ship.query("UPDATE ff.audit SET sink_status = 'delivered'")
       // A record for each migration, and two of the service.
@@ -394,6 +398,18 @@ describe.each(SUPPORTED)('migrations on PostgreSQL %s', (version) => {
       'ok',
       [['base', 'pass']],
     ])
+  })
+
+  test('0005_ship takes from the service the right to say what is delivered', async () => {
+    await migrateUp(at.request({ to: 4 }))
+    await at.sql.query('GRANT INSERT ON ff.audit TO ff_app')
+    await migrateUp(at.request())
+    expect((await migrateVerify(at.request())).exitName).toBe('ok')
+    const { rows } = await at.sql.query(
+      `SELECT has_column_privilege('ff_app', 'ff.audit', 'hash', 'INSERT') AS adds,
+         has_column_privilege('ff_app', 'ff.audit', 'sink_status', 'INSERT') AS forges`,
+    )
+    expect(rows).toStrictEqual([{ adds: true, forges: false }])
   })
 
   test('up, all the way down, and up again make the same catalogue', async () => {

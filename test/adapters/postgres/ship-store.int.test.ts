@@ -225,6 +225,7 @@ describe.each(SUPPORTED)('audit records to ship on PostgreSQL %s', (version) => 
         "UPDATE audit SET phase = 'db'",
         'DELETE FROM audit',
         'INSERT INTO ship_slots (slot) VALUES (3)',
+        'UPDATE ship_slots SET slot = slot',
         'SELECT FROM flag_registry',
       ])
         await expect(sql.query(what)).rejects.toMatchObject({ code: '42501' })
