@@ -12,7 +12,7 @@ export interface TopicReader {
   /**
    * The messages of each partition that are kept now, in order of partition.
    *
-   * @throws FfError `target_unreachable`, `target_missing` without the topic, `rights_missing`
+   * @throws FfError `target_unreachable`, also without the topic, `rights_missing`
    */
   spans(): Promise<readonly PartitionSpan[]>
   /**

@@ -3,7 +3,6 @@ import type { TargetSpec } from '../../core/parity/target.ts'
 import { type CheckResult, passResult } from '../../core/report/check-report.ts'
 import type { SettingValues } from '../../core/settings/settings.ts'
 import { sumSlots } from '../../core/shipping/backlog.ts'
-import { FfError } from '../../errors.ts'
 import type { Adapters } from '../../ports/adapters.ts'
 import type { KafkaOptions, ShipBacklog } from '../../ports/shipping.ts'
 import { loadPersistence } from '../migrate/load-persistence.ts'
@@ -47,9 +46,7 @@ export async function checkDelivery(request: DeliveryRequest): Promise<string> {
 export async function checkBacklog(request: DeliveryRequest): Promise<CheckResult | string> {
   const target = findServed(request.settings)
   if (target === null) return 'no store is set'
-  const backlog = await readBacklog(request, target)
-  if (backlog === null) return 'not counted: this role may not ship'
-  const { failed, slots } = backlog
+  const { failed, slots } = await readBacklog(request, target)
   const { pending, oldest_seconds } = sumSlots(slots)
   const age = Math.round(oldest_seconds ?? 0)
   const title = `${pending} pending${pending > 0 ? `, the oldest for ${age} s` : ''}; ${failed} failed`
@@ -75,15 +72,7 @@ const findServed = ({
   return FF_STORE_DIR === null ? null : { kind: 'file', folder: FF_STORE_DIR }
 }
 
-/** Null for the role of the service, which may not ship; its metrics show the backlog. */
-const readBacklog = (request: DeliveryRequest, target: TargetSpec): Promise<ShipBacklog | null> =>
-  readShipBacklog(request, target).catch((error: unknown) => {
-    if (error instanceof FfError && error.code === 'rights_missing' && target.kind === 'postgres')
-      return null
-    throw error
-  })
-
-async function readShipBacklog(
+async function readBacklog(
   { root, adapters, settings }: DeliveryRequest,
   target: TargetSpec,
 ): Promise<ShipBacklog> {

@@ -236,6 +236,24 @@ describe.each(SUPPORTED)('audit records to ship on PostgreSQL %s', (version) => 
     }
   })
 
+  test('the role of the service counts, and does nothing else', async () => {
+    await sql.query('CREATE ROLE ship_store_service LOGIN IN ROLE ff_app')
+    try {
+      await add(['flag/ff.a'])
+      const store = await open(60_000, 'ship_store_service')
+      const { slots } = await store.backlog()
+      expect(slots.filter(({ pending }) => pending > 0)).toHaveLength(1)
+      const denied = { code: 'rights_missing' }
+      await expect(store.claim()).rejects.toMatchObject(denied)
+      await expect(store.redrive(null)).rejects.toMatchObject(denied)
+      const forged = { slot: 0, token: 0 }
+      await expect(store.mark(forged, [delivered(1)], TOPIC)).rejects.toMatchObject(denied)
+      await Promise.all(opened.splice(0).map((one) => one.close()))
+    } finally {
+      await sql.query('DROP ROLE ship_store_service')
+    }
+  })
+
   test('no statement sorts or reads all records', async () => {
     await add(Array.from({ length: 4_000 }, (_, at) => `flag/ff.${at % 50}`))
     await sql.query('ANALYZE audit')
