@@ -1475,6 +1475,10 @@ export interface CutoverPlan {
    * system_identifier/oid/schema/place of the database that takes over. ff migrate up makes the place; GET /identity and the records of B1 name all four.
    */
   database: string
+  /**
+   * As database, of staging: GET /identity of its instances names it. Without it no record of staging counts.
+   */
+  staging_database?: string
   window: {
     /**
      * RFC 3339, UTC, milliseconds, Z.

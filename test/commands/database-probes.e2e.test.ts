@@ -1,7 +1,8 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { adapters } from '../../src/composition.ts'
 import type { EvidenceRecord } from '../../src/core/gate/types.ts'
 import { connect, createDatabase, type TestDatabase, getUrl } from '../support/database.ts'
 import { findLog, gateFolder } from '../support/gate-folder.ts'
@@ -32,6 +33,13 @@ beforeAll(async () => {
   expect((await runFf(['migrate', 'up'], { env })).status).toBe(0)
   expect((await runFf(['import', store], { env })).status).toBe(0)
   await admin.query(`CREATE ROLE ${service} LOGIN IN ROLE ff_app`)
+  const spec = { kind: 'postgres', url: database.url, name: 'target' } as const
+  const identity = await adapters.identifyDatabase(spec, { oldest: 15, newest: 18 })
+  const path = join(cwd, 'checklists/plan.json')
+  const plan = JSON.parse(await readFile(path, 'utf8')) as object
+  // Not production: B3 and others write to scratch databases of the same server.
+  const named = { database: identity, environment: 'rehearsal' }
+  await writeFile(path, JSON.stringify({ ...plan, ...named }))
 })
 afterAll(async () => {
   await admin.query(`DROP ROLE ${service}`)

@@ -65,11 +65,11 @@ describe('a command of the team', () => {
     ],
     ['with characters of shell syntax', ['echo', '$(exit 1); exit 1'], FAILS, 0, 'pass', []],
   ] as const)('%s', async (_what, argv, control, status, result, codes) => {
-    await replaced('D1', argv, control)
-    const run = await ff('probe', 'run', 'D1')
+    await replaced('A3', argv, control)
+    const run = await ff('probe', 'run', 'A3')
     expect([run.status, run.stdout.split('\n')[0]]).toEqual([status, 'ff probe run'])
     const [measured, ...controls] = await records()
-    expect(measured).toMatchObject({ item: 'D1', result, codes, seq: 1 })
+    expect(measured).toMatchObject({ item: 'A3', result, codes, seq: 1 })
     expect(controls.map(({ limit, control: one }) => [limit, one?.outcome])).toEqual(
       result === 'inconclusive' ? [] : [['exit_status', 'detected']],
     )
@@ -78,10 +78,10 @@ describe('a command of the team', () => {
     ['holds', [...node('process.exit(0)'), 'with a fault'], 'control_not_detected'],
     ['cannot start', ['./not-there'], 'control_not_run'],
   ] as const)('whose control %s is inconclusive, and says so', async (_what, control, code) => {
-    await replaced('D1', node('process.exit(0)'), control)
-    const run = await ff('probe', 'run', 'D1')
+    await replaced('A3', node('process.exit(0)'), control)
+    const run = await ff('probe', 'run', 'A3')
     expect([run.status, run.stdout]).toEqual([22, expect.stringContaining(code)])
-    expect(run.stdout).toContain('ff probe selftest D1')
+    expect(run.stdout).toContain('ff probe selftest A3')
     expect((await records()).map(({ kind, codes }) => [kind, codes])).toEqual([
       ['measurement', []],
       ['control', [code]],

@@ -102,7 +102,10 @@ async function makeTeam(): Promise<void> {
   const spec = { kind: 'postgres', url: database.url, name: 'target' } as const
   const identity = await adapters.identifyDatabase(spec, { oldest: 15, newest: 18 })
   const plan = JSON.parse(await readFile(path, 'utf8')) as object
-  await writeFile(path, JSON.stringify({ ...plan, database: identity }, null, 2))
+  await writeFile(
+    path,
+    JSON.stringify({ ...plan, database: identity, staging_database: identity }, null, 2),
+  )
   await writeFile(join(team, 'service.txt'), 'the code\n')
   await git(team, 'init', '--quiet')
 }

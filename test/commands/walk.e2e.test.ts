@@ -80,6 +80,12 @@ async function measureAndControl(id: string): Promise<void> {
   await controlAgain({ cwd }, id)
 }
 
+async function editPlan(change: (plan: { readonly database: string }) => object): Promise<void> {
+  const path = join(cwd, 'checklists/plan.json')
+  const plan = JSON.parse(await readFile(path, 'utf8')) as { readonly database: string }
+  await writeFile(path, JSON.stringify({ ...plan, ...change(plan) }))
+}
+
 /** The steps of a person outside ff, by the words that a report marks them with; each does no more than they say. */
 const PEOPLE: readonly (readonly [RegExp, (said: string) => Promise<unknown>])[] = [
   [
@@ -97,10 +103,12 @@ const PEOPLE: readonly (readonly [RegExp, (said: string) => Promise<unknown>])[]
     /Write "(runbook_digest)": "([0-9a-f]{64})" into checklists\/plan\.json/,
     async (said) => {
       const [, value = ''] = /Write "runbook_digest": "([0-9a-f]{64})"/.exec(said) ?? []
-      const path = join(cwd, 'checklists/plan.json')
-      const plan = JSON.parse(await readFile(path, 'utf8')) as object
-      await writeFile(path, JSON.stringify({ ...plan, runbook_digest: value }))
+      await editPlan(() => ({ runbook_digest: value }))
     },
+  ],
+  [
+    /staging_database: the database/,
+    () => editPlan((plan) => ({ staging_database: plan.database })),
   ],
   [
     /^I4: .*`cp checklists\/templates\/rollback_triggers\.json/,

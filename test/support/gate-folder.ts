@@ -47,8 +47,10 @@ export async function gateFolder(): Promise<string> {
   await writeFile(own('runbook.md'), RUNBOOK)
   const people = ['Ada', 'Grace'].map((name) => ({ role: 'on call', name, contact: `${name}@x` }))
   const admin = { checklist_digest: '1'.repeat(64), verdict: 'go', contact: 'admin@x' }
+  const database = '1/1/ff/0123456789abcdef'
   const filled = {
-    database: '1/1/ff/0123456789abcdef',
+    database,
+    staging_database: database,
     on_call: people,
     admin: { ...admin, date: ahead(-HOUR_MS) },
     runbook_digest: createHash('sha256').update(RUNBOOK).digest('hex'),

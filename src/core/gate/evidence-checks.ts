@@ -7,6 +7,7 @@ import { judgeLimits } from './limits.ts'
 import type {
   ChecklistItem,
   EvidenceEntry,
+  EvidenceRecord,
   GateItemState,
   CutoverIdentity,
   RunnerKey,
@@ -32,6 +33,8 @@ export interface EvidenceContext {
   readonly plan_now: Readonly<Record<string, Scalar>> | null
   /** The end of the plan's window; null without a plan. */
   readonly plan_until: Instant | null
+  /** The database of staging by the plan; where it names none (null), no record of staging counts. */
+  readonly staging_database: string | null
   readonly now: Instant
 }
 
@@ -82,7 +85,10 @@ export interface EvidenceUnderReview {
 type Check = (review: EvidenceUnderReview) => readonly EvidenceFinding[]
 /** What a record is compared with to see whether it measured what is judged now. */
 interface PresentReview extends Pick<EvidenceUnderReview, 'item' | 'entry'> {
-  readonly context: Pick<EvidenceContext, 'expected' | 'item_digests' | 'inputs'>
+  readonly context: Pick<
+    EvidenceContext,
+    'expected' | 'item_digests' | 'inputs' | 'staging_database'
+  >
 }
 
 /** The signer has to be named for the time of the record, by a key that is not revoked. */
@@ -124,16 +130,30 @@ const checkPlace: Check = ({ entry: { runner, record }, context: { runners } }) 
       ]
 }
 
-const checkWhere: Check = ({ item, entry: { record } }) =>
-  record.where === item.where
-    ? []
-    : [
-        [
-          'inconclusive',
-          'measured_elsewhere',
-          `measured on ${record.where}, required on ${item.where}`,
-        ],
-      ]
+/**
+ * Where a record was measured in place of the place of its item, in words: another place, or another database than the
+ * plan names for staging. Null where it was measured in place.
+ */
+export function findElsewhere(
+  { where }: Pick<ChecklistItem, 'where'>,
+  record: Pick<EvidenceRecord, 'where' | 'identity'>,
+  staging_database: string | null,
+): string | null {
+  if (record.where !== where) return `measured on ${record.where}, required on ${where}`
+  const { database } = record.identity
+  if (where !== 'staging' || (database !== null && database === staging_database)) return null
+  const found = database === null ? 'a database that it does not name' : `the database ${database}`
+  return `measured on ${found}, and the plan names ${staging_database ?? 'no staging_database'}`
+}
+
+function checkWhere({
+  item,
+  entry: { record },
+  context,
+}: PresentReview): readonly EvidenceFinding[] {
+  const elsewhere = findElsewhere(item, record, context.staging_database)
+  return elsewhere === null ? [] : [['inconclusive', 'measured_elsewhere', elsewhere]]
+}
 
 const checkClock: Check = ({ context: { clock_behind } }) =>
   clock_behind ? [['inconclusive', 'clock_set_back', 'the logs hold a time in the future']] : []
@@ -203,9 +223,9 @@ function checkInputs({ item, entry, context }: PresentReview): readonly Evidence
   ]
 }
 
-/** Whether a record measured what is judged now: the identity, probe, build, item and input files of today. */
+/** Whether a record measured what is judged now: the place, identity, probe, build, item and input files of today. */
 export const isOfPresent = (review: PresentReview): boolean =>
-  checkIdentity(review).length === 0 && checkInputs(review).length === 0
+  [checkWhere, checkIdentity, checkInputs].every((check) => check(review).length === 0)
 
 const checkAge: Check = ({ item, entry: { record }, context: { now } }) =>
   now < addMs(record.ended_at, parseDurationMs(item.max_age))

@@ -17,7 +17,7 @@ export interface ReasonArguments {
 }
 export type ReasonItem = Pick<
   ChecklistItem,
-  'id' | 'kind' | 'probe' | 'waivable' | 'remediation' | 'attest_role'
+  'id' | 'kind' | 'probe' | 'where' | 'waivable' | 'remediation' | 'attest_role'
 >
 /** What to do about a reason. A row of the table. */
 export interface Reason {
@@ -166,12 +166,40 @@ export const correctClock = (text: string): Reason => ({
   person: true,
 })
 const PLAN_MEMBERS = ['environment', 'cutover_id', 'attempt', 'database']
+const VERSION_MEMBERS = ['code', 'schema_head', 'config_digest', 'checklist_digest']
+/** Whether a detail, members of the identity separated by `; `, names one of these. */
+const namesOneOf = (members: readonly string[], detail: string): boolean =>
+  detail.split('; ').some((member) => members.includes(member))
 /**
- * Whether a detail, members of the identity separated by `; `, names one that comes from the plan: environment,
- * cutover, attempt or database.
+ * What to do by the members of the identity that the detail lists: those of the plan, then those of this process. A detail
+ * that lists none is what a record says of the target or of instances.
  */
-export const lacksPlan = (detail: string): boolean =>
-  detail.split('; ').some((member) => PLAN_MEMBERS.includes(member))
+export const IDENTITY_NOT_SAID: Reason = {
+  fix: (given) => {
+    if (namesOneOf(PLAN_MEMBERS, given.detail)) return WRITE_PLAN
+    return namesOneOf(VERSION_MEMBERS, given.detail)
+      ? 'Set FF_CODE_VERSION to the digest of the image that is deployed, or keep the folder in a git work tree of at most 1 GiB.'
+      : ANSWERED.fix(given)
+  },
+  next: (given) => {
+    if (namesOneOf(PLAN_MEMBERS, given.detail)) return 'ff plan new'
+    return namesOneOf(VERSION_MEMBERS, given.detail)
+      ? 'ff config show --origin'
+      : ANSWERED.next(given)
+  },
+  person: true,
+  earlier: true,
+}
+/** For an item of staging what its probe needs, for any other the database of the plan. */
+export const MEASURED_ELSEWHERE: Reason = {
+  fix: ({ item, detail }) =>
+    item?.where === 'staging'
+      ? `It counts on the staging that the plan names alone: ${detail}. \`ff probe explain ${item.id}\` says how to point its probe there, and GET /identity of each instance names the database for "staging_database" in checklists/plan.json.`
+      : 'It was measured on another database than the plan names. Point FF_DATABASE_URL at that one, or correct the plan: `ff plan check` compares the two.',
+  next: ({ item }) => (item?.where === 'staging' ? `ff probe explain ${item.id}` : 'ff plan check'),
+  person: true,
+  earlier: true,
+}
 
 /**
  * The commands, in one pair of backquotes, that make the key of a person and the file with its public half:

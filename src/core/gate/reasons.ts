@@ -7,13 +7,14 @@ import {
   type Reason,
   ANSWERED,
   BROKEN,
+  IDENTITY_NOT_SAID,
+  MEASURED_ELSEWHERE,
   WRITE_PLAN,
   again,
   badTrust,
   controlled,
   correctClock,
   formatKeyCommand,
-  lacksPlan,
   nameRunner,
   none,
   requestOrSign,
@@ -105,24 +106,9 @@ export const REASONS: Readonly<Record<ReasonCode, Reason>> = {
     next: nameRunner,
     person: true,
   },
-  measured_elsewhere: {
-    fix: say(
-      'It was measured on another database than the plan names. Point FF_DATABASE_URL at that one, or correct the plan: `ff plan check` compares the two.',
-    ),
-    next: run('ff plan check'),
-    person: true,
-    earlier: true,
-  },
+  measured_elsewhere: MEASURED_ELSEWHERE,
   clock_set_back: correctClock('A record or a log is ahead of this clock.'),
-  identity_not_said: {
-    fix: ({ detail }) =>
-      lacksPlan(detail)
-        ? WRITE_PLAN
-        : 'Set FF_CODE_VERSION to the digest of the image that is deployed, or keep the folder in a git work tree of at most 1 GiB.',
-    next: ({ detail }) => (lacksPlan(detail) ? 'ff plan new' : 'ff config show --origin'),
-    person: true,
-    earlier: true,
-  },
+  identity_not_said: IDENTITY_NOT_SAID,
   identity_changed: again(({ detail }) => `Since the measurement this has changed: ${detail}.`),
   probe_changed: again(({ detail }) => `It was measured by another probe, ${detail}.`),
   item_changed: again(say('Its limits or parameters in the checklist are others now.')),

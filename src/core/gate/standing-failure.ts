@@ -8,15 +8,15 @@ import type { ChecklistItem, EvidenceEntry, EvidenceRecord } from './types.ts'
 
 type Context = Pick<
   EvidenceContext,
-  'logs' | 'expected' | 'runners' | 'now' | 'inputs' | 'item_digests'
+  'logs' | 'expected' | 'runners' | 'now' | 'inputs' | 'item_digests' | 'staging_database'
 >
 
 /**
  * Whether a failure of an item stands, by the records that `chooseRecords` counts: those of this cutover and this
  * attempt, as far as the item depends on them. A later pass ends a failure only where it measured what the failure had
- * measured, or what is judged now: another code version, build, probe, item or input is another matter. It must stand at
- * the item's place, by a runner that is named for it, and be a proof: every limit held, enough looked at, and each
- * control detected by the same program.
+ * measured, or what is judged now: another code version, build, probe, item, input or database of staging is another
+ * matter. It must stand at the item's place, by a runner that is named for it, and be a proof: every limit held, enough
+ * looked at, and each control detected by the same program.
  */
 export function hasStandingFailure(item: ChecklistItem, context: Context): boolean {
   const { logs, expected, runners, now } = context
@@ -46,13 +46,17 @@ export function hasStandingFailure(item: ChecklistItem, context: Context): boole
   })
 }
 
-/** What a record measured, as text: the identity that the item depends on, the program, the probe, the item, its inputs. */
+/**
+ * What a record measured, as text: the identity that the item depends on, the database of staging, the program, the probe,
+ * the item, its inputs.
+ */
 const formatSubject = (
-  { identity: fields }: ChecklistItem,
+  { identity: fields, where }: ChecklistItem,
   { identity, probe: { name, version }, inputs = {} }: EvidenceRecord,
 ): string =>
   canonicalizeValue({
     identity: fields.map((field) => identity[field]),
+    staging: where === 'staging' ? identity.database : null,
     build: identity.build,
     item: identity.item_digest,
     probe: { name, version },

@@ -205,10 +205,10 @@ export interface ProbeRow {
   readonly needs: string | null
 }
 
-/** What a probe measures, and what it needs to measure the instances of staging. */
+/** What a probe measures, and what it needs to measure staging. */
 export interface ProbeExplanation extends ProbeRow {
   readonly limits: readonly Limit[]
-  /** In words; null where it does not measure instances of staging. */
+  /** In words; null where its item is not one of staging. */
   readonly staging: readonly string[] | null
 }
 

@@ -68,6 +68,7 @@ export async function loadItemFacts(
       ),
       plan_now: files.plan === null ? null : measurePlan(files.plan, { now, runbook }).measured,
       plan_until: (files.plan?.window.until ?? null) as Instant | null,
+      staging_database: files.plan?.staging_database ?? null,
       now,
     },
     trust: outcome,

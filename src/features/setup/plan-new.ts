@@ -142,6 +142,7 @@ function listOpen(
         ]
       : []),
     ...(runbook === null ? [`runbook_digest: write ${RUNBOOK}`] : []),
+    'staging_database: the database that GET /identity of the instances of staging names; without it no record of staging counts',
     ...(isSame('on_call') ? ['on_call: who is on call'] : []),
     ...(isSame('admin') ? ['admin: what the Admin team decided'] : []),
     'peak_requests_per_second and replicas: the numbers of your service',

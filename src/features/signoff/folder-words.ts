@@ -12,6 +12,7 @@ export function describePlan(plan: GateFiles['plan']): readonly string[] {
   const rows: readonly (readonly [string, string])[] = [
     ['cutover', `${plan.cutover_id}, attempt ${plan.attempt}, in ${plan.environment}`],
     ['database', plan.database],
+    ['of staging', plan.staging_database ?? 'not named'],
     ['window', formatSpan(window)],
     ['freeze', formatSpan(freeze)],
     ['load', `${plan.peak_requests_per_second} requests a second on ${plan.replicas} replicas`],

@@ -234,6 +234,7 @@ export const go = (change: Partial<GateInput> = {}): GateInput => ({
   item_digests: ITEM_DIGESTS,
   plan_now: holding(toItem('J1')),
   plan_until: at(6 * 86_400_000),
+  staging_database: IDENTITY.database,
   expected: IDENTITY,
   runners: [runner()],
   sight: { trust: { version: 1, sha256: getHash(1) }, withdrawn: [] },

@@ -51,6 +51,20 @@ describe('the detail of an item names', () => {
       'inconclusive | measured_elsewhere | measured on scratch, required on target',
     ],
     [
+      'another database of staging than the plan names',
+      'D1',
+      { identity: { ...IDENTITY, database: '8/1/ff/0' } },
+      {},
+      `inconclusive | measured_elsewhere | measured on the database 8/1/ff/0, and the plan names ${IDENTITY.database}`,
+    ],
+    [
+      'that the plan names no database of staging',
+      'D1',
+      { identity: { ...IDENTITY, database: null } },
+      { staging_database: null },
+      'inconclusive | measured_elsewhere | measured on a database that it does not name, and the plan names no staging_database',
+    ],
+    [
       'a clock',
       'A1',
       { ended_at: at(60_001) },

@@ -108,6 +108,7 @@ describe('a waiver of an inconclusive item', () => {
     return found?.codes.at(-1)
   }
   const OTHER_CODE = { ...IDENTITY, code: 'worktree:0' }
+  const OTHER_PLACE = { ...IDENTITY, database: 'x' }
   const THIRD = { identity: { ...IDENTITY, code: 'worktree:1' } }
   const OTHER_ITEM = { item_digest: 'e'.repeat(64) }
   const OTHER_INPUTS = { 'checklists/plan.json': 'e'.repeat(64) }
@@ -150,6 +151,7 @@ describe('a waiver of an inconclusive item', () => {
       { as: { identity: { ...IDENTITY, ...OTHER_ITEM } } },
     ],
     ['and a pass of another probe', { as: { probe: { ...E5.probe, version: 99 } } }],
+    ['and a pass on another database of staging', { as: { identity: OTHER_PLACE } }],
     ['and a pass with another input', { id: 'J1', after: { inputs: OTHER_INPUTS } }],
     ['of one code version and a pass of a third', { failed: { identity: OTHER_CODE }, as: THIRD }],
     ['and a pass of too few samples', { after: { sample_size: 0 } }],
@@ -172,6 +174,10 @@ describe('a waiver of an inconclusive item', () => {
     [
       'and a pass of the same code version, since when there is another',
       { failed: { identity: OTHER_CODE }, as: { identity: OTHER_CODE } },
+    ],
+    [
+      'and a pass on the same database, since when the plan names another',
+      { failed: { identity: OTHER_PLACE }, as: { identity: OTHER_PLACE } },
     ],
     [
       'and a pass with the same input, since when there is another',

@@ -1,4 +1,5 @@
 import type { ControlFault } from '../../../core/gate/controls.ts'
+import { findElsewhere } from '../../../core/gate/evidence-checks.ts'
 import { formatLimit } from '../../../core/gate/limits.ts'
 import type { ChecklistItem, ControlRule, EvidenceDraft } from '../../../core/gate/types.ts'
 import { type CheckResult, passResult } from '../../../core/report/check-report.ts'
@@ -35,15 +36,23 @@ export interface JudgedControl extends ControlRule {
   readonly example: string | null
 }
 
+/** What a result depends on besides the record. */
+interface ResultTerms {
+  readonly controls: readonly JudgedControl[]
+  /** The database of staging by the plan; null where it names none. */
+  readonly staging_database: string | null
+}
+
 /**
  * The result of an item from its record, null where only controls ran, and its judged controls. A control that does
- * not count makes a pass or fail `inconclusive`, as at the gate; else the record decides: `pass`, `fail`, or
- * `inconclusive` also for an error. All but a pass have findings with codes, and the next command.
+ * not count makes a pass or fail `inconclusive`, as at the gate, and so does a pass that was measured elsewhere; else the
+ * record decides: `pass`, `fail`, or `inconclusive` also for an error. All but a pass have findings with codes, and the
+ * next command.
  */
 export function toCheckResult(
   item: ChecklistItem,
   draft: EvidenceDraft | null,
-  controls: readonly JudgedControl[],
+  { controls, staging_database }: ResultTerms,
 ): CheckResult {
   const result = draft?.result ?? 'pass'
   const missed = result === 'pass' || result === 'fail' ? controls.filter(isMissed) : []
@@ -55,7 +64,9 @@ export function toCheckResult(
       findings: missed.map(toControlFinding),
       next: `ff probe selftest ${item.id}`,
     }
-  if (draft === null || result === 'pass') return passResult(item.id, title)
+  if (draft === null) return passResult(item.id, title)
+  if (result === 'pass')
+    return toPassResult(item, title, findElsewhere(item, draft, staging_database))
   const { codes, example } = draft
   const required = item.limits.map(formatLimit).join('; ')
   return {
@@ -68,6 +79,21 @@ export function toCheckResult(
         : `ff probe run ${item.id}`,
   }
 }
+
+/** All limits held; `elsewhere` says where, if the gate wants another place. */
+const toPassResult = (
+  { id, where }: ChecklistItem,
+  title: string,
+  elsewhere: string | null,
+): CheckResult =>
+  elsewhere === null
+    ? passResult(id, title)
+    : {
+        ...passResult(id, title),
+        state: 'inconclusive',
+        findings: [{ code: 'measured_elsewhere', pointer: null, detail: elsewhere }],
+        next: where === 'target' ? 'ff plan check' : `ff probe explain ${id}`,
+      }
 
 const isMissed = ({ code }: JudgedControl): boolean => code !== null
 

@@ -15,6 +15,7 @@ import {
   toGateFiles,
 } from '../../team-folder/load-gate-files.ts'
 import { readRunnerTrust, requireLogHere } from '../../item-states/runner-trust.ts'
+import { PROBE_GAPS } from '../../item-states/unimplemented-probes.ts'
 import { digestInputs } from '../../team-folder/digest-inputs.ts'
 import { readSignoffFiles } from '../../team-folder/signoff-files.ts'
 import { buildIdentity, type RunningVersion } from '../../team-folder/identity.ts'
@@ -69,9 +70,9 @@ type Work = (item: ChecklistItem, probe: Probe, run: ProbeRun) => Promise<readon
  * `ff probe run`: measures the items of `ids`, with their `with_probe` controls, and appends a signed record for
  * each measurement and for the control of each limit to the evidence log. Without ids, measures each item that has a
  * probe. Parallel probes run first, three at once, then the exclusive ones one at a time. The report holds one
- * result for each item: `inconclusive` for a named item without a probe and where the control of a limit is missing
- * or was not detected, `pending` for one that an ended run did not finish, of which nothing is recorded; the exit of
- * an ended run is that of its ending.
+ * result for each item: `inconclusive` for a named item without a probe, where the control of a limit is missing or
+ * was not detected, and for a pass that was measured elsewhere than the item says; `pending` for one that an ended run
+ * did not finish, of which nothing is recorded; the exit of an ended run is that of its ending.
  *
  * @throws FfError `artefact_invalid`, `checklist_loosened`, `waiver_altered`, `option_invalid` for an id that is not
  *   in the checklist, `setting_invalid` for a malformed pin, `log_not_here`, and the errors of the evidence log and
@@ -130,13 +131,24 @@ function toProbeRow(found: ProbeLookup): ProbeRow {
 export async function probeExplain(folder: GateFolder, id: string): Promise<ProbeExplanation> {
   const { checklist } = await loadChecklist(folder)
   const [found] = selectItems(checklist.value.items, [id]) as readonly [ProbeLookup]
-  const needs = found.ok ? found.probe.staging : undefined
   const { limits } = found.item
-  return {
-    ...toProbeRow(found),
-    limits,
-    staging: needs === undefined ? null : describeStagingNeeds(needs),
-  }
+  return { ...toProbeRow(found), limits, staging: found.ok ? listStagingNeeds(found) : null }
+}
+
+function listStagingNeeds({
+  item,
+  probe,
+}: Extract<ProbeLookup, { ok: true }>): ProbeExplanation['staging'] {
+  if (probe.staging !== undefined) return describeStagingNeeds(probe.staging)
+  if (item.where !== 'staging') return null
+  const gap = PROBE_GAPS[item.probe.name]
+  return gap === undefined
+    ? [
+        '--database or FF_DATABASE_URL: the database that staging_database of checklists/plan.json names',
+      ]
+    : [
+        `${gap.needs}, which this version of ff lacks: it measures on scratch, which counts for scratch alone`,
+      ]
 }
 
 /** Probes that run at once: each starts one or two servers of its own. */
@@ -273,7 +285,10 @@ class ItemsRun implements Progress {
     this.reportProgress()
     if (drafts === null) return toUnmeasuredResult(found as Exclude<ProbeLookup, { ok: true }>)
     const [measured] = drafts.filter(({ kind }) => kind === 'measurement')
-    return toCheckResult(item, measured ?? null, this.findControls(item))
+    return toCheckResult(item, measured ?? null, {
+      controls: this.findControls(item),
+      staging_database: this.context.plan?.staging_database ?? null,
+    })
   }
 
   /** The fault of each control, by the records of the logs and of this run. */
