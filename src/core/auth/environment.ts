@@ -5,6 +5,9 @@ import type { Environment } from './types.ts'
 export const nameEnvironment = ({ FF_ENV }: Pick<SettingValues, 'FF_ENV'>): string =>
   FF_ENV ?? 'prod'
 
+/** Whether a name of an environment, by FF_ENV or a plan, is that of production, in any case. */
+export const isProductionName = (name: string): boolean => /^prod(uction)?$/i.test(name)
+
 /**
  * The column of the mode matrix for this process: `FF_ENV` is exactly `dev`, or the process counts as prod, also with
  * an unset or unknown name. Null for dev headers outside dev, which is a configuration fault.

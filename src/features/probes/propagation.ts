@@ -60,11 +60,12 @@ const NEEDS: StagingNeeds = {
 
 /**
  * D1: the time from the answer to a change until each of some instances of the service has heard of it: those of staging
- * where they are named, else instances in this process, on a scratch database with a Redis of their own. Changes of rows, by their values, and approvals, key sets and the
- * invalidation of everything, by what the instance dropped. Kinds that did not reach every instance three times are
- * unseen. The controls lose all messages and show a change in the database after three seconds, or never.
+ * where they are named, else instances in this process, on a scratch database with a Redis of their own. Changes of rows,
+ * by their values, and approvals, key sets and the invalidation of everything, by what the instance dropped. Kinds that did
+ * not reach every instance three times are unseen. The controls lose all messages and show a change in the database after
+ * three seconds, or never.
  *
- * Inconclusive (`proof_inconclusive`) where a change of a row is not acknowledged.
+ * Inconclusive (`proof_inconclusive`) where a change or an announcement is not acknowledged.
  */
 export const propagation = defineProbe<
   PropagationInput,
@@ -235,7 +236,11 @@ const ANNOUNCED = [
   { kind: 'global', path: INVALIDATE, body: { kind: 'global' } },
 ] as const
 
-/** Announces each kind so many times, each time by another caller. One that is refused has reached no instance. */
+/**
+ * Announces each kind so many times, each time by another caller.
+ *
+ * @throws FfError `proof_inconclusive` where one is refused, such as a second one of everything within a minute
+ */
 async function announce({ instances, callers }: Called, each: number): Promise<readonly Arrival[]> {
   const arrivals: Arrival[] = []
   for (let at = 0; at < each; at += 1)
@@ -248,15 +253,13 @@ async function announce({ instances, callers }: Called, each: number): Promise<r
           return countDropped(one, kind)
         }),
       )
-      const done = await by.send({ method: 'POST', path, headers, body: JSON.stringify(body) })
+      await change(by, { method: 'POST', path, headers, body: JSON.stringify(body) })
       arrivals.push(
-        done?.status === 200
-          ? await watchArrival(
-              kind,
-              instances,
-              async (one) => (await countDropped(one, kind)) > (before[one.at] ?? 0),
-            )
-          : { kind, took_ms: GIVE_UP_MS, missed_by: instances.map((one) => one.at) },
+        await watchArrival(
+          kind,
+          instances,
+          async (one) => (await countDropped(one, kind)) > (before[one.at] as number),
+        ),
       )
     }
   return arrivals

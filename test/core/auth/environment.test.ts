@@ -1,6 +1,10 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { nameEnvironment, readEnvironment } from '../../../src/core/auth/environment.ts'
+import {
+  isProductionName,
+  nameEnvironment,
+  readEnvironment,
+} from '../../../src/core/auth/environment.ts'
 import { DEFAULT_SETTINGS, SETTINGS } from '../../../src/core/settings/settings.ts'
 import type { Environment } from '../../../src/core/auth/types.ts'
 
@@ -61,4 +65,14 @@ test.each([
   [null, 'prod'],
 ])('a process with FF_ENV %j is of the environment %s', (FF_ENV, name) => {
   expect(nameEnvironment({ FF_ENV })).toBe(name)
+})
+
+test.each([
+  ['prod', true],
+  ['production', true],
+  ['Production', true],
+  ['preprod', false],
+  ['staging', false],
+])('%s is a name of production: %s', (name, isProduction) => {
+  expect(isProductionName(name)).toBe(isProduction)
 })

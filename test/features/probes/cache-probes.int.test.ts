@@ -124,17 +124,31 @@ describe('D1', () => {
           service,
           admin: String(origins.admin[at]),
         }))
-        const staging = { instances, tokens, scopeClaim: 'scope' } as const
-        const run = () =>
-          runProbe(short, getProbe('D1'), {
+        const run = (named = instances, measured = short) => {
+          const staging = { instances: named, tokens, scopeClaim: 'scope' } as const
+          return runProbe(measured, getProbe('D1'), {
             context: { ...contextFor('D1'), targets: { ...scratchIn(database), staging } },
             terms: TERMS,
           })
+        }
         expect(await run()).toMatchObject({
           result: 'inconclusive',
           codes: ['production_refused'],
         })
         environment = 'staging'
+        const [first] = instances.map(({ service, admin }) => ({ service, admin }))
+        const toOther = (origin = ''): string => origin.replace('127.0.0.1', 'localhost')
+        const other = { service: toOther(first?.service), admin: toOther(first?.admin) }
+        const many = { ...short, probe: { ...short.probe, params: { ...params, instances: 3 } } }
+        const missing = { result: 'inconclusive', codes: ['target_missing'] }
+        expect(await run([...instances.slice(0, 1), other])).toMatchObject({
+          ...missing,
+          example: expect.stringContaining('each at two origins of its own'),
+        })
+        expect(await run(instances, many)).toMatchObject({
+          ...missing,
+          example: expect.stringContaining('3 instances, and 2 are named'),
+        })
         const { code, schema_head, config_digest, database: place } = said
         expect(await run()).toMatchObject({
           codes: [],

@@ -1,4 +1,6 @@
 import { describe, expect, test } from 'vitest'
+import type { Probe } from '../../../src/features/probes/framework/probe.ts'
+import { runProbe } from '../../../src/features/probes/framework/run-probe.ts'
 import type { StagingTarget } from '../../../src/features/probes/framework/staging-target.ts'
 import {
   checkStaging,
@@ -7,7 +9,7 @@ import {
 } from '../../../src/features/probes/framework/staging.ts'
 import type { InstanceIdentity } from '../../../src/features/serve/identity.ts'
 import type { HttpClient } from '../../../src/ports/http.ts'
-import { planAhead, toAdapters, toContext } from './context.ts'
+import { planAhead, TERMS, toAdapters, toContext, toItem } from './context.ts'
 
 const SCOPES = ['ff:operator', 'ff:tenant:any']
 const NEEDS = { instances: 2, callers: 2, scopes: SCOPES, changes: 'nothing' }
@@ -53,7 +55,7 @@ describe('the callers of staging', () => {
 })
 
 describe('the instances of staging', () => {
-  const PLAN = planAhead()
+  const PLAN = planAhead({ staging_database: '9/1/ff/0' })
   const BUILD = 'b'.repeat(64)
   const SAID: InstanceIdentity = {
     environment: 'staging',
@@ -111,6 +113,20 @@ describe('the instances of staging', () => {
         { plan: { ...PLAN, environment: 'production' } },
       ],
     ],
+    [
+      'the server of production, which the plan calls prod',
+      'production_refused',
+      [
+        { database: `${PLAN.database.split('/')[0] ?? ''}/9/ff/0` },
+        { plan: { ...PLAN, environment: 'prod' } },
+      ],
+    ],
+    [
+      'a database that the plan does not name for staging',
+      'target_missing',
+      [{}, { plan: planAhead({ staging_database: '8/1/ff/0' }) }],
+    ],
+    ['a plan that names none for staging', 'target_missing', [{}, { plan: planAhead() }]],
     ['another environment', 'identity_not_said', [{ environment: 'staging-2' }]],
     ['another code', 'identity_not_said', [{ code: null }]],
     ['another schema', 'identity_not_said', [{ schema_head: null }]],
@@ -133,6 +149,45 @@ describe('the instances of staging', () => {
   })
 })
 
+test.each<readonly [string, boolean, number, string, readonly string[]]>([
+  ['the same after a pass', false, 0, 'pass', []],
+  ['another one after a pass', true, 0, 'inconclusive', ['identity_not_said']],
+  ['another one after a failure', true, 1, 'fail', ['limit_broken']],
+])('instances that say %s', async (_what, isReplaced, missed, result, codes) => {
+  let code = 'sha256:aa'
+  const said = { environment: 'staging', schema_head: '0004_feed', database: '9/1/ff/0' }
+  const digests = { config_digest: 'c'.repeat(64), build: TERMS.identity.build }
+  const openClient = (origin: string): Promise<HttpClient> =>
+    Promise.resolve({
+      origin,
+      send: () => {
+        const text = JSON.stringify({ ...said, ...digests, code })
+        return Promise.resolve({ status: 200, text, headers: {} })
+      },
+      close: () => undefined,
+    })
+  const probe: Probe = {
+    version: 1,
+    site: 'scratch',
+    staging: NEEDS,
+    isolation: 'exclusive',
+    controls: new Map(),
+    measure: () => {
+      if (isReplaced) code = 'sha256:bb'
+      const measured = { p99_ms: 1, instances_missed: missed, kinds_unseen: 0 }
+      return Promise.resolve({ measured, met: {}, sample_size: 209, example: null })
+    },
+  }
+  const targets = { scratch: { kind: 'embedded' }, database: null, store: null } as const
+  const context = toContext({
+    adapters: toAdapters({ openClient }),
+    targets: { ...targets, staging: target() },
+  })
+  const draft = await runProbe(toItem('D1'), probe, { context, terms: TERMS })
+  expect([draft.result, draft.codes, draft.where]).toEqual([result, codes, 'staging'])
+  expect(draft.identity.code).toBe('sha256:aa')
+})
+
 test('an instance is named by two origins', () => {
   expect(parseStagingAddress('https://a.example:8443,http://127.0.0.1:9090', {})).toEqual({
     service: 'https://a.example:8443',
@@ -142,4 +197,7 @@ test('an instance is named by two origins', () => {
     expect(() => parseStagingAddress(text, {})).toThrow(
       expect.objectContaining({ code: 'target_invalid' }),
     )
+  expect(() => parseStagingAddress('https://u:s3cret@a.example', {})).toThrow(
+    expect.objectContaining({ message: expect.not.stringContaining('s3cret') }),
+  )
 })

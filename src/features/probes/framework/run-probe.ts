@@ -1,3 +1,5 @@
+import { isDeepStrictEqual } from 'node:util'
+import { isProductionName } from '../../../core/auth/environment.ts'
 import {
   judgeMeasurement,
   type Measurement,
@@ -18,7 +20,7 @@ import {
   refuseProduction,
 } from '../testbed/production-guard.ts'
 import { requireDatabase, type Probe, type ProbeContext } from './probe.ts'
-import { checkStaging, type StagingIdentity } from './staging.ts'
+import { checkStaging, makeUnsaidError, type StagingIdentity } from './staging.ts'
 
 /** The parts of a record that do not come from the measurement. */
 export interface ProbeRecordTerms {
@@ -69,7 +71,7 @@ export async function runProbe(
   const place = await attempt(() => findStaging(probe, own, terms) ?? findPlace(item, probe, own))
   const last =
     place.ok === true
-      ? await measureRepeatedly(item, probe, { context: own, terms })
+      ? await measureInPlace(item, probe, { context: own, terms, place: place.value })
       : toFailedAttempt(place.error)
   const { where, database, said } = place.ok === true ? place.value : elsewhere
   return {
@@ -107,6 +109,24 @@ export const toInstant = ({ now }: ProbeContext): Instant => now().toISOString()
 const MAX_CHARACTERS = 2_000
 /** The first 2,000 characters of a text: the longest example in a record. */
 export const truncateExample = (text: string): string => text.slice(0, MAX_CHARACTERS)
+
+/**
+ * Measures; a pass counts only where the instances of staging still say of themselves what they said before: one may have
+ * been replaced meanwhile.
+ */
+async function measureInPlace(
+  item: ChecklistItem,
+  probe: Probe,
+  { place, ...run }: ProbeRun & { readonly place: Place },
+): Promise<Attempt> {
+  const measured = await measureRepeatedly(item, probe, run)
+  if (place.said === undefined || measured.result !== 'pass') return measured
+  const after = await attempt(() => Promise.resolve(findStaging(probe, run.context, run.terms)))
+  if (!after.ok) return toFailedAttempt(after.error)
+  return isDeepStrictEqual(after.value, place)
+    ? measured
+    : toFailedAttempt(makeUnsaidError('one was replaced during the measurement'))
+}
 
 /** Measures `repeat` times; results that differ make the attempt inconclusive. */
 async function measureRepeatedly(
@@ -244,4 +264,5 @@ const isDeclaredLive = (
   { where }: ChecklistItem,
   site: Probe['site'],
   { plan }: ProbeContext,
-): boolean => site === 'declared' && where === 'target' && plan?.environment === 'production'
+): boolean =>
+  site === 'declared' && where === 'target' && plan !== null && isProductionName(plan.environment)

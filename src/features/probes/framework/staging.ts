@@ -1,7 +1,7 @@
 import { parseShaped } from '../../../artefacts/load.ts'
 import { closeAfter } from '../../../concurrency/open-all.ts'
 import { readIdentity } from '../../../core/auth/claims.ts'
-import { quoteValue } from '../../../core/text/quote.ts'
+import { isProductionName } from '../../../core/auth/environment.ts'
 import { FfError } from '../../../errors.ts'
 import type { HttpClient } from '../../../ports/http.ts'
 import { parseServiceOrThrow } from '../../parity/resolve-target.ts'
@@ -17,8 +17,9 @@ import type {
 
 /** What a probe needs of staging, in words for a person. */
 export const describeStagingNeeds = (needs: StagingNeeds): readonly string[] => [
-  `at least ${needs.instances} instances, each with the origins of its service and of its admin port: --staging SERVICE,ADMIN for each, or FF_STAGING_URL`,
+  `at least ${needs.instances} instances (more where the checklist says so), each with the origins of its service and of its admin port: --staging SERVICE,ADMIN for each, or FF_STAGING_URL`,
   'of each instance, by GET /identity of its admin port: the same environment (not prod), code, schema, configuration, database, and this build of ff',
+  'staging_database of checklists/plan.json: that database; without it no record counts',
   `FF_STAGING_TOKEN_FILE: ${needs.callers} tokens, one on each line, of different users (sub) with a tenant (tid); the last one of another tenant than the first`,
   `in each token the scopes ${needs.scopes.join(' ')}`,
   needs.changes,
@@ -30,7 +31,8 @@ export type StagingIdentity = Pick<InstanceIdentity, 'code' | 'schema_head' | 'c
 
 /**
  * Checks that staging has what a probe needs, before it is disturbed: instances that say the same of themselves, none of
- * production or of another build, and tokens of different users with the scopes. Returns what the instances say.
+ * production, of another build, or on another database than the plan names for staging, where there is a plan; and tokens
+ * of different users with the scopes. Returns what the instances say.
  *
  * @throws FfError `target_missing` for what is missing, `identity_not_said`, `production_refused`, `target_unreachable`
  */
@@ -43,7 +45,8 @@ export async function checkStaging(
   const { instances } = target
   requireDifferentOrigins(needs, target)
   const said = await Promise.all(instances.map(({ admin }) => askIdentity(admin, context)))
-  if (said.some(({ environment }) => PRODUCTION.has(environment))) throw makeProductionError()
+  // `prod` is also what an instance says where FF_ENV is not set.
+  if (said.some(({ environment }) => isProductionName(environment))) throw makeProductionError()
   for (const { database } of said) refuseProduction(database, context)
   const [first, ...others] = said as [InstanceIdentity, ...InstanceIdentity[]]
   for (const member of SAME) {
@@ -56,7 +59,21 @@ export async function checkStaging(
   const { code, schema_head, config_digest, database } = first
   if (database === null) throw makeUnsaidError('they name no database')
   if (first.build !== build) throw makeUnsaidError('they run another build of ff than this one')
+  requirePlannedDatabase(database, context)
   return { code, schema_head, config_digest, database }
+}
+
+/** @throws FfError `target_missing` where a plan names another database for staging, or none */
+function requirePlannedDatabase(database: string, { plan }: ProbeContext): void {
+  if (plan === null || plan.staging_database === database) return
+  const named = plan.staging_database ?? 'no staging_database'
+  throw new FfError(
+    'target_missing',
+    `The instances are on the database ${database}, and the plan names ${named}.`,
+    {
+      hint: `Name the instances of the staging of this cutover; where these are they, write "staging_database": "${database}" into checklists/plan.json.`,
+    },
+  )
 }
 
 /** @throws FfError where an instance is named twice, for it would always have heard of a change */
@@ -70,8 +87,6 @@ function requireDifferentOrigins(needs: StagingNeeds, { instances }: StagingTarg
   }
 }
 
-/** `prod` is also what an instance says where FF_ENV is not set. */
-const PRODUCTION: ReadonlySet<string> = new Set(['prod', 'production'])
 const SAME = [
   'environment',
   'code',
@@ -129,7 +144,8 @@ function readClaims(token: string): Readonly<Record<string, unknown>> | null {
   }
 }
 
-const makeMissingError = (what: string): FfError =>
+/** Makes the FfError `target_missing` of a probe that needs other instances. */
+export const makeMissingError = (what: string): FfError =>
   new FfError('target_missing', `The probe needs ${what}.`, {
     hint: 'Name each instance with --staging SERVICE,ADMIN or in FF_STAGING_URL; ff probe explain says what it needs.',
   })
@@ -137,7 +153,8 @@ const makeTokenError = (what: string): FfError =>
   new FfError('target_missing', `The probe needs ${what}.`, {
     hint: 'Write a token on each line of the file that FF_STAGING_TOKEN_FILE names; ff probe explain says what it needs.',
   })
-const makeUnsaidError = (why: string): FfError =>
+/** Makes the FfError `identity_not_said` of instances that are not one staging. */
+export const makeUnsaidError = (why: string): FfError =>
   new FfError('identity_not_said', `The instances of staging do not say one identity: ${why}.`, {
     hint: 'Deploy one build with the same settings to all of them, and ask GET /identity of each admin port.',
   })
@@ -154,8 +171,13 @@ export function parseStagingAddress(
 ): StagingAddress {
   const [service, admin, ...more] = text.split(',')
   if (service === undefined || admin === undefined || more.length > 0)
-    throw new FfError('target_invalid', `${quoteValue(text)} names no instance of staging.`, {
-      hint: 'Write the origins of its service and of its admin port: --staging https://a.example,https://a.example:9090',
-    })
+    // Not shown: a URL may hold a password.
+    throw new FfError(
+      'target_invalid',
+      'A value of --staging or FF_STAGING_URL is not two origins with a comma in between.',
+      {
+        hint: 'Write the origins of its service and of its admin port: --staging https://a.example,https://a.example:9090',
+      },
+    )
   return { service: parseServiceOrThrow(service, env), admin: parseServiceOrThrow(admin, env) }
 }

@@ -1,8 +1,8 @@
 import { closeAfter } from '../../../concurrency/open-all.ts'
 import type { Measurement } from '../../../core/gate/judge-measurement.ts'
 import type { ProbeContext } from '../framework/probe.ts'
-import { readCallers } from '../framework/staging.ts'
-import type { StagingCaller, StagingNeeds } from '../framework/staging-target.ts'
+import { makeMissingError, readCallers } from '../framework/staging.ts'
+import type { StagingCaller, StagingNeeds, StagingTarget } from '../framework/staging-target.ts'
 import {
   type CachedService,
   type DecorateInstance,
@@ -18,7 +18,7 @@ export interface CalledInstances {
   readonly met: Measurement['met']
 }
 interface Wanted {
-  /** Instances where none of staging are named. */
+  /** Instances: so many in this process, and of staging at least as many. */
   readonly count: number
   readonly decorate: DecorateInstance
   readonly needs: StagingNeeds
@@ -28,7 +28,8 @@ interface Wanted {
  * Lends the instances of staging where some are named, after `checkStaging`; else starts instances in this process as
  * `withCachedServices` does, and makes the callers.
  *
- * @throws FfError `target_missing` for the tokens, and as `withCachedServices`
+ * @throws FfError `target_missing` for the tokens, for too few instances of staging, and for addresses that do not each lead
+ *   to an instance of their own; and as `withCachedServices`
  */
 export const withCalledInstances = <T>(
   context: ProbeContext,
@@ -49,6 +50,8 @@ export const withCalledInstances = <T>(
       }),
     )
   const callers = readCallers(needs, staging)
+  if (staging.instances.length < count)
+    throw makeMissingError(`${count} instances, and ${staging.instances.length} are named`)
   return closeAfter(async (keep) => {
     const open = (origin: string) => keep(context.adapters.openClient(origin))
     const instances = await Promise.all(
@@ -57,8 +60,35 @@ export const withCalledInstances = <T>(
           new ServiceInstance(at, { client: await open(service), admin: await open(admin) }),
       ),
     )
+    await requireOwnInstances(instances, callers[0] as StagingCaller, staging)
     return use({ instances, callers, met: { service: `${instances.length} instances of staging` } })
   })
+}
+
+/** More than one, so that a load balancer shows too. */
+const ASKED_EACH = 4
+const EVALUATIONS = { route: 'flags.evaluate' }
+
+/** @throws FfError `target_missing` where what one service is asked is not counted at its own admin port alone */
+async function requireOwnInstances(
+  instances: readonly ServiceInstance[],
+  { headers }: StagingCaller,
+  { instances: addresses }: StagingTarget,
+): Promise<void> {
+  const count = () =>
+    Promise.all(instances.map((one) => one.count('ff_http_requests_total', EVALUATIONS)))
+  for (const asked of instances) {
+    const before = await count()
+    for (let time = 0; time < ASKED_EACH; time += 1) await asked.evaluate(headers)
+    const after = await count()
+    const counted = after.map((sum, at) => sum - (before[at] as number))
+    const wrong = counted.findIndex((sum, at) => sum !== (at === asked.at ? ASKED_EACH : 0))
+    if (wrong === -1) continue
+    const [service, admin] = [addresses[asked.at]?.service ?? '', addresses[wrong]?.admin ?? '']
+    throw makeMissingError(
+      `instances without other callers, each at two origins of its own: of ${ASKED_EACH} evaluations at ${service}, ${admin} counted ${counted[wrong] ?? ''}`,
+    )
+  }
 }
 
 const makeCallers = (

@@ -1,3 +1,4 @@
+import { isProductionName } from '../../../core/auth/environment.ts'
 import type { TargetSpec } from '../../../core/parity/target.ts'
 import { FfError } from '../../../errors.ts'
 import { loadPersistence } from '../../migrate/load-persistence.ts'
@@ -28,7 +29,7 @@ export function refuseProduction(
   database: string | null,
   { plan }: Pick<ProbeContext, 'plan'>,
 ): void {
-  if (database === null || plan?.environment !== 'production') return
+  if (database === null || plan === null || !isProductionName(plan.environment)) return
   if (getCluster(database) === getCluster(plan.database)) throw makeProductionError()
 }
 
