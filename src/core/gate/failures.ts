@@ -6,6 +6,7 @@ import type {
   EvidenceRecord,
   RunnerKey,
   VerifiedSignoff,
+  Where,
   WholeLog,
 } from './types.ts'
 
@@ -27,16 +28,21 @@ export interface RunCounts {
   readonly measured: number
   readonly failed: number
 }
+const ENDS_WITH: Readonly<Record<Where, readonly ('cutover_id' | 'attempt')[]>> = {
+  target: ['cutover_id', 'attempt'],
+  staging: ['cutover_id'],
+  scratch: ['cutover_id'],
+}
 /**
- * Whether a record is of this cutover and this attempt, as far as the item depends on them: what was measured on staging
- * counts in the next attempt too.
+ * Whether a record is of this cutover, as far as the item depends on it, and on the target of this attempt: what was
+ * measured elsewhere counts in the next attempt too, also where a team has added the attempt to the item's identity.
  */
 export const isOfAttempt = (
-  item: Pick<ChecklistItem, 'identity'>,
+  item: Pick<ChecklistItem, 'identity' | 'where'>,
   { identity }: Pick<EvidenceRecord, 'identity'>,
   expected: Pick<CutoverIdentity, 'cutover_id' | 'attempt'>,
 ): boolean =>
-  (['cutover_id', 'attempt'] as const).every(
+  ENDS_WITH[item.where].every(
     (one) => !item.identity.includes(one) || identity[one] === expected[one],
   )
 
@@ -45,7 +51,7 @@ export const isOfAttempt = (
  * their own result or by a limit of the item as it is now.
  */
 export function countRuns(
-  item: Pick<ChecklistItem, 'id' | 'limits' | 'identity'>,
+  item: Pick<ChecklistItem, 'id' | 'limits' | 'identity' | 'where'>,
   entries: readonly EvidenceEntry[],
   expected: Pick<CutoverIdentity, 'cutover_id' | 'attempt'>,
 ): RunCounts {

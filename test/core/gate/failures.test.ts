@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { countRuns } from '../../../src/core/gate/failures.ts'
 import { judgeGate } from '../../../src/core/gate/judge-gate.ts'
-import type { EvidenceDraft, RunnerKey } from '../../../src/core/gate/types.ts'
+import type { ChecklistItem, EvidenceDraft, RunnerKey } from '../../../src/core/gate/types.ts'
 import {
   at,
   CHECKLIST,
@@ -116,6 +116,11 @@ test('the runs of an item of staging are counted for its cutover, over all logs 
     toLog([{ ...E5, kind: 'control' }, { ...E5, result: 'inconclusive' }, failed], { kid: OTHER }),
   ].flatMap((log) => log.entries)
   expect(countRuns(toItem('E5'), entries, IDENTITY)).toEqual({ measured: 5, failed: 3 })
+  const E5_OF_ATTEMPT: ChecklistItem = {
+    ...toItem('E5'),
+    identity: [...toItem('E5').identity, 'attempt'],
+  }
+  expect(countRuns(E5_OF_ATTEMPT, entries, IDENTITY)).toEqual({ measured: 5, failed: 3 })
   expect(countRuns(toItem('E5'), [], IDENTITY)).toEqual({ measured: 0, failed: 0 })
 })
 
