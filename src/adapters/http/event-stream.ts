@@ -18,8 +18,10 @@ export class EventStreams {
     { status, headers }: Pick<RouteResponse, 'status' | 'headers'>,
     stream: NonNullable<RouteResponse['stream']>,
   ): boolean {
+    // A response that waits behind another one on its connection gets no `close` of its own.
+    const { socket } = response.req
     // The client left while its request was answered: no `close` would end the stream.
-    if (response.destroyed) return true
+    if (response.destroyed || socket.destroyed) return true
     const sendHead = (): void => {
       if (response.headersSent) return
       // What a client sends behind a stream is not answered, so the connection ends with it.
@@ -41,7 +43,7 @@ export class EventStreams {
     if (ended === null) return false
     sendHead()
     this.open.add(response)
-    response.once('close', () => {
+    socket.once('close', () => {
       this.open.delete(response)
       ended()
     })

@@ -175,3 +175,36 @@ test('a client that left before its stream begins opens none', async () => {
   await server.drain()
   expect(open).toBe(0)
 })
+
+test('a stream behind a request that is not answered ends with its connection', async () => {
+  let [begun, open] = [0, 0]
+  const stream = () => {
+    begun += 1
+    open += 1
+    return () => (open -= 1)
+  }
+  const answer = { status: 200, type: 'text/event-stream', headers: {}, text: '', code: null }
+  const server = await openServer(
+    [
+      { id: 'hang', method: 'GET', path: '/hang', handle: () => new Promise(() => undefined) },
+      {
+        id: 'stream',
+        method: 'GET',
+        path: '/stream',
+        handle: () => Promise.resolve({ ...answer, stream }),
+      },
+    ],
+    {
+      at: { host: '127.0.0.1', port: 0 },
+      limits: PROOF_LIMITS,
+      httpObserver: { replied: () => undefined, failed: () => undefined },
+    },
+  )
+  const { hostname, port } = new URL(server.origin)
+  const socket = connect(Number(port), hostname)
+  socket.on('error', () => undefined)
+  socket.resume().write(get('/hang') + get('/stream'))
+  await once(socket, 'close')
+  await expect.poll(() => [begun, open, server.inFlight()]).toEqual([1, 0, 0])
+  await server.drain()
+})
