@@ -42,14 +42,16 @@ export async function* tailCache(
     redis.subscribe([CHANNELS.invalidate], {
       message: (_, text) => add(readEvent(parseMessage('invalidate', text, mac))),
       link: (link) => {
-        if (link.state === 'down' && link.failure === 'denied') denied = makeRedisError(link)
-        add({ kind: 'link', state: link.state })
+        if (link.state !== 'down' || link.failure !== 'denied')
+          return add({ kind: 'link', state: link.state })
+        denied = makeRedisError(link)
+        wake()
       },
     })
     while (!signal.aborted) {
-      // No message comes before the user has the right.
-      if (denied !== null) throw denied
       if (events.length > 0) yield events.splice(0)
+      // No message comes before the user has the right.
+      else if (denied !== null) throw denied
       else await new Promise<void>((resolve) => (wake = resolve))
     }
   } finally {
