@@ -9,4 +9,4 @@ afterAll(() => vi.resetModules())
 // The next major version, which speaks RESP3: the adapter runs on it unchanged.
 vi.mock('ioredis', () => import('ioredis6'))
 
-describeRedisClient((url) => new Redis(url))
+describeRedisClient((url) => new Redis(url), 3)

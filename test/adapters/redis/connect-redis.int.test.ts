@@ -1,4 +1,4 @@
 import { Redis } from 'ioredis'
 import { describeRedisClient } from './redis-contract.ts'
 
-describeRedisClient((url) => new Redis(url))
+describeRedisClient((url) => new Redis(url), 2)

@@ -27,8 +27,8 @@ const LONG = 60_000
 const ok = <T>(value: T): object => ({ ok: true, value })
 const fails = (failure: string): object => expect.objectContaining({ ok: false, failure })
 
-/** The tests of the adapter, for each major version of ioredis. */
-export function describeRedisClient(openRaw: (url: string) => Redis): void {
+/** The tests of the adapter, for each major version of ioredis. @param protocol the version of RESP that it speaks */
+export function describeRedisClient(openRaw: (url: string) => Redis, protocol: 2 | 3): void {
   let server: RedisServer
   let raw: Redis
   let client: RedisClient
@@ -71,6 +71,16 @@ export function describeRedisClient(openRaw: (url: string) => Redis): void {
   })
 
   describe('a server', () => {
+    test('is asked with the version of ioredis that is meant', async () => {
+      expect(await client.time()).toMatchObject({ ok: true })
+      const connections = String(await raw.call('client', 'list'))
+      const ours = connections.split('\n').filter((line) => line.includes(' user=ff '))
+      expect(ours.length).toBeGreaterThan(0)
+      expect(ours.map((line) => / resp=(\d)/.exec(line)?.[1])).toEqual(
+        ours.map(() => String(protocol)),
+      )
+    })
+
     test('reads texts, absent keys and other types, in the order of the keys', async () => {
       await raw.set('ptt:ff:flag:{a}', 'A')
       await raw.lpush('ptt:ff:flag:{c}', 'C')
