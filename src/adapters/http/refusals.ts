@@ -44,7 +44,7 @@ export function reportUnserved(
 ): void {
   const told = findToldRoute(routes, request)
   told?.route
-    .refused({ ...toRouteRequest(request), params: told.params }, code)
+    .refused(toRouteRequest(request, told.params), code)
     .catch((error: unknown) => httpObserver.failed(error, request.id))
 }
 

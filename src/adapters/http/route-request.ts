@@ -17,10 +17,10 @@ class ReceivedRequest implements RouteRequest {
   readonly trace: RouteRequest['trace']
   private readonly request: FastifyRequest
 
-  constructor(request: FastifyRequest) {
+  constructor(request: FastifyRequest, params: RouteRequest['params']) {
     this.request = request
     this.request_id = request.id
-    this.params = request.params as RouteRequest['params']
+    this.params = params
     this.credential = readCredential(request.raw)
     this.body = typeof request.body === 'string' ? request.body : ''
     this.trace = request.span?.context ?? noTrace
@@ -42,6 +42,8 @@ class ReceivedRequest implements RouteRequest {
   }
 }
 
-/** The request of fastify as its route receives it. */
-export const toRouteRequest = (request: FastifyRequest): RouteRequest =>
-  new ReceivedRequest(request)
+/** The request of fastify as its route receives it. @param params default: those of the matched route */
+export const toRouteRequest = (
+  request: FastifyRequest,
+  params = request.params as RouteRequest['params'],
+): RouteRequest => new ReceivedRequest(request, params)

@@ -94,6 +94,7 @@ export async function openServer(
   } catch (error) {
     throw toListenError(error, at)
   }
+  const sweep = setInterval(() => tracker.cutLate(), SLOW_CHECK_MS).unref()
   return {
     origin: getOrigin(server.server),
     useCertificate: (certificate) => {
@@ -105,13 +106,15 @@ export async function openServer(
       // Closing now would reset connections in the kernel's backlog; kept-alive ones get `connection: close`.
       state.draining = true
       await sleep(settle_ms)
+      const end = performance.now() + limits.drain_ms
       eventStreams.end()
-      await emptyBacklog(tracker, limits.drain_ms)
+      await emptyBacklog(tracker, end)
       // Only stop listening: http.Server.close would also cut connections that still send, which Node counts as idle.
       NetServer.prototype.close.call(server.server)
       eventStreams.end()
-      await waitForAnswers(tracker, limits.drain_ms)
+      await waitForAnswers(tracker, end)
       tracker.cut()
+      clearInterval(sweep)
       await server.close()
     },
   }
@@ -119,27 +122,25 @@ export async function openServer(
 
 /**
  * Waits for a short turn of the event loop that accepts no connection. A turn takes one from the backlog of the kernel, and
- * closing the listener resets what came since it looked. Takes at least as many turns as the backlog holds, unless it is
- * empty before.
+ * closing the listener resets what came since it looked. Connections that go on to come are taken for a short time, and
+ * until `end` for as many turns as the backlog holds.
  */
-async function emptyBacklog(tracker: RequestTracker, most_ms: number): Promise<void> {
-  const since = performance.now()
+async function emptyBacklog(tracker: RequestTracker, end: number): Promise<void> {
+  const soon = performance.now() + BACKLOG_MS
   for (let turns = 0; ; turns += 1) {
     const { accepted } = tracker
     const began = performance.now()
     await new Promise(setImmediate)
     const now = performance.now()
     if (tracker.accepted === accepted && now - began < SHORT_TURN_MS) return
-    if (now - since > (turns < BACKLOG ? Math.max(most_ms, BACKLOG_MS) : BACKLOG_MS)) return
+    if (now > soon && (now > end || turns >= BACKLOG)) return
   }
 }
 
 /** Waits until every request is answered, and a short time for requests of connections that were just accepted. */
-async function waitForAnswers(tracker: RequestTracker, most_ms: number): Promise<void> {
-  const since = performance.now()
-  const isWithin = (ms: number): boolean => performance.now() - since < ms
+async function waitForAnswers(tracker: RequestTracker, end: number): Promise<void> {
   // In steps: a process that did not run for a while reads what has arrived meanwhile.
-  for (let waited_ms = 0; isWithin(most_ms); waited_ms += DRAIN_CHECK_MS) {
+  for (let waited_ms = 0; performance.now() < end; waited_ms += DRAIN_CHECK_MS) {
     if (tracker.unanswered === 0 && (tracker.waiting === 0 || waited_ms >= FIRST_REQUEST_MS)) return
     await sleep(DRAIN_CHECK_MS)
   }
@@ -197,11 +198,6 @@ function observeRequests(
   server.server.maxHeadersCount = 0
   server.server.on('connection', (socket) => tracker.connect(socket))
   server.server.on('secureConnection', (socket: TLSSocket) => tracker.secure(socket))
-  const sweep = setInterval(() => tracker.cutLate(), SLOW_CHECK_MS).unref()
-  server.addHook('onClose', (_instance, done) => {
-    clearInterval(sweep)
-    done()
-  })
   server.addHook('onRequest', (request, reply, done) => {
     const observed = new RequestInProgress(reply, httpObserver)
     const tracked = tracker.arrive(observed)

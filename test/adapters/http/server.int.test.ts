@@ -1,17 +1,19 @@
 import { connect, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterEach, describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import { openServer } from '../../../src/adapters/http/server.ts'
 import { adapters } from '../../../src/composition.ts'
 import { DEFAULT_SETTINGS } from '../../../src/core/settings/settings.ts'
 import { PROOF_LIMITS } from '../../../src/features/serve/serve.ts'
 import { SAMPLE_FLAG } from '../../../src/features/serve/sample.ts'
+import type { HttpLimits, Route, RouteRequest } from '../../../src/ports/http.ts'
 import { ask } from '../../support/service.ts'
 import { askFlag, except, getService, type RunningService } from '../../support/service-here.ts'
 
 let service: RunningService | null = null
 const sockets: Socket[] = []
 afterEach(async () => {
+  vi.restoreAllMocks()
   for (const socket of sockets.splice(0)) socket.destroy()
   await service?.close()
   service = null
@@ -80,6 +82,51 @@ describe('S1: pipelined requests whose connection is reset', () => {
     expect(performance.now() - since).toBeLessThan(1_000)
     expect(server.inFlight()).toBe(0)
   })
+  test('a drain ends within its bound, also where every turn of the event loop is long', async () => {
+    const server = await openHanging({ drain_ms: 1_000 })
+    const socket = await dial(server.origin)
+    socket.write('GET /slow HTTP/1.1\r\nhost: a\r\n\r\n')
+    await expect.poll(() => server.inFlight()).toBe(1)
+    let drained = false
+    const keepBusy = (): void => {
+      const end = performance.now() + 5
+      while (performance.now() < end);
+      if (!drained) setImmediate(keepBusy)
+    }
+    const since = performance.now()
+    keepBusy()
+    await server.drain(0)
+    drained = true
+    expect(performance.now() - since).toBeLessThan(1_500)
+  })
+})
+
+test('the search for late answers ends with its server, and a port that is taken begins none', async () => {
+  const begun = vi.spyOn(globalThis, 'setInterval')
+  const ended = vi.spyOn(globalThis, 'clearInterval')
+  const server = await openHanging()
+  const port = Number(new URL(server.origin).port)
+  await expect(openHanging({}, { port })).rejects.toMatchObject({ code: 'listen_failed' })
+  expect(begun).toHaveBeenCalledOnce()
+  await server.drain(0)
+  expect(ended.mock.calls.flat()).toContain(begun.mock.results[0]?.value)
+})
+
+test('a route is told of a request with another method: its parameters, query and address', async () => {
+  const told: RouteRequest[] = []
+  const put: Route = {
+    id: 'put',
+    method: 'PUT',
+    path: '/one/:key',
+    handle: () => new Promise(() => undefined),
+    refused: (call) => Promise.resolve(void told.push(call)),
+  }
+  const server = await openHanging({}, { more: [put] })
+  expect((await ask(server.origin, '/one/a?b=c', { method: 'PATCH' })).status).toBe(405)
+  expect(told.map(({ params, query, peer }) => [params, query.get('b'), peer])).toEqual([
+    [{ key: 'a' }, 'c', '127.0.0.1'],
+  ])
+  await server.drain(0)
 })
 
 describe('S2: requests that arrive slowly', () => {
@@ -314,13 +361,19 @@ describe('a page of another origin', () => {
   })
 })
 
-/** A server whose one route never answers. */
-const openHanging = () =>
+/** A server with a route that never answers, and further ones. */
+const openHanging = (
+  limits: Partial<HttpLimits> = {},
+  { more = [], port = 0 }: { readonly more?: readonly Route[]; readonly port?: number } = {},
+) =>
   openServer(
-    [{ id: 'slow', method: 'GET', path: '/slow', handle: () => new Promise(() => undefined) }],
+    [
+      { id: 'slow', method: 'GET', path: '/slow', handle: () => new Promise(() => undefined) },
+      ...more,
+    ],
     {
-      at: { host: '127.0.0.1', port: 0 },
-      limits: { ...PROOF_LIMITS, drain_ms: 300 },
+      at: { host: '127.0.0.1', port },
+      limits: { ...PROOF_LIMITS, drain_ms: 300, ...limits },
       httpObserver: { replied: () => undefined, failed: () => undefined },
     },
   )
