@@ -161,6 +161,12 @@ export class RequestTracker {
     socket.once('close', () => this.close(socket, connection))
   }
 
+  /** A request has come on a connection, and is answered at once, without a route. */
+  heard(socket: Socket): void {
+    const connection = this.connections.get(socket)
+    if (connection !== undefined) this.hear(connection)
+  }
+
   /** Tracks a request from its headers on. */
   arrive(observed: ObservedRequest): TrackedRequest {
     const { socket } = observed

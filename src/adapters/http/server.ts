@@ -162,6 +162,7 @@ function makeServer(
       const code = error.code === 'FST_ERR_BAD_URL' ? 'request_malformed' : 'route_unknown'
       reportUnrouted(httpObserver, code, request.id)
       reportUnserved(routes, request, { code, httpObserver })
+      request.server.tracker.heard(request.raw.socket)
       setCommonHeaders(reply)
       void sendRefusal(reply, code)
     },

@@ -101,6 +101,17 @@ describe('S1: pipelined requests whose connection is reset', () => {
   })
 })
 
+test('a connection that sent a path that cannot be decoded is not waited for as a silent one', async () => {
+  const server = await openHanging({ drain_ms: 2_000 })
+  const socket = await dial(server.origin)
+  const answered = new Promise((resolve) => socket.once('data', resolve))
+  socket.write('GET /%zz HTTP/1.1\r\nhost: a\r\n\r\n')
+  expect(String(await answered)).toContain('400 Bad Request')
+  const since = performance.now()
+  await server.drain(0)
+  expect(performance.now() - since).toBeLessThan(800)
+})
+
 test('the search for late answers ends with its server, and a port that is taken begins none', async () => {
   const begun = vi.spyOn(globalThis, 'setInterval')
   const ended = vi.spyOn(globalThis, 'clearInterval')
