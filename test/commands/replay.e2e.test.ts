@@ -12,6 +12,7 @@ import { startChild } from '../adapters/store-contract/child.ts'
 import { flagRow, REF, tenantRow, userRow } from '../core/builders.ts'
 import { connect, createDatabase, type TestDatabase } from '../support/database.ts'
 import { finished, type Run, runFf, startFf } from '../support/run-ff.ts'
+import { FULL } from '../support/scale.ts'
 import { ERROR_FORM, toError, getParity, STACK, until } from './outcome.ts'
 
 const TOOLS = { digestKey: new Uint8Array(32), phase: 'file' }
@@ -311,16 +312,17 @@ describe('ff parity replay', () => {
   })
 
   test('reads a long file in bounded memory', async () => {
-    // 15 MB, in a heap of 48 MB that could not hold the parsed lines.
+    // 30 MB in a full run, in a heap of 48 MB that could not hold the lines; else half of them, which it could not hold parsed.
     const long = line('ff.plain', { approvals: Array.from({ length: 20 }, () => approval) })
-    const path = await written(`${long}\n`.repeat(3_000))
+    const count = FULL ? 6_000 : 3_000
+    const path = await written(`${long}\n`.repeat(count))
     const copy = join(folder, 'copy')
     await cp(store, copy, { recursive: true })
     const args = ['--baseline', `file:${store}`, '--candidate', `file:${copy}`]
     const env = { NODE_OPTIONS: '--max-old-space-size=48' }
     const done = await runFf(['parity', 'replay', path, ...args], { env })
     expect(done.status, done.stderr).toBe(0)
-    expect(done.stdout).toContain('3000 of 3000 requests')
+    expect(done.stdout).toContain(`${count} of ${count} requests`)
   })
 
   test.each(['0', 'many', '10001'])('--max-diffs %s is refused', async (value) => {
