@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { Stryker } from '@stryker-mutator/core'
-import { expect, test } from 'vitest'
+import { afterAll, expect, test, vi } from 'vitest'
 
 const TESTED = 'src/core/evaluate/required-auth.ts'
 const UNTESTED = 'src/core/gate/duration.ts'
@@ -11,9 +11,12 @@ const LINE =
     .split('\n')
     .findIndex((line) => line.includes('prev_hash +')) + 1
 
+afterAll(() => void vi.unstubAllEnvs())
 test('a mutant is killed by its tests, also while they are collected, and not without them', async () => {
-  process.env['FF_MUTATION_TESTS'] =
-    'test/core/evaluate/required-auth.test.ts,test/core/audit/walk.test.ts'
+  vi.stubEnv(
+    'FF_MUTATION_TESTS',
+    'test/core/evaluate/required-auth.test.ts,test/core/audit/walk.test.ts',
+  )
   const mutants = await new Stryker({
     configFile: 'test/mutation/stryker.config.mjs',
     // walk.test.ts hashes records at module level, so a hash that throws leaves it without a test.
