@@ -98,8 +98,8 @@ export const adapters: Adapters = {
     (await import('./adapters/telemetry/log.ts')).openServiceLog(write),
   openTelemetry: async (log, readings) =>
     (await import('./adapters/telemetry/index.ts')).openTelemetry(log, readings),
-  openShipTelemetry: async (backlog) =>
-    (await import('./adapters/telemetry/index.ts')).openShipTelemetry(backlog),
+  openShipTelemetry: async (log, backlog) =>
+    (await import('./adapters/telemetry/index.ts')).openShipTelemetry(log, backlog),
   openScratch: async (spec, needs) =>
     (await import('./adapters/stores.ts')).openScratch(spec, needs),
   openScratchServiceStore: async (spec, needs) =>

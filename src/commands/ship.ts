@@ -102,13 +102,13 @@ async function withMetrics<T>(
   const logged = createLogObserver(log)
   if (options.adminListen === null) return use(logged)
   const backlog = new ShownBacklog(() => store.backlog(), log)
-  const { observe, metrics } = await adapters.openShipTelemetry(() => backlog.read())
-  const server = await openShipperServer(adapters, metrics, { listen: options.adminListen, log })
+  const telemetry = await adapters.openShipTelemetry(log, () => backlog.read())
+  const server = await openShipperServer(adapters, telemetry, options.adminListen)
   try {
     log.info({ origin: server.origin }, 'serves liveness and metrics')
     return await use((event) => {
       logged(event)
-      observe(event)
+      telemetry.observe(event)
     })
   } finally {
     await server.drain(0)

@@ -125,8 +125,11 @@ export interface Adapters {
   openServiceLog(write: (bytes: Uint8Array) => number): Promise<ServiceLog>
   /** Opens the observers that log and count the work of a service, and its metrics. */
   openTelemetry(log: ServiceLog, readings: MetricReadings): Promise<Telemetry>
-  /** Opens the metrics of a shipper. @param backlog read at each scrape; null where the store does not tell */
-  openShipTelemetry(backlog: () => Promise<ShipBacklog | null>): Promise<ShipTelemetry>
+  /** As `openTelemetry`, of a shipper. @param backlog read at each scrape; null where the store does not tell */
+  openShipTelemetry(
+    log: ServiceLog,
+    backlog: () => Promise<ShipBacklog | null>,
+  ): Promise<ShipTelemetry>
   /**
    * Opens a kept store for reading only.
    * @param needs.copied the rows to fill a private server with; null where there are none to copy

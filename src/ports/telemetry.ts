@@ -59,8 +59,8 @@ export interface BacklogReading extends Pick<SinkBacklog, 'pending' | 'failed'> 
   readonly oldest_seconds: number | null
 }
 
-/** The metrics of a shipper. */
-export interface ShipTelemetry extends Pick<Telemetry, 'metrics'> {
+/** The metrics of a shipper, and the observer that logs the responses of its server. */
+export interface ShipTelemetry extends Pick<Telemetry, 'metrics' | 'httpObserver'> {
   readonly observe: ShipObserver
 }
 

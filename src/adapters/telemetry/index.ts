@@ -32,11 +32,18 @@ export async function openTelemetry(log: ServiceLog, readings: MetricReadings): 
 }
 
 /**
- * Opens the metrics of a shipper, as `openTelemetry` those of a service.
+ * Opens the metrics of a shipper, and the log of its server, as `openTelemetry` those of a service.
  *
  * @param backlog read at each scrape; null where the store does not tell
  */
-export function openShipTelemetry(backlog: () => Promise<ShipBacklog | null>): ShipTelemetry {
+export function openShipTelemetry(
+  log: ServiceLog,
+  backlog: () => Promise<ShipBacklog | null>,
+): ShipTelemetry {
   const { observe, text } = createShipMetrics(backlog)
-  return { observe, metrics: async () => ({ type: TEXT_FORMAT, text: await text() }) }
+  return {
+    observe,
+    httpObserver: createLoggingObserver(log),
+    metrics: async () => ({ type: TEXT_FORMAT, text: await text() }),
+  }
 }

@@ -1,6 +1,6 @@
 import { parseListenAddress } from '../../core/settings/parse-setting.ts'
 import type { Adapters } from '../../ports/adapters.ts'
-import type { ServiceLog, Telemetry } from '../../ports/telemetry.ts'
+import type { ShipTelemetry } from '../../ports/telemetry.ts'
 import { createIndexRoute, createLiveRoute, createMetricsRoute } from './health.ts'
 import { PROOF_LIMITS } from './serve.ts'
 
@@ -11,19 +11,13 @@ import { PROOF_LIMITS } from './serve.ts'
  * @throws FfError `listen_failed`
  */
 export function openShipperServer(
-  adapters: Pick<Adapters, 'openServer'>,
-  metrics: Telemetry['metrics'],
-  { listen, log }: { readonly listen: string; readonly log: ServiceLog },
+  { openServer }: Pick<Adapters, 'openServer'>,
+  { metrics, httpObserver }: Pick<ShipTelemetry, 'metrics' | 'httpObserver'>,
+  listen: string,
 ): ReturnType<Adapters['openServer']> {
   const at = parseListenAddress(listen)
   if (!at.ok) throw new RangeError(`${listen} is no address`)
   const routes = [createLiveRoute(), createMetricsRoute({ metrics })]
-  return adapters.openServer([...routes, createIndexRoute(routes)], {
-    at: at.value,
-    limits: PROOF_LIMITS,
-    httpObserver: {
-      replied: () => undefined,
-      failed: (error, request_id) => log.error({ request_id, error: String(error) }, 'bug'),
-    },
-  })
+  const served = [...routes, createIndexRoute(routes)]
+  return openServer(served, { at: at.value, limits: PROOF_LIMITS, httpObserver })
 }

@@ -1,7 +1,9 @@
 import { expect, test } from 'vitest'
+import { openShipTelemetry } from '../../../src/adapters/telemetry/index.ts'
 import { createShipMetrics } from '../../../src/adapters/telemetry/ship-metrics.ts'
 import { parseExposition } from '../../../src/core/alerts/exposition.ts'
 import type { ShipBacklog } from '../../../src/ports/shipping.ts'
+import type { ServiceLog } from '../../../src/ports/telemetry.ts'
 
 const BACKLOG: ShipBacklog = {
   failed: 2,
@@ -53,4 +55,14 @@ test('a store that does not tell what is left has no values for it', async () =>
   expect(value('ff_audit_pending')).toBeUndefined()
   expect(value('ff_ship_slot_lag_seconds', '0')).toBeUndefined()
   expect(value('ff_ship_delivered_total')).toBe(0)
+})
+
+test('the server of a shipper logs a bug without its message, which may quote a record', () => {
+  const lines: unknown[] = []
+  const log = { error: (...line: unknown[]) => void lines.push(line) } as unknown as ServiceLog
+  const { httpObserver } = openShipTelemetry(log, () => Promise.resolve(null))
+  httpObserver.failed(new Error('hunter2'), 'r1')
+  const error = { name: 'Error', at: expect.any(Array) as unknown }
+  expect(lines).toEqual([[{ request_id: 'r1', error }, 'bug']])
+  expect(JSON.stringify(lines)).not.toContain('hunter2')
 })
