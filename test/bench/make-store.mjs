@@ -30,7 +30,7 @@ export function makeStore(folder, { tenants, flags }) {
     writer(join(folder, 'overrides.tsv')),
   ]
   const counts = { flag_registry: flags, tenant_override: tenants * flags, user_override: 0 }
-  snapshot.put(`${JSON.stringify({ v: 1, epoch: 0, seq: 0, head: '0'.repeat(64), counts })}\n`)
+  snapshot.put(`${JSON.stringify({ v: 2, epoch: 0, seq: 0, head: '0'.repeat(64), counts })}\n`)
   for (const [at, key] of keys.entries()) {
     const type = TYPES[at % 4]
     const [byDefault, safe] = [valueOf(type, 0), valueOf(type, 1)]
