@@ -1,0 +1,17 @@
+import { tmpdir } from 'node:os'
+import { expect, test } from 'vitest'
+import { probeExplain } from '../../../src/features/probes/framework/run-probes.ts'
+import { ROOT } from '../../support/run-ff.ts'
+
+test.each<readonly [string, string | null]>([
+  ['D1', 'staging_database of checklists/plan.json'],
+  ['D4', 'counts for scratch alone'],
+  ['G3', '--database or FF_DATABASE_URL'],
+  ['H3', null],
+  ['A1', null],
+])('%s needs of staging: %s', async (id, part) => {
+  const { staging } = await probeExplain({ root: ROOT, cwd: tmpdir(), checklist: null }, id)
+  expect(staging).toEqual(
+    part === null ? null : expect.arrayContaining([expect.stringContaining(part)]),
+  )
+})
