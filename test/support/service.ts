@@ -75,6 +75,7 @@ export interface StartedService {
   readonly origin: string
   readonly child: ChildProcess
   readonly stderr: () => string
+  readonly stdout: () => string
   /** Resolves when the process ends. */
   readonly ended: Promise<Run>
   /** Sends a signal, SIGTERM by default, and waits for the end. */
@@ -113,7 +114,7 @@ export async function startService(
     child.kill(signal)
     return ended
   }
-  return { origin, child, stderr: () => stderr, ended, stop }
+  return { origin, child, stderr: () => stderr, stdout: () => stdout, ended, stop }
 }
 
 /** A fresh store that a service is started on. */

@@ -201,8 +201,9 @@ async function reloadCertificate(
   }
 }
 
-/** Time for stores and clients to close, after the drain. */
+/** Time for the admin port, stores and clients to close, after the drain. */
 const CLOSE_MS = 2_000
+const ADMIN_DRAIN_MS = 1_000
 /** How a service ends; `hurry` is set before it closes. */
 interface Ending {
   hurry: boolean
@@ -264,19 +265,23 @@ async function listen(
   const crossOrigin = createCrossOriginHeaders(FF_CORS_ORIGINS)
   const open = (
     served: typeof routes,
-    where: ListenAt,
+    options: { readonly at: ListenAt; readonly limits: HttpLimits },
     settle: () => number,
   ): Promise<HttpServer> => {
-    const extras = { refusal: toOfrepRefusalAt, crossOrigin, tls }
-    const options = { at: where, limits, httpObserver, ...extras }
-    return keep(adapters.openServer(served, options), (server) => server.drain(settle()))
+    const extras = { refusal: toOfrepRefusalAt, crossOrigin, tls, httpObserver }
+    return keep(adapters.openServer(served, { ...options, ...extras }), (server) =>
+      server.drain(settle()),
+    )
   }
   const settle = (): number => (ending.hurry ? 0 : limits.settle_ms)
-  // The admin port closes after the main one, which has settled before.
+  // The admin port closes after the main one, which has settled before and may have taken the whole time of a drain.
+  const adminLimits = { ...limits, drain_ms: Math.min(limits.drain_ms, ADMIN_DRAIN_MS) }
   const admin =
-    FF_ADMIN_LISTEN === null ? null : await open(operationalRoutes, FF_ADMIN_LISTEN, () => 0)
+    FF_ADMIN_LISTEN === null
+      ? null
+      : await open(operationalRoutes, { at: FF_ADMIN_LISTEN, limits: adminLimits }, () => 0)
   const served = admin === null ? [...routes, ...operationalRoutes] : routes
-  const main = await open(served, FF_LISTEN, settle)
+  const main = await open(served, { at: FF_LISTEN, limits }, settle)
   sockets.server = main
   // Opened last, so undone first: readiness reports `draining` before anything closes.
   await keep(Promise.resolve(), () => {

@@ -63,6 +63,17 @@ test('what still hangs after the bound of the drain does not keep the process', 
   expect(performance.now() - since).toBeLessThan(3_000)
 })
 
+test('what hangs on both ports leaves the time to close the store', async () => {
+  const service = await startService({ FF_ADMIN_LISTEN: '127.0.0.1:0', FF_DRAIN_TIMEOUT: '3' })
+  const findAdmin = () => /Health and metrics on (http:\S+:\d+)/.exec(service.stdout())?.[1]
+  await expect.poll(findAdmin).toBeDefined()
+  const both = [service.origin, findAdmin() ?? '']
+  for (const origin of both) await dial(origin, `${head(BODY.length)}{`)
+  const { status, stderr } = await service.stop()
+  expect(status).toBe(0)
+  expect(stderr).not.toContain('ended before all was closed')
+})
+
 test('S8: a log that is not read drops lines, counts them, and does not keep the process', async () => {
   const service = await startService()
   service.child.stderr?.pause()
