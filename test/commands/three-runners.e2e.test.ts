@@ -6,7 +6,8 @@ import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { readRunnerKey } from '../../src/adapters/evidence-log/runner-key.ts'
 import { adapters } from '../../src/composition.ts'
-import type { Where } from '../../src/core/gate/types.ts'
+import type { EvidenceDraft, Where } from '../../src/core/gate/types.ts'
+import { instantFromMs } from '../../src/core/rows/instant.ts'
 import { PROBE_GAPS } from '../../src/features/item-states/unimplemented-probes.ts'
 import { CHECKLIST } from '../core/gate/builders.ts'
 import {
@@ -145,7 +146,11 @@ async function measureAt(place: Where): Promise<void> {
   if (measured.length > 0) await ff(cwd, 'probe', 'run', ...measured, '--database', url, ...targets)
   const code = await adapters.codeVersion(cwd)
   const known = await readRunnerKey(join(cwd, '.ff/runner.pem'))
-  await fullEvidence(cwd, (draft) => (written.includes(draft.item) ? draft : null), { known, code })
+  // Not before the trust file names the runner, which may be less than two seconds ago.
+  const now = instantFromMs(Date.now())
+  const toWritten = (draft: EvidenceDraft): EvidenceDraft | null =>
+    written.includes(draft.item) ? { ...draft, started_at: now, ended_at: now } : null
+  await fullEvidence(cwd, toWritten, { known, code })
   await ff(cwd, 'evidence', 'seal')
 }
 
