@@ -18,7 +18,9 @@ const PLAIN = [
   'phase',
   'prev_hash',
   'hash',
-]
+] as const
+/** The members of an audit record, each a column of the table `audit`. */
+export const RECORD_COLUMNS = [...PLAIN, 'occurred_at'] as const
 /** An SQL expression for an audit record as JSON text, for `parseRecordText`. @param alias of the table `audit` */
 export const formatRecordColumn = (alias: string): string =>
   `json_build_object(${PLAIN.map((name) => `'${name}', ${alias}.${name}`).join(', ')},` +

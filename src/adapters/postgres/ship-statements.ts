@@ -1,27 +1,11 @@
+import { RECORD_COLUMNS } from './record-column.ts'
+
 /** Counts go up to this, so that they take bounded time. */
 export const MOST_COUNTED = 10_000
 /** Of `contracts/migrations/0005_ship.sql`; the expression is that of its index. */
 const SLOTS = 16
 const SLOT = `(hashtextextended(a.target, 0) & ${SLOTS - 1})`
 
-/** The members of an audit record, in the order in which `read` gives them. */
-export const RECORD_COLUMNS = [
-  'seq',
-  'audit_id',
-  'occurred_at',
-  'actor',
-  'auth_mode',
-  'action',
-  'outcome',
-  'target',
-  'before',
-  'after',
-  'request_id',
-  'approval_ref',
-  'phase',
-  'prev_hash',
-  'hash',
-] as const
 /** The longest part of a record beside its rows, about. */
 const OTHER_BYTES = 1_000
 

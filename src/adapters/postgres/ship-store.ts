@@ -23,7 +23,8 @@ import { SCHEMA } from './migration-session.ts'
 import { mapPgErrors } from './pg-error.ts'
 import { readPlace, refuseOtherPlace } from './place.ts'
 import { requirePlainTables } from './plain-tables.ts'
-import { buildShipStatements, RECORD_COLUMNS, type ShipStatements } from './ship-statements.ts'
+import { RECORD_COLUMNS } from './record-column.ts'
+import { buildShipStatements, type ShipStatements } from './ship-statements.ts'
 
 /** A claim, a mark or a reading each take one for a moment. */
 const CONNECTIONS = 4
