@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
+import { parseLosslessJson } from '../../dist/src/core/json/read.js'
 
 const TYPES = ['boolean', 'string', 'number', 'object']
 const valueOf = (type, at) =>
@@ -88,3 +89,19 @@ function writer(path, seen = () => undefined) {
     },
   }
 }
+
+/** The request of a change of one of `flags` flags, `ff.flag0` and on, as a service makes it. */
+export const makeChange = (at, flags) => ({
+  table: 'flag_registry',
+  key: { scope_id: null, flag_key: `ff.flag${at % flags}` },
+  action: 'put',
+  body: parseLosslessJson(
+    `{"value_type":"number","default_value":${at},"safe_value":0,"sensitive":false,"required_auth":"none","state":"active","description":"d","owner":"o"}`,
+  ).node,
+  expected: null,
+  actor: 'U-bench',
+  auth_mode: 'verified',
+  request_id: 'bench',
+  occurred_at: '2026-01-15T09:00:00.000Z',
+  approval: null,
+})

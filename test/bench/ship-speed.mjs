@@ -10,8 +10,8 @@ import pg from 'pg'
 import { openPool } from '../../dist/src/adapters/postgres/connect.js'
 import { startEmbedded } from '../../dist/src/adapters/postgres/embedded.js'
 import { PostgresStore } from '../../dist/src/adapters/postgres/postgres-store.js'
-import { parseLosslessJson } from '../../dist/src/core/json/read.js'
 import { startKafka } from '../soak/kafka-broker.mjs'
+import { makeChange } from './make-store.mjs'
 import { sized } from './smoke.mjs'
 
 const FF = fileURLToPath(new URL('../../dist/bin/ff.js', import.meta.url))
@@ -105,26 +105,12 @@ async function backlogMemory(env, sql) {
   return peak
 }
 
-const change = (at) => ({
-  table: 'flag_registry',
-  key: { scope_id: null, flag_key: `ff.flag${at % 100}` },
-  action: 'put',
-  body: parseLosslessJson(
-    `{"value_type":"number","default_value":${at},"safe_value":0,"sensitive":false,"required_auth":"none","state":"active","description":"d","owner":"o"}`,
-  ).node,
-  expected: null,
-  actor: 'U-bench',
-  auth_mode: 'verified',
-  request_id: 'bench',
-  occurred_at: '2026-01-15T09:00:00.000Z',
-  approval: null,
-})
 /** Milliseconds of a change, one after the other: the median. */
 async function changeMs(store, from) {
   const taken = []
   for (let at = 0; at < CHANGES; at += 1) {
     const started = performance.now()
-    const { ok } = await store.write(change(from + at))
+    const { ok } = await store.write(makeChange(from + at, 100))
     if (!ok) throw new Error('a change was refused')
     taken.push(performance.now() - started)
   }

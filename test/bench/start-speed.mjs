@@ -2,28 +2,13 @@
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { createStore, FileStore } from '../../dist/src/adapters/file-store/file-store.js'
-import { parseLosslessJson } from '../../dist/src/core/json/read.js'
+import { makeChange } from './make-store.mjs'
 import { sized } from './smoke.mjs'
 
 const CHANGES = sized(1_000_000, 20_000)
 const FLAGS = 1_000
 const BATCH = 1_000
 const root = new URL('../../', import.meta.url)
-
-const change = (at) => ({
-  table: 'flag_registry',
-  key: { scope_id: null, flag_key: `ff.flag${at % FLAGS}` },
-  action: 'put',
-  body: parseLosslessJson(
-    `{"value_type":"number","default_value":${at},"safe_value":0,"sensitive":false,"required_auth":"none","state":"active","description":"d","owner":"o"}`,
-  ).node,
-  expected: null,
-  actor: 'U-bench',
-  auth_mode: 'verified',
-  request_id: 'bench',
-  occurred_at: '2026-01-15T09:00:00.000Z',
-  approval: null,
-})
 
 /** Opens the store in a process of its own. */
 const OPEN = `
@@ -47,7 +32,9 @@ export async function startSpeed(place) {
   const tools = { digestKey: Buffer.alloc(32, 1), phase: 'file' }
   const store = await FileStore.open(folder, tools, { durable: false })
   for (let at = 0; at < CHANGES; at += BATCH) {
-    const batch = Array.from({ length: BATCH }, (_, index) => store.write(change(at + index)))
+    const batch = Array.from({ length: BATCH }, (_, index) =>
+      store.write(makeChange(at + index, FLAGS)),
+    )
     const results = await Promise.all(batch)
     if (!results.every(({ ok }) => ok)) throw new Error('a change was refused')
   }
