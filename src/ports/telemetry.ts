@@ -30,6 +30,22 @@ export interface ServiceObserver {
   unverified(sub: string): void
 }
 
+/** Counts the comparison of decisions with the other side. Each call is cheap. */
+export interface ShadowObserver {
+  /** Both sides decided the same. */
+  compared(reason: Decision['reason']): void
+  /** They did not. @param field JSON pointer of the first field that differs, or `stale` */
+  diverged(field: string): void
+  /** A change reached one side after the other, within the staleness bound. */
+  inFlight(): void
+  /** Not compared, because too many waited. */
+  dropped(): void
+  /** The other side did not answer. */
+  failed(): void
+  /** How long a side took to answer, in milliseconds. */
+  answered(side: 'authority' | 'other', ms: number): void
+}
+
 /** `refused`: the request is at fault. `failed`: the store could not write. */
 export type ChangeOutcome = 'applied' | 'refused' | 'failed'
 
