@@ -49,6 +49,10 @@ export const adapters: Adapters = {
     (await import('./adapters/evidence-log/import-logs.ts')).importLogs(from, into, shapes),
   makeRunner: async (path) =>
     (await import('./adapters/evidence-log/runner-key.ts')).makeRunnerKey(path),
+  openRecording: async (folder, needs) =>
+    (await import('./adapters/evidence-log/recording.ts')).openRecording(folder, needs),
+  readRecording: async (folder, fits) =>
+    (await import('./adapters/evidence-log/recording.ts')).readRecording(folder, fits),
   openEvidence: async (folder, needs) =>
     (await import('./adapters/evidence-log/opened-log.ts')).openEvidenceLog(folder, needs),
   identifyDatabase: async (spec, versions, environment) =>

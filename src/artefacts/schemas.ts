@@ -23,6 +23,10 @@ export function validateSchema(
   return (validate.errors ?? []).map((one) => toProblem(one, file))
 }
 
+/** Whether a value is valid by the schema of a line of a recording of staging. */
+export const isObservationLine = (value: unknown): boolean =>
+  validateSchema('observation-line', value, '').length === 0
+
 /** Whether a value is valid by the schema of a line of an evidence log, or of its head. */
 export const EVIDENCE_SHAPES = {
   isLine: (value: unknown): boolean => validateSchema('evidence-line', value, '').length === 0,

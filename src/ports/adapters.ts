@@ -45,6 +45,7 @@ import type {
 } from './http.ts'
 import type { MigrationSession } from './migrations.ts'
 import type { CommandLimits, CommandOutcome, RunningProgram } from './process.ts'
+import type { FitsMinute, RecordingRead, RecordingWriter } from './observe.ts'
 import type { RedisClient, RedisOptions, ScratchRedis } from './redis.ts'
 import type { RowSink, RowSource } from './rows.ts'
 import type {
@@ -278,6 +279,17 @@ export interface Adapters {
     into: string,
     shapes: EvidenceShapes,
   ): Promise<readonly ImportedLog[]>
+  /**
+   * Opens the recording of staging in a folder for appending, signed with a runner's key.
+   * @throws FfError `evidence_locked`, `evidence_untrusted`, `evidence_unreadable`, `evidence_unwritable`, `disk_full`,
+   *   `runner_key_invalid`, `key_file_loose`
+   */
+  openRecording(
+    folder: string,
+    needs: { readonly keyFile: string; readonly fits: FitsMinute },
+  ): Promise<RecordingWriter>
+  /** Reads and verifies a recording, without its lock. @throws FfError `evidence_unreadable` */
+  readRecording(folder: string, fits: FitsMinute): Promise<RecordingRead>
   /** Creates the key file that signs evidence. Never replaces a file. @throws the system's `EEXIST` */
   makeRunner(path: string): Promise<{ readonly kid: string; readonly jwk: PublicJwk }>
   /**

@@ -1,5 +1,5 @@
 import type { AuditChainHead } from '../core/audit/record.ts'
-import type { Decision } from '../core/evaluate/types.ts'
+import type { BackingKind, Decision } from '../core/evaluate/types.ts'
 import type { WriteRequest } from '../core/rows/write-request.ts'
 import type { AdminMetrics } from './admin.ts'
 import type { AuthenticatorMetrics } from './auth.ts'
@@ -43,7 +43,7 @@ export interface ShadowObserver {
   /** The other side did not answer. */
   failed(): void
   /** How long a side took to answer, in milliseconds. */
-  answered(side: 'authority' | 'other', ms: number): void
+  answered(side: BackingKind, ms: number): void
 }
 
 /** `refused`: the request is at fault. `failed`: the store could not write. */

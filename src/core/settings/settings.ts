@@ -103,6 +103,11 @@ export const SETTINGS = {
     'time between SIGTERM and the close of the listener, while readiness says draining',
   ),
   FF_DRAIN_TIMEOUT: seconds([0, 300], 25, 'time for open requests to end after that'),
+  FF_SHADOW_SHARE: number(
+    { least: 0.001, most: 1, decimals: 3 },
+    1,
+    'share of the decisions that are compared with the other store during a cutover',
+  ),
   FF_STORE_DEADLINE: seconds([0.1, 60], 1, 'time for each answer of the store'),
   FF_STALE_MAX: seconds(
     [0, 604_800],

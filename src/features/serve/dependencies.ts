@@ -8,6 +8,7 @@ import type { CacheChannel } from './cache-channel.ts'
 import type { CachedReader } from './cached-reader.ts'
 import type { ChangeListeners } from './change-listeners.ts'
 import type { LastKnownGood } from './last-known-good.ts'
+import type { ShadowComparer } from './shadow-comparer.ts'
 import type { Signals } from './signals.ts'
 
 /** All that the routes of a service use. A harness replaces them between two requests. */
@@ -19,6 +20,8 @@ export interface ServiceDependencies {
   readonly changes?: ChangeListeners
   /** Rows and decisions through the cache; absent without one. */
   readonly reader?: CachedReader
+  /** Compares decisions with those of the other side; absent outside of a cutover. */
+  readonly shadow?: Pick<ShadowComparer, 'offer'>
   /** Publishes the changes of this instance; absent without a cache. */
   readonly channel?: CacheChannel
   /** What announcements do in this process; absent in a harness. */

@@ -1,10 +1,16 @@
 import { serializeDecision } from '../../core/evaluate/decision-text.ts'
 import { evaluate } from '../../core/evaluate/evaluate.ts'
 import { satisfiesRequiredAuth } from '../../core/evaluate/required-auth.ts'
-import type { Decision, Principal } from '../../core/evaluate/types.ts'
+import type {
+  ApprovalAnswer,
+  Decision,
+  EvaluationInput,
+  Principal,
+} from '../../core/evaluate/types.ts'
 import type { JsonObject } from '../../core/json/read.ts'
 import { makeProblem } from '../../core/problem.ts'
 import type { Instant } from '../../core/rows/instant.ts'
+import type { CheckApproval } from '../../ports/admin.ts'
 import type { RouteRequest, RouteResponse, TraceSource } from '../../ports/http.ts'
 import { decideWithApproval } from '../evaluation/answer-question.ts'
 import { authenticateCaller, resolvePrincipal } from './authorize.ts'
@@ -126,7 +132,7 @@ const formatDecisions = (decisions: readonly Decision[]): Awaited<ReturnType<Ans
  * @throws the errors of the store
  */
 export async function decideOne(
-  { approvals, observer }: ServiceDependencies,
+  { approvals, observer, shadow }: ServiceDependencies,
   flag_key: string,
   { principal, approval_ref, request_id, trace, now, reader }: EvaluationTerms,
 ): Promise<Decision> {
@@ -138,9 +144,11 @@ export async function decideOne(
     observer.decided(cached)
     return cached
   }
+  const since = performance.now()
   const rows = await reader.read({ flag_key, tenant_id, user_id })
   const facts = { ...asked, rows }
-  const decision = await decideWithApproval(evaluate, approvals.begin(trace), facts)
+  const read_ms = performance.now() - since
+  const decision = await decideAndOffer(shadow, approvals.begin(trace), { facts, read_ms })
   reader.decisions?.offer(facts, decision)
   observer.decided(decision)
   return decision
@@ -153,22 +161,38 @@ export async function decideOne(
  * @throws the errors of the store
  */
 export async function decideMany(
-  { approvals, observer }: ServiceDependencies,
+  { approvals, observer, shadow }: ServiceDependencies,
   flag_keys: readonly string[],
   { principal, approval_ref, request_id, trace, now, reader }: EvaluationTerms,
 ): Promise<readonly Decision[]> {
   const { tenant_id, user_id } = principal
+  const since = performance.now()
   const sets = await reader.readMany({ flag_keys, tenant_id, user_id })
+  const read_ms = performance.now() - since
   const check = approvals.begin(trace)
   const decisions = await Promise.all(
     sets.map((rows, at) => {
       const request = { flag_key: flag_keys[at] as string, approval_ref, request_id }
       const facts = { request, principal, rows, now, backing_state: reader.kind }
-      return decideWithApproval(evaluate, check, facts)
+      return decideAndOffer(shadow, check, { facts, read_ms })
     }),
   )
   decisions.forEach((decision) => observer.decided(decision))
   return decisions
+}
+
+/** Decides, and offers the decision to be compared with that of the other side, where decisions are compared. */
+async function decideAndOffer(
+  shadow: ServiceDependencies['shadow'],
+  check: CheckApproval,
+  { facts: input, read_ms }: { readonly facts: EvaluationInput; readonly read_ms: number },
+): Promise<Decision> {
+  if (shadow === undefined) return decideWithApproval(evaluate, check, input)
+  let answer: ApprovalAnswer | undefined
+  const noteAnswer: CheckApproval = async (query) => (answer = await check(query))
+  const decision = await decideWithApproval(evaluate, noteAnswer, input)
+  shadow.offer({ input, answer, decision, read_ms })
+  return decision
 }
 
 /**

@@ -95,9 +95,9 @@ export class ShadowComparer {
 
   private async compare(decided: ShadowCase, { other }: ShadowSides): Promise<void> {
     const { observer } = this.options
-    const right = await this.read('other', other, decided)
+    const right = await this.read(other, decided)
     if (right === null) return
-    observer.answered('authority', decided.read_ms)
+    observer.answered(decided.decision.meta.backing_state, decided.read_ms)
     const { input, decision } = decided
     const field = findShadowDifference(decided, { right })
     if (field === null) observer.compared(decision.reason)
@@ -122,8 +122,8 @@ export class ShadowComparer {
     const { observer, sides } = this.options
     const now = sides()
     if (now === null) return observer.dropped()
-    const left = await this.read('authority', now.authority, decided)
-    const right = await this.read('other', now.other, decided)
+    const left = await this.read(now.authority, decided)
+    const right = await this.read(now.other, decided)
     if (left === null || right === null) return
     const field = findShadowDifference(decided, { left, right })
     if (field === null) observer.inFlight()
@@ -131,17 +131,13 @@ export class ShadowComparer {
   }
 
   /** The rows of a decision on one side; null where it does not answer as that side, which is counted. */
-  private async read(
-    name: 'authority' | 'other',
-    side: FlagReader,
-    { input }: ShadowCase,
-  ): Promise<RowsOfFlag | null> {
+  private async read(side: FlagReader, { input }: ShadowCase): Promise<RowsOfFlag | null> {
     const { observer } = this.options
     const { tenant_id, user_id } = input.principal
     const since = this.now()
     try {
       const rows = await side.read({ flag_key: input.request.flag_key, tenant_id, user_id })
-      observer.answered(name, this.now() - since)
+      observer.answered(side.kind, this.now() - since)
       if (rows.stale === undefined) return rows
     } catch (error) {
       if (!(error instanceof FfError)) throw error

@@ -70,8 +70,8 @@ describe('ShadowComparer', () => {
     comparer.offer(makeCase())
     await counted('compared global_default')
     expect(counts).toEqual({
-      'answered other': 1,
-      'answered authority': 1,
+      'answered db': 1,
+      'answered file': 1,
       'compared global_default': 1,
     })
   })
@@ -131,7 +131,7 @@ describe('ShadowComparer', () => {
     comparer = createComparer(60_000)
     answers.other = [LATER]
     comparer.offer(makeCase())
-    await counted('answered authority')
+    await counted('answered file')
     await comparer.close()
     expect(counts['dropped']).toBe(1)
     comparer.offer(makeCase())
