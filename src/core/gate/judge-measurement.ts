@@ -1,3 +1,4 @@
+import type { Instant } from '../rows/instant.ts'
 import { formatLimit, judgeLimits } from './limits.ts'
 import type { ChecklistItem, EvidenceDraft, Scalar } from './types.ts'
 
@@ -9,6 +10,8 @@ export interface Measurement {
   readonly sample_size: number
   /** One concrete case; null where nothing was found. */
   readonly example: string | null
+  /** When what was measured took place, where that is not the time of measuring: a recording that is read later. */
+  readonly span?: { readonly from: Instant; readonly until: Instant }
 }
 /** Why a measurement is no pass. */
 export type MeasurementCode = 'limit_broken' | 'measure_missing' | 'too_few_samples'

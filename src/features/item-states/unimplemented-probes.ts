@@ -9,11 +9,8 @@ const POINTED = 'probes that can be pointed at the instances of staging'
 /** By probe name. A commit that adds the part removes the line. */
 export const PROBE_GAPS: Readonly<Record<string, ProbeGap>> = {
   'dual-write': { gap: 'no_probe', needs: 'dual writes' },
-  observation: { gap: 'no_probe', needs: 'the staging observation' },
-  leak: { gap: 'no_probe', needs: 'the staging observation' },
   'switch-back': { gap: 'no_probe', needs: 'the cutover' },
   'rollback-lossless': { gap: 'no_probe', needs: 'the cutover' },
-  'rollback-triggers': { gap: 'no_probe', needs: 'a served endpoint' },
   'cache-keys': { gap: 'scratch_only', needs: POINTED },
   capacity: { gap: 'scratch_only', needs: POINTED },
   'admin-contract': { gap: 'scratch_only', needs: POINTED },

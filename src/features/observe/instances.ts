@@ -7,7 +7,7 @@ import type { InstanceReading } from '../../core/observe/fold.ts'
 import { FfError } from '../../errors.ts'
 import type { HttpClient } from '../../ports/http.ts'
 import { METRICS_ROUTE } from '../serve/health.ts'
-import { IDENTITY_ROUTE } from '../serve/identity.ts'
+import { IDENTITY_ROUTE, type InstanceIdentity } from '../serve/identity.ts'
 
 const ANSWER_MS = 5_000
 const DIGEST_LENGTH = 16
@@ -30,12 +30,15 @@ export async function readInstance(
   const said = parseShaped('instance-identity', { text: identity, shown: client.origin })
   const parsed = parseExposition(metrics)
   if (!said.ok || !parsed.ok) return null
-  const digest = createHash('sha256').update(canonicalizeValue(said.loaded.value)).digest('hex')
   return {
     scrape: { at_ms, samples: parsed.samples },
-    identity: digest.slice(0, DIGEST_LENGTH),
+    identity: digestIdentity(said.loaded.value as InstanceIdentity),
   }
 }
+
+/** What an instance says it is, as 16 hexadecimal digits. */
+export const digestIdentity = (identity: InstanceIdentity): string =>
+  createHash('sha256').update(canonicalizeValue(identity)).digest('hex').slice(0, DIGEST_LENGTH)
 
 async function ask(
   client: HttpClient,

@@ -26,6 +26,8 @@ import { concurrentEdits } from './concurrent-edits.ts'
 import { contentEqual } from './content-equal.ts'
 import { lostMessage } from './lost-message.ts'
 import { migrationRoundTrip } from './migration-round-trip.ts'
+import { leak } from './leak.ts'
+import { observation } from './observation.ts'
 import { plan } from './plan.ts'
 import { propagation } from './propagation.ts'
 import { privileges } from './privileges.ts'
@@ -33,6 +35,7 @@ import type { Probe } from './framework/probe.ts'
 import { tokenClaims } from './token-claims.ts'
 import { tokenForgeries } from './token-forgeries.ts'
 import { restore } from './restore.ts'
+import { rollbackTriggers } from './rollback-triggers.ts'
 import { schemaConstraints } from './schema-constraints.ts'
 import { schemaHead } from './schema-head.ts'
 import { signals } from './signals.ts'
@@ -58,6 +61,8 @@ export const PROBES: Readonly<Record<string, Probe>> = {
   'cache-outage': cacheOutage,
   capacity,
   'lost-message': lostMessage,
+  observation,
+  leak,
   plan,
   'token-claims': tokenClaims,
   'token-forgeries': tokenForgeries,
@@ -71,6 +76,7 @@ export const PROBES: Readonly<Record<string, Probe>> = {
   'backfill-repeat': backfillRepeat,
   'concurrent-edits': concurrentEdits,
   restore,
+  'rollback-triggers': rollbackTriggers,
   'audit-append-only': auditAppendOnly,
   'audit-continuity': auditContinuity,
   'audit-once': auditOnce,

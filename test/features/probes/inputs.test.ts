@@ -14,6 +14,7 @@ function listReads(text: string): readonly string[] {
   const files = [
     /requirePlan\(context\)(?!\.)/.test(text) && 'checklists/plan.json',
     /\bRUNBOOK\b/.test(text) && 'checklists/runbook.md',
+    /requireTriggers\(context\)/.test(text) && 'checklists/rollback_triggers.json',
     /join\(cwd\b(?!, RUNBOOK)/.test(text) && 'another file of the folder',
   ]
   return [...members, ...files.filter((one) => one !== false)]

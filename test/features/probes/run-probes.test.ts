@@ -7,7 +7,8 @@ test.each<readonly [string, string | null]>([
   ['D1', 'staging_database of checklists/plan.json'],
   ['D4', 'counts for scratch alone'],
   ['G3', '--database or FF_DATABASE_URL'],
-  ['H3', null],
+  ['H3', 'ff observe start'],
+  ['I4', 'changes nothing'],
   ['A1', null],
 ])('%s needs of staging: %s', async (id, part) => {
   const { staging } = await probeExplain({ root: ROOT, cwd: tmpdir(), checklist: null }, id)

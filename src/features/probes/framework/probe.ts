@@ -26,8 +26,12 @@ export interface ProbeContext {
   readonly adapters: Adapters
   readonly targets: ProbeTargets
   readonly plan: GateFiles['plan']
+  /** The rollback triggers of the team's folder; null or absent without them. */
+  readonly triggers?: GateFiles['triggers']
   /** FF_ENV, which the database that is cut over has to be made for. */
   readonly environment: string
+  /** Thumbprint of the key that signs the records; absent where none is written. */
+  readonly runner?: string
   /** The parameters of the item in the checklist. */
   readonly params: ProbeCall['params']
   readonly now: () => Date

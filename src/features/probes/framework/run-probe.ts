@@ -86,8 +86,8 @@ export async function runProbe(
     sample_size: last.found.sample_size,
     example: last.detail === '' ? last.found.example : truncateExample(last.detail),
     control: null,
-    started_at,
-    ended_at: toInstant(context),
+    started_at: last.found.span?.from ?? started_at,
+    ended_at: last.found.span?.until ?? toInstant(context),
     identity: { ...terms.identity, ...said, database },
     tool_version: terms.tool_version,
   }

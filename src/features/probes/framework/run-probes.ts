@@ -183,7 +183,14 @@ async function runAll(
     const logs = await adapters.judgeEvidence(await adapters.readEvidence(evidence), files)
     const known = logs.status === 'whole' ? logs.logs : []
     const { sha256 } = tools
-    const run = new ItemsRun(request, files, { writer, work, inputs, known, sha256 })
+    const run = new ItemsRun(request, files, {
+      writer,
+      runner: runner.kid,
+      work,
+      inputs,
+      known,
+      sha256,
+    })
     const checked = await run.runAll(chosen)
     const { signal } = request
     const ending = getEnding(signal)
@@ -223,6 +230,7 @@ function selectItems(
 
 interface RunDependencies {
   readonly writer: EvidenceWriter
+  readonly runner: string
   readonly work: Work
   /** As of the start of the run. */
   readonly inputs: InputTerms
@@ -253,10 +261,10 @@ class ItemsRun implements Progress {
     this.ended = resolveOnAbort(signal)
     this.terms = { identity: buildIdentity(request, files), tool_version, repeat }
     const { root, cwd } = folder
-    const { plan } = files
+    const { plan, triggers } = files
     const progress = (): void => undefined
-    const given = { adapters, targets, environment, now, signal }
-    this.context = { root, cwd, ...given, plan, params: {}, progress }
+    const given = { adapters, targets, environment, now, signal, runner: deps.runner }
+    this.context = { root, cwd, ...given, plan, triggers, params: {}, progress }
   }
 
   /** Runs parallel probes first, then exclusive ones one at a time. */

@@ -20,9 +20,12 @@ export const describeStagingNeeds = (needs: StagingNeeds): readonly string[] => 
   `at least ${needs.instances} instances (more where the checklist says so), each with the origins of its service and of its admin port: --staging SERVICE,ADMIN for each, or FF_STAGING_URL`,
   'of each instance, by GET /identity of its admin port: the same environment (not prod), code, schema, configuration, database, and this build of ff',
   'staging_database of checklists/plan.json: that database; without it no record counts',
-  `FF_STAGING_TOKEN_FILE: ${needs.callers} tokens, one on each line, of different users (sub) with a tenant (tid); the last one of another tenant than the first`,
-  `in each token the scopes ${needs.scopes.join(' ')}`,
+  ...(needs.callers === 0 ? [] : describeTokens(needs)),
   needs.changes,
+]
+const describeTokens = ({ callers, scopes }: StagingNeeds): readonly string[] => [
+  `FF_STAGING_TOKEN_FILE: ${callers} tokens, one on each line, of different users (sub) with a tenant (tid); the last one of another tenant than the first`,
+  `in each token the scopes ${scopes.join(' ')}`,
 ]
 /** The place of a measurement on staging: what all instances say of themselves. */
 export type StagingIdentity = Pick<InstanceIdentity, 'code' | 'schema_head' | 'config_digest'> & {
@@ -96,7 +99,8 @@ const SAME = [
   'database',
 ] as const satisfies readonly (keyof InstanceIdentity)[]
 
-const askIdentity = (admin: string, { adapters }: ProbeContext): Promise<InstanceIdentity> =>
+/** What an instance says of itself at its admin port. @throws FfError `identity_not_said`, `target_unreachable` */
+export const askIdentity = (admin: string, { adapters }: ProbeContext): Promise<InstanceIdentity> =>
   closeAfter(async (keep) => {
     const client: HttpClient = await keep(adapters.openClient(admin))
     const { method, path } = IDENTITY_ROUTE
@@ -116,6 +120,7 @@ export function readCallers(
   { callers: count, scopes }: StagingNeeds,
   { tokens, scopeClaim }: Pick<StagingTarget, 'tokens' | 'scopeClaim'>,
 ): readonly StagingCaller[] {
+  if (count === 0) return []
   if (tokens.length < count) throw makeTokenError(`${count} tokens, and there are ${tokens.length}`)
   const read = tokens.slice(0, count).map((token, at) => {
     const claims = readClaims(token)
