@@ -30,7 +30,7 @@ const FEATURES = [
   ['import-export', 'tokens', 'item-states'],
   ['signoff'],
   ['gate', 'audit', 'parity', 'serve'],
-  ['selftest', 'setup', 'cache'],
+  ['selftest', 'setup', 'cache', 'observe'],
   ['probes'],
 ]
 const featureRules = FEATURES.flatMap((group, level) =>

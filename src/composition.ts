@@ -41,6 +41,8 @@ export const adapters: Adapters = {
     (await import('./adapters/auth/cell-credentials.ts')).openCellCredentials(root, settings, now),
   searchScenes: async (fails, options) =>
     (await import('./adapters/fuzz/search.ts')).searchScenes(fails, options),
+  readConnectionUse: async (spec, versions) =>
+    (await import('./adapters/stores.ts')).countConnections(spec, versions),
   readEvidence: async (folder) =>
     (await import('./adapters/evidence-log/log-files.ts')).readEvidence(folder),
   judgeEvidence: async (texts, shapes) =>

@@ -17,6 +17,7 @@ import type { RowSink, RowSource } from '../ports/rows.ts'
 import type { ShipStore } from '../ports/shipping.ts'
 import type { RowsByTable } from '../core/rows/rows.ts'
 import type { Migration } from '../core/migrations/plan.ts'
+import type { ResourceUse } from '../core/observe/minute.ts'
 import { type TargetSpec, withDatabaseName } from '../core/parity/target.ts'
 import { FileStore } from './file-store/file-store.ts'
 import { FileShipStore } from './file-store/ship-store.ts'
@@ -24,6 +25,7 @@ import { openScratchFolder, withFolder } from './file-store/scratch-folder.ts'
 import { PostgresTrail } from './postgres/audit-trail.ts'
 import { listImportedDigests } from './postgres/boundary.ts'
 import type { DatabaseConfig, SupportedVersions } from './postgres/connect.ts'
+import { readConnectionUse } from './postgres/connection-use.ts'
 import { readDatabaseIdentity } from './postgres/store-identity.ts'
 import { startEmbedded } from './postgres/embedded.ts'
 import { SCHEMA, type SessionOptions, withMigrationSession } from './postgres/migration-session.ts'
@@ -238,6 +240,12 @@ export const identifyDatabase = async (
   environment?: string,
 ): Promise<string> =>
   readDatabaseIdentity(requireDatabase(spec, 'has an identity'), SCHEMA, { versions, environment })
+
+/** Counts the client connections of a database server. @throws FfError `target_invalid` for a file, and as the database */
+export const countConnections = async (
+  spec: TargetSpec,
+  versions: SupportedVersions,
+): Promise<ResourceUse> => readConnectionUse(requireDatabase(spec, 'has connections'), versions)
 
 /**
  * Runs `use` with an empty database on the target's server (for `embedded` a private one), which is dropped

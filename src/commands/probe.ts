@@ -6,7 +6,7 @@ import {
   probeRun,
   probeSelftest,
 } from '../features/probes/framework/run-probes.ts'
-import { parseStagingAddress } from '../features/probes/framework/staging.ts'
+import { resolveStaging } from '../features/observe/staging-addresses.ts'
 import { parseTargetOrThrow } from '../features/parity/resolve-target.ts'
 import { isLoopback, type TargetSpec } from '../core/parity/target.ts'
 import type { SettingValues } from '../core/settings/settings.ts'
@@ -111,10 +111,7 @@ async function withStaging(
   request: ProbeRequest,
 ): Promise<ProbeRequest> {
   const { values } = await loadSettings(env, cwd)
-  const words = staging.length > 0 ? staging : (values.FF_STAGING_URL?.split(' ') ?? [])
-  const instances = words
-    .filter((word) => word !== '')
-    .map((word) => parseStagingAddress(word, env))
+  const instances = resolveStaging(staging, values, env)
   if (instances.length === 0) return { ...request, repeat }
   const path = values.FF_STAGING_TOKEN_FILE
   const file = { setting: 'FF_STAGING_TOKEN_FILE', secret: true } as const

@@ -9,6 +9,7 @@ import type { Approval } from '../core/evaluate/approvals.ts'
 import type { EvidenceLogs } from '../core/gate/types.ts'
 import type { SchemaContract } from '../core/migrations/catalogue.ts'
 import type { Migration } from '../core/migrations/plan.ts'
+import type { ResourceUse } from '../core/observe/minute.ts'
 import type { TargetSpec } from '../core/parity/target.ts'
 import type { PublicJwk, SignoffCrypto } from '../core/signoff/types.ts'
 import type { Instant } from '../core/rows/instant.ts'
@@ -265,6 +266,11 @@ export interface Adapters {
     spec: TargetSpec,
     versions: MigrationOptions['versions'],
   ): Promise<readonly string[]>
+  /** Client connections of a database server in use, and the most. @throws FfError `target_unreachable`, and others */
+  readConnectionUse(
+    spec: TargetSpec,
+    versions: { readonly oldest: number; readonly newest: number },
+  ): Promise<ResourceUse>
   /** Reads every evidence log of a folder. @throws FfError `evidence_unreadable`, `evidence_old_form` */
   readEvidence(folder: string): Promise<EvidenceTexts>
   /** Checks hashes, signatures, chain and head of each log. */

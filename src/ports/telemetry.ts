@@ -1,5 +1,6 @@
 import type { AuditChainHead } from '../core/audit/record.ts'
 import type { BackingKind, Decision } from '../core/evaluate/types.ts'
+import type { ResourceUse } from '../core/observe/minute.ts'
 import type { WriteRequest } from '../core/rows/write-request.ts'
 import type { AdminMetrics } from './admin.ts'
 import type { AuthenticatorMetrics } from './auth.ts'
@@ -67,6 +68,8 @@ export interface MetricReadings {
   readonly head: () => Promise<AuditChainHead | null>
   /** Null where the store does not tell. */
   readonly backlog: () => Promise<BacklogReading | null>
+  /** The file system of the store, in bytes; null where the store is no folder. */
+  readonly disk: () => Promise<ResourceUse | null>
 }
 
 /** What is not delivered of the audit trail. */
@@ -84,6 +87,7 @@ export interface ShipTelemetry extends Pick<Telemetry, 'metrics' | 'httpObserver
 export interface Telemetry {
   readonly httpObserver: HttpObserver
   readonly observer: ServiceObserver
+  readonly shadow: ShadowObserver
   /** The metrics in Prometheus text format 0.0.4, and its media type. */
   readonly metrics: () => Promise<{ readonly type: string; readonly text: string }>
 }

@@ -25,6 +25,7 @@ export function listServiceMetrics(): readonly ServiceMetric[] {
     admin: notRead,
     head: notRead,
     backlog: notRead,
+    disk: notRead,
   })
   const ofProcess = collectProcessMetrics() // Made once in a process, perhaps before the spy.
   return describe(new Set([...(register.mock.contexts as Registry[]), ofProcess]))

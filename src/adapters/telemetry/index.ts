@@ -27,6 +27,7 @@ export async function openTelemetry(log: ServiceLog, readings: MetricReadings): 
   return {
     httpObserver,
     observer: { ...metrics.observer, unverified: createUnverifiedLog(log) },
+    shadow: metrics.shadow,
     metrics: async () => ({ type: TEXT_FORMAT, text: await metrics.text() }),
   }
 }

@@ -1,7 +1,9 @@
 import { collectDefaultMetrics, Counter, Histogram, Registry } from 'prom-client'
 import type { HttpObserver } from '../../ports/http.ts'
-import type { MetricReadings, ServiceObserver } from '../../ports/telemetry.ts'
+import type { MetricReadings, ServiceObserver, ShadowObserver } from '../../ports/telemetry.ts'
+import { CounterBatch } from './counter-batch.ts'
 import { registerReadings } from './reading-metrics.ts'
+import { registerShadow } from './shadow-metrics.ts'
 
 /** Upper bounds in seconds: fine around half a millisecond, up to the longest wait for a deny. */
 const BUCKETS = [
@@ -16,6 +18,7 @@ const OUTCOMES = ['applied', 'refused', 'failed'] as const
 export interface Metrics {
   readonly replied: HttpObserver['replied']
   readonly observer: Pick<ServiceObserver, 'decided' | 'changed'>
+  readonly shadow: ShadowObserver
   readonly text: () => Promise<string>
 }
 
@@ -29,6 +32,7 @@ export function createMetrics(readings: MetricReadings): Metrics {
   for (const action of ACTIONS)
     for (const outcome of OUTCOMES) counters.changes.inc({ action, outcome }, 0)
   const read = registerReadings([registry], readings)
+  const shadow = registerShadow([registry])
   const requests = new CounterBatch(counters.requests)
   const refusals = new CounterBatch(counters.refusals)
   const decisions = new CounterBatch(counters.decisions)
@@ -43,8 +47,9 @@ export function createMetrics(readings: MetricReadings): Metrics {
       decided: ({ decision, reason }) => decisions.add(decision, reason),
       changed: (action, outcome) => changes.add(action, outcome),
     },
+    shadow: shadow.observer,
     text: async () => {
-      for (const summary of [requests, refusals, decisions, changes]) summary.flush()
+      for (const summary of [requests, refusals, decisions, changes, shadow]) summary.flush()
       await read()
       const [own, process] = await Promise.all([
         registry.metrics(),
@@ -88,35 +93,6 @@ const createCounters = (registers: Registry[]) => ({
     registers,
   }),
 })
-
-/**
- * Counts by one or two labels in memory and adds the sums to a counter at each scrape: cheaper than prom-client's
- * `inc`.
- */
-export class CounterBatch {
-  private readonly counter: Counter
-  private readonly counts = new Map<string, { readonly labels: string[]; value: number }>()
-
-  constructor(counter: Counter) {
-    this.counter = counter
-  }
-
-  /** Counts one event in memory for these label values, in the order of the counter's labels. */
-  add(...labels: readonly [string] | readonly [string, string]): void {
-    const name = labels.length === 1 ? labels[0] : `${labels[0]} ${labels[1]}`
-    const held = this.counts.get(name)
-    if (held === undefined) this.counts.set(name, { labels: [...labels], value: 1 })
-    else held.value += 1
-  }
-
-  /** Adds the counts since the last call to the counter and sets them to 0. */
-  flush(): void {
-    for (const held of this.counts.values()) {
-      this.counter.labels(...held.labels).inc(held.value)
-      held.value = 0
-    }
-  }
-}
 
 /** Gauges that repeat the sum of a metric by type, under the suffix that Prometheus reserves for counters. */
 const MISNAMED = ['handles', 'requests', 'resources'].map((one) => `nodejs_active_${one}_total`)

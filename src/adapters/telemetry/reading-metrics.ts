@@ -1,3 +1,4 @@
+import { totalmem } from 'node:os'
 import { Counter, Gauge, type Registry } from 'prom-client'
 import { MISS_REASONS } from '../../core/cache/entry.ts'
 import { DROP_REASONS } from '../../core/cache/messages.ts'
@@ -38,6 +39,7 @@ export function registerReadings(
     adminMetrics,
     cacheMetrics,
     feedMetrics,
+    limitMetrics,
   ].map((make) => make(factory, readings))
   const backlog = registerBacklog(registers, readings.backlog)
   return async () => {
@@ -220,5 +222,22 @@ function feedMetrics({ gauge, counter }: MetricFactory, { feed }: MetricReadings
     setTotal(gaps, now?.gaps ?? 0)
     setTotal(reconnects, now?.reconnects ?? 0)
     for (const reason of DROP_REASONS) setTotal(dropped, now?.dropped?.[reason] ?? 0, { reason })
+  }
+}
+
+/** What the process may use, and what the file system of its store has. */
+function limitMetrics({ gauge }: MetricFactory, { disk }: MetricReadings): Setter {
+  const memory = gauge('ff_memory_limit_bytes', 'Memory that the process may use.')
+  const used = gauge('ff_store_disk_used_bytes', 'Used bytes of the file system of a file store.')
+  const size = gauge('ff_store_disk_size_bytes', 'Bytes of the file system of a file store.')
+  return async () => {
+    // Of a control group, where one sets a limit.
+    const constrained = process.constrainedMemory()
+    memory.set(constrained > 0 ? Math.min(constrained, totalmem()) : totalmem())
+    const found = await disk()
+    for (const one of [used, size]) one.remove()
+    if (found === null) return
+    used.set(found.used)
+    size.set(found.limit)
   }
 }

@@ -1,6 +1,6 @@
 import { Counter, Histogram, type Registry } from 'prom-client'
 import type { ShadowObserver } from '../../ports/telemetry.ts'
-import { CounterBatch } from './metrics.ts'
+import { CounterBatch } from './counter-batch.ts'
 
 /** Upper bounds in seconds: a read from memory takes microseconds. */
 const BUCKETS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1]
@@ -41,6 +41,8 @@ export function registerShadow(registers: Registry[]): {
     buckets: BUCKETS,
     registers,
   })
+  // Both from the start, so that the first reading of a side has one before it.
+  for (const side of ['file', 'db']) seconds.zero({ side })
   return {
     observer: {
       compared: (reason) => compared.add(reason),

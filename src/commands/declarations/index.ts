@@ -15,6 +15,7 @@ import {
 import { KEEP_EVIDENCE } from './evidence.ts'
 import { DECIDE, SIGN } from './gate.ts'
 import { MAINTAIN } from './maintain.ts'
+import { OBSERVE } from './observe.ts'
 import { PLAN } from './plan.ts'
 import type { CommandGroup } from './row.ts'
 import { SERVING } from './serve-options.ts'
@@ -224,6 +225,7 @@ const CUT_OVER: readonly CommandGroup[] = [
 /** Every command except `help`, in the order of the help. To add one, add its declaration and its module. */
 export const COMMANDS: readonly CommandGroup[] = [
   ...PROVE,
+  ...OBSERVE,
   ...DECIDE,
   PLAN,
   KEEP_EVIDENCE,

@@ -101,7 +101,7 @@ function sumByLabel(
   return sums
 }
 const listLabels = (samples: readonly Sample[], metric: string, label: string): readonly string[] =>
-  samples.flatMap(({ name, labels }) => (name === metric ? (labels[label] ?? []) : []))
+  samples.flatMap(({ name, labels }) => (name === metric ? [labels[label] ?? ''] : []))
 
 function readLatency(pairs: readonly Pair[], side: 'file' | 'db'): SideLatency {
   const buckets = pairs.flatMap(({ before, after, isNew }) =>

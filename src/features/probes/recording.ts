@@ -1,8 +1,7 @@
-import { isObservationLine } from '../../artefacts/schemas.ts'
 import { mapConcurrently } from '../../concurrency/map-concurrently.ts'
 import type { ObservedMinute } from '../../core/observe/minute.ts'
 import { FfError } from '../../errors.ts'
-import { findRecordingFolder } from '../observe/folder.ts'
+import { readStagingRecording } from '../observe/recording.ts'
 import { digestIdentity } from '../observe/instances.ts'
 import { IDENTITY, plantRecording } from './faults/planted-recording.ts'
 import {
@@ -34,19 +33,10 @@ const AT_ONCE = 4
 export const withRecording: WithResource<StagingRecording> = async (context, use) => {
   const { staging } = context.targets
   if (staging === undefined) throw makeMissingError('the instances of staging are not named')
-  const folder = findRecordingFolder(context.cwd)
-  const read = await context.adapters.readRecording(folder, isObservationLine)
-  if (!read.ok)
-    throw new FfError(
-      'evidence_untrusted',
-      `The recording of staging is altered: line ${read.line}, ${read.code}.`,
-      { hint: `Keep ${folder} for an investigation, and record anew with \`ff observe start\`.` },
-    )
-  if (read.minutes.length === 0) throw makeMissingError(`there is no recording in ${folder}`)
+  const read = await readStagingRecording(context.adapters, context.cwd)
+  if (read.minutes.length === 0) throw makeMissingError(`there is none`)
   if (read.kid !== context.runner)
-    throw makeMissingError(
-      `the recording in ${folder} is that of another runner, ${read.kid ?? ''}`,
-    )
+    throw makeMissingError(`it is that of another runner, ${read.kid ?? ''}`)
   const said = await mapConcurrently(staging.instances, AT_ONCE, ({ admin }) =>
     askIdentity(admin, context),
   )

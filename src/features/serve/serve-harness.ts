@@ -37,6 +37,7 @@ export async function startHarness(request: ServeRequest): Promise<Service> {
       admin: () => NULL_APPROVALS.metrics(),
       head: () => scratch.store.auditHead(),
       backlog: () => Promise.resolve(null),
+      disk: () => Promise.resolve(null),
     })
     const harness = new Harness({
       scratch,

@@ -29,6 +29,7 @@ import { buildServiceRoutes } from './routes.ts'
 import { RefusalRecorder } from './refusal-recorder.ts'
 import { Signals } from './signals.ts'
 import { toBacklogReading } from './sink-backlog.ts'
+import { readDisk } from './store-disk.ts'
 import { readCertificate } from './tls-certificate.ts'
 
 /** A service that listens. */
@@ -107,6 +108,7 @@ export async function startService(
       admin: () => approvals.metrics(),
       head: async () => (await probeStore(store)).head,
       backlog: async () => toBacklogReading((await backlog?.read()) ?? null, request),
+      disk: () => readDisk(target),
     })
     const { observer } = telemetry
     const failedToFollow = createReport(request.log, telemetry, FEED_REPORTS)

@@ -42,7 +42,7 @@ describe('a recording', () => {
     expect(await read()).toMatchObject({ ok: true, minutes: MINUTES })
     const writer = await openRecording(folder, { keyFile, fits })
     expect(writer.last).toEqual(MINUTES.at(-1))
-    await writer.append(makeMinutes(5, 6)[0]!)
+    for (const minute of makeMinutes(5, 6)) await writer.append(minute)
     await writer.close()
     expect(await read()).toMatchObject({ ok: true, minutes: [...MINUTES, ...makeMinutes(5, 6)] })
   })
@@ -78,10 +78,9 @@ describe('a recording', () => {
     [
       'a signature of another minute',
       () => {
-        const [a, b] = [lines()[3], lines()[4]].map(
-          (line) => JSON.parse(line as string) as { signature: string },
-        )
-        return [...lines().slice(0, 4), canonicalizeValue({ ...b!, signature: a!.signature })]
+        const { signature } = JSON.parse(lines()[3] ?? '') as { signature: string }
+        const last = { ...(JSON.parse(lines()[4] ?? '') as object), signature }
+        return [...lines().slice(0, 4), canonicalizeValue(last)]
       },
       'signature_invalid',
       5,

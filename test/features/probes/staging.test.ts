@@ -2,11 +2,8 @@ import { describe, expect, test } from 'vitest'
 import type { Probe } from '../../../src/features/probes/framework/probe.ts'
 import { runProbe } from '../../../src/features/probes/framework/run-probe.ts'
 import type { StagingTarget } from '../../../src/features/probes/framework/staging-target.ts'
-import {
-  checkStaging,
-  parseStagingAddress,
-  readCallers,
-} from '../../../src/features/probes/framework/staging.ts'
+import { resolveStaging } from '../../../src/features/observe/staging-addresses.ts'
+import { checkStaging, readCallers } from '../../../src/features/probes/framework/staging.ts'
 import type { InstanceIdentity } from '../../../src/features/serve/identity.ts'
 import type { HttpClient } from '../../../src/ports/http.ts'
 import { planAhead, TERMS, toAdapters, toContext, toItem } from './context.ts'
@@ -188,16 +185,16 @@ test.each<readonly [string, boolean, number, string, readonly string[]]>([
   expect(draft.identity.code).toBe('sha256:aa')
 })
 
+const NO_SETTING = { FF_STAGING_URL: null }
 test('an instance is named by two origins', () => {
-  expect(parseStagingAddress('https://a.example:8443,http://127.0.0.1:9090', {})).toEqual({
-    service: 'https://a.example:8443',
-    admin: 'http://127.0.0.1:9090',
-  })
+  expect(resolveStaging(['https://a.example:8443,http://127.0.0.1:9090'], NO_SETTING, {})).toEqual([
+    { service: 'https://a.example:8443', admin: 'http://127.0.0.1:9090' },
+  ])
   for (const text of ['https://a.example', 'https://a.example,', 'https://a.example,file', 'a,b,c'])
-    expect(() => parseStagingAddress(text, {})).toThrow(
+    expect(() => resolveStaging([text], NO_SETTING, {})).toThrow(
       expect.objectContaining({ code: 'target_invalid' }),
     )
-  expect(() => parseStagingAddress('https://u:s3cret@a.example', {})).toThrow(
+  expect(() => resolveStaging(['https://u:s3cret@a.example'], NO_SETTING, {})).toThrow(
     expect.objectContaining({ message: expect.not.stringContaining('s3cret') }),
   )
 })

@@ -28,7 +28,7 @@ import {
 } from './item-results.ts'
 import type { Probe, ProbeContext } from './probe.ts'
 import { runControls } from './run-controls.ts'
-import { describeStagingNeeds } from './staging.ts'
+import { describeStagingNeeds, noteProbe } from './staging.ts'
 import { type ProbeRecordTerms, type ProbeRun, runProbe, toInstant } from './run-probe.ts'
 
 /** The options of `ff probe run` and `ff probe selftest`, loaded. */
@@ -319,6 +319,7 @@ class ItemsRun implements Progress {
   ): Promise<readonly EvidenceDraft[] | null> {
     const { now, signal } = this.request
     const from = now().getTime()
+    const end = await noteProbe(item, probe, this.context)
     try {
       const progress = (done: number, of: number): void => {
         this.running.set(item.id, [done, of])
@@ -335,6 +336,8 @@ class ItemsRun implements Progress {
     } catch (error) {
       if (signal.aborted) return null
       throw error
+    } finally {
+      await end()
     }
   }
 

@@ -1,4 +1,5 @@
 import type { ScopeClaim } from '../../../core/auth/claims.ts'
+import type { StagingAddress } from '../../observe/staging-addresses.ts'
 
 /** The instances of staging, and who asks them. */
 export interface StagingTarget {
@@ -7,11 +8,6 @@ export interface StagingTarget {
   readonly tokens: readonly string[]
   /** The claim that holds the scopes of a token. */
   readonly scopeClaim: ScopeClaim
-}
-/** An instance by its origins: that of the service, and that of its admin port. */
-export interface StagingAddress {
-  readonly service: string
-  readonly admin: string
 }
 /** What a probe needs to measure the instances of staging. */
 export interface StagingNeeds {

@@ -2,18 +2,15 @@ import { parseShaped } from '../../../artefacts/load.ts'
 import { closeAfter } from '../../../concurrency/open-all.ts'
 import { readIdentity } from '../../../core/auth/claims.ts'
 import { isProductionName } from '../../../core/auth/environment.ts'
+import type { ChecklistItem } from '../../../core/gate/types.ts'
 import { FfError } from '../../../errors.ts'
 import type { HttpClient } from '../../../ports/http.ts'
-import { parseServiceOrThrow } from '../../parity/resolve-target.ts'
+import { noteDisturbance } from '../../observe/disturbances.ts'
+import { findRecordingFolder } from '../../observe/recording.ts'
 import { IDENTITY_ROUTE, type InstanceIdentity } from '../../serve/identity.ts'
 import { makeProductionError, refuseProduction } from '../testbed/production-guard.ts'
 import type { ProbeContext } from './probe.ts'
-import type {
-  StagingAddress,
-  StagingCaller,
-  StagingNeeds,
-  StagingTarget,
-} from './staging-target.ts'
+import type { StagingCaller, StagingNeeds, StagingTarget } from './staging-target.ts'
 
 /** What a probe needs of staging, in words for a person. */
 export const describeStagingNeeds = (needs: StagingNeeds): readonly string[] => [
@@ -165,24 +162,16 @@ export const makeUnsaidError = (why: string): FfError =>
   })
 
 /**
- * Reads the value of `--staging` or a word of FF_STAGING_URL: the origins of the service and of its admin port, with a
- * comma in between.
- *
- * @throws FfError `target_invalid`
+ * Notes beside the recording of staging that a probe disturbs it from now on, where it does. @returns a function that notes
+ * the end
  */
-export function parseStagingAddress(
-  text: string,
-  env: Readonly<Record<string, string | undefined>>,
-): StagingAddress {
-  const [service, admin, ...more] = text.split(',')
-  if (service === undefined || admin === undefined || more.length > 0)
-    // Not shown: a URL may hold a password.
-    throw new FfError(
-      'target_invalid',
-      'A value of --staging or FF_STAGING_URL is not two origins with a comma in between.',
-      {
-        hint: 'Write the origins of its service and of its admin port: --staging https://a.example,https://a.example:9090',
-      },
-    )
-  return { service: parseServiceOrThrow(service, env), admin: parseServiceOrThrow(admin, env) }
+export async function noteProbe(
+  { id, effect }: Pick<ChecklistItem, 'id' | 'effect'>,
+  { staging }: { readonly staging?: StagingNeeds },
+  { targets, cwd, now }: ProbeContext,
+): Promise<() => Promise<void>> {
+  const disturbs = targets.staging !== undefined && staging !== undefined && effect !== 'observe'
+  return disturbs
+    ? noteDisturbance(findRecordingFolder(cwd), id, () => now().getTime())
+    : () => Promise.resolve()
 }
