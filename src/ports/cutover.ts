@@ -2,6 +2,7 @@ import type { AuditChainHead, AuditRecord } from '../core/audit/record.ts'
 import type { MirrorPublication } from '../core/cutover/instance.ts'
 import type { Registration } from '../core/cutover/leases.ts'
 import type { PhaseRecord, StepIntent } from '../core/cutover/record.ts'
+import type { WriteAnswer } from '../core/cutover/write.ts'
 import type { AnyRow, TableName } from '../core/rows/rows.ts'
 import type { WriteRequest } from '../core/rows/write-request.ts'
 import type {
@@ -9,6 +10,7 @@ import type {
   AnnouncementResult,
   RefusalResult,
   RefusedWrite,
+  ServiceStore,
   WriteResult,
 } from './store.ts'
 
@@ -115,6 +117,44 @@ export interface FileWriter extends ChainReader {
 export interface NamedResult<Result> {
   readonly result: Result
   readonly digest: string | null
+}
+
+/** A change with its name, as the process receives it that carries it out. */
+export type NamedOperation = { readonly name: WriteName } & (
+  | { readonly call: 'write'; readonly request: WriteRequest }
+  | { readonly call: 'refuse'; readonly request: RefusedWrite }
+  | { readonly call: 'announce'; readonly request: Announcement }
+)
+/** How a change ended at the process that carried it out. JSON, since it goes to the instance that received the change. */
+export interface CarriedOut {
+  readonly answer: WriteAnswer
+  /** Of the store; null where the change did not reach the authority, or its outcome is not known. */
+  readonly result: WriteResult | RefusalResult | AnnouncementResult | null
+}
+export interface ManagedFileOptions {
+  /** How long a writer may be silent before it is ended and replaced. */
+  readonly leaseMs: number
+  /** How long a change may take from the call to its line in this process, a take-over included. */
+  readonly handOverMs: number
+  /** Carries a change out while this process holds the file's lock. An FfError reaches the instance that received it. */
+  carryOut(writer: FileWriter, operation: NamedOperation): Promise<CarriedOut>
+  /**
+   * Called with the writer once this process has taken the lock, before it carries anything out; and with null before it
+   * frees the lock, which waits for the promise.
+   */
+  leading(writer: FileWriter | null): Promise<void>
+}
+/** The file store of an instance on the file's host: read here, written by the holder of its lock. */
+export interface ManagedFileStore extends Omit<ServiceStore, 'write' | 'refuse' | 'announce'> {
+  /**
+   * Carries a change out here, or through the process that holds the lock; after a take-over again under the same name. An
+   * acknowledged one has been applied to the rows of this process.
+   *
+   * @throws FfError `backing_unavailable` where no writer answered within `handOverMs`, when the change may still be made
+   */
+  submit(operation: NamedOperation): Promise<CarriedOut>
+  /** Whether this process is the writer, or has applied all that its writer has announced over a live connection. */
+  isCurrent(): boolean
 }
 
 /** The side of PostgreSQL. Every member throws FfError of the database, such as `backing_unavailable`. */
