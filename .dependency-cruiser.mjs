@@ -29,7 +29,9 @@ const FEATURES = [
   ['evaluation', 'migrate', 'team-folder'],
   ['import-export', 'tokens', 'item-states'],
   ['signoff'],
-  ['gate', 'audit', 'parity', 'serve'],
+  ['gate', 'audit', 'parity'],
+  ['cutover'],
+  ['serve'],
   ['selftest', 'setup', 'cache', 'observe'],
   ['probes'],
 ]

@@ -1,0 +1,194 @@
+import { Bell } from '../../concurrency/bell.ts'
+import { withDeadline } from '../../concurrency/deadline.ts'
+import {
+  assessInstance,
+  type CutoverInstance,
+  type InstanceEffect,
+  type InstanceEvent,
+  type InstanceStanding,
+  startInstance,
+  stepInstance,
+} from '../../core/cutover/instance.ts'
+import { PHASE_RULES } from '../../core/cutover/phases.ts'
+import type { PhaseRecord } from '../../core/cutover/record.ts'
+import { type CutoverWrite, findHeldEpoch } from '../../core/cutover/write.ts'
+import { FfError } from '../../errors.ts'
+import type { CutoverDatabase, CutoverFile, InstanceFacts } from '../../ports/cutover.ts'
+
+/** Renewals in one lease: the protocol wants three at least. */
+const RENEWALS = 5
+
+export interface InstanceParts {
+  readonly id: string
+  readonly facts: InstanceFacts
+  /** Null on another host than the file's. */
+  readonly file: CutoverFile | null
+  readonly database: CutoverDatabase
+  readonly leaseMs: number
+  /** Milliseconds of `readLeaseClock`. */
+  readonly now: () => number
+  /** The writes that this instance carries out. */
+  readonly writes: () => readonly CutoverWrite[]
+  /** Whether the file's rows that this instance serves have all that the writer has announced. */
+  readonly isCurrent: () => boolean
+  /** Told of each renewal that failed. */
+  readonly failed: (place: RenewalPlace, error: unknown) => void
+}
+export type RenewalPlace = 'file' | 'database'
+
+/**
+ * Registers one running service beside the file and in the database, and renews both five times a lease; holds what these
+ * renewals read. A renewal that fails only lets the lease run out.
+ */
+export class InstanceLoop {
+  /** Rings when the record, the intent, the publication or a lease may be another one. */
+  readonly changed = new Bell()
+  private readonly parts: InstanceParts
+  private held: CutoverInstance
+  private readonly renewing = new Map<RenewalPlace, Promise<void>>()
+  /** The epoch that was registered last; 0 before the first renewal. */
+  private registered = 0
+  private head: { readonly server: string; readonly seq: number } | null = null
+  private timer: NodeJS.Timeout | null = null
+  private closed = false
+
+  constructor(parts: InstanceParts) {
+    this.parts = parts
+    this.held = startInstance(parts.id, parts.file !== null)
+  }
+
+  /** Registers in both places, and goes on renewing. Resolves once both have answered, or failed to. */
+  async start(): Promise<void> {
+    this.timer = setInterval(() => this.renew(), this.parts.leaseMs / RENEWALS)
+    this.renew()
+    await this.settled()
+  }
+
+  /** What the renewals have read so far. */
+  get state(): CutoverInstance {
+    return this.held
+  }
+  get record(): PhaseRecord | null {
+    return this.held.record
+  }
+
+  /** What the instance may do now. `writes`, `behind`: as in the protocol. */
+  assess(moment: { readonly writes: boolean; readonly behind: boolean }): InstanceStanding {
+    const { leaseMs, now } = this.parts
+    return assessInstance(this.held, { at: now(), leaseMs, ...moment })
+  }
+
+  /** Number of the last record that this instance has seen in the database, on the server of its lease; 0 for none. */
+  get databaseSeq(): number {
+    return this.head !== null && this.head.server === this.held.server ? this.head.seq : 0
+  }
+  /** Notes a record that this instance has seen in the database. */
+  sawDatabase(server: string, seq: number): void {
+    const known = this.head?.server === server ? this.head.seq : 0
+    this.head = { server, seq: Math.max(known, seq) }
+  }
+
+  /** Milliseconds since the newest confirmed renewal in a place was sent; null before the first. */
+  leaseAge(place: RenewalPlace): number | null {
+    const { fileLeaseAt, databaseLeaseAt } = this.held
+    const since = place === 'file' ? fileLeaseAt : databaseLeaseAt
+    return since === null ? null : this.parts.now() - since
+  }
+
+  /** Renews at once where a newer epoch may be said to be held. */
+  noteWriteEnded(): void {
+    if (this.record !== null && this.registered < this.findEpoch()) this.renew()
+  }
+
+  /** Ends the renewals, and removes both registrations where they can be reached. */
+  async close(): Promise<void> {
+    this.closed = true
+    if (this.timer !== null) clearInterval(this.timer)
+    await this.settled()
+    const { file, database, id, leaseMs } = this.parts
+    const forget = async (
+      place: RenewalPlace,
+      removal: Promise<void> | undefined,
+    ): Promise<void> =>
+      removal === undefined
+        ? undefined
+        : withDeadline(removal, leaseMs, throwLate).catch((error: unknown) => {
+            // What stays registered runs out by itself.
+            this.parts.failed(place, error)
+          })
+    await Promise.all([forget('file', file?.forget(id)), forget('database', database.forget(id))])
+  }
+
+  private async settled(): Promise<void> {
+    while (this.renewing.size > 0) await Promise.all(this.renewing.values())
+  }
+
+  private findEpoch(): number {
+    return this.record === null ? 0 : findHeldEpoch(this.record, this.parts.writes())
+  }
+
+  private renew(): void {
+    if (this.closed) return
+    const { now, leaseMs } = this.parts
+    const effects = this.take({ type: 'renew', at: now(), leaseMs })
+    for (const { do: kind, counter } of effects) {
+      const place = kind === 'renew_file' ? 'file' : 'database'
+      // One at a time: a place that does not answer gets no second question before the deadline.
+      if (this.renewing.has(place)) continue
+      const renewal = this.renewIn(place, counter).finally(() => this.renewing.delete(place))
+      this.renewing.set(place, renewal)
+    }
+  }
+
+  private async renewIn(place: RenewalPlace, counter: number): Promise<void> {
+    const { leaseMs, failed } = this.parts
+    const before = this.record?.epoch ?? 0
+    try {
+      const event = await withDeadline(this.ask(place, counter), leaseMs, throwLate)
+      this.take(event)
+    } catch (error) {
+      failed(place, error)
+      return
+    }
+    this.changed.ring()
+    // A new epoch is said to be held as soon as it is.
+    if ((this.record?.epoch ?? 0) > before) setImmediate(() => this.renew())
+  }
+
+  private async ask(place: RenewalPlace, counter: number): Promise<InstanceEvent> {
+    const { id, facts, file, database, isCurrent } = this.parts
+    const epoch = this.findEpoch()
+    const registration = { id, counter, epoch, facts }
+    if (place === 'file' && file !== null) {
+      const { record, intent } = await file.renew(registration)
+      this.registered = Math.max(this.registered, epoch)
+      // Rows that lack what is announced are as old as the renewal before.
+      const counted = isCurrent() ? counter : NO_COUNTER
+      return { type: 'renewed_file', counter: counted, record, intent }
+    }
+    const { server, record, publication } = await database.renew(registration)
+    this.registered = Math.max(this.registered, epoch)
+    const phase = this.record?.phase ?? record?.phase
+    if (phase !== undefined && PHASE_RULES[phase].authority === 'database') {
+      const { seq } = await database.head()
+      // What the server has now, also where that is less than before.
+      this.head = { server, seq }
+    }
+    return { type: 'renewed_database', counter, server, record, publication }
+  }
+
+  private take(event: InstanceEvent): readonly InstanceEffect[] {
+    const [held, effects] = stepInstance(this.held, event)
+    this.held = held
+    return effects
+  }
+}
+
+/** Of no renewal that was sent. */
+const NO_COUNTER = 0
+
+const throwLate = (): never => {
+  throw new FfError('backing_unavailable', 'A renewal was not answered within a lease.', {
+    hint: 'Read what /health/ready says about the cutover.',
+  })
+}
