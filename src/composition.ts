@@ -9,6 +9,8 @@ export const adapters: Adapters = {
   openTrail: async (spec, needs) => (await import('./adapters/stores.ts')).openTrail(spec, needs),
   openShipStore: async (spec, needs) =>
     (await import('./adapters/stores.ts')).openShipStore(spec, needs),
+  openCutoverFile: async (folder) =>
+    (await import('./adapters/file-store/cutover-file.ts')).openCutoverFolder(folder),
   openAuditTopic: async (options) =>
     (await import('./adapters/kafka/topic.ts')).openAuditTopic(options),
   openTopicReader: async (options) =>

@@ -26,6 +26,7 @@ import type {
   TestAuthenticator,
 } from './auth.ts'
 import type { CacheOptions, RowCache } from './cache.ts'
+import type { CutoverFile } from './cutover.ts'
 import type { RoleFacts, SchemaFacts, ScratchDatabase } from './database.ts'
 import type {
   EvidenceNeeds,
@@ -187,6 +188,12 @@ export interface Adapters {
    * @throws FfError `target_invalid` for a target without any, `place_refused`, or another error of the store
    */
   openShipStore(spec: TargetSpec, needs: ShipStoreNeeds): Promise<ShipStore>
+  /**
+   * Opens the cutover's files beside a file store. Takes no lock.
+   *
+   * @throws FfError `target_unreachable` for a missing folder, `store_corrupt` for a damaged record
+   */
+  openCutoverFile(folder: string): Promise<CutoverFile>
   /** Opens the topic for audit records; connects at the first use. */
   openAuditTopic(options: KafkaOptions): Promise<AuditTopic>
   /** Connects to the brokers, to read the topic. @throws FfError `target_unreachable`, `rights_missing` */

@@ -15,6 +15,7 @@ import type {
   ServiceStore,
   WriteResult,
 } from '../../ports/store.ts'
+import { requireFilePhase } from './cutover-file.ts'
 import { takeLock } from './store-lock.ts'
 import { compactFolder, readCompactionThreshold } from './compaction.ts'
 import { replayLog, type LogTail } from './log.ts'
@@ -105,11 +106,17 @@ export class FileStore extends StoreReader implements ScratchStore, ServiceStore
    * Locks the folder, replays the log, begins a segment that follows its last whole line, and compacts a long log; it
    * also does so later, while it serves. Holds the lock, if it takes one, until `close`.
    *
-   * @throws FfError `store_locked` while another process has it open, `store_corrupt` for damage, `target_unreachable`
-   *   for a missing folder, or another of `toStoreError`
+   * @throws FfError `store_locked` while another process has it open, `phase_refused` during a cutover, `store_corrupt`
+   *   for damage, `target_unreachable` for a missing folder, or another of `toStoreError`
    */
   static async open(folder: string, tools: AuditOptions, options = DURABLE): Promise<FileStore> {
     const lock = options.lock === false ? null : await takeLock(folder)
+    try {
+      await requireFilePhase(folder)
+    } catch (error) {
+      await lock?.close()
+      throw error
+    }
     return FileStore.openLocked(folder, tools, { ...options, held: lock })
   }
 

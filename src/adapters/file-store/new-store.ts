@@ -1,10 +1,14 @@
 import { mkdir, readdir } from 'node:fs/promises'
 import { FfError } from '../../errors.ts'
 import type { RowSource } from '../../ports/rows.ts'
+import { CUTOVER } from './cutover-file.ts'
 import { takeLock } from './store-lock.ts'
 import { MARKS } from './delivery-marks.ts'
 import { replaceSnapshot, SNAPSHOT } from './snapshot.ts'
 import { toStoreError } from './store-error.ts'
+
+/** Names that a store has and an empty folder has not, segments of the log aside. */
+const KEPT: readonly string[] = [SNAPSHOT, MARKS, CUTOVER]
 
 /**
  * Writes the rows of another store, with its epoch, audit head and counts, as a new store, under its lock, into a
@@ -27,7 +31,7 @@ export async function writeNewStore(
     const lock = await takeLock(folder)
     try {
       const names = await readdir(folder)
-      if (names.some((name) => name === SNAPSHOT || name === MARKS || name.startsWith('log-')))
+      if (names.some((name) => KEPT.includes(name) || name.startsWith('log-')))
         throw occupiedError(folder)
       return await replaceSnapshot(folder, { epoch, head, counts }, batches)
     } finally {

@@ -8,6 +8,7 @@ import { FfError } from '../../errors.ts'
 import type { ShipBacklog, ShipClaim, ShipStore, SlotBacklog } from '../../ports/shipping.ts'
 import { tryLock } from '../file-lock/file-lock.ts'
 import { FileTrail } from './audit-trail.ts'
+import { requireFilePhase } from './cutover-file.ts'
 import { closedError } from './file-store.ts'
 import type { DeliveryMarks, Mark, TriedRecord } from './delivery-marks.ts'
 import { listSegments } from './segments.ts'
@@ -86,8 +87,8 @@ export class FileShipStore implements ShipStore {
   /**
    * As the port says.
    *
-   * @throws FfError `store_locked` while another process ships, `store_corrupt` for a damaged log, or another of
-   *   `toStoreError`
+   * @throws FfError `store_locked` while another process ships, `phase_refused` during a cutover, `store_corrupt` for a
+   *   damaged log, or another of `toStoreError`
    */
   claim(): Promise<ShipClaim | null> {
     return this.runExclusively(async () => {
@@ -216,8 +217,11 @@ export class FileShipStore implements ShipStore {
   /** What this process works with, once it has the lock; null while another one has it. Meets requests. */
   private async tryHold(): Promise<Holding | null> {
     if (this.closed) throw closedError(this.folder)
+    const looks = this.holding === null || this.now() - this.lookedAt >= LOOK_MS
+    // Another phase may be published while this process ships.
+    if (looks) await requireFilePhase(this.folder)
     this.holding ??= await this.takeLock()
-    if (this.holding === null || this.now() - this.lookedAt < LOOK_MS) return this.holding
+    if (this.holding === null || !looks) return this.holding
     this.lookedAt = this.now()
     const requests = await listRedrives(this.folder)
     for (const { target } of requests) await this.redriveHeld(this.holding, target)

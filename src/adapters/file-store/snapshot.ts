@@ -179,6 +179,13 @@ export function readSnapshotHead(text: string): Omit<StoredSnapshot, 'index'> {
   }
 }
 
+/** Reads the first line of the snapshot of a folder alone. @throws StoreDamage, LineTooLong; the system's error */
+export async function readSnapshotHeader(folder: string): Promise<SnapshotHead> {
+  for await (const { bytes, ended } of readFileLines(join(folder, SNAPSHOT)))
+    if (ended) return readSnapshotHead(decodeLine(bytes))
+  throw new StoreDamage(`${SNAPSHOT} is empty`)
+}
+
 function addRow(index: RowIndex, text: string): void {
   const read = parseLosslessJson(text)
   if (!read.ok) throw new StoreDamage(`${SNAPSHOT} has a line that is not JSON`)
