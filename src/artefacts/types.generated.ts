@@ -1623,9 +1623,9 @@ export interface AlertRules {
      */
     moves: boolean
     /**
-     * The metric is one of `ff audit ship`; absent for one of `ff serve`.
+     * The metric is one of `ff audit ship`, or of `ff serve` in a cutover alone; absent for one of any `ff serve`.
      */
-    process?: 'ship'
+    process?: 'ship' | 'managed'
   }[]
   /**
    * @minItems 1

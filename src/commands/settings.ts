@@ -125,13 +125,8 @@ type FaultWords = (
 const FAULTS: Readonly<Record<SettingFault, FaultWords>> = {
   backing_unknown: ({ text }) => [
     'setting_invalid',
-    `FF_BACKING must be file or db, not ${quoteValue(text)}.`,
-    'Run `export FF_BACKING=file` or `export FF_BACKING=db`.',
-  ],
-  backing_managed: () => [
-    'setting_invalid',
-    'FF_BACKING is managed, but no cutover phase is recorded.',
-    'Run `export FF_BACKING=file` or `export FF_BACKING=db`.',
+    `FF_BACKING must be file, db or managed, not ${quoteValue(text)}.`,
+    'Run `export FF_BACKING=file` or `export FF_BACKING=db`; managed is for the time of a cutover.',
   ],
   switch_unreadable: ({ name, text }) => [
     'setting_invalid',

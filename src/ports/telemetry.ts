@@ -1,6 +1,8 @@
 import type { AuditChainHead } from '../core/audit/record.ts'
 import type { BackingKind, Decision } from '../core/evaluate/types.ts'
 import type { ResourceUse } from '../core/observe/minute.ts'
+import type { CutoverPhase } from '../core/cutover/phases.ts'
+import type { WriteAnswer } from '../core/cutover/write.ts'
 import type { WriteRequest } from '../core/rows/write-request.ts'
 import type { AdminMetrics } from './admin.ts'
 import type { AuthenticatorMetrics } from './auth.ts'
@@ -70,6 +72,20 @@ export interface MetricReadings {
   readonly backlog: () => Promise<BacklogReading | null>
   /** The file system of the store, in bytes; null where the store is no folder. */
   readonly disk: () => Promise<ResourceUse | null>
+  /** Absent outside of a cutover. */
+  readonly cutover?: () => CutoverReadings
+}
+
+/** What an instance in a cutover counts. */
+export interface CutoverReadings {
+  /** Null before it has read a record, as `epoch`. */
+  readonly phase: CutoverPhase | null
+  readonly epoch: number | null
+  readonly role: 'writer' | 'follower' | 'remote'
+  /** How far the second side is behind; null where there is none, and where another process is the writer. */
+  readonly mirror: { readonly lag_seq: number; readonly lag_seconds: number } | null
+  readonly writes: Readonly<Record<WriteAnswer['status'], number>>
+  readonly renewals_failed: { readonly file: number; readonly database: number }
 }
 
 /** What is not delivered of the audit trail. */

@@ -49,8 +49,12 @@ test('the digest of evidence covers the texts, also invalid ones', async () => {
 
 describe('an invalid text', () => {
   test.each<[SettingName, string, string, string]>([
-    ['FF_BACKING', 'postgres', 'setting_invalid', 'FF_BACKING must be file or db, not "postgres"'],
-    ['FF_BACKING', 'managed', 'setting_invalid', 'FF_BACKING is managed'],
+    [
+      'FF_BACKING',
+      'postgres',
+      'setting_invalid',
+      'FF_BACKING must be file, db or managed, not "postgres"',
+    ],
     ['FF_ALLOW_DEV_HEADERS', '1', 'setting_invalid', 'FF_ALLOW_DEV_HEADERS'],
     ['FF_ADMIN_LISTEN', 'here', 'setting_invalid', 'FF_ADMIN_LISTEN'],
     ['FF_JWT_LEEWAY', 'abc', 'setting_invalid', 'FF_JWT_LEEWAY'],

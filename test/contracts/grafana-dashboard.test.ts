@@ -2,7 +2,11 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, expect, test, vi } from 'vitest'
 import { ROOT } from '../support/run-ff.ts'
-import { listServiceMetrics, listShipMetrics } from '../support/service-metrics.ts'
+import {
+  listCutoverMetrics,
+  listServiceMetrics,
+  listShipMetrics,
+} from '../support/service-metrics.ts'
 
 afterEach(() => vi.restoreAllMocks())
 
@@ -34,7 +38,7 @@ const SUFFIXES = { histogram: ['_bucket', '_count', '_sum'] } as Readonly<
 
 /** Series by the metric that they are of. */
 function listSeries(): ReadonlyMap<string, string> {
-  const metrics = [...listServiceMetrics(), ...listShipMetrics()]
+  const metrics = [...listServiceMetrics(), ...listCutoverMetrics(), ...listShipMetrics()]
   const series = metrics.flatMap(({ name, type }) =>
     (SUFFIXES[type] ?? ['']).map((suffix) => [`${name}${suffix}`, name] as const),
   )

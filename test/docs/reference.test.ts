@@ -10,6 +10,7 @@ import {
 } from '../../src/core/settings/settings.ts'
 import { EXIT_BY_CODE } from '../../src/errors.ts'
 import {
+  listCutoverMetrics,
   listServiceMetrics,
   listShipMetrics,
   type ServiceMetric,
@@ -90,6 +91,8 @@ const PAGES: Readonly<Record<string, () => string>> = {
         '## Of the shipper\n\n`GET /metrics` of `ff audit ship --admin-listen HOST:PORT`, with the metrics of the process as ' +
           'above. Its scrape job is named `ff-ship`. See [audit-delivery.md](audit-delivery.md).\n',
         metricTable(listShipMetrics()),
+        '## In a cutover\n\nOf `ff serve` with `FF_BACKING=managed` alone, beside the metrics of any `ff serve`.\n',
+        metricTable(listCutoverMetrics()),
       ].join('\n'),
     ),
   'error-codes': () =>

@@ -10,7 +10,11 @@ import { SERVICE_PROBLEMS } from '../../src/core/http-api/problems.ts'
 import type { Checklist } from '../../src/core/gate/types.ts'
 import { EXIT_BY_CODE } from '../../src/errors.ts'
 import { ROOT } from '../support/run-ff.ts'
-import { listServiceMetrics, listShipMetrics } from '../support/service-metrics.ts'
+import {
+  listCutoverMetrics,
+  listServiceMetrics,
+  listShipMetrics,
+} from '../support/service-metrics.ts'
 import { runInProcess } from '../support/run-in-process.ts'
 import { EXIT_STATUSES } from '../../src/core/exit.ts'
 
@@ -60,14 +64,13 @@ function walk(command: Command, parents: readonly string[]): [string, readonly s
   ]
 }
 
-/** Type and labels of each metric of the service and of the shipper. */
+/** Type and labels of each metric of the service, also in a cutover, and of the shipper. */
 const metrics = (): Record<string, string> =>
   sorted(
     Object.fromEntries(
-      [...listServiceMetrics(), ...listShipMetrics()].map(({ name, type, labels }) => [
-        name,
-        `${type} {${labels.join(', ')}}`,
-      ]),
+      [...listServiceMetrics(), ...listCutoverMetrics(), ...listShipMetrics()].map(
+        ({ name, type, labels }) => [name, `${type} {${labels.join(', ')}}`],
+      ),
     ),
   )
 

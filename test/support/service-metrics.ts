@@ -1,5 +1,6 @@
 import { Registry } from 'prom-client'
 import { vi } from 'vitest'
+import { registerCutover } from '../../src/adapters/telemetry/cutover-metrics.ts'
 import { collectProcessMetrics, createMetrics } from '../../src/adapters/telemetry/metrics.ts'
 import { createShipMetrics } from '../../src/adapters/telemetry/ship-metrics.ts'
 
@@ -37,6 +38,13 @@ export function listShipMetrics(): readonly ServiceMetric[] {
   register.mockClear()
   createShipMetrics(notRead)
   return describe(new Set(register.mock.contexts as Registry[]))
+}
+
+/** As `listServiceMetrics`, of an instance in a cutover alone. */
+export function listCutoverMetrics(): readonly ServiceMetric[] {
+  const registry = new Registry()
+  registerCutover([registry], notRead)
+  return describe(new Set([registry]))
 }
 
 function describe(registries: ReadonlySet<Registry>): readonly ServiceMetric[] {

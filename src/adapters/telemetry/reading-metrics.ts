@@ -6,6 +6,7 @@ import { CHANGE_KINDS } from '../../core/feed/types.ts'
 import { CACHE_LEVELS, type CacheMetrics } from '../../ports/cache.ts'
 import type { MetricReadings } from '../../ports/telemetry.ts'
 import { registerBacklog } from './backlog-metrics.ts'
+import { registerCutover } from './cutover-metrics.ts'
 
 const BREAKER = ['closed', 'open', 'half_open'] as const
 const CALLS = ['answered', 'failed', 'refused'] as const
@@ -42,8 +43,10 @@ export function registerReadings(
     limitMetrics,
   ].map((make) => make(factory, readings))
   const backlog = registerBacklog(registers, readings.backlog)
+  const { cutover } = readings
+  const moved = cutover === undefined ? [] : [registerCutover(registers, cutover)]
   return async () => {
-    for (const set of [...setters, backlog]) await set()
+    for (const set of [...setters, backlog, ...moved]) await set()
   }
 }
 

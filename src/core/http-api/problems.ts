@@ -20,6 +20,8 @@ export type RequestCode =
   | 'too_many_invalidations'
   | 'scene_unknown'
   | 'too_many_scenes'
+  | 'idempotency_key_invalid'
+  | 'idempotency_key_reused'
 /** Refusals that any HTTP server of this program may send. */
 export type ServerCode = RequestCode | 'internal'
 /** Refusals of an authenticated caller that lacks a right. */
@@ -34,6 +36,9 @@ export type StoreCode =
   | 'disk_full'
   | 'lock_timeout'
   | 'row_refused'
+  | 'phase_refused'
+  | 'mirror_behind'
+  | 'outcome_unknown'
   | 'internal'
 export type ServiceCode =
   RequestCode | AccessCode | AuthRefusalCode | ProblemCode | StoreCode | 'revision_not_kept'
@@ -72,6 +77,11 @@ const OWN: Readonly<Record<Exclude<ServiceCode, AuthRefusalCode>, readonly [numb
     BAD,
     'The harness holds no more scenes or authenticators; send the rows again.',
   ],
+  idempotency_key_invalid: [
+    BAD,
+    'Idempotency-Key takes a string of 1 to 255 printable characters in quotes.',
+  ],
+  idempotency_key_reused: [422, 'Another request was made under this Idempotency-Key.'],
   scope_missing: [FORBIDDEN, 'The token lacks the required scope.'],
   tenant_foreign: [FORBIDDEN, 'The token belongs to another tenant.'],
   actor_missing: [FORBIDDEN, 'The request does not name the user who makes the change.'],
@@ -118,6 +128,15 @@ const OWN: Readonly<Record<Exclude<ServiceCode, AuthRefusalCode>, readonly [numb
   row_refused: [
     UNAVAILABLE,
     'The store refuses the row by a rule of its own; nothing was changed.',
+  ],
+  phase_refused: [UNAVAILABLE, 'In this phase of the cutover the store is served elsewhere.'],
+  mirror_behind: [
+    UNAVAILABLE,
+    'The change is in effect and will not be undone, but one side of the cutover lacks it yet; repeat the request with its Idempotency-Key.',
+  ],
+  outcome_unknown: [
+    UNAVAILABLE,
+    'Whether the change was made is not known; repeat the request with its Idempotency-Key, or read the row.',
   ],
   internal: [500, 'The service failed; this is a bug.'],
 }
@@ -174,6 +193,13 @@ const shortenPointer = ({ code, pointer }: Problem): Problem => ({
       : pointer.slice(0, pointer.lastIndexOf('/', MAX_POINTER)),
 })
 
+/** What a problem document says besides its code. */
+export interface ProblemFacts {
+  readonly places?: readonly Problem[]
+  /** The change that is in effect although it is not acknowledged: its audit record, and the revision of its row. */
+  readonly change?: { readonly seq: number; readonly revision: number | null } | undefined
+}
+
 /**
  * A problem document (RFC 9457) as JSON: type, title, status, code and request id. `errors` lists the first 100
  * places, each pointer of more than 1,024 characters cut to an ancestor's; it is left out without places.
@@ -181,7 +207,7 @@ const shortenPointer = ({ code, pointer }: Problem): Problem => ({
 export function formatProblem(
   code: ServiceCode,
   request_id: string,
-  places: readonly Problem[] = [],
+  { places = [], change }: ProblemFacts = {},
 ): string {
   const [status, title] = SERVICE_PROBLEMS[code]
   return JSON.stringify({
@@ -190,6 +216,7 @@ export function formatProblem(
     status,
     code,
     request_id,
+    ...change,
     ...(places.length > 0 ? { errors: places.slice(0, MOST_PLACES).map(shortenPointer) } : {}),
   })
 }

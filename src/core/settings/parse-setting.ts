@@ -7,7 +7,6 @@ import { parseTarget, type TargetRefusal, type TargetSpec } from '../parity/targ
 /** Why a text is not a valid value of its setting. */
 export type SettingFault =
   | 'backing_unknown'
-  | 'backing_managed'
   | 'switch_unreadable'
   | 'listen_unreadable'
   | 'leeway_unreadable'
@@ -49,10 +48,13 @@ const splitWords = (given: string): readonly string[] =>
     .map((one) => one.trim())
     .filter((one) => one !== '')
 
-/** Accepts exactly `file` or `db`; refuses `managed` with `backing_managed`, any other text with `backing_unknown`. */
-export const parseBacking = (given: string): ParsedSetting<'file' | 'db'> => {
-  if (given === 'file' || given === 'db') return accept(given)
-  return refuse(given === 'managed' ? 'backing_managed' : 'backing_unknown')
+/** What a service serves from: a folder, a database, or both in a cutover. */
+const BACKINGS = ['file', 'db', 'managed'] as const
+type Backing = (typeof BACKINGS)[number]
+/** Accepts exactly a name of `BACKINGS`; refuses any other text with `backing_unknown`. */
+export const parseBacking = (given: string): ParsedSetting<Backing> => {
+  const found = BACKINGS.find((one) => one === given)
+  return found === undefined ? refuse('backing_unknown') : accept(found)
 }
 
 /** Accepts exactly the name of a claim of `SCOPE_CLAIMS`; refuses any other text with `scope_claim_unknown`. */

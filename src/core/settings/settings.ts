@@ -59,7 +59,7 @@ export const SETTINGS = {
   FF_BACKING: {
     behavioural: true,
     parse: parseBacking,
-    what: 'backing that serves decisions: file (the default) or db',
+    what: 'backing that serves decisions: file (the default), db, or managed in a cutover',
   },
   FF_LISTEN: {
     parse: parseListenAddress,
@@ -109,6 +109,11 @@ export const SETTINGS = {
     'share of the decisions that are compared with the other store during a cutover',
   ),
   FF_STORE_DEADLINE: seconds([0.1, 60], 1, 'time for each answer of the store'),
+  FF_CUTOVER_LEASE: seconds(
+    [0.5, 60],
+    5,
+    'time after which an instance that has not renewed may not act in a cutover, the same everywhere',
+  ),
   FF_STALE_MAX: seconds(
     [0, 604_800],
     3_600,

@@ -43,6 +43,8 @@ export type RenewalPlace = 'file' | 'database'
 export class InstanceLoop {
   /** Rings when the record, the intent, the publication or a lease may be another one. */
   readonly changed = new Bell()
+  /** Renewals that failed so far. */
+  readonly failures: Record<RenewalPlace, number> = { file: 0, database: 0 }
   private readonly parts: InstanceParts
   private held: CutoverInstance
   private readonly renewing = new Map<RenewalPlace, Promise<void>>()
@@ -147,6 +149,7 @@ export class InstanceLoop {
       const event = await withDeadline(this.ask(place, counter), leaseMs, throwLate)
       this.take(event)
     } catch (error) {
+      this.failures[place] += 1
       failed(place, error)
       return
     }

@@ -1,7 +1,9 @@
+import { createHash } from 'node:crypto'
 import type { Principal } from '../../core/evaluate/types.ts'
 import type { JsonNode, JsonObject } from '../../core/json/read.ts'
 import { makeProblem } from '../../core/problem.ts'
 import type { ScopeRequirement } from '../../core/http-api/access.ts'
+import { parseIdempotencyKey } from '../../core/http-api/idempotency-key.ts'
 import { formatEntityTag, parseExpectation } from '../../core/http-api/preconditions.ts'
 import type { ServiceCode } from '../../core/http-api/problems.ts'
 import { isApprovalRef } from '../../core/rows/grammar.ts'
@@ -83,7 +85,7 @@ async function applyChange(
     if (problems.length > 0) throw new HttpRefusal('form_wrong', problems)
     requireScopes(caller, changed.need(bare.key))
     const request = await completeRequest(service, bare, received)
-    const written = await service.store.write(request)
+    const written = await write(service, request, received)
     if (!written.ok)
       throw new HttpRefusal(written.problems[0]?.code as ServiceCode, written.problems)
     // Before it is acknowledged: an evaluation after that shows it, also where the store is away.
@@ -100,6 +102,31 @@ async function applyChange(
     throw error
   }
 }
+
+/**
+ * Makes the change; in a cutover under the name that its `Idempotency-Key` gives it, so that the same request again writes
+ * nothing and gets the first row.
+ *
+ * @throws HttpRefusal `idempotency_key_invalid`, and the errors of the store
+ */
+function write(
+  { managed, store }: ServiceDependencies,
+  request: WriteRequest,
+  { call }: ChangeCall,
+): Promise<WriteResult> {
+  if (managed === undefined) return store.write(request)
+  const key = parseIdempotencyKey(call.header('idempotency-key'))
+  if (key === undefined) throw new HttpRefusal('idempotency_key_invalid')
+  if (key === null) return managed.write(request)
+  const { actor, action, table, key: row } = request
+  return managed.write(request, {
+    op_id: digest([actor, key]),
+    request_digest: digest([action, table, row.scope_id, row.flag_key, call.body]),
+  })
+}
+
+const digest = (parts: readonly (string | null)[]): string =>
+  createHash('sha256').update(JSON.stringify(parts)).digest('hex')
 
 /** The row with its revision as ETag; after a transition or a rollback in an object that says whether it changed. */
 function toChangeResponse(

@@ -9,6 +9,19 @@ export interface DecisionReader extends Pick<ServiceStore, 'kind' | 'read' | 're
   readonly decisions?: DecisionCache
 }
 
+/** The reader of one request, by what the service stands on. */
+export const openDecisionReader = ({
+  managed,
+  reader,
+  store,
+  lastKnown,
+}: {
+  readonly managed?: { openReader(): DecisionReader }
+  readonly reader?: DecisionReader
+  readonly store: DecisionReader
+  readonly lastKnown: LastKnownGood | null
+}): DecisionReader => managed?.openReader() ?? createDecisionReader(reader ?? store, lastKnown)
+
 /**
  * Creates the reader of one request: the store (through its cache, where it has one), or the last known rows from the
  * first read on that finds the store away. So a request waits for the store once, and all its decisions have one

@@ -9,6 +9,7 @@ import type { CachedReader } from './cached-reader.ts'
 import type { ChangeListeners } from './change-listeners.ts'
 import type { LastKnownGood } from './last-known-good.ts'
 import type { ShadowComparer } from './shadow-comparer.ts'
+import type { ManagedStore } from './managed-store.ts'
 import type { Signals } from './signals.ts'
 
 /** All that the routes of a service use. A harness replaces them between two requests. */
@@ -16,6 +17,8 @@ export interface ServiceDependencies {
   readonly store: ServiceStore
   /** Decides while the store is away; null for a store that reads from memory anyway. */
   readonly lastKnown: LastKnownGood | null
+  /** The store of an instance in a cutover, which reads and marks decisions by itself; absent outside of one. */
+  readonly managed?: ManagedStore
   /** The clients that listen for changes; absent in a harness. */
   readonly changes?: ChangeListeners
   /** Rows and decisions through the cache; absent without one. */

@@ -15,7 +15,7 @@ import type { RouteRequest, RouteResponse, TraceSource } from '../../ports/http.
 import { decideWithApproval } from '../evaluation/answer-question.ts'
 import { authenticateCaller, resolvePrincipal } from './authorize.ts'
 import { requireSchema, parseJsonBody } from './body.ts'
-import { createDecisionReader, type DecisionReader } from './decision-reader.ts'
+import { openDecisionReader, type DecisionReader } from './decision-reader.ts'
 import {
   MAX_ALL,
   MAX_BULK,
@@ -54,7 +54,7 @@ export const createEvaluateRoute =
     const caller = await authenticateCaller(service, call, now)
     const body = parseJsonBody(call.body)
     const [, answer] = FORMS.find(([member]) => hasMember(body, member)) ?? ONE
-    const reader = createDecisionReader(service.reader ?? service.store, service.lastKnown)
+    const reader = openDecisionReader(service)
     const { text, flags } = await answer(service, body, { call, caller, now, reader })
     return { ...toJsonResponse(text), flags }
   }

@@ -47,6 +47,11 @@ const FAULTS: readonly Fault[] = [
     () => 'FF_ADMIN_LISTEN is set: a harness serves all its routes on the port of FF_LISTEN.',
     'Run `unset FF_ADMIN_LISTEN`.',
   ],
+  [
+    ({ FF_BACKING }) => FF_BACKING === 'managed',
+    () => 'FF_BACKING is managed: a harness serves one store, and takes part in no cutover.',
+    'Run `export FF_BACKING=file` or `export FF_BACKING=db`.',
+  ],
 ]
 
 const toFileTarget = (folder: string | null): TargetSpec | null =>

@@ -5,6 +5,7 @@ import type { GetServiceDependencies } from './dependencies.ts'
 import { NO_STORE, toJsonResponse } from './reply.ts'
 import { AWAY_CODES } from './guarded-store.ts'
 import type { LastKnownStatus } from './last-known-good.ts'
+import type { CutoverStatus } from './managed-store.ts'
 import type { Telemetry } from '../../ports/telemetry.ts'
 import type { AuditChainHead } from '../../core/audit/record.ts'
 import type { ServiceStore } from '../../ports/store.ts'
@@ -32,7 +33,7 @@ export const createHealthRoutes = (
     path: '/health/ready',
     operational: true,
     handle: async () => {
-      const { store, lastKnown, authenticator, approvals, environment } = parts()
+      const { store, managed, lastKnown, authenticator, approvals, environment } = parts()
       const [probe, changes] = await Promise.all([probeStore(store), probeChanges(store)])
       const keys = keysState(authenticator.metrics().keys)
       const decidesStale = probe.fault !== null && AWAY_FAULTS.has(probe.fault)
@@ -43,6 +44,7 @@ export const createHealthRoutes = (
         changes,
         keys,
         admin: adminState(approvals.metrics().breaker),
+        ...(managed === undefined ? {} : { cutover: cutoverState(managed.status()) }),
       }
       // Without keys every token is refused, but in dev+H it counts as unverified.
       const refusesTokens = keys.detail === NEVER_LOADED && environment !== 'dev+H'
@@ -92,6 +94,12 @@ function snapshotState(status: LastKnownStatus | null, away: boolean): SnapshotS
   const { state, age_ms } = status
   if (state === 'held') return { state: 'up', stale: away, age_ms }
   return { state: 'down', detail: state, stale: false, age_ms }
+}
+
+/** What an instance says of the cutover; down where the protocol keeps it from deciding or changing anything. */
+function cutoverState(status: CutoverStatus): Dependency & CutoverStatus {
+  const { reason } = status
+  return reason === null ? { state: 'up', ...status } : { state: 'down', detail: reason, ...status }
 }
 
 const toDependency = (fault: string | null): Dependency =>

@@ -13,7 +13,7 @@ import type { Route, RouteRequest, RouteResponse } from '../../ports/http.ts'
 import { authenticateCaller, resolvePrincipal } from './authorize.ts'
 import { MAX_MEMBERS } from './body.ts'
 import { CHANGES_PATH } from './changes.ts'
-import { createDecisionReader } from './decision-reader.ts'
+import { openDecisionReader } from './decision-reader.ts'
 import { decideMany, decideOne, type EvaluationTerms, listReachableFlags } from './evaluate.ts'
 import { toOfrepRefusal, toOfrepResponse } from './ofrep-reply.ts'
 import type { GetServiceDependencies, ServiceDependencies } from './dependencies.ts'
@@ -105,6 +105,6 @@ async function resolveTerms(service: ServiceDependencies, call: RouteRequest): P
     request_id: call.request_id,
     trace: call.trace,
     now,
-    reader: createDecisionReader(service.reader ?? service.store, service.lastKnown),
+    reader: openDecisionReader(service),
   }
 }

@@ -5,10 +5,12 @@ import {
   isServiceCode,
   SERVICE_PROBLEMS,
   formatProblem,
+  type ProblemFacts,
   type ServiceCode,
 } from '../../core/http-api/problems.ts'
 import { FfError } from '../../errors.ts'
 import type { RouteRequest, RouteResponse } from '../../ports/http.ts'
+import { UnsettledChange } from './managed-refusals.ts'
 
 const JSON_TYPE = 'application/json; charset=utf-8'
 /** `Retry-After` of a 503, in seconds. */
@@ -49,10 +51,12 @@ export function toTaggedResponse(
 export class HttpRefusal extends Error {
   readonly code: ServiceCode
   readonly places: readonly Problem[]
-  constructor(code: ServiceCode, places: readonly Problem[] = []) {
+  readonly change: ProblemFacts['change']
+  constructor(code: ServiceCode, places: readonly Problem[] = [], change?: ProblemFacts['change']) {
     super(code)
     this.code = code
     this.places = places
+    this.change = change
   }
 }
 
@@ -63,14 +67,14 @@ export class HttpRefusal extends Error {
 export function toProblemResponse(
   code: ServiceCode,
   request_id: string,
-  places: readonly Problem[] = [],
+  facts: ProblemFacts = {},
 ): RouteResponse {
   const [status] = SERVICE_PROBLEMS[code]
   return {
     status,
     type: 'application/problem+json; charset=utf-8',
     headers: { ...NO_STORE, ...buildRefusalHeaders(status) },
-    text: formatProblem(code, request_id, places),
+    text: formatProblem(code, request_id, facts),
     code,
   }
 }
@@ -90,6 +94,10 @@ export const buildRefusalHeaders = (status: number): RouteResponse['headers'] =>
  */
 export function toHttpRefusal(error: unknown): HttpRefusal | undefined {
   if (error instanceof HttpRefusal) return error
+  if (error instanceof UnsettledChange) {
+    const { seq, revision } = error
+    return new HttpRefusal('mirror_behind', [], { seq, revision })
+  }
   if (error instanceof FfError && isServiceCode(error.code)) return new HttpRefusal(error.code)
   return undefined
 }

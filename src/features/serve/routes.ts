@@ -158,6 +158,6 @@ export const withRefusals =
     } catch (error) {
       const refusal = toHttpRefusal(error)
       if (refusal === undefined) throw error
-      return toProblemResponse(refusal.code, call.request_id, refusal.places)
+      return toProblemResponse(refusal.code, call.request_id, refusal)
     }
   }

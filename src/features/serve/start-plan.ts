@@ -22,12 +22,14 @@ const STORE_HINT =
 export const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1)$/
 
 /**
- * The store to serve; opens nothing. `FF_DATABASE_URL` counts only with `FF_BACKING=db`.
+ * The store to serve, in a cutover the database; opens nothing. `FF_DATABASE_URL` counts only with `FF_BACKING=db` and
+ * `managed`.
  *
  * @returns null for the sample: no `FF_STORE_DIR`, `FF_BACKING` or `FF_ENV`, and on loopback only
  * @throws FfError `setting_invalid` for `FF_ENV` or `FF_BACKING` without a store, for the sample or dev headers off
  * loopback, or for a store in production without a digest key, or with Redis and without a cache key; `target_invalid`
- * for `db` without a URL
+ * for
+ * `db` and `managed` without a URL
  */
 export function planServe(settings: SettingValues, environment: Environment): TargetSpec | null {
   const store = requireStore(settings)
@@ -57,7 +59,8 @@ function requireCacheKey(
   { FF_BACKING, FF_REDIS_URL, FF_CACHE_KEY_FILE }: SettingValues,
   environment: Environment,
 ): void {
-  if (FF_REDIS_URL === null || FF_BACKING !== 'db' || environment !== 'prod') return
+  const isInDatabase = FF_BACKING === 'db' || FF_BACKING === 'managed'
+  if (FF_REDIS_URL === null || !isInDatabase || environment !== 'prod') return
   if (FF_CACHE_KEY_FILE !== null) return
   throw makeSettingError(
     'FF_CACHE_KEY_FILE is not set, and FF_REDIS_URL is: in production, entries of Redis are signed with a key of your own.',
@@ -67,7 +70,7 @@ function requireCacheKey(
 
 function requireStore(settings: SettingValues): TargetSpec | null {
   const { FF_BACKING, FF_ENV, FF_STORE_DIR } = settings
-  if (FF_BACKING === 'db') return requireDatabase(settings)
+  if (FF_BACKING === 'db' || FF_BACKING === 'managed') return requireDatabase(settings)
   if (FF_STORE_DIR !== null) return { kind: 'file', folder: FF_STORE_DIR }
   // Either setting shows that a real store was meant, so the sample is not served.
   if (FF_BACKING === null && FF_ENV === null) return null
@@ -77,11 +80,15 @@ function requireStore(settings: SettingValues): TargetSpec | null {
   )
 }
 
-function requireDatabase({ FF_DATABASE_URL }: SettingValues): TargetSpec {
+function requireDatabase({ FF_BACKING, FF_DATABASE_URL }: SettingValues): TargetSpec {
   if (FF_DATABASE_URL !== null) return FF_DATABASE_URL
-  throw new FfError('target_invalid', 'FF_BACKING is db, and FF_DATABASE_URL is not set.', {
-    hint: 'Name the database as the role of the service, for example with `export PGUSER=ff_service FF_DATABASE_URL=postgres://127.0.0.1:5432/flags`.',
-  })
+  throw new FfError(
+    'target_invalid',
+    `FF_BACKING is ${FF_BACKING}, and FF_DATABASE_URL is not set.`,
+    {
+      hint: 'Name the database as the role of the service, for example with `export PGUSER=ff_service FF_DATABASE_URL=postgres://127.0.0.1:5432/flags`.',
+    },
+  )
 }
 
 /** Makes, without throwing it, an FfError `setting_invalid` with this message and next step. */

@@ -24,7 +24,9 @@ describe('every code', () => {
 })
 
 test('a problem document has title, status, code, request id and places', () => {
-  const text = formatProblem('form_wrong', 'r-1', [makeProblem('form_wrong', '/flag_key')])
+  const text = formatProblem('form_wrong', 'r-1', {
+    places: [makeProblem('form_wrong', '/flag_key')],
+  })
   expect(JSON.parse(text)).toEqual({
     type: 'about:blank',
     title: SERVICE_PROBLEMS.form_wrong[1],
@@ -36,13 +38,16 @@ test('a problem document has title, status, code, request id and places', () => 
   expect(JSON.parse(formatProblem('internal', 'r-2'))).not.toHaveProperty('errors')
 })
 
+test('the problem of a change in effect names its record and revision', () => {
+  const text = formatProblem('mirror_behind', 'r-3', { change: { seq: 12, revision: 3 } })
+  expect(JSON.parse(text)).toMatchObject({ code: 'mirror_behind', seq: 12, revision: 3 })
+})
+
 describe('a problem document stays small', () => {
   const shown = (places: readonly string[]): readonly string[] => {
-    const text = formatProblem(
-      'form_wrong',
-      'r-1',
-      places.map((at) => makeProblem('form_wrong', at)),
-    )
+    const text = formatProblem('form_wrong', 'r-1', {
+      places: places.map((at) => makeProblem('form_wrong', at)),
+    })
     const { errors } = JSON.parse(text) as { readonly errors: readonly { pointer: string }[] }
     return errors.map(({ pointer }) => pointer)
   }

@@ -21,7 +21,7 @@ test('the type of a value follows from its declaration', () => {
       'FF_BACKING' | 'FF_LISTEN' | 'FF_DATABASE_URL' | 'FF_ALLOW_DEV_HEADERS' | 'FF_JWT_LEEWAY'
     >,
     {
-      readonly FF_BACKING: 'file' | 'db' | null
+      readonly FF_BACKING: 'file' | 'db' | 'managed' | null
       readonly FF_LISTEN: { readonly host: string; readonly port: number }
       readonly FF_DATABASE_URL: TargetSpec | null
       readonly FF_ALLOW_DEV_HEADERS: boolean
@@ -67,6 +67,7 @@ describe('the value of a text', () => {
     ['FF_MAX_IN_FLIGHT', '1', 1],
     ['FF_DRAIN_DELAY', '0', 0],
     ['FF_DRAIN_DELAY', '2.125', 2.125],
+    ['FF_BACKING', 'managed', 'managed'],
     ['FF_DEV_SCOPES', 'a,b', ['a', 'b']],
     [
       'FF_EVIDENCE_HEAD',
@@ -80,7 +81,7 @@ describe('the value of a text', () => {
 
   test.each<[SettingName, string, string]>([
     ['FF_BACKING', 'postgres', 'backing_unknown'],
-    ['FF_BACKING', 'managed', 'backing_managed'],
+    ['FF_BACKING', 'both', 'backing_unknown'],
     ['FF_ALLOW_DEV_HEADERS', 'TRUE', 'switch_unreadable'],
     ['FF_LISTEN', 'here', 'listen_unreadable'],
     ['FF_LISTEN', '127.0.0.1:65536', 'listen_unreadable'],

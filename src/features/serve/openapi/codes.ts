@@ -32,6 +32,7 @@ export const READ_CODES: readonly ServiceCode[] = [
   'rights_missing',
   'store_corrupt',
   'lock_timeout',
+  'phase_refused',
 ]
 /** Codes of a body that is not read, or is not an I-JSON object (RFC 7493). */
 export const BODY_CODES: readonly ServiceCode[] = [
@@ -68,6 +69,10 @@ export const CHANGE_CODES: readonly ServiceCode[] = [
   'target_read_only',
   'disk_full',
   'row_refused',
+  'mirror_behind',
+  'outcome_unknown',
+  'idempotency_key_invalid',
+  'idempotency_key_reused',
 ]
 /** Codes of a transition and a rollback. */
 export const DETAIL_CODES: readonly ServiceCode[] = [

@@ -47,6 +47,8 @@ const row = (schema: string, what = 'The current row.'): ApiAnswer => ({
 const PRECONDITIONS = {
   'If-Match': 'The ETag of the row to change, or * for any existing row.',
   'If-None-Match': '* to create a row that does not exist yet.',
+  'Idempotency-Key':
+    'In a cutover (FF_BACKING=managed): names the request, so that it can be sent again without a second change.',
 }
 const IF_NONE_MATCH = {
   'If-None-Match': 'ETags of the responses that the client holds, compared weakly, or *.',
