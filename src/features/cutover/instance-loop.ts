@@ -17,6 +17,8 @@ import type { CutoverDatabase, CutoverFile, InstanceFacts } from '../../ports/cu
 
 /** Renewals in one lease: the protocol wants three at least. */
 const RENEWALS = 5
+/** The first wait for the writer's consent, in milliseconds. */
+const RETRY_MS = 10
 
 export interface InstanceParts {
   readonly id: string
@@ -48,8 +50,11 @@ export class InstanceLoop {
   private readonly parts: InstanceParts
   private held: CutoverInstance
   private readonly renewing = new Map<RenewalPlace, Promise<void>>()
-  /** The epoch that was registered last; 0 before the first renewal. */
-  private registered = 0
+  /** The epoch that each place was told last; 0 before the first renewal. */
+  private readonly registered: Record<RenewalPlace, number> = { file: 0, database: 0 }
+  /** Until the next renewal while the writer's consent is awaited; grows up to the time of a usual one. */
+  private retryMs = RETRY_MS
+  private retry: NodeJS.Timeout | null = null
   private head: { readonly server: string; readonly seq: number } | null = null
   private timer: NodeJS.Timeout | null = null
   private closed = false
@@ -97,15 +102,21 @@ export class InstanceLoop {
     return since === null ? null : this.parts.now() - since
   }
 
-  /** Renews at once where a newer epoch may be said to be held. */
+  /** Renews at once where a newer epoch may be said to be held than was told. */
   noteWriteEnded(): void {
-    if (this.record !== null && this.registered < this.findEpoch()) this.renew()
+    const { file, database } = this.registered
+    if (Math.max(file, database) < this.findEpoch()) this.renew()
+  }
+  /** Renews at once where the file's record has an epoch that is not held yet. */
+  noteEpoch(epoch: number): void {
+    if (epoch > (this.record?.epoch ?? 0)) this.renew()
   }
 
   /** Ends the renewals, and removes both registrations where they can be reached. */
   async close(): Promise<void> {
     this.closed = true
     if (this.timer !== null) clearInterval(this.timer)
+    if (this.retry !== null) clearTimeout(this.retry)
     await this.settled()
     const { file, database, id, leaseMs } = this.parts
     const forget = async (
@@ -144,18 +155,31 @@ export class InstanceLoop {
 
   private async renewIn(place: RenewalPlace, counter: number): Promise<void> {
     const { leaseMs, failed } = this.parts
-    const before = this.record?.epoch ?? 0
     try {
-      const event = await withDeadline(this.ask(place, counter), leaseMs, throwLate)
-      this.take(event)
+      this.take(await withDeadline(this.ask(place, counter), leaseMs, throwLate))
     } catch (error) {
       this.failures[place] += 1
       failed(place, error)
       return
     }
     this.changed.ring()
-    // A new epoch is said to be held as soon as it is.
-    if ((this.record?.epoch ?? 0) > before) setImmediate(() => this.renew())
+    setImmediate(() => this.followUp(place))
+  }
+
+  /** A new epoch is told as soon as it is held, and a consent is looked for more often. */
+  private followUp(place: RenewalPlace): void {
+    if (this.registered[place] < this.findEpoch()) return this.renew()
+    const usualMs = this.parts.leaseMs / RENEWALS
+    if (this.assess({ writes: true, behind: false }).refusal !== 'no_consent') {
+      this.retryMs = RETRY_MS
+      return
+    }
+    if (this.closed || this.retry !== null || this.retryMs >= usualMs) return
+    this.retry = setTimeout(() => {
+      this.retry = null
+      this.renew()
+    }, this.retryMs)
+    this.retryMs *= 2
   }
 
   private async ask(place: RenewalPlace, counter: number): Promise<InstanceEvent> {
@@ -164,18 +188,16 @@ export class InstanceLoop {
     const registration = { id, counter, epoch, facts }
     if (place === 'file' && file !== null) {
       const { record, intent } = await file.renew(registration)
-      this.registered = Math.max(this.registered, epoch)
+      this.registered.file = epoch
       // Rows that lack what is announced are as old as the renewal before.
       const counted = isCurrent() ? counter : NO_COUNTER
       return { type: 'renewed_file', counter: counted, record, intent }
     }
     const { server, record, publication } = await database.renew(registration)
-    this.registered = Math.max(this.registered, epoch)
+    this.registered.database = epoch
     const phase = this.record?.phase ?? record?.phase
     if (phase !== undefined && PHASE_RULES[phase].authority === 'database') {
-      const { seq } = await database.head()
-      // What the server has now, also where that is less than before.
-      this.head = { server, seq }
+      this.sawDatabase(server, (await database.head()).seq)
     }
     return { type: 'renewed_database', counter, server, record, publication }
   }
