@@ -348,7 +348,7 @@ describe.concurrent("the package's own artefacts", () => {
     ],
     ['the schema contract is empty', 'contracts/persistence_schema.json', (p) => writeFile(p, '')],
     ['the fixtures are a folder', 'vectors/jwt/fixtures.json', asFolder],
-    ['a migration is missing', 'contracts/migrations/0005_ship.sql', (path) => rm(path)],
+    ['a migration is missing', 'contracts/migrations/0006_cutover.sql', (path) => rm(path)],
     [
       'a migration has no down part',
       'contracts/migrations/0002_flags.sql',

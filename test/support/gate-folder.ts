@@ -66,7 +66,7 @@ export async function identityIn(
 ): Promise<CutoverIdentity> {
   const files = await loadGateFiles({ root: ROOT, cwd, checklist: null })
   const settings = behaviouralSettings(await loadSettings({}, cwd))
-  return buildIdentity({ code, settings, schema_head: '0005_ship', build: BUILD }, files)
+  return buildIdentity({ code, settings, schema_head: '0006_cutover', build: BUILD }, files)
 }
 
 /** What the inputs of evidence in the folder are judged by. */

@@ -204,7 +204,7 @@ export const requestIn = async (cwd: string, trust_pin: string): Promise<GateReq
   trust_pin,
   pinned_heads: [],
   code: CODE,
-  schema_head: '0005_ship',
+  schema_head: '0006_cutover',
   build: BUILD,
   settings: behaviouralSettings(await loadSettings({}, cwd)),
   now: () => new Date(),

@@ -146,6 +146,11 @@ const BY_CODE: Readonly<Record<string, Row>> = {
     'keeps audit records, feed and change log append-only',
     'Do not change audit records; rows of the feed and of the change log may be deleted after a day.',
   ],
+  FFC01: [
+    'phase_refused',
+    'keeps the newer phase record',
+    'Look at both copies of the record: `ff cutover status`.',
+  ],
   FFM01: [
     'rows_would_be_lost',
     'has rows that this migration step down would delete',

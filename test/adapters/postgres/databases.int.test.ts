@@ -263,7 +263,7 @@ test('P7 a comparison opens the folder first, so that no transaction waits for i
 })
 
 describe('P10 a migration that fails', () => {
-  const MORE = { version: 6, name: '0006_more', checksum: 'c'.repeat(64) }
+  const MORE = { version: 7, name: '0007_more', checksum: 'c'.repeat(64) }
   const runWith = async (up: string): Promise<unknown> => {
     const migration = { ...MORE, up, down: '' }
     return adapters.withMigrationSession(
@@ -298,7 +298,7 @@ describe('P10 a migration that fails', () => {
     async (_what, up, code, text) => {
       await expect(runWith(up)).rejects.toMatchObject({
         code,
-        message: expect.stringMatching(/^Statement 2 of .*0006_more\.sql/) as string,
+        message: expect.stringMatching(/^Statement 2 of .*0007_more\.sql/) as string,
         details: [expect.stringContaining(text) as string],
       })
       const { rows } = await sql.query<{ one: string | null }>(
@@ -311,7 +311,7 @@ describe('P10 a migration that fails', () => {
 
 test('P10 a migration that leaves another role behind: the error names its file', async () => {
   const up = 'CREATE TABLE one (a int); SET LOCAL ROLE ff_ship'
-  const migration = { version: 6, name: '0006_more', checksum: 'c'.repeat(64), up, down: '' }
+  const migration = { version: 7, name: '0007_more', checksum: 'c'.repeat(64), up, down: '' }
   const running = adapters.withMigrationSession(
     toTarget(database.url),
     { ...inputs, locked: true },
@@ -319,7 +319,7 @@ test('P10 a migration that leaves another role behind: the error names its file'
   )
   await expect(running).rejects.toMatchObject({
     code: 'rights_missing',
-    message: expect.stringMatching(/0006_more\.sql.*permission denied/) as string,
+    message: expect.stringMatching(/0007_more\.sql.*permission denied/) as string,
   })
 })
 
@@ -343,10 +343,10 @@ describe('the server is quoted, without a value of a row', () => {
 describe('P11 a schema that a newer version of ff migrated', () => {
   beforeAll(() =>
     sql.query(
-      `INSERT INTO ff.migration_ledger (version, name, checksum) VALUES (6, '0006_later', 'x')`,
+      `INSERT INTO ff.migration_ledger (version, name, checksum) VALUES (7, '0007_later', 'x')`,
     ),
   )
-  afterAll(() => sql.query('DELETE FROM ff.migration_ledger WHERE version = 6'))
+  afterAll(() => sql.query('DELETE FROM ff.migration_ledger WHERE version = 7'))
   const request = () => ({
     root: ROOT,
     database: toTarget(database.url),

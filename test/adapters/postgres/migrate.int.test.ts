@@ -42,8 +42,8 @@ const PACKAGES = {
 } as const
 type Supported = (typeof SUPPORTED)[number]
 
-const NAMES = ['0001_audit', '0002_flags', '0003_ids', '0004_feed', '0005_ship']
-const LAST = '0005_ship'
+const NAMES = ['0001_audit', '0002_flags', '0003_ids', '0004_feed', '0005_ship', '0006_cutover']
+const LAST = '0006_cutover'
 const FLAG = 'ff.checkout'
 /** By SQL, because the store writes to the newest schema alone. */
 const INSERT_FLAG = `INSERT INTO ff.flag_registry VALUES
@@ -440,6 +440,7 @@ describe.each(SUPPORTED)('migrations on PostgreSQL %s', (version) => {
       ['audit.boundary', 'migration/0002_flags', 'up'],
       ['audit.boundary', 'migration/0003_ids', 'up'],
       ['audit.boundary', 'migration/0004_feed', 'up'],
+      ['audit.boundary', 'migration/0005_ship', 'up'],
       ['audit.boundary', `migration/${LAST}`, 'up'],
       ['audit.boundary', `migration/${LAST}`, 'down'],
       ['audit.boundary', `migration/${LAST}`, 'up'],
@@ -501,7 +502,9 @@ describe.each(SUPPORTED)('migrations on PostgreSQL %s', (version) => {
 
   test('down is refused where earlier revisions of a row would be lost', async () => {
     await migrateUp(at.request({ to: 4 }))
-    await taken(at.store(), putFlag(FLAG))
+    await at.sql.query(
+      `INSERT INTO ff.change_log (seq, target, revision, image) VALUES (1, 'flag/${FLAG}', 1, '[]')`,
+    )
     const before = await fingerprint(at.sql)
     expect(await failure(migrateDown(at.request()))).toBe('rows_would_be_lost')
     const [names, after] = [await ledger(at.sql), await fingerprint(at.sql)]
@@ -509,9 +512,23 @@ describe.each(SUPPORTED)('migrations on PostgreSQL %s', (version) => {
   })
 
   test('down is refused where places of delivered audit records would be lost', async () => {
-    await migrateUp(at.request())
+    await migrateUp(at.request({ to: 5 }))
     await at.sql.query(
       "UPDATE ff.audit SET sink_status = 'delivered', sink_topic = 't', sink_partition = 0, sink_offset = 7 WHERE seq = 1",
+    )
+    const before = await fingerprint(at.sql)
+    expect(await failure(migrateDown(at.request()))).toBe('rows_would_be_lost')
+    expect([await ledger(at.sql), await fingerprint(at.sql)]).toStrictEqual([
+      NAMES.slice(0, 5),
+      before,
+    ])
+  })
+
+  test('down is refused where the phase record of a cutover would be lost', async () => {
+    await migrateUp(at.request())
+    await at.sql.query(
+      `INSERT INTO ff.phase (epoch, phase, armed, attempt, survivor, scratch, closed)
+       VALUES (1, 'file', false, 1, 'file', false, false)`,
     )
     const before = await fingerprint(at.sql)
     expect(await failure(migrateDown(at.request()))).toBe('rows_would_be_lost')
@@ -551,11 +568,11 @@ describe.each(SUPPORTED)('migrations on PostgreSQL %s', (version) => {
   test('a migration that this version does not know is refused by every command', async () => {
     await migrateUp(at.request())
     await at.sql.query(
-      `INSERT INTO ff.migration_ledger (version, name, checksum) VALUES (6, '0006_later', repeat('0', 64))`,
+      `INSERT INTO ff.migration_ledger (version, name, checksum) VALUES (7, '0007_later', repeat('0', 64))`,
     )
     for (const command of [migrateUp, migrateDown, migrateStatus, migrateVerify])
       expect(await failure(command(at.request()))).toBe('migration_unknown')
-    expect(await ledger(at.sql)).toStrictEqual([...NAMES, '0006_later'])
+    expect(await ledger(at.sql)).toStrictEqual([...NAMES, '0007_later'])
   })
 
   test('files with CRLF line ends count as the same files', async () => {
@@ -594,7 +611,7 @@ describe.each(SUPPORTED)('migrations on PostgreSQL %s', (version) => {
     ],
     [
       'with a number left out',
-      (root) => writeFile(migrationFile(root, '0007_later.sql'), '-- ff:up\n-- ff:down\n'),
+      (root) => writeFile(migrationFile(root, '0008_later.sql'), '-- ff:up\n-- ff:down\n'),
       'migration_name_invalid',
     ],
     [
@@ -604,12 +621,12 @@ describe.each(SUPPORTED)('migrations on PostgreSQL %s', (version) => {
     ],
     [
       'with a name in capitals',
-      (root) => writeFile(migrationFile(root, '0006_Later.sql'), '-- ff:up\n-- ff:down\n'),
+      (root) => writeFile(migrationFile(root, '0007_Later.sql'), '-- ff:up\n-- ff:down\n'),
       'migration_name_invalid',
     ],
     [
       'that the contract does not name',
-      (root) => writeFile(migrationFile(root, '0006_later.sql'), '-- ff:up\n-- ff:down\n'),
+      (root) => writeFile(migrationFile(root, '0007_later.sql'), '-- ff:up\n-- ff:down\n'),
       'migration_not_in_contract',
     ],
     ['that is gone', (root) => rm(migrationFile(root, `${LAST}.sql`)), 'migration_missing'],
@@ -735,7 +752,7 @@ describe('locks of another session', () => {
         await migrateUp(at.request())
         const other = await connectAs(version, at.name)
         await other.query('BEGIN')
-        await other.query('LOCK TABLE ff.audit IN ACCESS SHARE MODE')
+        await other.query('LOCK TABLE ff.change_log IN ACCESS SHARE MODE')
         const before = await fingerprint(at.sql)
         const started = performance.now()
         const error = await migrateDown(at.request({ adapters: shortWaits })).catch(
@@ -757,7 +774,7 @@ describe('locks of another session', () => {
       await migrateUp(at.request())
       const other = await connectAs(version, at.name)
       await other.query('BEGIN')
-      await other.query('LOCK TABLE ff.audit IN ACCESS SHARE MODE')
+      await other.query('LOCK TABLE ff.change_log IN ACCESS SHARE MODE')
       const down = migrateDown(at.request({ adapters: shortWaits }))
       // Longer than the wait of one attempt.
       await sleep(700)

@@ -88,7 +88,7 @@ export const TERMS: ProbeRecordTerms = {
     cutover_id: null,
     attempt: null,
     database: null,
-    schema_head: '0005_ship',
+    schema_head: '0006_cutover',
     code: 'sha256:of-a-test',
     config_digest: null,
     checklist_digest: null,

@@ -358,7 +358,7 @@ describe('a corrupted database or store fails by the right measure', () => {
 
   test('B3: a down step that drops rows instead of refusing', async () => {
     const copy = await copyArtefacts()
-    const file = join(copy.root, 'contracts/migrations/0005_ship.sql')
+    const file = join(copy.root, 'contracts/migrations/0006_cutover.sql')
     await edit(file, 'LOCK TABLE', 'DELETE FROM tenant_override; LOCK TABLE')
     const found = await measured('B3', { root: copy.root })
     await copy.remove()

@@ -29,7 +29,7 @@ async function requestFor(ids: readonly string[]): Promise<ProbeRequest> {
     evidence: join(cwd, '.ff/evidence'),
     key: { path: join(cwd, '.ff/runner.pem'), make: true },
     code: CODE,
-    schema_head: '0005_ship',
+    schema_head: '0006_cutover',
     build: BUILD,
     settings: behaviouralSettings(await loadSettings({}, cwd)),
     tool_version: '0.0.0',

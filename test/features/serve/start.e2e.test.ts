@@ -42,7 +42,7 @@ describe('the service says what it is', () => {
     await service.stop()
     const identity = JSON.parse(text) as object
     expect(status).toBe(200)
-    expect(identity).toMatchObject({ code: CODE, schema_head: '0005_ship', build: BUILD })
+    expect(identity).toMatchObject({ code: CODE, schema_head: '0006_cutover', build: BUILD })
     return identity
   }
   test('on a file store', async () => {
