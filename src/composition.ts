@@ -11,6 +11,8 @@ export const adapters: Adapters = {
     (await import('./adapters/stores.ts')).openShipStore(spec, needs),
   openCutoverFile: async (folder) =>
     (await import('./adapters/file-store/cutover-file.ts')).openCutoverFolder(folder),
+  openCutoverDatabase: async (spec, needs) =>
+    (await import('./adapters/stores.ts')).openCutoverDatabase(spec, needs),
   openAuditTopic: async (options) =>
     (await import('./adapters/kafka/topic.ts')).openAuditTopic(options),
   openTopicReader: async (options) =>

@@ -5,6 +5,7 @@ import { FileTrail } from './file-store/audit-trail.ts'
 import { FileReader } from './file-store/file-reader.ts'
 import { openFileRows } from './file-store/row-source.ts'
 import type { AuditTrail } from '../ports/audit.ts'
+import type { CutoverDatabase } from '../ports/cutover.ts'
 import type {
   AuditOptions,
   LiveStore,
@@ -23,6 +24,7 @@ import { FileStore } from './file-store/file-store.ts'
 import { FileShipStore } from './file-store/ship-store.ts'
 import { openScratchFolder, withFolder } from './file-store/scratch-folder.ts'
 import { PostgresTrail } from './postgres/audit-trail.ts'
+import { type CutoverDatabaseOptions, openCutoverSchema } from './postgres/cutover-database.ts'
 import { listImportedDigests } from './postgres/boundary.ts'
 import type { DatabaseConfig, SupportedVersions } from './postgres/connect.ts'
 import { readConnectionUse } from './postgres/connection-use.ts'
@@ -180,6 +182,16 @@ export async function openShipStore(
   if (spec.kind === 'file' && spec.folder !== null) return FileShipStore.open(spec.folder)
   return openPostgresShipStore(requireDatabase(spec, 'has audit records to ship'), needs)
 }
+
+/**
+ * Opens the schema `ff` of a database as a side of a cutover, until `end`; connects at the first call of a member.
+ * @throws FfError `target_invalid` unless the target is a PostgreSQL database
+ */
+export const openCutoverDatabase = async (
+  spec: TargetSpec,
+  options: CutoverDatabaseOptions,
+): Promise<CutoverDatabase> =>
+  openCutoverSchema(requireDatabase(spec, 'is a side of a cutover'), options)
 
 /**
  * Connects, runs `use` with the one import sink of the schema `ff`, disconnects, and returns its result.

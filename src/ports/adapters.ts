@@ -26,7 +26,7 @@ import type {
   TestAuthenticator,
 } from './auth.ts'
 import type { CacheOptions, RowCache } from './cache.ts'
-import type { CutoverFile } from './cutover.ts'
+import type { CutoverDatabase, CutoverFile } from './cutover.ts'
 import type { RoleFacts, SchemaFacts, ScratchDatabase } from './database.ts'
 import type {
   EvidenceNeeds,
@@ -194,6 +194,16 @@ export interface Adapters {
    * @throws FfError `target_unreachable` for a missing folder, `store_corrupt` for a damaged record
    */
   openCutoverFile(folder: string): Promise<CutoverFile>
+  /**
+   * Opens the schema `ff` of a database as a side of a cutover; connects at the first call of a member.
+   *
+   * @param needs.tools absent where no turn writes
+   * @throws FfError `target_invalid` unless the target is a PostgreSQL database
+   */
+  openCutoverDatabase(
+    spec: TargetSpec,
+    needs: Omit<ServeOptions, 'tools'> & Partial<Pick<ServeOptions, 'tools'>>,
+  ): Promise<CutoverDatabase>
   /** Opens the topic for audit records; connects at the first use. */
   openAuditTopic(options: KafkaOptions): Promise<AuditTopic>
   /** Connects to the brokers, to read the topic. @throws FfError `target_unreachable`, `rights_missing` */

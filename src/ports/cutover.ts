@@ -173,7 +173,7 @@ export interface CutoverDatabase extends ChainReader {
   /**
    * Appends changes of the file behind `after`, all or none: records, rows, feed and change log in one transaction.
    *
-   * @returns false where `after` is not the head, or the record's epoch is above `epoch`
+   * @returns false where `after` is not the head, or the record there is closed or of another epoch than `epoch`
    */
   append(after: AuditChainHead, changes: readonly CopiedChange[], epoch: number): Promise<boolean>
   /**
@@ -191,9 +191,14 @@ export interface CutoverDatabase extends ChainReader {
    * Begins a transaction that the server ends after `leaseMs` of silence, takes the switch lock, shared, and reads the
    * record's epoch in it.
    *
-   * @throws FfError `lock_timeout` after `boundMs`
+   * @throws FfError `lock_timeout` after `boundMs`; `phase_refused` without a record, `database_left` for a closed one
    */
   share(limits: ShareLimits): Promise<SharedTurn>
+  /**
+   * Makes this process the one that may move the cutover, until `end` or the loss of the connection. @returns false while
+   * another one is
+   */
+  coordinate(): Promise<boolean>
   /** Opens the session of a switch, which the server ends after `boundMs` of silence. It holds no lock yet. */
   openSwitch(boundMs: number): Promise<SwitchSession>
   /** Ends the connections. */

@@ -60,5 +60,6 @@ export interface RowSink {
   record(event: BoundaryEvent): Promise<void>
 }
 
-/** Content of a boundary record, the audit record that marks a whole import. */
-export type BoundaryEvent = Pick<AuditEvent, 'target' | 'after' | 'request_id'>
+/** Content of a boundary record, the audit record that marks a whole import; `phase` is `file` by default. */
+export type BoundaryEvent = Pick<AuditEvent, 'target' | 'after' | 'request_id'> &
+  Partial<Pick<AuditEvent, 'phase'>>

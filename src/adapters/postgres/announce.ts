@@ -1,8 +1,8 @@
-import type { Announcement, AnnouncementResult, AuditOptions } from '../../ports/store.ts'
+import type { Announcement, AnnouncementResult } from '../../ports/store.ts'
 import { sealAnnouncement } from '../store-files/seal-audit.ts'
-import { appendAudit, parseAuditHead, preparedStatement } from './append-audit.ts'
+import { appendAudit, preparedStatement } from './append-audit.ts'
+import { lockHead, type WriteTools } from './apply-write.ts'
 import type { Client } from './client.ts'
-import type { Statements } from './statements.ts'
 
 /**
  * Appends the boundary record of an announcement and its row in the feed, in the caller's transaction, and locks the
@@ -12,13 +12,11 @@ import type { Statements } from './statements.ts'
  */
 export async function appendAnnouncement(
   client: Client,
-  { statements, tools }: { readonly statements: Statements; readonly tools: AuditOptions },
+  { statements, tools }: WriteTools,
   announcement: Announcement,
 ): Promise<AnnouncementResult> {
   const { kind, target, actor } = announcement
-  const head = parseAuditHead(
-    await client.query(preparedStatement('ff_lock_head', statements.lockHead)),
-  )
+  const head = await lockHead(client, statements)
   if (kind === 'global') {
     const { rows } = await client.query<{ wait: string | null }>(
       preparedStatement('ff_global_wait', statements.globalWait, [actor]),

@@ -13,6 +13,25 @@ export const preparedStatement = (
   values: [...values],
 })
 
+/** In the order of the statement. */
+export const INSERTED = [
+  'seq',
+  'audit_id',
+  'occurred_at',
+  'actor',
+  'auth_mode',
+  'action',
+  'outcome',
+  'target',
+  'before',
+  'after',
+  'request_id',
+  'approval_ref',
+  'phase',
+  'prev_hash',
+  'hash',
+] as const satisfies readonly (keyof AuditRecord)[]
+
 /**
  * Moves the audit head to a record and inserts the record. The caller's transaction holds the row lock on the head.
  *
@@ -23,30 +42,22 @@ export async function appendAudit(
   statements: Statements,
   record: AuditRecord,
 ): Promise<void> {
-  const { seq, audit_id, occurred_at, actor, auth_mode, action, outcome, target } = record
-  const { before, after, request_id, approval_ref, phase, prev_hash, hash } = record
-  const values = [
-    seq,
-    audit_id,
-    occurred_at,
-    actor,
-    auth_mode,
-    action,
-    outcome,
-    target,
-    before,
-    after,
-    request_id,
-    approval_ref,
-    phase,
-    prev_hash,
-    hash,
-  ]
+  const { seq, hash } = record
   const [{ rowCount }] = await Promise.all([
     client.query(preparedStatement('ff_move_head', statements.moveHead, [seq, hash])),
-    client.query(preparedStatement('ff_insert_audit', statements.insertAudit, values)),
+    insertRecord(client, statements, record),
   ])
   if (rowCount !== 1) throw new Error('the audit head changed while its row was locked')
+}
+
+/** Inserts a record, and leaves the head to the caller. @throws the driver's error, unmapped */
+export function insertRecord(
+  client: pg.ClientBase,
+  { insertAudit }: Statements,
+  record: AuditRecord,
+): Promise<pg.QueryResult> {
+  const values = INSERTED.map((name) => record[name])
+  return client.query(preparedStatement('ff_insert_audit', insertAudit, values))
 }
 
 interface HeadRow {

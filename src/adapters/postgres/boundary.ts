@@ -32,6 +32,7 @@ export async function appendBoundary(
   const head = parseAuditHead(await client.query(statements.lockHead))
   const record = sealBoundary(
     {
+      phase: 'file',
       ...event,
       occurred_at: instantFromMs(Number(now)),
       // An audit record takes only actors in the form of a scope id; a role may have any name.
@@ -41,7 +42,6 @@ export async function appendBoundary(
       outcome: 'applied',
       before: null,
       approval_ref: null,
-      phase: 'file',
     },
     head,
   )

@@ -69,12 +69,28 @@ export const connect = (database: DatabaseConfig, bounds: object = {}): Promise<
  * Returns a pool of at most this many connections, which connect at the first query that needs them and then stay open
  * until the pool ends. They pipeline: queries are sent without waiting for earlier results. A broken connection
  * rejects its query with the driver's error, unmapped.
+ *
+ * @param check run on each new connection; where it throws, the connection is closed
  */
-export function openPool(database: DatabaseConfig, connections: number): ClientPool {
+export function openPool(
+  database: DatabaseConfig,
+  connections: number,
+  check: (client: Client) => Promise<void> = () => Promise.resolve(),
+): ClientPool {
   // Sends queries without waiting for earlier results; the server still runs them in order.
   const config: pg.ClientConfig = { ...buildClientConfig(database), pipeline: true }
   const waitMs = config.connectionTimeoutMillis ?? WAITS.connectionTimeoutMillis
-  return new ClientPool(() => openConnection(config), { connections, waitMs })
+  const open = async (): Promise<Client> => {
+    const client = await openConnection(config)
+    try {
+      await check(client)
+      return client
+    } catch (error) {
+      await client.end()
+      throw error
+    }
+  }
+  return new ClientPool(open, { connections, waitMs })
 }
 
 /**

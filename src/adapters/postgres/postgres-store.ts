@@ -1,11 +1,6 @@
 import type { AuditPage, AuditQuery } from '../../core/audit/audit-page.ts'
 import type { AuditChainHead } from '../../core/audit/record.ts'
-import { type ExistingRows, planWrite } from '../../core/rows/plan-write.ts'
-import {
-  findCallerProblems,
-  findRequestProblems,
-  type WriteRequest,
-} from '../../core/rows/write-request.ts'
+import type { WriteRequest } from '../../core/rows/write-request.ts'
 import {
   type AnyRow,
   type RowsByTable,
@@ -13,7 +8,6 @@ import {
   serializeRow,
   TABLE_NAMES,
 } from '../../core/rows/rows.ts'
-import { makeProblem } from '../../core/problem.ts'
 import type { FfError } from '../../errors.ts'
 import type {
   Announcement,
@@ -34,27 +28,28 @@ import type {
   SnapshotReader,
   WriteResult,
 } from '../../ports/store.ts'
-import { sealChange, sealRefusal } from '../store-files/seal-audit.ts'
 import { appendAnnouncement } from './announce.ts'
-import { appendAudit, parseAuditHead, preparedStatement } from './append-audit.ts'
+import { parseAuditHead, preparedStatement } from './append-audit.ts'
+import { appendRefusal, applyWrite, type WriteTools } from './apply-write.ts'
 import type { Client } from './client.ts'
 import type { ClientPool } from './client-pool.ts'
 import { beginTransaction } from './connect.ts'
 import { mapPgErrors, readOnlyError } from './pg-error.ts'
+import { type PhaseRow, refusePlainWrite } from './phase-record.ts'
 import { type ReadPipe, sendRead } from './read-pipe.ts'
-import { type RowOfTexts, RowReader, toRowSet } from './row-reader.ts'
+import { RowReader } from './row-reader.ts'
 import { buildStatements, type Statements } from './statements.ts'
 
 /** read_only_sql_transaction. */
 const READ_ONLY = '25006'
 
 /** Flags and overrides in one schema of a PostgreSQL database. Any number of processes may have it open. */
-export class PostgresStore implements ScratchStore, ServiceStore {
+export class PostgresStore implements ScratchStore, ServiceStore, WriteTools {
   readonly kind = 'db'
   private readonly pool: ClientPool
   private readonly name: string
-  private readonly tools: AuditOptions
-  private readonly statements: Statements
+  readonly tools: AuditOptions
+  readonly statements: Statements
   private readonly durable: boolean
   private readonly readers: ReadPipe | undefined
   private readonly reader: RowReader
@@ -119,10 +114,13 @@ export class PostgresStore implements ScratchStore, ServiceStore {
    * Returns the new row and head, or the problems of a refused request, of which nothing is written;
    * `revision_conflict` also if another session changed the row meanwhile.
    *
-   * @throws FfError `lock_timeout`, `disk_full`, or another of `mapPgError`
+   * @throws FfError `lock_timeout`, `disk_full`, `phase_refused` or `database_left` during a cutover, or another of
+   * `mapPgError`
    */
   write(request: WriteRequest): Promise<WriteResult> {
-    return mapPgErrors(this.name, () => this.transaction((client) => this.apply(client, request)))
+    return mapPgErrors(this.name, () =>
+      this.transaction((client) => applyWrite(client, this, { request, name: null })),
+    )
   }
 
   /** As `read`, for several flags in the order of `flag_keys`, in one snapshot. */
@@ -160,26 +158,16 @@ export class PostgresStore implements ScratchStore, ServiceStore {
    *
    * @throws FfError as `write`
    */
-  async refuse(refused: RefusedWrite): Promise<RefusalResult> {
-    const problems = findCallerProblems(refused.request)
-    if (problems.length > 0) return { ok: false, problems }
+  refuse(refused: RefusedWrite): Promise<RefusalResult> {
     return mapPgErrors(this.name, () =>
-      this.transaction(async (client) => {
-        const head = parseAuditHead(
-          await client.query(preparedStatement('ff_lock_head', this.statements.lockHead)),
-        )
-        const record = sealRefusal(this.tools, refused, head)
-        await appendAudit(client, this.statements, record)
-        return { ok: true, head: { seq: record.seq, hash: record.hash } }
-      }),
+      this.transaction((client) => appendRefusal(client, this, refused)),
     )
   }
 
   /** Appends the record of an announcement and its row in the feed in one transaction. @throws FfError as `write` */
   announce(announcement: Announcement): Promise<AnnouncementResult> {
-    const { name, statements, tools } = this
-    return mapPgErrors(name, () =>
-      this.transaction((client) => appendAnnouncement(client, { statements, tools }, announcement)),
+    return mapPgErrors(this.name, () =>
+      this.transaction((client) => appendAnnouncement(client, this, announcement)),
     )
   }
 
@@ -194,13 +182,17 @@ export class PostgresStore implements ScratchStore, ServiceStore {
     return this.reader.revision(query)
   }
 
-  /** @throws FfError `target_read_only` where a transaction may not write, or another of `mapPgError` */
+  /**
+   * @throws FfError `target_read_only` where a transaction may not write, `phase_refused` or `database_left` during a
+   * cutover, or another of `mapPgError`
+   */
   async requireWritable(): Promise<void> {
     await mapPgErrors(this.name, () =>
       this.pool.with(async (client) => {
         const text = `SELECT current_setting('transaction_read_only')`
         const { rows } = await sendRead(client, { text, rowMode: 'array' })
         if (rows[0]?.[0] !== 'off') throw readOnlyError()
+        await this.requirePlainPhase(client)
       }),
     )
   }
@@ -250,53 +242,6 @@ export class PostgresStore implements ScratchStore, ServiceStore {
     await Promise.all([this.pool.end(), this.readers?.end()])
   }
 
-  private async apply(client: Client, request: WriteRequest): Promise<WriteResult> {
-    const problems = findRequestProblems(request)
-    if (problems.length > 0) return { ok: false, problems }
-    const { lockHead, upsert } = this.statements
-    // Every writer takes this row lock first, so the chain has one order and two writers cannot deadlock. The
-    // pipelined read runs once the lock is held, with a snapshot that includes every earlier commit.
-    const [locked, standing] = await Promise.all([
-      client.query(preparedStatement('ff_lock_head', lockHead)),
-      this.readExisting(client, request),
-    ])
-    const head = parseAuditHead(locked)
-    const plan = planWrite(request, standing)
-    if (!plan.ok) return plan
-    const { change } = plan
-    if (change.after === change.before)
-      return { ok: true, row: change.after, head, unchanged: true }
-    const record = sealChange(this.tools, { request, change, standing }, head)
-    const planned = [
-      `[${serializeRow(change.after)}]`,
-      change.before?.revision ?? 0,
-      record.seq,
-      record.target,
-    ]
-    const [{ rowCount }] = await Promise.all([
-      client.query(preparedStatement(`ff_upsert_${request.table}`, upsert[request.table], planned)),
-      appendAudit(client, this.statements, record),
-    ])
-    // An SQL statement from outside changed the row without the lock, so the plan is stale: roll back row and record.
-    if (rowCount !== 1) return { ok: false, problems: [makeProblem('revision_conflict', '')] }
-    return { ok: true, row: change.after, head: { seq: record.seq, hash: record.hash } }
-  }
-
-  private async readExisting(client: Client, { table, key }: WriteRequest): Promise<ExistingRows> {
-    const tenant = table === 'tenant_override' ? key.scope_id : null
-    const user = table === 'user_override' ? key.scope_id : null
-    const { rows } = await client.query<string[]>({
-      ...preparedStatement('ff_standing', this.statements.standing, [key.flag_key, tenant, user]),
-      rowMode: 'array',
-    })
-    const [hasOverrides, ...texts] = rows[0] as RowOfTexts
-    const set = toRowSet(texts)
-    const row = { flag_registry: set.flag, tenant_override: set.tenant, user_override: set.user }[
-      table
-    ]
-    return { flag: set.flag, row, has_overrides: hasOverrides === 'true' }
-  }
-
   /** Commits if the result of `work` is ok; otherwise rolls back, without waiting for the rollback. */
   private async transaction<T extends { readonly ok: boolean }>(
     work: (client: Client) => Promise<T>,
@@ -308,7 +253,8 @@ export class PostgresStore implements ScratchStore, ServiceStore {
     const close = (): void => this.pool.discard(client)
     try {
       const begun = this.begin(client)
-      const [result] = await Promise.all([work(client), begun])
+      // `work` sends the lock on the audit head first, so that the phase is read once that is held.
+      const [result] = await Promise.all([work(client), begun, this.requirePlainPhase(client)])
       if (result.ok) await client.query('COMMIT').then(giveBack)
       else void client.query('ROLLBACK').then(giveBack, close)
       return result
@@ -319,6 +265,11 @@ export class PostgresStore implements ScratchStore, ServiceStore {
         this.pool.discardIdle()
       throw error
     }
+  }
+
+  private async requirePlainPhase(client: Client): Promise<void> {
+    const query = preparedStatement('ff_phase', this.statements.phase)
+    refusePlainWrite((await client.query<PhaseRow>(query)).rows, this.name)
   }
 
   private throwIfRefused(): void {

@@ -10,10 +10,14 @@ export interface ServerIdentity {
   readonly timeline: number | null
 }
 
-const IDENTITY = `SELECT (pg_control_system()).system_identifier::text AS system,
-  (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint::text AS started,
-  CASE WHEN NOT pg_is_in_recovery()
-    THEN substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8) END AS timeline`
+const SYSTEM = '(pg_control_system()).system_identifier'
+const STARTED = '(extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint'
+const TIMELINE = `CASE WHEN NOT pg_is_in_recovery()
+  THEN substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8) END`
+const IDENTITY = `SELECT ${SYSTEM}::text AS system, ${STARTED}::text AS started, ${TIMELINE} AS timeline`
+
+/** An SQL expression for the name of the running server: another one after a restart, a promotion or a restore. */
+export const SERVER_NAME = `concat_ws('/', ${SYSTEM}, ${STARTED}, ${TIMELINE})`
 
 /**
  * Reads which server a connection reaches. @throws Error if the server returns no identity; the driver's error, unmapped

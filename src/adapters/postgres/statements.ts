@@ -3,6 +3,7 @@ import { CLOCK_DIFFERENCE_MS } from '../../core/audit/audit-page.ts'
 import { type RowKey, SCOPE_MEMBER, type TableName, TABLE_NAMES } from '../../core/rows/rows.ts'
 import type { OverrideTable } from '../../ports/store.ts'
 import { listColumnNames, formatColumnTypes, formatRowColumn } from './columns.ts'
+import { formatPhaseQuery } from './phase-record.ts'
 import { formatRecordColumn } from './record-column.ts'
 
 /** Channel of the notifications of new rows in the feed of any schema. */
@@ -29,6 +30,8 @@ export interface Statements {
   /** Every row of a table, in any order. */
   readonly all: Readonly<Record<TableName, string>>
   readonly standing: string
+  /** Phase of the cutover and whether its record is closed; no row without a cutover. */
+  readonly phase: string
   readonly lockHead: string
   readonly head: string
   readonly moveHead: string
@@ -36,10 +39,13 @@ export interface Statements {
   readonly clear: string
   readonly insert: Readonly<Record<TableName, string>>
   /**
-   * Writes the row $1 in place of revision $2, with its rows in the change log and the feed, under audit number $3 and
-   * target $4; one row in the command's count, or none if the row has another revision. The caller holds the audit head.
+   * Writes the row $1 in place of revision $6, with its rows in the change log and the feed, under audit number $2,
+   * target $3, name $4 and request digest $5; one row in the command's count, or none if the row has another revision.
+   * The caller holds the audit head.
    */
   readonly upsert: Readonly<Record<TableName, string>>
+  /** As `upsert`, in place of any revision. */
+  readonly mirror: Readonly<Record<TableName, string>>
   /** Appends a row to the feed: number, kind, target. The caller holds the audit head. */
   readonly insertFeed: string
   /** Whole seconds until the actor $1 may have everything invalidated again; null or less for at once. */
@@ -105,6 +111,7 @@ export function buildStatements(schema: string): Statements {
       'SELECT ',
       `SELECT (${live('tenant_override')} OR ${live('user_override')})::text, `,
     ),
+    phase: formatPhaseQuery(schema),
     lockHead: `SELECT seq::text, hash::text FROM ONLY ${at('audit_head')} FOR UPDATE`,
     head: `SELECT seq::text, hash::text FROM ONLY ${at('audit_head')}`,
     moveHead: `UPDATE ONLY ${at('audit_head')} SET seq = $1, hash = $2 WHERE seq = $1 - 1`,
@@ -128,7 +135,7 @@ const RUNNING =
 
 function buildFeedStatements(
   at: (table: string) => string,
-): Pick<Statements, 'upsert' | 'insertFeed' | 'globalWait' | 'changes' | 'revision'> {
+): Pick<Statements, 'upsert' | 'mirror' | 'insertFeed' | 'globalWait' | 'changes' | 'revision'> {
   // Under the lock on the audit head no other row can come in between.
   const insertFeed = (values: string): string =>
     `INSERT INTO ${at('feed')} (seq, kind, target, prev)` +
@@ -137,15 +144,14 @@ function buildFeedStatements(
   const notify = ` RETURNING pg_notify('${FEED_CHANNEL}', '')`
   const newest = (where = ''): string =>
     `(SELECT coalesce(max(seq), 0) FROM ONLY ${at('feed')}${where})`
+  const writeRow = (table: TableName, condition: string): string =>
+    `WITH written AS (${insertInto(at(table), table)} ${onConflict(table)}${condition} RETURNING held.*),` +
+    ` logged AS (INSERT INTO ${at('change_log')} (seq, target, revision, image, op_id, request_digest)` +
+    ` SELECT $2::bigint, $3::text, written.revision, ${formatRowColumn(table, 'written')}, $4::text, $5::text FROM written)` +
+    ` ${insertFeed(`$2::bigint, '${CHANGE_KIND[table]}', $3::text`)} FROM written${notify}`
   return {
-    upsert: forEachTable(
-      (table) =>
-        `WITH written AS (${insertInto(at(table), table)} ${onConflict(table)}` +
-        ` WHERE held.revision = $2::bigint RETURNING held.*),` +
-        ` logged AS (INSERT INTO ${at('change_log')} (seq, target, revision, image)` +
-        ` SELECT $3::bigint, $4::text, written.revision, ${formatRowColumn(table, 'written')} FROM written)` +
-        ` ${insertFeed(`$3::bigint, '${CHANGE_KIND[table]}', $4::text`)} FROM written${notify}`,
-    ),
+    upsert: forEachTable((table) => writeRow(table, ' WHERE held.revision = $6::bigint')),
+    mirror: forEachTable((table) => writeRow(table, '')),
     insertFeed: insertFeed('$1::bigint, $2::text, $3::text') + notify,
     globalWait:
       `SELECT ceil(extract(epoch FROM max(f.recorded_at) + interval '60 s' - clock_timestamp()))::text AS wait` +

@@ -24,6 +24,12 @@ export async function readStoreIdentity(client: pg.ClientBase, schema: string): 
   return rows[0]?.identity ?? ''
 }
 
+/** An SQL expression for the identity of a migrated database, as `readDatabaseIdentity` returns it. */
+export const formatDatabaseIdentity = (schema: string): string =>
+  `concat_ws('/', (pg_control_system()).system_identifier,` +
+  ` (SELECT oid FROM pg_database WHERE datname = current_database()), '${schema}',` +
+  ` coalesce((SELECT id FROM ONLY "${schema}".place), 'none'))`
+
 /**
  * Connects, and identifies a database as `system_identifier/oid/schema/place`, the same for every URL to it and after
  * a restart; a copy of it has another place once it is adopted. The place is `none` where none was claimed, as without

@@ -14,35 +14,36 @@ const TIMED_OUT = '55P03'
  * @throws FfError `lock_timeout` after the bound, when the transaction has failed; the driver's error, unmapped
  */
 export async function shareSwitchLock(client: pg.ClientBase, boundMs: number): Promise<void> {
-  await client.query(`SET LOCAL lock_timeout = ${Math.ceil(boundMs)}`)
-  await bounded(boundMs, () => client.query(`SELECT pg_advisory_xact_lock_shared(${KEY})`))
+  await Promise.all([
+    client.query(`SET LOCAL lock_timeout = ${Math.ceil(boundMs)}`),
+    bounded(boundMs, () => client.query(`SELECT pg_advisory_xact_lock_shared(${KEY})`)),
+  ])
 }
 
 /**
- * Holds the switch lock exclusively on a session of its own while `work` runs: no write is under way by then, and none
- * begins. Waits inside the server, because a session that polls would never get its turn between writes. Sets
- * `idle_session_timeout` to the bound, so that a coordinator that is frozen or cut off frees the lock.
+ * Takes the switch lock exclusively, until `unlockSwitch` or the end of the session: no write is under way then, and none
+ * begins. Waits inside the server, because a session that polls would never get its turn between writes.
  *
- * @throws FfError `lock_timeout` where writes under way do not end within the bound; what `work` throws, after the
- *   unlock; the driver's error, unmapped
+ * @throws FfError `lock_timeout` where writes under way do not end within the bound; the driver's error, unmapped
  */
-export async function withSwitchLock<T>(
-  client: pg.ClientBase,
-  boundMs: number,
-  work: () => Promise<T>,
-): Promise<T> {
-  const bound = Math.ceil(boundMs)
-  await client.query(`SET lock_timeout = ${bound}; SET idle_session_timeout = ${bound}`)
+export async function lockSwitch(client: pg.ClientBase, boundMs: number): Promise<void> {
+  await client.query(`SET lock_timeout = ${Math.ceil(boundMs)}`)
   try {
     await bounded(boundMs, () => client.query(`SELECT pg_advisory_lock(${KEY})`))
-    try {
-      return await work()
-    } finally {
-      await client.query(`SELECT pg_advisory_unlock(${KEY})`)
-    }
   } finally {
-    await client.query('RESET lock_timeout; RESET idle_session_timeout')
+    await client.query('RESET lock_timeout')
   }
+}
+
+/** Frees the switch lock of the session. @throws the driver's error, unmapped */
+export async function unlockSwitch(client: pg.ClientBase): Promise<void> {
+  await client.query(`SELECT pg_advisory_unlock(${KEY})`)
+}
+
+/** As `lockSwitch`, until the end of the transaction that the client is in. */
+export async function lockSwitchLocally(client: pg.ClientBase, boundMs: number): Promise<void> {
+  await client.query(`SET LOCAL lock_timeout = ${Math.ceil(boundMs)}`)
+  await bounded(boundMs, () => client.query(`SELECT pg_advisory_xact_lock(${KEY})`))
 }
 
 async function bounded(boundMs: number, lock: () => Promise<unknown>): Promise<void> {

@@ -51,12 +51,17 @@ function unquote(name: string, text: string | undefined): string | null {
   return name !== 'value' && text.startsWith('"') ? text.slice(1, -1) : text
 }
 
-function toImportRow(table: TableName, row: AnyRow): ImportRow {
+/** A row as the database takes it: one text for each column in the order of the DDL, null for an absent member. */
+export function toColumnTexts(table: TableName, row: AnyRow): ImportRow['texts'] {
   const members = row as unknown as Readonly<Record<string, string | number | boolean | undefined>>
-  const texts = NAMES[table].map((name) => {
+  return NAMES[table].map((name) => {
     const member = members[name]
     return member === undefined ? null : String(member)
   })
+}
+
+function toImportRow(table: TableName, row: AnyRow): ImportRow {
+  const texts = toColumnTexts(table, row)
   const values = 'value_type' in row ? [row.default_value, row.safe_value] : [row.value ?? null]
   return { texts, revision: row.revision, values }
 }

@@ -6,7 +6,11 @@ import {
   readServerIdentity,
   type ServerIdentity,
 } from '../../../src/adapters/postgres/server-identity.ts'
-import { shareSwitchLock, withSwitchLock } from '../../../src/adapters/postgres/switch-lock.ts'
+import {
+  lockSwitch,
+  shareSwitchLock,
+  unlockSwitch,
+} from '../../../src/adapters/postgres/switch-lock.ts'
 import { connect, createDatabase, type TestDatabase } from '../../support/database.ts'
 import { failure } from '../store-contract/requests.ts'
 
@@ -17,6 +21,20 @@ const open = async (): Promise<pg.Client> => {
   const client = await connect('15', database.database)
   clients.push(client)
   return client
+}
+/** As the session of a switch does: the server ends it after the bound of silence. */
+const withSwitchLock = async <T>(
+  client: pg.Client,
+  boundMs: number,
+  work: () => Promise<T>,
+): Promise<T> => {
+  await client.query(`SET idle_session_timeout = ${boundMs}`)
+  await lockSwitch(client, boundMs)
+  try {
+    return await work()
+  } finally {
+    await unlockSwitch(client)
+  }
 }
 beforeAll(async () => {
   database = await createDatabase('15')

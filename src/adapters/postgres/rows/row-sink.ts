@@ -129,7 +129,7 @@ class DatabaseSink implements RowSink {
 }
 
 /** Formats rows for COPY, text format (PostgreSQL manual): tabs between columns, special characters escaped. */
-function* toCopyChunks(rows: readonly ColumnTexts[]): Generator<string> {
+export function* toCopyChunks(rows: readonly ColumnTexts[]): Generator<string> {
   for (let at = 0; at < rows.length; at += PIECE_ROWS) {
     yield rows
       .slice(at, at + PIECE_ROWS)

@@ -1,0 +1,163 @@
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import copyStreams from 'pg-copy-streams'
+import { type AuditChainHead, EMPTY_HEAD } from '../../core/audit/record.ts'
+import { toColumnTexts } from '../../core/row-format/column-texts.ts'
+import { serializeRow, type TableName, TABLE_NAMES } from '../../core/rows/rows.ts'
+import { FfError } from '../../errors.ts'
+import type { CopiedChange, SideContent } from '../../ports/cutover.ts'
+import type { ColumnTexts } from '../../ports/rows.ts'
+import { INSERTED } from './append-audit.ts'
+import { lockHead } from './apply-write.ts'
+import type { Client } from './client.ts'
+import { formatColumnTypes, formatRowColumn, listColumnNames } from './columns.ts'
+import { commit } from './commit.ts'
+import { beginTransaction, type DatabaseConfig, withSession } from './connect.ts'
+import { listNameColumns, requireNext } from './copied-changes.ts'
+import { toCopyChunks } from './rows/row-sink.ts'
+import { buildStatements, type Statements } from './statements.ts'
+
+/** Milliseconds: all rows are one transaction. */
+const BOUNDS = { query_timeout: 610_000, statement_timeout: 600_000 } as const
+
+const STAGED_CHANGES = 'ff_staged_changes'
+const getStagingTable = (table: TableName): string => `ff_filled_${table}`
+
+/**
+ * Fills a database, as `CutoverDatabase.fill`; the session's role owns the schema, because the records of migrations
+ * leave the append-only chain. What they say stays in the ledger.
+ *
+ * @throws FfError `rows_would_be_lost`, `chains_forked` for records that are no chain up to the content's head,
+ * `outcome_unknown`, `rights_missing`, or another of `mapPgError`
+ */
+export function fillDatabase(
+  database: DatabaseConfig,
+  schema: string,
+  content: SideContent,
+): Promise<void> {
+  const statements = buildStatements(schema)
+  return withSession(
+    database,
+    async (client) => {
+      await beginTransaction(client, 'ISOLATION LEVEL READ COMMITTED')
+      try {
+        await lockHead(client, statements)
+        await moveMigrationRecords(client, schema, database.name)
+        await stage(client)
+        await copyRows(client, schema, content)
+        await copyRecords(client, schema, content)
+        await endFill(client, schema, { statements, head: content.head })
+        await commit(client, database.name)
+      } catch (error) {
+        // A lost connection has rolled back already; report the first error.
+        await client.query('ROLLBACK').catch(() => undefined)
+        throw error
+      }
+    },
+    BOUNDS,
+  )
+}
+
+/** Empties a chain that says nothing but what the ledger says. */
+async function moveMigrationRecords(client: Client, schema: string, name: string): Promise<void> {
+  const audit = `"${schema}".audit`
+  const held = TABLE_NAMES.map((table) => `EXISTS (SELECT FROM ONLY "${schema}".${table})`)
+  const { rows } = await client.query<{ more: string }>(
+    `SELECT (${held.join(' OR ')} OR EXISTS (SELECT FROM ONLY ${audit} a
+       WHERE a.action <> 'audit.boundary' OR a.target NOT LIKE 'migration/%'))::text AS more`,
+  )
+  if (rows[0]?.more !== 'false')
+    throw new FfError(
+      'rows_would_be_lost',
+      `The database ${name} holds rows, or audit records of more than its migrations, so it cannot be filled.`,
+      { hint: 'Name a database that was only migrated: createdb, then `ff migrate up`.' },
+    )
+  await client.query(`ALTER TABLE ${audit} DISABLE TRIGGER audit_rows_stay`)
+  await client.query(`DELETE FROM ONLY ${audit}`)
+  await client.query(`ALTER TABLE ${audit} ENABLE TRIGGER audit_rows_stay`)
+}
+
+/** Staging tables, because a side lists its rows in any order, and an override refers to its flag. */
+async function stage(client: Client): Promise<void> {
+  for (const table of TABLE_NAMES)
+    await client.query(
+      `CREATE TEMP TABLE ${getStagingTable(table)} (${formatColumnTypes(table)}) ON COMMIT DROP`,
+    )
+  await client.query(
+    `CREATE TEMP TABLE ${STAGED_CHANGES} (seq bigint, target text, table_name text, content jsonb,
+       op_id text, request_digest text) ON COMMIT DROP`,
+  )
+}
+
+async function copyRows(client: Client, schema: string, { rows }: SideContent): Promise<void> {
+  for await (const batch of rows) {
+    for (const table of TABLE_NAMES) {
+      const texts = batch.flatMap((one) =>
+        one.table === table ? [toColumnTexts(table, one.row)] : [],
+      )
+      const columns = listColumnNames(table).join(', ')
+      await copy(client, `pg_temp.${getStagingTable(table)} (${columns})`, texts)
+    }
+  }
+  for (const table of TABLE_NAMES) {
+    const columns = listColumnNames(table).join(', ')
+    await client.query(
+      `INSERT INTO "${schema}".${table} (${columns}) SELECT ${columns} FROM pg_temp.${getStagingTable(table)}`,
+    )
+  }
+}
+
+async function copyRecords(client: Client, schema: string, content: SideContent): Promise<void> {
+  let head: AuditChainHead = EMPTY_HEAD
+  for await (const batch of content.records) {
+    for (const { record } of batch) {
+      requireNext(head, record)
+      head = record
+    }
+    const records = batch.map(({ record }) => INSERTED.map((name) => toText(record[name])))
+    await copy(client, `"${schema}".audit (${INSERTED.join(', ')})`, records)
+    await copy(client, `pg_temp.${STAGED_CHANGES}`, batch.flatMap(listStagedChanges))
+  }
+  if (head.seq !== content.head.seq || head.hash !== content.head.hash)
+    throw new FfError(
+      'chains_forked',
+      `The audit records of the content end at ${head.seq}, and its head is ${content.head.seq}.`,
+      { hint: 'Check the chain of the file: `ff audit verify`.' },
+    )
+  for (const table of TABLE_NAMES)
+    await client.query(
+      `INSERT INTO "${schema}".change_log (seq, target, revision, image, op_id, request_digest)
+       SELECT s.seq, s.target, r.revision, ${formatRowColumn(table, 'r')}, s.op_id, s.request_digest
+       FROM pg_temp.${STAGED_CHANGES} s, jsonb_to_record(s.content) AS r(${formatColumnTypes(table)})
+       WHERE s.table_name = '${table}'`,
+    )
+}
+
+const toText = (value: string | number | null): string | null =>
+  value === null ? null : String(value)
+
+const listStagedChanges = ({ record, name, rows }: CopiedChange): ColumnTexts[] =>
+  rows.map(({ table, row }) => [
+    String(record.seq),
+    record.target,
+    table,
+    serializeRow(row),
+    ...listNameColumns(name),
+  ])
+
+async function endFill(
+  client: Client,
+  schema: string,
+  { statements, head }: { readonly statements: Statements; readonly head: AuditChainHead },
+): Promise<void> {
+  const { seq, hash } = head
+  await client.query(`UPDATE ONLY "${schema}".audit_head SET seq = $1, hash = $2`, [seq, hash])
+  // Any row may be another one now.
+  if (seq > 0) await client.query(statements.insertFeed, [seq, 'global', 'cutover/fill'])
+}
+
+async function copy(client: Client, into: string, rows: readonly ColumnTexts[]): Promise<void> {
+  if (rows.length === 0) return
+  const stream = client.query(copyStreams.from(`COPY ${into} FROM STDIN`))
+  await pipeline(Readable.from(toCopyChunks(rows)), stream)
+}
