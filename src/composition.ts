@@ -13,6 +13,18 @@ export const adapters: Adapters = {
     (await import('./adapters/file-store/cutover-file.ts')).openCutoverFolder(folder),
   openCutoverDatabase: async (spec, needs) =>
     (await import('./adapters/stores.ts')).openCutoverDatabase(spec, needs),
+  openFileChain: async (folder) =>
+    (await import('./adapters/file-store/file-side.ts')).openFileChain(folder),
+  openFileWriter: async (folder, tools, limits) =>
+    (await import('./adapters/file-store/file-side.ts')).openFileWriter(folder, tools, limits),
+  findLockHolder: async (folder) =>
+    (await import('./adapters/file-store/file-side.ts')).findLockHolder(folder),
+  openManagedFile: async (folder, tools, options) =>
+    (await import('./adapters/file-store/shared-file-store.ts')).SharedFileStore.open(
+      folder,
+      tools,
+      options,
+    ),
   openAuditTopic: async (options) =>
     (await import('./adapters/kafka/topic.ts')).openAuditTopic(options),
   openTopicReader: async (options) =>

@@ -26,7 +26,14 @@ import type {
   TestAuthenticator,
 } from './auth.ts'
 import type { CacheOptions, RowCache } from './cache.ts'
-import type { CutoverDatabase, CutoverFile } from './cutover.ts'
+import type {
+  ChainReader,
+  CutoverDatabase,
+  CutoverFile,
+  HeldFileWriter,
+  ManagedFileOptions,
+  ManagedFileStore,
+} from './cutover.ts'
 import type { RoleFacts, SchemaFacts, ScratchDatabase } from './database.ts'
 import type {
   EvidenceNeeds,
@@ -204,6 +211,35 @@ export interface Adapters {
     spec: TargetSpec,
     needs: Omit<ServeOptions, 'tools'> & Partial<Pick<ServeOptions, 'tools'>>,
   ): Promise<CutoverDatabase>
+  /**
+   * Opens the chain of a file store beside its writer. Takes no lock.
+   *
+   * @throws FfError `target_unreachable`, `store_corrupt`
+   */
+  openFileChain(folder: string): Promise<ChainReader>
+  /**
+   * Takes the lock of a file store and opens its writer, in any phase; null where another process holds the lock.
+   *
+   * @param limits.end ends that process first, if it names itself on its socket, for at most `boundMs`
+   * @throws FfError `store_locked`, `store_corrupt`
+   */
+  openFileWriter(
+    folder: string,
+    tools: AuditOptions,
+    limits: { readonly end: boolean; readonly boundMs: number },
+  ): Promise<HeldFileWriter | null>
+  /** The process that writes to a file store, by its socket; null where none does. */
+  findLockHolder(folder: string): Promise<{ readonly pid: number } | null>
+  /**
+   * Opens a file store together with other instances on its host, as its writer or as a follower.
+   *
+   * @throws FfError `store_locked` where the lock is held and no writer answers, `store_corrupt`
+   */
+  openManagedFile(
+    folder: string,
+    tools: AuditOptions,
+    options: ManagedFileOptions,
+  ): Promise<ManagedFileStore>
   /** Opens the topic for audit records; connects at the first use. */
   openAuditTopic(options: KafkaOptions): Promise<AuditTopic>
   /** Connects to the brokers, to read the topic. @throws FfError `target_unreachable`, `rights_missing` */

@@ -14,7 +14,7 @@ import type {
   WriteResult,
 } from './store.ts'
 
-/** Names a write in both stores, whoever repeats it. */
+/** Names a write in both stores, also where it is sent again. */
 export interface WriteName {
   /** A random UUID, or a digest of actor and idempotency key. Unique in log and table. */
   readonly op_id: string
@@ -102,7 +102,7 @@ export interface CutoverFile {
 
 /** The open store of the process that holds the file's lock. */
 export interface FileWriter extends ChainReader {
-  /** Of the newest segment. */
+  /** Of the first segment that this process began: the same until it frees the lock, and higher at each next holder. */
   readonly term: number
   readonly epoch: number
   /** Later lines name the epoch, in a segment of their own. Nothing where the store is at that epoch. */
@@ -112,6 +112,11 @@ export interface FileWriter extends ChainReader {
   write(request: WriteRequest, name: WriteName): Promise<NamedResult<WriteResult>>
   refuse(refused: RefusedWrite, name: WriteName): Promise<NamedResult<RefusalResult>>
   announce(request: Announcement, name: WriteName): Promise<NamedResult<AnnouncementResult>>
+}
+/** A writer of this process, which holds the file's lock until it is closed. */
+export interface HeldFileWriter {
+  readonly writer: FileWriter
+  close(): Promise<void>
 }
 /** The result of a write, or that of the earlier one of the same name; `digest` is the request digest of that one. */
 export interface NamedResult<Result> {
@@ -148,9 +153,10 @@ export interface ManagedFileOptions {
 export interface ManagedFileStore extends Omit<ServiceStore, 'write' | 'refuse' | 'announce'> {
   /**
    * Carries a change out here, or through the process that holds the lock; after a take-over again under the same name. An
-   * acknowledged one has been applied to the rows of this process.
+   * acknowledged one has been applied to the rows of this process. After `handOverMs` the answer is that nothing was
+   * written where no writer has met it, `outcome_unknown` where one has, and `mirror_behind` where it has answered.
    *
-   * @throws FfError `backing_unavailable` where no writer answered within `handOverMs`, when the change may still be made
+   * @throws FfError of `carryOut`; `backing_unavailable` where too many operations wait
    */
   submit(operation: NamedOperation): Promise<CarriedOut>
   /** Whether this process is the writer, or has applied all that its writer has announced over a live connection. */

@@ -8,6 +8,7 @@ import { setImmediate } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { createStore } from '../../dist/src/adapters/file-store/file-store.js'
 import { SharedFileStore } from '../../dist/src/adapters/file-store/shared-file-store.js'
+import { plainOptions } from '../adapters/store-contract/plain-shared.mjs'
 import { sized } from './smoke.mjs'
 
 const CHILD = fileURLToPath(new URL('../adapters/store-contract/store-child.mjs', import.meta.url))
@@ -27,7 +28,7 @@ export async function followerSpeed() {
     const follower = await SharedFileStore.open(
       folder,
       { digestKey: Buffer.alloc(32, 1), phase: 'file' },
-      { leaseMs: 10_000, handOverMs: 10_000 },
+      plainOptions({ leaseMs: 10_000, handOverMs: 10_000 }),
     )
     const revision = async () => (await follower.read(QUERY)).flag?.row?.revision ?? 0
     const late = []

@@ -1,10 +1,9 @@
-import { randomUUID } from 'node:crypto'
 import { constants } from 'node:fs'
 import { access, type FileHandle, mkdir, statfs } from 'node:fs/promises'
-import { type AuditChainHead, EMPTY_HEAD } from '../../core/audit/record.ts'
+import { type AuditChainHead, EMPTY_HEAD, toChainHead } from '../../core/audit/record.ts'
 import type { WriteRequest } from '../../core/rows/write-request.ts'
 import type { RowsByTable } from '../../core/rows/rows.ts'
-import { FfError } from '../../errors.ts'
+import type { CopiedChange, NamedOperation } from '../../ports/cutover.ts'
 import type {
   Announcement,
   AnnouncementResult,
@@ -18,33 +17,29 @@ import type {
 import { requireFilePhase } from './cutover-file.ts'
 import { takeLock } from './store-lock.ts'
 import { compactFolder, readCompactionThreshold } from './compaction.ts'
-import { replayLog, type LogTail } from './log.ts'
+import { FileChain, requireContinued } from './file-chain.ts'
+import { formatLogLine } from './log.ts'
 import { diskFullError, LogWriter } from './log-writer.ts'
 import { GlobalLimit } from './global-limit.ts'
+import { RecentChanges } from './recent-changes.ts'
+import { type OpenedFolder, replayStore } from './replay-store.ts'
 import { RowIndex } from './row-index.ts'
 import { claimNextTerm } from './segments.ts'
 import {
   countIndexRows,
-  parseStoredRow,
   readSnapshot,
   type Snapshot,
   type SnapshotWritten,
   writeSnapshot,
 } from './snapshot.ts'
-import {
-  type StagedState,
-  type StagedResult,
-  stageAnnouncement,
-  stageRefusal,
-  stageWrite,
-} from './stage.ts'
-import { toStoreError } from './store-error.ts'
+import { copyRows, type NamedStoreResult, StagedBatch } from './stage.ts'
+import { closedError, epochError, toStoreError } from './store-error.ts'
 import { StoreReader } from './store-reader.ts'
+import { makeWriteName, readWriteNames, type WriteNames } from './write-names.ts'
 
 /** The longest log, as a multiple of the length at which a compaction is due. */
 const LONGEST_LOG = 4
 
-type Result = WriteResult | RefusalResult | AnnouncementResult
 export interface FileStoreOptions {
   /** Whether each write waits for the disk. False for a scratch store, which need not survive a power cut. */
   readonly durable: boolean
@@ -56,10 +51,8 @@ export interface FileStoreOptions {
 const DURABLE: FileStoreOptions = { durable: true }
 
 interface QueuedWrite {
-  /** Stands in the line, and names the write in every process. */
-  readonly op_id: string
-  readonly put: (stage: StagedState) => StagedResult<Result>
-  readonly resolve: (result: Result) => void
+  readonly operation: NamedOperation
+  readonly resolve: (result: NamedStoreResult) => void
   readonly reject: (error: unknown) => void
 }
 
@@ -71,7 +64,8 @@ export class FileStore extends StoreReader implements ScratchStore, ServiceStore
   private readonly committed: (head: AuditChainHead) => void
   private snapshot: Snapshot
   private readonly log: LogWriter
-  private epoch: number
+  /** Of the segments that are written now: `startEpoch` raises it. */
+  epoch: number
   protected head: AuditChainHead
   private queue: QueuedWrite[] = []
   private closed = false
@@ -87,6 +81,11 @@ export class FileStore extends StoreReader implements ScratchStore, ServiceStore
   /** The error of the last compaction that the log's length started; null after a success. */
   private compactionError: { readonly error: unknown } | null = null
   private readonly globals = new GlobalLimit()
+  readonly names: WriteNames
+  private readonly recent = new RecentChanges()
+  readonly chain: FileChain
+  /** Claimed at the start: the same while this process holds the lock. */
+  readonly term: number
 
   private constructor(folder: string, lock: FileHandle | null, opened: OpenedStore) {
     super(folder)
@@ -98,6 +97,9 @@ export class FileStore extends StoreReader implements ScratchStore, ServiceStore
     this.epoch = opened.epoch
     this.head = opened.tail.head
     this.log = opened.log
+    this.term = opened.log.term
+    this.names = opened.names
+    this.chain = new FileChain(folder, () => this.head, this.recent)
     this.logBytes = opened.tail.bytes
     this.compactAbove = opened.compactAbove
   }
@@ -144,7 +146,8 @@ export class FileStore extends StoreReader implements ScratchStore, ServiceStore
       if (opened.snapshot.isOld) await compactFolder(folder, { ...opened.snapshot, durable })
       const epoch = Math.max(opened.snapshot.epoch, opened.tail.epoch)
       const log = await LogWriter.start(folder, opened.tail, { term, epoch, durable })
-      const all = { ...options, ...opened, log, epoch, tools, compactAbove }
+      const names = await readWriteNames(folder, opened.tail.head.seq)
+      const all = { ...options, ...opened, log, epoch, tools, compactAbove, names }
       const store = new FileStore(folder, lock, all)
       await store.compactIfLong()
       return store
@@ -162,8 +165,9 @@ export class FileStore extends StoreReader implements ScratchStore, ServiceStore
    * @throws FfError `backing_unavailable` after `close`, `disk_full`, or another of `toStoreError`; then no write of
    *   the queue is acknowledged
    */
-  write(request: WriteRequest, op_id: string = randomUUID()): Promise<WriteResult> {
-    return this.enqueue(op_id, (stage) => stageWrite(request, stage))
+  async write(request: WriteRequest): Promise<WriteResult> {
+    const { result } = await this.perform({ call: 'write', name: makeWriteName(), request })
+    return result as WriteResult
   }
 
   /**
@@ -172,8 +176,9 @@ export class FileStore extends StoreReader implements ScratchStore, ServiceStore
    *
    * @throws FfError as `write`
    */
-  refuse(refused: RefusedWrite, op_id: string = randomUUID()): Promise<RefusalResult> {
-    return this.enqueue(op_id, (stage) => stageRefusal(refused, stage))
+  async refuse(request: RefusedWrite): Promise<RefusalResult> {
+    const { result } = await this.perform({ call: 'refuse', name: makeWriteName(), request })
+    return result as RefusalResult
   }
 
   /**
@@ -181,21 +186,48 @@ export class FileStore extends StoreReader implements ScratchStore, ServiceStore
    *
    * @throws FfError as `write`
    */
-  announce(announcement: Announcement, op_id: string = randomUUID()): Promise<AnnouncementResult> {
-    const announce = (): Promise<AnnouncementResult> =>
-      this.enqueue(op_id, (stage) => stageAnnouncement(announcement, stage))
-    return announcement.kind === 'global'
-      ? this.globals.run(announcement.actor, announce)
-      : announce()
+  async announce(request: Announcement): Promise<AnnouncementResult> {
+    const { result } = await this.perform({ call: 'announce', name: makeWriteName(), request })
+    return result as AnnouncementResult
+  }
+
+  /**
+   * Queues an operation; where the log has its name already nothing is written, and the result is the earlier one.
+   *
+   * @throws FfError as `write`
+   */
+  async perform(operation: NamedOperation): Promise<NamedStoreResult> {
+    const { call, request, name } = operation
+    const isLimited =
+      call === 'announce' && request.kind === 'global' && this.names.find(name.op_id) === null
+    if (!isLimited) return this.enqueue(operation)
+    let digest = name.request_digest
+    const result = await this.globals.run(request.actor, async () => {
+      const done = await this.enqueue(operation)
+      digest = done.digest
+      return done.result as AnnouncementResult
+    })
+    return { result, digest }
+  }
+
+  /**
+   * Appends changes of another side as they are, behind the writes that are queued.
+   *
+   * @returns false where `after` is not the head; then nothing is written
+   * @throws FfError `chains_forked` where the changes do not continue each other; as `write`
+   */
+  append(after: AuditChainHead, changes: readonly CopiedChange[]): Promise<boolean> {
+    if (this.closed) return Promise.reject(closedError(this.folder))
+    return this.runExclusively(async () => {
+      if (after.seq !== this.head.seq || after.hash !== this.head.hash) return false
+      requireContinued(this.folder, after, changes)
+      await this.appendLines(changes, copyRows(changes, this.snapshot.index))
+      return true
+    })
   }
 
   protected get index(): RowIndex {
     return this.snapshot.index
-  }
-
-  /** The term of the newest segment of this writer. */
-  get term(): number {
-    return this.log.term
   }
 
   /** Resolves while no other process has claimed the store. @throws FfError `backing_unavailable` after that */
@@ -322,18 +354,13 @@ export class FileStore extends StoreReader implements ScratchStore, ServiceStore
     return { epoch, head, counts: countIndexRows(this.snapshot.index), durable, bytes }
   }
 
-  private enqueue<T extends Result>(
-    op_id: string,
-    put: (stage: StagedState) => StagedResult<T>,
-  ): Promise<T> {
+  private enqueue(operation: NamedOperation): Promise<NamedStoreResult> {
     // `close` has released the lock: another process may write here now.
     if (this.closed) return Promise.reject(closedError(this.folder))
     return new Promise((resolve, reject) => {
       // Group commit: the first queued write flushes everything queued before its turn with one fsync.
-      const queued = { op_id, put, resolve: resolve as QueuedWrite['resolve'], reject }
-      if (this.queue.push(queued) === 1) {
+      if (this.queue.push({ operation, resolve, reject }) === 1)
         void this.runExclusively(() => this.commit(this.queue.splice(0)))
-      }
     })
   }
 
@@ -349,79 +376,45 @@ export class FileStore extends StoreReader implements ScratchStore, ServiceStore
   private async commit(batch: readonly QueuedWrite[]): Promise<void> {
     // Writes that outrun the merge wait for it, so that the log stays bounded. Its failure is reported elsewhere.
     if (this.logBytes > this.compactAbove * LONGEST_LOG) await this.merge?.catch(() => undefined)
-    const staged = new RowIndex(this.snapshot.index)
-    const done: { readonly queued: QueuedWrite; readonly result: Result }[] = []
-    const lines: string[] = []
-    const { tools, epoch } = this
-    let { head } = this
+    const { head, names, chain, tools } = this
+    const staged = new StagedBatch(this.snapshot.index, { head, names, chain, tools })
+    const done: (() => void)[] = []
     try {
-      for (const queued of batch) {
-        const { result, line } = queued.put({ staged, head, epoch, tools, op_id: queued.op_id })
-        if (result.ok) head = result.head
-        lines.push(line)
-        done.push({ queued, result })
+      for (const { operation, resolve } of batch) {
+        const named = await staged.add(operation)
+        done.push(() => resolve(named))
       }
-      const bytes = await this.log.append(lines.join(''), this.head)
-      // Only now: a compaction may have ended during the write.
-      this.logBytes += bytes
+      await this.appendLines(staged.changes, staged.rows)
     } catch (error) {
       for (const { reject } of batch) reject(toStoreError(error, this.folder))
       return
     }
-    // Readers see the rows only now, when a power cut cannot undo them.
-    staged.mergeDown()
-    this.head = head
-    this.committed(head)
-    for (const { queued, result } of done) queued.resolve(result)
+    for (const resolve of done) resolve()
     void this.compactIfLong()
+  }
+
+  /** Appends the lines of changes; readers see their rows only once a power cut cannot undo them. */
+  private async appendLines(changes: readonly CopiedChange[], staged: RowIndex): Promise<void> {
+    const lines = changes.map((change) => formatLogLine(change, this.epoch))
+    const bytes = await this.log.append(lines.join(''), this.head)
+    // Only now: a compaction may have ended during the write.
+    this.logBytes += bytes
+    staged.mergeDown()
+    for (const [at, change] of changes.entries()) {
+      this.names.addChange(change)
+      this.recent.push(change, lines[at]?.length ?? 0)
+    }
+    this.head = toChainHead(changes.at(-1)?.record ?? this.head)
+    this.committed(this.head)
   }
 }
 
-/** Makes the error of a store that was closed. */
-export const closedError = (folder: string): FfError =>
-  new FfError('backing_unavailable', `Cannot write to the file store ${folder}: it is closed.`, {
-    hint: 'Start the command again.',
-  })
-
-const epochError = (epoch: number, now: number): FfError =>
-  new FfError('option_invalid', `The file store cannot go from epoch ${now} to epoch ${epoch}.`, {
-    hint: 'An epoch only rises: read the phase record again.',
-  })
-
-interface OpenedFolder {
-  readonly snapshot: Awaited<ReturnType<typeof readSnapshot>>
-  readonly tail: LogTail
-}
 interface OpenedStore extends OpenedFolder, FileStoreOptions {
   readonly log: LogWriter
+  readonly names: WriteNames
   readonly epoch: number
   readonly tools: AuditOptions
   readonly compactAbove: number
-}
-
-/**
- * Reads a folder into memory without a lock: the rows of its snapshot with the changes of the log applied, and as
- * `tail` the audit head at the end of the log and where a writer continues. A torn last line of the log is left out,
- * as its write was never acknowledged; a row that breaks its schema is kept as `broken`. The head of the snapshot
- * stays that of its file: the present one is that of `tail`. Writes nothing.
- * @param until number of the last line of the log to apply; default all
- * @throws StoreDamage or LineTooLong for damage; the system's error for a file
- */
-export async function replayStore(
-  folder: string,
-  until = Number.POSITIVE_INFINITY,
-): Promise<OpenedFolder> {
-  const snapshot = await readSnapshot(folder)
-  let tail: LogTail = { head: snapshot.head, epoch: 0, segment: null, size: 0, bytes: 0 }
-  for await (const { changes, tail: after } of replayLog(folder, snapshot.head)) {
-    if (after.head.seq > until) break
-    for (const change of changes) {
-      const { table, key, held } = parseStoredRow(change)
-      snapshot.index.set(table, key, held)
-    }
-    tail = after
-  }
-  return { snapshot, tail }
 }
 
 /**

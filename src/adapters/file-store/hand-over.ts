@@ -1,29 +1,28 @@
 import type { AuditChainHead } from '../../core/audit/record.ts'
-import type { WriteRequest } from '../../core/rows/write-request.ts'
 import { type ErrorCode, FfError } from '../../errors.ts'
-import type {
-  Announcement,
-  AnnouncementResult,
-  RefusalResult,
-  RefusedWrite,
-  WriteResult,
-} from '../../ports/store.ts'
+import type { CarriedOut, NamedOperation } from '../../ports/cutover.ts'
 
 /**
- * What a follower hands to the writer. `op_id` stands in the log line, so that it is found after a take-over;
- * `absent_to` is the number of the last record that the follower has searched for it, null for what it sends first.
+ * What a follower hands to the writer. Its name stands in the log line, so that it is found after a take-over; `since` is
+ * the number of the last record before the operation came up, null where it is sent for the first time.
  */
-export type Operation = { readonly op_id: string; readonly absent_to: number | null } & (
-  | { readonly call: 'write'; readonly request: WriteRequest }
-  | { readonly call: 'refuse'; readonly request: RefusedWrite }
-  | { readonly call: 'announce'; readonly request: Announcement }
-)
-export type OperationResult = WriteResult | RefusalResult | AnnouncementResult
+export type HandedOperation = NamedOperation & { readonly since: number | null }
+
+const CALLS: ReadonlySet<unknown> = new Set<NamedOperation['call']>(['write', 'refuse', 'announce'])
+/** Whether a message is an operation, as that of another version may not be. */
+export function isHandedOperation(message: object): message is HandedOperation {
+  const { name, call, request } = message as Readonly<Record<string, unknown>>
+  return (
+    CALLS.has(call) &&
+    [name, request].every((member) => typeof member === 'object' && member !== null) &&
+    typeof (name as { readonly op_id?: unknown }).op_id === 'string'
+  )
+}
 
 /** What a writer says. `durable` comes first on a connection, after each change, and as a sign of life in between. */
 export type WriterMessage =
   | { readonly kind: 'durable'; readonly head: AuditChainHead }
-  | { readonly kind: 'done'; readonly op_id: string; readonly result: OperationResult }
+  | { readonly kind: 'done'; readonly op_id: string; readonly done: CarriedOut }
   | { readonly kind: 'failed'; readonly op_id: string; readonly error: SentError }
 
 interface SentError {

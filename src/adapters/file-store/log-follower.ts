@@ -1,30 +1,19 @@
 import type { AuditChainHead } from '../../core/audit/record.ts'
-import { getMember } from '../../core/row-format/row-line.ts'
-import { replayStore } from './file-store.ts'
-import type { OperationResult } from './hand-over.ts'
+import { replayStore } from './replay-store.ts'
 import { continueLog, type LogTail, type ReplayedLine } from './log.ts'
 import type { RowIndex } from './row-index.ts'
 import { parseStoredRow, StoreDamage } from './snapshot.ts'
 import { StoreReader } from './store-reader.ts'
 
-/** Called for each line that was applied, with its `op_id` and the result that its writer gave. */
-export type OnApplied = (op_id: string, result: () => OperationResult) => void
-
 /** The rows of a file store that another process writes, moved along its log up to what that process has announced. */
 export class LogFollower extends StoreReader {
   protected readonly index: RowIndex
   private tail: LogTail
-  private readonly onApplied: OnApplied
 
-  private constructor(
-    folder: string,
-    { index, tail }: { readonly index: RowIndex; readonly tail: LogTail },
-    onApplied: OnApplied,
-  ) {
+  private constructor(folder: string, index: RowIndex, tail: LogTail) {
     super(folder)
     this.index = index
     this.tail = tail
-    this.onApplied = onApplied
   }
 
   /**
@@ -32,13 +21,9 @@ export class LogFollower extends StoreReader {
    *
    * @throws StoreDamage or LineTooLong for damage; the system's error
    */
-  static async open(
-    folder: string,
-    to: AuditChainHead,
-    onApplied: OnApplied,
-  ): Promise<LogFollower> {
+  static async open(folder: string, to: AuditChainHead): Promise<LogFollower> {
     const { snapshot, tail } = await replayStore(folder, to.seq)
-    const follower = new LogFollower(folder, { index: snapshot.index, tail }, onApplied)
+    const follower = new LogFollower(folder, snapshot.index, tail)
     await follower.advance(to)
     return follower
   }
@@ -71,14 +56,8 @@ export class LogFollower extends StoreReader {
       throw new StoreDamage(`the log has no record ${to.seq} as its writer says`)
   }
 
-  private apply({ changes, entry, tail }: ReplayedLine): void {
-    const rows = changes.map(parseStoredRow)
-    for (const { table, key, held } of rows) this.index.set(table, key, held)
+  private apply({ changes, tail }: ReplayedLine): void {
+    for (const { table, key, held } of changes.map(parseStoredRow)) this.index.set(table, key, held)
     this.tail = tail
-    const op_id = entry === null ? null : getMember(entry, 'op_id')
-    if (typeof op_id !== 'string') return
-    const row = rows[0]?.held.row
-    const { head } = tail
-    this.onApplied(op_id, () => (row === undefined ? { ok: true, head } : { ok: true, row, head }))
   }
 }

@@ -7,7 +7,7 @@ import {
   MOST_LOOKED,
 } from '../../core/audit/audit-page.ts'
 import { parseAuditRecord } from '../../core/audit/read-record.ts'
-import type { AuditChainHead, AuditRecord } from '../../core/audit/record.ts'
+import { type AuditChainHead, type AuditRecord, toChainHead } from '../../core/audit/record.ts'
 import { isJsonArray, type JsonNode, parseLosslessJson } from '../../core/json/read.ts'
 import { getMember } from '../../core/row-format/row-line.ts'
 import {
@@ -56,6 +56,25 @@ export async function readAuditPage(
       return { records, next: line.seq > 1 ? line.seq : null }
   }
   return { records, next: null }
+}
+
+/**
+ * The last record of a log by its whole lines, announced or not; null for a log without one. Reads the end of the newest
+ * segment alone.
+ *
+ * @throws as `readAuditPage`
+ */
+export async function readLastHead(folder: string): Promise<AuditChainHead | null> {
+  for (const { name: segment, first, hash, last } of (await listSegments(folder)).toReversed()) {
+    for await (const bytes of readLinesBackwards(join(folder, segment))) {
+      const seq = parseNumberOf(bytes)
+      if (seq === null)
+        throw new StoreDamage(`the last line of ${segment} is not as it was written`)
+      if (seq <= last) return toChainHead(requireRecord({ bytes, seq, segment }))
+    }
+    if (hash !== null) return { seq: first - 1, hash }
+  }
+  return null
 }
 
 /** Which lines are parsed: those that name the target, perhaps in a flag value, and some for their times. */
@@ -119,7 +138,7 @@ async function* readBackwards(folder: string, below: number): AsyncGenerator<Num
 }
 
 /** The number of a line stands at its end; null where none does, as in a line that is not as it was written. */
-function parseNumberOf(bytes: Buffer): number | null {
+export function parseNumberOf(bytes: Buffer): number | null {
   const found = /,"seq":(\d{1,15})\}$/.exec(
     bytes.toString('latin1', Math.max(0, bytes.length - 32)),
   )

@@ -1,9 +1,10 @@
 import { stat } from 'node:fs/promises'
 import { basename, join } from 'node:path'
-import { type AuditChainHead, type AuditRecord, serializeRecord } from '../../core/audit/record.ts'
+import { type AuditChainHead, serializeRecord } from '../../core/audit/record.ts'
 import { type JsonNode, parseLosslessJson } from '../../core/json/read.ts'
 import { getMember } from '../../core/row-format/row-line.ts'
-import { type AnyRow, getRowKey, serializeRow, type TableName } from '../../core/rows/rows.ts'
+import { getRowKey, serializeRow } from '../../core/rows/rows.ts'
+import type { CopiedChange } from '../../ports/cutover.ts'
 import {
   lacksNewline,
   MAX_STORED_LINE_BYTES,
@@ -15,24 +16,24 @@ import type { ByteLine } from '../../files/line-splitter.ts'
 import { isNewest, listSegments, type Segment } from './segments.ts'
 import { parseNumber, SNAPSHOT, StoreDamage } from './snapshot.ts'
 
-/** One log line: a change together with its audit record, so that neither exists without the other. */
-export interface LogEntry {
-  readonly epoch: number
-  readonly op_id: string
-  readonly changes: readonly { readonly table: TableName; readonly row: AnyRow }[]
-  readonly record: AuditRecord
-}
-
-/** Formats a change and its audit record as a sealed line with newline; the line has the number of the record. */
-export function formatLogLine({ epoch, op_id, changes, record }: LogEntry): string {
-  const rows = changes.map(
+/**
+ * Formats a change as a sealed line with newline: rows and audit record together, so that neither exists without the
+ * other. The line has the number of the record, and no `op_id` or `request_digest` where the change has none.
+ */
+export function formatLogLine({ record, name, rows }: CopiedChange, epoch: number): string {
+  const changes = rows.map(
     ({ table, row }) =>
       `{"key":${JSON.stringify(getRowKey(row))},"row":${serializeRow(row)},"table":"${table}"}`,
   )
-  const { seq } = record
-  return sealLogLine(
-    `{"audit":${serializeRecord(record)},"changes":[${rows.join(',')}],"epoch":${epoch},"op_id":${JSON.stringify(op_id)},"seq":${seq}}`,
-  )
+  const members = [
+    `"audit":${serializeRecord(record)},"changes":[${changes.join(',')}],"epoch":${epoch}`,
+    ...(name === null ? [] : [`"op_id":${JSON.stringify(name.op_id)}`]),
+    ...(name === null || name.request_digest === null
+      ? []
+      : [`"request_digest":${JSON.stringify(name.request_digest)}`]),
+    `"seq":${record.seq}`,
+  ]
+  return sealLogLine(`{${members.join(',')}}`)
 }
 
 /** The end of the log after a replay; a writer continues there, with a segment of its own. */

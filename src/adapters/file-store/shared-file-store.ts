@@ -1,23 +1,21 @@
-import { randomUUID } from 'node:crypto'
 import type { FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { withDeadline } from '../../concurrency/deadline.ts'
 import type { AuditChainHead } from '../../core/audit/record.ts'
-import type { WriteRequest } from '../../core/rows/write-request.ts'
 import { FfError } from '../../errors.ts'
 import type {
-  Announcement,
-  AnnouncementResult,
-  AuditOptions,
-  RefusalResult,
-  RefusedWrite,
-  ServiceStore,
-  WriteResult,
-} from '../../ports/store.ts'
+  CarriedOut,
+  ManagedFileOptions,
+  ManagedFileStore,
+  NamedOperation,
+} from '../../ports/cutover.ts'
+import type { AuditOptions } from '../../ports/store.ts'
 import { tryLock } from '../file-lock/file-lock.ts'
 import { FileStore } from './file-store.ts'
-import { fromSentError, type Operation, type OperationResult } from './hand-over.ts'
+import { createFileWriter } from './file-writer.ts'
+import { fromSentError, type HandedOperation } from './hand-over.ts'
+import { WaitingOperation } from './handed-operation.ts'
 import { LogFollower } from './log-follower.ts'
 import { endHolder, identifyProcess } from './process-identity.ts'
 import { toStoreError } from './store-error.ts'
@@ -26,17 +24,11 @@ import type { StoreReader } from './store-reader.ts'
 import { connectToWriter, type WriterChannel } from './writer-connection.ts'
 import { findWriterSocket, WriterServer, type WriterSocket } from './writer-server.ts'
 
-export interface SharedOptions {
-  /** How long a writer may be silent before it is ended and replaced. */
-  readonly leaseMs: number
-  /** How long a write may take from the call to its line in this process, a take-over included. */
-  readonly handOverMs: number
-}
 /** Signs of life, and looks at them, in one lease. */
 const BEATS = 10
 /** Between two attempts to find a writer or to become it. */
 const RETRY_MS = 50
-/** Writes that wait for a writer. */
+/** Operations that wait for a writer. */
 const MAX_WAITING = 1_000
 
 /** What a connection to a writer has brought so far. */
@@ -46,34 +38,35 @@ interface Seen {
   beatsMissed: number
   error: { readonly error: unknown } | null
 }
-interface Waiting {
-  readonly operation: Operation
-  readonly resolve: (result: OperationResult) => void
-  readonly reject: (error: unknown) => void
-}
+type CarryOut = (operation: NamedOperation) => Promise<CarriedOut>
 
 /**
  * A file store that several processes of one host have open. The one that holds its lock is the writer. The others
- * follow: they read the log as it grows, hand each write to the writer and answer it once they have applied it, and one
- * of them takes over when the writer leaves, dies, or is silent for a lease; a silent writer is ended first.
+ * follow: they read the log as it grows, hand each operation to the writer and answer it once the writer has answered and
+ * they have applied it, and one of them takes over when the writer leaves, dies, or is silent for a lease; a silent writer
+ * is ended first.
  */
-export class SharedFileStore implements ServiceStore {
+export class SharedFileStore implements ManagedFileStore {
   readonly kind = 'file'
   private readonly folder: string
   private readonly tools: AuditOptions
-  private readonly options: SharedOptions
+  private readonly options: ManagedFileOptions
   private readonly stopping = new AbortController()
-  private readonly waiting = new Map<string, Waiting>()
+  private readonly waiting = new Map<string, WaitingOperation>()
   private rows: StoreReader | null = null
   private follower: LogFollower | null = null
   private writer: FileStore | null = null
+  /** How this process carries operations out while it is the writer. */
+  private carryOut: CarryOut | null = null
   /** The connection to the writer, once everything that it had announced is applied. */
   private channel: WriterChannel | null = null
+  /** The last record that the writer has announced. */
+  private announced: AuditChainHead | null = null
   /** Why the last attempt to follow or to write failed; null after a success. */
   private fault: unknown = null
   private ended: Promise<void> = Promise.resolve()
 
-  private constructor(folder: string, tools: AuditOptions, options: SharedOptions) {
+  private constructor(folder: string, tools: AuditOptions, options: ManagedFileOptions) {
     this.folder = folder
     this.tools = tools
     this.options = options
@@ -88,7 +81,7 @@ export class SharedFileStore implements ServiceStore {
   static async open(
     folder: string,
     tools: AuditOptions,
-    options: SharedOptions,
+    options: ManagedFileOptions,
   ): Promise<SharedFileStore> {
     const store = new SharedFileStore(folder, tools, options)
     const ready = new Promise<void>((resolve, reject) => {
@@ -107,30 +100,37 @@ export class SharedFileStore implements ServiceStore {
     return this.writer !== null
   }
 
-  read: ServiceStore['read'] = (query) => this.present().read(query)
-  readMany: ServiceStore['readMany'] = (query) => this.present().readMany(query)
-  page: ServiceStore['page'] = (query) => this.present().page(query)
-  overrides: ServiceStore['overrides'] = (query) => this.present().overrides(query)
-  audit: ServiceStore['audit'] = (query) => this.present().audit(query)
-  revision: ServiceStore['revision'] = (query) => this.present().revision(query)
-  auditHead: ServiceStore['auditHead'] = () => this.present().auditHead()
+  isCurrent(): boolean {
+    if (this.writer !== null) return true
+    const applied = this.follower?.lastSeq ?? -1
+    return this.channel !== null && this.announced !== null && applied >= this.announced.seq
+  }
 
-  /**
-   * Makes a change, here or through the writer. Resolves once it is durable and applied to the rows of this process.
-   *
-   * @throws FfError `backing_unavailable` where no writer answered in time, when the change may still be made; or as
-   *   `FileStore.write`
-   */
-  write(request: WriteRequest): Promise<WriteResult> {
-    return this.submit('write', request) as Promise<WriteResult>
-  }
-  /** @throws FfError as `write` */
-  refuse(refused: RefusedWrite): Promise<RefusalResult> {
-    return this.submit('refuse', refused) as Promise<RefusalResult>
-  }
-  /** @throws FfError as `write` */
-  announce(announcement: Announcement): Promise<AnnouncementResult> {
-    return this.submit('announce', announcement) as Promise<AnnouncementResult>
+  read: ManagedFileStore['read'] = (query) => this.present().read(query)
+  readMany: ManagedFileStore['readMany'] = (query) => this.present().readMany(query)
+  page: ManagedFileStore['page'] = (query) => this.present().page(query)
+  overrides: ManagedFileStore['overrides'] = (query) => this.present().overrides(query)
+  audit: ManagedFileStore['audit'] = (query) => this.present().audit(query)
+  revision: ManagedFileStore['revision'] = (query) => this.present().revision(query)
+  auditHead: ManagedFileStore['auditHead'] = () => this.present().auditHead()
+
+  /** As the port says. @throws FfError `backing_unavailable` where more than 1,000 operations wait; that of `carryOut` */
+  submit(operation: NamedOperation): Promise<CarriedOut> {
+    if (this.carryOut !== null) return this.carryOut(operation)
+    if (this.stopping.signal.aborted || this.waiting.size >= MAX_WAITING)
+      return Promise.reject(noWriterError(this.folder))
+    const { op_id } = operation.name
+    const known = this.waiting.get(op_id)
+    if (known !== undefined) return known.promise
+    const waiting = new WaitingOperation(operation, this.follower?.lastSeq ?? 0)
+    const timer = setTimeout(
+      () => this.update(op_id, () => waiting.late()),
+      this.options.handOverMs,
+    )
+    this.waiting.set(op_id, waiting)
+    const sent = this.channel === null ? null : waiting.takeToSend()
+    if (sent !== null) this.channel?.send(sent)
+    return waiting.promise.finally(() => clearTimeout(timer))
   }
 
   /** @throws FfError `backing_unavailable` without a writer, or as `FileStore.requireWritable` */
@@ -139,11 +139,13 @@ export class SharedFileStore implements ServiceStore {
     if (this.channel === null) throw this.fault ?? noWriterError(this.folder)
   }
 
-  /** Gives up the lock after the queued writes, or stops following; rejects writes that wait. @throws as `FileStore` */
+  /**
+   * Gives up the lock after the queued writes, or stops following; answers what waits as late. @throws as `FileStore`
+   */
   async close(): Promise<void> {
     this.stopping.abort()
     await this.ended
-    for (const op_id of this.waiting.keys()) this.fail(op_id, noWriterError(this.folder))
+    for (const [op_id, waiting] of this.waiting) this.update(op_id, () => waiting.late())
   }
 
   private present(): StoreReader {
@@ -151,36 +153,16 @@ export class SharedFileStore implements ServiceStore {
     return this.rows
   }
 
-  private submit(call: Operation['call'], request: Operation['request']): Promise<OperationResult> {
-    const operation = { op_id: randomUUID(), absent_to: null, call, request } as Operation
-    if (this.writer !== null) return perform(this.writer, operation)
-    if (this.stopping.signal.aborted || this.waiting.size >= MAX_WAITING)
-      return Promise.reject(noWriterError(this.folder))
-    return new Promise((resolve, reject) => {
-      const { op_id } = operation
-      const timer = setTimeout(
-        () => this.fail(op_id, lateError(this.folder)),
-        this.options.handOverMs,
-      )
-      this.waiting.set(op_id, {
-        operation,
-        resolve: (result) => (clearTimeout(timer), resolve(result)),
-        reject: (error) => (clearTimeout(timer), reject(error as Error)),
-      })
-      this.channel?.send(operation)
-    })
-  }
-
-  private settle(op_id: string, result: () => OperationResult): void {
+  /** Changes an operation that waits, and forgets it once it is answered. */
+  private update(op_id: string, change: (waiting: WaitingOperation) => void): void {
     const waiting = this.waiting.get(op_id)
     if (waiting === undefined) return
-    this.waiting.delete(op_id)
-    waiting.resolve(result())
+    change(waiting)
+    if (waiting.isAnswered) this.waiting.delete(op_id)
   }
-  private fail(op_id: string, error: unknown): void {
-    const waiting = this.waiting.get(op_id)
-    this.waiting.delete(op_id)
-    waiting?.reject(error)
+
+  private answered(op_id: string, done: CarriedOut): void {
+    this.update(op_id, (waiting) => waiting.answered(done, this.follower?.lastSeq ?? Infinity))
   }
 
   /** Follows and writes by turns until `close`. @throws what the first attempt meets */
@@ -213,13 +195,11 @@ export class SharedFileStore implements ServiceStore {
     let turn: Promise<void> = Promise.resolve()
     const channel = await connectToWriter(this.folder, socket, (message, from) => {
       seen.beatsMissed = 0
-      if (message.kind === 'durable') seen.head = message.head
-      if (message.kind === 'failed') this.fail(message.op_id, fromSentError(message.error))
+      if (message.kind === 'durable') this.announced = seen.head = message.head
+      if (message.kind === 'failed')
+        this.update(message.op_id, (waiting) => waiting.failed(fromSentError(message.error)))
+      if (message.kind === 'done') this.answered(message.op_id, message.done)
       turn = turn.then(() => this.catchUp(seen, from, ready))
-      if (message.kind === 'done' && leavesNoLine(message.result)) {
-        const { op_id, result } = message
-        turn = turn.then(() => this.settle(op_id, () => result))
-      }
     })
     if (channel === null) return 'gone'
     const stop = (): void => channel.end()
@@ -252,19 +232,25 @@ export class SharedFileStore implements ServiceStore {
     }
     ready()
     if (this.channel === channel) return
-    // Only now: what the log holds already is settled.
     this.channel = channel
-    const absent_to = this.follower?.lastSeq ?? null
-    for (const { operation } of this.waiting.values()) channel.send({ ...operation, absent_to })
+    for (const operation of this.takeUnanswered()) channel.send(operation)
   }
 
   private async apply(to: AuditChainHead): Promise<void> {
-    if (this.follower === null) {
-      this.follower = await LogFollower.open(this.folder, to, (op_id, result) =>
-        this.settle(op_id, result),
-      )
-      this.rows = this.follower
-    } else await this.follower.advance(to)
+    if (this.follower === null) this.rows = this.follower = await LogFollower.open(this.folder, to)
+    else await this.follower.advance(to)
+    this.applied(this.follower.lastSeq)
+  }
+
+  private applied(seq: number): void {
+    for (const op_id of this.waiting.keys()) this.update(op_id, (waiting) => waiting.applied(seq))
+  }
+
+  /** What no writer has answered yet: each goes to the one that holds the lock now, under the same name. */
+  private takeUnanswered(): readonly HandedOperation[] {
+    return [...this.waiting.values()]
+      .map((waiting) => waiting.takeToSend())
+      .filter((operation) => operation !== null)
   }
 
   /** Writes until `close`, or until another process has claimed the store. */
@@ -275,30 +261,64 @@ export class SharedFileStore implements ServiceStore {
       durable: true,
       committed: (head) => server?.announce(head),
     })
+    const ended = new AbortController()
+    let leading: Promise<void> | null = null
     try {
       const head = await store.auditHead()
-      // Operations that the writer before has written are settled by their lines.
-      await this.follower?.advance(head)
+      const writer = createFileWriter(store)
       const self = await identifyProcess(process.pid)
       if (self === null) throw noWriterError(this.folder)
+      const carryOut: CarryOut = async (operation) => {
+        await leading
+        return this.options.carryOut(writer, operation)
+      }
       server = await WriterServer.listen(this.folder, {
         term: store.term,
         process: self,
         head,
-        run: (operation) => performOrLeave(store, operation),
+        covers: ({ name, since }) =>
+          name.request_digest !== null || since === null || store.names.coversAfter(since),
+        run: (operation) => carryOutOrLeave(store, operation, carryOut),
       })
+      const beating = this.beat(store, server, ended.signal)
+      beating.catch(() => undefined) // Met below, once the process leads.
       this.rows = this.writer = store
       this.follower = null
+      this.applied(head.seq)
+      leading = this.options.leading(writer)
+      this.carryOut = carryOut
+      this.retake(carryOut)
+      await leading
       ready()
-      for (const { operation } of this.waiting.values())
-        perform(store, operation).then(
-          (result) => this.settle(operation.op_id, () => result),
-          (error: unknown) => this.fail(operation.op_id, error),
-        )
-      await this.beat(store, server)
+      await Promise.race([beating, untilAborted(this.stopping.signal)])
     } finally {
-      this.writer = null
+      this.writer = this.carryOut = null
       server?.stop()
+      await this.release(store, server, { ended, leading })
+    }
+  }
+
+  /** Carries out here what waited for another writer. */
+  private retake(carryOut: CarryOut): void {
+    for (const operation of this.takeUnanswered()) {
+      const { op_id } = operation.name
+      carryOut(operation).then(
+        (done) => this.answered(op_id, done),
+        (error: unknown) => this.update(op_id, (waiting) => waiting.failed(error)),
+      )
+    }
+  }
+
+  /** Gives signs of life until what leads has ended, and frees the lock last. */
+  private async release(
+    store: FileStore,
+    server: WriterServer | null,
+    { ended, leading }: { readonly ended: AbortController; readonly leading: Promise<void> | null },
+  ): Promise<void> {
+    try {
+      if (leading !== null) await this.options.leading(null)
+    } finally {
+      ended.abort()
       try {
         await store.close()
       } finally {
@@ -307,9 +327,10 @@ export class SharedFileStore implements ServiceStore {
     }
   }
 
-  /** Gives signs of life. @throws FfError `backing_unavailable` after another process has claimed the store */
-  private async beat(store: FileStore, server: WriterServer): Promise<void> {
-    const { signal } = this.stopping
+  /**
+   * Gives signs of life. @throws FfError `backing_unavailable` after another process has claimed the store
+   */
+  private async beat(store: FileStore, server: WriterServer, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       await store.requireTerm()
       server.announce(await store.auditHead())
@@ -318,21 +339,20 @@ export class SharedFileStore implements ServiceStore {
   }
 }
 
-async function perform(store: FileStore, operation: Operation): Promise<OperationResult> {
-  const { op_id } = operation
-  if (operation.call === 'write') return store.write(operation.request, op_id)
-  if (operation.call === 'refuse') return store.refuse(operation.request, op_id)
-  if (operation.call === 'announce') return store.announce(operation.request, op_id)
-  throw new Error(`no operation is called ${JSON.stringify(operation)}`)
-}
+const untilAborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    if (signal.aborted) resolve()
+    else signal.addEventListener('abort', () => resolve(), { once: true })
+  })
 
-/** As `perform`; null where it failed because another process has taken the store over: the line may be there. */
-async function performOrLeave(
+/** Null where it failed because another process has taken the store over: the line may be there. */
+async function carryOutOrLeave(
   store: FileStore,
-  operation: Operation,
-): Promise<OperationResult | null> {
+  operation: HandedOperation,
+  carryOut: CarryOut,
+): Promise<CarriedOut | null> {
   try {
-    return await perform(store, operation)
+    return await carryOut(operation)
   } catch (error) {
     const isReplaced = await store.requireTerm().then(
       () => false,
@@ -343,17 +363,7 @@ async function performOrLeave(
   }
 }
 
-/** Whether no line of the log will settle an operation with this result. */
-const leavesNoLine = (result: OperationResult): boolean =>
-  !result.ok || ('unchanged' in result && result.unchanged)
-
 const noWriterError = (folder: string): FfError =>
   new FfError('backing_unavailable', `No process writes to the file store ${folder}.`, {
     hint: 'Wait a second: an instance on the same host takes over from a writer that ended.',
   })
-const lateError = (folder: string): FfError =>
-  new FfError(
-    'backing_unavailable',
-    `The writer of the file store ${folder} did not answer in time; the change may still be made.`,
-    { hint: 'Read the row again before you repeat the change.' },
-  )

@@ -9,7 +9,6 @@ import type { ShipBacklog, ShipClaim, ShipStore, SlotBacklog } from '../../ports
 import { tryLock } from '../file-lock/file-lock.ts'
 import { FileTrail } from './audit-trail.ts'
 import { requireFilePhase } from './cutover-file.ts'
-import { closedError } from './file-store.ts'
 import type { DeliveryMarks, Mark, TriedRecord } from './delivery-marks.ts'
 import { listSegments } from './segments.ts'
 import { MarksReader } from './marks-reader.ts'
@@ -17,7 +16,7 @@ import { MarksWriter } from './marks-writer.ts'
 import { readOn } from './read-on.ts'
 import { leaveRedrive, listRedrives, removeRedrives } from './redrive-requests.ts'
 import { FILE_SLOTS, findSlot, type QueuedRecord, ShipQueue } from './ship-queue.ts'
-import { toStoreError } from './store-error.ts'
+import { closedError, toStoreError } from './store-error.ts'
 
 /** Between two looks for requests, in milliseconds. */
 const LOOK_MS = 1_000

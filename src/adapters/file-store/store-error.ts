@@ -83,3 +83,15 @@ export const takenOverError = (folder: string): FfError =>
       hint: `A change that was under way may have been made. Stop this process; the other one is shown by \`fuser -v '${join(folder, '.lock')}'\`.`,
     },
   )
+
+/** Makes the error of a store that was closed. */
+export const closedError = (folder: string): FfError =>
+  new FfError('backing_unavailable', `Cannot write to the file store ${folder}: it is closed.`, {
+    hint: 'Start the command again.',
+  })
+
+/** Makes the error of an epoch that is not above that of a store. */
+export const epochError = (epoch: number, now: number): FfError =>
+  new FfError('option_invalid', `The file store cannot go from epoch ${now} to epoch ${epoch}.`, {
+    hint: 'An epoch only rises: read the phase record again.',
+  })

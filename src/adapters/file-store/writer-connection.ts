@@ -1,11 +1,11 @@
 import { open } from 'node:fs/promises'
 import { connect } from 'node:net'
-import type { Operation, WriterMessage } from './hand-over.ts'
+import type { HandedOperation, WriterMessage } from './hand-over.ts'
 import { LineChannel } from './line-channel.ts'
 import { toSocketPath, type WriterSocket } from './writer-server.ts'
 
 /** The connection of a follower to the writer. */
-export type WriterChannel = LineChannel<Operation, WriterMessage>
+export type WriterChannel = LineChannel<HandedOperation, WriterMessage>
 
 /** Connects to a writer; null where its process is gone. @throws the system's error for the folder */
 export async function connectToWriter(

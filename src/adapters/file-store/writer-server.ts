@@ -4,9 +4,10 @@ import { createServer, type Server } from 'node:net'
 import { join } from 'node:path'
 import type { AuditChainHead } from '../../core/audit/record.ts'
 import { FfError } from '../../errors.ts'
+import type { CarriedOut } from '../../ports/cutover.ts'
 import {
-  type Operation,
-  type OperationResult,
+  type HandedOperation,
+  isHandedOperation,
   toSentError,
   type WriterMessage,
 } from './hand-over.ts'
@@ -15,11 +16,9 @@ import type { ProcessIdentity } from './process-identity.ts'
 
 /** Other instances on the host, with room. */
 const MAX_FOLLOWERS = 64
-/** Operations whose outcome is kept for a follower that asks again: far more than are in flight. */
-const MAX_KEPT = 4_000
 const NAME = /^\.writer-(\d{10})-(\d+)-(\d+)\.sock$/
 
-type Channel = LineChannel<WriterMessage, Operation>
+type Channel = LineChannel<WriterMessage, object>
 
 /** The socket of a writer. Its name says the writer's term and process. */
 export interface WriterSocket {
@@ -56,10 +55,9 @@ export class WriterServer {
   private readonly held: FileHandle
   private readonly run: WriterServerOptions['run']
   private readonly channels = new Set<Channel>()
-  /** By `op_id`, oldest first: a follower that lost its connection asks for the same operation again. */
-  private readonly outcomes = new Map<string, Outcome>()
-  /** The last record whose operation may be forgotten, so that it cannot be told from a new one. */
-  private forgottenTo: number
+  private readonly covers: WriterServerOptions['covers']
+  /** What is under way, by `op_id`: a follower that lost its connection sends the same operation again. */
+  private readonly running = new Map<string, Promise<WriterMessage | null>>()
   private head: AuditChainHead
   private closing = false
 
@@ -67,13 +65,14 @@ export class WriterServer {
     this.server = server
     this.held = held
     this.head = options.head
-    this.forgottenTo = options.head.seq
+    this.covers = options.covers
     this.run = options.run
     server.maxConnections = MAX_FOLLOWERS
     server.on('connection', (socket) => {
       const channel: Channel = new LineChannel(socket, (operation) => {
         // The follower hands it to the next writer.
         if (this.closing) return
+        if (!isHandedOperation(operation)) return channel.end()
         void this.perform(operation).then((message) => message !== null && channel.send(message))
       })
       this.channels.add(channel)
@@ -127,52 +126,31 @@ export class WriterServer {
     await this.held.close()
   }
 
-  private perform(operation: Operation): Promise<WriterMessage | null> {
-    const { op_id, absent_to } = operation
-    const known = this.outcomes.get(op_id)
-    if (known !== undefined) return known.message
-    if (absent_to !== null && absent_to < this.forgottenTo)
-      return Promise.resolve({ kind: 'failed', op_id, error: toSentError(forgottenError(op_id)) })
-    const outcome: Outcome = { message: this.runOnce(operation), seq: null }
-    this.outcomes.set(op_id, outcome)
-    void outcome.message.then((message) => {
-      const result = message?.kind === 'done' ? message.result : null
-      outcome.seq = result?.ok === true ? result.head.seq : 0
-      this.forget()
-    })
-    return outcome.message
+  private perform(operation: HandedOperation): Promise<WriterMessage | null> {
+    const { op_id } = operation.name
+    const known = this.running.get(op_id)
+    if (known !== undefined) return known
+    const started = this.carryOut(operation).finally(() => this.running.delete(op_id))
+    this.running.set(op_id, started)
+    return started
   }
 
   /** @returns null where another process has taken the store over: it has the line, or gets the operation again */
-  private async runOnce(operation: Operation): Promise<WriterMessage | null> {
-    const { op_id } = operation
+  private async carryOut(operation: HandedOperation): Promise<WriterMessage | null> {
+    const { op_id } = operation.name
     try {
-      const result = await this.run(operation)
-      return result === null ? null : { kind: 'done', op_id, result }
+      if (!this.covers(operation)) throw forgottenError(op_id)
+      const done = await this.run(operation)
+      return done === null ? null : { kind: 'done', op_id, done }
     } catch (error) {
       return { kind: 'failed', op_id, error: toSentError(error) }
     }
   }
-
-  /** Drops the oldest outcomes. What is under way is kept: Map keeps the order of insertion. */
-  private forget(): void {
-    for (const [op_id, { seq }] of this.outcomes) {
-      if (this.outcomes.size <= MAX_KEPT || seq === null) return
-      this.outcomes.delete(op_id)
-      this.forgottenTo = Math.max(this.forgottenTo, seq)
-    }
-  }
-}
-
-interface Outcome {
-  readonly message: Promise<WriterMessage | null>
-  /** The number of its record, 0 for none; null while it is under way. */
-  seq: number | null
 }
 
 const forgottenError = (op_id: string): FfError =>
   new FfError(
-    'backing_unavailable',
+    'outcome_unknown',
     `The writer does not know any more whether it made the change ${op_id}.`,
     { hint: 'Read the row again before you repeat the change.' },
   )
@@ -182,6 +160,8 @@ interface WriterServerOptions {
   /** This process. */
   readonly process: ProcessIdentity
   readonly head: AuditChainHead
-  /** Makes a change; null where another process has taken the store over meanwhile. */
-  readonly run: (operation: Operation) => Promise<OperationResult | null>
+  /** Whether the writer knows if it has carried an operation out. */
+  readonly covers: (operation: HandedOperation) => boolean
+  /** Carries an operation out; null where another process has taken the store over meanwhile. */
+  readonly run: (operation: HandedOperation) => Promise<CarriedOut | null>
 }

@@ -22,6 +22,8 @@ export interface AuditChainHead {
   readonly hash: string
 }
 export const EMPTY_HEAD: AuditChainHead = { seq: 0, hash: '0'.repeat(64) }
+/** The head of the chain that ends with a record. */
+export const toChainHead = ({ seq, hash }: AuditChainHead): AuditChainHead => ({ seq, hash })
 
 /** The `admin.audit` envelope without its place in the chain and its sink members. */
 export interface AuditEvent {

@@ -11,14 +11,18 @@ import { endHolder, identifyProcess } from '../../../src/adapters/file-store/pro
 import { listSegments } from '../../../src/adapters/file-store/segments.ts'
 import { SharedFileStore } from '../../../src/adapters/file-store/shared-file-store.ts'
 import { findWriterSocket, WriterServer } from '../../../src/adapters/file-store/writer-server.ts'
+import type { ManagedFileOptions } from '../../../src/ports/cutover.ts'
+import type { ServiceStore } from '../../../src/ports/store.ts'
 import { until } from '../../support/until.ts'
 import { expectChain } from '../store-contract/audit-chain.ts'
 import { type AtStep, type Child, startChild } from '../store-contract/child.ts'
 import { loggedRecords, temporaryFolder, TOOLS } from '../store-contract/opened-store.ts'
+import { plainOptions, withCalls } from '../store-contract/plain-shared.mjs'
 import { attempt, failure, putFlag, taken } from '../store-contract/requests.ts'
 
 let folder = ''
-let stores: SharedFileStore[] = []
+type Shared = Awaited<ReturnType<typeof openShared>>
+let stores: Shared[] = []
 let children: Child[] = []
 beforeEach(async () => {
   folder = await temporaryFolder()
@@ -29,8 +33,12 @@ afterEach(async () => {
   for (const store of stores.splice(0)) await store.close()
   await rm(folder, { recursive: true })
 })
-async function openShared(leaseMs = 500): Promise<SharedFileStore> {
-  const store = await SharedFileStore.open(folder, TOOLS, { leaseMs, handOverMs: 20_000 })
+async function openShared(
+  leaseMs = 500,
+  more: Partial<ManagedFileOptions> = {},
+): Promise<SharedFileStore & Pick<ServiceStore, 'write' | 'refuse' | 'announce'>> {
+  const options = plainOptions({ leaseMs, ...more })
+  const store = withCalls(await SharedFileStore.open(folder, TOOLS, options))
   stores.push(store)
   return store
 }
@@ -39,13 +47,13 @@ async function startWriter(at?: AtStep): Promise<Child> {
   children.push(child)
   return child
 }
-async function closeShared(store: SharedFileStore): Promise<void> {
+async function closeShared(store: Shared): Promise<void> {
   stores = stores.filter((one) => one !== store)
   await store.close()
 }
 
 const query = (flag_key: string) => ({ flag_key, tenant_id: null, user_id: null })
-const revision = async (store: Pick<SharedFileStore, 'read'>, flag_key: string): Promise<number> =>
+const revision = async (store: Pick<ServiceStore, 'read'>, flag_key: string): Promise<number> =>
   (await store.read(query(flag_key))).flag?.row?.revision ?? 0
 
 /** Reads the folder as a later start does, and verifies its chain. */
@@ -141,7 +149,7 @@ async function readSnapshotSeq(): Promise<number> {
   const [header = ''] = (await readFile(join(folder, 'snapshot.ndjson'), 'utf8')).split('\n')
   return (JSON.parse(header) as { readonly seq: number }).seq
 }
-async function verifyAfter(store: SharedFileStore): Promise<number> {
+async function verifyAfter(store: Shared): Promise<number> {
   await closeShared(store)
   return verifyFolder('ff.a')
 }
@@ -155,15 +163,15 @@ describe('a writer that leaves', () => {
     const writer = await startWriter()
     const followers = [await openShared(), await openShared()]
     let edits = 0
-    const write = (store: SharedFileStore): Promise<unknown> => {
+    const write = (store: Shared): Promise<unknown> => {
       edits += 1
       return taken(store, putFlag('ff.a', { owner: `"edit ${edits}"` }))
     }
-    const stream = async (store: SharedFileStore): Promise<void> => {
+    const stream = async (store: Shared): Promise<void> => {
       for (let at = 0; at < 40; at += 1) await write(store)
     }
     const streams = followers.map(stream)
-    await until(async () => (await revision(followers[0] as SharedFileStore, 'ff.a')) >= 10)
+    await until(async () => (await revision(followers[0] as Shared, 'ff.a')) >= 10)
     await leave(writer)
     await Promise.all(streams)
     expect(followers.filter(({ isWriter }) => isWriter)).toHaveLength(1)
@@ -214,7 +222,13 @@ test('a writer that was frozen while it took over removes no socket of its succe
   if (self === null) throw new Error('a process has ended')
   const head = { seq: 0, hash: '0'.repeat(64) }
   const listen = (term: number): Promise<WriterServer> =>
-    WriterServer.listen(folder, { term, process: self, head, run: () => Promise.resolve(null) })
+    WriterServer.listen(folder, {
+      term,
+      process: self,
+      head,
+      covers: () => true,
+      run: () => Promise.resolve(null),
+    })
   const servers = [await listen(3), await listen(5), await listen(4)]
   expect(await findWriterSocket(folder)).toMatchObject({ term: 5 })
   for (const server of servers) await server.close()
@@ -224,9 +238,10 @@ test('an operation that is handed over twice is made once, and one that may be f
   const writer = await startWriter()
   expect(await writer.ask('write ff.a')).toMatchObject({ revision: 1 })
   const socket = await findWriterSocket(folder)
-  const send = async (op_id: string, absent_to: number | null): Promise<readonly string[]> => {
+  const send = async (op_id: string, since: number | null): Promise<readonly string[]> => {
     const connection = connect(join(folder, socket?.name ?? ''))
-    const operation = { op_id, absent_to, call: 'write', request: putFlag('ff.a') }
+    const name = { op_id, request_digest: null }
+    const operation = { name, since, call: 'write', request: putFlag('ff.a') }
     connection.write(`${JSON.stringify(operation)}\n`.repeat(2))
     const kinds: string[] = []
     for await (const line of createInterface({ input: connection })) {

@@ -13,6 +13,7 @@ import { openPool } from '../../../dist/src/adapters/postgres/connect.js'
 import { PostgresStore } from '../../../dist/src/adapters/postgres/postgres-store.js'
 import { openScratchSchema } from '../../../dist/src/adapters/postgres/scratch-schema.js'
 import { parseLosslessJson } from '../../../dist/src/core/json/read.js'
+import { plainOptions, withCalls } from './plain-shared.mjs'
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url))
 const tools = { digestKey: new Uint8Array(32), phase: 'file' }
@@ -73,7 +74,7 @@ async function serve(store) {
 const MODES = {
   serve: async (folder) => serve(await FileStore.open(folder, tools)),
   shared: async (folder) => {
-    const store = await SharedFileStore.open(folder, tools, { leaseMs: 500, handOverMs: 20_000 })
+    const store = withCalls(await SharedFileStore.open(folder, tools, plainOptions()))
     say('ready')
     for await (const line of createInterface({ input: process.stdin })) {
       const said =
