@@ -11,7 +11,7 @@ import { ChangeListeners } from './change-listeners.ts'
 import { type FeedConsumer, FeedPump } from './feed-pump.ts'
 import { GuardedStore } from './guarded-store.ts'
 import { createSaver, openKeptRows } from './kept-rows.ts'
-import { LastKnownGood } from './last-known-good.ts'
+import { LastKnownGood, type RestoredRows } from './last-known-good.ts'
 import { type Opened, openOrWait } from './late-store.ts'
 import { SAMPLE_ROWS } from './sample.ts'
 import { readDigestKey } from './secret-file.ts'
@@ -53,7 +53,7 @@ export async function openBacking(
     feed,
     snapshots,
     backlog: readBacklog,
-  } = await keep<Opened>(restored === null ? open() : openOrWait(open, request.log))
+  } = await keep<Opened>(waits(request, restored) ? openOrWait(open, request.log) : open())
   const store = new GuardedStore(opened, FF_STORE_DEADLINE * 1000)
   const backlog =
     readBacklog === undefined
@@ -80,6 +80,10 @@ export async function openBacking(
   const channel = createChannel(request, cached, { store, feed, pump })
   return { ...held, reader: cached.reader, channel: await keep(Promise.resolve(channel)) }
 }
+
+/** In a cutover the file may decide without the database. */
+const waits = ({ settings }: ServeRequest, restored: RestoredRows | null): boolean =>
+  restored !== null || settings.FF_BACKING === 'managed'
 
 const createListeners = (
   { FF_MAX_LISTENERS: all, FF_MAX_LISTENERS_PER_PEER: per_peer }: SettingValues,

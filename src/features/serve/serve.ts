@@ -19,7 +19,7 @@ import {
   INDEX_ROUTE,
   probeStore,
 } from './health.ts'
-import { openBacking } from './backing.ts'
+import { openStoreParts } from './open-store.ts'
 import { createIdentityRoute, readInstanceIdentity } from './identity.ts'
 import { createOpenapiRoute } from './openapi/route.ts'
 import { toOfrepRefusalAt } from './ofrep-reply.ts'
@@ -89,8 +89,9 @@ export async function startService(
   const limits = toHttpLimits(settings)
   const ending: Ending = { hurry: target === null }
   const { value: servers, close } = await openAll(async (keep) => {
-    const { pump, backlog, ...held } = await openBacking(request, target, keep)
-    const { store, lastKnown, reader, channel } = held
+    const { backing, held } = await openStoreParts(request, target, keep)
+    const { pump, backlog, lastKnown, reader, channel } = backing
+    const { store, managed } = held
     const keys = FF_JWKS_URL === null ? null : { url: FF_JWKS_URL }
     const authenticator = await keep(adapters.openAuthenticator(keys, auth))
     if (keys !== null) logKeys(request.log, await authenticator.loadKeys())
@@ -108,7 +109,8 @@ export async function startService(
       admin: () => approvals.metrics(),
       head: async () => (await probeStore(store)).head,
       backlog: async () => toBacklogReading((await backlog?.read()) ?? null, request),
-      disk: () => readDisk(target),
+      disk: () => readDisk(settings),
+      ...(managed === undefined ? {} : { cutover: () => managed.metrics() }),
     })
     const { observer } = telemetry
     const failedToFollow = createReport(request.log, telemetry, FEED_REPORTS)
@@ -132,8 +134,7 @@ export async function startService(
     const created = { parts, keep, telemetry, sockets, limits, ending, more, certificate }
     return listen(request, created)
   })
-  const sample = target === null
-  return buildService(request, servers, { sample, limits, ending, close })
+  return buildService(request, servers, { sample: target === null, limits, ending, close })
 }
 
 interface Reports {
