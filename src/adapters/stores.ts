@@ -289,6 +289,8 @@ export async function withScratchDatabase<T>(
 export interface ServedStoreOptions extends ScratchStoreOptions {
   readonly tools: AuditOptions
   readonly environment: string
+  /** Whether a database is refused whose phase record names another authority. */
+  readonly writesAlone?: boolean
 }
 
 /**

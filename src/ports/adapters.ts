@@ -209,7 +209,7 @@ export interface Adapters {
    */
   openCutoverDatabase(
     spec: TargetSpec,
-    needs: Omit<ServeOptions, 'tools'> & Partial<Pick<ServeOptions, 'tools'>>,
+    needs: Omit<ServeOptions, 'tools' | 'writesAlone'> & Partial<Pick<ServeOptions, 'tools'>>,
   ): Promise<CutoverDatabase>
   /**
    * Opens the chain of a file store beside its writer. Takes no lock.
@@ -409,10 +409,12 @@ export interface ServeOptions extends Pick<MigrationOptions, 'versions'> {
   readonly tools: AuditOptions
   /** FF_ENV, which the database has to be made for. */
   readonly environment: string
+  /** Whether a database is refused whose phase record names another authority. */
+  readonly writesAlone?: boolean
 }
 
 /** Options to ship from a kept store: as `ServeOptions`, without what writes records. */
-export type ShipStoreNeeds = Omit<ServeOptions, 'tools'> & ShipStoreOptions
+export type ShipStoreNeeds = Omit<ServeOptions, 'tools' | 'writesAlone'> & ShipStoreOptions
 
 /** Options to read or merge rows of a database: server versions, the schema contract, and the migrations it may have. */
 export interface RowReadOptions extends Pick<MigrationOptions, 'versions' | 'contract'> {

@@ -1,11 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type pg from 'pg'
+import { type CutoverPhase, type CutoverSide, PHASE_RULES } from '../../core/cutover/phases.ts'
 import type { CanonicalJson } from '../../core/json/canonical.ts'
 import { splitStatements } from '../../core/migrations/statements.ts'
 import type { AppliedMigration, Migration } from '../../core/migrations/plan.ts'
 import { appendBoundary } from './boundary.ts'
 import { type RunningStatement, toMigrationError } from './migration-error.ts'
+import { readPhaseRecord } from './phase-record.ts'
 import { claimPlace, PLACE_TABLE, type PlaceClaim } from './place.ts'
+import { shareSwitchLock } from './switch-lock.ts'
 
 export type MigrationDirection = 'up' | 'down'
 
@@ -26,8 +29,8 @@ export const LOCK_WAITS: LockWaits = {
   attempts: 5,
   retryAfterMs: 250,
 }
-/** lock_not_available and deadlock_detected: the transaction was rolled back, and a retry may succeed. */
-const WORTH_A_RETRY: ReadonlySet<string> = new Set(['55P03', '40P01'])
+/** lock_not_available, deadlock_detected, and the switch lock: the transaction was rolled back, and a retry may succeed. */
+const WORTH_A_RETRY: ReadonlySet<string> = new Set(['55P03', '40P01', 'lock_timeout'])
 
 const LEDGER = `CREATE TABLE IF NOT EXISTS migration_ledger (
   version integer PRIMARY KEY,
@@ -96,7 +99,8 @@ export class Migrator {
   }
 
   /**
-   * Runs one migration up or down, its ledger row and its boundary record in one transaction. Retries after a lock
+   * Runs one migration up or down, its ledger row and its boundary record in one transaction; during a cutover under the
+   * switch lock, shared, and without a boundary record while the file is the authority. Retries after a lock
    * timeout or a deadlock, up to `waits.attempts`.
    *
    * @throws FfError `migration_invalid` (exit 2) for a statement that the server cannot run, `migration_failed` (exit 20)
@@ -123,6 +127,7 @@ export class Migrator {
   private async step(running: RunningStatement): Promise<void> {
     const { client } = this
     const { migration, direction } = running
+    const record = await this.joinCutover()
     for (const [at, { text }] of splitStatements(migration[direction]).entries()) {
       running.statement = { number: at + 1, text }
       // One statement each: whatever else a text holds, the server refuses a second one.
@@ -140,11 +145,37 @@ export class Migrator {
         migration.version,
       ])
     }
-    await this.recordBoundary(migration, direction)
+    // While the file is the authority a boundary record here alone would part the chains.
+    if (record === null || record.authority === 'database')
+      await this.recordBoundary(migration, direction, record?.phase)
+  }
+
+  /**
+   * What the phase record says, read under the switch lock where the database is the authority, as any write there; null
+   * where there is no cutover, or it has left this database.
+   */
+  private async joinCutover(): Promise<{
+    readonly phase: CutoverPhase
+    readonly authority: CutoverSide
+  } | null> {
+    const { client, schema, waits } = this
+    const read = async () => {
+      const record = await readPhaseRecord(client, schema)
+      if (record === null || record.closed) return null
+      return { phase: record.phase, authority: PHASE_RULES[record.phase].authority }
+    }
+    const found = await read()
+    if (found === null) return null
+    await shareSwitchLock(client, waits.tableMs)
+    return read()
   }
 
   /** Appends the boundary record of a migration, unless the migration has just dropped the audit table. */
-  private async recordBoundary(migration: Migration, direction: MigrationDirection): Promise<void> {
+  private async recordBoundary(
+    migration: Migration,
+    direction: MigrationDirection,
+    phase: CutoverPhase = 'file',
+  ): Promise<void> {
     const { rows } = await this.client.query<{ audit: string | null }>(
       `SELECT to_regclass('audit_head')::text AS audit`,
     )
@@ -153,6 +184,7 @@ export class Migrator {
       target: `migration/${migration.name}`,
       after: `{"checksum":"${migration.checksum}","direction":"${direction}"}` as CanonicalJson,
       request_id: `migration-${migration.name}`,
+      phase,
     })
   }
 

@@ -105,12 +105,12 @@ export interface PhaseRow {
  * would be on one side alone, and part the two chains.
  *
  * @param name of the database in messages
- * @throws FfError `phase_refused`, `database_left`
+ * @throws FfError `phase_refused`, also for a database that was left
  */
 export function refusePlainWrite([row]: readonly PhaseRow[], name: string): void {
   if (row === undefined) return
   const { phase, closed } = row
-  if (closed === 'true') throw databaseLeftError(name)
+  if (closed === 'true') throw new FfError('phase_refused', describeLeft(name), { hint: LEFT_HINT })
   const { authority, second } = PHASE_RULES[phase]
   if (authority === 'database' && second === null) return
   throw new FfError(
@@ -122,12 +122,19 @@ export function refusePlainWrite([row]: readonly PhaseRow[], name: string): void
   )
 }
 
+/** As `refusePlainWrite`, for the record as it stands. @throws also the driver's error, unmapped */
+export async function requirePlainPhase(
+  client: pg.ClientBase,
+  schema: string,
+  name: string,
+): Promise<void> {
+  refusePlainWrite((await client.query<PhaseRow>(formatPhaseQuery(schema))).rows, name)
+}
+
+const describeLeft = (name: string): string =>
+  `The cutover has left the database ${name} as lost, and nothing joins it again.`
+const LEFT_HINT =
+  'List what it held alone with `ff cutover reconcile --dry-run`, then migrate an empty database and import into it.'
 /** The error for a database that was left by `--db-lost`. @param name of the database in messages */
 export const databaseLeftError = (name: string): FfError =>
-  new FfError(
-    'database_left',
-    `The cutover has left the database ${name} as lost, and nothing joins it again.`,
-    {
-      hint: 'List what it held alone with `ff cutover reconcile --dry-run`, then migrate an empty database and import into it.',
-    },
-  )
+  new FfError('database_left', describeLeft(name), { hint: LEFT_HINT })

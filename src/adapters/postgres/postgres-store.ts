@@ -114,8 +114,7 @@ export class PostgresStore implements ScratchStore, ServiceStore, WriteTools {
    * Returns the new row and head, or the problems of a refused request, of which nothing is written;
    * `revision_conflict` also if another session changed the row meanwhile.
    *
-   * @throws FfError `lock_timeout`, `disk_full`, `phase_refused` or `database_left` during a cutover, or another of
-   * `mapPgError`
+   * @throws FfError `lock_timeout`, `disk_full`, `phase_refused` during a cutover, or another of `mapPgError`
    */
   write(request: WriteRequest): Promise<WriteResult> {
     return mapPgErrors(this.name, () =>
@@ -183,8 +182,8 @@ export class PostgresStore implements ScratchStore, ServiceStore, WriteTools {
   }
 
   /**
-   * @throws FfError `target_read_only` where a transaction may not write, `phase_refused` or `database_left` during a
-   * cutover, or another of `mapPgError`
+   * @throws FfError `target_read_only` where a transaction may not write, `phase_refused` during a cutover, or
+   * another of `mapPgError`
    */
   async requireWritable(): Promise<void> {
     await mapPgErrors(this.name, () =>
@@ -253,8 +252,12 @@ export class PostgresStore implements ScratchStore, ServiceStore, WriteTools {
     const close = (): void => this.pool.discard(client)
     try {
       const begun = this.begin(client)
-      // `work` sends the lock on the audit head first, so that the phase is read once that is held.
-      const [result] = await Promise.all([work(client), begun, this.requirePlainPhase(client)])
+      const working = work(client)
+      // `work` has sent the lock on the audit head, so that the phase is read once that is held.
+      const plain = this.requirePlainPhase(client)
+      plain.catch(() => undefined) // After a failure of `work` it fails too.
+      const [result] = await Promise.all([working, begun])
+      await plain
       if (result.ok) await client.query('COMMIT').then(giveBack)
       else void client.query('ROLLBACK').then(giveBack, close)
       return result

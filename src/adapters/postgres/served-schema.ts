@@ -12,6 +12,7 @@ import {
 } from './connect.ts'
 import { SCHEMA } from './migration-session.ts'
 import { listenToFeed } from './feed-listener.ts'
+import { requirePlainPhase } from './phase-record.ts'
 import { readPlace, refuseOtherPlace } from './place.ts'
 import { PostgresStore } from './postgres-store.ts'
 import { requirePlainTables } from './plain-tables.ts'
@@ -30,6 +31,8 @@ export interface ServedSchemaOptions {
   readonly checkEveryMs?: number
   /** FF_ENV of the service. */
   readonly environment: string
+  /** Whether a database is refused whose phase record names another authority; default false. */
+  readonly writesAlone?: boolean
 }
 
 /**
@@ -38,13 +41,20 @@ export interface ServedSchemaOptions {
  * every call while they may hide a row; `close` ends the checks and closes every connection.
  * @throws FfError `owner_refused` for a superuser, the owner's role or a member of it; `schema_drift` if the schema is
  * missing, has no place or has other migrations than this version's; `place_refused` for a place of another
- * environment; `store_empty` if rows were imported and no flag is left; `rights_missing` for row level security;
+ * environment; `phase_refused` with `writesAlone` during a cutover; `store_empty` if rows were imported and no flag is left; `rights_missing` for row level security;
  * `target_unreachable` for a missing table, a view, a rule or inheritance; `target_invalid` for a URL that asks for a
  * read-only server; `server_version_unsupported`, or another of `mapPgError`
  */
 export async function openServedSchema(
   given: DatabaseConfig,
-  { versions, migrations, tools, environment, checkEveryMs = CHECK_MS }: ServedSchemaOptions,
+  {
+    versions,
+    migrations,
+    tools,
+    environment,
+    writesAlone,
+    checkEveryMs = CHECK_MS,
+  }: ServedSchemaOptions,
 ): Promise<OpenServiceStore> {
   const database = { ...given, config: requireWritable(given.config) }
   const server = await withReading(database, async (client) => {
@@ -54,6 +64,7 @@ export async function openServedSchema(
     await checkPlace(client, environment, database.name)
     await requirePlainTables(client, SCHEMA)
     await checkRows(client)
+    if (writesAlone === true) await requirePlainPhase(client, SCHEMA, database.name)
     return found
   })
   const pool = openPool(database, WRITERS)

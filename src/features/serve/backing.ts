@@ -117,5 +117,6 @@ async function openStore(
     versions,
     tools,
     environment: nameEnvironment(settings),
+    writesAlone: true,
   })
 }

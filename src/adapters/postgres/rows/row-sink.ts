@@ -16,6 +16,7 @@ import {
 } from '../connect.ts'
 import { requireKnownMigrations } from '../known-migrations.ts'
 import { mapPgErrors } from '../pg-error.ts'
+import { requirePlainPhase } from '../phase-record.ts'
 import { buildStatements } from '../statements.ts'
 
 /** Milliseconds: one transaction merges thousands of rows and checks their constraints. */
@@ -29,7 +30,8 @@ const PIECE_ROWS = 500
  * disconnects, and returns its result.
  * @throws FfError `import_locked` (exit 24) while another import runs, after 500 ms; `server_version_unsupported`,
  * `migration_unknown` for the schema of a newer version and `migration_edited` for one of another text,
- * `pooler_unsupported`, or another of `mapPgError`, such as `target_unreachable`; the error of `use`
+ * `phase_refused` during a cutover, `pooler_unsupported`, or another of `mapPgError`, such as `target_unreachable`; the
+ * error of `use`
  */
 export function withRowSink<T>(
   database: DatabaseConfig,
@@ -49,6 +51,7 @@ export function withRowSink<T>(
     async (client) => {
       await requireSupportedVersion(client, versions)
       await requireKnownMigrations(client, schema, migrations)
+      await requirePlainPhase(client, schema, database.name)
       const lock = {
         name: `ff import ${schema}`,
         waitMs: LOCK_WAIT_MS,
@@ -116,6 +119,7 @@ class DatabaseSink implements RowSink {
     return mapPgErrors(this.name, async () => {
       await this.client.query('BEGIN ISOLATION LEVEL READ COMMITTED')
       try {
+        await requirePlainPhase(this.client, this.schema, this.name)
         const result = await work()
         await this.client.query('COMMIT')
         return result
