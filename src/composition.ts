@@ -17,6 +17,8 @@ export const adapters: Adapters = {
     (await import('./adapters/file-store/file-side.ts')).openFileChain(folder),
   openFileWriter: async (folder, tools, limits) =>
     (await import('./adapters/file-store/file-side.ts')).openFileWriter(folder, tools, limits),
+  rebuildFile: async (folder, content, epoch) =>
+    (await import('./adapters/file-store/rebuild-store.ts')).rebuildStore(folder, content, epoch),
   findLockHolder: async (folder) =>
     (await import('./adapters/file-store/file-side.ts')).findLockHolder(folder),
   openManagedFile: async (folder, tools, options) =>

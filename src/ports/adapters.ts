@@ -33,6 +33,7 @@ import type {
   HeldFileWriter,
   ManagedFileOptions,
   ManagedFileStore,
+  SideContent,
 } from './cutover.ts'
 import type { RoleFacts, SchemaFacts, ScratchDatabase } from './database.ts'
 import type {
@@ -228,6 +229,13 @@ export interface Adapters {
     tools: AuditOptions,
     limits: { readonly end: boolean; readonly boundMs: number },
   ): Promise<HeldFileWriter | null>
+  /**
+   * Fills a file store that is empty, or whose head is in the chain of `content`, with that content, whole or not at all.
+   *
+   * @param epoch of its new segment
+   * @throws FfError `chains_forked` for any other store, `store_locked`
+   */
+  rebuildFile(folder: string, content: SideContent, epoch: number): Promise<void>
   /** The process that writes to a file store, by its socket; null where none does. */
   findLockHolder(folder: string): Promise<{ readonly pid: number } | null>
   /**

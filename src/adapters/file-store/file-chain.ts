@@ -104,7 +104,10 @@ export class FileChain implements ChainReader {
     const { seq } = await this.findHead()
     const source = await openFileRows(this.folder, seq)
     const { head } = source
-    return { head, rows: streamRows(source), records: this.stream(head.seq) }
+    const rows = streamRows(source)
+    // It has begun, so that its end closes the file whether any row is read or not.
+    await rows.next()
+    return { head, rows, records: this.stream(head.seq) }
   }
 
   private async readSome(
@@ -242,6 +245,7 @@ const toRow = (table: TableName, { row }: RowOrBroken<AnyRow>): StoredRow => ({
 /** Yields the rows of a source, and closes it. @throws FfError `store_corrupt` where it is not as its digest says */
 async function* streamRows(source: RowSource): AsyncGenerator<readonly StoredRow[]> {
   try {
+    yield []
     for await (const batch of source.lines()) yield parseBatch(batch)
     const [fault] = source.faults()
     if (fault !== undefined)
@@ -269,7 +273,8 @@ const parseBatch = ({ table, bytes }: RowBatch): readonly StoredRow[] =>
         : toRow(table, decodeRow(table, read.node, 'stored'))
     })
 
-const forkedError = (folder: string, { seq }: AuditChainHead): FfError =>
+/** Makes the error of a record that does not fit a chain. */
+export const forkedError = (folder: string, { seq }: AuditChainHead): FfError =>
   new FfError(
     'chains_forked',
     `The record ${seq} of the other side does not fit the chain of the file store ${folder}.`,

@@ -21,6 +21,7 @@ import { FileChain, requireContinued } from './file-chain.ts'
 import { formatLogLine } from './log.ts'
 import { diskFullError, LogWriter } from './log-writer.ts'
 import { GlobalLimit } from './global-limit.ts'
+import { finishRebuild } from './rebuild-store.ts'
 import { RecentChanges } from './recent-changes.ts'
 import { type OpenedFolder, replayStore } from './replay-store.ts'
 import { RowIndex } from './row-index.ts'
@@ -137,6 +138,7 @@ export class FileStore extends StoreReader implements ScratchStore, ServiceStore
   ): Promise<FileStore> {
     const { durable } = options
     try {
+      await finishRebuild(folder)
       // First, since a folder without a snapshot is no store.
       const compactAbove = await readCompactionThreshold(folder)
       // Before it reads the log: the writer before acknowledges nothing from now on.

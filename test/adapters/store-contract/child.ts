@@ -29,7 +29,7 @@ export interface Child {
 }
 
 export async function startChild(
-  mode: 'serve' | 'shared' | 'stream' | 'database' | 'scratch',
+  mode: 'serve' | 'shared' | 'stream' | 'rebuild' | 'database' | 'scratch',
   argument: string,
   at?: AtStep,
 ): Promise<Child> {

@@ -2,12 +2,15 @@
 //   serve FOLDER    answers each line of stdin: write N, refuse N, compact
 //   shared FOLDER   as serve, on a store that other processes have open too; each answer has the time of CLOCK_MONOTONIC
 //   stream FOLDER   writes flags at full speed, and prints each revision once it is acknowledged
+//   rebuild FOLDERS rebuilds the second folder of two, separated by a line feed, from the first
 //   database PLACE  as serve, on a schema of a database: {config, schema} in JSON
 //   scratch CONFIG  opens a scratch schema (a pg configuration in JSON) and keeps it open
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { loadMigrations } from '../../../dist/src/artefacts/migrations.js'
+import { openFileChain } from '../../../dist/src/adapters/file-store/file-side.js'
 import { FileStore } from '../../../dist/src/adapters/file-store/file-store.js'
+import { rebuildStore } from '../../../dist/src/adapters/file-store/rebuild-store.js'
 import { SharedFileStore } from '../../../dist/src/adapters/file-store/shared-file-store.js'
 import { openPool } from '../../../dist/src/adapters/postgres/connect.js'
 import { PostgresStore } from '../../../dist/src/adapters/postgres/postgres-store.js'
@@ -84,6 +87,12 @@ const MODES = {
       say({ ...said, ns: String(process.hrtime.bigint()) })
     }
     await store.close()
+  },
+  rebuild: async (folders) => {
+    const [from, to] = folders.split('\n')
+    const chain = await openFileChain(from)
+    await rebuildStore(to, await chain.content(), 5)
+    say('ready')
   },
   database: async (place) => {
     const { config, schema } = JSON.parse(place)
