@@ -117,6 +117,7 @@ async function openStore(
     versions,
     tools,
     environment: nameEnvironment(settings),
-    writesAlone: true,
+    // In a cutover it only reads here.
+    writesAlone: settings.FF_BACKING !== 'managed',
   })
 }

@@ -36,8 +36,9 @@ export interface ManagedDatabase {
   readonly channel?: CacheChannel
 }
 export interface ManagedParts {
-  /** Null on another host than the file's. */
-  readonly file: ManagedFileStore | null
+  /** Null on another host than the file's, and while the file is closed: in `complete`. */
+  readonly file: () => ManagedFileStore | null
+  readonly onFileHost: boolean
   readonly database: ManagedDatabase
   readonly instance: InstanceLoop
   readonly runner: WriteRunner
@@ -133,7 +134,7 @@ export class ManagedStore implements ServiceStore {
   async requireWritable(): Promise<void> {
     const { refusal } = this.assess()
     if (refusal !== null && refusal !== 'not_writer') throw makeRefusal(refusal)
-    if (this.authority === 'file') await this.parts.file?.requireWritable()
+    if (this.authority === 'file') await this.parts.file()?.requireWritable()
   }
 
   /** What was opened is closed by its opener. */
@@ -149,7 +150,8 @@ export class ManagedStore implements ServiceStore {
   /** Both sides, where the phase compares their decisions; else null. */
   shadowSides(): { readonly authority: FlagReader; readonly other: FlagReader } | null {
     const { record } = this.parts.instance
-    const { file, database } = this.parts
+    const { database } = this.parts
+    const file = this.parts.file()
     if (record === null || file === null) return null
     const { authority, compares } = PHASE_RULES[record.phase]
     if (!compares.includes('decisions')) return null
@@ -172,7 +174,7 @@ export class ManagedStore implements ServiceStore {
   }
 
   status(): CutoverStatus {
-    const { instance, file, held } = this.parts
+    const { instance, onFileHost, held } = this.parts
     const { record } = instance
     const { stale, refusal } = this.assess()
     const writer = held()?.loop.status() ?? null
@@ -180,7 +182,7 @@ export class ManagedStore implements ServiceStore {
     return {
       phase: record?.phase ?? null,
       epoch: record?.epoch ?? null,
-      role: file === null ? 'remote' : own,
+      role: onFileHost ? own : 'remote',
       lease_age_ms: instance.leaseAge(this.authority),
       reason: findReason(refusal, writer),
       stale,
@@ -203,11 +205,8 @@ export class ManagedStore implements ServiceStore {
 
   /** The reader of a side for one request. @throws FfError `phase_refused` on another host than the file's */
   openSide(side: CutoverSide): DecisionReader {
-    const { file, database } = this.parts
-    if (side === 'file') {
-      if (file === null) throw makeRefusal('not_on_file_host')
-      return file
-    }
+    const { database } = this.parts
+    if (side === 'file') return this.requireFile()
     return createDecisionReader(database.reader ?? database.store, database.lastKnown)
   }
 
@@ -217,7 +216,8 @@ export class ManagedStore implements ServiceStore {
    * @throws FfError `backing_unavailable` where they are older than stale rows may be
    */
   async findStaleAge(side: CutoverSide): Promise<number | null> {
-    const { file, instance, staleMaxMs } = this.parts
+    const { instance, staleMaxMs } = this.parts
+    const file = this.parts.file()
     if (side === 'file' && file !== null) this.fileSeq = (await file.auditHead()).seq
     const { stale, refusal } = this.assess()
     if (!stale) {
@@ -249,9 +249,7 @@ export class ManagedStore implements ServiceStore {
   ): Promise<T> {
     for (;;) {
       const side = this.authority
-      const { file, database } = this.parts
-      if (side === 'file' && file === null) throw makeRefusal('not_on_file_host')
-      const answer = await read(side === 'file' && file !== null ? file : database.store)
+      const answer = await read(side === 'file' ? this.requireFile() : this.parts.database.store)
       if (side !== this.authority) continue
       const age = await this.findStaleAge(side)
       if (age !== null) throw makeRefusal(this.assess().refusal ?? 'lease_over')
@@ -271,13 +269,20 @@ export class ManagedStore implements ServiceStore {
   }
 
   private async carry(operation: NamedOperation): Promise<CarriedOut> {
-    const { file, runner } = this.parts
+    const { runner } = this.parts
     if (this.authority === 'database') {
       const carried = await runner.run(operation)
       if (carried !== null) return carried
     }
-    if (file === null) return REMOTE
-    return file.submit(operation)
+    return this.requireFile().submit(operation)
+  }
+
+  /** @throws FfError `phase_refused` on another host than the file's, `backing_unavailable` while it is being opened */
+  private requireFile(): ManagedFileStore {
+    const { file, onFileHost } = this.parts
+    const open = file()
+    if (open === null) throw makeRefusal(onFileHost ? 'switching' : 'not_on_file_host')
+    return open
   }
 }
 
@@ -302,8 +307,6 @@ const findLag = (
       }
 
 const makeName = (): WriteName => ({ op_id: randomUUID(), request_digest: null })
-
-const REMOTE: CarriedOut = { answer: { status: 'refused', why: 'not_on_file_host' }, result: null }
 
 /** The decisions of one request: of the side that decides when they are read, and marked where the protocol says so. */
 class ManagedReader implements DecisionReader {
