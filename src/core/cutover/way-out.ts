@@ -1,0 +1,120 @@
+import type { ChainOrder } from './heads.ts'
+import { type LossCommand, type LostSide, refuseLoss } from './loss.ts'
+import { CUTOVER_PHASES, type CutoverPhase, PHASE_RULES } from './phases.ts'
+import { chooseRecord, isIntentOpen, type PhaseRecord, type StepIntent } from './record.ts'
+
+/** What a command reads of both sides before it decides what to do. */
+export interface CutoverSituation {
+  readonly file: PhaseRecord
+  readonly intent: StepIntent | null
+  /** Null where the database does not answer. */
+  readonly database: {
+    readonly identity: string
+    /** Null before the first cutover. */
+    readonly record: PhaseRecord | null
+    readonly order: ChainOrder
+  } | null
+}
+
+/**
+ * Where a cutover stands. `ready`: the next step may be taken; `finished`: there is none. `copies_differ`, `armed` and
+ * `intent_open`: a command ended in the middle of a step.
+ */
+export type CutoverStanding =
+  | 'ready'
+  | 'finished'
+  | 'copies_differ'
+  | 'armed'
+  | 'intent_open'
+  | 'chains_forked'
+  | 'database_left'
+  | 'other_database'
+  | 'database_unreachable'
+
+/** The standing, and the one command that leads out of it. */
+export interface WayOut {
+  readonly standing: CutoverStanding
+  /** As it is pasted into a shell; a word in capitals is the operator's. */
+  readonly command: string
+}
+
+/** The record that decides, by both copies where the database answers and belongs to this cutover. */
+export const findStandingRecord = ({ file, database }: CutoverSituation): PhaseRecord =>
+  database !== null && file.database === database.identity
+    ? chooseRecord(file, database.record)
+    : file
+
+/** Every situation has a way out. */
+export function findWayOut(situation: CutoverSituation): WayOut {
+  const { file, database } = situation
+  if (database === null) return leaveUnreachable(situation)
+  if (file.database !== null && file.database !== database.identity)
+    return { standing: 'other_database', command: 'ff config show --origin' }
+  if (file.database === null && database.record !== null)
+    return { standing: 'database_left', command: 'ff cutover reconcile --dry-run' }
+  return findLeft(situation, database) ?? goOn(situation, database.order)
+}
+
+/** In phase `file` nothing depends on the database, and the next step needs it. */
+function leaveUnreachable({ file, intent }: CutoverSituation): WayOut {
+  const standing = 'database_unreachable'
+  if (file.phase === 'file') return { standing, command: 'ff migrate status' }
+  return { standing, command: toLossCommand('database_lost', { record: file, intent }) }
+}
+
+const LOSS_COMMANDS: Readonly<Record<LostSide, string>> = {
+  database_lost: 'ff cutover rollback --db-lost',
+  file_lost: 'ff cutover advance --file-lost',
+}
+function toLossCommand(lost: LostSide, held: Pick<LossCommand, 'record' | 'intent'>): string {
+  const isAlone = refuseLoss({ lost, ...held }, false) === null
+  return isAlone ? LOSS_COMMANDS[lost] : `${LOSS_COMMANDS[lost]} --stopped TEXT`
+}
+
+/** What a command left in the middle of a step; null where it left nothing. */
+function findLeft(
+  { file, intent }: CutoverSituation,
+  { record: other }: NonNullable<CutoverSituation['database']>,
+): WayOut | null {
+  if (file.database !== null && other?.epoch !== file.epoch) {
+    const [older, newer] =
+      other !== null && other.epoch > file.epoch ? [file, other] : [other ?? file, file]
+    return { standing: 'copies_differ', command: toStepCommand(older.phase, newer.phase) }
+  }
+  if (intent !== null && isIntentOpen(file, intent))
+    return { standing: 'intent_open', command: toStepCommand(file.phase, intent.phase) }
+  if (!file.armed) return null
+  const { authority, forth, back } = PHASE_RULES[file.phase]
+  const goal = (authority === 'file' ? forth : back) as CutoverPhase
+  return { standing: 'armed', command: toStepCommand(file.phase, goal) }
+}
+
+/** The command whose step leads from one phase to another, or finishes it. */
+const toStepCommand = (from: CutoverPhase, to: CutoverPhase): string =>
+  CUTOVER_PHASES.indexOf(to) >= CUTOVER_PHASES.indexOf(from)
+    ? 'ff cutover advance'
+    : `ff cutover rollback --to ${to}`
+
+/** Both copies say the same, and no step was left. */
+function goOn({ file, intent }: CutoverSituation, order: ChainOrder): WayOut {
+  const { authority, second, forth } = PHASE_RULES[file.phase]
+  // One side alone has no second chain to compare with.
+  if (second !== null && order === 'forked') {
+    const lost = authority === 'file' ? 'database_lost' : 'file_lost'
+    return {
+      standing: 'chains_forked',
+      command: toLossCommand(lost, { record: file, intent }),
+    }
+  }
+  return forth === null
+    ? { standing: 'finished', command: 'ff cutover rollback --to db_authoritative' }
+    : { standing: 'ready', command: 'ff cutover advance' }
+}
+
+/** The goal of `advance`: the step that was begun and left is finished before the next one. */
+export function findAdvanceGoal(situation: CutoverSituation): CutoverPhase | null {
+  const record = findStandingRecord(situation)
+  return findWayOut(situation).standing === 'copies_differ'
+    ? record.phase
+    : PHASE_RULES[record.phase].forth
+}
