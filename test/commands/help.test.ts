@@ -3,8 +3,8 @@ import { COMMANDS } from '../../src/commands/declarations/index.ts'
 import { findBannedWords } from '../support/banned-words.ts'
 
 /** The verbs that a description may begin with. A new one is added here. */
-const VERBS = `add append apply approve check compare copy count create decide deliver explain export fetch inspect list make manage measure
-  migrate mint plant prepare print prove record replay request review serve show sign undo validate verify walk withdraw write answer`
+const VERBS = `add append apply approve check compare copy count create decide deliver explain export fetch go inspect list make manage measure
+  migrate mint move plant prepare print prove record replay request review serve show sign take undo validate verify walk withdraw write answer`
 const isVerb = (word: string): boolean => VERBS.split(/\s+/).includes(word)
 
 const descriptions = COMMANDS.flatMap(({ noun, what, commands }) => [

@@ -77,6 +77,9 @@ const RUNS: readonly (readonly [args: string, schema: string | null, status: num
   ['audit tail --store file:$HERE/store --lines 1', 'audit-record', 0],
   ['audit verify --store file:$HERE/store', 'check-report', 0],
   ['audit export --store file:$HERE/store --out $HERE/worm --key $HERE/ci.pem', 'check-report', 0],
+  ['cutover plan --store file:$HERE/store', 'cutover-steps', 0],
+  ['cutover status --store file:$HERE/store', 'cutover-status', 0],
+  ['cutover reconcile --dry-run --store file:$HERE/store', 'cutover-reconciliation', 20],
   ['migrate down --dry-run', 'check-report', 0],
   ['parity run --vector PV-99', 'error', 2],
 ]

@@ -12,6 +12,7 @@ import {
   STEPS,
   STEPS_UP,
 } from './options.ts'
+import { CUTOVER_COMMANDS } from './cutover.ts'
 import { KEEP_EVIDENCE } from './evidence.ts'
 import { DECIDE, SIGN } from './gate.ts'
 import { MAINTAIN } from './maintain.ts'
@@ -232,5 +233,6 @@ export const COMMANDS: readonly CommandGroup[] = [
   ...SIGN,
   ...SERVE,
   ...CUT_OVER,
+  CUTOVER_COMMANDS,
   ...MAINTAIN,
 ]

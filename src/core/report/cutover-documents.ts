@@ -1,0 +1,113 @@
+import type { CutoverPhase } from '../cutover/phases.ts'
+import type { StepIntent } from '../cutover/record.ts'
+import type { WayOut } from '../cutover/way-out.ts'
+
+/** A side as a status shows it. */
+export interface SideStatus {
+  /** Null before the first cutover. */
+  readonly epoch: number | null
+  readonly phase: CutoverPhase | null
+  /** The head of its audit chain. */
+  readonly seq: number
+  readonly hash: string
+}
+/** What blocks the next step. */
+export interface StepBlock {
+  readonly code:
+    | 'database_unreachable'
+    | 'chains_forked'
+    | 'database_left'
+    | 'other_database'
+    | 'few_instances'
+    | 'older_epoch'
+    | 'mirror_behind'
+    | 'slots_held'
+    | 'needs_go'
+  readonly detail: string
+}
+/** One instance, by its registrations. */
+export interface InstanceStatus {
+  readonly id: string
+  readonly host: string
+  readonly pid: number
+  readonly code: string
+  /** The newest epoch that it has said it holds. */
+  readonly epoch: number
+  /** Where it is registered. */
+  readonly places: readonly ('file' | 'database')[]
+  /** Whether it renewed while the status was read; false for one that may have ended. */
+  readonly live: boolean
+  /** Whether it holds the file's lock; null for one of another host. */
+  readonly writer: boolean | null
+}
+/** The document of `ff cutover status`. */
+export interface CutoverStatusDocument {
+  readonly phase: CutoverPhase
+  readonly epoch: number
+  readonly attempt: number
+  readonly armed: boolean
+  /** Null where there never was one; an old one stays until the next. */
+  readonly intent: StepIntent | null
+  readonly survivor: 'file' | 'database'
+  readonly scratch: boolean
+  /** When the way back of a drill begins; null outside of a drill. */
+  readonly drill_ends_at: string | null
+  readonly file: SideStatus
+  /** Null where the database does not answer. */
+  readonly database: (SideStatus & { readonly identity: string; readonly closed: boolean }) | null
+  /** What the second side lacks; null in a phase with one side, and where that is not known. */
+  readonly lag: { readonly changes: number } | null
+  readonly instances: readonly InstanceStatus[]
+  readonly blocks: readonly StepBlock[]
+  readonly next: WayOut
+}
+
+/** The document of a step that was taken. */
+export interface CutoverStep {
+  readonly from: CutoverPhase
+  readonly phase: CutoverPhase
+  readonly epoch: number
+  readonly attempt: number
+  /** Records that were copied into an empty database before the first step; null where there was no need. */
+  readonly filled: number | null
+  /** How long the switch lock was held exclusively, in milliseconds; null where it was not. */
+  readonly paused_ms: number | null
+  /** Whether a single instance on the file's host was accepted. */
+  readonly one_writer: boolean
+  /** The operator's word how the lost side was switched off; null without. */
+  readonly stopped: string | null
+  readonly next: WayOut
+}
+/** The document of `ff cutover plan` and `rollback --plan`. */
+export interface CutoverPlanDocument {
+  readonly phase: CutoverPhase
+  readonly steps: readonly {
+    readonly to: CutoverPhase
+    readonly command: string
+    readonly what: string
+  }[]
+  readonly next: WayOut
+}
+
+/** What one side holds behind the last record that both have. */
+interface OwnRecords {
+  readonly count: number
+  /** At most 100, in order. */
+  readonly records: readonly {
+    readonly seq: number
+    readonly occurred_at: string
+    readonly actor: string
+    readonly action: string
+    readonly target: string
+    readonly outcome: 'applied' | 'refused'
+  }[]
+}
+/** The document of `ff cutover reconcile`. */
+export interface CutoverReconciliation {
+  readonly phase: CutoverPhase
+  /** Number of the last record that both chains have. */
+  readonly common_seq: number
+  readonly file_only: OwnRecords
+  readonly database_only: OwnRecords
+  readonly next: WayOut
+}

@@ -1,0 +1,158 @@
+import { join } from 'node:path'
+import { type Closable, closeAfter, type KeepOpen } from '../../concurrency/open-all.ts'
+import type { TargetSpec } from '../../core/parity/target.ts'
+import { FfError } from '../../errors.ts'
+import type { Adapters } from '../../ports/adapters.ts'
+import type { CutoverDatabase, FileWriter } from '../../ports/cutover.ts'
+import type { AuditOptions } from '../../ports/store.ts'
+import { loadPersistence } from '../migrate/load-persistence.ts'
+import { readLeaseClock } from './lease-clock.ts'
+import { type CutoverSides, isUnreachable } from './read-sides.ts'
+import { WriterLoop } from './writer-loop.ts'
+
+type CutoverAdapters = Pick<
+  Adapters,
+  | 'openCutoverFile'
+  | 'openFileChain'
+  | 'openFileWriter'
+  | 'openCutoverDatabase'
+  | 'findLockHolder'
+  | 'tryLock'
+>
+/** The file's side, on its host. */
+export interface FileRequest {
+  /** The folder of the file store. */
+  readonly folder: string
+  readonly tools: AuditOptions
+  readonly adapters: CutoverAdapters
+}
+export interface DatabaseRequest {
+  readonly root: string
+  readonly database: TargetSpec
+  /** FF_ENV. */
+  readonly environment: string
+  readonly adapters: CutoverAdapters
+}
+export interface SidesRequest extends FileRequest, DatabaseRequest {
+  /** Told of what the stand-in for a writer could not do. */
+  readonly failed: (place: 'file' | 'database', error: unknown) => void
+}
+
+/**
+ * Opens both sides for reading, runs `use` and closes them.
+ *
+ * @throws FfError of the file's side; the database opens at its first use
+ */
+export const withCutoverSides = <T>(
+  request: SidesRequest,
+  use: (sides: CutoverSides, keep: KeepOpen) => Promise<T>,
+): Promise<T> =>
+  closeAfter(async (keep) => {
+    const { folder, adapters } = request
+    const file = await adapters.openCutoverFile(folder)
+    const chain = await adapters.openFileChain(folder)
+    return use({ file, chain, database: await openDatabase(request, keep) }, keep)
+  })
+
+/** Opens the database's side; it connects at its first use. */
+export async function openDatabase(
+  { root, database, environment, adapters }: DatabaseRequest,
+  keep: KeepOpen,
+): Promise<CutoverDatabase> {
+  const { migrations, versions } = await loadPersistence(root)
+  const opening = adapters.openCutoverDatabase(database, { migrations, versions, environment })
+  return keep(opening, (one) => one.end())
+}
+
+/** What the command that moves a cutover has at hand beside both sides. */
+export interface Coordinated {
+  readonly sides: CutoverSides
+  /** Null where another process holds the file's lock. */
+  readonly writer: FileWriter | null
+}
+
+/**
+ * As `withCutoverSides`, as the one command that moves the cutover: it holds a lock in the folder and, where the database answers,
+ * one there. Where no process holds the file's lock it stands in for the writer meanwhile.
+ *
+ * @throws FfError `cutover_locked` where another command holds a lock; `phase_refused` where a process holds the file's
+ *   lock that is no instance of the cutover
+ */
+export const coordinate = <T>(
+  request: SidesRequest,
+  use: (coordinated: Coordinated) => Promise<T>,
+): Promise<T> =>
+  withCutoverSides(request, async (sides, keep) => {
+    const { folder, adapters, tools } = request
+    await keep(lockFolder(request))
+    if (!(await claimDatabase(sides.database))) throw coordinatedError('the database')
+    const opened = await adapters.openFileWriter(folder, tools, { end: false, boundMs: 0 })
+    if (opened === null) await requireInstance(request, sides)
+    else {
+      await keep(Promise.resolve(opened))
+      await keep(Promise.resolve(standIn(request, sides, opened.writer)))
+    }
+    return use({ sides, writer: opened?.writer ?? null })
+  })
+
+/** The lock of the command that moves a cutover, in the folder of the store. */
+const COORDINATOR = '.coordinator'
+
+/** @throws FfError `cutover_locked` */
+export async function lockFolder({ adapters, folder }: FileRequest): Promise<Closable> {
+  const lock = await adapters.tryLock(join(folder, COORDINATOR))
+  if (lock === null) throw coordinatedError(folder)
+  return lock
+}
+
+/**
+ * Claims the database for this command; one that does not answer is no reason to refuse, since the step says so, or does
+ * without it.
+ *
+ * @returns whether no other command has it
+ */
+export async function claimDatabase(database: CutoverDatabase): Promise<boolean> {
+  try {
+    return await database.coordinate()
+  } catch (error) {
+    if (isUnreachable(error)) return true
+    throw error
+  }
+}
+
+export const coordinatedError = (where: string): FfError =>
+  new FfError(
+    'cutover_locked',
+    `Another command moves this cutover: it holds the lock of ${where}.`,
+    { hint: 'Wait for it; `ff cutover status` shows how far it is.' },
+  )
+
+/** A service that is no instance would go on writing to the file alone. @throws FfError `phase_refused` */
+async function requireInstance(
+  { folder, adapters }: FileRequest,
+  { file }: CutoverSides,
+): Promise<void> {
+  const holder = await adapters.findLockHolder(folder)
+  const instances = await file.instances()
+  if (instances.some(({ facts }) => facts.pid === holder?.pid)) return
+  throw new FfError(
+    'phase_refused',
+    `${holder === null ? 'A process' : `Process ${holder.pid}`} holds the lock of ${folder} and is no instance of the cutover.`,
+    {
+      hint: `Start that service again with FF_BACKING=managed; \`fuser -v '${join(folder, '.lock')}'\` names it.`,
+    },
+  )
+}
+
+/** Starts the work of a writer. */
+function standIn(
+  { failed }: Pick<SidesRequest, 'failed'>,
+  { file, database }: CutoverSides,
+  writer: FileWriter,
+): WriterLoop {
+  // What is forked is said by the step that meets it.
+  const halted = (): void => undefined
+  const loop = new WriterLoop({ writer, file, database, now: readLeaseClock, failed, halted })
+  loop.start()
+  return loop
+}

@@ -1,0 +1,114 @@
+import { isProductionName } from '../../core/auth/environment.ts'
+import type { PhaseRecord } from '../../core/cutover/record.ts'
+import type { GateReport } from '../../core/report/types.ts'
+import { quoteValue } from '../../core/text/quote.ts'
+import { FfError } from '../../errors.ts'
+import { listRollbackSteps } from './rollback-steps.ts'
+
+/** What a step into `db_authoritative` is judged by. */
+export interface StepGate {
+  readonly report: GateReport
+  /** The database of staging, by the plan; null where the plan names none. */
+  readonly stagingDatabase: string | null
+}
+
+/** Where a step is taken. */
+export interface StepPlace {
+  /** FF_ENV. */
+  readonly environment: string
+  /** `system_identifier/oid/schema/place` of the database. */
+  readonly database: string
+  readonly record: PhaseRecord
+}
+
+/**
+ * Whether the gate lets this environment go over to the database: a GO about this very environment, database and
+ * attempt. A scratch copy needs none.
+ *
+ * @returns null where it may
+ */
+export function refuseByGate(
+  place: StepPlace,
+  { report, stagingDatabase }: StepGate,
+): FfError | null {
+  if (place.record.scratch) return null
+  return refuseOtherPlace(place, { report, stagingDatabase }) ?? refuseVerdict(report)
+}
+
+function refuseOtherPlace(
+  { environment, database, record }: StepPlace,
+  { report: { identity }, stagingDatabase }: StepGate,
+): FfError | null {
+  if (identity.environment === null)
+    return refuse('There is no plan, so no GO can be about this cutover.', 'ff plan new')
+  if (database === stagingDatabase)
+    return refuse(
+      'This is the database of staging, which takes this step by a drill alone.',
+      'ff config show --origin',
+    )
+  if (!isSameEnvironment(identity.environment, environment))
+    return refuse(
+      `The plan is about the environment ${quoteValue(identity.environment)}, and FF_ENV is ${quoteValue(environment)}.`,
+      'ff config show --origin',
+    )
+  if (identity.database !== database)
+    return refuse(
+      `The plan is about the database ${quoteValue(identity.database ?? '')}, and this one is ${quoteValue(database)}.`,
+      'ff config show --origin',
+    )
+  if (identity.attempt !== record.attempt)
+    return refuse(
+      `The plan is about attempt ${identity.attempt ?? 'none'}, and this is attempt ${record.attempt}: set "attempt": ${record.attempt} in checklists/plan.json, and measure and sign again.`,
+      'ff gate',
+    )
+  return null
+}
+
+/** `prod` and `production` are one. */
+const isSameEnvironment = (one: string, other: string): boolean =>
+  one === other || (isProductionName(one) && isProductionName(other))
+
+const refuse = (message: string, command: string): FfError =>
+  new FfError('phase_refused', message, { hint: `Run \`${command}\`.` })
+
+/** The blockers of a verdict that is no GO, with the way back. */
+function refuseVerdict(report: GateReport): FfError | null {
+  if (report.verdict === 'go') return null
+  const blockers = report.items.filter(({ state }) => state !== 'pass' && state !== 'waived')
+  const count = `${blockers.length} of ${report.counts.expected} items`
+  return new FfError(
+    'phase_refused',
+    `The gate says ${report.verdict.toUpperCase().replaceAll('_', '-')}: ${count} block the step into db_authoritative.`,
+    {
+      hint: report.next === null ? 'Run `ff gate`.' : `Run \`${report.next}\`, then \`ff gate\`.`,
+      details: [
+        // First: of many details only some are printed.
+        ...listRollbackSteps('shadow_read', 'file').map(
+          ({ command, what }) => `way back: ${command} (${what})`,
+        ),
+        ...report.findings.map(({ code, detail }) => `${code}: ${detail}`),
+        ...blockers.map(describeBlocker),
+      ],
+    },
+  )
+}
+
+/** One item: its state, what was measured against what is required, and one concrete case. */
+function describeBlocker({
+  id,
+  title,
+  state,
+  codes,
+  measured,
+  evidence,
+}: GateReport['items'][number]): string {
+  const broken = measured
+    .filter(({ held }) => !held)
+    .map(
+      ({ measure, value, required }) =>
+        `${measure} ${value ?? 'not measured'}, required ${required}`,
+    )
+  const example = evidence?.example ?? null
+  const facts = [...codes, ...broken, ...(example === null ? [] : [example])]
+  return `${id} ${title}: ${state}${facts.length === 0 ? '' : `, ${facts.join('; ')}`}`
+}

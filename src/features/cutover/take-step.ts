@@ -1,0 +1,259 @@
+import { changesAuthority, CUTOVER_PHASES, type CutoverPhase } from '../../core/cutover/phases.ts'
+import type { SwitchEffect } from '../../core/cutover/switch.ts'
+import {
+  findAdvanceGoal,
+  findStandingRecord,
+  findWayOut,
+  type WayOut,
+} from '../../core/cutover/way-out.ts'
+import type { CutoverStep } from '../../core/report/cutover-documents.ts'
+import { quoteValue } from '../../core/text/quote.ts'
+import { FfError } from '../../errors.ts'
+import type { DatabaseLook, FileWriter } from '../../ports/cutover.ts'
+import { fillIfEmpty } from './fill-if-empty.ts'
+import { type CutoverClock, LeaseObserver } from './lease-observer.ts'
+import { type CutoverSides, readSides, type SidesReading } from './read-sides.ts'
+import { refuseByGate, type StepGate } from './refuse-step.ts'
+import { runSwitch, type SwitchLimits, type SwitchOutcome } from './run-switch.ts'
+
+/** What a command that moves the cutover has at hand. */
+export interface StepTools {
+  readonly sides: CutoverSides
+  readonly limits: SwitchLimits
+  readonly clock: CutoverClock
+  readonly signal: AbortSignal
+  readonly observe: (effect: SwitchEffect | { readonly do: 'fill' }) => void
+  /** The holder of the file's lock in this process; null where an instance holds it. */
+  readonly writer: FileWriter | null
+  /** The name of this host, as instances register it. */
+  readonly host: string
+}
+export interface AdvanceRequest extends StepTools {
+  /** FF_ENV. */
+  readonly environment: string
+  /** Whether a single live instance on the file's host is enough for the step into `db_authoritative`. */
+  readonly oneWriter: boolean
+  /** Judges the gate of the team folder. */
+  readonly judge: () => Promise<StepGate>
+}
+
+/**
+ * `ff cutover advance`: one step, or the rest of one that was left; the step into `db_authoritative` only with a GO of
+ * the gate, two live instances on the file's host, and a database that has caught up.
+ *
+ * @throws FfError `phase_refused`, `step_backed_out`, `step_unsettled`, `chains_forked`, `database_left`; that of a side
+ *   that cannot be read
+ */
+export async function advanceCutover(request: AdvanceRequest): Promise<CutoverStep> {
+  const { reading, look } = await readReady(request.sides)
+  const { situation } = reading
+  const record = findStandingRecord(situation)
+  const goal = findAdvanceGoal(situation)
+  if (goal === null)
+    throw new FfError('phase_refused', 'The cutover is complete: there is no further phase.', {
+      hint: 'Run `ff cutover rollback --to db_authoritative` to go back, which fills the folder first.',
+    })
+  const isSwitch = changesAuthority(record.phase, goal)
+  if (isSwitch) await refuseSwitch(request, { reading, look })
+  const filled = record.phase === 'file' && goal === 'dual_write' ? await fill(request, look) : null
+  return step(request, {
+    reading,
+    look,
+    goal,
+    raisesAttempt: false,
+    filled,
+    oneWriter: request.oneWriter,
+  })
+}
+
+/**
+ * `ff cutover rollback`: back to an earlier phase, one phase after the other, and with a higher attempt.
+ *
+ * @throws FfError as `advanceCutover`
+ */
+export async function rollBackCutover(
+  request: StepTools & { readonly to: CutoverPhase },
+): Promise<CutoverStep> {
+  const { reading, look } = await readReady(request.sides)
+  const { phase } = findStandingRecord(reading.situation)
+  const { to } = request
+  if (CUTOVER_PHASES.indexOf(to) > CUTOVER_PHASES.indexOf(phase))
+    throw new FfError('phase_refused', `The cutover is in ${phase}, which is before ${to}.`, {
+      hint: 'Run `ff cutover advance` for the next phase.',
+    })
+  return step(request, {
+    reading,
+    look,
+    goal: to,
+    raisesAttempt: true,
+    filled: null,
+    oneWriter: false,
+  })
+}
+
+interface Ready {
+  readonly reading: SidesReading
+  readonly look: DatabaseLook
+}
+
+/** Both sides, where a step may begin or be finished. @throws FfError where another command leads out */
+async function readReady(sides: CutoverSides): Promise<Ready> {
+  const reading = await readSides(sides)
+  const { database: look, fault, situation } = reading
+  const { standing, command } = findWayOut(situation)
+  if (look === null) throw toUnreachable(fault, command)
+  const refusal = REFUSED[standing]
+  if (refusal !== undefined)
+    throw new FfError(refusal[0], refusal[1], { hint: `Run \`${command}\`.` })
+  return { reading, look }
+}
+
+const REFUSED: Readonly<
+  Partial<
+    Record<
+      WayOut['standing'],
+      readonly [code: 'chains_forked' | 'database_left' | 'phase_refused', message: string]
+    >
+  >
+> = {
+  chains_forked: [
+    'chains_forked',
+    'The chains of the file and the database go on differently, so neither can be filled up from the other.',
+  ],
+  database_left: [
+    'database_left',
+    'This database was left by --db-lost, and is never joined again: the way on is an empty schema.',
+  ],
+  other_database: [
+    'phase_refused',
+    'FF_DATABASE_URL leads to another database than the one of this cutover.',
+  ],
+}
+
+/** The database's own error, with the command that does without it. */
+const toUnreachable = (fault: FfError | null, command: string): FfError =>
+  new FfError(
+    fault?.code ?? 'target_unreachable',
+    fault?.message ?? 'The database does not answer.',
+    { hint: `${fault?.hint ?? ''} Without it: \`${command}\`.`.trim(), cause: fault },
+  )
+
+async function fill({ sides, observe }: StepTools, look: DatabaseLook): Promise<number | null> {
+  observe({ do: 'fill' })
+  return fillIfEmpty(sides, look)
+}
+
+/** @throws FfError `phase_refused` */
+async function refuseSwitch(request: AdvanceRequest, { reading, look }: Ready): Promise<void> {
+  const record = findStandingRecord(reading.situation)
+  if (!record.scratch) {
+    const { environment, judge } = request
+    const refusal = refuseByGate({ environment, database: look.identity, record }, await judge())
+    if (refusal !== null) throw refusal
+  }
+  refuseLag(reading, look)
+  if (!request.oneWriter) await refuseFewInstances(request, reading)
+}
+
+/** Changes that the database may lack while the step begins: the writer copies them before the switch lock is asked for. */
+const MOST_BEHIND = 1_000
+function refuseLag({ fileHead }: SidesReading, { head }: DatabaseLook): void {
+  const behind = fileHead.seq - head.seq
+  if (behind <= MOST_BEHIND) return
+  throw new FfError('phase_refused', `The database is ${behind} changes behind the file.`, {
+    hint: 'Wait until `ff cutover status` says that it has caught up, then run `ff cutover advance`.',
+  })
+}
+
+/** Two instances must live on the file's host: one of them stands by for the mirror. */
+const LEAST_INSTANCES = 2
+async function refuseFewInstances(request: AdvanceRequest, reading: SidesReading): Promise<void> {
+  const live = await countLive(request, reading)
+  if (live >= LEAST_INSTANCES) return
+  throw new FfError(
+    'phase_refused',
+    `${live} instance${live === 1 ? ' lives' : 's live'} on the host ${quoteValue(request.host)}; without a second one that takes the mirror over, writes stop with the first.`,
+    { hint: 'Start another `ff serve` there, or accept it: `ff cutover advance --one-writer`.' },
+  )
+}
+
+/** Instances on this host that renewed within one lease, by their registration beside the file. */
+async function countLive(
+  { sides, clock, limits, signal }: StepTools,
+  { registered }: SidesReading,
+): Promise<number> {
+  const observer = new LeaseObserver(sides, { clock, leaseMs: limits.leaseMs })
+  observer.see(registered)
+  const until = clock.now() + limits.leaseMs
+  for (;;) {
+    const there = await sides.file.instances()
+    observer.see(there)
+    const live = there.filter((one) => observer.hasRenewed(one)).length
+    if (live >= LEAST_INSTANCES || clock.now() >= until || signal.aborted) return live
+    await clock.rest(limits.leaseMs / 10, signal)
+  }
+}
+
+interface Step extends Ready {
+  readonly goal: CutoverPhase
+  readonly raisesAttempt: boolean
+  readonly filled: number | null
+  readonly oneWriter: boolean
+}
+async function step(
+  tools: StepTools,
+  { reading, look, goal, raisesAttempt, filled, oneWriter }: Step,
+): Promise<CutoverStep> {
+  const from = findStandingRecord(reading.situation).phase
+  const command = { goal, raisesAttempt, database: look.identity, drillEndsAt: null }
+  const outcome = await runSwitch(command, tools)
+  const after = await readSides(tools.sides)
+  const next = findWayOut(after.situation)
+  if (outcome.end !== 'done') throw toStepError(outcome, { goal, next })
+  const { epoch, attempt, phase } = outcome.record
+  return {
+    from,
+    phase,
+    epoch,
+    attempt,
+    filled,
+    paused_ms: outcome.pausedMs,
+    one_writer: oneWriter,
+    stopped: null,
+    next,
+  }
+}
+
+/** Why a step did not reach its goal, naming what did not answer. */
+function toStepError(
+  { end, waitingFor, fault, phase }: SwitchOutcome,
+  { goal, next }: { readonly goal: CutoverPhase; readonly next: WayOut },
+): FfError {
+  const [code, what] = ENDS[end as Exclude<SwitchOutcome['end'], 'done'>]
+  const names = waitingFor.length === 0 ? '' : ` No answer from ${waitingFor.join(', ')}.`
+  const reason = fault === null ? '' : ` ${fault.message}`
+  return new FfError(
+    code,
+    `The step towards ${goal} ${what}; the phase is ${phase}.${names}${reason}`,
+    {
+      hint: `Run \`${next.command}\`.`,
+      cause: fault,
+    },
+  )
+}
+
+const ENDS: Readonly<
+  Record<
+    Exclude<SwitchOutcome['end'], 'done'>,
+    readonly [
+      code: 'step_backed_out' | 'step_unsettled' | 'chains_forked' | 'database_left',
+      what: string,
+    ]
+  >
+> = {
+  backed_out: ['step_backed_out', 'was taken back'],
+  unreachable: ['step_backed_out', 'could not be finished or taken back'],
+  unsettled: ['step_unsettled', 'is published, and not taken on by every live instance'],
+  chains_forked: ['chains_forked', 'was refused: the folder holds another chain than the database'],
+  database_left: ['database_left', 'was refused: this database was left and is never joined again'],
+}

@@ -1,0 +1,106 @@
+import type {
+  CutoverPlanDocument,
+  CutoverReconciliation,
+  CutoverStatusDocument,
+  CutoverStep,
+  InstanceStatus,
+  SideStatus,
+} from '../core/report/cutover-documents.ts'
+import type { WayOut } from '../core/cutover/way-out.ts'
+import { escapeLine } from '../core/text/terminal.ts'
+import { foldLine, formatColumns } from './paint.ts'
+
+const STANDINGS: Readonly<Record<WayOut['standing'], string>> = {
+  ready: 'the next step may be taken',
+  finished: 'there is no further step',
+  copies_differ: 'a command ended in the middle of a step: the two records differ',
+  armed: 'a command ended in the middle of a step: writes take the switch lock',
+  intent_open: 'a command ended in the middle of a step: it may have been decided',
+  chains_forked: 'both sides go on differently',
+  database_left: 'this database was left, and is never joined again',
+  other_database: 'the database is not the one of this cutover',
+  database_unreachable: 'the database does not answer',
+}
+
+/** The status as text; the last line is the command that comes next. */
+export function formatCutoverStatus(status: CutoverStatusDocument): string {
+  const { database, lag, intent, next } = status
+  const rows = [
+    ['phase', status.armed ? `${status.phase}, armed for a change of authority` : status.phase],
+    ['epoch', `${status.epoch}`],
+    ['attempt', `${status.attempt}${status.scratch ? ', scratch' : ''}`],
+    ['file', formatSide(status.file)],
+    ['database', database === null ? 'does not answer' : formatSide(database)],
+    ['lag', lag === null ? 'none to measure' : `${lag.changes} changes`],
+    ...(intent === null ? [] : [['intent', `${intent.phase}, epoch ${intent.epoch}`]]),
+    ...(status.drill_ends_at === null ? [] : [['drill', `until ${status.drill_ends_at}`]]),
+    ['standing', STANDINGS[next.standing]],
+  ]
+  return [
+    formatColumns(rows),
+    ...formatList('instances', status.instances.map(formatInstance)),
+    ...formatList(
+      'blocks the next step',
+      status.blocks.map(({ code, detail }) => `${code}: ${escapeLine(detail)}`),
+    ),
+    `next: ${next.command}\n`,
+  ].join('\n')
+}
+
+const formatSide = ({ epoch, phase, seq, hash }: SideStatus): string =>
+  `${phase === null ? 'no record' : `${phase}, epoch ${epoch}`}, head ${seq} ${hash.slice(0, 12)}`
+
+function formatInstance(one: InstanceStatus): string {
+  const role = one.writer === true ? ', writer' : ''
+  const life = one.live ? 'live' : 'has not renewed'
+  return `${escapeLine(one.id)} on ${escapeLine(one.host)}, pid ${one.pid}${role}: ${life}, epoch ${one.epoch}, ${one.places.join(' and ')}`
+}
+
+const formatList = (title: string, lines: readonly string[]): readonly string[] =>
+  lines.length === 0 ? [] : [`${title}:`, ...lines.map((line) => foldLine(`  ${line}`, '    '))]
+
+export function formatCutoverStep(step: CutoverStep): string {
+  const { from, phase, epoch, attempt, filled, paused_ms, next } = step
+  const moved = from === phase ? `The phase is ${phase}` : `From ${from} to ${phase}`
+  const lines = [
+    `${moved}, epoch ${epoch}, attempt ${attempt}.`,
+    ...(filled === null ? [] : [`Copied ${filled} records into the database first.`]),
+    ...(paused_ms === null ? [] : [`Writes waited ${Math.round(paused_ms)} ms for the switch.`]),
+    ...(phase === 'complete'
+      ? ['From here a rollback fills the folder from the database first.']
+      : []),
+    `next: ${next.command}`,
+  ]
+  return `${lines.join('\n')}\n`
+}
+
+export function formatCutoverPlan({ phase, steps, next }: CutoverPlanDocument): string {
+  const list = steps.map(({ to, command, what }, at) =>
+    foldLine(`${at + 1}. ${to}: \`${command}\`: ${what}.`, '   '),
+  )
+  return [`The phase is ${phase}.`, ...list, `next: ${next.command}\n`].join('\n')
+}
+
+export function formatCutoverReconciliation(found: CutoverReconciliation): string {
+  const { phase, common_seq, file_only, database_only, next } = found
+  return [
+    `The phase is ${phase}; both sides have one chain up to record ${common_seq}.`,
+    ...formatOwn('the file', file_only),
+    ...formatOwn('the database', database_only),
+    `next: ${next.command}\n`,
+  ].join('\n')
+}
+
+const formatOwn = (
+  side: string,
+  { count, records }: CutoverReconciliation['file_only'],
+): readonly string[] => [
+  ...formatList(
+    `only in ${side}, ${count}`,
+    records.map(
+      ({ seq, occurred_at, actor, action, target, outcome }) =>
+        `${seq} ${occurred_at} ${escapeLine(actor)} ${action} ${escapeLine(target)} ${outcome}`,
+    ),
+  ),
+  ...(count > records.length && records.length > 0 ? [`  and ${count - records.length} more`] : []),
+]

@@ -1,0 +1,105 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect } from 'vitest'
+import { validateSchema } from '../../src/artefacts/schemas.ts'
+import { adapters } from '../../src/composition.ts'
+import { auditedFolder } from './audited.ts'
+import { getUrl, migratedDatabase, type TestDatabase } from './database.ts'
+import { type Run, runFf, startFf } from './run-ff.ts'
+
+/** A file store with ten records, a migrated database, and the commands on both. */
+export class TestCutover {
+  readonly folder: string
+  readonly root: string
+  readonly database: TestDatabase
+  private readonly url: string
+
+  private constructor(root: string, database: TestDatabase, url: string) {
+    this.root = root
+    this.url = url
+    this.folder = join(root, 'store')
+    this.database = database
+  }
+
+  /** @param scratch whether the record says that it is a copy, which needs no GO */
+  static async open(scratch = false): Promise<TestCutover> {
+    const root = await mkdtemp(join(tmpdir(), 'ff-test-cutover-'))
+    const database = await migratedDatabase('18')
+    const cutover = new TestCutover(root, database, getUrl('18', database.database))
+    await auditedFolder(cutover.folder)
+    if (scratch) {
+      const file = await adapters.openCutoverFile(cutover.folder)
+      const { record } = await file.read()
+      const { epoch } = record
+      await file.writeRecord({ ...record, epoch: epoch + 1, scratch: true }, epoch)
+    }
+    return cutover
+  }
+
+  /** The same, with a database that does not answer. */
+  away(): TestCutover {
+    return new TestCutover(this.root, this.database, 'postgres://postgres@127.0.0.1:1/away')
+  }
+
+  get env(): Readonly<Record<string, string>> {
+    return {
+      FF_STORE_DIR: this.folder,
+      FF_DATABASE_URL: this.url,
+      FF_CUTOVER_LEASE: '0.5',
+    }
+  }
+
+  run(...args: readonly string[]): Promise<Run> {
+    return runFf(['cutover', ...args, '--format', 'json'], { cwd: this.root, env: this.env })
+  }
+
+  /** Runs a command in a process of its own, which is killed at the moment that its progress says this line. */
+  async killAt(line: string, ...args: readonly string[]): Promise<Run> {
+    const child = startFf(['cutover', ...args], { cwd: this.root, env: this.env })
+    let stderr = ''
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      stderr += text
+      if (stderr.includes(line)) child.kill('SIGKILL')
+    })
+    return new Promise((resolve) => {
+      child.once('close', (status, signal) => resolve({ status, signal, stdout: '', stderr }))
+    })
+  }
+
+  /** The document of a run that ends 0. */
+  async read(schema: string, ...args: readonly string[]): Promise<CutoverJson> {
+    const { status, stdout, stderr } = await this.run(...args)
+    expect(status, stderr).toBe(0)
+    const document = JSON.parse(stdout) as CutoverJson
+    expect(validateSchema(schema, document, '')).toEqual([])
+    return document
+  }
+  step(...args: readonly string[]): Promise<CutoverJson> {
+    return this.read('cutover-step', ...args)
+  }
+  status(): Promise<CutoverJson> {
+    return this.read('cutover-status', 'status')
+  }
+
+  /** The code of a run that ends with this status. */
+  async fail(status: number, ...args: readonly string[]): Promise<string> {
+    const run = await this.run(...args)
+    expect(run.status, run.stderr).toBe(status)
+    return (JSON.parse(run.stdout) as { error: { code: string } }).error.code
+  }
+
+  async close(): Promise<void> {
+    await this.database.drop()
+    await rm(this.root, { recursive: true, force: true })
+  }
+}
+/** What the documents of the commands have in common, and what tests read of them. */
+export interface CutoverJson {
+  readonly phase: string
+  readonly epoch: number
+  readonly next: { readonly standing: string; readonly command: string }
+  readonly steps: readonly { readonly to: string }[]
+  readonly file: { readonly seq: number; readonly hash: string }
+  readonly database: { readonly seq: number; readonly hash: string }
+}
