@@ -48,6 +48,11 @@ export class FaultProxy {
     return proxy
   }
 
+  /** Bytes of responses so far, which `cut_after` counts. */
+  get answeredBytes(): number {
+    return this.answered
+  }
+
   async set(fault: Fault): Promise<void> {
     const before = this.fault
     this.fault = fault

@@ -19,7 +19,7 @@ describe.each(SUPPORTED)('other programs beside a cutover on PostgreSQL %s', (ve
     database = await migratedDatabase(version)
     side = await openSide(database)
     sql = await connect(version, database.database)
-    await sql.query(`DO $$ BEGIN CREATE ROLE ff_plain LOGIN IN ROLE ff_app;
+    await sql.query(`DO $$ BEGIN CREATE ROLE cutover_app LOGIN IN ROLE ff_app;
       EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$`)
   })
   afterEach(async () => {
@@ -33,7 +33,7 @@ describe.each(SUPPORTED)('other programs beside a cutover on PostgreSQL %s', (ve
     name: database.name,
   })
   const serve = async (writesAlone: boolean) =>
-    openServed(target('ff_plain'), {
+    openServed(target('cutover_app'), {
       ...(await loadPersistence(ROOT)),
       tools: TOOLS,
       environment: 'prod',
