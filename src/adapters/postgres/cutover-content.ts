@@ -31,12 +31,22 @@ type RowBatch = CopiedChange['rows']
  * All rows and records in one snapshot, over a connection of its own. It is closed when both lists were read, or one of
  * them was left; the server closes it after 10 minutes of silence.
  *
+ * @param connections holds it while it is open
  * @throws FfError of `mapPgError`; while the lists are read also `store_corrupt`
  */
-export function readContent(database: DatabaseConfig, schema: string): Promise<SideContent> {
+export function readContent(
+  database: DatabaseConfig,
+  schema: string,
+  connections: Set<Client>,
+): Promise<SideContent> {
   const { name } = database
   return mapPgErrors(name, async () => {
     const client = await connect(database, BOUNDS)
+    connections.add(client)
+    const close = async (): Promise<void> => {
+      connections.delete(client)
+      await client.end()
+    }
     try {
       await beginTransaction(client, 'ISOLATION LEVEL REPEATABLE READ READ ONLY')
       const head = parseAuditHead(await client.query(buildStatements(schema).head))
@@ -48,7 +58,7 @@ export function readContent(database: DatabaseConfig, schema: string): Promise<S
           whole = true
         } finally {
           open -= whole ? 1 : open
-          if (open === 0) await client.end()
+          if (open === 0) await close()
         }
       }
       return {
@@ -57,7 +67,7 @@ export function readContent(database: DatabaseConfig, schema: string): Promise<S
         records: closing(listRecords(client, schema, { name, head })),
       }
     } catch (error) {
-      await client.end()
+      await close()
       throw error
     }
   })

@@ -89,6 +89,8 @@ class PostgresCutover implements CutoverDatabase {
   private readonly control: ClientPool
   private readonly turns: ClientPool
   private readonly tools: AuditOptions | null
+  /** Of contents that were not read to their end. */
+  private readonly readers = new Set<Client>()
   private coordinator: Session | null = null
 
   constructor(
@@ -166,7 +168,7 @@ class PostgresCutover implements CutoverDatabase {
   }
 
   content(): Promise<SideContent> {
-    return readContent(this.database, SCHEMA)
+    return readContent(this.database, SCHEMA, this.readers)
   }
 
   append(after: AuditChainHead, changes: readonly CopiedChange[], epoch: number): Promise<boolean> {
@@ -222,7 +224,8 @@ class PostgresCutover implements CutoverDatabase {
   }
 
   async end(): Promise<void> {
-    await Promise.all([this.control.end(), this.turns.end(), this.coordinator?.end()])
+    const readers = [...this.readers].map((client) => client.end())
+    await Promise.all([this.control.end(), this.turns.end(), this.coordinator?.end(), ...readers])
   }
 
   private replace(replacement: Parameters<typeof replaceRecord>[2]): Promise<boolean> {

@@ -34,6 +34,9 @@ export const listForbiddenWrites = (schema: string): readonly string[] => [
   `INSERT INTO ${schema}.place (id, environment) VALUES ('', '')`,
   `UPDATE ${schema}.place SET id = id`,
   `DELETE FROM ${schema}.place`,
+  `DELETE FROM ${schema}.phase`,
+  `DELETE FROM ${schema}.cutover_mirror`,
+  `UPDATE ${schema}.ship_slots SET owner = owner`,
 ]
 
 /** Privileges to change the schema are looked up, not tried: on a live database not even in a transaction that rolls back. */

@@ -1,18 +1,51 @@
+import { randomUUID } from 'node:crypto'
 import type pg from 'pg'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import type { AuditChainHead } from '../../../src/core/audit/record.ts'
+import { hashSha256 } from '../../../src/adapters/store-files/seal-audit.ts'
+import { type AuditChainHead, appendToChain, EMPTY_HEAD } from '../../../src/core/audit/record.ts'
 import type { PhaseRecord } from '../../../src/core/cutover/record.ts'
+import { decodeRow } from '../../../src/core/rows/decode-row.ts'
+import type { AnyRow, TableName } from '../../../src/core/rows/rows.ts'
 import type { WriteRequest } from '../../../src/core/rows/write-request.ts'
 import type {
+  CopiedChange,
   CutoverDatabase,
   NamedResult,
   RegisteredInstance,
+  SideContent,
   WriteName,
 } from '../../../src/ports/cutover.ts'
 import type { WriteResult } from '../../../src/ports/store.ts'
 import { buildRecord, openSide, readWhole } from '../../support/cutover-database.ts'
 import { connect, migratedDatabase, SUPPORTED, type TestDatabase } from '../../support/database.ts'
-import { failure, overrideText, putFlag, putTenant } from '../store-contract/requests.ts'
+import { FULL } from '../../support/scale.ts'
+import {
+  failure,
+  flagText,
+  LATER,
+  NOW,
+  overrideText,
+  putFlag,
+  putTenant,
+  putUser,
+  remove,
+  toNode,
+} from '../store-contract/requests.ts'
+
+const VALUES = [
+  ['boolean', 'true'],
+  ['boolean', 'false'],
+  ['number', '1'],
+  ['number', '-1.5'],
+  ['number', '0.30000000000000004'],
+  ['number', '9007199254740991'],
+  ['number', '0.000001'],
+  ['string', '""'],
+  ['string', '"1.0"'],
+  ['string', JSON.stringify('\\ \t \n \u2028 " é 🙂 \u0001')],
+  ['object', '{}'],
+  ['object', '{"a":[1,null,{"b":[]}],"é":"\\\\N"}'],
+] as const
 
 const LIMITS = { boundMs: 2_000, leaseMs: 5_000 }
 const FACTS = { host: 'here', pid: 7, code: '1.0', schema_head: 6, configuration: 'c' }
@@ -232,6 +265,56 @@ describe.each(SUPPORTED)('the side of PostgreSQL %s', (version) => {
     expect(await side.changes(end, 5)).toStrictEqual([])
   })
 
+  test('values of each type, tombstones and ids are the same on the other side', async () => {
+    const other = await open(await another())
+    await side.fill(await other.content())
+    const start = await other.head()
+    await begin('dual_write')
+    await begin('complete', { at: other })
+    const put = async (request: WriteRequest): Promise<void> => {
+      const { result } = await write(request, name(`op${(await other.head()).seq}`), other)
+      expect(result.ok ? [] : [result.problems, request.body]).toStrictEqual([])
+    }
+    expect(VALUES.length).toBeGreaterThan(10)
+    for (const [at, [type, value]] of VALUES.entries())
+      await put(
+        putFlag(`ff.v${at}`, { value_type: `"${type}"`, default_value: value, safe_value: value }),
+      )
+    await put(putFlag('ff.secret', { sensitive: 'true', description: '"\\\\ \\t é 🙂 \\u0001"' }))
+    await put(putTenant('!~"\\', 'ff.secret', overrideText('true', { note: '"tab\\t"' })))
+    await put(putUser('u@1', 'ff.v0', overrideText('true', { expires_at: `"${LATER}"` })))
+    await put(remove('user_override', { scope_id: 'u@1', flag_key: 'ff.v0' }))
+    const changes = await other.changes(start, 1_000)
+    expect(changes.length).toBe(VALUES.length + 4)
+    // In pieces, as they are read within a bound.
+    let head = start
+    for (const change of changes) {
+      expect(await side.append(head, [change], 2)).toBe(true)
+      head = change.record
+    }
+    const whole = await readWhole(await other.content())
+    expect(whole.rows.length).toBe(VALUES.length + 3)
+    expect(await readWhole(await side.content())).toStrictEqual(whole)
+    const third = await open(await another())
+    await third.fill(await side.content())
+    expect(await readWhole(await third.content())).toStrictEqual(whole)
+    expect(await third.changes(start, 1_000)).toStrictEqual(changes)
+  })
+
+  test('changes come in pieces, one at least', async () => {
+    await begin('complete')
+    const start = await side.head()
+    const large = JSON.stringify({ text: 'x'.repeat(60_000) })
+    const members = { value_type: '"object"', default_value: large, safe_value: '{}' }
+    for (let at = 0; at < 40; at += 1) await write(putFlag(`ff.x${at}`, members), name(`op${at}`))
+    expect((await side.changes(start, 3)).map(({ record }) => record.seq - start.seq)).toEqual([
+      1, 2, 3,
+    ])
+    const all = await side.changes(start, 1_000)
+    expect(all.length).toBeLessThan(40)
+    expect(all.length).toBeGreaterThan(10)
+  })
+
   test('a change is mirrored once its number is published, and gone where another stands there', async () => {
     await begin('db_authoritative')
     await write(putFlag('ff.a'), name('op1'))
@@ -275,6 +358,43 @@ describe.each(SUPPORTED)('the side of PostgreSQL %s', (version) => {
     await session.close()
   })
 
+  test('a turn that is silent for its lease frees the lock, and writes nothing any more', async () => {
+    await begin('db_authoritative')
+    const head = await side.head()
+    const turn = await side.share({ boundMs: 1_000, leaseMs: 100 })
+    const session = await side.openSwitch(2_000)
+    await session.lockExclusive()
+    await session.close()
+    const late = turn.write(putFlag('ff.a'), name('op1'))
+    expect(await failure(late)).toBe('backing_unavailable')
+    expect(await side.head()).toStrictEqual(head)
+  })
+
+  test('a switch that is silent for its bound frees the lock, and decides nothing any more', async () => {
+    const record = await begin('shadow_read')
+    const session = await side.openSwitch(150)
+    await session.lockExclusive()
+    const turn = await side.share(LIMITS)
+    await turn.free()
+    const next = { ...record, epoch: 3, phase: 'db_authoritative' } as const
+    expect(await failure(session.decide(next, 2))).toBe('backing_unavailable')
+    expect((await side.look(0)).record).toStrictEqual(record)
+    await session.close().catch(() => undefined) // The server has closed it.
+  })
+
+  test('renewals go on while every turn waits for a switch', async () => {
+    await begin('db_authoritative')
+    const session = await side.openSwitch(5_000)
+    await session.lockExclusive()
+    const waiting = Array.from({ length: 30 }, () => side.share({ ...LIMITS, boundMs: 400 }))
+    const codes = Promise.all(waiting.map(failure))
+    const look = side.look(0)
+    await side.renew(instance())
+    expect((await look).record?.epoch).toBe(2)
+    expect(new Set(await codes)).toStrictEqual(new Set(['lock_timeout']))
+    await session.close()
+  })
+
   test('one process at a time may move the cutover', async () => {
     const other = await open()
     expect([await side.coordinate(), await side.coordinate()]).toStrictEqual([true, true])
@@ -293,4 +413,78 @@ describe.each(SUPPORTED)('the side of PostgreSQL %s', (version) => {
     expect(await side.head()).toStrictEqual(await other.head())
     expect(await failure(side.fill(await other.content()))).toBe('rows_would_be_lost')
   })
+
+  test('a content without rows or of another end is not taken', async () => {
+    const before = await side.head()
+    const content = buildContent(20)
+    const short = { ...content, head: { ...content.head, seq: 21 } }
+    expect(await failure(side.fill(short))).toBe('chains_forked')
+    expect(await side.head()).toStrictEqual(before)
+    await side.fill({ head: EMPTY_HEAD, rows: listed([]), records: listed([]) })
+    expect(await side.head()).toStrictEqual(EMPTY_HEAD)
+  })
+
+  test(`${FILLED} rows are filled in one transaction`, async () => {
+    const content = buildContent(FILLED)
+    await side.fill(content)
+    expect(await side.head()).toStrictEqual(content.head)
+    const { rows } = await sql.query<{ count: string }>(
+      'SELECT count(*) FROM tenant_override UNION ALL SELECT count(*) FROM change_log UNION ALL SELECT count(*) FROM feed',
+    )
+    expect(rows.map(({ count }) => Number(count))).toStrictEqual([FILLED - 1, FILLED, 1])
+    expect((await side.changes({ seq: 0, hash: EMPTY_HEAD.hash }, 2)).length).toBe(2)
+  })
 })
+
+const FILLED = FULL ? 100_000 : 2_000
+
+/** A flag and overrides of it, each with its record, in batches in which an override may come before its flag. */
+function buildContent(count: number): SideContent {
+  const flag = decode('flag_registry', JSON.parse(flagText()) as object, { flag_key: 'ff.a' })
+  const changes: CopiedChange[] = []
+  let head: AuditChainHead = EMPTY_HEAD
+  for (let at = 0; at < count; at += 1) {
+    const table = at === 0 ? 'flag_registry' : 'tenant_override'
+    const row =
+      at === 0 ? flag : decode(table, { value: true }, { flag_key: 'ff.a', tenant_id: `T${at}` })
+    const record = appendToChain(
+      {
+        audit_id: randomUUID(),
+        occurred_at: NOW,
+        actor: 'U-editor',
+        auth_mode: 'verified',
+        action: at === 0 ? 'flag.put' : 'override.put',
+        outcome: 'applied',
+        target: at === 0 ? 'flag/ff.a' : `tenant/T${at}/ff.a`,
+        before: null,
+        after: null,
+        request_id: 'r',
+        approval_ref: null,
+        phase: 'file',
+      },
+      head,
+      hashSha256,
+    )
+    head = { seq: record.seq, hash: record.hash }
+    changes.push({ record, name: name(`op${at}`), rows: [{ table, row }] })
+  }
+  return {
+    head,
+    rows: listed(changes.flatMap(({ rows }) => rows).toReversed()),
+    records: listed(changes),
+  }
+}
+
+async function* listed<T>(all: readonly T[]): AsyncGenerator<readonly T[]> {
+  for (let at = 0; at < all.length; at += 1_000)
+    yield await Promise.resolve(all.slice(at, at + 1_000))
+}
+
+/** A stored row of these members. */
+function decode(table: TableName, members: object, key: object): AnyRow {
+  const by = table === 'flag_registry' ? {} : { created_by: 'U', updated_by: 'U' }
+  const stored = { ...members, ...key, ...by, revision: 1, created_at: NOW, updated_at: NOW }
+  const { row } = decodeRow(table, toNode(JSON.stringify(stored)), 'stored')
+  if (row === undefined) throw new Error('the row breaks its schema')
+  return row
+}
