@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { parseAuditRecord } from '../../core/audit/read-record.ts'
 import { parseLosslessJson } from '../../core/json/read.ts'
 import { getMember } from '../../core/row-format/row-line.ts'
-import { type Instant, instantToMs } from '../../core/rows/instant.ts'
+import { instantToMs } from '../../core/rows/instant.ts'
 import type { CopiedChange, WriteName } from '../../ports/cutover.ts'
 import { readFileLines, unsealLogLine } from './lines.ts'
 import { listSegments, type Segment } from './segments.ts'
@@ -46,9 +46,8 @@ export class WriteNames {
     return seq >= this.forgottenTo
   }
 
-  /** Adds the name of the next record. */
-  add({ op_id, request_digest: digest }: WriteName, seq: number, occurred_at: Instant): void {
-    const at = instantToMs(occurred_at)
+  /** Adds the name of the next record. @param at when it was made, or later, in milliseconds since 1970 */
+  add({ op_id, request_digest: digest }: WriteName, seq: number, at: number): void {
     if (digest === null) {
       this.unkeyed.set(op_id, { seq, digest, at })
       for (const [oldest, one] of this.unkeyed) {
@@ -66,71 +65,71 @@ export class WriteNames {
   }
 
   addChange({ name, record }: CopiedChange): void {
-    if (name !== null) this.add(name, record.seq, record.occurred_at)
+    if (name !== null) this.add(name, record.seq, instantToMs(record.occurred_at))
   }
 }
 
 /**
  * Reads the names of a log from its newest segments on: all of the last 24 h, and the last 4,000 records. Looks at the end
- * of each line alone, and parses those with a key.
+ * of each line alone. A name counts as made when its segment ended, which is not before it was.
  *
  * @param last the last record that counts
  * @throws LineTooLong; the system's error
  */
 export async function readWriteNames(folder: string, last: number): Promise<WriteNames> {
-  const segments = await selectSegments(folder, last)
-  const names = new WriteNames((segments[0]?.first ?? last + 1) - 1)
-  for (const segment of segments)
-    await readNames(folder, { ...segment, last: Math.min(segment.last, last) }, names)
+  const parts = await selectParts(folder, last)
+  const names = new WriteNames((parts[0]?.segment.first ?? last + 1) - 1)
+  for (const part of parts) await readNames(folder, part, names)
   return names
 }
 
-/** The newest segments, up to the first one that begins before all that is needed. */
-async function selectSegments(folder: string, last: number): Promise<readonly Segment[]> {
-  const selected: Segment[] = []
-  for (const segment of (await listSegments(folder)).toReversed()) {
-    selected.unshift(segment)
-    if (last - segment.first < MOST_UNKEYED) continue
-    const at = await readFirstTime(folder, segment)
-    if (at !== null && at < Date.now() - KEYED_MS - CLOCK_DIFFERENCE_MS) break
-  }
-  return selected
+interface Part {
+  readonly segment: Segment
+  readonly last: number
+  /** When the next segment began, in milliseconds since 1970. */
+  readonly endedAt: number
 }
 
-/** When the first record of a segment was made; null where it has none. */
+/** The newest segments, from the first one on that may hold what is needed. */
+async function selectParts(folder: string, last: number): Promise<readonly Part[]> {
+  const parts: Part[] = []
+  let endedAt = Date.now()
+  const since = endedAt - KEYED_MS - CLOCK_DIFFERENCE_MS
+  for (const segment of (await listSegments(folder)).toReversed()) {
+    parts.unshift({ segment, last: Math.min(segment.last, last), endedAt })
+    endedAt = (await readFirstTime(folder, segment)) ?? endedAt
+    if (last - segment.first >= MOST_UNKEYED && endedAt < since) break
+  }
+  return parts
+}
+
+/** When the first record of a segment was made; null where it has none that is as it was written. */
 async function readFirstTime(folder: string, { name }: Segment): Promise<number | null> {
   for await (const { bytes } of readFileLines(join(folder, name))) {
-    const at = readTime(bytes)
-    return at === null ? null : instantToMs(at)
+    const json = unsealLogLine(bytes)
+    const read = json === null ? null : parseLosslessJson(json)
+    const audit = read?.ok === true ? getMember(read.node, 'audit') : undefined
+    const record = audit === undefined ? null : parseAuditRecord(audit)
+    return record === null ? null : instantToMs(record.occurred_at)
   }
   return null
 }
 
-function readTime(bytes: Buffer): Instant | null {
-  const json = unsealLogLine(bytes)
-  const read = json === null ? null : parseLosslessJson(json)
-  const audit = read?.ok === true ? getMember(read.node, 'audit') : undefined
-  return audit === undefined ? null : (parseAuditRecord(audit)?.occurred_at ?? null)
-}
-
+/** More than the members behind the changes take. */
 const END_BYTES = 320
 const END = /,"op_id":"([^"\\]{1,128})"(?:,"request_digest":"([^"\\]{1,128})")?,"seq":(\d{1,15})\}$/
 
 async function readNames(
   folder: string,
-  { name, last }: Segment,
+  { segment, last, endedAt }: Part,
   names: WriteNames,
 ): Promise<void> {
-  for await (const { bytes, ended } of readFileLines(join(folder, name))) {
+  for await (const { bytes, ended } of readFileLines(join(folder, segment.name))) {
     const found = END.exec(bytes.toString('latin1', Math.max(0, bytes.length - END_BYTES)))
     if (!ended || found === null) continue
-    const [, op_id = '', digest = null, number] = found
+    const [, op_id = '', request_digest = null, number] = found
     const seq = Number(number)
     if (seq > last) return
-    const at = digest === null ? LONG_AGO : readTime(bytes)
-    // A damaged line is reported by those who read its record.
-    if (at !== null) names.add({ op_id, request_digest: digest }, seq, at)
+    names.add({ op_id, request_digest }, seq, endedAt)
   }
 }
-/** The time of a name without a key does not matter. */
-const LONG_AGO = '1970-01-01T00:00:00.000Z' as Instant

@@ -1,12 +1,17 @@
-import { readFile, rm } from 'node:fs/promises'
+import { open, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { openFileChain } from '../../../src/adapters/file-store/file-side.ts'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import {
+  findLockHolder,
+  openFileChain,
+  openFileWriter,
+} from '../../../src/adapters/file-store/file-side.ts'
 import { createStore, FileStore } from '../../../src/adapters/file-store/file-store.ts'
 import { createFileWriter } from '../../../src/adapters/file-store/file-writer.ts'
 import { listSegments } from '../../../src/adapters/file-store/segments.ts'
 import { EMPTY_HEAD } from '../../../src/core/audit/record.ts'
 import type { CopiedChange, FileWriter, WriteName } from '../../../src/ports/cutover.ts'
+import { startChild } from '../store-contract/child.ts'
 import { temporaryFolder, TOOLS } from '../store-contract/opened-store.ts'
 import {
   failure,
@@ -25,6 +30,7 @@ beforeEach(async () => {
   for (const folder of folders) await createStore(folder)
 })
 afterEach(async () => {
+  vi.restoreAllMocks()
   for (const store of stores.splice(0)) await store.close()
   for (const folder of folders) await rm(folder, { recursive: true })
 })
@@ -182,6 +188,66 @@ describe('changes that are copied', () => {
     const chain = await openFileChain(folders[1] as string)
     expect(await chain.changes(EMPTY_HEAD, 9)).toStrictEqual(changes)
   })
+})
+
+describe('an append', () => {
+  test('of a writer that was replaced is refused, and what it wrote late is not part of the log', async () => {
+    const source = await fillFirst()
+    const changes = await source.changes(EMPTY_HEAD, 9)
+    const frozen = createFileWriter(await openStore(1))
+    expect(await frozen.append(EMPTY_HEAD, changes.slice(0, 2))).toBe(true)
+    const head = await frozen.head()
+    const folder = folders[1] as string
+    const next = await FileStore.open(folder, TOOLS, { durable: true, lock: false })
+    stores.push(next)
+    expect(await failure(frozen.append(head, changes.slice(2)))).toBe('backing_unavailable')
+    expect(await createFileWriter(next).append(head, changes.slice(2, 3))).toBe(true)
+    const chain = await openFileChain(folder)
+    expect(await chain.changes(EMPTY_HEAD, 9)).toStrictEqual(changes.slice(0, 3))
+  })
+
+  test('on a full disk changes nothing, and goes on once there is room', async () => {
+    const source = await fillFirst()
+    const changes = await source.changes(EMPTY_HEAD, 9)
+    const target = createFileWriter(await openStore(1))
+    const handle = await open(folders[1] as string)
+    const prototype = Object.getPrototypeOf(handle) as typeof handle
+    await handle.close()
+    const full = Object.assign(new Error('full'), { code: 'ENOSPC', syscall: 'fdatasync' })
+    vi.spyOn(prototype, 'datasync').mockRejectedValueOnce(full)
+    expect(await failure(target.append(EMPTY_HEAD, changes))).toBe('disk_full')
+    expect(await target.head()).toStrictEqual(EMPTY_HEAD)
+    expect(await target.append(EMPTY_HEAD, changes)).toBe(true)
+    const chain = await openFileChain(folders[1] as string)
+    expect(await chain.changes(EMPTY_HEAD, 9)).toStrictEqual(changes)
+  })
+})
+
+test('a writer of the lock that another process holds is null, and ends that process on demand', async () => {
+  const folder = folders[0] as string
+  const child = await startChild('shared', folder)
+  try {
+    await child.ask('write ff.a')
+    expect(await findLockHolder(folder)).toStrictEqual({ pid: child.pid })
+    expect(await openFileWriter(folder, TOOLS, { end: false, boundMs: 0 })).toBeNull()
+    const held = await openFileWriter(folder, TOOLS, { end: true, boundMs: 10_000 })
+    expect(await held?.writer.head()).toMatchObject({ seq: 1 })
+    await held?.close()
+  } finally {
+    await child.kill()
+  }
+  expect(await findLockHolder(folder)).toBeNull()
+  expect(
+    await failure(openFileWriter(join(folder, 'none'), TOOLS, { end: true, boundMs: 0 })),
+  ).toBe('target_unreachable')
+})
+
+test('a lock whose holder has no socket is not taken by force', async () => {
+  const folder = folders[0] as string
+  await openStore()
+  expect(await failure(openFileWriter(folder, TOOLS, { end: true, boundMs: 30 }))).toBe(
+    'store_locked',
+  )
 })
 
 async function readLines(folder: string): Promise<readonly string[]> {

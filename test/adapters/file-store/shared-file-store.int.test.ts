@@ -11,13 +11,20 @@ import { endHolder, identifyProcess } from '../../../src/adapters/file-store/pro
 import { listSegments } from '../../../src/adapters/file-store/segments.ts'
 import { SharedFileStore } from '../../../src/adapters/file-store/shared-file-store.ts'
 import { findWriterSocket, WriterServer } from '../../../src/adapters/file-store/writer-server.ts'
-import type { ManagedFileOptions } from '../../../src/ports/cutover.ts'
+import { tryLock } from '../../../src/adapters/file-lock/file-lock.ts'
+import { FfError } from '../../../src/errors.ts'
+import type {
+  CarriedOut,
+  FileWriter,
+  ManagedFileOptions,
+  NamedOperation,
+} from '../../../src/ports/cutover.ts'
 import type { ServiceStore } from '../../../src/ports/store.ts'
 import { until } from '../../support/until.ts'
 import { expectChain } from '../store-contract/audit-chain.ts'
 import { type AtStep, type Child, startChild } from '../store-contract/child.ts'
 import { loggedRecords, temporaryFolder, TOOLS } from '../store-contract/opened-store.ts'
-import { plainOptions, withCalls } from '../store-contract/plain-shared.mjs'
+import { carryOut, plainOptions, withCalls } from '../store-contract/plain-shared.mjs'
 import { attempt, failure, putFlag, taken } from '../store-contract/requests.ts'
 
 let folder = ''
@@ -142,6 +149,90 @@ describe('a follower', () => {
     await until(() => follower.isWriter)
     await taken(follower, putFlag('ff.a'))
     expect(await verifyAfter(follower)).toBe(801)
+  })
+})
+
+describe('a writer that carries operations out by a protocol', () => {
+  const operation = (op_id: string): NamedOperation => ({
+    call: 'write',
+    request: putFlag('ff.a'),
+    name: { op_id, request_digest: null },
+  })
+
+  test('is told that it leads before the first operation, and that it ends while it has the lock', async () => {
+    const events: string[] = []
+    const leader = await openShared(500, {
+      leading: async (writer) => {
+        events.push(writer === null ? 'ends' : `leads ${(await writer.head()).seq}`)
+        expect(await tryLock(join(folder, '.lock'))).toBeNull()
+      },
+      carryOut: (writer, one) => {
+        events.push(one.name.op_id)
+        return carryOut(writer, one)
+      },
+    })
+    await leader.submit(operation('one'))
+    await closeShared(leader)
+    expect(events).toEqual(['leads 0', 'one', 'ends'])
+  })
+
+  test('answers a follower by the second side, not by its line', async () => {
+    let copied: () => void = () => undefined
+    const isCopied = new Promise<void>((resolve) => {
+      copied = resolve
+    })
+    const leader = await openShared(500, {
+      carryOut: async (writer, one) => {
+        const done = await carryOut(writer, one)
+        await isCopied
+        return done
+      },
+    })
+    const follower = await openShared()
+    let answered = false
+    const done = follower.submit(operation('one')).finally(() => (answered = true))
+    await until(async () => (await revision(follower, 'ff.a')) === 1)
+    expect([answered, follower.isCurrent(), leader.isCurrent()]).toEqual([false, true, true])
+    copied()
+    expect(await done).toMatchObject({ answer: { status: 'acknowledged', seq: 1 } })
+  })
+
+  test.each([
+    [
+      'that goes on without an answer',
+      'outcome_unknown',
+      () => new Promise<never>(() => undefined),
+    ],
+    [
+      'whose second side is behind',
+      'mirror_behind',
+      async (writer: FileWriter, one: NamedOperation): Promise<CarriedOut> => {
+        const { result } = await carryOut(writer, one)
+        return { answer: { status: 'mirror_behind', seq: 1 }, result }
+      },
+    ],
+  ])('%s leaves %s at the follower', async (_how, status, run) => {
+    await openShared(500, { carryOut: run })
+    const follower = await openShared(500, { handOverMs: 500 })
+    expect((await follower.submit(operation('one'))).answer.status).toBe(status)
+  })
+
+  test('an error of it reaches the follower', async () => {
+    const refusal = new FfError('phase_refused', 'No.', { hint: 'Wait.' })
+    await openShared(500, { carryOut: () => Promise.reject(refusal) })
+    const follower = await openShared()
+    expect(await failure(follower.submit(operation('one')))).toBe('phase_refused')
+  })
+
+  test('that cannot lead gives the lock up, and the next process leads', async () => {
+    let asked = 0
+    const leading = (writer: FileWriter | null): Promise<void> => {
+      if (writer !== null) asked += 1
+      return asked === 1 && writer !== null ? Promise.reject(new Error('no')) : Promise.resolve()
+    }
+    const store = await openShared(500, { leading })
+    expect((await store.submit(operation('one'))).answer.status).toBe('acknowledged')
+    expect(asked).toBe(2)
   })
 })
 
