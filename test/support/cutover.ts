@@ -5,28 +5,28 @@ import { expect } from 'vitest'
 import { validateSchema } from '../../src/artefacts/schemas.ts'
 import { adapters } from '../../src/composition.ts'
 import { auditedFolder } from './audited.ts'
-import { getUrl, migratedDatabase, type TestDatabase } from './database.ts'
+import { getUrl, type TestDatabase } from './database.ts'
 import { type Run, runFf, startFf } from './run-ff.ts'
+import { openDatabaseTarget, type ServiceTarget } from './service.ts'
 
 /** A file store with ten records, a migrated database, and the commands on both. */
 export class TestCutover {
   readonly folder: string
   readonly root: string
-  readonly database: TestDatabase
-  private readonly url: string
+  private readonly target: ServiceTarget
+  private readonly url: string | null
 
-  private constructor(root: string, database: TestDatabase, url: string) {
+  private constructor(root: string, target: ServiceTarget, url: string | null = null) {
     this.root = root
-    this.url = url
     this.folder = join(root, 'store')
-    this.database = database
+    this.target = target
+    this.url = url
   }
 
   /** @param scratch whether the record says that it is a copy, which needs no GO */
   static async open(scratch = false): Promise<TestCutover> {
     const root = await mkdtemp(join(tmpdir(), 'ff-test-cutover-'))
-    const database = await migratedDatabase('18')
-    const cutover = new TestCutover(root, database, getUrl('18', database.database))
+    const cutover = new TestCutover(root, await openDatabaseTarget('18'))
     await auditedFolder(cutover.folder)
     if (scratch) {
       const file = await adapters.openCutoverFile(cutover.folder)
@@ -37,17 +37,27 @@ export class TestCutover {
     return cutover
   }
 
-  /** The same, with a database that does not answer. */
-  away(): TestCutover {
-    return new TestCutover(this.root, this.database, 'postgres://postgres@127.0.0.1:1/away')
+  get database(): TestDatabase {
+    if (this.target.database === null) throw new Error('the target has no database')
+    return this.target.database
   }
 
+  /** The same, with a database that does not answer. */
+  away(): TestCutover {
+    return new TestCutover(this.root, this.target, 'postgres://postgres@127.0.0.1:1/away')
+  }
+
+  /** Settings of a command, which runs as the owner of the schema. */
   get env(): Readonly<Record<string, string>> {
     return {
       FF_STORE_DIR: this.folder,
-      FF_DATABASE_URL: this.url,
+      FF_DATABASE_URL: this.url ?? getUrl('18', this.database.database),
       FF_CUTOVER_LEASE: '0.5',
     }
+  }
+  /** Settings of an instance, which runs with the rights of a service. */
+  get serviceEnv(): Readonly<Record<string, string>> {
+    return { ...this.env, ...this.target.env, FF_BACKING: 'managed', FF_STORE_DEADLINE: '5' }
   }
 
   run(...args: readonly string[]): Promise<Run> {
@@ -90,7 +100,7 @@ export class TestCutover {
   }
 
   async close(): Promise<void> {
-    await this.database.drop()
+    await this.target.remove()
     await rm(this.root, { recursive: true, force: true })
   }
 }
@@ -100,6 +110,11 @@ export interface CutoverJson {
   readonly epoch: number
   readonly next: { readonly standing: string; readonly command: string }
   readonly steps: readonly { readonly to: string }[]
+  readonly instances: readonly {
+    readonly pid: number
+    readonly live: boolean
+    readonly writer: boolean | null
+  }[]
   readonly file: { readonly seq: number; readonly hash: string }
   readonly database: { readonly seq: number; readonly hash: string }
 }
