@@ -27,6 +27,7 @@ import type { ServiceDependencies } from './dependencies.ts'
 import { planServe, type ServeRequest } from './start-plan.ts'
 import { buildServiceRoutes } from './routes.ts'
 import { RefusalRecorder } from './refusal-recorder.ts'
+import { openShadow } from './open-shadow.ts'
 import { Signals } from './signals.ts'
 import { toBacklogReading } from './sink-backlog.ts'
 import { readDisk } from './store-disk.ts'
@@ -96,7 +97,6 @@ export async function startService(
     const authenticator = await keep(adapters.openAuthenticator(keys, auth))
     if (keys !== null) logKeys(request.log, await authenticator.loadKeys())
     const approvals = await keep(adapters.openApprovals(approvalsPlan))
-    const now = () => instantFromMs(request.now().getTime())
     const sockets: Sockets = { server: null }
     const telemetry = await adapters.openTelemetry(request.log, {
       in_flight_limit: limits.in_flight,
@@ -112,7 +112,6 @@ export async function startService(
       disk: () => readDisk(settings),
       ...(managed === undefined ? {} : { cutover: () => managed.metrics() }),
     })
-    const { observer } = telemetry
     const failedToFollow = createReport(request.log, telemetry, FEED_REPORTS)
     const signals = new Signals(approvals, authenticator)
     pump?.add(signals)
@@ -122,13 +121,14 @@ export async function startService(
     const recorder = await keep(Promise.resolve(new RefusalRecorder(store, failedToRecord)))
     const parts: ServiceDependencies = {
       ...held,
+      ...(await openShadow(managed, { request, telemetry, keep })),
       signals,
       recordRefusal: (refused) => Promise.resolve(recorder.record(refused)),
       authenticator,
       approvals,
       environment,
-      now,
-      observer,
+      now: () => instantFromMs(request.now().getTime()),
+      observer: telemetry.observer,
     }
     const more = await createIdentityRoutes(request, target)
     const created = { parts, keep, telemetry, sockets, limits, ending, more, certificate }
