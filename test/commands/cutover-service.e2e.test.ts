@@ -104,6 +104,7 @@ test('two services go forth and back under load by the commands, and lose no ack
     for (const phase of ['dual_write', 'shadow_read', 'db_authoritative']) {
       expect(await cutover.step('advance')).toMatchObject({ phase })
       await expectGoingOn(load)
+      if (phase !== 'dual_write') await expectCompared()
     }
     const { instances, next } = await cutover.status()
     expect(instances.filter(({ live }) => live)).toHaveLength(2)
@@ -123,6 +124,27 @@ test('two services go forth and back under load by the commands, and lose no ack
   }
   await expectKept(load)
 }, 120_000)
+
+/** Decisions are compared with the other side, under writes, and none differs. */
+async function expectCompared(): Promise<void> {
+  for (const { origin } of services) {
+    const before = await count(origin, 'ff_shadow_compared_total')
+    await until('a decision is compared', async () => {
+      const body = JSON.stringify({ flag_key: 'ff.count', tenant_id: 'T0' })
+      await ask(origin, '/v1/flags/evaluate', { method: 'POST', token, body })
+      return (await count(origin, 'ff_shadow_compared_total')) > before
+    })
+    expect(await count(origin, 'ff_shadow_divergences_total')).toBe(0)
+    expect(await count(origin, 'ff_shadow_failures_total')).toBe(0)
+  }
+}
+async function count(origin: string, metric: string): Promise<number> {
+  const { text } = await ask(origin, '/metrics', {})
+  const samples = [...text.matchAll(/^(\w+)(?:\{[^}]*\})? (\S+)$/gm)]
+  return samples
+    .filter(([, name]) => name === metric)
+    .reduce((sum, [, , value]) => sum + Number(value), 0)
+}
 
 /** Ends the writer with SIGKILL, and starts another instance. */
 async function killWriter(): Promise<void> {
