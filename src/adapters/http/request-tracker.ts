@@ -1,12 +1,20 @@
 import type { Socket } from 'node:net'
 import type { HttpLimits } from '../../ports/http.ts'
+import { AgeList, type AgePlace } from './age-list.ts'
 
 /** A connection without a request yet, or a request whose body has not arrived in full. */
 interface Arrival {
   readonly peer: string
   readonly since: number
+  /** Its places in a pool; null while no pool holds it. */
+  places: ArrivalPlaces | null
   /** Ends it, because too many others arrive too. */
   refuse(): void
+}
+
+interface ArrivalPlaces {
+  readonly ofAll: AgePlace<Arrival>
+  readonly ofPeer: AgePlace<Arrival>
 }
 
 /** Longer than a client takes from its connection to its first request. */
@@ -14,8 +22,8 @@ const SILENT_GRACE_MS = 1_000
 
 /** Arrivals in order of age. Past one of its bounds the oldest is refused: a slow one, not the next to come. */
 class ArrivalPool {
-  private readonly arrivals = new Set<Arrival>()
-  private readonly peers = new Map<string, Set<Arrival>>()
+  private readonly arrivals = new AgeList<Arrival>()
+  private readonly peers = new Map<string, AgeList<Arrival>>()
   private readonly limits: Pick<HttpLimits, 'arriving' | 'arriving_per_peer'>
   private readonly graceMs: number
 
@@ -31,31 +39,33 @@ class ArrivalPool {
 
   add(arrival: Arrival): void {
     let ofPeer = this.peers.get(arrival.peer)
-    if (ofPeer === undefined) this.peers.set(arrival.peer, (ofPeer = new Set()))
-    ofPeer.add(arrival)
-    this.arrivals.add(arrival)
+    if (ofPeer === undefined) this.peers.set(arrival.peer, (ofPeer = new AgeList()))
+    arrival.places = { ofAll: this.arrivals.add(arrival), ofPeer: ofPeer.add(arrival) }
     this.relieve(this.arrivals, this.limits.arriving)
     this.relieve(ofPeer, this.limits.arriving_per_peer)
   }
 
   remove(arrival: Arrival): void {
-    this.arrivals.delete(arrival)
-    this.peers.get(arrival.peer)?.delete(arrival)
+    if (arrival.places === null) return
+    this.arrivals.remove(arrival.places.ofAll)
+    this.peers.get(arrival.peer)?.remove(arrival.places.ofPeer)
+    arrival.places = null
   }
 
-  /** Drops the empty set of a peer; called once a connection, because a set for each request would cost more. */
+  /** Drops the empty list of a peer; called once a connection, because a list for each request would cost more. */
   forget(peer: string): void {
     if (this.peers.get(peer)?.size === 0) this.peers.delete(peer)
   }
 
-  private relieve(held: ReadonlySet<Arrival>, most: number): void {
+  private relieve(held: AgeList<Arrival>, most: number): void {
     if (held.size <= most) return
     // A request that came whole is gone from here at the end of this turn.
     setImmediate(() => {
-      for (const oldest of held) {
-        if (held.size <= most || performance.now() - oldest.since < this.graceMs) return
-        this.remove(oldest)
-        oldest.refuse()
+      while (held.oldest !== null && held.size > most) {
+        const { item } = held.oldest
+        if (performance.now() - item.since < this.graceMs) return
+        this.remove(item)
+        item.refuse()
       }
     })
   }
@@ -75,13 +85,31 @@ export class TrackedRequest implements Arrival {
   readonly peer: string
   readonly since = performance.now()
   readonly observed: ObservedRequest
-  /** Until its body has arrived. */
-  arriving = true
+  /** Null once its body has arrived. */
+  places: ArrivalPlaces | null = null
   inFlight = false
+  /** Null where its connection has closed before it was tracked. */
+  readonly connection: Connection | null
+  private readonly ofOpen: AgePlace<TrackedRequest>
+  private readonly ofConnection: AgePlace<TrackedRequest> | null
 
-  constructor(peer: string, observed: ObservedRequest) {
-    this.peer = peer
+  constructor(
+    observed: ObservedRequest,
+    connection: Connection | null,
+    open: AgeList<TrackedRequest>,
+  ) {
+    this.peer = connection?.peer ?? ''
     this.observed = observed
+    this.connection = connection
+    this.ofOpen = open.add(this)
+    this.ofConnection = connection === null ? null : connection.requests.add(this)
+  }
+
+  /** Leaves both lists. @returns false where it has left them before */
+  leave(open: AgeList<TrackedRequest>): boolean {
+    if (!open.remove(this.ofOpen)) return false
+    if (this.ofConnection !== null) this.connection?.requests.remove(this.ofConnection)
+    return true
   }
 
   refuse(): void {
@@ -93,7 +121,7 @@ interface Connection {
   readonly peer: string
   /** Null once its first request has come. */
   silent: Arrival | null
-  readonly requests: Set<TrackedRequest>
+  readonly requests: AgeList<TrackedRequest>
   /** Whether a stream has it, so that no other request on it can be answered. */
   streams: boolean
 }
@@ -107,7 +135,7 @@ export class RequestTracker {
   /** By the socket of the system, and with TLS by the socket on top of it too. */
   private readonly connections = new Map<Socket, Connection>()
   private readonly remotes = new Map<string, Connection>()
-  private readonly open = new Set<TrackedRequest>()
+  private readonly open = new AgeList<TrackedRequest>()
   private readonly silent: ArrivalPool
   private readonly arriving: ArrivalPool
   private complete = 0
@@ -142,7 +170,7 @@ export class RequestTracker {
     this.connected += 1
     const peer = socket.remoteAddress ?? ''
     const silent = toArrival(peer, () => socket.destroy())
-    const connection: Connection = { peer, silent, requests: new Set(), streams: false }
+    const connection: Connection = { peer, silent, requests: new AgeList(), streams: false }
     this.connections.set(socket, connection)
     this.silent.add(silent)
     const remote = toRemote(socket)
@@ -170,12 +198,10 @@ export class RequestTracker {
   /** Tracks a request from its headers on. */
   arrive(observed: ObservedRequest): TrackedRequest {
     const { socket } = observed
-    const connection = this.connections.get(socket)
-    const request = new TrackedRequest(connection?.peer ?? '', observed)
-    this.open.add(request)
-    if (connection !== undefined) {
+    const connection = this.connections.get(socket) ?? null
+    const request = new TrackedRequest(observed, connection, this.open)
+    if (connection !== null) {
       this.hear(connection)
-      connection.requests.add(request)
       if (connection.streams) socket.destroy()
     }
     this.arriving.add(request)
@@ -193,16 +219,14 @@ export class RequestTracker {
 
   /** The request has arrived, or its body is not waited for; it does not count as in flight. */
   settle(request: TrackedRequest): void {
-    if (request.arriving) this.arriving.remove(request)
-    request.arriving = false
+    this.arriving.remove(request)
   }
 
   /** The request is answered, or its connection is closed. Later calls do nothing. */
   end(request: TrackedRequest): void {
-    if (!this.open.delete(request)) return
+    if (!request.leave(this.open)) return
     this.settle(request)
     if (request.inFlight) this.complete -= 1
-    this.connections.get(request.observed.socket)?.requests.delete(request)
     request.observed.ended()
   }
 
@@ -212,8 +236,9 @@ export class RequestTracker {
    */
   cutLate(): void {
     const before = performance.now() - this.limits.request_ms - this.limits.answer_ms
-    for (const { since, observed } of this.open) {
-      if (since > before) return // In order of age.
+    for (let place = this.open.oldest; place !== null; place = place.younger) {
+      const { since, observed } = place.item
+      if (since > before) return
       observed.socket.destroy()
     }
   }
@@ -224,8 +249,8 @@ export class RequestTracker {
    */
   stream(request: TrackedRequest): void {
     this.end(request)
-    const connection = this.connections.get(request.observed.socket)
-    if (connection === undefined) return
+    const { connection } = request
+    if (connection === null) return
     connection.streams = true
     if (connection.requests.size > 0) request.observed.socket.destroy()
   }
@@ -241,7 +266,7 @@ export class RequestTracker {
   private close(socket: Socket, connection: Connection): void {
     this.connections.delete(socket)
     this.hear(connection)
-    for (const request of connection.requests) this.end(request)
+    while (connection.requests.oldest !== null) this.end(connection.requests.oldest.item)
     this.silent.forget(connection.peer)
     this.arriving.forget(connection.peer)
   }
@@ -258,5 +283,6 @@ const toRemote = ({ remoteAddress, remotePort }: Socket): string => `${remoteAdd
 const toArrival = (peer: string, refuse: () => void): Arrival => ({
   peer,
   since: performance.now(),
+  places: null,
   refuse,
 })
