@@ -56,7 +56,7 @@ export const createEvaluateRoute =
     const [, answer] = FORMS.find(([member]) => hasMember(body, member)) ?? ONE
     const reader = openDecisionReader(service)
     const { text, flags } = await answer(service, body, { call, caller, now, reader })
-    return { ...toJsonResponse(text), flags }
+    return toJsonResponse(text, { flags })
   }
 
 const hasMember = ({ members }: JsonObject, name: string): boolean =>
@@ -146,7 +146,8 @@ export async function decideOne(
   }
   const since = performance.now()
   const rows = await reader.read({ flag_key, tenant_id, user_id })
-  const facts = { ...asked, rows }
+  // Each member by name: a spread costs a microsecond.
+  const facts = { request, principal, now, backing_state: reader.kind, rows }
   const read_ms = performance.now() - since
   const decision = await decideAndOffer(shadow, approvals.begin(trace), { facts, read_ms })
   reader.decisions?.offer(facts, decision)
@@ -181,13 +182,25 @@ export async function decideMany(
   return decisions
 }
 
+interface DecisionFacts {
+  readonly facts: EvaluationInput
+  readonly read_ms: number
+}
 /** Decides, and offers the decision to be compared with that of the other side, where decisions are compared. */
-async function decideAndOffer(
+const decideAndOffer = (
   shadow: ServiceDependencies['shadow'],
   check: CheckApproval,
-  { facts: input, read_ms }: { readonly facts: EvaluationInput; readonly read_ms: number },
+  { facts, read_ms }: DecisionFacts,
+): Promise<Decision> =>
+  shadow === undefined
+    ? decideWithApproval(evaluate, check, facts)
+    : decideShadowed(shadow, check, { facts, read_ms })
+
+async function decideShadowed(
+  shadow: NonNullable<ServiceDependencies['shadow']>,
+  check: CheckApproval,
+  { facts: input, read_ms }: DecisionFacts,
 ): Promise<Decision> {
-  if (shadow === undefined) return decideWithApproval(evaluate, check, input)
   let answer: ApprovalAnswer | undefined
   const noteAnswer: CheckApproval = async (query) => (answer = await check(query))
   const decision = await decideWithApproval(evaluate, noteAnswer, input)

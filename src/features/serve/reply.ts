@@ -18,16 +18,21 @@ const RETRY_AFTER = '1'
 /** A response is valid for one caller and one moment, so no cache may keep it. */
 export const NO_STORE = { 'cache-control': 'no-store' } as const
 
-/** A JSON response of serialized text, with status 200 and `no-store` unless given otherwise. */
+/** A JSON response of serialized text, with status 200, `no-store` and no flags decided unless given otherwise. */
 export const toJsonResponse = (
   text: string,
-  { status = 200, headers = {} }: Partial<Pick<RouteResponse, 'status' | 'headers'>> = {},
+  {
+    status = 200,
+    headers,
+    flags = null,
+  }: Partial<Pick<RouteResponse, 'status' | 'headers' | 'flags'>> = {},
 ): RouteResponse => ({
   status,
   type: JSON_TYPE,
-  headers: { ...NO_STORE, ...headers },
+  headers: headers === undefined ? NO_STORE : { ...NO_STORE, ...headers },
   text,
   code: null,
+  flags,
 })
 
 /** The strong entity tag of a response: a hash of its whole body, so it changes with all that the body depends on. */

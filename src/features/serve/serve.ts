@@ -4,7 +4,6 @@ import { checkAuth, checkEnvironment } from '../tokens/auth-settings.ts'
 import { createCrossOriginHeaders } from '../../core/http-api/cors.ts'
 import type { TargetSpec } from '../../core/parity/target.ts'
 import { DEFAULT_SETTINGS, type SettingValues } from '../../core/settings/settings.ts'
-import { instantFromMs } from '../../core/rows/instant.ts'
 import type { Authenticator } from '../../ports/auth.ts'
 import type { HttpLimits, HttpServer, ListenAt, Route, TlsCertificate } from '../../ports/http.ts'
 import type { ServiceLog, Telemetry } from '../../ports/telemetry.ts'
@@ -20,6 +19,7 @@ import {
   probeStore,
 } from './health.ts'
 import { openStoreParts } from './open-store.ts'
+import { createInstantClock } from './instant-clock.ts'
 import { createIdentityRoute, readInstanceIdentity } from './identity.ts'
 import { createOpenapiRoute } from './openapi/route.ts'
 import { toOfrepRefusalAt } from './ofrep-reply.ts'
@@ -127,7 +127,7 @@ export async function startService(
       authenticator,
       approvals,
       environment,
-      now: () => instantFromMs(request.now().getTime()),
+      now: createInstantClock(request.now),
       observer: telemetry.observer,
     }
     const more = await createIdentityRoutes(request, target)

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { serializeDecision } from '../../../src/core/evaluate/decision-text.ts'
-import { decide, facts, flagRow, json } from '../builders.ts'
+import type { ChainEntry } from '../../../src/core/evaluate/types.ts'
+import { decide, facts, flagRow, json, NOW } from '../builders.ts'
 
 describe('serializeDecision', () => {
   test('writes the decision envelope member by member', () => {
@@ -22,6 +23,24 @@ describe('serializeDecision', () => {
     expect(serializeDecision(decide(facts({ flag })))).toContain(
       '"value":{"10":2,"9":3,"__proto__":4,"b":1},"reason"',
     )
+  })
+
+  test.each<ChainEntry>([
+    { prec: 2, rule: 'kill_switch', outcome: 'killed' },
+    { prec: 4, rule: 'sensitive_overlay', outcome: 'approved', jwks_stale: true },
+    {
+      prec: 4,
+      rule: 'sensitive_overlay',
+      outcome: 'denied',
+      code: 'approval_expired',
+      named_by: 'request',
+    },
+    { prec: 6, rule: 'tenant_override', outcome: 'matched', revision: 7 },
+    { prec: 5, rule: 'user_override', outcome: 'expired', revision: 7, expires_at: NOW },
+    { prec: 8, rule: 'fail_safe', outcome: 'engaged', cause: 'row_broken', at: 5 },
+  ])('writes an entry of the chain as JSON.stringify does: %j', (entry) => {
+    const text = serializeDecision({ ...decide(facts()), reason_chain: [entry, entry] })
+    expect(text).toContain(`"reason_chain":${JSON.stringify([entry, entry])},"warnings"`)
   })
 
   test('serves null for an unknown flag', () => {
