@@ -31,7 +31,8 @@ const withoutStatementName = (config: unknown): unknown =>
  * The driver's client with four changes for which it has no option:
  * - A parser error, for example of a peer with another protocol, closes the connection with that error. In the driver
  *   it is thrown inside the socket's handler, where nothing can catch it.
- * - All messages of one turn of the event loop go out in one write, so that a pipelined transaction is one packet.
+ * - All messages of one turn of the event loop go out in one write at its end, so that a pipelined transaction is one
+ *   packet, and the reads of many requests wake the server once.
  * - A query timeout closes the connection, so that the ROLLBACK after it does not wait as long again.
  * - Behind a pooler no statement has a name: the session that prepared it is that of another client a moment later.
  */
@@ -55,10 +56,17 @@ export class Client extends pg.Client {
     super(config)
     const connection = getConnection(this)
     const query = this.query.bind(this) as (...args: unknown[]) => unknown
+    let corked = false
     this.query = ((...args: unknown[]) => {
       const { stream } = connection
-      stream.cork()
-      process.nextTick(() => stream.uncork())
+      if (!corked) {
+        corked = true
+        stream.cork()
+        setImmediate(() => {
+          corked = false
+          stream.uncork()
+        })
+      }
       const [config, ...rest] = args
       const result =
         this.pooler === null ? query(...args) : query(withoutStatementName(config), ...rest)

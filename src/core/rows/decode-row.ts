@@ -141,33 +141,32 @@ class Draft {
   }
 
   take(rules: Readonly<Record<string, MemberRule>>, name: string, node: JsonNode): void {
-    const at = appendPointer('', name)
     const rule = Object.hasOwn(rules, name) ? rules[name] : undefined
-    if (rule === undefined) return this.refuse('member_unknown', at)
-    if (name in this.members) return this.refuse('duplicate_member', at)
+    if (rule === undefined) return this.refuse('member_unknown', name)
+    if (name in this.members) return this.refuse('duplicate_member', name)
     this.members[name] =
-      rule.read === 'value' ? this.value(node, at) : this.member(rule.read(node), at)
+      rule.read === 'value' ? this.value(node, name) : this.member(rule.read(node), name)
   }
 
-  private member(result: ReturnType<Member>, at: string): unknown {
+  private member(result: ReturnType<Member>, name: string): unknown {
     if ('value' in result) return result.value
-    return this.refuse(result.code, at)
+    return this.refuse(result.code, name)
   }
 
-  private value(node: JsonNode, at: string): CanonicalJson | undefined {
-    if (measureDepth(node) > MAX_VALUE_DEPTH) return this.refuse('json_too_deep', at)
-    const result = canonicalize(node, { at, origin: this.origin })
+  private value(node: JsonNode, name: string): CanonicalJson | undefined {
+    if (measureDepth(node) > MAX_VALUE_DEPTH) return this.refuse('json_too_deep', name)
+    const result = canonicalize(node, { at: appendPointer('', name), origin: this.origin })
     if (!result.ok) {
       this.broken.push(...result.problems)
       return undefined
     }
-    if (detectValueType(result.text) === null) this.refuse('value_type_unsupported', at)
-    else if (utf8Bytes(result.text) > MAX_VALUE_BYTES) this.refuse('value_too_large', at)
+    if (detectValueType(result.text) === null) this.refuse('value_type_unsupported', name)
+    else if (utf8Bytes(result.text) > MAX_VALUE_BYTES) this.refuse('value_too_large', name)
     return result.text
   }
 
-  private refuse(code: ProblemCode, at: string): undefined {
-    this.broken.push(makeProblem(code, at))
+  private refuse(code: ProblemCode, name: string): undefined {
+    this.broken.push(makeProblem(code, appendPointer('', name)))
     return undefined
   }
 }

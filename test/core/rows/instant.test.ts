@@ -46,6 +46,21 @@ describe('parseInstant', () => {
   ])('refuses %s instead of rounding it', (_situation, text) => {
     expect(parseInstant(text)).toBeUndefined()
   })
+
+  test.each([1900, 2000, 2024, 2025])(
+    'accepts the days 1 to 31 that the months of %i have',
+    (year) => {
+      const two = (number: number): string => String(number).padStart(2, '0')
+      for (let month = 1; month <= 12; month += 1) {
+        const days = Array.from({ length: 31 }, (_, at) => at + 1)
+        const held = days.filter(
+          (day) => parseInstant(`${year}-${two(month)}-${two(day)}T00:00:00.000Z`) !== undefined,
+        )
+        expect(held.length).toBe(new Date(Date.UTC(year, month, 0)).getUTCDate())
+        expect(held.at(-1)).toBe(held.length)
+      }
+    },
+  )
 })
 
 const times = fc
