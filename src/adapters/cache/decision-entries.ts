@@ -27,8 +27,8 @@ export interface DecisionParts {
   readonly counts: CacheCounts
   readonly time: CacheTime
   readonly isTrusted: () => boolean
-  /** Whether all rows of a query are in memory. */
-  readonly holds: (query: RowQuery) => boolean
+  /** Whether all of these rows, by Redis key, are in memory. */
+  readonly holds: (names: readonly string[]) => boolean
 }
 type Facts = Omit<EvaluationInput, 'rows'>
 interface Reading {
@@ -74,7 +74,7 @@ export class DecisionEntries implements DecisionCache {
     const query = toQuery(facts)
     const names = listPlaces(query).map(({ name }) => name)
     if (facts.principal.mode !== 'verified' || names.length === 0) return null
-    if (!isTrusted() || holds(query)) return null
+    if (!isTrusted() || holds(names)) return null
     const key = formatDecisionKey(query)
     const local = this.local.get(key)
     const held = local ?? (await this.fetch(key, names))

@@ -38,11 +38,19 @@ export class LocalEntries<Held> {
   get(key: string): FoundEntry<Held> | undefined {
     const stored = this.entries.get(key)
     if (stored === undefined) return undefined
-    const { ends_ms, ...entry } = stored
-    const remaining_ms = ends_ms - this.now()
-    if (remaining_ms > 0) return { ...entry, remaining_ms }
+    const remaining_ms = stored.ends_ms - this.now()
+    if (remaining_ms > 0) {
+      const { held, seq, cost_ms } = stored
+      return { held, seq, cost_ms, remaining_ms }
+    }
     this.entries.delete(key)
     return undefined
+  }
+
+  /** Whether there is an entry of a key that has not ended. */
+  has(key: string): boolean {
+    const stored = this.entries.peek(key)
+    return stored !== undefined && stored.ends_ms > this.now()
   }
 
   /** @param terms.bytes length of the value as text */

@@ -58,7 +58,7 @@ export class TwoLevelCache implements RowCache {
     this.decisions = new DecisionEntries({
       ...parts,
       isTrusted: () => this.trusted,
-      holds: (query) => listPlaces(query).every(({ name }) => local.get(name) !== undefined),
+      holds: (names) => names.every((name) => local.has(name)),
     })
   }
 
@@ -70,7 +70,7 @@ export class TwoLevelCache implements RowCache {
   async read(query: RowQuery): Promise<RowsOfFlag> {
     const places = listPlaces(query)
     if (!this.trusted || places.length === 0) return this.readStore(query)
-    const missed = places.some(({ name }) => this.local.get(name) === undefined)
+    const missed = !places.every(({ name }) => this.local.has(name))
     const { known } = this
     const entries = await this.collect(query, places)
     if (known !== this.known || !this.fit(places, entries)) return this.readStore(query)

@@ -54,9 +54,17 @@ export function resolveNamedContext(result: AuthResult, named: NamedContext): Au
   if (isAuthRefusal(result)) return result
   const free =
     result.mode === 'none' || (result.mode === 'verified' && result.scopes.includes(EVALUATE_ANY))
-  const { tenant_id, user_id } = result
+  const { mode, source, tenant_id, user_id, scopes, warnings, key_set_stale } = result
   if (free)
-    return { ...result, tenant_id: named.tenant_id ?? tenant_id, user_id: named.user_id ?? user_id }
+    return {
+      mode,
+      source,
+      tenant_id: named.tenant_id ?? tenant_id,
+      user_id: named.user_id ?? user_id,
+      scopes,
+      warnings,
+      key_set_stale,
+    }
   const differs =
     (named.tenant_id !== null && named.tenant_id !== tenant_id) ||
     (named.user_id !== null && named.user_id !== user_id)

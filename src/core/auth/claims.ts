@@ -43,7 +43,7 @@ type Check = (claims: Claims, expected: ClaimExpectations, now: number) => boole
 const CHECKS: readonly (readonly [ClaimCondition, Check])[] = [
   ['claim_missing', (claims, { required }) => required.every((name) => claims[name] !== undefined)],
   ['issuer_mismatch', (claims, { issuer }) => claims['iss'] === issuer],
-  ['audience_mismatch', (claims, { audience }) => [claims['aud']].flat().includes(audience)],
+  ['audience_mismatch', (claims, { audience }) => toList(claims['aud']).includes(audience)],
   [
     'token_not_yet_valid',
     (claims, { leeway_s }, now) =>
@@ -56,6 +56,8 @@ const CHECKS: readonly (readonly [ClaimCondition, Check])[] = [
     (claims) => isId(claims['sub']) && (claims['tid'] === undefined || isId(claims['tid'])),
   ],
 ]
+/** By hand, since `[claim].flat()` takes a quarter of a microsecond. */
+const toList = (claim: unknown): readonly unknown[] => (Array.isArray(claim) ? claim : [claim])
 const isId = (claim: unknown): boolean => typeof claim === 'string' && isScopeId(claim)
 
 /** Whether `exp` and `nbf`, each where present, are finite numbers; a text or `1e400` is not. */
@@ -87,6 +89,6 @@ export type ScopeClaim = (typeof SCOPE_CLAIMS)[number]
 
 /** A text of scopes separated by spaces, or a list of them; anything else, also within the list, is no scope. */
 const toScopes = (claim: unknown): readonly string[] =>
-  (typeof claim === 'string' ? claim.split(' ') : [claim].flat()).filter(
+  (typeof claim === 'string' ? claim.split(' ') : toList(claim)).filter(
     (scope): scope is string => typeof scope === 'string' && scope !== '',
   )

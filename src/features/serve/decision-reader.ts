@@ -6,7 +6,7 @@ import type { KnownRows, LastKnownGood } from './last-known-good.ts'
 /** Reads what the decisions of one request need. */
 export interface DecisionReader extends Pick<ServiceStore, 'kind' | 'read' | 'readMany' | 'page'> {
   /** Absent where no decisions are cached. */
-  readonly decisions?: DecisionCache
+  readonly decisions?: DecisionCache | undefined
 }
 
 /** The reader of one request, by what the service stands on. */
@@ -45,10 +45,9 @@ export function createDecisionReader(
       return recall(known)
     }
   }
-  const { decisions } = store
   return {
     kind: store.kind,
-    ...(decisions === undefined ? {} : { decisions }),
+    decisions: store.decisions,
     read: (query) =>
       answer(
         () => store.read(query),
