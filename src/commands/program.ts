@@ -3,7 +3,6 @@ import type { Context } from './context.ts'
 import type { OptionDeclaration } from './declarations/option.ts'
 import { COMMANDS } from './declarations/index.ts'
 import type { CommandDeclaration } from './declarations/row.ts'
-import { createRepeat, repeatInHint } from './repeat-options.ts'
 import { readVersion } from './version.ts'
 
 /**
@@ -87,7 +86,10 @@ function addCommand(parent: Command, row: CommandDeclaration, context: Context):
     .addHelpText('after', `\nExamples:\n${row.examples.map((one) => `  $ ${one}`).join('\n')}`)
   const declared = row.options.map((one) => [addOption(command, one), one] as const)
   return command.action(async (...words: unknown[]) => {
-    const run = await row.load()
+    const [run, { createRepeat, repeatInHint }] = await Promise.all([
+      row.load(),
+      import('./repeat-options.ts'),
+    ])
     const { color = null, ...raw } = command.optsWithGlobals<RawOptions>()
     const options = Object.fromEntries(declared.map(([name, { read }]) => [name, read(raw[name])]))
     const repeat = createRepeat(COMMANDS, options)

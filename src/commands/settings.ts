@@ -6,7 +6,8 @@ import { findJsonProblems } from '../core/json/canonical.ts'
 import { nodeToValue } from '../core/json/plain.ts'
 import { parseLosslessJson } from '../core/json/read.ts'
 import type { TargetRefusal, TargetSpec } from '../core/parity/target.ts'
-import { MAX_LEEWAY_S, SASL_MECHANISMS, type SettingFault } from '../core/settings/parse-setting.ts'
+import type { SettingFault } from '../core/settings/parse-address.ts'
+import { MAX_LEEWAY_S, SASL_MECHANISMS } from '../core/settings/parse-setting.ts'
 import {
   DEFAULT_SETTINGS,
   FILE_SETTINGS,

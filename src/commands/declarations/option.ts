@@ -1,6 +1,6 @@
 import { PLACES, type Where } from '../../core/gate/types.ts'
 import { type Instant, parseInstant } from '../../core/rows/instant.ts'
-import { parseListenAddress, parseTopic } from '../../core/settings/parse-setting.ts'
+import { parseListenAddress, parseTopic } from '../../core/settings/parse-address.ts'
 import { FfError } from '../../errors.ts'
 import type { Format } from '../../reports/index.ts'
 

@@ -2,37 +2,13 @@ import { parseAdminUrl } from '../admin/admin-url.ts'
 import { hasUserPart, parseJwksUrl } from '../auth/jwks-url.ts'
 import { SCOPE_CLAIMS, type ScopeClaim } from '../auth/claims.ts'
 import type { PinnedHead } from '../gate/types.ts'
-import { parseTarget, type TargetRefusal, type TargetSpec } from '../parity/target.ts'
-
-/** Why a text is not a valid value of its setting. */
-export type SettingFault =
-  | 'backing_unknown'
-  | 'switch_unreadable'
-  | 'listen_unreadable'
-  | 'leeway_unreadable'
-  | 'number_unreadable'
-  | 'key_server_with_user'
-  | 'key_server_not_https'
-  | 'admin_with_user'
-  | 'admin_not_https'
-  | 'evidence_head_unreadable'
-  | 'origin_unreadable'
-  | 'scope_claim_unknown'
-  | 'brokers_unreadable'
-  | 'topic_unreadable'
-  | 'mechanism_unknown'
-export type ParsedSetting<Value> =
-  | { readonly ok: true; readonly value: Value }
-  | { readonly ok: false; readonly fault: SettingFault | TargetRefusal }
-
-/** The address that a server listens on. */
-export interface ListenAddress {
-  readonly host: string
-  readonly port: number
-}
-
-const accept = <Value>(parsed: Value): ParsedSetting<Value> => ({ ok: true, value: parsed })
-const refuse = (code: SettingFault): ParsedSetting<never> => ({ ok: false, fault: code })
+import { parseTarget, type TargetSpec } from '../parity/target.ts'
+import {
+  acceptSetting as accept,
+  type ParsedSetting,
+  parseListenAddress,
+  refuseSetting as refuse,
+} from './parse-address.ts'
 
 /** Accepts every text unchanged, the empty one too. */
 export const parseTextSetting = (given: string): ParsedSetting<string> => accept(given)
@@ -73,10 +49,6 @@ export const parseSaslMechanism = (
   return found === undefined ? refuse('mechanism_unknown') : accept(found)
 }
 
-/** Accepts a name of a topic as Kafka does; refuses any other text with `topic_unreadable`. */
-export const parseTopic = (given: string): ParsedSetting<string> =>
-  /^(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}$/.test(given) ? accept(given) : refuse('topic_unreadable')
-
 /** Accepts exactly `true` or `false`; refuses any other text with `switch_unreadable`. */
 export const parseTrueOrFalse = (given: string): ParsedSetting<boolean> =>
   given === 'true' || given === 'false' ? accept(given === 'true') : refuse('switch_unreadable')
@@ -112,17 +84,6 @@ export const createNumberParser =
       ? accept(value)
       : refuse('number_unreadable')
   }
-
-/**
- * Parses `HOST:PORT`, with an IPv6 host in brackets, which the result lacks; port 0 to 65535. Refuses any other text
- * with `listen_unreadable`; does not resolve the host.
- */
-export function parseListenAddress(given: string): ParsedSetting<ListenAddress> {
-  const [, ipv6, name = '', digits] =
-    /^(?:\[([0-9a-fA-F:]+)\]|([\w.-]+)):(\d{1,5})$/.exec(given) ?? []
-  const port = Number(digits)
-  return port <= 65_535 ? accept({ host: ipv6 ?? name, port }) : refuse('listen_unreadable')
-}
 
 /**
  * Parses `HOST:PORT` of one or more brokers, separated by commas; an IPv6 host stands in brackets. Refuses with

@@ -1,6 +1,12 @@
 import type { ScopeClaim } from '../auth/claims.ts'
 import type { PinnedHead } from '../gate/types.ts'
 import {
+  type ListenAddress,
+  type ParsedSetting,
+  parseListenAddress,
+  parseTopic,
+} from './parse-address.ts'
+import {
   createNumberParser,
   type NumberBounds,
   parseAdminSetting,
@@ -11,14 +17,10 @@ import {
   parseKeyServerSetting,
   parseLeewaySeconds,
   parseOrigins,
-  type ListenAddress,
-  parseListenAddress,
   MAX_LEEWAY_S,
-  type ParsedSetting,
   parseSaslMechanism,
   parseScopeClaim,
   parseTextSetting,
-  parseTopic,
   parseTrueOrFalse,
   parseWords,
 } from './parse-setting.ts'

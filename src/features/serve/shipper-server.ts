@@ -1,4 +1,4 @@
-import { parseListenAddress } from '../../core/settings/parse-setting.ts'
+import { parseListenAddress } from '../../core/settings/parse-address.ts'
 import type { Adapters } from '../../ports/adapters.ts'
 import type { ShipTelemetry } from '../../ports/telemetry.ts'
 import { createIndexRoute, createLiveRoute, createMetricsRoute } from './health.ts'
