@@ -40,8 +40,12 @@ const quantile = (numbers, share) =>
     Math.min(numbers.length - 1, Math.floor(numbers.length * share))
   ]
 
-/** Lends the environment of instances over one database and one Redis, and a token; removes all of it afterwards. */
-async function withPlace(use) {
+/**
+ * Lends the environment of instances over one database and one Redis, and a token; removes all of it afterwards.
+ *
+ * @param nodeArgs options of Node for the instances, such as `--cpu-prof`
+ */
+export async function withPlace(use, nodeArgs = []) {
   const place = mkdtempSync(join(tmpdir(), 'ff-bench-cache-'))
   const key = await generateSigningKey()
   const keys = await LoopbackJwks.start({ behaviour: 'up', keys: [toPublicJwk(key)] })
@@ -87,8 +91,8 @@ async function withPlace(use) {
       token,
       redis,
       startBare: (answer) => start([BARE, answer]),
-      startCached: () => start([FF, 'serve'], { ...env, ...cached }),
-      startPlain: () => start([FF, 'serve'], env),
+      startCached: () => start([...nodeArgs, FF, 'serve'], { ...env, ...cached }),
+      startPlain: () => start([...nodeArgs, FF, 'serve'], env),
     })
   } finally {
     for (const stop of stops) await stop()
@@ -99,14 +103,20 @@ async function withPlace(use) {
   }
 }
 
-const call = async ({ origin }, token, { method = 'POST', path = '/v1/flags/evaluate', body }) => {
+/** The text of an answer. @throws where it is not a success */
+export const call = async (
+  { origin },
+  token,
+  { method = 'POST', path = '/v1/flags/evaluate', body },
+) => {
   const headers = { 'content-type': 'application/json', authorization: `Bearer ${token}` }
   const answer = await fetch(origin + path, { method, headers, body: JSON.stringify(body) })
   const text = await answer.text()
   if (!answer.ok) throw new Error(`${path} was answered ${answer.status} ${text}`)
   return text
 }
-const put = (service, token, { flag, value }) =>
+/** Changes a flag. */
+export const put = (service, token, { flag, value }) =>
   call(service, token, {
     method: 'PUT',
     path: `/v1/flags/${flag}`,

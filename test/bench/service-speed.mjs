@@ -71,8 +71,12 @@ async function memory(service, question, requests) {
   return { early: Math.min(...early), late: Math.min(...late) }
 }
 
-/** Lends the measured services and the question; removes all of it afterwards. */
-async function withServices(use) {
+/**
+ * Lends the measured services and the question; removes all of it afterwards.
+ *
+ * @param nodeArgs options of Node for the services, such as `--cpu-prof`
+ */
+export async function withServices(use, nodeArgs = []) {
   const place = mkdtempSync(join(tmpdir(), 'ff-bench-serve-'))
   const key = await generateSigningKey()
   const keys = await LoopbackJwks.start({ behaviour: 'up', keys: [toPublicJwk(key)] })
@@ -108,8 +112,8 @@ async function withServices(use) {
     const claims = { iss: keys.origin, aud: 'pty-feature-flags', sub: 'U1', tid: TENANT }
     const token = await signClaims({ ...claims, exp: Math.floor(Date.now() / 1000) + 36_000 }, key)
     const question = { token, body: JSON.stringify({ flag_key: flags[0] }) }
-    const file = await started([FF, 'serve'], { ...env, FF_BACKING: 'file' })
-    const db = await started([FF, 'serve'], { ...env, FF_BACKING: 'db' })
+    const file = await started([...nodeArgs, FF, 'serve'], { ...env, FF_BACKING: 'file' })
+    const db = await started([...nodeArgs, FF, 'serve'], { ...env, FF_BACKING: 'db' })
     stops.push(file.stop, db.stop)
     const answer = await fetch(`${file.origin}/v1/flags/evaluate`, {
       method: 'POST',
