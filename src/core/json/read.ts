@@ -163,11 +163,13 @@ class Reader {
   }
 
   private match(pattern: RegExp, least: number): string {
-    pattern.lastIndex = this.at
-    const found = pattern.exec(this.text)?.[0] ?? ''
-    if (found.length < least) this.fail()
-    this.at += found.length
-    return found
+    const { at } = this
+    pattern.lastIndex = at
+    // `test` makes no array of groups, as `exec` does for each text and number.
+    const end = pattern.test(this.text) ? pattern.lastIndex : at
+    if (end - at < least) this.fail()
+    this.at = end
+    return this.text.slice(at, end)
   }
 
   private consume(character: string): boolean {
