@@ -8,7 +8,7 @@ export type Instant = string & { readonly [instant]: true }
 const FORM =
   /^\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{3}Z$/
 /** Days that every month has; making a Date for each stored time would take most of the reading of a row. */
-const SHORTEST_MONTH = '28'
+const SHORTEST_MONTH = 28
 
 /**
  * Returns the text itself where it is an instant. Undefined for any other form, for a date or time that does not exist,
@@ -16,8 +16,9 @@ const SHORTEST_MONTH = '28'
  */
 export function parseInstant(text: string): Instant | undefined {
   if (!FORM.test(text) || text.startsWith('0000')) return undefined
-  // 30 February parses as a day of March.
-  return text.slice(8, 10) <= SHORTEST_MONTH || new Date(text).toISOString() === text
+  const day = Number(text.slice(8, 10))
+  // 30 February parses as a day of March, or not at all.
+  return day <= SHORTEST_MONTH || new Date(text).getUTCDate() === day
     ? (text as Instant)
     : undefined
 }
