@@ -184,6 +184,7 @@ export class TwoLevelCache implements RowCache {
     places: readonly RowPlace[],
   ): Promise<readonly (LocalEntry | undefined)[]> {
     const held = places.map((place) => this.findLocal(query, place))
+    if (!held.includes(undefined)) return held
     const missing = places.filter(
       ({ name }, at) => held[at] === undefined && !this.flights.has(name),
     )
