@@ -1,8 +1,9 @@
 import { Command, CommanderError } from 'commander'
+import { FfError } from '../errors.ts'
 import type { Context } from './context.ts'
 import type { OptionDeclaration } from './declarations/option.ts'
 import { COMMANDS } from './declarations/index.ts'
-import type { CommandDeclaration } from './declarations/row.ts'
+import { type CommandDeclaration, JSON_FLAG, takesJson } from './declarations/row.ts'
 import { readVersion } from './version.ts'
 
 /**
@@ -85,23 +86,34 @@ function addCommand(parent: Command, row: CommandDeclaration, context: Context):
     .description(row.what)
     .addHelpText('after', `\nExamples:\n${row.examples.map((one) => `  $ ${one}`).join('\n')}`)
   const declared = row.options.map((one) => [addOption(command, one), one] as const)
+  if (takesJson(row)) command.option(JSON_FLAG.flags, JSON_FLAG.what)
   return command.action(async (...words: unknown[]) => {
     const [run, { createRepeat, repeatInHint }] = await Promise.all([
       row.load(),
       import('./repeat-options.ts'),
     ])
-    const { color = null, ...raw } = command.optsWithGlobals<RawOptions>()
+    const { color = null, json = false, ...given } = command.optsWithGlobals<RawOptions>()
+    const raw: RawOptions = json ? { ...given, format: asJson(given['format']) } : given
     const options = Object.fromEntries(declared.map(([name, { read }]) => [name, read(raw[name])]))
     const repeat = createRepeat(COMMANDS, options)
     // Commander hands over the declared arguments, then the options and the command itself.
-    const given = words.slice(0, -2).flat() as string[]
-    await run({ context, words: given, options, color, repeat }).catch((error: unknown) => {
+    const positional = words.slice(0, -2).flat() as string[]
+    await run({ context, words: positional, options, color, repeat }).catch((error: unknown) => {
       throw repeatInHint(error, repeat)
     })
   })
 }
 interface RawOptions extends Readonly<Record<string, Parameters<OptionDeclaration['read']>[0]>> {
   readonly color?: boolean
+  readonly json?: boolean
+}
+
+/** @throws FfError `option_invalid` beside another `--format` */
+function asJson(format: RawOptions[string]): 'json' {
+  if (format === undefined || format === 'json') return 'json'
+  throw new FfError('option_invalid', `--json contradicts --format ${String(format)}.`, {
+    hint: 'Give one of the two.',
+  })
 }
 
 /** @returns the name of the option in `command.opts()` */

@@ -8,7 +8,7 @@ import type { Context } from './context.ts'
 const MOST_DETAILS = 20
 
 /**
- * Prints an error on stderr (message, at most 20 details, hint, code) and sets the exit; with `--format json` prints
+ * Prints an error on stderr (message, at most 20 details, hint, code) and sets the exit; with `--format json` or `--json` prints
  * all of it on stdout too, unless writing failed, and with `--debug` the stack on stderr. An unknown error is
  * `internal`, one of the system `disk_full` or `system_refused`, one of commander `option_invalid` or
  * `command_unknown`, a failed write `output_failed`. Hides passwords of URLs, and escapes control characters.
@@ -89,4 +89,9 @@ function getTrace(error: unknown): string {
 }
 
 const wantsJson = (argv: readonly string[]): boolean =>
-  argv.some((one, at) => one === '--format=json' || (one === '--format' && argv[at + 1] === 'json'))
+  argv.some(
+    (one, at) =>
+      one === '--json' ||
+      one === '--format=json' ||
+      (one === '--format' && argv[at + 1] === 'json'),
+  )

@@ -108,6 +108,7 @@ describe('the --format json document fits its schema', () => {
     ['a preflight', 'check-report', ['parity', 'preflight', join(ROOT, 'package.json')], 0],
     ['a mapped import', 'check-report', [...MAPPED, ...INTO], 21],
     ['the settings', 'settings', ['config', 'show', '--origin'], 0],
+    ['the version', 'version', ['version'], 0],
     ['a mode matrix', 'check-report', ['jwks', 'check'], 0],
     ['a key server', 'check-report', ['jwks', 'fetch', 'https://127.0.0.1:1/jwks'], 22],
     ['a token', 'check-report', ['token', 'verify', '--signature-only', '--explain'], 20],

@@ -1,5 +1,6 @@
 import { afterEach, expect, test, vi } from 'vitest'
 import { COMMANDS } from '../../src/commands/declarations/index.ts'
+import { JSON_FLAG, takesJson } from '../../src/commands/declarations/row.ts'
 import { EXIT_STATUSES } from '../../src/core/exit.ts'
 import { SERVICE_PROBLEMS } from '../../src/core/http-api/problems.ts'
 import {
@@ -37,7 +38,9 @@ const PAGES: Readonly<Record<string, () => string>> = {
                 ? ''
                 : `${table(
                     ['option', 'what'],
-                    command.options.map(({ flags, what: means }) => [code(flags), means]),
+                    [...command.options, ...(takesJson(command) ? [JSON_FLAG] : [])].map(
+                      ({ flags, what: means }) => [code(flags), means],
+                    ),
                   )}\n`,
               ['```sh', ...command.examples, '```', ''].join('\n'),
             ]

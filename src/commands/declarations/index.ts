@@ -223,6 +223,23 @@ const CUT_OVER: readonly CommandGroup[] = [
   },
 ]
 
+/** Its script holds the other commands. */
+const COMPLETION: CommandGroup = {
+  noun: null,
+  what: '',
+  job: 'Maintain:',
+  commands: [
+    declareCommand({
+      name: 'completion',
+      what: 'print the completion script for bash, zsh or fish',
+      arguments: '<shell>',
+      options: [],
+      examples: ['ff completion bash > ff.bash', 'ff completion fish > ff.fish'],
+      load: async () => (await import('../completion.ts')).createCompletion(COMMANDS),
+    }),
+  ],
+}
+
 /** Every command except `help`, in the order of the help. To add one, add its declaration and its module. */
 export const COMMANDS: readonly CommandGroup[] = [
   ...PROVE,
@@ -235,4 +252,5 @@ export const COMMANDS: readonly CommandGroup[] = [
   ...CUT_OVER,
   CUTOVER_COMMANDS,
   ...MAINTAIN,
+  COMPLETION,
 ]

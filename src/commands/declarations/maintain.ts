@@ -183,6 +183,21 @@ export const MAINTAIN: readonly CommandGroup[] = [
         examples: ['ff doctor', 'ff doctor --format json'],
         load: async () => (await import('../doctor.ts')).runDoctor,
       }),
+      declareCommand({
+        name: 'schema',
+        what: 'print the JSON Schema of a document, or list the names of all',
+        arguments: '[name]',
+        options: [],
+        examples: ['ff schema', 'ff schema gate-report'],
+        load: async () => (await import('../schema.ts')).runSchema,
+      }),
+      declareCommand({
+        name: 'version',
+        what: 'show the version, the digest of the program, the newest migration and the runtime',
+        options: DOCUMENT,
+        examples: ['ff version', 'ff version --json'],
+        load: async () => (await import('../show-version.ts')).runVersion,
+      }),
     ],
   },
 ]

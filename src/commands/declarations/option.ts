@@ -5,7 +5,11 @@ import { FfError } from '../../errors.ts'
 import type { Format } from '../../reports/index.ts'
 
 /** Reads the text of an option. @throws FfError `option_invalid`, naming the flag */
-export type ParseOption<Value> = (text: string, flag: string) => Value
+export interface ParseOption<Value> {
+  (text: string, flag: string): Value
+  /** The only texts that it takes; absent where there are too many to list. */
+  readonly choices?: readonly string[]
+}
 
 /** The value from commander: a text, the texts of a repeated option, true for a switch, or undefined. */
 type RawOption = string | readonly string[] | boolean | undefined
@@ -20,6 +24,8 @@ export interface OptionDeclaration<Flags extends Flag = Flag, Value = unknown> {
   readonly what: string
   /** True when the flag may be repeated, with one value each time. */
   readonly repeated: boolean
+  /** The only values that it takes; empty for a switch, and where any text may be one. */
+  readonly choices: readonly string[]
   readonly read: (given: RawOption) => Value
 }
 
@@ -46,6 +52,7 @@ export const toggle = <const Flags extends Flag>(
   flags,
   what,
   repeated: false,
+  choices: [],
   read: (given) => given === true,
 })
 
@@ -58,6 +65,7 @@ export const option = <const Flags extends Flag, Value>(
   flags,
   what,
   repeated: false,
+  choices: parse.choices ?? [],
   read: (given) => (typeof given === 'string' ? parse(given, toFlag(flags)) : null),
 })
 
@@ -72,6 +80,7 @@ export const optionOr = <const Flags extends Flag, Value>(
   flags,
   what,
   repeated: false,
+  choices: parse.choices ?? [],
   read: (given) => (typeof given === 'string' ? parse(given, toFlag(flags)) : otherwise),
 })
 
@@ -87,6 +96,7 @@ export const required = <const Flags extends Flag, Value>(
   flags,
   what,
   repeated: false,
+  choices: parse.choices ?? [],
   read: (given) => {
     if (typeof given === 'string' && given !== '') return parse(given, toFlag(flags))
     throw new FfError('option_invalid', `The option ${toFlag(flags)} is missing.`, {
@@ -107,6 +117,7 @@ export const list = <const Flags extends Flag, Value>(
   flags,
   what,
   repeated: !flags.endsWith('...>'),
+  choices: parse.choices ?? [],
   read: (given) =>
     Array.isArray(given) ? given.map((one: string) => parse(one, toFlag(flags))) : [],
 })
@@ -203,16 +214,18 @@ export const parseVersion: ParseOption<number> = (given, flag) => {
 /**
  * Makes a parser of one of these names, in exact case. The parser throws FfError `option_invalid`, listing the names.
  */
-export const parseChoice =
-  <const Name extends string>(names: readonly Name[]): ParseOption<Name> =>
-  (given, flag) => {
-    const found = names.find((one) => one === given)
-    if (found !== undefined) return found
-    throw invalid(
-      `${flag} must name a format of this command, not ${quote(given)}.`,
-      `The formats are ${names.join(', ')}.`,
-    )
-  }
+export const parseChoice = <const Name extends string>(names: readonly Name[]): ParseOption<Name> =>
+  Object.assign(
+    (given: string, flag: string): Name => {
+      const found = names.find((one) => one === given)
+      if (found !== undefined) return found
+      throw invalid(
+        `${flag} must name a format of this command, not ${quote(given)}.`,
+        `The formats are ${names.join(', ')}.`,
+      )
+    },
+    { choices: names },
+  )
 
 /** Names only: a reporter is loaded when there is a report. */
 const REPORT_FORMATS: Readonly<Record<Format, true>> = {

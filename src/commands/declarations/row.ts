@@ -20,3 +20,10 @@ export interface CommandGroup {
   readonly job: string
   readonly commands: readonly CommandDeclaration[]
 }
+
+/** The switch of every command that has the format json. */
+export const JSON_FLAG = { flags: '--json', what: 'short for --format json' } as const
+
+/** Whether a command has the format json, and so takes `--json`. */
+export const takesJson = ({ options }: Pick<CommandDeclaration, 'options'>): boolean =>
+  options.some(({ flags, choices }) => flags.startsWith('--format ') && choices.includes('json'))

@@ -3,7 +3,6 @@ import type { TargetRefusal } from '../parity/target.ts'
 /** Why a text is not a valid value of its setting. */
 export type SettingFault =
   | 'backing_unknown'
-  | 'backing_managed'
   | 'switch_unreadable'
   | 'listen_unreadable'
   | 'leeway_unreadable'
