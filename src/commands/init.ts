@@ -1,5 +1,6 @@
 import { initFolder } from '../features/setup/init.ts'
 import type { Invocation } from './context.ts'
+import { readVersion } from './version.ts'
 
 const NEXT = [
   'ff doctor        # check that a run can work here',
@@ -14,7 +15,7 @@ const NEXT = [
  */
 export async function runInit({ context }: Invocation): Promise<void> {
   const { root, cwd, adapters, io } = context
-  const names = await initFolder({ root, cwd }, adapters)
+  const names = await initFolder({ root, cwd, version: readVersion(root) }, adapters)
   const lines = [...names.map((name) => `  ${name}`), '', 'Next:', ...NEXT.map((one) => `  ${one}`)]
   await io.stdout(`Written:\n${lines.join('\n')}\n`)
   context.exit = 'ok'

@@ -90,13 +90,14 @@ describe('ff init', () => {
   test('the CI job always runs, and ends with the exit of the gate', async () => {
     const text = await readFile(join(cwd, '.github/workflows/ff-gate.yml'), 'utf8')
     expect(text.match(/if: always\(\)/g)).toHaveLength(3)
-    expect(text).not.toMatch(/continue-on-error|\|\||npx/)
+    expect(text).not.toMatch(/continue-on-error|\|\||npx|@FF_VERSION@/)
     const lines = [...text.matchAll(/^ +(?:- )?run: (.*)$/gm)].map(([, line = '']) => line)
     expect(lines).toEqual([
-      'npm ci',
+      'npm ci --ignore-scripts',
+      expect.stringMatching(/^node_modules\/\.bin\/ff --version \| grep -Fx \d+\.\d+\.\d+$/),
       expect.stringMatching(/^node_modules\/\.bin\/ff gate [^|;&]*$/),
     ])
-    const run = await pasted(lines[1] ?? '')
+    const run = await pasted(lines[2] ?? '')
     expect([run.status, run.stdout]).toEqual([22, expect.stringContaining('::')])
     for (const name of ['gate.html', 'gate.xml', 'decision.json'])
       expect((await stat(join(cwd, 'reports', name))).size).toBeGreaterThan(0)

@@ -37,6 +37,7 @@ class SharedServer {
     redis: () => install('redis'),
     kafka: () => install('kafka'),
     shells: () => install('shells'),
+    systemd: () => install('systemd'),
     exhaustive: () => spawnFf(['parity', 'exhaustive', '--format', 'json']),
     'parity-run': () => spawnFf(['parity', 'run', '--format', 'json']),
     selftest,
@@ -93,7 +94,7 @@ async function selftest(): Promise<Run> {
   return { status, signal: null, stdout: formatJsonReport(report), stderr: '' }
 }
 
-type Installed = 'chromium' | 'pgbouncer' | 'prometheus' | 'redis' | 'kafka' | 'shells'
+type Installed = 'chromium' | 'pgbouncer' | 'prometheus' | 'redis' | 'kafka' | 'shells' | 'systemd'
 /** Installs a program of Debian where it is missing. @returns the reason where there is none, else null */
 async function install(program: Installed): Promise<string | null> {
   try {

@@ -23,6 +23,8 @@ export interface Shared {
   readonly kafka: string | null
   /** The reason why there is no zsh or fish; null where there are both. */
   readonly shells: string | null
+  /** The reason why there is no systemd-analyze; null where there is one. */
+  readonly systemd: string | null
   /** The run of `ff parity exhaustive` on a file and an embedded server. */
   readonly exhaustive: Run
   /** The run of `ff parity run` without options. */

@@ -171,7 +171,7 @@ export const MAINTAIN: readonly CommandGroup[] = [
     commands: [
       declareCommand({
         name: 'init',
-        what: 'create a starter folder: configuration, checklist, templates, key, CI job; never overwrites',
+        what: 'create a starter folder: configuration, checklist, templates, key, CI jobs; never overwrites',
         options: [],
         examples: ['ff init', 'mkdir cutover && cd cutover && ff init'],
         load: async () => (await import('../init.ts')).runInit,

@@ -14,10 +14,15 @@ const COPIED = [
   'checklists/templates/team_commands.json',
   'checklists/templates/trust.json',
 ] as const
-const WORKFLOW = {
-  from: 'checklists/templates/ff-gate.yml',
-  to: '.github/workflows/ff-gate.yml',
-} as const
+/** CI jobs, pinned to the version of the package. */
+const CI_JOBS = [
+  { from: 'checklists/templates/ff-gate.yml', to: '.github/workflows/ff-gate.yml' },
+  {
+    from: 'checklists/templates/ff-gate.gitlab-ci.yml',
+    to: '.gitlab/ff-gate.gitlab-ci.yml',
+  },
+] as const
+const VERSION_MARK = '@FF_VERSION@'
 /** Digests and the pin are over bytes, so git changes no line ending there. */
 const ATTRIBUTES = {
   path: '.gitattributes',
@@ -37,6 +42,13 @@ const CONFIG = {
   jwtLeeway: '0',
 }
 
+/** The package folder, the folder to fill, and the version that its CI jobs are pinned to. */
+interface InitRequest {
+  readonly root: string
+  readonly cwd: string
+  readonly version: string
+}
+
 /**
  * `ff init`: creates the starter files of a team and the key of its runner in `cwd`; templates come from the package.
  *
@@ -46,7 +58,7 @@ const CONFIG = {
  * @throws the system's error where a template of the package cannot be read
  */
 export async function initFolder(
-  { root, cwd }: { readonly root: string; readonly cwd: string },
+  { root, cwd, version }: InitRequest,
   { makeRunner }: Pick<Adapters, 'makeRunner'>,
 ): Promise<readonly string[]> {
   const texts = new Map<string, string>([
@@ -54,7 +66,8 @@ export async function initFolder(
     [ATTRIBUTES.path, ATTRIBUTES.text],
   ])
   for (const name of COPIED) texts.set(name, await readFile(join(root, name), 'utf8'))
-  texts.set(WORKFLOW.to, await readFile(join(root, WORKFLOW.from), 'utf8'))
+  for (const { from, to } of CI_JOBS)
+    texts.set(to, (await readFile(join(root, from), 'utf8')).replaceAll(VERSION_MARK, version))
   const names = [...texts.keys(), RUNNER.ignore, RUNNER.key, RUNNER.public]
   await requireAbsent(cwd, names)
   const written: string[] = []
