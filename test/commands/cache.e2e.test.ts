@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { validateSchema } from '../../src/artefacts/schemas.ts'
 import { createCacheMac } from '../../src/adapters/cache/mac.ts'
 import { CHANNELS, formatMessage } from '../../src/core/cache/messages.ts'
 import { instantFromMs } from '../../src/core/rows/instant.ts'
@@ -53,6 +54,7 @@ afterAll(async () => {
 
 test('stats counts the keys of each namespace, and shows the memory of the server', async () => {
   const json = await runFf(['cache', 'stats', '--format', 'json'], { env })
+  expect(validateSchema('cache-stats', JSON.parse(json.stdout), '')).toEqual([])
   expect(JSON.parse(json.stdout)).toEqual({
     schemaVersion: 1,
     namespaces: [

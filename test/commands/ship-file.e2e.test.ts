@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { validateSchema } from '../../src/artefacts/schemas.ts'
 import { adapters } from '../../src/composition.ts'
 import { readKafkaOptions } from '../../src/commands/kafka-options.ts'
 import { DEFAULT_SETTINGS, type SettingValues } from '../../src/core/settings/settings.ts'
@@ -157,7 +158,9 @@ describe('ff audit ship of a file store', () => {
     expect((await fetch(`${origin}/health/live`)).status).toBe(200)
     const second = await audit('ship')
     expect([second.status, toError(second).code]).toEqual([24, 'store_locked'])
-    expect(JSON.parse((await audit('redrive', '--all')).stdout)).toMatchObject({ redriven: 0 })
+    const redrive = JSON.parse((await audit('redrive', '--all')).stdout) as unknown
+    expect(redrive).toMatchObject({ redriven: 0 })
+    expect(validateSchema('audit-redrive', redrive, '')).toEqual([])
     child.kill('SIGTERM')
     expect((await ended).status).toBe(0)
     expect((await audit('ship')).status).toBe(0)

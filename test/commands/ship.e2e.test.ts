@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type pg from 'pg'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { validateSchema } from '../../src/artefacts/schemas.ts'
 import { KafkaProxy } from '../faults/kafka-proxy.ts'
 import { addRecords } from '../features/audit/audit-records.ts'
 import { connect, getUrl, migratedDatabase, type TestDatabase } from '../support/database.ts'
@@ -61,6 +62,7 @@ describe('ff audit ship', () => {
     const records = await addRecords(sql, ['flag/ff.a', 'flag/ff.b', 'flag/ff.a'])
     const run = await ship({}, '--format', 'json')
     expect(run.stderr).toBe('')
+    expect(validateSchema('audit-ship', JSON.parse(run.stdout), '')).toEqual([])
     expect(JSON.parse(run.stdout)).toEqual({
       schemaVersion: 1,
       delivered: 3,

@@ -4,6 +4,8 @@ import { join } from 'node:path'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createStore, FileStore } from '../../src/adapters/file-store/file-store.ts'
+import { COMMANDS } from '../../src/commands/declarations/index.ts'
+import { takesJson } from '../../src/commands/declarations/row.ts'
 import { EXIT_STATUSES } from '../../src/core/exit.ts'
 import { FILE_SETTINGS, SETTINGS, toFileKey } from '../../src/core/settings/settings.ts'
 import { flagRow } from '../core/builders.ts'
@@ -108,6 +110,13 @@ describe('the --format json document fits its schema', () => {
     ['a preflight', 'check-report', ['parity', 'preflight', join(ROOT, 'package.json')], 0],
     ['a mapped import', 'check-report', [...MAPPED, ...INTO], 21],
     ['the settings', 'settings', ['config', 'show', '--origin'], 0],
+    ['a checklist', 'cutover-readiness-checklist', ['checklist', 'show'], 0],
+    ['an item', 'checklist-item', ['checklist', 'explain', 'E5'], 0],
+    ['the departures of a checklist', 'checklist-diff', ['checklist', 'diff'], 0],
+    ['the probes', 'probe-list', ['probe', 'list'], 0],
+    ['a probe of scratch', 'probe-explanation', ['probe', 'explain', 'A1'], 0],
+    ['a probe of staging', 'probe-explanation', ['probe', 'explain', 'D1'], 0],
+    ['an item without a probe', 'probe-explanation', ['probe', 'explain', 'C3'], 0],
     ['the version', 'version', ['version'], 0],
     ['a mode matrix', 'check-report', ['jwks', 'check'], 0],
     ['a key server', 'check-report', ['jwks', 'fetch', 'https://127.0.0.1:1/jwks'], 22],
@@ -132,6 +141,33 @@ describe('the --format json document fits its schema', () => {
       expect(breaches(schema, JSON.parse(run.stdout))).toEqual([])
     },
     240_000, // A whole selftest plants some 270 faults.
+  )
+})
+
+/** The schema of each JSON document that is no report. */
+const DOCUMENTS: Readonly<Record<string, string>> = {
+  'checklist show': 'cutover-readiness-checklist',
+  'checklist explain': 'checklist-item',
+  'checklist diff': 'checklist-diff',
+  'probe list': 'probe-list',
+  'probe explain': 'probe-explanation',
+  'audit ship': 'audit-ship',
+  'audit redrive': 'audit-redrive',
+  'cache stats': 'cache-stats',
+  'config show': 'settings',
+  version: 'version',
+}
+test('each command with the format json writes a report or a document with a schema', () => {
+  const written = COMMANDS.flatMap(({ noun, commands }) =>
+    commands
+      .filter(
+        (row) => takesJson(row) && !row.options.some(({ flags }) => flags.startsWith('--output ')),
+      )
+      .map(({ name }) => (noun === null ? name : `${noun} ${name}`)),
+  )
+  expect(written.sort()).toEqual(Object.keys(DOCUMENTS).sort())
+  expect(Object.values(DOCUMENTS).filter((name) => !files.includes(`${name}.schema.json`))).toEqual(
+    [],
   )
 })
 
