@@ -57,7 +57,8 @@ function standardStreams(): Io {
       )
     },
     stdoutIsTerminal: process.stdout.isTTY === true,
-    stderrIsTerminal: process.stderr.isTTY === true,
+    // A line that is rewritten needs a terminal that can clear one.
+    stderrIsTerminal: process.stderr.isTTY === true && process.env['TERM'] !== 'dumb',
   }
 }
 

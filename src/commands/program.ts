@@ -132,7 +132,7 @@ const collect = (word: string, before: readonly string[] = []): readonly string[
 function addHelp(program: Command, context: Context): Command {
   program
     .command('help [words...]')
-    .description('show help for a command, or for the topic exit-codes')
+    .description('show help for a command, or for a topic: exit-codes, formats, settings, targets')
     .helpGroup('Maintain:')
     .addHelpText('after', '\nExamples:\n  $ ff help parity run\n  $ ff help exit-codes')
     .action(async (words: readonly string[]) => {

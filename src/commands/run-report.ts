@@ -110,10 +110,18 @@ export const toEndedError = (signal: AbortSignal, cause?: unknown): FfError =>
     cause,
   })
 
-/** Precedence: `--color` > `NO_COLOR` > `FORCE_COLOR` > whether stdout is a terminal. */
-function useColor({ env, io }: Context, chosen: boolean | null): boolean {
+/**
+ * Precedence: `--color` > `NO_COLOR` > `FORCE_COLOR` > `CLICOLOR_FORCE` > `CLICOLOR=0` and `TERM=dumb` > whether stdout is a
+ * terminal. `0` and the empty text count as unset for `CLICOLOR_FORCE`.
+ */
+export function useColor(
+  { env, io }: Pick<Context, 'env'> & { readonly io: Pick<Context['io'], 'stdoutIsTerminal'> },
+  chosen: boolean | null,
+): boolean {
   if (chosen !== null) return chosen
-  const { NO_COLOR = '', FORCE_COLOR = '' } = env
+  const { NO_COLOR = '', FORCE_COLOR = '', CLICOLOR_FORCE = '', CLICOLOR, TERM } = env
   if (NO_COLOR !== '') return false
-  return FORCE_COLOR === '' ? io.stdoutIsTerminal : FORCE_COLOR !== '0'
+  if (FORCE_COLOR !== '') return FORCE_COLOR !== '0'
+  if (!['', '0'].includes(CLICOLOR_FORCE)) return true
+  return io.stdoutIsTerminal && CLICOLOR !== '0' && TERM !== 'dumb'
 }

@@ -14,6 +14,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { COMMANDS } from '../../src/commands/declarations/index.ts'
 import { finished, ROOT, type Run, startFf } from '../support/run-ff.ts'
 import { FULL } from '../support/scale.ts'
 
@@ -65,16 +66,19 @@ test('ships no test, source or build tool', () => {
   ])
 })
 
-test('ships a compiled schema for each schema, and a module for each source', async () => {
+test('ships a compiled schema for each schema, a module for each source, a page for each command', async () => {
   const schemas = (await readdir(join(ROOT, 'contracts/schemas')))
     .filter((name) => name.endsWith('.schema.json'))
     .map((name) => `dist/schemas/${name.replace('.schema.json', '.cjs')}`)
   const sources = (await readdir(join(ROOT, 'src'), { recursive: true }))
     .filter((name) => name.endsWith('.ts'))
     .map((name) => `dist/src/${name.replace(/\.ts$/, '.js')}`)
-  expect(schemas.length * sources.length).toBeGreaterThan(0)
+  const pages = COMMANDS.flatMap(({ noun, commands }) =>
+    commands.map(({ name }) => `dist/man/${['ff', noun ?? [], name].flat().join('-')}.1`),
+  )
+  expect(schemas.length * sources.length * pages.length).toBeGreaterThan(0)
   expect(files.filter((path) => path.startsWith('dist/')).sort()).toEqual(
-    ['dist/bin/ff.js', ...schemas, ...sources].sort(),
+    ['dist/bin/ff.js', 'dist/man/ff.1', ...pages, ...schemas, ...sources].sort(),
   )
 })
 
@@ -109,7 +113,7 @@ test('ff gate judges the folder of ff init, where nothing was measured yet', asy
 
 /** The versions of Node by the package that brings their program; null is the one of this machine. */
 const NODES: readonly (string | null)[] = FULL ? [null, '20', '22', '24', '26'] : [null]
-const COMMANDS = [
+const FIVE = [
   ['version', '--json'],
   ['artefacts', 'validate'],
   ['parity', 'run'],
@@ -136,7 +140,7 @@ describe.each(NODES)('as an ordinary user on Node %s', (version) => {
   }, 180_000)
   test('five commands work', async () => {
     const statuses = []
-    for (const args of COMMANDS) {
+    for (const args of FIVE) {
       const child = spawn(node, [join(installed, 'dist/bin/ff.js'), ...args], {
         cwd,
         env: { PATH: process.env['PATH'], HOME: cwd, TMPDIR: tmpdir() },
@@ -148,7 +152,7 @@ describe.each(NODES)('as an ordinary user on Node %s', (version) => {
       if (args[0] === 'version' && version !== null)
         expect(JSON.parse(stdout)).toMatchObject({ node: expect.stringMatching(`^v${version}\\.`) })
     }
-    expect(statuses).toHaveLength(COMMANDS.length)
+    expect(statuses).toHaveLength(FIVE.length)
   })
 })
 
