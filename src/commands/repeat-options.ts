@@ -1,48 +1,66 @@
-import type { CheckReport, GateReport, Report } from '../core/report/types.ts'
+import type { CheckReport, GateReport, Report, ReportItem } from '../core/report/types.ts'
 import { quoteForShell } from '../core/text/quote.ts'
 import { FfError } from '../errors.ts'
 import type { RepeatOptions } from './context.ts'
 import type { CommandGroup } from './declarations/row.ts'
 
-/** The options that say which files a command is about, so that a command it proposes has to name them too. */
-const REPEATED = ['checklist', 'evidence'] as const
+/** The options that say what a command is about, so that a command it proposes has to name them too; by their name. */
+const REPEATED = {
+  checklist: '--checklist',
+  evidence: '--evidence',
+  baseline: '--baseline',
+  candidate: '--candidate',
+  allowSameKind: '--allow-same-kind',
+  vectors: '--vectors',
+} as const
+type Repeated = keyof typeof REPEATED
 const DEFAULT_EVIDENCE = '.ff/evidence'
 
 /**
- * Makes the function that adds `--checklist` and `--evidence` of a call to each command of `ff` in a text that takes
- * them and has none: a text that is a command, or commands in backquotes. It also puts the folder of `--evidence` in the
+ * Makes the function that adds the options of a call that say what it is about to each command of `ff` in a text that
+ * takes them and has none: a text that is a command, or commands in backquotes. It also puts the folder of `--evidence` in the
  * place of its default. Without these options it changes nothing.
  */
 export function createRepeat(
   groups: readonly CommandGroup[],
   options: Readonly<Record<string, unknown>>,
 ): RepeatOptions {
-  const given = REPEATED.flatMap((name) => {
-    const value = options[name]
-    return typeof value === 'string' ? [{ name, flag: `--${name}`, value }] : []
+  const given = (Object.keys(REPEATED) as Repeated[]).flatMap((name) => {
+    const values = toValues(options[name])
+    return values === null ? [] : [{ name, flag: REPEATED[name], values }]
   })
   if (given.length === 0) return (text) => text
   const rows = groups.flatMap(({ noun, commands }) =>
     commands.flatMap(({ name, options: declared }) => {
       const own = given.filter(({ flag }) =>
-        declared.some(({ flags }) => flags.startsWith(`${flag} `)),
+        declared.some(({ flags }) => flags.split(' ', 1)[0] === flag),
       )
       return own.length === 0 ? [] : [[['ff', noun ?? [], name].flat().join(' '), own] as const]
     }),
   )
   const taken = new Map(rows)
   const names = new RegExp(String.raw`\b(${rows.map(([name]) => name).join('|')})(?![\w-])`, 'g')
-  const folder = given.find(({ name }) => name === 'evidence')?.value
+  const folder = given.find(({ name }) => name === 'evidence')?.values[0]
   const addTo: RepeatOptions = (text) =>
     text.replaceAll(names, (name, _group: string, at: number) => {
       const command = text.slice(at).split(' && ', 1)[0] as string
-      const missing = taken.get(name)?.filter(({ flag }) => !command.includes(`${flag} `)) ?? []
-      const words = missing.map(({ flag, value }) => ` ${flag} ${quoteForShell(value)}`)
+      const missing =
+        taken.get(name)?.filter(({ flag }) => !`${command} `.includes(`${flag} `)) ?? []
+      const words = missing.map(({ flag, values }) =>
+        ['', flag, ...values.map(quoteForShell)].join(' '),
+      )
       return [name, ...words].join('')
     })
   const move: RepeatOptions = (text) =>
     folder === undefined ? text : text.replaceAll(DEFAULT_EVIDENCE, () => quoteForShell(folder))
   return (text) => move(text.startsWith('ff ') ? addTo(text) : text.replaceAll(/`[^`]+`/g, addTo))
+}
+
+/** The values of an option as words, none for a switch; null where it was not given. */
+function toValues(given: unknown): readonly string[] | null {
+  if (typeof given === 'string') return [given]
+  if (Array.isArray(given) && given.length > 0) return given as readonly string[]
+  return given === true ? [] : null
 }
 
 /** The error with the options of the call in the commands of its hint; any other value as it is. */
@@ -54,7 +72,7 @@ export function repeatInHint(error: unknown, repeat: RepeatOptions): unknown {
   return Object.assign(new FfError(code, message, { hint, details, cause }), { stack })
 }
 
-/** The report with the options of the call in the commands that it proposes. A comparison proposes none of these. */
+/** The report with the options of the call in the commands that it proposes. */
 export function repeatInReport(report: Report, repeat: RepeatOptions): Report {
   if (isGate(report)) {
     const { fix, next, remeasure } = report
@@ -62,7 +80,13 @@ export function repeatInReport(report: Report, repeat: RepeatOptions): Report {
     const again = remeasure === null ? null : repeat(remeasure)
     return { ...report, items, ...repeatStep({ fix, next }, repeat), remeasure: again }
   }
-  if (!isCheck(report)) return report
+  if (!isCheck(report)) {
+    const again = (one: ReportItem): ReportItem =>
+      one.detail === null
+        ? one
+        : { ...one, detail: { ...one.detail, reproduce: repeat(one.detail.reproduce) } }
+    return { ...report, items: report.items.map(again) }
+  }
   return {
     ...report,
     items: report.items.map((one) => ({

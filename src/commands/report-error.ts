@@ -59,10 +59,19 @@ function asFfError(error: unknown): FfError {
   )
 }
 
+const EXCESS = /too many arguments for '(.+)'\. Expected (\d+) arguments? but got (\d+)/
+
 /** Commander's messages name the wrong option and the nearest known one; each gets one full stop. */
 function usageError(error: CommanderError): FfError {
   const unknownCommand =
     error.code === 'commander.unknownCommand' || error.code === 'commander.help'
+  const [, command, most, given] = EXCESS.exec(error.message) ?? []
+  if (command !== undefined)
+    return new FfError(
+      'option_invalid',
+      `The command ${command} takes ${most === '0' ? 'no argument' : `at most ${most}`}, and ${given} ${given === '1' ? 'was' : 'were'} given.`,
+      { hint: `See what it takes with \`ff help\`, or with --help after the command.` },
+    )
   const [first = '', ...more] = error.message.replace(/^error: /, '').split('\n')
   const message =
     error.code === 'commander.help'

@@ -1,5 +1,11 @@
 import { createHash } from 'node:crypto'
-import type { GateItem, GateReport, Report } from '../core/report/types.ts'
+import type {
+  GateItem,
+  GateReport,
+  ParityReport,
+  Report,
+  ReportSide,
+} from '../core/report/types.ts'
 import { escapeForTerminal } from '../core/text/terminal.ts'
 import { type ReportCase, listCases } from './cases.ts'
 import {
@@ -60,7 +66,7 @@ export function formatHtmlReport(report: Report): string {
 <style>${{ html: STYLE }}</style>
 </head>
 <body>
-${shown.kind === 'gate' ? gateBody(shown) : casesBody(title, listCases(shown))}
+${shown.kind === 'gate' ? gateBody(shown) : casesBody(shown)}
 </body>
 </html>
 `
@@ -225,10 +231,14 @@ const signaturesTable = ({ signatures }: GateReport): Html =>
         ]),
       )
 
-/** The body for a report that is no gate report: every case, failed cases first. */
-function casesBody(title: string, cases: readonly ReportCase[]): Html {
-  const sorted = [...cases.filter(({ passed }) => !passed), ...cases.filter(({ passed }) => passed)]
-  return markup`<h1>${title}</h1>
+/** Failed cases first, skipped ones last. */
+const rank = ({ passed, state }: ReportCase): number => (state === 'skipped' ? 2 : passed ? 1 : 0)
+
+/** The body for a report that is no gate report: what was compared and when, and every case. */
+function casesBody(report: Exclude<Report, GateReport>): Html {
+  const sorted = listCases(report).toSorted((a, b) => rank(a) - rank(b))
+  return markup`<h1>${formatHeadline(report)}</h1>
+${'controls' in report ? comparedFacts(report) : ''}
 ${table(
   ['', 'state', 'why', 'next'],
   sorted.map(({ id, title: what, state, passed, lines, next }) => [
@@ -238,4 +248,16 @@ ${table(
     next === null || passed ? '' : markup`<code>${next}</code>`,
   ]),
 )}`
+}
+
+/** Both sides with their servers, the time and the counts of a comparison. */
+function comparedFacts({ sides, timing, counts }: ParityReport): Html {
+  const name = ({ target, server }: ReportSide): string =>
+    server === null ? target : `${target}  PostgreSQL ${server}`
+  return facts([
+    ['baseline', name(sides.baseline)],
+    ['candidate', name(sides.candidate)],
+    ['started', timing.started_at],
+    ['compared', `${counts.compared} of ${counts.expected}, ${counts.skipped} skipped`],
+  ])
 }

@@ -117,7 +117,8 @@ function formatCounts({ counts, coverage, controls, kind, rules }: ParityReport)
   )
   const { expected, compared, cases, differing, skipped, neverReached, fields, situations } = counts
   const noun = NOUN[kind]
-  const counted = differing === undefined ? `${cases} cases` : `${differing} differing`
+  const counted =
+    differing === undefined ? `${cases} case${cases === 1 ? '' : 's'}` : `${differing} differing`
   return formatColumns([
     [
       'compared',

@@ -175,8 +175,8 @@ describe.concurrent('one changed stored value', () => {
       expect([...new Set(findings.map(({ subject }) => subject))]).toEqual([id])
       expect(findings.map((one) => one.pointer)).toContain(pointer)
       expect(vectors.filter(({ state }) => state === 'fail').map((one) => one.id)).toEqual([id])
-      expect(vectors.find((one) => one.id === id)?.detail?.reproduce).toBe(
-        `ff parity run --vector ${id}`,
+      expect(vectors.find((one) => one.id === id)?.detail?.reproduce).toMatch(
+        new RegExp(`^ff parity run --candidate \\S+ --vector ${id}$`),
       )
     }),
   )
@@ -393,7 +393,7 @@ const expectSeenIn = (cell: string, cells: Run): void => {
   expect(cells.status, cells.stderr).toBe(20)
   const failing = getParity(cells).cells.filter(({ state }) => state === 'fail')
   expect(failing.map(({ detail }) => detail?.reproduce)).toContain(
-    `ff parity exhaustive --cell ${cell}`,
+    `ff parity exhaustive --candidate file --allow-same-kind --cell ${cell}`,
   )
   expect(getParity(cells).findings.length).toBeGreaterThan(0)
 }
@@ -447,7 +447,13 @@ describe('one changed rule of the core', () => {
       const steps = JSON.stringify(detail?.chains)
       expect(steps).toContain('user_override')
       expect(steps).toContain('tenant_override')
-      for (const words of ['PV-03', '/reason', 'step 5', 'ff parity run --vector PV-03']) {
+      for (const words of [
+        'PV-03',
+        '/reason',
+        'step 5',
+        'again: ff parity run --candidate ',
+        ' --vector PV-03',
+      ]) {
         expect(text.stdout).toContain(words)
       }
     })

@@ -80,6 +80,23 @@ test('each command of a report repeats them', () => {
   })
   const over = { ...gate, fix: null, next: null, remeasure: null, items: [] }
   expect(repeatInReport(over, repeat)).toEqual(over)
-  const parity = { kind: 'parity_run', items: [] } as never
-  expect(repeatInReport(parity, repeat)).toBe(parity)
+  const detail = { chains: [], rows: {}, reproduce: 'ff parity run --vector PV-01' }
+  const parity = { kind: 'parity_run', items: [{ detail }, { detail: null }] } as never
+  const sides = createRepeat(COMMANDS, {
+    baseline: 'file:my store',
+    allowSameKind: true,
+    vectors: ['a.json', 'b.json'],
+    candidate: null,
+  })
+  expect(repeatInReport(parity, sides)).toMatchObject({
+    items: [
+      {
+        detail: {
+          reproduce:
+            "ff parity run --baseline 'file:my store' --allow-same-kind --vectors a.json b.json --vector PV-01",
+        },
+      },
+      { detail: null },
+    ],
+  })
 })

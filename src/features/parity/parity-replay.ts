@@ -163,7 +163,7 @@ const getBackingKind = ({ facts }: ReplaySide): BackingKind => facts.backing ?? 
 
 async function openRequests(path: string): Promise<RegularFile> {
   const makeUnusableError = (what: string, cause?: unknown): FfError =>
-    new FfError('artefact_invalid', `Cannot replay ${path}: ${what}.`, {
+    new FfError('artefact_invalid', `Cannot read ${path}: ${what}.`, {
       hint: 'Name a readable file of recorded requests, one JSON object a line.',
       cause,
     })
@@ -172,7 +172,10 @@ async function openRequests(path: string): Promise<RegularFile> {
     if (file !== null) return file
   } catch (error) {
     if (error instanceof Error && 'code' in error)
-      throw makeUnusableError(String(error.code), error)
+      throw makeUnusableError(
+        error.code === 'ENOENT' ? 'file_missing (no such file)' : String(error.code),
+        error,
+      )
     throw error
   }
   throw makeUnusableError('it is not a file')

@@ -130,6 +130,11 @@ function parseChecklist(
   named: string | null,
 ): LoadedArtefact<'cutover_readiness_checklist'> {
   const shown = named ?? ARTEFACTS.cutover_readiness_checklist.file
+  if (checklist === null && named !== null)
+    return requireLoaded({
+      ok: false,
+      problems: [{ file: shown, pointer: '', code: 'file_missing', detail: 'no such file' }],
+    })
   return requireLoaded(
     parseArtefact('cutover_readiness_checklist', { text: checklist ?? '', shown }),
   )
