@@ -235,11 +235,14 @@ async function readConfigOrNull(path: string): Promise<string | null> {
 const unreadable = (path: string, why: string, cause?: unknown): FfError =>
   invalid(`Cannot read ${path}: ${why}.`, 'Check that it is a file and readable.', cause)
 
+/** Names the schema of the file for an editor; no setting. */
+const SCHEMA_KEY = '$schema'
+
 function checkConfig(text: string): Readonly<Record<string, string>> {
   const keys = FILE_SETTINGS.map(toFileKey)
   const parsed = parse(text)
   for (const [key, value] of Object.entries(parsed)) {
-    if (!keys.includes(key)) throw makeKeyError(key, keys)
+    if (key !== SCHEMA_KEY && !keys.includes(key)) throw makeKeyError(key, keys)
     if (typeof value !== 'string')
       throw invalid(
         `The value of "${key}" in ${CONFIG_FILE} must be a string.`,

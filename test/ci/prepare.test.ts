@@ -17,7 +17,7 @@ const prepare = (): Promise<{ stdout: string; stderr: string }> =>
   promisify(execFile)(join(folder, '.ci/prepare'))
 const link = (): string => join(folder, 'node_modules/.bin/ff')
 
-describe('an install without the compiler', () => {
+describe('N2: an install without the compiler', () => {
   test('reports the missing build, and leaves no command', async () => {
     expect(await prepare()).toEqual({
       stdout: '',

@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { validateSchema } from '../../src/artefacts/schemas.ts'
 import { COMMANDS } from '../../src/commands/declarations/index.ts'
 import { parseTrust } from '../../src/core/signoff/trust.ts'
 import { tools } from '../features/signoff/people.ts'
@@ -70,6 +71,12 @@ describe('ff init', () => {
     expect([run.status, run.stderr]).toEqual([2, expect.stringContaining('[file_exists')])
     for (const name of listed(made)) expect(run.stderr).toContain(name)
     expect(await readFile(join(cwd, '.ff/runner.pem'), 'utf8')).toBe(before)
+  })
+  test('the configuration names its schema, and fits it', async () => {
+    const config = JSON.parse(await readFile(join(cwd, 'ff.config.json'), 'utf8')) as object
+    expect(validateSchema('config', config, '')).toEqual([])
+    expect(config).toHaveProperty('$schema')
+    expect((await runFf(['config', 'show'], { cwd })).status).toBe(0)
   })
   test('with one existing file writes none', async () => {
     const other = await mkdtemp(join(tmpdir(), 'ff-init-'))

@@ -37,6 +37,7 @@ const RUNNER = {
 
 /** The default values, written out to show which settings exist. */
 const CONFIG = {
+  $schema: 'node_modules/@pty-flags/ff/contracts/schemas/config.schema.json',
   jwtAudience: 'pty-feature-flags',
   jwtAlgorithms: 'RS256,ES256,EdDSA,Ed25519',
   jwtLeeway: '0',
