@@ -320,6 +320,14 @@ export type ReplayRequest = {
    */
   approvals?: Approval[]
 }
+/**
+ * The rule takes the entries for which every condition holds.
+ *
+ * @minItems 1
+ *
+ * Items: A source (key, or from with up and select) and exactly one test: equals, one_of, present or type.
+ */
+export type Where = (NameCondition | PlaceCondition)[]
 export type Ours = boolean | string | number | {}
 /**
  * JSON; leave it out to treat the value as absent.
@@ -2302,7 +2310,7 @@ export interface Identity1 {
   build: string
 }
 /**
- * Maps the JSON file of another service to flags and overrides, for ff import --mapping. The import reads a member, then applies map, as and prefix in this order; the resulting row must fit the schema of its table.
+ * Maps the file of another service to flags and overrides, for ff import --mapping. The import reads a member, then applies map, split, as, case and prefix in this order; the resulting row must fit the schema of its table.
  */
 export interface IncumbentMapping {
   kind: 'incumbent_mapping'
@@ -2321,19 +2329,28 @@ export interface IncumbentMapping {
      * The pattern of the entries: each match makes one row.
      */
     at: string
+    where?: Where
+    /**
+     * Whether the file may lack the place before the first *.
+     */
+    optional?: boolean
+    /**
+     * For a reader of the mapping; without effect.
+     */
+    note?: string
     members: {
-      flag_key: Said | Named | Read
-      value_type: Said | Named | Read
-      default_value: Said | Named | Read
-      safe_value: Said | Named | Read
-      sensitive: Said | Named | Read
-      required_auth: Said | Named | Read
-      state: Said | Named | Read
-      description: Said | Named | Read
-      owner: Said | Named | Read
-      revision: Said | Named | Read
-      created_at: Said | Named | Read
-      updated_at: Said | Named | Read
+      flag_key: Said | Named | Read | Listed
+      value_type: Said | Named | Read | Listed
+      default_value: Said | Named | Read | Listed
+      safe_value: Said | Named | Read | Listed
+      sensitive: Said | Named | Read | Listed
+      required_auth: Said | Named | Read | Listed
+      state: Said | Named | Read | Listed
+      description: Said | Named | Read | Listed
+      owner: Said | Named | Read | Listed
+      revision: Said | Named | Read | Listed
+      created_at: Said | Named | Read | Listed
+      updated_at: Said | Named | Read | Listed
     }
   }[]
   /**
@@ -2344,19 +2361,28 @@ export interface IncumbentMapping {
      * The pattern of the entries: each match makes one row.
      */
     at: string
+    where?: Where
+    /**
+     * Whether the file may lack the place before the first *.
+     */
+    optional?: boolean
+    /**
+     * For a reader of the mapping; without effect.
+     */
+    note?: string
     members: {
-      tenant_id: Said | Named | Read
-      flag_key: Said | Named | Read
-      value: Said | Named | Read
-      created_by: Said | Named | Read
-      updated_by: Said | Named | Read
-      revision: Said | Named | Read
-      created_at: Said | Named | Read
-      updated_at: Said | Named | Read
-      approval_ref?: Said | Named | Read
-      note?: Said | Named | Read
-      expires_at?: Said | Named | Read
-      deleted_at?: Said | Named | Read
+      tenant_id: Said | Named | Read | Listed
+      flag_key: Said | Named | Read | Listed
+      value: Said | Named | Read | Listed
+      created_by: Said | Named | Read | Listed
+      updated_by: Said | Named | Read | Listed
+      revision: Said | Named | Read | Listed
+      created_at: Said | Named | Read | Listed
+      updated_at: Said | Named | Read | Listed
+      approval_ref?: Said | Named | Read | Listed
+      note?: Said | Named | Read | Listed
+      expires_at?: Said | Named | Read | Listed
+      deleted_at?: Said | Named | Read | Listed
     }
   }[]
   /**
@@ -2367,19 +2393,28 @@ export interface IncumbentMapping {
      * The pattern of the entries: each match makes one row.
      */
     at: string
+    where?: Where
+    /**
+     * Whether the file may lack the place before the first *.
+     */
+    optional?: boolean
+    /**
+     * For a reader of the mapping; without effect.
+     */
+    note?: string
     members: {
-      user_id: Said | Named | Read
-      flag_key: Said | Named | Read
-      value: Said | Named | Read
-      created_by: Said | Named | Read
-      updated_by: Said | Named | Read
-      revision: Said | Named | Read
-      created_at: Said | Named | Read
-      updated_at: Said | Named | Read
-      approval_ref?: Said | Named | Read
-      note?: Said | Named | Read
-      expires_at?: Said | Named | Read
-      deleted_at?: Said | Named | Read
+      user_id: Said | Named | Read | Listed
+      flag_key: Said | Named | Read | Listed
+      value: Said | Named | Read | Listed
+      created_by: Said | Named | Read | Listed
+      updated_by: Said | Named | Read | Listed
+      revision: Said | Named | Read | Listed
+      created_at: Said | Named | Read | Listed
+      updated_at: Said | Named | Read | Listed
+      approval_ref?: Said | Named | Read | Listed
+      note?: Said | Named | Read | Listed
+      expires_at?: Said | Named | Read | Listed
+      deleted_at?: Said | Named | Read | Listed
     }
   }[]
   /**
@@ -2388,12 +2423,87 @@ export interface IncumbentMapping {
    * Items: A JSON Pointer (RFC 6901) from the root of the file; the token * matches each member or element.
    */
   ignored: string[]
+  /**
+   * Entries that the import leaves behind; they are counted and listed. No rule takes an entry within them.
+   */
+  skipped?: {
+    /**
+     * A JSON Pointer (RFC 6901) from the root of the file; the token * matches each member or element.
+     */
+    at: string
+    where?: Where
+    reason: string
+    /**
+     * What the file loses. Such an entry is refused unless --accept-loss names it; one that is null or empty loses nothing.
+     */
+    loss?: string
+    /**
+     * For a reader of the mapping; without effect.
+     */
+    note?: string
+  }[]
+}
+export interface NameCondition {
+  key: number
+  split?: Split
+  equals?: null | boolean | string | number
+  /**
+   * @minItems 1
+   */
+  one_of?: (null | boolean | string | number)[]
+  present?: boolean
+  type?: 'null' | 'boolean' | 'string' | 'number' | 'array' | 'object'
+}
+/**
+ * One part of a text that the separator divides into exactly this number of parts; every part must be read by a member or named by a condition.
+ */
+export interface Split {
+  by: string
+  part: number
+  of: number
+}
+export interface PlaceCondition {
+  /**
+   * A JSON Pointer without *; of several, the first that the file has.
+   */
+  from: string | string[]
+  /**
+   * Levels above the entry.
+   */
+  up?: number
+  select?: NameSource | PlaceSource
+  split?: Split
+  equals?: null | boolean | string | number
+  /**
+   * @minItems 1
+   */
+  one_of?: (null | boolean | string | number)[]
+  present?: boolean
+  type?: 'null' | 'boolean' | 'string' | 'number' | 'array' | 'object'
+}
+export interface NameSource {
+  key: number
+}
+export interface PlaceSource {
+  /**
+   * A JSON Pointer without *; of several, the first that the file has.
+   */
+  from: string | string[]
+  /**
+   * Levels above the entry.
+   */
+  up?: number
+  select?: NameSource | PlaceSource
 }
 /**
  * The same value in every row.
  */
 export interface Said {
   const: Ours
+  /**
+   * For a reader of the mapping; without effect.
+   */
+  note?: string
 }
 /**
  * The member name or element index that the n-th * of the entry matched.
@@ -2401,14 +2511,31 @@ export interface Said {
 export interface Named {
   key: number
   map?: ValueMap
+  split?: Split
   /**
-   * A time in another form, read without rounding (a date is its midnight, UTC). type yields the JSON type of the value and does not count as reading it.
+   * A time in another form (timestamp: as Python, Java, Go or JavaScript print it; a date is its midnight, UTC), or a number as text. type yields the JSON type of the value and does not count as reading it.
    */
-  as?: 'rfc3339' | 'unix_s' | 'unix_ms' | 'date' | 'type'
+  as?: 'rfc3339' | 'timestamp' | 'date' | 'unix_s' | 'unix_ms' | 'unix_us' | 'text' | 'type'
+  /**
+   * The zone of a time that names none, which is refused otherwise.
+   */
+  zone?: string
+  /**
+   * Cuts digits below a millisecond, which are refused otherwise.
+   */
+  truncate?: true
+  /**
+   * Another case of a name; two names that become one are refused.
+   */
+  case?: 'lower' | 'kebab' | 'snake'
   /**
    * Text to prepend to the value.
    */
   prefix?: string
+  /**
+   * For a reader of the mapping; without effect.
+   */
+  note?: string
 }
 export interface Becomes {
   /**
@@ -2418,21 +2545,76 @@ export interface Becomes {
   becomes?: Ours1
 }
 /**
- * The value at a JSON Pointer relative to the entry; the empty pointer is the entry itself.
+ * The value at a JSON Pointer relative to the entry, or to the value that is up levels above it; the empty pointer is that value itself.
  */
 export interface Read {
   /**
-   * A JSON Pointer without *.
+   * A JSON Pointer without *; of several, the first that the file has.
    */
-  from: string
-  default?: Ours2
-  map?: ValueMap
+  from: string | string[]
   /**
-   * A time in another form, read without rounding (a date is its midnight, UTC). type yields the JSON type of the value and does not count as reading it.
+   * Levels above the entry.
    */
-  as?: 'rfc3339' | 'unix_s' | 'unix_ms' | 'date' | 'type'
+  up?: number
+  select?: NameSource | PlaceSource
+  default?: Ours2
+  default_by_type?: DefaultByType
+  map?: ValueMap
+  split?: Split
+  /**
+   * A time in another form (timestamp: as Python, Java, Go or JavaScript print it; a date is its midnight, UTC), or a number as text. type yields the JSON type of the value and does not count as reading it.
+   */
+  as?: 'rfc3339' | 'timestamp' | 'date' | 'unix_s' | 'unix_ms' | 'unix_us' | 'text' | 'type'
+  /**
+   * The zone of a time that names none, which is refused otherwise.
+   */
+  zone?: string
+  /**
+   * Cuts digits below a millisecond, which are refused otherwise.
+   */
+  truncate?: true
+  /**
+   * Another case of a name; two names that become one are refused.
+   */
+  case?: 'lower' | 'kebab' | 'snake'
   /**
    * Text to prepend to the value.
    */
   prefix?: string
+  /**
+   * For a reader of the mapping; without effect.
+   */
+  note?: string
+}
+/**
+ * The value where the source member is absent, by the JSON type of another value; a type that is not listed is refused.
+ */
+export interface DefaultByType {
+  of: NameSource | PlaceSource
+  boolean?: boolean
+  string?: string
+  number?: number
+  object?: {}
+}
+/**
+ * A value by the lists of the file that hold the name; a name in two lists with different values is refused.
+ */
+export interface Listed {
+  name: NameSource | PlaceSource
+  /**
+   * @minItems 1
+   */
+  listed: NameList[]
+  otherwise: Ours
+  /**
+   * For a reader of the mapping; without effect.
+   */
+  note?: string
+}
+export interface NameList {
+  /**
+   * A JSON Pointer from the root of the file to a list of texts.
+   */
+  in: string
+  becomes: Ours
 }

@@ -52,6 +52,10 @@ async function importStore(
   signal: AbortSignal,
 ): Promise<CheckReport> {
   const { context, options, words } = invocation
+  if (options.acceptLoss.length > 0 || options.explain !== null)
+    throw new FfError('option_invalid', '--accept-loss and --explain need --mapping.', {
+      hint: 'Add --mapping FILE, or leave them out.',
+    })
   if (options.into !== null)
     throw new FfError('option_invalid', '--into needs --mapping.', {
       hint: 'Add --mapping FILE. To copy a file store, copy its folder while nothing writes to it.',
@@ -80,6 +84,8 @@ async function importFile(
     root,
     file: words[0] ?? '',
     mapping,
+    acceptedLosses: options.acceptLoss,
+    explain: options.explain,
     into: into === null ? await resolveDatabaseTarget(invocation) : parseTargetOrThrow(into, env),
     environment: await readEnvironmentName(context),
     dryRun: options.dryRun,

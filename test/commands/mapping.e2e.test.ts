@@ -386,6 +386,34 @@ describe.concurrent('refused, with its place in the file, and nothing written:',
     expect([run.status, run.stderr, await hasStore(store)]).toEqual([20, '', false])
   })
 
+  test('by cause, with three places each, or one cause in full', async () => {
+    const text = '{"flags":{"a":1},"tenants":{},"x1":1,"x2":1,"x3":1,"x4":1,"x5":1}'
+    const [file, mapping] = [await written(text), await small()]
+    const into = ['--into', `file:${place()}`, '--dry-run']
+    const short = await imported(file, mapping, ...into)
+    expect(refused(short)).toEqual([
+      ...['/x1', '/x2', '/x3'].map((at) => `${at} member_unmapped`),
+      'null member_unmapped',
+    ])
+    expect(getCheck(short).items[0]?.title).toBe('5 refused')
+    const long = await imported(file, mapping, ...into, '--explain', 'member_unmapped')
+    expect(refused(long)).toHaveLength(5)
+  })
+
+  test('a loss, until it is accepted by its name', async () => {
+    const skipped = [{ at: '/rules', reason: 'targeting rules', loss: 'targeting' }]
+    const mapping = await small((one) => Object.assign(one, { skipped }))
+    const file = await written('{"flags":{"a":1},"tenants":{},"rules":[1]}')
+    const into = ['--into', `file:${place()}`]
+    const run = await imported(file, mapping, ...into)
+    expect([run.status, refused(run)]).toEqual([20, ['/rules not_carried']])
+    const other = await imported(file, mapping, ...into, '--accept-loss', 'segments')
+    expect([other.status, toError(other).code]).toEqual([2, 'option_invalid'])
+    const accepted = await imported(file, mapping, ...into, '--accept-loss', 'targeting')
+    expect(accepted.status).toBe(0)
+    expect(getCheck(accepted).findings.map(({ code }) => code)).toContain('loss_accepted')
+  })
+
   test('invalid UTF-8', async () => {
     const text = await edited('"safe": " "', '"safe": "?"')
     const bytes = Buffer.from(text)
@@ -444,6 +472,29 @@ describe.concurrent('a run that cannot start ends 2:', () => {
       '/flags/0/members/owner/key: wildcard_missing (/flags/* has 1)',
     ],
     [
+      'a level above the file',
+      (one) => Object.assign(first(one).members, { owner: { from: '/x', up: 3 } }),
+      '/flags/0/members/owner/up: level_missing (/flags/* has 2)',
+    ],
+    [
+      'a selecting key without a wildcard',
+      (one) => Object.assign(first(one).members, { owner: { from: '/x', select: { key: 2 } } }),
+      '/flags/0/members/owner/select/key: wildcard_missing (/flags/* has 1)',
+    ],
+    [
+      'a part of a text that nothing reads',
+      (one) =>
+        Object.assign(first(one).members, {
+          owner: { key: 1, split: { by: ':', part: 2, of: 2 } },
+        }),
+      '/flags/0/members: part_unread (part 1 of 2)',
+    ],
+    [
+      'a condition with two tests',
+      (one) => Object.assign(first(one), { where: [{ key: 1, equals: 'a', present: true }] }),
+      '/flags/0/where/0: test_not_single (it has 2)',
+    ],
+    [
       'a map with two entries for one value',
       (one) =>
         Object.assign(first(one).members, {
@@ -488,6 +539,7 @@ describe.concurrent('a run that cannot start ends 2:', () => {
       [FILE, '--mapping', MAPPING, '--into', 'file:x', '--database', 'embedded'],
       'option_invalid',
     ],
+    ['--explain without --mapping', [FILE, '--explain', 'form_wrong'], 'option_invalid'],
     ['--into without --mapping', [FILE, '--into', 'file:x'], 'option_invalid'],
   ])('%s', async (_what, args, code) => {
     const run = await ff('import', ...args)

@@ -1,4 +1,5 @@
 import type { CommandHandler } from '../context.ts'
+import { MAPPED } from './mapping-options.ts'
 import type { CommandDeclaration } from './row.ts'
 import {
   type OptionDeclaration,
@@ -266,7 +267,8 @@ export const WAIVER_NEW = [
 
 export const IMPORT = [
   ...DATABASE,
-  option('--mapping <file>', 'read the source as a JSON file by this mapping', parseText),
+  option('--mapping <file>', "read the source as a service's own file by this mapping", parseText),
+  ...MAPPED,
   option('--into <target>', 'with --mapping: file:DIR, a new store, not the database', parseText),
   toggle('--dry-run', 'check every row and write none'),
 ]

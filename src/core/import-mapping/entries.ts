@@ -1,33 +1,43 @@
 import { appendPointer, parsePointer } from '../json/pointer.ts'
 import { isJsonArray, isJsonNumber, type JsonNode } from '../json/read.ts'
 
-/** A place of the file, and the names that the wildcards of its path matched. */
+/** A place of the file, with the places that contain it. */
 export interface MappingEntry {
   readonly node: JsonNode
   readonly at: string
-  readonly names: readonly Name[]
-}
-interface Name {
-  readonly node: JsonNode
-  readonly at: string
-}
-interface Child {
-  readonly name: string | number
-  readonly node: JsonNode
+  /** The member name or element index; null for the whole file. */
+  readonly name: string | number | null
+  /** The place that contains this one; null for the whole file. */
+  readonly above: MappingEntry | null
+  /** Number of places above. */
+  readonly depth: number
 }
 
+/** The entry of the whole file. */
+export const createRootEntry = (node: JsonNode): MappingEntry => ({
+  node,
+  at: '',
+  name: null,
+  above: null,
+  depth: 0,
+})
+
 /**
- * Members by name, elements by index from 0, in the order of the text, repeated members included; empty for any other
- * value.
+ * Members by name, elements by index from 0, in the order of the text, repeated members included; lazily, and none for
+ * any other value.
  */
-export function listChildren(node: JsonNode): readonly Child[] {
-  if (typeof node !== 'object' || node === null || isJsonNumber(node)) return []
-  if (isJsonArray(node)) return node.map((one, index) => ({ name: index, node: one }))
-  return node.members.map(([name, one]) => ({ name, node: one }))
+export function* listChildren(above: MappingEntry): Generator<MappingEntry> {
+  const { node, depth } = above
+  if (typeof node !== 'object' || node === null || isJsonNumber(node)) return
+  const children = isJsonArray(node)
+    ? node.map((one, index) => [index, one] as const)
+    : node.members
+  for (const [name, one] of children)
+    yield { node: one, at: appendPointer(above.at, name), name, above, depth: depth + 1 }
 }
 
 /**
- * Every place below `from` that matches a pattern, in the order of the file; lazily, as there may be many. An empty
+ * Every place below `from` that a pattern matches, in the order of the file; lazily, as there may be many. An empty
  * pattern matches `from` itself.
  *
  * @param pattern JSON pointer from that place; the token `*` stands for each member or element
@@ -45,27 +55,44 @@ export function* findEntries(from: MappingEntry, pattern: string): Generator<Map
 export const findFirstEntry = (from: MappingEntry, pattern: string): MappingEntry | undefined =>
   findEntries(from, pattern).next().value ?? undefined
 
-/** The entry of the whole file: an empty pointer, and no matched names. */
-export const createRootEntry = (node: JsonNode): MappingEntry => ({ node, at: '', names: [] })
-
 function* walkPattern(
   entry: MappingEntry,
   [token, ...further]: readonly string[],
 ): Generator<MappingEntry> {
   if (token === undefined) return yield entry
-  const { at, names } = entry
-  for (const child of listChildren(entry.node)) {
-    if (token !== WILDCARD && token !== String(child.name)) continue
-    const here = appendPointer(at, child.name)
-    const name = { node: toNameNode(child), at: here }
-    yield* walkPattern(
-      { node: child.node, at: here, names: token === WILDCARD ? [...names, name] : names },
-      further,
-    )
-  }
+  for (const child of listChildren(entry))
+    if (token === WILDCARD || token === String(child.name)) yield* walkPattern(child, further)
 }
 
-const toNameNode = ({ name }: Child): JsonNode =>
+/** The place some levels above; undefined above the whole file. */
+export function findAbove(entry: MappingEntry, levels: number): MappingEntry | undefined {
+  let place: MappingEntry | null = entry
+  for (let left = levels; left > 0 && place !== null; left -= 1) place = place.above
+  return place ?? undefined
+}
+
+/** The whole file that contains the entry. */
+export const findRoot = (entry: MappingEntry): MappingEntry =>
+  findAbove(entry, entry.depth) as MappingEntry
+
+/** The depths of the places that the wildcards of a pattern match, in their order. */
+export const listWildcardDepths = (pattern: string): readonly number[] =>
+  parsePointer(pattern).flatMap((token, index) => (token === WILDCARD ? [index + 1] : []))
+
+/** The name of a place as a value: a text, or the number of an element. */
+export const toNameNode = ({ name }: MappingEntry): JsonNode =>
   typeof name === 'number' ? { lexeme: String(name) } : name
+
+/** Whether a pattern matches a place, by its names alone. */
+export function matchesPattern(entry: MappingEntry, tokens: readonly string[]): boolean {
+  if (tokens.length !== entry.depth) return false
+  let place: MappingEntry = entry
+  for (let depth = tokens.length; depth > 0; depth -= 1) {
+    const token = tokens[depth - 1]
+    if (token !== WILDCARD && token !== String(place.name)) return false
+    place = place.above as MappingEntry
+  }
+  return true
+}
 
 export const WILDCARD = '*'

@@ -10,6 +10,8 @@ import {
   type TableName,
   type ValueType,
 } from '../rows/rows.ts'
+import { BoundedList } from './bounded-list.ts'
+import { EntrySelector, listTableRules, type TableRule } from './conditions.ts'
 import {
   createRootEntry,
   findEntries,
@@ -17,9 +19,9 @@ import {
   type MappingEntry,
   WILDCARD,
 } from './entries.ts'
-import { BoundedList, surveyDocument } from './survey.ts'
+import { type LeftPlace, surveyDocument } from './survey.ts'
 import { readRow, type RowRead } from './read-row.ts'
-import type { EntryRule, ImportMapping, MappedRow, MappingChange, MappingRefusal } from './types.ts'
+import type { ImportMapping, MappedRow, MappingChange, MappingRefusal } from './types.ts'
 
 /** The rows of a document, the refusals, and every value that a row holds differently. */
 export interface MappedDocument {
@@ -27,52 +29,60 @@ export interface MappedDocument {
   readonly rows: readonly MappedRow[]
   readonly refusals: BoundedList<MappingRefusal>
   readonly changes: BoundedList<MappingChange>
-  /** Number of places that the mapping ignores. */
-  readonly ignored: number
+  /** The places that are left behind on purpose. */
+  readonly left: BoundedList<LeftPlace>
+  /** JSON pointers of the values that rows are made of. */
+  readonly read: BoundedList<string>
 }
 
 /**
- * Converts a document by its mapping: rows in the order of a snapshot, refusals, changed values, and the number of
- * ignored places. The rows are unusable where there is any refusal. Deterministic: the same document and mapping
+ * Converts a document by its mapping: rows in the order of a snapshot, refusals, changed values, and the places that
+ * are left behind. The rows are unusable where there is any refusal. Deterministic: the same document and mapping
  * always give the same rows.
+ *
+ * @param accepted the losses of `skipped` that are accepted
  */
-export function mapDocument(root: JsonNode, mapping: ImportMapping): MappedDocument {
-  const { refusals, ignored } = surveyDocument(root, mapping)
-  const maker = new RowMaker(refusals)
-  // Flags come first, as overrides are validated against them.
-  maker.take('flag_registry', mapping.flags, root)
-  maker.take('tenant_override', mapping.tenant_overrides, root)
-  maker.take('user_override', mapping.user_overrides, root)
-  return { rows: maker.rows.sort(compareRowLines), refusals, changes: maker.changes, ignored }
+export function mapDocument(
+  root: JsonNode,
+  mapping: ImportMapping,
+  accepted: ReadonlySet<string> = new Set(),
+): MappedDocument {
+  const { refusals, left, read } = surveyDocument(root, mapping, accepted)
+  const maker = new RowMaker(refusals, new EntrySelector(mapping))
+  for (const rule of listTableRules(mapping)) maker.take(rule, createRootEntry(root))
+  return { rows: maker.rows.sort(compareRowLines), refusals, changes: maker.changes, left, read }
 }
 
 class RowMaker {
   readonly rows: MappedRow[] = []
-  readonly changes = new BoundedList<MappingChange>()
+  readonly changes = new BoundedList<MappingChange>(({ code }) => code)
   private readonly refusals: BoundedList<MappingRefusal>
+  private readonly selector: EntrySelector
   /** The value type of every flag in the file; null where the flag was refused. */
   private readonly types = new Map<string, ValueType | null>()
+  /** The first value that a conversion made each name of. */
+  private readonly origins = new Map<string, string>()
   /** The place of the first entry of each row. */
   private readonly seen = new Map<string, string>()
 
-  constructor(refusals: BoundedList<MappingRefusal>) {
+  constructor(refusals: BoundedList<MappingRefusal>, selector: EntrySelector) {
     this.refusals = refusals
+    this.selector = selector
   }
 
-  take(table: TableName, rules: readonly EntryRule[], root: JsonNode): void {
-    for (const rule of rules) {
-      const fixed = getLiteralPart(rule.at)
-      if (findFirstEntry(createRootEntry(root), fixed) === undefined)
-        this.refusals.add([{ code: 'place_missing', pointer: fixed, detail: `rows of ${table}` }])
-      for (const entry of findEntries(createRootEntry(root), rule.at))
-        this.addEntry(table, rule, entry)
-    }
+  take(taker: TableRule, file: MappingEntry): void {
+    const { table, rule } = taker
+    const fixed = getLiteralPart(rule.at)
+    if (rule.optional !== true && findFirstEntry(file, fixed) === undefined)
+      this.refusals.add([{ code: 'place_missing', pointer: fixed, detail: `rows of ${table}` }])
+    for (const entry of findEntries(file, rule.at))
+      if (this.selector.takes(rule, entry)) this.addEntry(taker, entry)
   }
 
-  private addEntry(table: TableName, rule: EntryRule, entry: MappingEntry): void {
+  private addEntry({ table, rule }: TableRule, entry: MappingEntry): void {
     const read = readRow(table, rule, entry)
     const { row, refusals, changes, flagKey } = read
-    this.refusals.add(refusals)
+    this.refusals.add([...refusals, ...this.findCollisions(read)])
     if (table === 'flag_registry' && flagKey !== null)
       this.types.set(flagKey, row !== null && 'value_type' in row ? row.value_type : null)
     if (row === null) return
@@ -82,6 +92,16 @@ class RowMaker {
     this.rows.push({ table, key: getRowKey(row), line: formatRowLine(table, serializeRow(row)) })
   }
 
+  /** Refuses a name that a conversion makes equal to another name of the file. */
+  private findCollisions({ merged, refusal }: RowRead): readonly MappingRefusal[] {
+    return merged.flatMap(({ member, was, becomes }) => {
+      const name = `${member} ${becomes}`
+      const first = this.origins.get(name) ?? was
+      this.origins.set(name, first)
+      return first === was ? [] : [refusal('name_collision', member, `${first} becomes it too`)]
+    })
+  }
+
   /** Refuses the second of two entries with one row key. */
   private findRepeats(
     table: TableName,
@@ -89,10 +109,9 @@ class RowMaker {
     { refusal }: RowRead,
   ): readonly MappingRefusal[] {
     const key = `${table} ${formatRowKey(getRowKey(row))}`
-    const repeat = refusal('row_repeated', 'flag_key')
     const first = this.seen.get(key)
-    if (first !== undefined) return [{ ...repeat, detail: `${repeat.detail}, as at ${first}` }]
-    this.seen.set(key, repeat.pointer)
+    if (first !== undefined) return [refusal('row_repeated', 'flag_key', `as at ${first}`)]
+    this.seen.set(key, refusal('row_repeated', 'flag_key').pointer)
     return []
   }
 

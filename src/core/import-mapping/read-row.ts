@@ -7,6 +7,7 @@ import type { MappingEntry } from './entries.ts'
 import { findSpellingChanges } from './spelling.ts'
 import { readMember, type MemberRead } from './take-member.ts'
 import type { MappingChange, EntryRule, MappingRefusal } from './types.ts'
+import { describeMember } from './wanted.ts'
 
 /** The row of one entry; null where it is refused. */
 export interface RowRead {
@@ -15,27 +16,46 @@ export interface RowRead {
   readonly changes: readonly MappingChange[]
   /** The flag key by the mapping, also of an invalid row; null where it is not a text. */
   readonly flagKey: string | null
-  /** Builds a refusal of one of the row's members. */
-  readonly refusal: (code: MappingRefusal['code'], member: string) => MappingRefusal
+  /** Names that a conversion may have made equal to others. */
+  readonly merged: readonly MergedName[]
+  /** Builds a refusal of one of the row's members; the reason adds to what the code says. */
+  readonly refusal: (
+    code: MappingRefusal['code'],
+    member: string,
+    reason?: string,
+  ) => MappingRefusal
+}
+
+/** A name before and after a conversion, as JSON. */
+interface MergedName {
+  readonly member: string
+  readonly was: string
+  readonly becomes: string
 }
 
 /**
  * Builds and validates the row of an entry. The row is null where a member cannot be converted or the row is invalid.
  * Returns the refusals and changes too, with pointers into the file; breaches of I-JSON are left to `surveyDocument`.
  */
-export function readRow(table: TableName, { members }: EntryRule, entry: MappingEntry): RowRead {
+export function readRow(table: TableName, rule: EntryRule, entry: MappingEntry): RowRead {
   const reads = new Map(
-    Object.entries(members).map(([name, rule]) => [name, readMember(rule, entry)]),
+    Object.entries(rule.members).map(([name, one]) => [name, readMember(one, entry, rule.at)]),
   )
-  const place = (code: MappingRefusal['code'], at: string): MappingRefusal => {
+  const place = (code: MappingRefusal['code'], at: string, reason?: string): MappingRefusal => {
     const name = findMember(at)
-    const stands = reads.get(name)?.at ?? entry.at
+    const read = reads.get(name)
     const below = at.slice(appendPointer('', name).length)
-    return { code, pointer: `${stands}${below}`, detail: `${name} of ${table}` }
+    const detail = describeMember({ table, name, code, node: read?.node, reason })
+    return {
+      code,
+      pointer: `${read?.at ?? entry.at}${below}`,
+      member: `${name} of ${table}`,
+      detail,
+    }
   }
   const { row, broken = [] } = decodeRow(table, { members: [...reads].flatMap(toMembers) })
   const faults = [...reads].flatMap(([name, { fault }]) =>
-    fault === null ? [] : [place(fault, appendPointer('', name))],
+    fault === null ? [] : [place(fault.code, appendPointer('', name), fault.reason)],
   )
   const key = reads.get('flag_key')?.node
   return {
@@ -46,7 +66,10 @@ export function readRow(table: TableName, { members }: EntryRule, entry: Mapping
     ],
     changes: withoutRepeats([...reads].flatMap(toChanges)),
     flagKey: typeof key === 'string' ? key : null,
-    refusal: (code, member) => place(code, appendPointer('', member)),
+    merged: [...reads].flatMap(([member, { merged }]) =>
+      merged === null ? [] : [{ member, ...merged }],
+    ),
+    refusal: (code, member, reason) => place(code, appendPointer('', member), reason),
   }
 }
 

@@ -1,7 +1,12 @@
 import { canonicalizeNumber } from '../json/canonical.ts'
 import { appendPointer } from '../json/pointer.ts'
-import { isJsonNumber, isJsonObject, type JsonNode } from '../json/read.ts'
-import { listChildren } from './entries.ts'
+import {
+  isJsonArray,
+  isJsonNumber,
+  isJsonObject,
+  type JsonNode,
+  type JsonObject,
+} from '../json/read.ts'
 import type { MappingChange } from './types.ts'
 
 /**
@@ -32,8 +37,11 @@ export function findSpellingChanges(node: JsonNode, at: string): readonly Mappin
     : []
   return [
     ...order,
-    ...listChildren(node).flatMap((one) =>
-      findSpellingChanges(one.node, appendPointer(at, one.name)),
-    ),
+    ...listParts(node).flatMap(([name, one]) => findSpellingChanges(one, appendPointer(at, name))),
   ]
 }
+
+const listParts = (
+  node: readonly JsonNode[] | JsonObject,
+): readonly (readonly [string | number, JsonNode])[] =>
+  isJsonArray(node) ? node.map((one, index) => [index, one] as const) : node.members

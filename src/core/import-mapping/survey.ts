@@ -1,144 +1,291 @@
 import { findJsonProblems } from '../json/canonical.ts'
 import { appendPointer, parsePointer } from '../json/pointer.ts'
-import { isJsonObject, type JsonNode, type JsonObject } from '../json/read.ts'
-import { listChildren, WILDCARD } from './entries.ts'
-import type { EntryRule, ImportMapping, MappingRefusal, MemberRule } from './types.ts'
+import { isJsonArray, isJsonObject, type JsonNode, type JsonObject } from '../json/read.ts'
+import { serializeNode } from '../parity/node-text.ts'
+import { BoundedList, getCause } from './bounded-list.ts'
+import { EntrySelector, listTableRules, type TableRule } from './conditions.ts'
+import {
+  createRootEntry,
+  findEntries,
+  listChildren,
+  type MappingEntry,
+  WILDCARD,
+} from './entries.ts'
+import { listKeptDepths, listNameLists, listRuleReads, readsElsewhere } from './rule-reads.ts'
+import { findContradictions } from './scope-words.ts'
+import type { ImportMapping, MappingRefusal, SkipRule } from './types.ts'
 
-/** The result of a survey: the refusals, and the number of ignored places. */
+/** A place that is left behind on purpose: by which rule, null for `ignored`. */
+export interface LeftPlace {
+  readonly pointer: string
+  readonly skip: SkipRule | null
+}
+/** What becomes of the places of a document: each leaf lies in exactly one of the places of these lists. */
 export interface Survey {
   readonly refusals: BoundedList<MappingRefusal>
-  ignored: number
+  readonly left: BoundedList<LeftPlace>
+  /** JSON pointers of the values that rules read. */
+  readonly read: BoundedList<string>
 }
 
 /**
- * Visits the whole document; returns the refusals and the number of ignored places. Refuses each place that the
- * mapping neither reads nor ignores, each name that no row holds, and each breach of I-JSON in a place that is read.
- * Other content of ignored places is not checked.
+ * Visits the whole document and accounts for each place: read, left behind on purpose, or refused. Refuses each place
+ * that the mapping neither reads nor leaves behind, each entry that no rule or rules of two tables take, each name that
+ * no row holds, each loss that is not accepted, and each breach of I-JSON in a place that is read. Other content of
+ * places that are left behind is not checked.
+ *
+ * @param accepted the losses that are accepted
  */
-export function surveyDocument(root: JsonNode, mapping: ImportMapping): Survey {
-  const found: Survey = { refusals: new BoundedList(), ignored: 0 }
-  visit({ node: root, at: '', depth: 0, spared: false }, listPatterns(mapping), found)
-  return found
+export function surveyDocument(
+  root: JsonNode,
+  mapping: ImportMapping,
+  accepted: ReadonlySet<string> = new Set(),
+): Survey {
+  const surveyor = new Surveyor(mapping, accepted)
+  const file = createRootEntry(root)
+  surveyor.visit(file, {
+    patterns: surveyor.patterns,
+    spared: null,
+    reads: [surveyor.listReadsElsewhere(file)],
+  })
+  return surveyor.found
 }
 
 /** A path that the mapping names. */
-interface Pattern {
+interface TakerPattern {
+  readonly kind: 'entry'
   readonly tokens: readonly string[]
-  /** Whether the name at a depth becomes part of a row or is ignored. */
-  readonly keeps: (depth: number) => boolean
-  readonly kind: 'entry' | 'read' | 'ignored'
+  readonly taker: TableRule
+  /** The depths of the names that rows keep. */
+  readonly kept: ReadonlySet<number>
+}
+/** Places that are left behind, and the elements of lists that names are looked up in. */
+interface OtherPattern {
+  readonly kind: 'ignored' | 'skipped' | 'listed'
+  readonly tokens: readonly string[]
+}
+type Pattern = TakerPattern | OtherPattern
+
+interface Context {
+  readonly patterns: readonly Pattern[]
+  /** The place above that leaves this one behind; places that are read are still read within. */
+  readonly spared: Pick<LeftPlace, 'skip'> | null
+  readonly reads: readonly ReadPlaces[]
 }
 
-const listPatterns = (mapping: ImportMapping): readonly Pattern[] => [
-  ...[mapping.flags, mapping.tenant_overrides, mapping.user_overrides]
-    .flat()
-    .flatMap(listEntryPatterns),
-  ...mapping.ignored.map((at): Pattern => ({
-    tokens: parsePointer(at),
-    keeps: () => true,
-    kind: 'ignored',
-  })),
-]
+/** Places that are read, and the places that contain them. */
+class ReadPlaces {
+  readonly places: ReadonlySet<string>
+  private readonly above = new Set<string>()
 
-function listEntryPatterns({ at, members }: EntryRule): readonly Pattern[] {
-  const rules = Object.values(members)
-  const way = parsePointer(at)
-  const keys = new Set(rules.flatMap((rule) => ('key' in rule ? [rule.key] : [])))
-  const keeps = (depth: number): boolean =>
-    way[depth] !== WILDCARD ||
-    keys.has(way.slice(0, depth + 1).filter((token) => token === WILDCARD).length)
-  return [
-    { tokens: way, keeps, kind: 'entry' },
-    ...rules.filter(isReadRule).map(({ from }): Pattern => ({
-      tokens: [...way, ...parsePointer(from)],
-      keeps,
-      kind: 'read',
-    })),
-  ]
-}
-
-/** `type` detects the type of a value without reading the value. */
-const isReadRule = (rule: MemberRule): rule is Extract<MemberRule, { from: string }> =>
-  'from' in rule && rule.as !== 'type'
-
-interface Place {
-  readonly node: JsonNode
-  readonly at: string
-  readonly depth: number
-  /** Whether an ignored place contains it; places that are read are still read within. */
-  readonly spared: boolean
-}
-
-function visit(place: Place, patterns: readonly Pattern[], found: Survey): void {
-  const { node, at, depth } = place
-  const ends = patterns.filter((one) => one.tokens.length === depth).map(({ kind }) => kind)
-  if (ends.includes('read')) return checkStrictly(node, at, found)
-  const spared = place.spared || ends.includes('ignored')
-  const further = patterns.filter((one) => one.tokens.length > depth)
-  // An entry may have no readable members: its names are its content.
-  const passes = isContainer(node) && (further.length > 0 || (ends.length > 0 && !spared))
-  if (passes) return visitBelow({ ...place, spared }, further, found)
-  if (spared) found.ignored += 1
-  else refuse('member_unmapped', at, found)
-}
-
-const isNamed = (node: JsonNode): node is JsonObject =>
-  typeof node === 'object' && node !== null && isJsonObject(node)
-const isContainer = (node: JsonNode): boolean => Array.isArray(node) || isNamed(node)
-
-function visitBelow(place: Place, patterns: readonly Pattern[], found: Survey): void {
-  const { node, at, depth, spared } = place
-  const isObjectNode = isNamed(node)
-  if (isObjectNode) visitNames(node, at, found)
-  for (const child of listChildren(node)) {
-    const further = patterns.filter(({ tokens: way }) => matches(way[depth], String(child.name)))
-    const here = appendPointer(at, child.name)
-    const isKept = spared || further.length === 0 || further.some(({ keeps }) => keeps(depth))
-    if (isObjectNode && !isKept) refuse('name_unmapped', here, found)
-    visit({ node: child.node, at: here, depth: depth + 1, spared }, further, found)
+  constructor(places: readonly string[]) {
+    this.places = new Set(places)
+    for (const place of this.places)
+      for (let at = place; at !== '';) {
+        at = at.slice(0, at.lastIndexOf('/'))
+        this.above.add(at)
+      }
+  }
+  leadsFrom(at: string): boolean {
+    return this.above.has(at)
   }
 }
+
+class Surveyor {
+  readonly found: Survey = {
+    refusals: new BoundedList(getCause),
+    left: new BoundedList(),
+    read: new BoundedList(),
+  }
+  readonly patterns: readonly Pattern[]
+  private readonly selector: EntrySelector
+  private readonly accepted: ReadonlySet<string>
+  private readonly rules: readonly TableRule[]
+  private readonly refusedNames = new Set<string>()
+
+  constructor(mapping: ImportMapping, accepted: ReadonlySet<string>) {
+    this.selector = new EntrySelector(mapping)
+    this.accepted = accepted
+    this.rules = listTableRules(mapping)
+    const other = (kind: OtherPattern['kind'], places: readonly string[]): readonly Pattern[] =>
+      places.map((at) => ({ kind, tokens: parsePointer(at) }))
+    this.patterns = [
+      ...this.rules.map((taker): Pattern => ({
+        kind: 'entry',
+        taker,
+        tokens: parsePointer(taker.rule.at),
+        kept: listKeptDepths(taker.rule),
+      })),
+      ...other('ignored', mapping.ignored),
+      ...other(
+        'skipped',
+        (mapping.skipped ?? []).map(({ at }) => at),
+      ),
+      ...other(
+        'listed',
+        this.rules.flatMap(({ rule }) => listNameLists(rule)),
+      ),
+    ]
+  }
+
+  /** The places outside of their entries that rules read; there are few. */
+  listReadsElsewhere(file: MappingEntry): ReadPlaces {
+    const places: string[] = []
+    for (const taker of this.rules.filter(readsElsewhere))
+      for (const entry of findEntries(file, taker.rule.at))
+        if (this.selector.takes(taker.rule, entry))
+          places.push(...listRuleReads(taker, entry).filter((at) => !isWithin(at, entry.at)))
+    return new ReadPlaces(places)
+  }
+
+  visit(place: MappingEntry, context: Context): void {
+    const { at, depth, node } = place
+    const ends = context.patterns.filter(({ tokens }) => tokens.length === depth)
+    const takers = this.listTakers(place, ends)
+    const own = takers.flatMap(({ taker }) => listRuleReads(taker, place))
+    const reads = own.length === 0 ? context.reads : [...context.reads, new ReadPlaces(own)]
+    const spared = this.findSpared(place, context, ends)
+    if (this.refuseEntry(place, { takers, ends, spared })) return
+    if (reads.some(({ places }) => places.has(at))) {
+      this.found.read.add([at])
+      return this.checkStrictly(node, at)
+    }
+    const patterns = context.patterns.filter(({ tokens }) => tokens.length > depth)
+    const leads = patterns.length > 0 || reads.some((one) => one.leadsFrom(at))
+    // An entry may have no readable members: its names are its content.
+    if (isContainer(node) && (leads || (ends.length > 0 && spared === null)))
+      return this.visitBelow(place, { patterns, spared, reads })
+    if (spared === null) this.refuse('member_unmapped', at)
+    else this.leave(place, spared.skip)
+  }
+
+  private listTakers(place: MappingEntry, ends: readonly Pattern[]): readonly TakerPattern[] {
+    return ends.filter(
+      (one): one is TakerPattern =>
+        one.kind === 'entry' && this.selector.takes(one.taker.rule, place),
+    )
+  }
+
+  private findSpared(
+    place: MappingEntry,
+    { spared }: Context,
+    ends: readonly Pattern[],
+  ): Context['spared'] {
+    if (spared !== null) return spared
+    const kinds = ends.map(({ kind }) => kind)
+    const skip = kinds.includes('skipped') ? this.selector.findSkip(place) : null
+    return skip !== null || kinds.includes('ignored') ? { skip } : null
+  }
+
+  /** Refuses an entry as a whole; whatever it contains is then accounted for. */
+  private refuseEntry(
+    place: MappingEntry,
+    {
+      takers,
+      ends,
+      spared,
+    }: Pick<Context, 'spared'> & {
+      readonly takers: readonly TakerPattern[]
+      readonly ends: readonly Pattern[]
+    },
+  ): boolean {
+    const { at } = place
+    const entries = ends.filter(({ kind }) => kind === 'entry')
+    if (entries.length > 0 && takers.length === 0 && spared === null)
+      return this.refuse('entry_untaken', at)
+    if (new Set(takers.map(({ taker }) => taker.table)).size > 1)
+      return this.refuse('entry_taken_twice', at)
+    const [scope] = takers.flatMap(({ taker }) => findContradictions(taker, place))
+    if (scope !== undefined)
+      return this.refuse('scope_contradicted', at, `${scope.name}: ${serializeNode(scope.node)}`)
+    if (spared === null) this.refuseLostNames(place, takers)
+    return false
+  }
+
+  /** Refuses the names of an entry that none of the rules that take it keeps. */
+  private refuseLostNames(entry: MappingEntry, takers: readonly TakerPattern[]): void {
+    for (let place = entry; place.above !== null && takers.length > 0; place = place.above) {
+      const { depth, above } = place
+      const isKept = takers.some((one) => keepsName(one, depth))
+      if (!isKept && isNamed(above.node)) this.refuseName(place.at)
+    }
+  }
+
+  private refuseName(at: string): void {
+    if (this.refusedNames.has(at)) return
+    this.refusedNames.add(at)
+    this.refuse('name_unmapped', at)
+  }
+
+  private visitBelow(place: MappingEntry, context: Context): void {
+    const { node, at, depth } = place
+    const { patterns, spared } = context
+    const isObjectNode = isNamed(node)
+    if (isObjectNode) this.visitNames(node, at)
+    for (const child of listChildren(place)) {
+      const further = patterns.filter(({ tokens }) => matches(tokens[depth], String(child.name)))
+      const isKept =
+        spared !== null || further.length === 0 || further.some((one) => keepsName(one, depth + 1))
+      if (isObjectNode && !isKept) this.refuseName(child.at)
+      this.visit(child, { ...context, patterns: further })
+    }
+  }
+
+  private leave({ at, node }: MappingEntry, skip: SkipRule | null): void {
+    const isLost = skip?.loss !== undefined && !isEmpty(node)
+    if (isLost && !this.accepted.has(skip.loss as string))
+      this.found.refusals.add([
+        { code: 'not_carried', pointer: at, detail: `${skip.loss}: ${skip.reason}` },
+      ])
+    else this.found.left.add([{ pointer: at, skip }])
+  }
+
+  private refuse(code: keyof typeof WORDS, at: string, what?: string): true {
+    const detail = what === undefined ? WORDS[code] : `${what}: ${WORDS[code]}`
+    this.found.refusals.add([{ code, pointer: at, detail }])
+    return true
+  }
+
+  /** Checks the names of an object on the path; an object that is read is checked as a whole. */
+  private visitNames({ members }: JsonObject, at: string): void {
+    const seen = new Set<string>()
+    for (const [name] of members) {
+      const here = appendPointer(at, name)
+      if (seen.has(name)) this.refuse('duplicate_member', here)
+      seen.add(name)
+      this.checkStrictly(name, here)
+    }
+  }
+
+  private checkStrictly(node: JsonNode, at: string): void {
+    this.found.refusals.add(
+      findJsonProblems(node, { at, origin: 'submitted' }).map((one) => ({ ...one, detail: '' })),
+    )
+  }
+}
+
+/** Whether the name at a depth becomes part of a row, is written in the pattern, or is left behind. */
+const keepsName = (pattern: Pattern, depth: number): boolean =>
+  pattern.kind !== 'entry' || pattern.tokens[depth - 1] !== WILDCARD || pattern.kept.has(depth)
+const isWithin = (at: string, above: string): boolean => at === above || at.startsWith(`${above}/`)
+const isNamed = (node: JsonNode): node is JsonObject =>
+  typeof node === 'object' && node !== null && isJsonObject(node)
+const isContainer = (node: JsonNode): boolean => isJsonArray(node) || isNamed(node)
+/** Nothing is lost with null, an empty list or an object without members. */
+const isEmpty = (node: JsonNode): boolean =>
+  node === null ||
+  (isJsonArray(node) ? node.length === 0 : isNamed(node) && node.members.length === 0)
 
 const matches = (token: string | undefined, name: string): boolean =>
   token === WILDCARD || token === name
 
 const WORDS = {
-  member_unmapped: 'the mapping does not read it',
-  name_unmapped: 'no row holds this name',
+  member_unmapped: 'the mapping does not read it; read it in a rule, or name it in "ignored"',
+  name_unmapped: 'no row holds this name; read it with "key"',
   duplicate_member: 'parsers disagree about which one counts',
+  entry_untaken:
+    'the conditions of no rule hold for this entry; add a rule, or name it in "skipped"',
+  entry_taken_twice: 'rules of two tables take this entry; tell them apart with "where"',
+  scope_contradicted:
+    'the entry tells another scope than the table of its row; test it with "where" in the rule',
 } as const
-function refuse(code: keyof typeof WORDS, at: string, { refusals }: Survey): void {
-  refusals.add([{ code, pointer: at, detail: WORDS[code] }])
-}
-
-/** Checks the names of an object on the path; an object that is read is checked as a whole. */
-function visitNames({ members }: JsonObject, at: string, found: Survey): void {
-  const seen = new Set<string>()
-  for (const [name] of members) {
-    const here = appendPointer(at, name)
-    if (seen.has(name)) refuse('duplicate_member', here, found)
-    seen.add(name)
-    checkStrictly(name, here, found)
-  }
-}
-
-function checkStrictly(node: JsonNode, at: string, { refusals }: Survey): void {
-  refusals.add(
-    findJsonProblems(node, { at, origin: 'submitted' }).map((one) => ({ ...one, detail: '' })),
-  )
-}
-
-/** Enough for a reader of a document that does not fit at all. */
-const MOST_KEPT = 1_000
-
-/** Counts all items in `count`, and keeps the first 1,000 in `kept`. */
-export class BoundedList<T> {
-  count = 0
-  readonly kept: T[] = []
-
-  /** Counts all of the items; keeps them while fewer than 1,000 are kept. */
-  add(more: readonly T[]): void {
-    this.count += more.length
-    this.kept.push(...more.slice(0, MOST_KEPT - this.kept.length))
-  }
-}

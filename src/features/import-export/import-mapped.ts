@@ -1,28 +1,18 @@
-import { loadArtefact } from '../../artefacts/load.ts'
-import { findMappingProblems } from '../../artefacts/rules/mapping-rules.ts'
 import { throwIfEnded } from '../../concurrency/ended.ts'
 import { EMPTY_HEAD } from '../../core/audit/record.ts'
-import type { BoundedList } from '../../core/import-mapping/survey.ts'
-import { mapDocument, type MappedDocument } from '../../core/import-mapping/map-document.ts'
-import type { ImportMapping, MappedRow, MappingChange } from '../../core/import-mapping/types.ts'
+import type { MappedRow } from '../../core/import-mapping/types.ts'
 import type { TargetSpec } from '../../core/parity/target.ts'
 import type { CheckReport } from '../../core/report/types.ts'
 import { TABLE_NAMES, type TableName } from '../../core/rows/rows.ts'
 import { FfError } from '../../errors.ts'
 import type { RowBatch, RowSource } from '../../ports/rows.ts'
-import { toArtefactError } from '../../artefacts/artefact-error.ts'
 import { buildCheckReport, type CheckResult, passResult } from '../../core/report/check-report.ts'
 import { importInto, type ImportRequest, type ImportSource } from './import-rows.ts'
 import { loadPersistence } from '../migrate/load-persistence.ts'
-import { readImportDocument } from './read-document.ts'
-import type { RowFinding } from './row-report.ts'
+import { type MappedFile, judgeMapping } from './judge-mapping.ts'
 
 /** Input of `ff import FILE --mapping MAPPING`. */
-export interface MappedRequest extends Omit<ImportRequest, 'source' | 'database'> {
-  /** Path of the flag file of another service, in the format of that service. */
-  readonly file: string
-  /** Path of the mapping from that format: contracts/schemas/incumbent-mapping.schema.json. */
-  readonly mapping: string
+export interface MappedRequest extends Omit<ImportRequest, 'source' | 'database'>, MappedFile {
   /** A database, or the folder of a new store. */
   readonly into: TargetSpec
 }
@@ -33,26 +23,15 @@ export interface MappedRequest extends Omit<ImportRequest, 'source' | 'database'
  * fails) and then writes nothing; `changes` lists values that change on the way. A dry run writes nothing, and into
  * a folder it exits with `not_ready`.
  *
- * @throws FfError `artefact_invalid` for a bad mapping or contract, or a file that is no readable JSON;
- *   `nothing_to_check` if the mapping finds no row; `target_invalid` for a file store without a folder; the code of
- *   the ending if the run is aborted; also those of `importInto`, such as `import_locked`, and of the new store
+ * @throws FfError the errors of `judgeMapping`; `artefact_invalid` for a bad contract; `target_invalid` for a file
+ *   store without a folder; the code of the ending if the run is aborted; also those of `importInto`, such as
+ *   `import_locked`, and of the new store
  */
 export async function importMapped(request: MappedRequest): Promise<CheckReport> {
   const started = request.now()
-  const mapping = await loadMapping(request.mapping)
-  const { node, faults } = await readImportDocument(request.file)
-  const document = node === null ? null : mapDocument(node, mapping)
-  const whole = faults.map(({ code, detail }) => ({ code, pointer: '', detail }))
-  const items = buildDocumentItems(whole, document)
-  if (document === null || items.some(({ state }) => state === 'fail'))
-    return buildCheckReport('import', items)
-  if (document.rows.length === 0)
-    throw new FfError(
-      'nothing_to_check',
-      `The mapping finds no flag and no override in ${request.file}.`,
-      { hint: 'Name the flag file of the service and a mapping that was written for its format.' },
-    )
-  const source = toSource(document.rows)
+  const { items, rows } = await judgeMapping(request)
+  if (rows === null) return buildCheckReport('import', items)
+  const source = toSource(rows)
   const { into } = request
   if (into.kind !== 'file')
     return importInto(
@@ -67,45 +46,6 @@ export async function importMapped(request: MappedRequest): Promise<CheckReport>
     timing: { started_at: started.toISOString(), duration_ms, ms: {} },
   })
 }
-
-/** @throws FfError `artefact_invalid` with every problem of the mapping */
-async function loadMapping(path: string): Promise<ImportMapping> {
-  const result = await loadArtefact('incumbent_mapping', { path, shown: path })
-  const problems = result.ok ? findMappingProblems(result.loaded) : result.problems
-  if (!result.ok || problems.length > 0) throw toArtefactError(problems)
-  return result.loaded.value
-}
-
-function buildDocumentItems(
-  faults: readonly RowFinding[],
-  document: MappedDocument | null,
-): readonly CheckResult[] {
-  const refused = faults.length + (document?.refusals.count ?? 0)
-  const findings = [...faults, ...(document?.refusals.kept ?? [])]
-  const title = `left behind on purpose: ${document?.ignored ?? 0}`
-  const item: CheckResult =
-    refused === 0
-      ? passResult('mapping', title)
-      : { id: 'mapping', title: `${refused} refused`, state: 'fail', findings, next: NEXT }
-  return document === null ? [item] : [item, buildChangesItem(document.changes)]
-}
-const NEXT = 'Correct the file or the mapping and run the import again; nothing was written.'
-
-const buildChangesItem = ({ count, kept }: BoundedList<MappingChange>): CheckResult => ({
-  ...passResult('changes', `values changed by the mapping: ${count}, listed: ${kept.length}`),
-  findings: kept.map(({ code, pointer, was, becomes }) => ({
-    code,
-    pointer,
-    detail: `${formatText(was)} -> ${formatText(becomes)}`,
-  })),
-})
-const MAX_SHOWN = 60
-const formatText = (text: string | null): string =>
-  text === null
-    ? 'absent'
-    : text.length > MAX_SHOWN
-      ? `${text.slice(0, MAX_SHOWN)}... (${text.length} characters)`
-      : text
 
 /** @param folder null is refused: a temporary store would be removed at the end of the run */
 async function writeStore(

@@ -1,71 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { mapDocument } from '../../../src/core/import-mapping/map-document.ts'
-import type {
-  EntryRule,
-  ImportMapping,
-  MemberRule,
-} from '../../../src/core/import-mapping/types.ts'
+import type { ImportMapping, MemberRule } from '../../../src/core/import-mapping/types.ts'
 import { node } from '../builders.ts'
-
-const AT = { const: '2026-01-01T00:00:00.000Z' }
-type Members = Readonly<Record<string, MemberRule>>
-
-/** Flags whose keys are member names and whose defaults are the values; all other members are constants. */
-const flags = (more: Members = {}, at = '/flags/*'): EntryRule => ({
-  at,
-  members: {
-    flag_key: { key: 1, prefix: 'ff.' },
-    value_type: { from: '', as: 'type' },
-    default_value: { from: '' },
-    safe_value: { from: '' },
-    sensitive: { const: false },
-    required_auth: { const: 'any' },
-    state: { const: 'active' },
-    description: { const: '' },
-    owner: { const: 'platform' },
-    revision: { const: 1 },
-    created_at: AT,
-    updated_at: AT,
-    ...more,
-  },
-})
-/** Entries of the form `{"v": value, ...}` by tenant and flag. */
-const tenants = (more: Members = {}): EntryRule => ({
-  at: '/tenants/*/*',
-  members: {
-    tenant_id: { key: 1 },
-    flag_key: { key: 2, prefix: 'ff.' },
-    value: { from: '/v' },
-    created_by: { const: 'U1' },
-    updated_by: { const: 'U1' },
-    revision: { const: 1 },
-    created_at: AT,
-    updated_at: AT,
-    ...more,
-  },
-})
-const users = (more: Members = {}): EntryRule => ({
-  at: '/users/*',
-  members: { ...tenants().members, user_id: { from: '/u' }, flag_key: { from: '/f' }, ...more },
-})
-
-const none = { flags: [], tenant_overrides: [], user_overrides: [], ignored: [] }
-function mapped(text: string, mapping: Partial<ImportMapping> = {}) {
-  const { rows, refusals, changes, ignored } = mapDocument(node(text), {
-    ...none,
-    flags: [flags()],
-    ...mapping,
-  })
-  return {
-    ignored,
-    keys: rows.map(({ key }) => `${key.scope_id ?? ''} ${key.flag_key}`),
-    lines: rows.map(({ line }) => line),
-    refused: refusals.kept.map(({ code, pointer }) => `${pointer} ${code}`),
-    changed: changes.kept.map(
-      ({ code, pointer, was, becomes }) => `${pointer} ${code} ${was} > ${becomes}`,
-    ),
-  }
-}
+import { flags, from, mapped, none, tenants, users, without } from './mappings.ts'
 
 describe('mapDocument', () => {
   test('returns rows in the order of a snapshot, whatever the order of the file', () => {
@@ -287,14 +224,3 @@ describe('mapDocument', () => {
     expect([changes.count, changes.kept.length]).toEqual([1_500, 1_000])
   })
 })
-
-function from(at: string): Members {
-  return {
-    default_value: { from: at },
-    safe_value: { from: at },
-    value_type: { from: at, as: 'type' },
-  }
-}
-function without({ members }: EntryRule, name: string): Members {
-  return Object.fromEntries(Object.entries(members).filter(([one]) => one !== name))
-}

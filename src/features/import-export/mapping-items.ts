@@ -1,0 +1,88 @@
+import { type BoundedList, getCause } from '../../core/import-mapping/bounded-list.ts'
+import type { MappedDocument } from '../../core/import-mapping/map-document.ts'
+import type { LeftPlace } from '../../core/import-mapping/survey.ts'
+import type { MappingChange, MappingRefusal } from '../../core/import-mapping/types.ts'
+import { type CheckResult, passResult } from '../../core/report/check-report.ts'
+import type { RowFinding } from './row-report.ts'
+
+/** Places shown of each cause; `--explain` shows all that are kept. */
+const SHOWN_OF_A_CAUSE = 3
+
+/**
+ * The items of a mapped document: `mapping` with its refusals by cause, three places each; then, unless the document
+ * cannot be read, `left_behind` where there is anything, and `changes`.
+ *
+ * @param faults faults of the file as a whole
+ * @param explain the code of the refusals to list in full, and alone; null for none
+ */
+export function buildMappingItems(
+  faults: readonly RowFinding[],
+  document: MappedDocument | null,
+  explain: string | null,
+): readonly CheckResult[] {
+  const refused = faults.length + (document?.refusals.count ?? 0)
+  const title =
+    refused === 0 ? `left behind on purpose: ${document?.left.count ?? 0}` : `${refused} refused`
+  const findings = [
+    ...faults,
+    ...(document === null ? [] : listRefusals(document.refusals, explain)),
+  ]
+  const item: CheckResult =
+    refused === 0
+      ? passResult('mapping', title)
+      : { id: 'mapping', title, state: 'fail', findings, next: NEXT }
+  if (document === null) return [item]
+  const left = document.left.count === 0 ? [] : [buildLeftItem(document.left)]
+  return [item, ...left, buildChangesItem(document.changes)]
+}
+const NEXT = 'Correct the file or the mapping and run the import again; nothing was written.'
+
+function listRefusals(
+  { kept, causes }: BoundedList<MappingRefusal>,
+  explain: string | null,
+): readonly RowFinding[] {
+  const groups = new Map<string, MappingRefusal[]>()
+  for (const one of kept) {
+    const cause = getCause(one)
+    groups.set(cause, [...(groups.get(cause) ?? []), one])
+  }
+  return [...groups].flatMap(([cause, group]) => {
+    const code = group[0]?.code ?? ''
+    if (explain !== null) return explain === code ? group.map(toFinding) : []
+    const more = (causes.get(cause) ?? 0) - SHOWN_OF_A_CAUSE
+    const shown = group.slice(0, SHOWN_OF_A_CAUSE).map(toFinding)
+    const detail = `${more} more; add --explain ${code}`
+    return more > 0 ? [...shown, { code, pointer: null, detail }] : shown
+  })
+}
+
+const toFinding = ({ code, pointer, detail }: MappingRefusal): RowFinding => ({
+  code,
+  pointer,
+  detail,
+})
+
+const buildLeftItem = ({ count, kept }: BoundedList<LeftPlace>): CheckResult => ({
+  ...passResult('left_behind', `left behind on purpose: ${count}, listed: ${kept.length}`),
+  findings: kept.map(({ pointer, skip }) => ({
+    code: skip === null ? 'ignored' : skip.loss === undefined ? 'skipped' : 'loss_accepted',
+    pointer,
+    detail: skip === null ? 'by the mapping' : skip.reason,
+  })),
+})
+
+const buildChangesItem = ({ count, kept }: BoundedList<MappingChange>): CheckResult => ({
+  ...passResult('changes', `values changed by the mapping: ${count}, listed: ${kept.length}`),
+  findings: kept.map(({ code, pointer, was, becomes }) => ({
+    code,
+    pointer,
+    detail: `${formatText(was)} -> ${formatText(becomes)}`,
+  })),
+})
+const MAX_SHOWN = 60
+const formatText = (text: string | null): string =>
+  text === null
+    ? 'absent'
+    : text.length > MAX_SHOWN
+      ? `${text.slice(0, MAX_SHOWN)}... (${text.length} characters)`
+      : text
