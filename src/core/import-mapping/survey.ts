@@ -150,7 +150,10 @@ class Surveyor {
       this.found.read.add([at])
       return this.checkStrictly(node, at)
     }
-    const patterns = context.patterns.filter(({ tokens }) => tokens.length > depth)
+    // A skipped place is left behind as a whole: what the mapping says about places within does not count.
+    const patterns = spared?.skip
+      ? []
+      : context.patterns.filter(({ tokens }) => tokens.length > depth)
     const leads = patterns.length > 0 || reads.some((one) => one.leadsFrom(at))
     // An entry may have no readable members: its names are its content.
     if (isContainer(node) && (leads || (ends.length > 0 && spared === null)))
@@ -171,10 +174,11 @@ class Surveyor {
     { spared }: Context,
     ends: readonly Pattern[],
   ): Context['spared'] {
-    if (spared !== null) return spared
+    if (spared?.skip) return spared
     const kinds = ends.map(({ kind }) => kind)
     const skip = kinds.includes('skipped') ? this.selector.findSkip(place) : null
-    return skip !== null || kinds.includes('ignored') ? { skip } : null
+    if (skip !== null) return { skip }
+    return spared ?? (kinds.includes('ignored') ? { skip: null } : null)
   }
 
   /** Refuses an entry as a whole; whatever it contains is then accounted for. */

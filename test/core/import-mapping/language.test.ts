@@ -426,7 +426,7 @@ describe('left behind', () => {
       tenant_overrides: [tenants()],
       skipped: [{ at: '/tenants/*', where: [{ key: 1, equals: 'T1' }], reason: 'gone' }],
     })
-    expect([refused, left]).toEqual([[], ['/tenants/T1/b gone']])
+    expect([refused, left]).toEqual([[], ['/tenants/T1 gone']])
   })
 
   test('a skipped place other than the entry changes nothing', () => {
@@ -438,6 +438,19 @@ describe('left behind', () => {
       ],
     })
     expect([refused, keys]).toEqual([[], [' ff.a']])
+  })
+
+  test('a loss within an ignored place is refused', () => {
+    const { refused } = mapped(text, { ...mapping, ignored: ['/flags/*'] })
+    expect(refused).toEqual(['/flags/a/rules not_carried'])
+  })
+
+  test('a value within a skipped place may be read from elsewhere', () => {
+    const { refused, left } = mapped('{"flags":{"a":{"d":1}},"meta":{"team":"web","x":1}}', {
+      flags: [flags({ ...from('/d'), owner: { from: '/meta/team', up: 2 } })],
+      skipped: [{ at: '/meta', reason: 'other' }],
+    })
+    expect([refused, left]).toEqual([[], ['/meta/x other']])
   })
 
   test('an optional place may be missing', () => {
