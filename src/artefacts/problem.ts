@@ -67,6 +67,7 @@ export type ArtefactCode =
   | 'level_missing'
   | 'part_unread'
   | 'test_not_single'
+  | 'gap_open'
   | 'value_repeated'
   | 'signal_unknown'
   | 'signal_has_no_buckets'

@@ -2339,18 +2339,18 @@ export interface IncumbentMapping {
      */
     note?: string
     members: {
-      flag_key: Said | Named | Read | Listed
-      value_type: Said | Named | Read | Listed
-      default_value: Said | Named | Read | Listed
-      safe_value: Said | Named | Read | Listed
-      sensitive: Said | Named | Read | Listed
-      required_auth: Said | Named | Read | Listed
-      state: Said | Named | Read | Listed
-      description: Said | Named | Read | Listed
-      owner: Said | Named | Read | Listed
-      revision: Said | Named | Read | Listed
-      created_at: Said | Named | Read | Listed
-      updated_at: Said | Named | Read | Listed
+      flag_key: Said | Named | Read | Listed | Gap
+      value_type: Said | Named | Read | Listed | Gap
+      default_value: Said | Named | Read | Listed | Gap
+      safe_value: Said | Named | Read | Listed | Gap
+      sensitive: Said | Named | Read | Listed | Gap
+      required_auth: Said | Named | Read | Listed | Gap
+      state: Said | Named | Read | Listed | Gap
+      description: Said | Named | Read | Listed | Gap
+      owner: Said | Named | Read | Listed | Gap
+      revision: Said | Named | Read | Listed | Gap
+      created_at: Said | Named | Read | Listed | Gap
+      updated_at: Said | Named | Read | Listed | Gap
     }
   }[]
   /**
@@ -2371,18 +2371,18 @@ export interface IncumbentMapping {
      */
     note?: string
     members: {
-      tenant_id: Said | Named | Read | Listed
-      flag_key: Said | Named | Read | Listed
-      value: Said | Named | Read | Listed
-      created_by: Said | Named | Read | Listed
-      updated_by: Said | Named | Read | Listed
-      revision: Said | Named | Read | Listed
-      created_at: Said | Named | Read | Listed
-      updated_at: Said | Named | Read | Listed
-      approval_ref?: Said | Named | Read | Listed
-      note?: Said | Named | Read | Listed
-      expires_at?: Said | Named | Read | Listed
-      deleted_at?: Said | Named | Read | Listed
+      tenant_id: Said | Named | Read | Listed | Gap
+      flag_key: Said | Named | Read | Listed | Gap
+      value: Said | Named | Read | Listed | Gap
+      created_by: Said | Named | Read | Listed | Gap
+      updated_by: Said | Named | Read | Listed | Gap
+      revision: Said | Named | Read | Listed | Gap
+      created_at: Said | Named | Read | Listed | Gap
+      updated_at: Said | Named | Read | Listed | Gap
+      approval_ref?: Said | Named | Read | Listed | Gap
+      note?: Said | Named | Read | Listed | Gap
+      expires_at?: Said | Named | Read | Listed | Gap
+      deleted_at?: Said | Named | Read | Listed | Gap
     }
   }[]
   /**
@@ -2403,18 +2403,18 @@ export interface IncumbentMapping {
      */
     note?: string
     members: {
-      user_id: Said | Named | Read | Listed
-      flag_key: Said | Named | Read | Listed
-      value: Said | Named | Read | Listed
-      created_by: Said | Named | Read | Listed
-      updated_by: Said | Named | Read | Listed
-      revision: Said | Named | Read | Listed
-      created_at: Said | Named | Read | Listed
-      updated_at: Said | Named | Read | Listed
-      approval_ref?: Said | Named | Read | Listed
-      note?: Said | Named | Read | Listed
-      expires_at?: Said | Named | Read | Listed
-      deleted_at?: Said | Named | Read | Listed
+      user_id: Said | Named | Read | Listed | Gap
+      flag_key: Said | Named | Read | Listed | Gap
+      value: Said | Named | Read | Listed | Gap
+      created_by: Said | Named | Read | Listed | Gap
+      updated_by: Said | Named | Read | Listed | Gap
+      revision: Said | Named | Read | Listed | Gap
+      created_at: Said | Named | Read | Listed | Gap
+      updated_at: Said | Named | Read | Listed | Gap
+      approval_ref?: Said | Named | Read | Listed | Gap
+      note?: Said | Named | Read | Listed | Gap
+      expires_at?: Said | Named | Read | Listed | Gap
+      deleted_at?: Said | Named | Read | Listed | Gap
     }
   }[]
   /**
@@ -2617,4 +2617,10 @@ export interface NameList {
    */
   in: string
   becomes: Ours
+}
+/**
+ * A question that a person has to answer; ff import refuses a mapping with gaps.
+ */
+export interface Gap {
+  gap: string
 }

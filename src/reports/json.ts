@@ -20,6 +20,7 @@ const LIST: Readonly<Record<Report['kind'], string>> = {
   migrate_verify: 'items',
   jwks_check: 'items',
   jwks_fetch: 'items',
+  mapping_check: 'items',
   parity_fuzz: 'items',
   parity_preflight: 'items',
   parity_selftest: 'items',

@@ -3,7 +3,7 @@ import { appendPointer, parsePointer } from '../../core/json/pointer.ts'
 import { namesValues } from '../../core/import-mapping/conditions.ts'
 import { listWildcardDepths } from '../../core/import-mapping/entries.ts'
 import type {
-  Condition,
+  EntryCondition,
   EntryPattern,
   EntryRule,
   MemberRule,
@@ -20,7 +20,7 @@ type FoundProblem = Omit<ArtefactProblem, 'file'>
  * Finds keys that refer to a wildcard which the pointer lacks (`wildcard_missing`), levels above the file
  * (`level_missing`), values that stand twice in a map (`value_repeated`, compared in RFC 8785 form), and parts of a
  * divided text that nothing reads (`part_unread`), and conditions without exactly one
- * test (`test_not_single`). Empty where there are none.
+ * test (`test_not_single`), and gaps (`gap_open`). Empty where there are none.
  */
 export function findMappingProblems({
   file,
@@ -50,6 +50,7 @@ function findEntryProblems(entry: EntryRule, place: string): readonly FoundProbl
           findSourceProblems(source, entry, `${here}${below}`),
         ),
         ...findMapProblems(rule, `${here}/map`),
+        ...('gap' in rule ? [{ pointer: here, code: 'gap_open', detail: rule.gap } as const] : []),
       ]
     }),
     ...findUnreadParts(entry, place),
@@ -71,7 +72,7 @@ const TESTS = ['equals', 'one_of', 'present', 'type'] as const
 
 /** The sources of a rule, each with its place below the rule. */
 function listSources(rule: MemberRule): readonly (readonly [ValueSource, string])[] {
-  if ('const' in rule) return []
+  if ('const' in rule || 'gap' in rule) return []
   if ('listed' in rule) return [[rule.name, '/name']]
   const types = 'default_by_type' in rule ? rule.default_by_type : undefined
   return [[rule, ''], ...(types === undefined ? [] : [[types.of, '/default_by_type/of'] as const])]
@@ -136,12 +137,12 @@ function findUnreadParts(entry: EntryRule, place: string): readonly FoundProblem
 
 /** The division of a rule, and a text that is equal for divisions of one value in the same way. */
 function listSplits(
-  rule: MemberRule | Condition,
+  rule: MemberRule | EntryCondition,
 ): readonly { readonly text: string; readonly split: SplitStep }[] {
   if (!('split' in rule) || rule.split === undefined) return []
   const { split } = rule
   const source = 'key' in rule ? { key: rule.key } : pickPlace(rule)
   return [{ text: canonicalizeValue({ source, by: split.by, of: split.of }), split }]
 }
-const pickPlace = (rule: MemberRule | Condition): object =>
+const pickPlace = (rule: MemberRule | EntryCondition): object =>
   'from' in rule ? { from: rule.from, up: rule.up, select: rule.select } : {}

@@ -1,7 +1,6 @@
 import {
   DATABASE,
   declareCommand,
-  IMPORT,
   PARITY_DIFF,
   PARITY_EXHAUSTIVE,
   PARITY_FUZZ,
@@ -16,6 +15,8 @@ import { CUTOVER_COMMANDS } from './cutover.ts'
 import { KEEP_EVIDENCE } from './evidence.ts'
 import { DECIDE, SIGN } from './gate.ts'
 import { MAINTAIN } from './maintain.ts'
+import { MAPPING } from './mapping.ts'
+import { IMPORT } from './mapping-options.ts'
 import { OBSERVE } from './observe.ts'
 import { PLAN } from './plan.ts'
 import type { CommandGroup } from './row.ts'
@@ -249,6 +250,7 @@ export const COMMANDS: readonly CommandGroup[] = [
   KEEP_EVIDENCE,
   ...SIGN,
   ...SERVE,
+  MAPPING,
   ...CUT_OVER,
   CUTOVER_COMMANDS,
   ...MAINTAIN,

@@ -1,5 +1,4 @@
 import type { CommandHandler } from '../context.ts'
-import { MAPPED } from './mapping-options.ts'
 import type { CommandDeclaration } from './row.ts'
 import {
   type OptionDeclaration,
@@ -263,14 +262,6 @@ export const WAIVER_NEW = [
     'expiry, as 2026-01-15T09:00:00.000Z, at most 14 days ahead',
     parseInstantOption,
   ),
-]
-
-export const IMPORT = [
-  ...DATABASE,
-  option('--mapping <file>', "read the source as a service's own file by this mapping", parseText),
-  ...MAPPED,
-  option('--into <target>', 'with --mapping: file:DIR, a new store, not the database', parseText),
-  toggle('--dry-run', 'check every row and write none'),
 ]
 
 export const TOKEN_VERIFY = [

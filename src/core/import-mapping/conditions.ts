@@ -7,7 +7,7 @@ import { detectType } from './convert.ts'
 import { type MappingEntry, matchesPattern } from './entries.ts'
 import { readSource } from './source.ts'
 import { splitText } from './split.ts'
-import type { Condition, EntryPattern, EntryRule, ImportMapping, SkipRule } from './types.ts'
+import type { EntryCondition, EntryPattern, EntryRule, ImportMapping, SkipRule } from './types.ts'
 
 /** A rule with the table that it makes rows of. */
 export interface TableRule {
@@ -26,7 +26,7 @@ export const listTableRules = (mapping: ImportMapping): readonly TableRule[] => 
 export const meetsConditions = ({ at, where = [] }: EntryPattern, entry: MappingEntry): boolean =>
   where.every((one) => holds(one, entry, at))
 
-function holds(condition: Condition, entry: MappingEntry, pattern: string): boolean {
+function holds(condition: EntryCondition, entry: MappingEntry, pattern: string): boolean {
   const { split } = condition
   const { node } = readSource(condition, entry, pattern)
   const part = split === undefined || node === undefined ? node : splitText(split, node)
@@ -43,7 +43,7 @@ function isEqual(node: JsonNode, value: unknown): boolean {
 }
 
 /** Whether a condition names the values that it holds for, so that the value is not lost. */
-export const namesValues = ({ equals, one_of }: Condition): boolean =>
+export const namesValues = ({ equals, one_of }: EntryCondition): boolean =>
   equals !== undefined || one_of !== undefined
 
 /** Decides which rules take an entry; the rules of skipped places take none. */

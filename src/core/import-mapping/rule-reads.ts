@@ -2,7 +2,7 @@ import { type TableRule, namesValues } from './conditions.ts'
 import { listWildcardDepths, type MappingEntry, WILDCARD } from './entries.ts'
 import { findListings } from './listings.ts'
 import { readSource } from './source.ts'
-import type { Condition, EntryRule, MemberRule, ValueSource } from './types.ts'
+import type { EntryCondition, EntryRule, MemberRule, ValueSource } from './types.ts'
 
 /**
  * Every place whose value a rule reads for one entry, below the entry and elsewhere. A place whose type alone is
@@ -21,7 +21,7 @@ function listMemberReads(
   entry: MappingEntry,
   pattern: string,
 ): readonly string[] {
-  if ('const' in rule) return []
+  if ('const' in rule || 'gap' in rule) return []
   if (!('listed' in rule)) return rule.as === 'type' ? [] : readSource(rule, entry, pattern).reads
   const { node, reads } = readSource(rule.name, entry, pattern)
   const places = typeof node === 'string' ? findListings(rule, entry, node) : []
@@ -48,8 +48,8 @@ export function listKeptDepths({ at, members, where = [] }: EntryRule): Readonly
 }
 
 /** The sources of a rule or condition, with those that select. `default_by_type` keeps nothing. */
-function listSources(rule: MemberRule | Condition): readonly ValueSource[] {
-  if ('const' in rule) return []
+function listSources(rule: MemberRule | EntryCondition): readonly ValueSource[] {
+  if ('const' in rule || 'gap' in rule) return []
   const source = 'listed' in rule ? rule.name : rule
   if ('as' in rule && rule.as === 'type') return []
   return withSelectors(source)

@@ -45,6 +45,7 @@ export interface MemberRead {
  */
 export function readMember(rule: MemberRule, entry: MappingEntry, pattern: string): MemberRead {
   if ('const' in rule) return { ...startRead(entry.at, valueToNode(rule.const)), untouched: false }
+  if ('gap' in rule) return startRead(entry.at, undefined)
   if ('listed' in rule) return readListed(rule, entry, pattern)
   const found = readSource(rule, entry, pattern)
   const start = startRead(found.at, found.node)

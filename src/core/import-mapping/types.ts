@@ -57,12 +57,16 @@ export interface ListedRule {
 }
 export type ReadRule = ConversionSteps &
   PlaceSource & { readonly default?: unknown; readonly default_by_type?: DefaultByType }
+/** What a person has still to answer; a mapping with it is refused before it is applied. */
+export interface GapRule {
+  readonly gap: string
+}
 /** The source of a member: a constant, a name, a place, or lists of names. */
 export type MemberRule =
-  { readonly const: unknown } | (ConversionSteps & NameSource) | ReadRule | ListedRule
+  { readonly const: unknown } | GapRule | (ConversionSteps & NameSource) | ReadRule | ListedRule
 
 /** A test of one value; exactly one of the four tests is present. */
-export type Condition = ValueSource & {
+export type EntryCondition = ValueSource & {
   readonly split?: SplitStep
   readonly equals?: unknown
   readonly one_of?: readonly unknown[]
@@ -74,7 +78,7 @@ export interface EntryPattern {
   /** JSON pointer from the root of the file; the token `*` stands for each member or element. */
   readonly at: string
   /** Every one must hold. */
-  readonly where?: readonly Condition[]
+  readonly where?: readonly EntryCondition[]
 }
 export interface EntryRule extends EntryPattern {
   /** Whether the file may lack the place before the first `*`. */

@@ -155,6 +155,7 @@ export interface CheckReport {
     | 'import'
     | 'jwks_check'
     | 'jwks_fetch'
+    | 'mapping_check'
     | 'parity_diff'
     | 'parity_fuzz'
     | 'parity_preflight'

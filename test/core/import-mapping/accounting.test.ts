@@ -7,7 +7,7 @@ import {
   type MappingEntry,
 } from '../../../src/core/import-mapping/entries.ts'
 import type {
-  Condition,
+  EntryCondition,
   EntryRule,
   ImportMapping,
   MemberRule,
@@ -64,7 +64,7 @@ const member: fc.Arbitrary<MemberRule> = fc.oneof(
   })),
   fc.constant({ const: true }),
 )
-const condition: fc.Arbitrary<Condition> = fc.oneof(
+const condition: fc.Arbitrary<EntryCondition> = fc.oneof(
   fc.tuple(source, scalar).map(([one, equals]) => ({ ...one, equals })),
   fc.tuple(source, fc.boolean()).map(([one, present]) => ({ ...one, present })),
   fc.tuple(source, fc.constantFrom('object', 'string')).map(([one, type]) => ({ ...one, type })),
@@ -179,7 +179,7 @@ const fittingMapping: fc.Arbitrary<ImportMapping> = fc
         otherwise: 'active',
       },
     ),
-    where: fc.constantFrom<readonly Condition[]>(
+    where: fc.constantFrom<readonly EntryCondition[]>(
       [],
       [{ from: '/s', one_of: ['x', 'y'] }],
       [{ from: '/s', equals: 'x' }],

@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest'
 import type {
-  Condition,
+  EntryCondition,
   EntryRule,
   ImportMapping,
   MemberRule,
 } from '../../../src/core/import-mapping/types.ts'
-import { flags, from, mapped, tenants, users, without } from './mappings.ts'
+import { flags, readAt, mapped, tenants, users, without } from './mappings.ts'
 
 /** Overrides of both scopes in one list. */
 const SCOPED = `{"flags":{"a":true},"overrides":[
@@ -15,7 +15,7 @@ const entry: Readonly<Record<string, MemberRule>> = {
   flag_key: { from: '/flag', prefix: 'ff.' },
   value: { from: '/value' },
 }
-const scoped = (scope: 'tenant' | 'user', where?: readonly Condition[]): EntryRule => ({
+const scoped = (scope: 'tenant' | 'user', where?: readonly EntryCondition[]): EntryRule => ({
   at: '/overrides/*',
   ...(where === undefined ? {} : { where }),
   members: {
@@ -24,7 +24,7 @@ const scoped = (scope: 'tenant' | 'user', where?: readonly Condition[]): EntryRu
     [`${scope}_id`]: { from: '/id', as: 'text' },
   },
 })
-const is = (equals: unknown): readonly Condition[] => [{ from: '/scope', equals }]
+const is = (equals: unknown): readonly EntryCondition[] => [{ from: '/scope', equals }]
 
 describe('entries of two kinds in one list', () => {
   test('go to the rule whose condition holds', () => {
@@ -116,12 +116,12 @@ describe('entries of two kinds in one list', () => {
 })
 
 describe('a condition', () => {
-  const taken = (condition: Condition): readonly string[] =>
+  const taken = (condition: EntryCondition): readonly string[] =>
     mapped('{"flags":{"a":{"d":1,"k":"x"},"b":{"d":2,"k":null},"c":{"d":3}}}', {
-      flags: [{ ...flags(from('/d')), where: [condition] }],
+      flags: [{ ...flags(readAt('/d')), where: [condition] }],
       ignored: ['/flags/*/k', '/flags/*'],
     }).keys
-  test.each<[string, Condition, readonly string[]]>([
+  test.each<[string, EntryCondition, readonly string[]]>([
     ['equals a text', { from: '/k', equals: 'x' }, [' ff.a']],
     ['equals null', { from: '/k', equals: null }, [' ff.b']],
     ['is one of', { from: '/k', one_of: ['y', null] }, [' ff.b']],
@@ -137,14 +137,14 @@ describe('a condition', () => {
   })
 
   test('never holds for a number that changes when it is read', () => {
-    const rule = { ...flags(from('/d')), where: [{ from: '/d', equals: 9007199254740992 }] }
+    const rule = { ...flags(readAt('/d')), where: [{ from: '/d', equals: 9007199254740992 }] }
     expect(mapped('{"flags":{"a":{"d":9007199254740993}}}', { flags: [rule] }).refused).toEqual([
       '/flags/a entry_untaken',
     ])
   })
 
   test('that only detects does not read', () => {
-    const rule = { ...flags(from('/d')), where: [{ from: '/k', present: true }] }
+    const rule = { ...flags(readAt('/d')), where: [{ from: '/k', present: true }] }
     expect(mapped('{"flags":{"a":{"d":1,"k":"x"}}}', { flags: [rule] }).refused).toEqual([
       '/flags/a/k member_unmapped',
     ])
@@ -230,7 +230,7 @@ describe('values by reference', () => {
 describe('names', () => {
   test('of elements are numbers', () => {
     const rule = flags({
-      ...from('/d'),
+      ...readAt('/d'),
       flag_key: { from: '/k' },
       owner: { key: 1, as: 'text' },
     })
@@ -335,7 +335,7 @@ describe('a value', () => {
       default_by_type: { of: { from: '/d' }, boolean: false, string: '', number: 0, object: {} },
     }
     const { lines, refused, changed } = mapped(`{"flags":{"a":{"d":${value}}}}`, {
-      flags: [flags({ ...from('/d'), safe_value })],
+      flags: [flags({ ...readAt('/d'), safe_value })],
     })
     expect(refused).toEqual([])
     expect(lines[0]).toContain(`"safe_value":${expected}`)
@@ -347,7 +347,7 @@ describe('a value', () => {
       from: '/safe',
       default_by_type: { of: { from: '/d' }, boolean: false },
     }
-    const rule = flags({ ...from('/d'), safe_value })
+    const rule = flags({ ...readAt('/d'), safe_value })
     expect(mapped(`{"flags":{"a":${value}}}`, { flags: [rule] }).refused).toContain(
       '/flags/a/safe default_missing',
     )
@@ -386,7 +386,7 @@ describe('a value', () => {
   })
 
   test('by lists is absent without a name', () => {
-    const rule = flags({ state: { ...state, name: { from: '/name' } }, ...from('/d') })
+    const rule = flags({ state: { ...state, name: { from: '/name' } }, ...readAt('/d') })
     expect(
       mapped('{"flags":{"a":{"d":1,"name":7},"b":{"d":1}}}', { flags: [rule] }).refused,
     ).toEqual(['/flags/a/name member_missing', '/flags/b/name member_missing'])
@@ -395,7 +395,7 @@ describe('a value', () => {
 
 describe('left behind', () => {
   const skipped = [{ at: '/flags/*/rules', reason: 'targeting is not carried', loss: 'targeting' }]
-  const mapping = { flags: [flags(from('/d'))], skipped }
+  const mapping = { flags: [flags(readAt('/d'))], skipped }
   const text =
     '{"flags":{"a":{"d":1,"rules":[{"if":1}]},"b":{"d":1,"rules":[]},"c":{"d":1,"rules":null}}}'
 
@@ -447,7 +447,7 @@ describe('left behind', () => {
 
   test('a value within a skipped place may be read from elsewhere', () => {
     const { refused, left } = mapped('{"flags":{"a":{"d":1}},"meta":{"team":"web","x":1}}', {
-      flags: [flags({ ...from('/d'), owner: { from: '/meta/team', up: 2 } })],
+      flags: [flags({ ...readAt('/d'), owner: { from: '/meta/team', up: 2 } })],
       skipped: [{ at: '/meta', reason: 'other' }],
     })
     expect([refused, left]).toEqual([[], ['/meta/x other']])
@@ -471,7 +471,7 @@ describe('a refusal gives the value, the form wanted and the reason', () => {
     [
       'of a time',
       '{"flags":{"a":{"d":1,"t":"2025-03-02T09:15:27"}}}',
-      { flags: [flags({ ...from('/d'), updated_at: { from: '/t', as: 'timestamp' } })] },
+      { flags: [flags({ ...readAt('/d'), updated_at: { from: '/t', as: 'timestamp' } })] },
       'updated_at of flag_registry is "2025-03-02T09:15:27"; it names no time zone; state one with "zone"; wanted: a time such as 2026-01-15T09:00:00.000Z',
     ],
     [
@@ -483,7 +483,7 @@ describe('a refusal gives the value, the form wanted and the reason', () => {
     [
       'of an absent text',
       '{"flags":{"a":{"d":1}}}',
-      { flags: [flags({ ...from('/d'), owner: { from: '/team' } })] },
+      { flags: [flags({ ...readAt('/d'), owner: { from: '/team' } })] },
       'owner of flag_registry is absent; wanted: a text of at most 2,048 bytes',
     ],
   ])('%s', (_what, text, mapping, expected) => {

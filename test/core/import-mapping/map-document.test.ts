@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { mapDocument } from '../../../src/core/import-mapping/map-document.ts'
 import type { ImportMapping, MemberRule } from '../../../src/core/import-mapping/types.ts'
 import { node } from '../builders.ts'
-import { flags, from, mapped, none, tenants, users, without } from './mappings.ts'
+import { flags, readAt, mapped, none, tenants, users, without } from './mappings.ts'
 
 describe('mapDocument', () => {
   test('returns rows in the order of a snapshot, whatever the order of the file', () => {
@@ -68,13 +68,13 @@ describe('mapDocument', () => {
     [
       'a member whose type alone is detected',
       '{"flags":{"a":{"t":1,"d":2}}}',
-      { flags: [flags({ value_type: { from: '/t', as: 'type' }, ...from('/d') })] },
+      { flags: [flags({ value_type: { from: '/t', as: 'type' }, ...readAt('/d') })] },
       ['/flags/a/t member_unmapped'],
     ],
     [
       'a name that no row holds',
       '{"flags":{"a":{"k":"ff.a","d":1}}}',
-      { flags: [flags({ flag_key: { from: '/k' }, ...from('/d') })] },
+      { flags: [flags({ flag_key: { from: '/k' }, ...readAt('/d') })] },
       ['/flags/a name_unmapped'],
     ],
     [
@@ -107,7 +107,7 @@ describe('mapDocument', () => {
     [
       'a missing member',
       '{"flags":{"a":{}}}',
-      { flags: [flags(from('/d'))] },
+      { flags: [flags(readAt('/d'))] },
       ['/flags/a/d member_missing', '/flags/a/d member_missing', '/flags/a/d member_missing'],
     ],
     [
@@ -137,7 +137,7 @@ describe('mapDocument', () => {
     [
       'a time that would be rounded',
       '{"flags":{"a":{"d":1,"t":"2026-01-01T00:00:00.0001Z"}}}',
-      { flags: [flags({ ...from('/d'), updated_at: { from: '/t', as: 'rfc3339' } })] },
+      { flags: [flags({ ...readAt('/d'), updated_at: { from: '/t', as: 'rfc3339' } })] },
       ['/flags/a/t time_not_convertible'],
     ],
     [
@@ -199,7 +199,7 @@ describe('mapDocument', () => {
   })
 
   test('still reads and checks mapped places within an ignored one', () => {
-    const rules = [flags({ flag_key: { from: '/k' }, ...from('/d') })]
+    const rules = [flags({ flag_key: { from: '/k' }, ...readAt('/d') })]
     const text = '{"flags":{"a":{"k":"ff.a","d":9007199254740993,"e":1e400,"g":{"h":1}},"b":7}}'
     const { ignored, refused } = mapped(text, { flags: rules, ignored: ['/flags/*'] })
     expect(refused).toEqual([

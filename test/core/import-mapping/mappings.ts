@@ -72,7 +72,7 @@ export function mapped(
 }
 
 /** The members that read the value of a flag at a place. */
-export function from(at: string): Members {
+export function readAt(at: string): Members {
   return {
     default_value: { from: at },
     safe_value: { from: at },

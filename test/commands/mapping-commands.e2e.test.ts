@@ -1,0 +1,54 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { ROOT, runFf } from '../support/run-ff.ts'
+import { getCheck, toError } from './outcome.ts'
+
+const FLAGD = join(ROOT, 'test/core/import-mapping/formats/flagd.json')
+const READY = join(ROOT, 'contracts/mappings/flagd.json')
+
+let folder: string
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'ff-mapping-commands-'))
+})
+afterAll(() => rm(folder, { recursive: true, force: true }))
+async function write(name: string, text: string): Promise<string> {
+  await writeFile(join(folder, name), text)
+  return join(folder, name)
+}
+
+test('the ready mapping is suggested for a known format', async () => {
+  const run = await runFf(['mapping', 'suggest', FLAGD])
+  expect([run.status, run.stdout]).toEqual([0, await readFile(READY, 'utf8')])
+  expect(run.stderr).toContain('flagd')
+})
+
+test('a suggestion from the shape of a file is refused until its gaps are filled', async () => {
+  const file = await write('flat.json', '{"beta":true}')
+  const run = await runFf(['mapping', 'suggest', file])
+  expect(run.status).toBe(0)
+  const mapping = await write('suggested.json', run.stdout)
+  const check = await runFf(['mapping', 'check', file, '--mapping', mapping, '--format', 'json'])
+  expect([check.status, toError(check).code]).toEqual([2, 'artefact_invalid'])
+  expect(toError(check).details?.join('\n')).toContain('gap_open')
+})
+
+test('nothing is suggested for a file without flags', async () => {
+  const run = await runFf(['mapping', 'suggest', await write('empty.json', '{}')])
+  expect(run.status).toBe(2)
+  expect(run.stderr).toContain('nothing_to_check')
+})
+
+test('a check lists what an import would refuse, and passes once a loss is accepted', async () => {
+  const check = (...more: readonly string[]) =>
+    runFf(['mapping', 'check', FLAGD, '--mapping', READY, '--format', 'json', ...more])
+  const refused = await check()
+  expect(refused.status).toBe(20)
+  expect(getCheck(refused).findings.map(({ code, pointer }) => `${pointer} ${code}`)).toContain(
+    '/flags/limits/targeting not_carried',
+  )
+  const losses = ['targeting', 'segments'].flatMap((loss) => ['--accept-loss', loss])
+  const accepted = await check(...losses)
+  expect([accepted.status, getCheck(accepted).verdict]).toEqual([0, 'pass'])
+})
