@@ -237,6 +237,7 @@ export default {
     home('pino', 'src/adapters/telemetry/'),
     home('prom-client', 'src/adapters/telemetry/'),
     home('@opentelemetry/api', 'src/adapters/telemetry/'),
+    home('yaml', 'src/adapters/yaml/'),
     home('ajv', 'src/artefacts/'),
     home('cli-table3', 'src/reports/'),
   ],

@@ -57,6 +57,7 @@ export const adapters: Adapters = {
     (await import('./adapters/stores.ts')).withMigrations(spec, needs, use),
   cellCredentials: async (root, settings, now) =>
     (await import('./adapters/auth/cell-credentials.ts')).openCellCredentials(root, settings, now),
+  readYaml: async (text) => (await import('./adapters/yaml/read-yaml.ts')).readYaml(text),
   searchScenes: async (fails, options) =>
     (await import('./adapters/fuzz/search.ts')).searchScenes(fails, options),
   readConnectionUse: async (spec, versions) =>

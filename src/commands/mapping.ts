@@ -14,9 +14,9 @@ export async function runMappingSuggest({
   context,
   words,
 }: Invocation<readonly []>): Promise<void> {
-  const { root, io } = context
+  const { root, io, adapters } = context
   const [file = ''] = words
-  const { text, format } = await suggestMappingFor(root, file)
+  const { text, format } = await suggestMappingFor(root, file, adapters)
   const what =
     format === null
       ? 'Guessed from the shape of the file: check each "note" and fill each "gap".'
@@ -33,12 +33,13 @@ export async function runMappingSuggest({
  */
 export const runMappingCheck = (invocation: Invocation<typeof MAPPING_CHECK>): Promise<void> =>
   runReportCommand(invocation, async () => {
-    const { options, words } = invocation
+    const { context, options, words } = invocation
     const { items } = await judgeMapping({
       file: words[0] ?? '',
       mapping: options.mapping,
       acceptedLosses: options.acceptLoss,
       explain: options.explain,
+      adapters: context.adapters,
     })
     return buildCheckReport('mapping_check', items)
   })

@@ -10,4 +10,6 @@ import { runReportCommand } from './run-report.ts'
  * a value, and the errors of `runReportCommand`, such as `output_failed`
  */
 export const runParityPreflight = (invocation: Invocation<typeof REPORT>): Promise<void> =>
-  runReportCommand(invocation, () => preflight(invocation.words[0] ?? ''))
+  runReportCommand(invocation, () =>
+    preflight(invocation.words[0] ?? '', invocation.context.adapters),
+  )

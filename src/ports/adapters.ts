@@ -75,6 +75,7 @@ import type {
 } from './store.ts'
 import type { MetricReadings, ServiceLog, ShipTelemetry, Telemetry } from './telemetry.ts'
 import type { TopicReader } from './topic.ts'
+import type { YamlRead } from './yaml.ts'
 
 /** The adapters that the composition root hands to the features. Each member imports its module on its first call. */
 export interface Adapters {
@@ -170,6 +171,8 @@ export interface Adapters {
     settings: AuthSettings,
   ): Promise<OpenAuthenticator>
   readonly searchScenes: SearchScenes
+  /** Reads one YAML document without loss; never throws for the text. */
+  readYaml(text: string): Promise<YamlRead>
   /** Opens an authenticator over an endpoint, a given key set, or no keys; close it to end the background refresh. */
   openAuthenticator(keys: KeySourceSpec, settings: AuthSettings): Promise<OpenAuthenticator>
   /**

@@ -34,6 +34,39 @@ test('a suggestion from the shape of a file is refused until its gaps are filled
   expect(toError(check).details?.join('\n')).toContain('gap_open')
 })
 
+test('a YAML file is read as its JSON, and one with doubtful words is refused with the places', async () => {
+  const yaml = await write(
+    'flags.yaml',
+    'flags:\n  beta: {state: ENABLED, variants: {"on": true}, defaultVariant: "on"}\n',
+  )
+  const run = await runFf(['mapping', 'check', yaml, '--mapping', READY, '--format', 'json'])
+  expect(run.status).toBe(0)
+  const doubtful = await write('doubtful.yml', 'flags:\n  beta: {variants: {on: true}}\n')
+  const refused = await runFf([
+    'mapping',
+    'check',
+    doubtful,
+    '--mapping',
+    READY,
+    '--format',
+    'json',
+  ])
+  expect([refused.status, toError(refused).code]).toEqual([2, 'artefact_invalid'])
+  expect(toError(refused).details?.[0]).toContain('line 2, column 21')
+})
+
+test('a word that JSON lacks is named', async () => {
+  const run = await runFf([
+    'parity',
+    'preflight',
+    await write('nan.json', '{"a":NaN}'),
+    '--format',
+    'json',
+  ])
+  expect(run.status).toBe(2)
+  expect(toError(run).message).toContain('NaN is no JSON value')
+})
+
 test('nothing is suggested for a file without flags', async () => {
   const run = await runFf(['mapping', 'suggest', await write('empty.json', '{}')])
   expect(run.status).toBe(2)

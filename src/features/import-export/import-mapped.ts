@@ -12,7 +12,8 @@ import { loadPersistence } from '../migrate/load-persistence.ts'
 import { type MappedFile, judgeMapping } from './judge-mapping.ts'
 
 /** Input of `ff import FILE --mapping MAPPING`. */
-export interface MappedRequest extends Omit<ImportRequest, 'source' | 'database'>, MappedFile {
+export interface MappedRequest
+  extends Omit<ImportRequest, 'source' | 'database'>, Omit<MappedFile, 'adapters'> {
   /** A database, or the folder of a new store. */
   readonly into: TargetSpec
 }

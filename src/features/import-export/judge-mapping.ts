@@ -5,6 +5,7 @@ import { mapDocument } from '../../core/import-mapping/map-document.ts'
 import type { ImportMapping, MappedRow } from '../../core/import-mapping/types.ts'
 import type { CheckResult } from '../../core/report/check-report.ts'
 import { FfError } from '../../errors.ts'
+import type { Adapters } from '../../ports/adapters.ts'
 import { buildMappingItems } from './mapping-items.ts'
 import { readImportDocument } from './read-document.ts'
 
@@ -18,6 +19,7 @@ export interface MappedFile {
   readonly acceptedLosses: readonly string[]
   /** The code of the refusals to list in full, and alone; null lists three places of each cause. */
   readonly explain: string | null
+  readonly adapters: Pick<Adapters, 'readYaml'>
 }
 
 /** The items of a mapped file, and its rows in the order of a snapshot; null where anything is refused. */
@@ -37,7 +39,7 @@ export async function judgeMapping(request: MappedFile): Promise<JudgedMapping> 
   const mapping = await loadMapping(request.mapping)
   const accepted = new Set(request.acceptedLosses)
   refuseUnknownLosses(mapping, accepted)
-  const { node, faults } = await readImportDocument(request.file)
+  const { node, faults } = await readImportDocument(request.file, request.adapters)
   const document = node === null ? null : mapDocument(node, mapping, accepted)
   const whole = faults.map(({ code, detail }) => ({ code, pointer: '', detail }))
   const items = buildMappingItems(whole, document, request.explain)

@@ -3,6 +3,7 @@ import { readTextFile } from '../../artefacts/read-text.ts'
 import { detectFormat } from '../../core/import-mapping/detect-format.ts'
 import { suggestMapping } from '../../core/import-mapping/suggest.ts'
 import { FfError } from '../../errors.ts'
+import type { Adapters } from '../../ports/adapters.ts'
 import { readImportDocument } from './read-document.ts'
 
 /** A mapping to begin with, as a text, and the format that it was made for; null for a guess from the file. */
@@ -19,8 +20,12 @@ export interface MappingSuggestion {
  * @throws FfError `artefact_invalid` for a file that is no readable document, or an incomplete package;
  *   `nothing_to_check` for a file in which no flags are found
  */
-export async function suggestMappingFor(root: string, path: string): Promise<MappingSuggestion> {
-  const { node, faults } = await readImportDocument(path)
+export async function suggestMappingFor(
+  root: string,
+  path: string,
+  adapters: Pick<Adapters, 'readYaml'>,
+): Promise<MappingSuggestion> {
+  const { node, faults } = await readImportDocument(path, adapters)
   if (node === null)
     throw new FfError('artefact_invalid', `Cannot read ${path}: ${faults.at(-1)?.code}.`, {
       hint: `Run ff parity preflight ${path} to see where.`,

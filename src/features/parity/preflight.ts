@@ -7,6 +7,7 @@ import {
 } from '../../core/preflight/hazards.ts'
 import type { CheckReport } from '../../core/report/types.ts'
 import { FfError } from '../../errors.ts'
+import type { Adapters } from '../../ports/adapters.ts'
 import { type CheckResult, buildCheckReport, passResult } from '../../core/report/check-report.ts'
 import { readImportDocument } from '../import-export/read-document.ts'
 
@@ -21,8 +22,11 @@ const MAX_FINDINGS = 100
  * @throws FfError `artefact_invalid` if the file cannot be read or is not a JSON document; `nothing_to_check` if it
  *   holds no value, such as `{}`
  */
-export async function preflight(path: string): Promise<CheckReport> {
-  const { hits, values } = await findFileHazards(path)
+export async function preflight(
+  path: string,
+  adapters: Pick<Adapters, 'readYaml'>,
+): Promise<CheckReport> {
+  const { hits, values } = await findFileHazards(path, adapters)
   if (values === 0)
     throw new FfError('nothing_to_check', `${path} holds no value.`, {
       hint: 'Name the file in which the service keeps its flags.',
@@ -42,8 +46,11 @@ interface PreflightResult {
   readonly hits: readonly HazardHit[]
   readonly values: number | null
 }
-async function findFileHazards(path: string): Promise<PreflightResult> {
-  const { node, faults } = await readImportDocument(path)
+async function findFileHazards(
+  path: string,
+  adapters: Pick<Adapters, 'readYaml'>,
+): Promise<PreflightResult> {
+  const { node, faults } = await readImportDocument(path, adapters)
   const hits = faults.map(({ code, detail }) => ({ code, pointer: '', shown: detail }))
   if (node === null) return { hits, values: null }
   return { hits: [...hits, ...findHazards(node)], values: countLeaves(node) }
