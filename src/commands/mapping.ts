@@ -32,13 +32,14 @@ export async function runMappingSuggest({
  * @throws FfError those of `judgeMapping`, and of `runReportCommand`, such as `output_failed`
  */
 export const runMappingCheck = (invocation: Invocation<typeof MAPPING_CHECK>): Promise<void> =>
-  runReportCommand(invocation, async () => {
+  runReportCommand(invocation, async (signal) => {
     const { context, options, words } = invocation
     const { items } = await judgeMapping({
       file: words[0] ?? '',
       mapping: options.mapping,
       acceptedLosses: options.acceptLoss,
       explain: options.explain,
+      signal,
       adapters: context.adapters,
     })
     return buildCheckReport('mapping_check', items)

@@ -67,6 +67,24 @@ test('a word that JSON lacks is named', async () => {
   expect(toError(run).message).toContain('NaN is no JSON value')
 })
 
+test('the time limit is heard while a large file is mapped', async () => {
+  const flag = '{"state":"ENABLED","variants":{"on":true},"defaultVariant":"on"}'
+  const flags = Array.from({ length: 100_000 }, (_, at) => `"k${at}":${flag}`).join(',')
+  const file = await write('large.json', `{"flags":{${flags}}}`)
+  const run = await runFf([
+    'mapping',
+    'check',
+    file,
+    '--mapping',
+    READY,
+    '--timeout',
+    '1',
+    '--format',
+    'json',
+  ])
+  expect([run.status, toError(run).code]).toEqual([124, 'timeout'])
+})
+
 test('nothing is suggested for a file without flags', async () => {
   const run = await runFf(['mapping', 'suggest', await write('empty.json', '{}')])
   expect(run.status).toBe(2)

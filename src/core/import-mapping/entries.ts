@@ -46,6 +46,19 @@ export function* findEntries(from: MappingEntry, pattern: string): Generator<Map
   yield* walkPattern(from, parsePointer(pattern))
 }
 
+/** Places that are looked at between two pauses. */
+export const PLACES_OF_A_STEP = 1_000
+
+/** The entries, and null where a long run should pause. */
+export function* pauseBetween(entries: Iterable<MappingEntry>): Generator<MappingEntry | null> {
+  let count = 0
+  for (const entry of entries) {
+    count += 1
+    yield entry
+    if (count % PLACES_OF_A_STEP === 0) yield null
+  }
+}
+
 /**
  * The first place below `from` that a pattern matches, in the order of the file; undefined without one. Reads no
  * further than that place.

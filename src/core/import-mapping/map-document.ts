@@ -17,6 +17,7 @@ import {
   findEntries,
   findFirstEntry,
   type MappingEntry,
+  pauseBetween,
   WILDCARD,
 } from './entries.ts'
 import { type LeftPlace, surveyDocument } from './survey.ts'
@@ -47,9 +48,22 @@ export function mapDocument(
   mapping: ImportMapping,
   accepted: ReadonlySet<string> = new Set(),
 ): MappedDocument {
-  const { refusals, left, read } = surveyDocument(root, mapping, accepted)
+  const steps = mapInSteps(root, mapping, accepted)
+  for (;;) {
+    const { done, value } = steps.next()
+    if (done === true) return value
+  }
+}
+
+/** As `mapDocument`, in steps of about a thousand places, so that a caller can pause or stop between them. */
+export function* mapInSteps(
+  root: JsonNode,
+  mapping: ImportMapping,
+  accepted: ReadonlySet<string>,
+): Generator<void, MappedDocument> {
+  const { refusals, left, read } = yield* surveyDocument(root, mapping, accepted)
   const maker = new RowMaker(refusals, new EntrySelector(mapping))
-  for (const rule of listTableRules(mapping)) maker.take(rule, createRootEntry(root))
+  for (const rule of listTableRules(mapping)) yield* maker.take(rule, createRootEntry(root))
   return { rows: maker.rows.sort(compareRowLines), refusals, changes: maker.changes, left, read }
 }
 
@@ -70,13 +84,14 @@ class RowMaker {
     this.selector = selector
   }
 
-  take(taker: TableRule, file: MappingEntry): void {
+  *take(taker: TableRule, file: MappingEntry): Generator<void> {
     const { table, rule } = taker
     const fixed = getLiteralPart(rule.at)
     if (rule.optional !== true && findFirstEntry(file, fixed) === undefined)
       this.refusals.add([{ code: 'place_missing', pointer: fixed, detail: `rows of ${table}` }])
-    for (const entry of findEntries(file, rule.at))
-      if (this.selector.takes(rule, entry)) this.addEntry(taker, entry)
+    for (const entry of pauseBetween(findEntries(file, rule.at)))
+      if (entry === null) yield
+      else if (this.selector.takes(rule, entry)) this.addEntry(taker, entry)
   }
 
   private addEntry({ table, rule }: TableRule, entry: MappingEntry): void {

@@ -9,6 +9,8 @@ import {
   findEntries,
   listChildren,
   type MappingEntry,
+  pauseBetween,
+  PLACES_OF_A_STEP,
   WILDCARD,
 } from './entries.ts'
 import { listKeptDepths, listNameLists, listRuleReads, readsElsewhere } from './rule-reads.ts'
@@ -29,27 +31,34 @@ export interface Survey {
 }
 
 /**
- * Visits the whole document and accounts for each place: read, left behind on purpose, or refused. Refuses each place
+ * Visits the whole document in steps, a pause after each and accounts for each place: read, left behind on purpose, or refused. Refuses each place
  * that the mapping neither reads nor leaves behind, each entry that no rule or rules of two tables take, each name that
  * no row holds, each loss that is not accepted, and each breach of I-JSON in a place that is read. Other content of
  * places that are left behind is not checked.
  *
  * @param accepted the losses that are accepted
  */
-export function surveyDocument(
+export function* surveyDocument(
   root: JsonNode,
   mapping: ImportMapping,
-  accepted: ReadonlySet<string> = new Set(),
-): Survey {
+  accepted: ReadonlySet<string>,
+): Generator<void, Survey> {
   const surveyor = new Surveyor(mapping, accepted)
   const file = createRootEntry(root)
-  surveyor.visit(file, {
-    patterns: surveyor.patterns,
-    spared: null,
-    reads: [surveyor.listReadsElsewhere(file)],
-  })
+  const elsewhere = yield* surveyor.listReadsElsewhere(file)
+  const context = { patterns: surveyor.patterns, spared: null, reads: [elsewhere] }
+  const open: Iterator<Visit>[] = [[[file, context] as const].values()]
+  for (let visits = 1, last = open.at(-1); last !== undefined; last = open.at(-1), visits += 1) {
+    const next = last.next()
+    const below = next.done === true ? null : surveyor.visit(...next.value)
+    if (next.done === true) open.pop()
+    if (below !== null) open.push(below)
+    if (visits % PLACES_OF_A_STEP === 0) yield
+  }
   return surveyor.found
 }
+/** A place to visit. */
+type Visit = readonly [MappingEntry, Context]
 
 /** A path that the mapping names. */
 interface TakerPattern {
@@ -129,26 +138,29 @@ class Surveyor {
   }
 
   /** The places outside of their entries that rules read; there are few. */
-  listReadsElsewhere(file: MappingEntry): ReadPlaces {
+  *listReadsElsewhere(file: MappingEntry): Generator<void, ReadPlaces> {
     const places: string[] = []
     for (const taker of this.rules.filter(readsElsewhere))
-      for (const entry of findEntries(file, taker.rule.at))
-        if (this.selector.takes(taker.rule, entry))
+      for (const entry of pauseBetween(findEntries(file, taker.rule.at)))
+        if (entry === null) yield
+        else if (this.selector.takes(taker.rule, entry))
           places.push(...listRuleReads(taker, entry).filter((at) => !isWithin(at, entry.at)))
     return new ReadPlaces(places)
   }
 
-  visit(place: MappingEntry, context: Context): void {
+  /** Accounts for one place; returns the places below that are still to visit, or null. */
+  visit(place: MappingEntry, context: Context): Iterator<Visit> | null {
     const { at, depth, node } = place
     const ends = context.patterns.filter(({ tokens }) => tokens.length === depth)
     const takers = this.listTakers(place, ends)
     const own = takers.flatMap(({ taker }) => listRuleReads(taker, place))
     const reads = own.length === 0 ? context.reads : [...context.reads, new ReadPlaces(own)]
     const spared = this.findSpared(place, context, ends)
-    if (this.refuseEntry(place, { takers, ends, spared })) return
+    if (this.refuseEntry(place, { takers, ends, spared })) return null
     if (reads.some(({ places }) => places.has(at))) {
       this.found.read.add([at])
-      return this.checkStrictly(node, at)
+      this.checkStrictly(node, at)
+      return null
     }
     // A skipped place is left behind as a whole: what the mapping says about places within does not count.
     const patterns = spared?.skip
@@ -157,9 +169,10 @@ class Surveyor {
     const leads = patterns.length > 0 || reads.some((one) => one.leadsFrom(at))
     // An entry may have no readable members: its names are its content.
     if (isContainer(node) && (leads || (ends.length > 0 && spared === null)))
-      return this.visitBelow(place, { patterns, spared, reads })
+      return this.listVisits(place, { patterns, spared, reads })
     if (spared === null) this.refuse('member_unmapped', at)
     else this.leave(place, spared.skip)
+    return null
   }
 
   private listTakers(place: MappingEntry, ends: readonly Pattern[]): readonly TakerPattern[] {
@@ -221,7 +234,7 @@ class Surveyor {
     this.refuse('name_unmapped', at)
   }
 
-  private visitBelow(place: MappingEntry, context: Context): void {
+  private *listVisits(place: MappingEntry, context: Context): Generator<Visit> {
     const { node, at, depth } = place
     const { patterns, spared } = context
     const isObjectNode = isNamed(node)
@@ -231,7 +244,7 @@ class Surveyor {
       const isKept =
         spared !== null || further.length === 0 || further.some((one) => keepsName(one, depth + 1))
       if (isObjectNode && !isKept) this.refuseName(child.at)
-      this.visit(child, { ...context, patterns: further })
+      yield [child, { ...context, patterns: further }]
     }
   }
 

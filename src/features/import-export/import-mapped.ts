@@ -13,7 +13,7 @@ import { type MappedFile, judgeMapping } from './judge-mapping.ts'
 
 /** Input of `ff import FILE --mapping MAPPING`. */
 export interface MappedRequest
-  extends Omit<ImportRequest, 'source' | 'database'>, Omit<MappedFile, 'adapters'> {
+  extends Omit<ImportRequest, 'source' | 'database'>, Omit<MappedFile, 'adapters' | 'signal'> {
   /** A database, or the folder of a new store. */
   readonly into: TargetSpec
 }

@@ -1,7 +1,9 @@
+import { setImmediate } from 'node:timers/promises'
 import { toArtefactError } from '../../artefacts/artefact-error.ts'
 import { loadArtefact } from '../../artefacts/load.ts'
 import { findMappingProblems } from '../../artefacts/rules/mapping-rules.ts'
-import { mapDocument } from '../../core/import-mapping/map-document.ts'
+import { throwIfEnded } from '../../concurrency/ended.ts'
+import { type MappedDocument, mapInSteps } from '../../core/import-mapping/map-document.ts'
 import type { ImportMapping, MappedRow } from '../../core/import-mapping/types.ts'
 import type { CheckResult } from '../../core/report/check-report.ts'
 import { FfError } from '../../errors.ts'
@@ -19,6 +21,7 @@ export interface MappedFile {
   readonly acceptedLosses: readonly string[]
   /** The code of the refusals to list in full, and alone; null lists three places of each cause. */
   readonly explain: string | null
+  readonly signal: AbortSignal
   readonly adapters: Pick<Adapters, 'readYaml'>
 }
 
@@ -33,14 +36,16 @@ export interface JudgedMapping {
  * behind, and each value that changes on the way. Writes nothing.
  *
  * @throws FfError `artefact_invalid` for a bad mapping, or a file that is no readable document; `option_invalid` for an
- *   accepted loss that the mapping lacks; `nothing_to_check` if the mapping finds no row
+ *   accepted loss that the mapping lacks; `nothing_to_check` if the mapping finds no row; the code of the
+ *   ending if the run is aborted
  */
 export async function judgeMapping(request: MappedFile): Promise<JudgedMapping> {
   const mapping = await loadMapping(request.mapping)
   const accepted = new Set(request.acceptedLosses)
   refuseUnknownLosses(mapping, accepted)
   const { node, faults } = await readImportDocument(request.file, request.adapters)
-  const document = node === null ? null : mapDocument(node, mapping, accepted)
+  const document =
+    node === null ? null : await finish(mapInSteps(node, mapping, accepted), request.signal)
   const whole = faults.map(({ code, detail }) => ({ code, pointer: '', detail }))
   const items = buildMappingItems(whole, document, request.explain)
   if (document === null || items.some(({ state }) => state === 'fail')) return { items, rows: null }
@@ -50,6 +55,25 @@ export async function judgeMapping(request: MappedFile): Promise<JudgedMapping> 
     `The mapping finds no flag and no override in ${request.file}.`,
     { hint: 'Name the flag file of the service and a mapping that was written for its format.' },
   )
+}
+
+/** Runs all steps; hears signals and the time limit between them. @throws FfError the code of the ending */
+async function finish(
+  steps: Generator<void, MappedDocument>,
+  signal: AbortSignal,
+): Promise<MappedDocument> {
+  for (;;) {
+    const { done, value } = steps.next()
+    if (done === true) return value
+    await setImmediate()
+    throwIfEnded(
+      signal,
+      (ending) =>
+        new FfError(ending, 'The file was not read to its end.', {
+          hint: 'Nothing was written; run the same command again.',
+        }),
+    )
+  }
 }
 
 /** @throws FfError `artefact_invalid` with every problem of the mapping */

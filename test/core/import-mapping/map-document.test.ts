@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { mapDocument } from '../../../src/core/import-mapping/map-document.ts'
+import { mapDocument, mapInSteps } from '../../../src/core/import-mapping/map-document.ts'
 import type { ImportMapping, MemberRule } from '../../../src/core/import-mapping/types.ts'
 import { node } from '../builders.ts'
 import { flags, readAt, mapped, none, tenants, users, without } from './mappings.ts'
@@ -210,6 +210,22 @@ describe('mapDocument', () => {
       '/flags/b/d member_missing',
     ])
     expect(ignored).toBe(3)
+  })
+
+  test('pauses about every thousand places, in each pass', () => {
+    const members = Array.from({ length: 1_000 }, (_, at) => `"k${at}":1`).join(',')
+    const rule = flags({ owner: { from: '/team', up: 2 } })
+    const steps = mapInSteps(
+      node(`{"flags":{${members}},"team":"web"}`),
+      { ...none, flags: [rule] },
+      new Set(),
+    )
+    const pauses: unknown[] = []
+    let step = steps.next()
+    for (; step.done !== true; step = steps.next()) pauses.push(step.value)
+    // Reads elsewhere, the survey, and the rows.
+    expect(pauses).toHaveLength(3)
+    expect(step.value.rows).toHaveLength(1_000)
   })
 
   test('keeps the first thousand refusals and changes, and counts them all', () => {
