@@ -398,6 +398,8 @@ describe.concurrent('refused, with its place in the file, and nothing written:',
     expect(getCheck(short).items[0]?.title).toBe('5 refused')
     const long = await imported(file, mapping, ...into, '--explain', 'member_unmapped')
     expect(refused(long)).toHaveLength(5)
+    const none = await imported(file, mapping, ...into, '--explain', 'form_wrong')
+    expect([none.status, toError(none).code]).toEqual([2, 'option_invalid'])
   })
 
   test('a loss, until it is accepted by its name', async () => {

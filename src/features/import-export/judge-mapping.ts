@@ -36,7 +36,7 @@ export interface JudgedMapping {
  * behind, and each value that changes on the way. Writes nothing.
  *
  * @throws FfError `artefact_invalid` for a bad mapping, or a file that is no readable document; `option_invalid` for an
- *   accepted loss that the mapping lacks; `nothing_to_check` if the mapping finds no row; the code of the
+ *   accepted loss that the mapping lacks, or a code to explain that no refusal has; `nothing_to_check` if the mapping finds no row; the code of the
  *   ending if the run is aborted
  */
 export async function judgeMapping(request: MappedFile): Promise<JudgedMapping> {

@@ -3,6 +3,7 @@ import type { MappedDocument } from '../../core/import-mapping/map-document.ts'
 import type { LeftPlace } from '../../core/import-mapping/survey.ts'
 import type { MappingChange, MappingRefusal } from '../../core/import-mapping/types.ts'
 import { type CheckResult, passResult } from '../../core/report/check-report.ts'
+import { FfError } from '../../errors.ts'
 import type { RowFinding } from './row-report.ts'
 
 /** Places shown of each cause; `--explain` shows all that are kept. */
@@ -14,6 +15,7 @@ const SHOWN_OF_A_CAUSE = 3
  *
  * @param faults faults of the file as a whole
  * @param explain the code of the refusals to list in full, and alone; null for none
+ * @throws FfError `option_invalid` for a code that none of the refusals has
  */
 export function buildMappingItems(
   faults: readonly RowFinding[],
@@ -41,6 +43,11 @@ function listRefusals(
   { kept, causes }: BoundedList<MappingRefusal>,
   explain: string | null,
 ): readonly RowFinding[] {
+  const codes = new Set(kept.map(({ code }) => code))
+  if (explain !== null && kept.length > 0 && !kept.some(({ code }) => code === explain))
+    throw new FfError('option_invalid', `No refusal of this file has the code ${explain}.`, {
+      hint: `Give --explain one of: ${[...codes].join(', ')}.`,
+    })
   const groups = new Map<string, MappingRefusal[]>()
   for (const one of kept) {
     const cause = getCause(one)
