@@ -248,7 +248,7 @@ describe('the table of reasons', () => {
     [
       'ff probe run A1',
       ['person'],
-      'no_reason_given limit_broken probe_failed system_refused backing_unavailable command_unanswered disk_full embedded_unavailable evidence_old_form evidence_unreadable evidence_unwritable identity_incomplete key_file_unreadable output_failed production_refused proof_inconclusive request_inconclusive request_unsendable rights_missing row_refused service_refused sides_alike signer_failed signoff_unwritable store_corrupt store_empty target_missing target_read_only target_unreachable',
+      'no_reason_given limit_broken probe_failed system_refused backing_unavailable command_unanswered disk_full embedded_unavailable evidence_old_form evidence_unreadable evidence_unwritable identity_incomplete key_file_unreadable mirror_behind outcome_unknown output_failed production_refused proof_inconclusive request_inconclusive request_unsendable rights_missing row_refused service_refused sides_alike signer_failed signoff_unwritable step_backed_out step_unsettled store_corrupt store_empty target_missing target_read_only target_unreachable',
     ],
     [
       'ff probe selftest A1',
