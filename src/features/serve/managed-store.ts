@@ -239,6 +239,8 @@ export class ManagedStore implements ServiceStore {
   private isBehind({ phase }: PhaseRecord): boolean {
     const { authority, second } = PHASE_RULES[phase]
     if (authority === 'database') return this.parts.instance.databaseSeq < this.seen
+    // It serves nothing in this phase.
+    if (!this.parts.onFileHost) return false
     const compared = second === null ? 0 : (this.compared ?? Infinity)
     return this.fileSeq < Math.max(this.seen, compared)
   }
