@@ -6,6 +6,7 @@ import type { Route, RouteResponse } from '../../ports/http.ts'
 import { loadPersistence } from '../migrate/load-persistence.ts'
 import { digestSettings, type RunningVersion } from '../team-folder/identity.ts'
 import { isAway } from './guarded-store.ts'
+import type { ManagedStore } from './managed-store.ts'
 import { toJsonResponse } from './reply.ts'
 import { withRefusals } from './routes.ts'
 
@@ -60,18 +61,23 @@ export const IDENTITY_ROUTE = { id: 'identity', method: 'GET', path: '/identity'
 
 /**
  * Creates the route `GET /identity`, which answers with what the instance says of itself at its start, as JSON with
- * `no-store`. Where the database is away, each request reads it again until it answers, and is refused before.
+ * `no-store`; in a cutover also with where it is at the request. Where the database is away, each request reads it again until it answers, and is refused before.
  *
  * @throws the errors of `read`, except that of a database that is away
  */
-export async function createIdentityRoute(read: () => Promise<InstanceIdentity>): Promise<Route> {
+export async function createIdentityRoute(
+  read: () => Promise<InstanceIdentity>,
+  managed: Pick<ManagedStore, 'status'> | null,
+): Promise<Route> {
   let identity: InstanceIdentity | null = await read().catch((error: unknown) => {
     if (isAway(error)) return null
     throw error
   })
   const handle = async (): Promise<RouteResponse> => {
     identity ??= await read()
-    return toJsonResponse(JSON.stringify(identity))
+    if (managed === null) return toJsonResponse(JSON.stringify(identity))
+    const { phase, epoch, role } = managed.status()
+    return toJsonResponse(JSON.stringify({ ...identity, cutover: { phase, epoch, role } }))
   }
   return { ...IDENTITY_ROUTE, handle: withRefusals(handle) }
 }

@@ -20,7 +20,8 @@ import {
 } from './health.ts'
 import { openStoreParts } from './open-store.ts'
 import { createInstantClock } from './instant-clock.ts'
-import { createIdentityRoute, readInstanceIdentity } from './identity.ts'
+import { createIdentityRoute, type InstanceIdentity, readInstanceIdentity } from './identity.ts'
+import type { ManagedStore } from './managed-store.ts'
 import { createOpenapiRoute } from './openapi/route.ts'
 import { toOfrepRefusalAt } from './ofrep-reply.ts'
 import type { ServiceDependencies } from './dependencies.ts'
@@ -130,7 +131,7 @@ export async function startService(
       now: createInstantClock(request.now),
       observer: telemetry.observer,
     }
-    const more = await createIdentityRoutes(request, target)
+    const more = await createIdentityRoutes(request, target, managed)
     const created = { parts, keep, telemetry, sockets, limits, ending, more, certificate }
     return listen(request, created)
   })
@@ -221,11 +222,13 @@ function logKeys(log: ServiceLog, keys: Awaited<ReturnType<Authenticator['loadKe
 const createIdentityRoutes = async (
   request: ServeRequest & { readonly version: RunningVersion | null },
   target: TargetSpec | null,
-  { version } = request,
-): Promise<readonly Route[]> =>
-  version === null
-    ? []
-    : [await createIdentityRoute(() => readInstanceIdentity(request, version, target))]
+  managed: ManagedStore | undefined,
+): Promise<readonly Route[]> => {
+  const { version } = request
+  if (version === null) return []
+  const read = (): Promise<InstanceIdentity> => readInstanceIdentity(request, version, target)
+  return [await createIdentityRoute(read, managed ?? null)]
+}
 
 /** The server whose requests in flight are counted; null before it listens. */
 interface Sockets {

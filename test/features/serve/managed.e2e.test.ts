@@ -342,6 +342,12 @@ describe('two instances in a cutover', () => {
       expect(rows).toHaveLength(1)
       await expect(read(service, 'T9')).resolves.toBe(value)
     }
+    const { text: identity } = await ask(second.origin, '/identity')
+    expect(JSON.parse(identity)).toMatchObject({
+      cutover: { phase: 'dual_write', role: expect.stringMatching(/^(writer|follower)$/) },
+    })
+    const { text: metrics } = await ask(first.origin, '/metrics')
+    expect(metrics).toContain('ff_cutover_phase{phase="dual_write"} 1')
     // On another host than the file's there is nothing to serve in this phase.
     const remote = await startInstance({ FF_STORE_DIR: '' })
     expect(await ready(remote)).toMatchObject({
