@@ -37,6 +37,14 @@ const FLAG = JSON.stringify({
   required_auth: 'any',
 })
 
+/** By the seed of the run (Park and Miller). */
+let state = 1 + (Number(process.env['FF_TEST_SEED'] ?? '0') % 2_147_483_646)
+const random = (): number => {
+  state = (state * 48_271) % 2_147_483_647
+  return state / 2_147_483_647
+}
+const pick = <T>(list: readonly T[]): T => list[Math.floor(random() * list.length)] as T
+
 interface Load {
   /** The acknowledged values, by tenant. */
   readonly acknowledged: ReadonlyMap<string, readonly number[]>
@@ -234,6 +242,41 @@ const move = async (goal: CutoverPhase): Promise<SwitchOutcome> => {
   return outcome
 }
 
+/** Replaces a process that has ended by a new one. */
+async function replaceService(ended: StartedService): Promise<void> {
+  services = services.filter((one) => one !== ended)
+  await startInstance()
+}
+const killWriter = async (): Promise<void> => {
+  const writer = await findWriter()
+  await writer.stop('SIGKILL')
+  await replaceService(writer)
+}
+const DISTURBANCES: readonly (() => Promise<unknown>)[] = [
+  killWriter,
+  async () => {
+    const { child } = await findWriter()
+    child.kill('SIGSTOP')
+    await sleep(random() * 2_000 * LEASE_S)
+    child.kill('SIGCONT')
+    await sleep(300)
+    // Its successor has ended it where it was frozen for longer than a lease.
+    const frozen = services.find((one) => one.child === child)
+    if (frozen !== undefined && child.signalCode !== null) await replaceService(frozen)
+  },
+  () =>
+    observer.query(
+      'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()',
+    ),
+  () => advance(pick(WAY)),
+  async () => {
+    const moved = advance(pick(WAY))
+    await sleep(random() * 300)
+    await killWriter()
+    await moved
+  },
+]
+
 const WAY = ['dual_write', 'shadow_read', 'db_authoritative'] as const
 
 describe('two instances in a cutover', () => {
@@ -329,6 +372,23 @@ describe('two instances in a cutover', () => {
       await proxy.close()
     }
   }, 90_000)
+
+  test('lose nothing whatever is killed, frozen or cut while the phase moves forth and back', async () => {
+    await startInstance()
+    await startInstance()
+    await writeFlag(services[0] as StartedService)
+    await move('dual_write')
+    const running = load(() => services)
+    for (let round = 0; round < (FULL ? 60 : 2); round += 1) {
+      await pick(DISTURBANCES)()
+      await sleep(200)
+    }
+    // Whatever was left half done, the next command finishes.
+    await move('db_authoritative')
+    await sleep(500)
+    await running.stop()
+    await expectNothingLost(running)
+  }, 600_000)
 
   test('acknowledge a dual write once both sides have it, and show it to the caller', async () => {
     const [first, second] = [await startInstance(), await startInstance()]
