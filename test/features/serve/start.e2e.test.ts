@@ -99,10 +99,9 @@ describe('the service does not start', () => {
     refused({ FF_ENV: 'prod' }, 2, 'setting_invalid'))
   test('without a store on a public address', () =>
     refused({ FF_LISTEN: '0.0.0.0:0' }, 2, 'setting_invalid'))
-  test('without a database for FF_BACKING=db', () =>
-    refused({ FF_BACKING: 'db' }, 2, 'target_invalid'))
-  test('with FF_BACKING=managed and no recorded phase', () =>
-    refused({ FF_BACKING: 'managed' }, 2, 'setting_invalid'))
+  test.each(['db', 'managed'])('without a database for FF_BACKING=%s', (FF_BACKING) =>
+    refused({ FF_BACKING }, 2, 'target_invalid'),
+  )
   test('with FF_LISTEN that is not an address', () =>
     refused({ FF_LISTEN: 'here' }, 2, 'setting_invalid'))
   test('with a port above 65535', () =>
