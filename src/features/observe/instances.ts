@@ -36,9 +36,13 @@ export async function readInstance(
   }
 }
 
-/** What an instance says it is, as 16 hexadecimal digits. */
-export const digestIdentity = (identity: InstanceIdentity): string =>
-  createHash('sha256').update(canonicalizeValue(identity)).digest('hex').slice(0, DIGEST_LENGTH)
+/** What an instance says it is, as 16 hexadecimal digits; not where it is in a cutover, which may go forth and back. */
+export function digestIdentity(said: InstanceIdentity): string {
+  const { environment, code, schema_head, config_digest, build, database } = said
+  const identity = { environment, code, schema_head, config_digest, build, database }
+  const digest = createHash('sha256').update(canonicalizeValue(identity)).digest('hex')
+  return digest.slice(0, DIGEST_LENGTH)
+}
 
 async function ask(
   client: HttpClient,

@@ -101,6 +101,11 @@ describe('H3 and H4 on a recording of 48 clean hours', () => {
   })
 })
 
+test('where the instances are in a cutover is no part of what they are', () => {
+  const cutover = { phase: 'shadow_read', epoch: 7, role: 'writer' }
+  expect(digestIdentity({ ...SAID, cutover } as InstanceIdentity)).toBe(digestIdentity(SAID))
+})
+
 describe('H3', () => {
   test('is inconclusive where time alone is missing, and fails for a divergence', async () => {
     const short = await record(plantRecording(600))
