@@ -1,9 +1,8 @@
 import { hostname } from 'node:os'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { getEnding } from '../concurrency/ended.ts'
 import { nameEnvironment } from '../core/auth/environment.ts'
 import { FfError } from '../errors.ts'
-import { readLeaseClock } from '../features/cutover/lease-clock.ts'
+import { CUTOVER_CLOCK } from '../features/cutover/lease-clock.ts'
 import type { CutoverClock } from '../features/cutover/lease-observer.ts'
 import type {
   Coordinated,
@@ -99,7 +98,7 @@ async function openCommand(
     database,
     both: async () => ({ ...(await file()), ...(await database()), failed: createFailed(io) }),
     environment,
-    clock: CLOCK,
+    clock: CUTOVER_CLOCK,
     leaseMs: values.FF_CUTOVER_LEASE * 1_000,
     drainMs: values.FF_DRAIN_DELAY * 1_000,
     signal,
@@ -129,12 +128,6 @@ function createFailed(io: Context['io']): SidesRequest['failed'] {
     if (!told.has(line)) io.stderr(line)
     told.add(line)
   }
-}
-
-const CLOCK: CutoverClock = {
-  now: readLeaseClock,
-  // The signal ends the rest, and the caller sees it.
-  rest: (ms, signal) => sleep(ms, undefined, { signal }).catch(() => undefined),
 }
 
 /** What a step needs, with its progress on stderr. @param bound seconds of each wait */

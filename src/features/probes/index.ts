@@ -35,6 +35,7 @@ import type { Probe } from './framework/probe.ts'
 import { tokenClaims } from './token-claims.ts'
 import { tokenForgeries } from './token-forgeries.ts'
 import { restore } from './restore.ts'
+import { rollbackLossless } from './rollback-lossless.ts'
 import { rollbackTriggers } from './rollback-triggers.ts'
 import { schemaConstraints } from './schema-constraints.ts'
 import { schemaHead } from './schema-head.ts'
@@ -80,6 +81,7 @@ export const PROBES: Readonly<Record<string, Probe>> = {
   'audit-append-only': auditAppendOnly,
   'audit-continuity': auditContinuity,
   'audit-once': auditOnce,
+  'rollback-lossless': rollbackLossless,
   signals,
   'signoff-platform': defineSignoffProbe('platform-lead'),
   'signoff-security': defineSignoffProbe('security-lead'),

@@ -37,6 +37,8 @@ const PACED: ReadonlySet<string> = new Set(['E5', 'F5'])
 const CACHED: ReadonlySet<string> = new Set(['D1', 'D2', 'D3', 'D4'])
 /** They ask endpoints or Admin, or read metrics: measured, with their faults, by the tests named after those. */
 const ASKED: ReadonlySet<string> = new Set(['A1', 'A3', 'A5', 'E4', 'F1', 'F2', 'F3', 'F4', 'H1'])
+/** They move a cutover between two processes: `cutover-probes.e2e.test.ts` runs them. */
+const MOVED: ReadonlySet<string> = new Set(['I2'])
 const getParams = (item: ChecklistItem): ProbeContext['params'] => ({
   ...item.probe.params,
   ...SMALL[item.id],
@@ -65,7 +67,7 @@ async function holds(_id: string, item: ChecklistItem, probe: Probe): Promise<vo
 }
 
 describe('put to the real thing, and to the deliberate fault', () => {
-  const elsewhere = new Set([...SLOW, ...FILLED, ...PACED, ...CACHED, ...ASKED])
+  const elsewhere = new Set([...SLOW, ...FILLED, ...PACED, ...CACHED, ...ASKED, ...MOVED])
   const quick = MEASURED.filter(([id]) => !elsewhere.has(id))
   const exclusive = quick.filter(([, , { isolation }]) => isolation === 'exclusive')
   // The command runs these at the same time, too.

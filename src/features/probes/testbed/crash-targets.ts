@@ -1,12 +1,13 @@
 import { randomBytes } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { closeAfter, withAll } from '../../../concurrency/open-all.ts'
+import { closeAfter, type KeepOpen, withAll } from '../../../concurrency/open-all.ts'
 import type { AuditRecord } from '../../../core/audit/record.ts'
 import type { TargetSpec } from '../../../core/parity/target.ts'
 import { formatRowLine } from '../../../core/row-format/row-line.ts'
 import type { RowKey } from '../../../core/rows/rows.ts'
 import { FfError } from '../../../errors.ts'
+import { listOrEmpty } from '../../../files/read-or-null.ts'
 import type { HttpClient } from '../../../ports/http.ts'
 import type { ScratchDatabase } from '../../../ports/database.ts'
 import { loadPersistence } from '../../migrate/load-persistence.ts'
@@ -104,41 +105,62 @@ const SERVICE_ROLE_OPTION = 'options=-c%20role%3Dff_app'
  * @throws FfError `command_unanswered` where the process ends before it listens
  */
 export const withRunningService = <T>(
-  { adapters, signal }: ProbeContext,
+  context: ProbeContext,
   {
     crashTarget,
     keys,
   }: { readonly crashTarget: CrashTarget; readonly keys: Readonly<Record<string, string>> },
   use: (running: RunningService) => Promise<T>,
 ): Promise<T> =>
-  adapters.withScratchFolder(async (cwd) => {
-    const digestKey = join(cwd, 'digest.key')
+  context.adapters.withScratchFolder((cwd) =>
+    closeAfter(async (keep) => {
+      const env = { ...keys, ...getSettings(crashTarget.store) }
+      return use(await startServiceProcess(context, { cwd, env, name: crashTarget.name }, keep))
+    }),
+  )
+
+/**
+ * Starts `ff serve` as a child process on a loopback port, with the audit digest key of a folder, which it makes where there
+ * is none, and a client of it; it is killed where `keep` ends. It lives for five minutes at most.
+ *
+ * @throws FfError `command_unanswered` where the process ends before it listens
+ */
+export async function startServiceProcess(
+  { adapters, signal }: ProbeContext,
+  {
+    cwd,
+    env,
+    name,
+  }: {
+    readonly cwd: string
+    readonly env: Readonly<Record<string, string>>
+    readonly name: string
+  },
+  keep: KeepOpen,
+): Promise<RunningService> {
+  const digestKey = join(cwd, 'digest.key')
+  if (!(await listOrEmpty(cwd)).includes('digest.key'))
     await writeFile(digestKey, randomBytes(32), { mode: 0o600 })
-    const env = {
-      ...keys,
-      ...getSettings(crashTarget.store),
-      FF_LISTEN: '127.0.0.1:0',
-      FF_AUDIT_DIGEST_KEY_FILE: digestKey,
-    }
-    const limits = { cwd, env, signal, timeoutMs: LIFE_MS }
-    return closeAfter(async (keep) => {
-      const program = await keep(adapters.startFf(['serve'], limits), (one) => one.kill())
-      const started = await program.says(/Listening on (\S+)/)
-      if (!started.ok)
-        throw new FfError('command_unanswered', `ff serve did not start on ${crashTarget.name}.`, {
-          hint: `It said: ${started.last_line.slice(0, 300)}`,
-        })
-      const client = await keep(adapters.openClient(started.text))
-      return use({ client, kill: () => program.kill() })
+  const settings = { ...env, FF_LISTEN: '127.0.0.1:0', FF_AUDIT_DIGEST_KEY_FILE: digestKey }
+  const limits = { cwd, env: settings, signal, timeoutMs: LIFE_MS }
+  const program = await keep(adapters.startFf(['serve'], limits), (one) => one.kill())
+  const started = await program.says(/Listening on (\S+)/)
+  if (!started.ok)
+    throw new FfError('command_unanswered', `ff serve did not start on ${name}.`, {
+      hint: `It said: ${started.last_line.slice(0, 300)}`,
     })
-  })
+  const client = await keep(adapters.openClient(started.text))
+  return { client, kill: () => program.kill() }
+}
 
 function getSettings(store: Store): Readonly<Record<string, string>> {
   if (store.kind === 'file') return { FF_BACKING: 'file', FF_STORE_DIR: store.folder ?? '' }
-  const { url } = store
-  const joint = url.includes('?') ? '&' : '?'
-  return { FF_BACKING: 'db', FF_DATABASE_URL: `${url}${joint}${SERVICE_ROLE_OPTION}` }
+  return { FF_BACKING: 'db', FF_DATABASE_URL: toServiceUrl(store.url) }
 }
+
+/** The URL with which a service connects in its own role. */
+export const toServiceUrl = (url: string): string =>
+  `${url}${url.includes('?') ? '&' : '?'}${SERVICE_ROLE_OPTION}`
 
 /**
  * Reads the whole trail of a target, oldest first: the records that `selectWritten` counts as written, without

@@ -8,7 +8,7 @@ import { identifyTarget, refuseProduction } from './production-guard.ts'
 import type { ProbeContext } from '../framework/probe.ts'
 
 /** The place of each database that a probe makes. */
-const SCRATCH_ENVIRONMENT = 'prod'
+export const SCRATCH_ENVIRONMENT = 'prod'
 
 /**
  * Creates a database on the scratch server, or on a private one where none is named, applies all migrations, lends it
