@@ -9,18 +9,22 @@ import { getUrl, type TestDatabase } from './database.ts'
 import { type Run, runFf, startFf } from './run-ff.ts'
 import { openDatabaseTarget, type ServiceTarget } from './service.ts'
 
+interface CutoverOptions {
+  readonly cwd?: string
+  readonly env?: Readonly<Record<string, string>>
+}
 /** A file store with ten records, a migrated database, and the commands on both. */
 export class TestCutover {
   readonly folder: string
   readonly root: string
   private readonly target: ServiceTarget
-  private readonly url: string | null
+  private readonly given: CutoverOptions
 
-  private constructor(root: string, target: ServiceTarget, url: string | null = null) {
+  private constructor(root: string, target: ServiceTarget, given: CutoverOptions = {}) {
     this.root = root
     this.folder = join(root, 'store')
     this.target = target
-    this.url = url
+    this.given = given
   }
 
   /** @param scratch whether the record says that it is a copy, which needs no GO */
@@ -42,17 +46,22 @@ export class TestCutover {
     return this.target.database
   }
 
-  /** The same, with a database that does not answer. */
+  /** The same cutover, with commands that run elsewhere or otherwise. */
+  with(given: CutoverOptions): TestCutover {
+    return new TestCutover(this.root, this.target, given)
+  }
+  /** With a database that does not answer. */
   away(): TestCutover {
-    return new TestCutover(this.root, this.target, 'postgres://postgres@127.0.0.1:1/away')
+    return this.with({ env: { FF_DATABASE_URL: 'postgres://postgres@127.0.0.1:1/away' } })
   }
 
   /** Settings of a command, which runs as the owner of the schema. */
   get env(): Readonly<Record<string, string>> {
     return {
       FF_STORE_DIR: this.folder,
-      FF_DATABASE_URL: this.url ?? getUrl('18', this.database.database),
+      FF_DATABASE_URL: getUrl('18', this.database.database),
       FF_CUTOVER_LEASE: '0.5',
+      ...this.given.env,
     }
   }
   /** Settings of an instance, which runs with the rights of a service. */
@@ -61,7 +70,8 @@ export class TestCutover {
   }
 
   run(...args: readonly string[]): Promise<Run> {
-    return runFf(['cutover', ...args, '--format', 'json'], { cwd: this.root, env: this.env })
+    const { cwd = this.root } = this.given
+    return runFf(['cutover', ...args, '--format', 'json'], { cwd, env: this.env })
   }
 
   /** Runs a command in a process of its own, which is killed at the moment that its progress says this line. */
@@ -92,11 +102,15 @@ export class TestCutover {
     return this.read('cutover-status', 'status')
   }
 
-  /** The code of a run that ends with this status. */
-  async fail(status: number, ...args: readonly string[]): Promise<string> {
+  /** The error of a run that ends with this status. */
+  async refused(status: number, ...args: readonly string[]): Promise<CutoverError> {
     const run = await this.run(...args)
     expect(run.status, run.stderr).toBe(status)
-    return (JSON.parse(run.stdout) as { error: { code: string } }).error.code
+    return (JSON.parse(run.stdout) as { error: CutoverError }).error
+  }
+  /** Its code. */
+  async fail(status: number, ...args: readonly string[]): Promise<string> {
+    return (await this.refused(status, ...args)).code
   }
 
   async close(): Promise<void> {
@@ -109,7 +123,7 @@ export interface CutoverJson {
   readonly phase: string
   readonly epoch: number
   readonly next: { readonly standing: string; readonly command: string }
-  readonly steps: readonly { readonly to: string }[]
+  readonly steps: readonly { readonly to: string; readonly command: string }[]
   readonly instances: readonly {
     readonly pid: number
     readonly live: boolean
@@ -117,4 +131,10 @@ export interface CutoverJson {
   }[]
   readonly file: { readonly seq: number; readonly hash: string }
   readonly database: { readonly seq: number; readonly hash: string }
+}
+interface CutoverError {
+  readonly code: string
+  readonly message: string
+  readonly hint: string
+  readonly details: readonly string[]
 }

@@ -1,6 +1,7 @@
 import { closeAfter } from '../../concurrency/open-all.ts'
 import type { PhaseRecord } from '../../core/cutover/record.ts'
 import {
+  claimDatabase,
   coordinatedError,
   type DatabaseRequest,
   type FileRequest,
@@ -48,7 +49,7 @@ export const goOnWithDatabase = (
     const { file } = request
     const { boundMs, ...rest } = options
     const database = await openDatabase(request, keep)
-    if (!(await database.coordinate())) throw coordinatedError('the database')
+    if (!(await claimDatabase(database))) throw coordinatedError('the database')
     const endWriter = async (): Promise<void> => {
       if (file === null) return
       const { folder, tools, adapters } = file

@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { type Closable, closeAfter, type KeepOpen } from '../../concurrency/open-all.ts'
 import type { TargetSpec } from '../../core/parity/target.ts'
 import { FfError } from '../../errors.ts'
@@ -85,7 +86,7 @@ export const coordinate = <T>(
   withCutoverSides(request, async (sides, keep) => {
     const { folder, adapters, tools } = request
     await keep(lockFolder(request))
-    if (!(await claimDatabase(sides.database))) throw coordinatedError('the database')
+    if (!(await claimIfThere(sides.database))) throw coordinatedError('the database')
     const opened = await adapters.openFileWriter(folder, tools, { end: false, boundMs: 0 })
     if (opened === null) await requireInstance(request, sides)
     else {
@@ -105,15 +106,22 @@ export async function lockFolder({ adapters, folder }: FileRequest): Promise<Clo
   return lock
 }
 
-/**
- * Claims the database for this command; one that does not answer is no reason to refuse, since the step says so, or does
- * without it.
- *
- * @returns whether no other command has it
- */
+/** The server frees the lock of a command that has ended only once it has ended its session. */
+const CLAIMS = 10
+const CLAIM_MS = 100
+/** Claims the database for this command. @returns whether no other command has it */
 export async function claimDatabase(database: CutoverDatabase): Promise<boolean> {
+  for (let tries = 0; tries < CLAIMS; tries++) {
+    if (await database.coordinate()) return true
+    await sleep(CLAIM_MS)
+  }
+  return false
+}
+
+/** As `claimDatabase`; one that does not answer is no reason to refuse, since the step says so. */
+async function claimIfThere(database: CutoverDatabase): Promise<boolean> {
   try {
-    return await database.coordinate()
+    return await claimDatabase(database)
   } catch (error) {
     if (isUnreachable(error)) return true
     throw error

@@ -9,7 +9,7 @@ import {
 import type { CutoverStep } from '../../core/report/cutover-documents.ts'
 import { quoteValue } from '../../core/text/quote.ts'
 import { FfError } from '../../errors.ts'
-import type { DatabaseLook, FileWriter } from '../../ports/cutover.ts'
+import type { DatabaseLook, FileWriter, RegisteredInstance } from '../../ports/cutover.ts'
 import { fillIfEmpty } from './fill-if-empty.ts'
 import { type CutoverClock, LeaseObserver } from './lease-observer.ts'
 import { type CutoverSides, readSides, type SidesReading } from './read-sides.ts'
@@ -146,13 +146,18 @@ async function fill({ sides, observe }: StepTools, look: DatabaseLook): Promise<
 /** @throws FfError `phase_refused` */
 async function refuseSwitch(request: AdvanceRequest, { reading, look }: Ready): Promise<void> {
   const record = findStandingRecord(reading.situation)
+  let code: string | null = null
   if (!record.scratch) {
     const { environment, judge } = request
-    const refusal = refuseByGate({ environment, database: look.identity, record }, await judge())
+    const gate = await judge()
+    const refusal = refuseByGate({ environment, database: look.identity, record }, gate)
     if (refusal !== null) throw refusal
+    code = gate.report.identity.code
   }
   refuseLag(reading, look)
-  if (!request.oneWriter) await refuseFewInstances(request, reading)
+  const live = await listLive(request, reading)
+  const refusal = refuseMixed(live, code) ?? (request.oneWriter ? null : refuseFew(live, request))
+  if (refusal !== null) throw refusal
 }
 
 /** Changes that the database may lack while the step begins: the writer copies them before the switch lock is asked for. */
@@ -167,29 +172,55 @@ function refuseLag({ fileHead }: SidesReading, { head }: DatabaseLook): void {
 
 /** Two instances must live on the file's host: one of them stands by for the mirror. */
 const LEAST_INSTANCES = 2
-async function refuseFewInstances(request: AdvanceRequest, reading: SidesReading): Promise<void> {
-  const live = await countLive(request, reading)
-  if (live >= LEAST_INSTANCES) return
-  throw new FfError(
+function refuseFew(
+  live: readonly RegisteredInstance[],
+  { host }: Pick<StepTools, 'host'>,
+): FfError | null {
+  const { length } = live.filter(({ facts }) => facts.host === host)
+  if (length >= LEAST_INSTANCES) return null
+  return new FfError(
     'phase_refused',
-    `${live} instance${live === 1 ? ' lives' : 's live'} on the host ${quoteValue(request.host)}; without a second one that takes the mirror over, writes stop with the first.`,
+    `${length} instance${length === 1 ? ' lives' : 's live'} on the host ${quoteValue(host)}; without a second one that takes the mirror over, writes stop with the first.`,
     { hint: 'Start another `ff serve` there, or accept it: `ff cutover advance --one-writer`.' },
   )
 }
 
-/** Instances on this host that renewed within one lease, by their registration beside the file. */
-async function countLive(
-  { sides, clock, limits, signal }: StepTools,
+/** What was measured has to be what runs, the same everywhere. @param code the one of the GO; null on a scratch copy */
+function refuseMixed(live: readonly RegisteredInstance[], code: string | null): FfError | null {
+  const [first] = live
+  if (first === undefined) return null
+  const wanted = { ...first.facts, code: code ?? first.facts.code }
+  for (const { id, facts } of live)
+    for (const member of ['code', 'schema_head', 'configuration'] as const)
+      if (facts[member] !== wanted[member])
+        return new FfError(
+          'phase_refused',
+          `The instance ${quoteValue(id)} runs with ${member} ${quoteValue(String(facts[member]))}, not with ${quoteValue(String(wanted[member]))}.`,
+          {
+            hint: 'Deploy the same code and settings everywhere; `ff cutover status` lists the instances.',
+          },
+        )
+  return null
+}
+
+/** The instances that renew, on every host; watches for at most one lease. */
+async function listLive(
+  { sides, clock, limits, signal, host }: StepTools,
   { registered }: SidesReading,
-): Promise<number> {
+): Promise<readonly RegisteredInstance[]> {
   const observer = new LeaseObserver(sides, { clock, leaseMs: limits.leaseMs })
   observer.see(registered)
   const until = clock.now() + limits.leaseMs
   for (;;) {
-    const there = await sides.file.instances()
+    const now = await sides.file.instances()
+    const there = [...now, ...(await sides.database.look(0)).instances]
     observer.see(there)
-    const live = there.filter((one) => observer.hasRenewed(one)).length
-    if (live >= LEAST_INSTANCES || clock.now() >= until || signal.aborted) return live
+    const live = there.filter((one) => observer.hasRenewed(one))
+    const found = [...new Map(live.map((one) => [one.id, one])).values()]
+    const isWhole = there.every((one) => observer.hasRenewed(one))
+    const here = found.filter(({ facts }) => facts.host === host).length
+    const isOver = clock.now() >= until || signal.aborted
+    if (isOver || (isWhole && here >= LEAST_INSTANCES)) return found
     await clock.rest(limits.leaseMs / 10, signal)
   }
 }
