@@ -5,7 +5,7 @@ import { withDeadline } from '../../concurrency/deadline.ts'
 import type { AuditChainHead } from '../../core/audit/record.ts'
 import type { ChainReader, HeldFileWriter } from '../../ports/cutover.ts'
 import type { AuditOptions } from '../../ports/store.ts'
-import { tryLock } from '../file-lock/file-lock.ts'
+import { tryLock, waitForLock } from '../file-lock/file-lock.ts'
 import { FileChain } from './file-chain.ts'
 import { FileStore } from './file-store.ts'
 import { createFileWriter } from './file-writer.ts'
@@ -19,7 +19,8 @@ import { findWriterSocket } from './writer-server.ts'
 
 /** How long a writer may take to say where its log ends. */
 const SAY_MS = 1_000
-const RETRY_MS = 5
+/** By then the kernel has queued a process that waits for a lock. */
+const QUEUE_MS = 100
 
 /**
  * Opens the chain of a folder for reading, without a lock, beside its writer: it ends where the writer says, or with the
@@ -99,13 +100,21 @@ async function takeWriterLock(
   const path = join(folder, '.lock')
   // A missing folder is no store, and gets no lock.
   await (await open(folder)).close()
-  const until = performance.now() + boundMs
+  return end ? endAndLock(folder, path, boundMs) : tryLock(path)
+}
+
+/** Queues for the lock first, so that no follower takes it over from the process that is ended, and is ended too. */
+async function endAndLock(
+  folder: string,
+  path: string,
+  boundMs: number,
+): ReturnType<typeof tryLock> {
+  const waiting = waitForLock(path, boundMs)
   for (;;) {
-    const socket = end ? await findWriterSocket(folder) : null
+    const lock = await Promise.race([waiting, sleep(QUEUE_MS).then(() => undefined)])
+    if (lock === null) throw lockedError(folder)
+    if (lock !== undefined) return lock
+    const socket = await findWriterSocket(folder)
     if (socket !== null) await endHolder(socket.process, path)
-    const lock = await tryLock(path)
-    if (lock !== null || !end) return lock
-    if (performance.now() > until) throw lockedError(folder)
-    await sleep(RETRY_MS)
   }
 }

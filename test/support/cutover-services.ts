@@ -1,0 +1,164 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { expect } from 'vitest'
+import { until } from '../commands/outcome.ts'
+import {
+  ask,
+  FLAG_BODY,
+  type Issuer,
+  openIssuer,
+  startService,
+  type StartedService,
+} from './service.ts'
+
+const FLAG = JSON.stringify({
+  ...FLAG_BODY,
+  value_type: 'number',
+  default_value: 0,
+  safe_value: 0,
+  required_auth: 'any',
+})
+const CLIENTS = 4
+
+/** Clients that write without a pause, each to a tenant of its own. */
+export interface Load {
+  /** The last acknowledged value of each tenant, which only grows. */
+  readonly acknowledged: ReadonlyMap<string, number>
+  /** Number of acknowledged writes. */
+  count(): number
+  stop(): Promise<void>
+}
+
+/** Managed instances of one host, in processes of their own. */
+export class CutoverServices {
+  running: readonly StartedService[] = []
+  private readonly issuer: Issuer
+  private readonly token: string
+  private readonly env: Readonly<Record<string, string>>
+
+  private constructor(issuer: Issuer, token: string, env: Readonly<Record<string, string>>) {
+    this.issuer = issuer
+    this.token = token
+    this.env = { ...env, ...issuer.env }
+  }
+
+  /** Starts two instances, and writes a flag. */
+  static async open(env: Readonly<Record<string, string>>): Promise<CutoverServices> {
+    const issuer = await openIssuer()
+    const services = new CutoverServices(issuer, await issuer.token(), env)
+    await services.start()
+    await services.start()
+    const { token, running } = services
+    const [first] = running as [StartedService]
+    const made = await ask(first.origin, '/v1/flags/ff.count', { method: 'PUT', token, body: FLAG })
+    expect(made.status, made.text).toBe(201)
+    return services
+  }
+
+  /** Starts an instance, and waits until it takes part: it holds a lease and an epoch. */
+  async start(): Promise<void> {
+    const service = await startService(this.env)
+    this.running = [...this.running, service]
+    await until('the instance is ready', async () => {
+      const { status } = await ask(service.origin, '/health/ready')
+      return status === 200
+    })
+  }
+
+  /** Ends the instance of a process with SIGKILL. */
+  async kill(pid: number): Promise<void> {
+    const service = this.running.find(({ child }) => child.pid === pid)
+    expect(service, `${pid} is an instance`).toBeDefined()
+    await service?.stop('SIGKILL')
+    this.dropEnded()
+  }
+  /** Forgets the instances whose process was ended. */
+  dropEnded(): void {
+    this.running = this.running.filter(
+      ({ child }) => child.exitCode === null && child.signalCode === null,
+    )
+  }
+
+  startLoad(): Load {
+    const acknowledged = new Map<string, number>()
+    let [running, count] = [true, 0]
+    const clients = Array.from({ length: CLIENTS }, async (_, at) => {
+      for (let value = 1; running; value++) {
+        const service = this.running[(value + at) % this.running.length] as StartedService
+        // A service that is killed answers nothing.
+        const answer = await this.put(service, `T${at}`, value).catch(() => null)
+        if (answer === null || answer.status >= 300) {
+          await sleep(20)
+          continue
+        }
+        acknowledged.set(`T${at}`, value)
+        count += 1
+      }
+    })
+    const stop = async (): Promise<void> => {
+      running = false
+      await Promise.all(clients)
+    }
+    return { acknowledged, count: () => count, stop }
+  }
+
+  /** Writes go on. */
+  async expectGoingOn(load: Load): Promise<void> {
+    const before = load.count()
+    await until('writes are acknowledged again', async () => load.count() > before + CLIENTS)
+  }
+
+  /** Each acknowledged value is there, or a later one, at every instance. */
+  async expectKept({ acknowledged }: Load): Promise<void> {
+    expect(acknowledged.size).toBe(CLIENTS)
+    for (const service of this.running)
+      for (const [tenant, value] of acknowledged)
+        expect(await this.read(service, tenant), tenant).toBeGreaterThanOrEqual(value)
+  }
+
+  /** Decisions are compared with those of the other side, under writes, and none differs. */
+  async expectCompared(): Promise<void> {
+    for (const { origin } of this.running) {
+      const before = await countMetric(origin, 'ff_shadow_compared_total')
+      await until('a decision is compared', async () => {
+        const body = JSON.stringify({ flag_key: 'ff.count', tenant_id: 'T0' })
+        await ask(origin, '/v1/flags/evaluate', { method: 'POST', token: this.token, body })
+        return (await countMetric(origin, 'ff_shadow_compared_total')) > before
+      })
+      expect(await countMetric(origin, 'ff_shadow_divergences_total')).toBe(0)
+      expect(await countMetric(origin, 'ff_shadow_failures_total')).toBe(0)
+    }
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.running.map((one) => one.stop('SIGKILL')))
+    await this.issuer.close()
+  }
+
+  private put(service: StartedService, tenant: string, value: number) {
+    return ask(service.origin, `/v1/flags/override/tenant/${tenant}/ff.count`, {
+      method: 'PUT',
+      token: this.token,
+      body: JSON.stringify({ value }),
+    })
+  }
+
+  /** The value that an instance reads; one that has just opened the file needs a moment. */
+  private async read(service: StartedService, tenant: string): Promise<number> {
+    const path = `/v1/flags/override/tenant/${tenant}/ff.count`
+    let text = ''
+    await until('the instance reads', async () => {
+      const answer = await ask(service.origin, path, { token: this.token })
+      text = answer.text
+      return answer.status === 200
+    })
+    return (JSON.parse(text) as { readonly value: number }).value
+  }
+}
+
+async function countMetric(origin: string, metric: string): Promise<number> {
+  const { text } = await ask(origin, '/metrics', {})
+  const samples = [...text.matchAll(/^(\w+)(?:\{[^}]*\})? (\S+)$/gm)]
+  return samples
+    .filter(([, name]) => name === metric)
+    .reduce((sum, [, , value]) => sum + Number(value), 0)
+}
