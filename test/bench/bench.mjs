@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { startEmbedded } from '../../dist/src/adapters/postgres/embedded.js'
 import { cacheSpeed } from './cache-speed.mjs'
 import { decisionsPerCpuSecond } from './core-speed.mjs'
+import { cutoverSpeed } from './cutover-speed.mjs'
 import { followerSpeed } from './follower-speed.mjs'
 import { gateSpeed } from './gate-speed.mjs'
 import { rowsSpeed } from './rows-speed.mjs'
@@ -208,6 +209,12 @@ above('ff audit ship, one process', shipped.ours, 5000, 'records/s')
 above('the same', shipped.ours / shipped.bare, 0.7, 'x kafkajs alone')
 below('its memory with a backlog of 1,000,000', shipped.megabytes, 150, 'MB')
 below('a change beside it', shipped.writer, 1.15, 'x the time without')
+
+const cutover = await cutoverSpeed()
+below('a pause of writes by a switch, p50 of 200', cutover.p50, 25, 'ms')
+below('the same, p99', cutover.p99, 100, 'ms')
+above('writes of 8 writers beside each switch', cutover.writes / 200, 1, 'writes')
+below('filling a database with 100,000 rows', cutover.fillSeconds, 30, 's')
 
 const versions = [
   `Node ${process.version}`,
