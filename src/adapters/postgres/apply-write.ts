@@ -51,8 +51,7 @@ export async function applyWrite(
     `[${serializeRow(change.after)}]`,
     record.seq,
     record.target,
-    name?.op_id ?? null,
-    name?.request_digest ?? null,
+    ...listNameColumns(name),
     change.before?.revision ?? 0,
   ]
   const upsert = statements.upsert[request.table]
@@ -82,6 +81,12 @@ export async function appendRefusal(
   await appendAudit(client, statements, record)
   return { ok: true, head: { seq: record.seq, hash: record.hash } }
 }
+
+/** The name of a write as the columns of the change log: name, then digest of the request. */
+export const listNameColumns = (name: WriteName | null): readonly (string | null)[] => [
+  name?.op_id ?? null,
+  name?.request_digest ?? null,
+]
 
 /** Locks the end of the chain until the end of the transaction. @throws as `parseAuditHead` */
 export const lockHead = async (client: Client, statements: Statements): Promise<AuditChainHead> =>

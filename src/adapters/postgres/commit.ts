@@ -5,8 +5,8 @@ import { FfError } from '../../errors.ts'
  * Commits the transaction of a client.
  *
  * @param name of the database in messages
- * @throws FfError `outcome_unknown` where the answer was lost, so that the commit may have taken place; the server's error,
- * unmapped, and Error where the transaction had failed before: nothing was committed
+ * @throws FfError `outcome_unknown` where the answer was lost, so that the commit may have taken place;
+ * `backing_unavailable` where the transaction had failed before, and the server's error, unmapped: nothing was committed
  */
 export async function commit(client: pg.ClientBase, name: string): Promise<void> {
   let command: string

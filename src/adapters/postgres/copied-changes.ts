@@ -3,8 +3,9 @@ import { type AuditChainHead, type AuditRecord, parseAuditTarget } from '../../c
 import type { ChangeKind } from '../../core/feed/types.ts'
 import { serializeRow } from '../../core/rows/rows.ts'
 import { FfError } from '../../errors.ts'
-import type { CopiedChange, WriteName } from '../../ports/cutover.ts'
+import type { CopiedChange } from '../../ports/cutover.ts'
 import { insertRecord, preparedStatement } from './append-audit.ts'
+import { listNameColumns } from './apply-write.ts'
 import type { Client } from './client.ts'
 import { parseRow } from './columns.ts'
 import type { CutoverStatements } from './cutover-statements.ts'
@@ -81,16 +82,14 @@ export async function appendChanges(
   { after, changes }: { readonly after: AuditChainHead; readonly changes: readonly CopiedChange[] },
 ): Promise<void> {
   let head = after
-  const sent: Promise<unknown>[] = []
-  for (const change of changes) {
-    const { record } = change
+  for (const { record } of changes) {
     requireNext(head, record)
     head = record
-    sent.push(
-      ...listRowStatements(statements, change).map((query) => client.query(query)),
-      insertRecord(client, statements, record),
-    )
   }
+  const sent = changes.flatMap<Promise<unknown>>((change) => [
+    ...listRowStatements(statements, change).map((query) => client.query(query)),
+    insertRecord(client, statements, change.record),
+  ])
   const moved = preparedStatement('ff_move_head_over', cutover.moveHead, [
     head.seq,
     head.hash,
@@ -130,11 +129,6 @@ function listRowStatements(
     ...announced,
   ]
 }
-
-export const listNameColumns = (name: WriteName | null): readonly (string | null)[] => [
-  name?.op_id ?? null,
-  name?.request_digest ?? null,
-]
 
 /** What an announcement is of; null for any other record. */
 function findAnnouncedKind({ action, outcome, after }: AuditRecord): ChangeKind | null {
