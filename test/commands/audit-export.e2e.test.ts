@@ -350,7 +350,7 @@ describe('ff audit tail', () => {
   test.each(['file', 'db'])('of a %s shows the last records, a line each', async (kind) => {
     const run = await tail(kind, '--lines', '2')
     expect(run).toMatchObject({ status: 0, stderr: '' })
-    const [one, two] = kind === 'file' ? [9, 10] : [14, 15]
+    const [one, two] = kind === 'file' ? [9, 10] : [15, 16]
     expect(run.stdout).toBe(
       `${one}  2026-01-15T09:00:00.000Z  applied  override.put  tenant/A1/ff.b  by U-editor  request-1\n` +
         `${two}  2026-01-15T09:00:00.000Z  refused  flag.put  flag/ff.other  by U-editor  request-1\n`,

@@ -97,7 +97,7 @@ describe.each(SUPPORTED)('the chain of a database on PostgreSQL %s', (version) =
     const run = await verify()
     expect(outcome(run)).toEqual([0, {}])
     expect(getCheck(run).items[0]?.title).toContain(`${count} records`)
-    expect(count).toBe(15)
+    expect(count).toBe(16)
     expect(outcome(await against())).toEqual([0, {}])
   })
 
@@ -105,39 +105,39 @@ describe.each(SUPPORTED)('the chain of a database on PostgreSQL %s', (version) =
   test.each<[string, string, object, string]>([
     [
       'a member was changed',
-      "UPDATE ff.audit SET actor = 'mallory' WHERE seq = 7",
-      CHANGED,
-      'record 7',
-    ],
-    [
-      'a refusal was applied',
-      "UPDATE ff.audit SET outcome = 'applied' WHERE seq = 8",
+      "UPDATE ff.audit SET actor = 'mallory' WHERE seq = 8",
       CHANGED,
       'record 8',
     ],
     [
-      'a number has another spelling',
-      "UPDATE ff.audit SET after = jsonb_set(after, '{revision}', '1.0') WHERE seq = 6",
-      CHANGED,
-      'record 6',
-    ],
-    [
-      'a late decimal was changed',
-      "UPDATE ff.audit SET after = jsonb_set(after, '{value}', '0.30000000000000005') WHERE seq = 6",
-      CHANGED,
-      'record 6',
-    ],
-    [
-      'a row value is missing',
-      'UPDATE ff.audit SET before = NULL WHERE seq = 9',
+      'a refusal was applied',
+      "UPDATE ff.audit SET outcome = 'applied' WHERE seq = 9",
       CHANGED,
       'record 9',
     ],
     [
-      'a number cannot be held',
-      "UPDATE ff.audit SET after = '1e400' WHERE seq = 8",
+      'a number has another spelling',
+      "UPDATE ff.audit SET after = jsonb_set(after, '{revision}', '1.0') WHERE seq = 7",
       CHANGED,
-      'record 8',
+      'record 7',
+    ],
+    [
+      'a late decimal was changed',
+      "UPDATE ff.audit SET after = jsonb_set(after, '{value}', '0.30000000000000005') WHERE seq = 7",
+      CHANGED,
+      'record 7',
+    ],
+    [
+      'a row value is missing',
+      'UPDATE ff.audit SET before = NULL WHERE seq = 10',
+      CHANGED,
+      'record 10',
+    ],
+    [
+      'a number cannot be held',
+      "UPDATE ff.audit SET after = '1e400' WHERE seq = 9",
+      CHANGED,
+      'record 9',
     ],
     [
       'microseconds were added',
@@ -147,9 +147,9 @@ describe.each(SUPPORTED)('the chain of a database on PostgreSQL %s', (version) =
     ],
     [
       'a record is missing',
-      'DELETE FROM ff.audit WHERE seq = 6',
+      'DELETE FROM ff.audit WHERE seq = 7',
       { chain: ['audit_dropped'] },
-      'record 6',
+      'record 7',
     ],
     [
       'the first records are missing',
@@ -159,33 +159,33 @@ describe.each(SUPPORTED)('the chain of a database on PostgreSQL %s', (version) =
     ],
     [
       'two were swapped',
-      'UPDATE ff.audit SET seq = -seq WHERE seq IN (6, 7); UPDATE ff.audit SET seq = 13 + seq WHERE seq < 0',
+      'UPDATE ff.audit SET seq = -seq WHERE seq IN (7, 8); UPDATE ff.audit SET seq = 15 + seq WHERE seq < 0',
       { chain: ['audit_reordered'] },
-      'record 6 stands as 7',
+      'record 7 stands as 8',
     ],
     [
       'one was put before the first',
-      'INSERT INTO ff.audit SELECT 0, gen_random_uuid(), occurred_at, actor, auth_mode, action, outcome, target, before, after, request_id, approval_ref, phase, prev_hash, hash FROM kept WHERE seq = 8',
+      'INSERT INTO ff.audit SELECT 0, gen_random_uuid(), occurred_at, actor, auth_mode, action, outcome, target, before, after, request_id, approval_ref, phase, prev_hash, hash FROM kept WHERE seq = 9',
       { chain: ['audit_reordered'] },
       'record 1 stands further on',
     ],
     [
       'the tail is cut',
-      'DELETE FROM ff.audit WHERE seq > 11',
+      'DELETE FROM ff.audit WHERE seq > 12',
       { store_head: ['audit_cut'] },
-      '11 records are there',
+      '12 records are there',
     ],
     [
       'the head was changed',
       "UPDATE ff.audit_head SET hash = repeat('0', 64)",
       { store_head: ['audit_head_differs'] },
-      'record 15',
+      'record 16',
     ],
     [
       'the head is behind',
-      'UPDATE ff.audit_head SET (seq, hash) = (SELECT seq, hash FROM kept WHERE seq = 14)',
+      'UPDATE ff.audit_head SET (seq, hash) = (SELECT seq, hash FROM kept WHERE seq = 15)',
       { store_head: ['audit_head_differs'] },
-      'counts 14 records, and it holds 15',
+      'counts 15 records, and it holds 16',
     ],
   ])('is broken: %s', async (_what, text, codes, detail) => {
     await tamper(sql, text)
@@ -216,7 +216,7 @@ describe.each(SUPPORTED)('the chain of a database on PostgreSQL %s', (version) =
 
   test('that was rewritten after the cut does not match the exported head', async () => {
     await tamper(sql, CUT)
-    for (let at = 0; at < 5; at += 1)
+    for (let at = 0; at < 6; at += 1)
       await store.refuse({ request: putFlag('ff.z'), code: 'forbidden' })
     expect(outcome(await verify())).toEqual([0, {}])
     expect(outcome(await against())).toEqual([23, { signed_head: ['audit_rewritten'] }])

@@ -126,7 +126,7 @@ describe.concurrent.each(SUPPORTED)('on PostgreSQL %s', (version) => {
       expect(await getStatus('up', '--to', '1')).toBe(0)
       expect(await getStatus('status')).toBe(21)
       expect(await tables()).not.toContain('flag_registry')
-      expect(await getStatus('up', '--to', '5')).toBe(0)
+      expect(await getStatus('up', '--to', '6')).toBe(0)
       expect(await getStatus('status')).toBe(0)
       expect(await getStatus('down', '--to', '1')).toBe(0)
       expect(await tables()).not.toContain('flag_registry')
@@ -251,7 +251,7 @@ describe.concurrent('a lock on', () => {
   test('a table for three seconds: up waits', () =>
     withDatabase('18', async ({ client, migrate, getStatus }) => {
       await migrate(['up'])
-      await client.query('BEGIN; LOCK TABLE ff.audit IN ACCESS SHARE MODE')
+      await client.query('BEGIN; LOCK TABLE ff.change_log IN ACCESS SHARE MODE')
       const down = migrate(['down'])
       await until('the wait', async () => {
         const { rowCount } = await client.query(
@@ -268,7 +268,7 @@ describe.concurrent('a lock on', () => {
   test('a table for longer: up ends busy, and changes nothing', () =>
     withDatabase('18', async ({ client, migrate, getStatus }) => {
       await migrate(['up'])
-      await client.query('BEGIN; LOCK TABLE ff.audit IN ACCESS SHARE MODE')
+      await client.query('BEGIN; LOCK TABLE ff.change_log IN ACCESS SHARE MODE')
       const down = await migrate(['down'])
       await client.query('ROLLBACK')
       expect(down.status).toBe(24)

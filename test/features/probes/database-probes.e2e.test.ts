@@ -130,8 +130,8 @@ describe('a corrupted database or store fails by the right measure', () => {
     [
       'B1',
       'a migration that was not applied',
-      `UPDATE ff.migration_ledger SET name = 'x' || name WHERE version = 5`,
-      `UPDATE ff.migration_ledger SET name = substr(name, 2) WHERE version = 5`,
+      `UPDATE ff.migration_ledger SET name = 'x' || name WHERE version = 6`,
+      `UPDATE ff.migration_ledger SET name = substr(name, 2) WHERE version = 6`,
       { head_matches: false, unapplied: 1, drift: 0 },
     ],
     [
@@ -256,9 +256,9 @@ describe('a corrupted database or store fails by the right measure', () => {
 
   test('G2: passes on the records of migrations and imports, and reports their number', async () => {
     const found = await measured('G2')
-    expect([found.result, found.sample_size]).toEqual(['pass', 6])
+    expect([found.result, found.sample_size]).toEqual(['pass', 7])
     expect(found.measured).toEqual({ forbidden_allowed: 0, chain_breaks: 0 })
-    expect(found.met).toMatchObject({ role: service, records: 6 })
+    expect(found.met).toMatchObject({ role: service, records: 7 })
   })
 
   describe('G3', () => {
@@ -301,17 +301,17 @@ describe('a corrupted database or store fails by the right measure', () => {
       [
         'a token in a record of a history without a boundary',
         `UPDATE ff.audit SET target = 'x', phase = 'file', actor = 'ghp_' || repeat('a', 36)`,
-        { ...fine, secrets_found: 106, example: 'record 1 holds a secret in actor: api_key' },
+        { ...fine, secrets_found: 107, example: 'record 1 holds a secret in actor: api_key' },
       ],
       [
         'the first records after the import are missing',
-        'DELETE FROM ff.audit WHERE seq IN (7, 8)',
-        { ...fine, boundary_gaps: 2, example: 'record 7 is missing or does not follow' },
+        'DELETE FROM ff.audit WHERE seq IN (8, 9)',
+        { ...fine, boundary_gaps: 2, example: 'record 8 is missing or does not follow' },
       ],
       [
         'the last records are missing',
-        'DELETE FROM ff.audit WHERE seq > 104',
-        { ...fine, boundary_gaps: 2, example: 'record 105 is missing or does not follow' },
+        'DELETE FROM ff.audit WHERE seq > 105',
+        { ...fine, boundary_gaps: 2, example: 'record 106 is missing or does not follow' },
       ],
     ])('fails on %s', async (_what, sql, expected) => {
       await corrupt(
