@@ -1,0 +1,95 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { expect } from 'vitest'
+import { until } from '../commands/outcome.ts'
+import { ask, type StartedService } from './service.ts'
+
+/** Writes to services by turns, each client to a tenant of its own, with values that only grow. */
+export class CutoverLoad {
+  /** The last acknowledged value of each tenant. */
+  readonly acknowledged = new Map<string, number>()
+  count = 0
+  private readonly services: () => readonly StartedService[]
+  private readonly token: string
+  private readonly clients: readonly Promise<void>[]
+  private running = true
+  private lastAt = performance.now()
+  private longestMs = 0
+
+  /** @param services the instances that live, asked before each write */
+  constructor(services: () => readonly StartedService[], token: string, clients = 4) {
+    this.services = services
+    this.token = token
+    this.clients = Array.from({ length: clients }, (_, at) => this.write(at))
+  }
+
+  /** Longest time without an acknowledged write since the last call, in milliseconds. */
+  takeSilence(): number {
+    const longest = Math.max(this.longestMs, performance.now() - this.lastAt)
+    this.longestMs = 0
+    return longest
+  }
+
+  /** Ends once every client has been acknowledged again. */
+  async goesOn(): Promise<void> {
+    const before = new Map(this.acknowledged)
+    await until('writes are acknowledged again', () =>
+      Promise.resolve(
+        this.clients.every(
+          (_, at) => (this.acknowledged.get(`T${at}`) ?? 0) > (before.get(`T${at}`) ?? 0),
+        ),
+      ),
+    )
+  }
+
+  /**
+   * Asserts that each acknowledged value is there, or a later one, at every instance.
+   *
+   * @param acknowledged last values by tenant; those of the clients by default
+   */
+  async expectKept(acknowledged = [...this.acknowledged]): Promise<void> {
+    expect(acknowledged.length).toBeGreaterThan(0)
+    for (const service of this.services())
+      for (const [tenant, value] of acknowledged)
+        expect(await this.read(service, tenant), tenant).toBeGreaterThanOrEqual(value)
+  }
+
+  async stop(): Promise<void> {
+    this.running = false
+    await Promise.all(this.clients)
+  }
+
+  private async write(at: number): Promise<void> {
+    for (let value = 1; this.running; value += 1) {
+      const services = this.services()
+      const service = services[(value + at) % services.length] as StartedService
+      // A service that is killed answers nothing.
+      const answer = await ask(service.origin, toPath(`T${at}`), {
+        method: 'PUT',
+        token: this.token,
+        body: JSON.stringify({ value }),
+      }).catch(() => null)
+      if (answer === null || answer.status >= 300) {
+        await sleep(20)
+        continue
+      }
+      this.acknowledged.set(`T${at}`, value)
+      this.count += 1
+      const now = performance.now()
+      this.longestMs = Math.max(this.longestMs, now - this.lastAt)
+      this.lastAt = now
+    }
+  }
+
+  private async read(service: StartedService, tenant: string): Promise<number> {
+    const find = () => ask(service.origin, toPath(tenant), { token: this.token })
+    let answer = await find()
+    // An instance that opens the file again, or is started, needs a moment.
+    await until('the service reads', async () => {
+      if (answer.status !== 200) answer = await find()
+      return answer.status === 200
+    })
+    return (JSON.parse(answer.text) as { readonly value: number }).value
+  }
+}
+
+const toPath = (tenant: string): string => `/v1/flags/override/tenant/${tenant}/ff.count`
