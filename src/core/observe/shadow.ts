@@ -44,6 +44,12 @@ export const haveSameRevisions = (left: RowsOfFlag, right: RowsOfFlag): boolean 
     (one) => getRevision(left[one]) === getRevision(right[one]),
   )
 
+/** Whether a side still lacks a revision that the other side had before. */
+export const isBehind = (rows: RowsOfFlag, before: RowsOfFlag): boolean =>
+  (['flag', 'tenant', 'user'] as const).some(
+    (one) => (getRevision(rows[one]) ?? 0) < (getRevision(before[one]) ?? 0),
+  )
+
 const getRevision = (held: RowOrBroken<{ readonly revision: number }> | null): number | null =>
   held?.row?.revision ?? null
 

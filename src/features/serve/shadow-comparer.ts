@@ -3,6 +3,7 @@ import {
   type DecidedCase,
   findShadowDifference,
   haveSameRevisions,
+  isBehind,
   ReasonSampler,
 } from '../../core/observe/shadow.ts'
 import type { RowsOfFlag } from '../../core/rows/rows.ts'
@@ -40,7 +41,8 @@ export interface ShadowOptions {
 
 /**
  * Repeats decisions on the rows of the other side, after the caller has its answer. Where the sides have other revisions of
- * a row, both are read again after the staleness bound: still apart is a divergence, else the change was in flight.
+ * a row, both are read again after the staleness bound: a side that still lacks what the other one had is a divergence, else
+ * the change was in flight.
  */
 export class ShadowComparer {
   private readonly options: ShadowOptions
@@ -103,14 +105,14 @@ export class ShadowComparer {
     if (field === null) observer.compared(decision.reason)
     else if (haveSameRevisions(input.rows, right)) observer.diverged(field)
     else if (this.waiting.size >= MAX_QUEUED) observer.dropped()
-    else this.wait(decided)
+    else this.wait(decided, right)
   }
 
-  private wait(decided: ShadowCase): void {
+  private wait(decided: ShadowCase, right: RowsOfFlag): void {
     const { stalenessMs, observer, report } = this.options
     const work = sleep(stalenessMs, undefined, { signal: this.stopping.signal })
       .then(
-        () => this.compareAgain(decided),
+        () => this.compareAgain(decided, right),
         () => observer.dropped(),
       )
       .catch(report)
@@ -118,7 +120,7 @@ export class ShadowComparer {
     void work.finally(() => this.waiting.delete(work))
   }
 
-  private async compareAgain(decided: ShadowCase): Promise<void> {
+  private async compareAgain(decided: ShadowCase, before: RowsOfFlag): Promise<void> {
     const { observer, sides } = this.options
     const now = sides()
     if (now === null) return observer.dropped()
@@ -126,8 +128,10 @@ export class ShadowComparer {
     const right = await this.read(now.other, decided)
     if (left === null || right === null) return
     const field = findShadowDifference(decided, { left, right })
-    if (field === null) observer.inFlight()
-    else observer.diverged(haveSameRevisions(left, right) ? field : 'stale')
+    // Each side has to have by now what the other one had then. What was written since is in flight again.
+    if (isBehind(right, decided.input.rows) || isBehind(left, before)) observer.diverged('stale')
+    else if (field !== null && haveSameRevisions(left, right)) observer.diverged(field)
+    else observer.inFlight()
   }
 
   /** The rows of a decision on one side; null where it does not answer as that side, which is counted. */

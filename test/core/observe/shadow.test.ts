@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import {
   findShadowDifference,
   haveSameRevisions,
+  isBehind,
   ReasonSampler,
 } from '../../../src/core/observe/shadow.ts'
 import type { DecidedCase } from '../../../src/core/observe/shadow.ts'
@@ -60,6 +61,18 @@ describe('haveSameRevisions', () => {
     const later = rowsOf({ tenant: tenantRow(), user: userRow({ revision: 9 }) })
     expect(haveSameRevisions(rows, later)).toBe(false)
     expect(haveSameRevisions({ ...rows, flag: broken }, rows)).toBe(false)
+  })
+})
+
+describe('isBehind', () => {
+  it('is so where any row is older than it was at the other side', () => {
+    const rows = rowsOf({ tenant: tenantRow() })
+    expect(isBehind(rows, rows)).toBe(false)
+    expect(isBehind(rows, { ...rows, tenant: null })).toBe(false)
+    expect(isBehind({ ...rows, tenant: null }, rows)).toBe(true)
+    expect(isBehind({ ...rows, flag: broken }, rows)).toBe(true)
+    const later = rowsOf({ tenant: tenantRow({ revision: 9 }) })
+    expect([isBehind(rows, later), isBehind(later, rows)]).toEqual([true, false])
   })
 })
 

@@ -86,13 +86,28 @@ describe('ShadowComparer', () => {
     comparer.offer(makeCase())
     await counted('in flight')
   })
-  it('is stale where the revisions still differ', async () => {
-    answers.other = [LATER]
+  it('is stale where the other side still lacks what the authority had', async () => {
+    answers = { authority: [LATER], other: [SAME] }
+    comparer.offer(makeCase(LATER))
+    await counted('diverged stale')
+  })
+  it('is stale where the authority still lacks what the other side had', async () => {
+    answers = { authority: [SAME], other: [LATER] }
     comparer.offer(makeCase())
     await counted('diverged stale')
   })
+  it('is in flight where the row goes on being written', async () => {
+    const [first, second, third] = [9, 10, 11].map(
+      (revision) => facts({ flag: flagRow({ revision }) }).rows,
+    ) as [RowsOfFlag, RowsOfFlag, RowsOfFlag]
+    answers = { authority: [third], other: [first, second] }
+    comparer.offer(makeCase(second))
+    await counted('in flight')
+    expect(counts['diverged stale']).toBeUndefined()
+  })
   it('is a divergence where the revisions are the same by then, and the decisions are not', async () => {
-    answers.other = [LATER, OTHER_VALUE]
+    const flag = flagRow({ revision: 9, default_value: json('"other"') })
+    answers = { authority: [LATER], other: [LATER, facts({ flag }).rows] }
     comparer.offer(makeCase())
     await counted('diverged /value')
   })
