@@ -8,7 +8,7 @@ const POINTED = 'probes that can be pointed at the instances of staging'
 
 /** By probe name. A commit that adds the part removes the line. */
 export const PROBE_GAPS: Readonly<Record<string, ProbeGap>> = {
-  'dual-write': { gap: 'no_probe', needs: 'dual writes' },
+  'dual-write': { gap: 'scratch_only', needs: '`ff cutover drill --staging`' },
   'switch-back': { gap: 'no_probe', needs: 'the cutover' },
   'cache-keys': { gap: 'scratch_only', needs: POINTED },
   capacity: { gap: 'scratch_only', needs: POINTED },

@@ -16,6 +16,7 @@ import { cacheKeys } from './cache-keys.ts'
 import { cacheOutage } from './cache-outage.ts'
 import { capacity } from './capacity.ts'
 import { commandProbe } from './command.ts'
+import { dualWrite } from './dual-write.ts'
 import { jwksOutage } from './jwks-outage.ts'
 import { keyRotation } from './key-rotation.ts'
 import { modeMatrixProbe } from './mode-matrix.ts'
@@ -81,6 +82,7 @@ export const PROBES: Readonly<Record<string, Probe>> = {
   'audit-append-only': auditAppendOnly,
   'audit-continuity': auditContinuity,
   'audit-once': auditOnce,
+  'dual-write': dualWrite,
   'rollback-lossless': rollbackLossless,
   signals,
   'signoff-platform': defineSignoffProbe('platform-lead'),

@@ -1,14 +1,18 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { mapConcurrently } from '../../concurrency/map-concurrently.ts'
 import { withAll } from '../../concurrency/open-all.ts'
 import type { TargetSpec } from '../../core/parity/target.ts'
-import { getMember, parseRowLine } from '../../core/row-format/row-line.ts'
-import { isJsonNumber, parseLosslessJson } from '../../core/json/read.ts'
+import { parseRowLine } from '../../core/row-format/row-line.ts'
+import { serializeNode } from '../../core/parity/node-text.ts'
 import { FfError } from '../../errors.ts'
 import { loadPersistence } from '../migrate/load-persistence.ts'
 import { copyWithoutMirror, FIRST_REVISIONS_SQL } from './faults/broken-mirror.ts'
 import { GENERATED_FLAG } from './testbed/generated-store.ts'
-import { type ManagedCutover, withManagedCutover } from './testbed/managed-cutover.ts'
+import {
+  type ChangeOutcome,
+  type ManagedCutover,
+  readNumber,
+  withManagedCutover,
+} from './testbed/managed-cutover.ts'
 import {
   defineProbe,
   type ProbeContext,
@@ -68,21 +72,14 @@ export const rollbackLossless = defineProbe<Mirrored, 'changes_kept' | 'revision
   },
 })
 
-interface AcknowledgedChange {
-  readonly request_id: string
-  readonly tenant: string
-  readonly revision: number
-  readonly value: number
-}
-
 /** Makes changes at both services, those of one row one after the other. @throws FfError `proof_inconclusive` */
 async function makeChanges(
   cutover: ManagedCutover,
   count: number,
   { progress }: ProbeContext,
-): Promise<readonly AcknowledgedChange[]> {
+): Promise<readonly ChangeOutcome[]> {
   const rows = Array.from({ length: Math.ceil(count / CHANGES_EACH) }, (_, at) => at)
-  const made: AcknowledgedChange[] = []
+  const made: ChangeOutcome[] = []
   await mapConcurrently(rows, CONCURRENCY, async (row) => {
     for (let turn = 0; turn < CHANGES_EACH && row * CHANGES_EACH + turn < count; turn += 1) {
       made.push(await makeChange(cutover, row, turn))
@@ -96,33 +93,21 @@ async function makeChange(
   cutover: ManagedCutover,
   row: number,
   turn: number,
-): Promise<AcknowledgedChange> {
+): Promise<ChangeOutcome> {
   const [tenant, value] = [`T-${row}`, row * CHANGES_EACH + turn]
-  const request_id = `rollback-${value}`
-  for (let attempt = 1; ; attempt += 1) {
-    const { status, text } = await cutover.put({ tenant, value, request_id }, row + turn)
-    const revision = readNumber(text, 'revision')
-    if (status < 300 && revision !== null) return { request_id, tenant, revision, value }
-    if (status !== 503 || attempt === MOST_ATTEMPTS)
-      throw new FfError(
-        'proof_inconclusive',
-        `A change of ${tenant} was answered with ${status}.`,
-        {
-          hint: `It said: ${text.slice(0, 300)}`,
-        },
-      )
-    // An instance without a current lease says so: the same request again, under the same key, is made once.
-    await sleep(RETRY_MS)
-  }
+  const change = { tenant, value, request_id: `rollback-${value}` }
+  const done = await cutover.change(change, row + turn)
+  if (done.revision !== null) return done
+  throw new FfError('proof_inconclusive', `A change of ${tenant} was not acknowledged.`, {
+    hint: 'Run the probe again on a machine that does less at the same time.',
+  })
 }
-const MOST_ATTEMPTS = 20
-const RETRY_MS = 250
 
 /** Which acknowledged changes have a record in the file, and which rows are not as they were acknowledged last. */
 async function compareFile(
   { adapters, root }: ProbeContext,
   file: TargetSpec,
-  changes: readonly AcknowledgedChange[],
+  changes: readonly ChangeOutcome[],
 ): Promise<{ readonly kept: number; readonly differing: readonly string[] }> {
   const needs = await loadPersistence(root)
   const recorded = await withAll([() => adapters.openTrail(file, needs)], (trail) =>
@@ -134,7 +119,7 @@ async function compareFile(
   )
   const last = new Map(
     changes
-      .toSorted((one, other) => one.revision - other.revision)
+      .toSorted((one, other) => (one.revision ?? 0) - (other.revision ?? 0))
       .map((change) => [change.tenant, change]),
   )
   const keys = [...last.keys()].map((scope_id) => ({ scope_id, flag_key: GENERATED_FLAG }))
@@ -155,18 +140,10 @@ async function compareFile(
 
 function isStored(
   line: string | undefined,
-  wanted: { readonly revision: number; readonly value: number },
+  wanted: { readonly revision: number | null; readonly value: number },
 ): boolean {
   const node = line === undefined ? undefined : parseRowLine(line)?.node
   if (node === undefined) return false
-  return Object.entries(wanted).every(
-    ([name, number]) => toNumber(getMember(node, name)) === number,
-  )
+  const row = serializeNode(node)
+  return Object.entries(wanted).every(([name, number]) => readNumber(row, name) === number)
 }
-
-function readNumber(text: string, name: string): number | null {
-  const read = parseLosslessJson(text)
-  return read.ok ? toNumber(getMember(read.node, name)) : null
-}
-const toNumber = (node: Parameters<typeof getMember>[0] | undefined): number | null =>
-  typeof node === 'object' && node !== null && isJsonNumber(node) ? Number(node.lexeme) : null

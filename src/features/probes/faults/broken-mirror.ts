@@ -22,3 +22,25 @@ export async function copyWithoutMirror(folder: string): Promise<string> {
   await cp(folder, copy, { recursive: true, filter: (path) => !path.endsWith('.sock') })
   return copy
 }
+
+/** The planted fault of C3: the database takes no further record, so that nothing repairs what it lacks. */
+export const REFUSED_RECORDS_SQL = `
+CREATE FUNCTION ff.record_is_refused() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  RAISE EXCEPTION 'a planted fault refuses the record %', NEW.seq;
+END $$;
+CREATE TRIGGER record_is_refused BEFORE INSERT ON ff.audit
+  FOR EACH ROW EXECUTE FUNCTION ff.record_is_refused();`
+
+/** The planted fault of C3: the database takes the records of a change, and another value for its row. */
+export const OTHER_ROWS_SQL = `
+CREATE FUNCTION ff.row_is_another() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  NEW.value := '-1';
+  RETURN NEW;
+END $$;
+CREATE TRIGGER row_is_another BEFORE INSERT OR UPDATE ON ff.tenant_override
+  FOR EACH ROW EXECUTE FUNCTION ff.row_is_another();`
+
+/** The planted fault of C3: holds the database's records back for ten seconds. */
+export const HELD_RECORDS_SQL = `BEGIN; LOCK TABLE ff.audit IN SHARE MODE; SELECT pg_sleep(10); COMMIT`

@@ -1,13 +1,20 @@
 import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
 import { closeAfter, type KeepOpen } from '../../../concurrency/open-all.ts'
+import { isJsonNumber, parseLosslessJson } from '../../../core/json/read.ts'
+import { getMember } from '../../../core/row-format/row-line.ts'
 import type { CutoverPhase } from '../../../core/cutover/phases.ts'
 import type { TargetSpec } from '../../../core/parity/target.ts'
 import { FfError } from '../../../errors.ts'
-import type { HttpResponse } from '../../../ports/http.ts'
 import type { ScratchDatabase } from '../../../ports/database.ts'
 import { CUTOVER_CLOCK } from '../../cutover/lease-clock.ts'
-import { coordinate, type Coordinated } from '../../cutover/open-sides.ts'
+import {
+  coordinate,
+  type Coordinated,
+  type SidesRequest,
+  withCutoverSides,
+} from '../../cutover/open-sides.ts'
+import { isUnreachable, readHeads } from '../../cutover/read-sides.ts'
 import { advanceCutover, rollBackCutover, type StepTools } from '../../cutover/take-step.ts'
 import type { ProbeContext } from '../framework/probe.ts'
 import { toOverridePath } from './audited-changes.ts'
@@ -64,24 +71,60 @@ export class ManagedCutover {
     await this.coordinate((tools) => rollBackCutover({ ...tools, to }))
   }
 
-  /** Sends a change of a tenant's override of the generated flag to one of the services; the id is its key too. */
-  put({ tenant, value, request_id }: TenantChange, at: number): Promise<HttpResponse> {
+  /**
+   * Sends a change of a tenant's override of the generated flag to one of the services, under its id as the key, and again
+   * while the answer is 503, for at most 20 s.
+   *
+   * @throws FfError `proof_inconclusive` on another status
+   */
+  async change(change: TenantChange, at: number): Promise<ChangeOutcome> {
     const { client } = this.services[at % this.services.length] as RunningService
-    return client.send({
-      method: 'PUT',
-      path: toOverridePath(tenant),
-      body: JSON.stringify({ value }),
-      headers: {
-        ...this.issuer.toHeaders('writer'),
-        'x-request-id': request_id,
-        'idempotency-key': request_id,
-      },
+    const { tenant, value, request_id } = change
+    const start = performance.now()
+    for (;;) {
+      const { status, text } = await client.send({
+        method: 'PUT',
+        path: toOverridePath(tenant),
+        body: JSON.stringify({ value }),
+        headers: {
+          ...this.issuer.toHeaders('writer'),
+          'x-request-id': request_id,
+          'idempotency-key': request_id,
+        },
+      })
+      const tookMs = performance.now() - start
+      const revision = readNumber(text, 'revision')
+      if (status < 300 && revision !== null) return { ...change, revision, tookMs }
+      if (status !== 503)
+        throw new FfError(
+          'proof_inconclusive',
+          `A change of ${tenant} was answered with ${status}.`,
+          {
+            hint: `It said: ${text.slice(0, 300)}`,
+          },
+        )
+      if (tookMs > CHANGE_MS) return { ...change, revision: null, tookMs }
+      await CUTOVER_CLOCK.rest(RETRY_MS, this.context.signal)
+      this.context.signal.throwIfAborted()
+    }
+  }
+
+  /** How many records the file has that the database lacks; null where the database does not answer. */
+  async countBehind(): Promise<number | null> {
+    return withCutoverSides(this.request, async (sides) => {
+      try {
+        const { fileHead, look } = await readHeads(sides, 'file')
+        return fileHead.seq - look.head.seq
+      } catch (error) {
+        if (isUnreachable(error)) return null
+        throw error
+      }
     })
   }
 
-  private coordinate<T>(use: (tools: StepTools) => Promise<T>): Promise<T> {
-    const { adapters, root, signal } = this.context
-    const request = {
+  private get request(): SidesRequest {
+    const { adapters, root } = this.context
+    return {
       adapters,
       root,
       folder: this.folder,
@@ -91,13 +134,16 @@ export class ManagedCutover {
       tools: { digestKey: randomBytes(32), phase: 'file' },
       failed: (): void => undefined,
     }
+  }
+
+  private coordinate<T>(use: (tools: StepTools) => Promise<T>): Promise<T> {
     const limits = { boundMs: BOUND_MS, leaseMs: LEASE_S * 1_000, drainMs: 0 }
-    return coordinate(request, ({ sides, writer }: Coordinated) =>
+    return coordinate(this.request, ({ sides, writer }: Coordinated) =>
       use({
         sides,
         writer,
         limits,
-        signal,
+        signal: this.context.signal,
         clock: CUTOVER_CLOCK,
         host: hostname(),
         observe: () => undefined,
@@ -106,10 +152,29 @@ export class ManagedCutover {
   }
 }
 
+const CHANGE_MS = 20_000
+const RETRY_MS = 250
+
 export interface TenantChange {
   readonly tenant: string
   readonly value: number
   readonly request_id: string
+}
+
+/** A change as it was acknowledged. */
+export interface ChangeOutcome extends TenantChange {
+  /** Null where it was not acknowledged in time; it may be in effect. */
+  readonly revision: number | null
+  readonly tookMs: number
+}
+
+/** A number of a JSON object; null for any other member. */
+export function readNumber(text: string, name: string): number | null {
+  const read = parseLosslessJson(text)
+  const node = read.ok ? getMember(read.node, name) : undefined
+  return typeof node === 'object' && node !== null && isJsonNumber(node)
+    ? Number(node.lexeme)
+    : null
 }
 
 /**
