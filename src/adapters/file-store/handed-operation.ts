@@ -30,6 +30,11 @@ export class WaitingOperation {
     })
   }
 
+  /** The request digest of its name. */
+  get digest(): string | null {
+    return this.operation.name.request_digest
+  }
+
   get isAnswered(): boolean {
     return this.state.stage === 'answered'
   }
@@ -72,5 +77,44 @@ export class WaitingOperation {
     this.state = state
     if (effect?.do !== 'answer') return
     this.settle.resolve({ answer: effect.answer, result: this.done?.result ?? null })
+  }
+}
+
+/** The operations of a process that wait for a writer, by `op_id`. */
+export class WaitingOperations {
+  private readonly waiting = new Map<string, WaitingOperation>()
+
+  get size(): number {
+    return this.waiting.size
+  }
+  find(op_id: string): WaitingOperation | undefined {
+    return this.waiting.get(op_id)
+  }
+  add(op_id: string, operation: WaitingOperation): void {
+    this.waiting.set(op_id, operation)
+  }
+
+  /** Changes an operation, and forgets it once it is answered. */
+  update(op_id: string, change: (operation: WaitingOperation) => void): void {
+    const operation = this.waiting.get(op_id)
+    if (operation === undefined) return
+    change(operation)
+    if (operation.isAnswered) this.waiting.delete(op_id)
+  }
+
+  /** This process has applied the log up to a record. */
+  applied(seq: number): void {
+    for (const op_id of this.waiting.keys()) this.update(op_id, (one) => one.applied(seq))
+  }
+  /** The time of all of them is over. */
+  late(): void {
+    for (const op_id of this.waiting.keys()) this.update(op_id, (one) => one.late())
+  }
+
+  /** What no writer has answered yet: each goes to the one that holds the lock now, under the same name. */
+  takeUnanswered(): readonly HandedOperation[] {
+    return [...this.waiting.values()]
+      .map((one) => one.takeToSend())
+      .filter((operation) => operation !== null)
   }
 }

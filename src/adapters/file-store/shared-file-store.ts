@@ -15,7 +15,7 @@ import { tryLock } from '../file-lock/file-lock.ts'
 import { FileStore } from './file-store.ts'
 import { createFileWriter } from './file-writer.ts'
 import { fromSentError, type HandedOperation } from './hand-over.ts'
-import { WaitingOperation } from './handed-operation.ts'
+import { WaitingOperation, WaitingOperations } from './handed-operation.ts'
 import { LogFollower } from './log-follower.ts'
 import { endHolder, identifyProcess } from './process-identity.ts'
 import { toStoreError } from './store-error.ts'
@@ -52,7 +52,7 @@ export class SharedFileStore implements ManagedFileStore {
   private readonly tools: AuditOptions
   private readonly options: ManagedFileOptions
   private readonly stopping = new AbortController()
-  private readonly waiting = new Map<string, WaitingOperation>()
+  private readonly waiting = new WaitingOperations()
   private rows: StoreReader | null = null
   private follower: LogFollower | null = null
   private writer: FileStore | null = null
@@ -120,17 +120,24 @@ export class SharedFileStore implements ManagedFileStore {
     if (this.stopping.signal.aborted || this.waiting.size >= MAX_WAITING)
       return Promise.reject(noWriterError(this.folder))
     const { op_id } = operation.name
-    const known = this.waiting.get(op_id)
-    if (known !== undefined) return known.promise
+    const known = this.waiting.find(op_id)
+    if (known !== undefined) return this.join(known, operation)
     const waiting = new WaitingOperation(operation, this.follower?.lastSeq ?? 0)
     const timer = setTimeout(
-      () => this.update(op_id, () => waiting.late()),
+      () => this.waiting.update(op_id, () => waiting.late()),
       this.options.handOverMs,
     )
-    this.waiting.set(op_id, waiting)
+    this.waiting.add(op_id, waiting)
     const sent = this.channel === null ? null : waiting.takeToSend()
     if (sent !== null) this.channel?.send(sent)
     return waiting.promise.finally(() => clearTimeout(timer))
+  }
+
+  /** The answer to the same operation, which waits already; another one under that name is judged behind it. */
+  private async join(known: WaitingOperation, operation: NamedOperation): Promise<CarriedOut> {
+    if (known.digest === operation.name.request_digest) return known.promise
+    await known.promise.catch(() => undefined) // Its own caller gets the error.
+    return this.submit(operation)
   }
 
   /** @throws FfError `backing_unavailable` without a writer, or as `FileStore.requireWritable` */
@@ -145,7 +152,7 @@ export class SharedFileStore implements ManagedFileStore {
   async close(): Promise<void> {
     this.stopping.abort()
     await this.ended
-    for (const [op_id, waiting] of this.waiting) this.update(op_id, () => waiting.late())
+    this.waiting.late()
   }
 
   private present(): StoreReader {
@@ -153,16 +160,10 @@ export class SharedFileStore implements ManagedFileStore {
     return this.rows
   }
 
-  /** Changes an operation that waits, and forgets it once it is answered. */
-  private update(op_id: string, change: (waiting: WaitingOperation) => void): void {
-    const waiting = this.waiting.get(op_id)
-    if (waiting === undefined) return
-    change(waiting)
-    if (waiting.isAnswered) this.waiting.delete(op_id)
-  }
-
   private answered(op_id: string, done: CarriedOut): void {
-    this.update(op_id, (waiting) => waiting.answered(done, this.follower?.lastSeq ?? Infinity))
+    this.waiting.update(op_id, (waiting) =>
+      waiting.answered(done, this.follower?.lastSeq ?? Infinity),
+    )
   }
 
   /** Follows and writes by turns until `close`. @throws what the first attempt meets */
@@ -197,7 +198,9 @@ export class SharedFileStore implements ManagedFileStore {
       seen.beatsMissed = 0
       if (message.kind === 'durable') this.announced = seen.head = message.head
       if (message.kind === 'failed')
-        this.update(message.op_id, (waiting) => waiting.failed(fromSentError(message.error)))
+        this.waiting.update(message.op_id, (waiting) =>
+          waiting.failed(fromSentError(message.error)),
+        )
       if (message.kind === 'done') this.answered(message.op_id, message.done)
       turn = turn.then(() => this.catchUp(seen, from, ready))
     })
@@ -233,24 +236,13 @@ export class SharedFileStore implements ManagedFileStore {
     ready()
     if (this.channel === channel) return
     this.channel = channel
-    for (const operation of this.takeUnanswered()) channel.send(operation)
+    for (const operation of this.waiting.takeUnanswered()) channel.send(operation)
   }
 
   private async apply(to: AuditChainHead): Promise<void> {
     if (this.follower === null) this.rows = this.follower = await LogFollower.open(this.folder, to)
     else await this.follower.advance(to)
-    this.applied(this.follower.lastSeq)
-  }
-
-  private applied(seq: number): void {
-    for (const op_id of this.waiting.keys()) this.update(op_id, (waiting) => waiting.applied(seq))
-  }
-
-  /** What no writer has answered yet: each goes to the one that holds the lock now, under the same name. */
-  private takeUnanswered(): readonly HandedOperation[] {
-    return [...this.waiting.values()]
-      .map((waiting) => waiting.takeToSend())
-      .filter((operation) => operation !== null)
+    this.waiting.applied(this.follower.lastSeq)
   }
 
   /** Writes until `close`, or until another process has claimed the store. */
@@ -284,7 +276,7 @@ export class SharedFileStore implements ManagedFileStore {
       beating.catch(() => undefined) // Met below, once the process leads.
       this.rows = this.writer = store
       this.follower = null
-      this.applied(head.seq)
+      this.waiting.applied(head.seq)
       leading = this.options.leading(writer)
       this.carryOut = carryOut
       this.retake(carryOut)
@@ -300,11 +292,11 @@ export class SharedFileStore implements ManagedFileStore {
 
   /** Carries out here what waited for another writer. */
   private retake(carryOut: CarryOut): void {
-    for (const operation of this.takeUnanswered()) {
+    for (const operation of this.waiting.takeUnanswered()) {
       const { op_id } = operation.name
       carryOut(operation).then(
         (done) => this.answered(op_id, done),
-        (error: unknown) => this.update(op_id, (waiting) => waiting.failed(error)),
+        (error: unknown) => this.waiting.update(op_id, (waiting) => waiting.failed(error)),
       )
     }
   }

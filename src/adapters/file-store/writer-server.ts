@@ -56,7 +56,7 @@ export class WriterServer {
   private readonly run: WriterServerOptions['run']
   private readonly channels = new Set<Channel>()
   private readonly covers: WriterServerOptions['covers']
-  /** What is under way, by `op_id`: a follower that lost its connection sends the same operation again. */
+  /** What is under way, by name: a follower that lost its connection sends the same operation again. */
   private readonly running = new Map<string, Promise<WriterMessage | null>>()
   private head: AuditChainHead
   private closing = false
@@ -127,11 +127,13 @@ export class WriterServer {
   }
 
   private perform(operation: HandedOperation): Promise<WriterMessage | null> {
-    const { op_id } = operation.name
-    const known = this.running.get(op_id)
+    const { op_id, request_digest } = operation.name
+    // Another request under the same key is judged by itself.
+    const name = `${op_id} ${request_digest}`
+    const known = this.running.get(name)
     if (known !== undefined) return known
-    const started = this.carryOut(operation).finally(() => this.running.delete(op_id))
-    this.running.set(op_id, started)
+    const started = this.carryOut(operation).finally(() => this.running.delete(name))
+    this.running.set(name, started)
     return started
   }
 

@@ -8,7 +8,7 @@ import { loadPersistence } from '../migrate/load-persistence.ts'
 import { copyWithoutMirror, FIRST_REVISIONS_SQL } from './faults/broken-mirror.ts'
 import { GENERATED_FLAG } from './testbed/generated-store.ts'
 import {
-  type ChangeOutcome,
+  type AnsweredChange,
   type ManagedCutover,
   readNumber,
   withManagedCutover,
@@ -77,9 +77,9 @@ async function makeChanges(
   cutover: ManagedCutover,
   count: number,
   { progress }: ProbeContext,
-): Promise<readonly ChangeOutcome[]> {
+): Promise<readonly AnsweredChange[]> {
   const rows = Array.from({ length: Math.ceil(count / CHANGES_EACH) }, (_, at) => at)
-  const made: ChangeOutcome[] = []
+  const made: AnsweredChange[] = []
   await mapConcurrently(rows, CONCURRENCY, async (row) => {
     for (let turn = 0; turn < CHANGES_EACH && row * CHANGES_EACH + turn < count; turn += 1) {
       made.push(await makeChange(cutover, row, turn))
@@ -93,7 +93,7 @@ async function makeChange(
   cutover: ManagedCutover,
   row: number,
   turn: number,
-): Promise<ChangeOutcome> {
+): Promise<AnsweredChange> {
   const [tenant, value] = [`T-${row}`, row * CHANGES_EACH + turn]
   const change = { tenant, value, request_id: `rollback-${value}` }
   const done = await cutover.change(change, row + turn)
@@ -107,7 +107,7 @@ async function makeChange(
 async function compareFile(
   { adapters, root }: ProbeContext,
   file: TargetSpec,
-  changes: readonly ChangeOutcome[],
+  changes: readonly AnsweredChange[],
 ): Promise<{ readonly kept: number; readonly differing: readonly string[] }> {
   const needs = await loadPersistence(root)
   const recorded = await withAll([() => adapters.openTrail(file, needs)], (trail) =>

@@ -217,6 +217,25 @@ describe('a writer that carries operations out by a protocol', () => {
     expect((await follower.submit(operation('one'))).answer.status).toBe(status)
   })
 
+  test('has two requests under one key, at followers at once, write once: the other one is told', async () => {
+    await openShared()
+    const followers = [await openShared(), await openShared()]
+    const ask = (follower: Shared, request_digest: string): Promise<string> =>
+      follower
+        .submit({ ...operation('one'), name: { op_id: 'one', request_digest } })
+        .then(({ answer }) => answer.status)
+    const [first, second] = followers as [Shared, Shared]
+    const answers = await Promise.all([
+      ask(first, 'd1'),
+      ask(first, 'd1'),
+      ask(first, 'd2'),
+      ask(second, 'd3'),
+    ])
+    expect(answers.filter((one) => one === 'idempotency_key_reused').length).toBeGreaterThan(1)
+    expect(answers.filter((one) => one === 'acknowledged').length).toBeGreaterThan(0)
+    expect(await first.auditHead()).toMatchObject({ seq: 1 })
+  })
+
   test('an error of it reaches the follower', async () => {
     const refusal = new FfError('phase_refused', 'No.', { hint: 'Wait.' })
     await openShared(500, { carryOut: () => Promise.reject(refusal) })

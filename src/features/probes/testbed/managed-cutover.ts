@@ -77,7 +77,7 @@ export class ManagedCutover {
    *
    * @throws FfError `proof_inconclusive` on another status
    */
-  async change(change: TenantChange, at: number): Promise<ChangeOutcome> {
+  async change(change: TenantChange, at: number): Promise<AnsweredChange> {
     const { client } = this.services[at % this.services.length] as RunningService
     const { tenant, value, request_id } = change
     const start = performance.now()
@@ -162,7 +162,7 @@ export interface TenantChange {
 }
 
 /** A change as it was acknowledged. */
-export interface ChangeOutcome extends TenantChange {
+export interface AnsweredChange extends TenantChange {
   /** Null where it was not acknowledged in time; it may be in effect. */
   readonly revision: number | null
   readonly tookMs: number
