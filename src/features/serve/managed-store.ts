@@ -260,7 +260,11 @@ export class ManagedStore implements ServiceStore {
   }
 
   private async submit(operation: NamedOperation): Promise<CarriedOut['result']> {
-    const carried = await this.carry(operation)
+    const carried = await this.carry(operation).catch((error: unknown) => {
+      // Of the side that refused it: nothing was written.
+      this.answers.refused += 1
+      throw error
+    })
     const { result, answer } = carried
     this.answers[answer.status] += 1
     if (result?.ok === false) return result
