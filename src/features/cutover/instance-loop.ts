@@ -15,6 +15,8 @@ import { type CutoverWrite, findHeldEpoch } from '../../core/cutover/write.ts'
 import { FfError } from '../../errors.ts'
 import type { CutoverDatabase, CutoverFile, InstanceFacts } from '../../ports/cutover.ts'
 
+/** Of the end, in milliseconds: a service that was told to stop frees the lock of the file after it. */
+const CLOSE_MS = 1_000
 /** Renewals in one lease: the protocol wants three at least. */
 const RENEWALS = 5
 /** The first wait for the writer's consent, in milliseconds. */
@@ -112,24 +114,23 @@ export class InstanceLoop {
     if (epoch > (this.record?.epoch ?? 0)) this.renew()
   }
 
-  /** Ends the renewals, and removes both registrations where they can be reached. */
+  /** Ends the renewals, and removes both registrations where they can be reached within a second. */
   async close(): Promise<void> {
     this.closed = true
     if (this.timer !== null) clearInterval(this.timer)
     if (this.retry !== null) clearTimeout(this.retry)
-    await this.settled()
-    const { file, database, id, leaseMs } = this.parts
-    const forget = async (
-      place: RenewalPlace,
-      removal: Promise<void> | undefined,
-    ): Promise<void> =>
-      removal === undefined
-        ? undefined
-        : withDeadline(removal, leaseMs, throwLate).catch((error: unknown) => {
-            // What stays registered runs out by itself.
-            this.parts.failed(place, error)
-          })
-    await Promise.all([forget('file', file?.forget(id)), forget('database', database.forget(id))])
+    const { file, database } = this.parts
+    await Promise.all([this.forget('file', file), this.forget('database', database)])
+  }
+
+  /** After a renewal that is under way, which would register anew. What stays registered runs out by itself. */
+  private async forget(
+    place: RenewalPlace,
+    side: Pick<CutoverFile, 'forget'> | null,
+  ): Promise<void> {
+    const { id, failed } = this.parts
+    const removal = Promise.resolve(this.renewing.get(place)).then(() => side?.forget(id))
+    await withDeadline(removal, CLOSE_MS, throwLate).catch((error: unknown) => failed(place, error))
   }
 
   private async settled(): Promise<void> {
@@ -213,7 +214,7 @@ export class InstanceLoop {
 const NO_COUNTER = 0
 
 const throwLate = (): never => {
-  throw new FfError('backing_unavailable', 'A renewal was not answered within a lease.', {
+  throw new FfError('backing_unavailable', 'A registration of this instance in the cutover was not answered in time.', {
     hint: 'Read what /health/ready says about the cutover.',
   })
 }
