@@ -151,19 +151,19 @@ test('the list has all 42, and what unmeasurable items need', async () => {
   const run = await ff('probe', 'list', '--format', 'json')
   const rows = JSON.parse(run.stdout) as { id: string; needs: string | null }[]
   expect([run.status, rows.length]).toEqual([0, 42])
-  expect(rows.find(({ id }) => id === 'C3')?.needs).toBe('dual writes')
+  expect(rows.find(({ id }) => id === 'I1')?.needs).toBe('the cutover')
   expect(rows.find(({ id }) => id === 'J1')?.needs).toBeNull()
 })
 
 test('the report fits its schema', async () => {
-  const run = await ff('probe', 'run', 'J1', 'C3', '--format', 'json')
+  const run = await ff('probe', 'run', 'J1', 'I1', '--format', 'json')
   expect(validateSchema('check-report', JSON.parse(run.stdout), '')).toEqual([])
 })
 
 test('an unmeasurable item is inconclusive, and leaves no record', async () => {
-  const run = await ff('probe', 'run', 'C3', 'H3')
+  const run = await ff('probe', 'run', 'I1', 'H3')
   expect(run.status).toBe(22)
-  expect(run.stdout).toContain('not_measured_yet: needs dual writes')
+  expect(run.stdout).toContain('not_measured_yet: needs the cutover')
   expect(await readLog()).toBe('')
 })
 
