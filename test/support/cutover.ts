@@ -60,7 +60,7 @@ export class TestCutover {
     return {
       FF_STORE_DIR: this.folder,
       FF_DATABASE_URL: getUrl('18', this.database.database),
-      FF_CUTOVER_LEASE: '0.5',
+      FF_CUTOVER_LEASE: '2',
       ...this.given.env,
     }
   }
