@@ -69,8 +69,11 @@ export interface CutoverStatus {
  */
 export class ManagedStore implements ServiceStore {
   private readonly parts: ManagedParts
-  /** Number of the newest record that was served or acknowledged. */
-  private seen = 0
+  /**
+   * Number of the newest record that was served or acknowledged, of the file and of each database: what a lost one had
+   * alone, the file never had.
+   */
+  private readonly seen = new Map<string | null, number>()
   private fileSeq = 0
   /** Up to where a writer has compared the file first since the host was started; null before. */
   private compared: number | null = null
@@ -221,7 +224,7 @@ export class ManagedStore implements ServiceStore {
     if (side === 'file' && file !== null) this.fileSeq = (await file.auditHead()).seq
     const { stale, refusal } = this.assess()
     if (!stale) {
-      this.seen = Math.max(this.seen, side === 'file' ? this.fileSeq : instance.databaseSeq)
+      this.noteSeen(side, side === 'file' ? this.fileSeq : instance.databaseSeq)
       return null
     }
     const age = instance.leaseAge(side)
@@ -236,13 +239,19 @@ export class ManagedStore implements ServiceStore {
     return instance.assess({ writes, behind: record !== null && this.isBehind(record) })
   }
 
-  private isBehind({ phase }: PhaseRecord): boolean {
+  private isBehind({ phase, database }: PhaseRecord): boolean {
     const { authority, second } = PHASE_RULES[phase]
-    if (authority === 'database') return this.parts.instance.databaseSeq < this.seen
+    const seen = Math.max(this.seen.get(FILE) ?? 0, this.seen.get(database) ?? 0)
+    if (authority === 'database') return this.parts.instance.databaseSeq < seen
     // It serves nothing in this phase.
     if (!this.parts.onFileHost) return false
     const compared = second === null ? 0 : (this.compared ?? Infinity)
-    return this.fileSeq < Math.max(this.seen, compared)
+    return this.fileSeq < Math.max(seen, compared)
+  }
+
+  private noteSeen(side: CutoverSide, seq: number): void {
+    const place = side === 'file' ? FILE : (this.parts.instance.record?.database ?? null)
+    this.seen.set(place, Math.max(this.seen.get(place) ?? 0, seq))
   }
 
   /** Reads the side that decides, and refuses what may be out of date. */
@@ -269,7 +278,7 @@ export class ManagedStore implements ServiceStore {
     this.answers[answer.status] += 1
     if (result?.ok === false) return result
     if (answer.status !== 'acknowledged' || result === null) throw makeAnswerError(carried)
-    this.seen = Math.max(this.seen, result.head.seq)
+    this.noteSeen(this.authority, result.head.seq)
     if (this.authority === 'file') this.fileSeq = Math.max(this.fileSeq, result.head.seq)
     return result
   }
@@ -291,6 +300,9 @@ export class ManagedStore implements ServiceStore {
     return open
   }
 }
+
+/** The file among the places where records were seen; a database is its identity. */
+const FILE = 'file'
 
 /** A follower hands its writes over: that it is not the writer itself is no reason. */
 const findReason = (
