@@ -15,20 +15,10 @@ const OPEN_FLAGS =
  * releases it when the process dies, kill -9 included.
  * @throws FfError `backing_unavailable` if the command `flock` does not start; the system's error for the file
  */
-export const tryLock = (path: string): Promise<FileHandle | null> => lock(path, ['--nonblock'])
-
-/**
- * As `tryLock`, but queues for the lock in the kernel; null where it was not free within `boundMs`. A holder that is ended
- * meanwhile hands it to this process, and not to one that tries later.
- * @throws as `tryLock`
- */
-export const waitForLock = (path: string, boundMs: number): Promise<FileHandle | null> =>
-  lock(path, ['--timeout', String(boundMs / 1_000)])
-
-async function lock(path: string, wait: readonly string[]): Promise<FileHandle | null> {
+export async function tryLock(path: string): Promise<FileHandle | null> {
   const file = await open(path, OPEN_FLAGS, 0o600)
   try {
-    if ((await flock(file.fd, wait)) === 0) return file
+    if ((await flock(file.fd)) === 0) return file
   } catch (error) {
     await file.close()
     throw error
@@ -37,8 +27,8 @@ async function lock(path: string, wait: readonly string[]): Promise<FileHandle |
   return null
 }
 
-async function flock(fd: number, wait: readonly string[]): Promise<number> {
-  const child = spawn('flock', ['--exclusive', ...wait, '3'], {
+async function flock(fd: number): Promise<number> {
+  const child = spawn('flock', ['--exclusive', '--nonblock', '3'], {
     stdio: ['ignore', 'ignore', 'ignore', fd],
     // Its own process group: a Ctrl-C that ends the command must not make a free lock look taken.
     detached: true,

@@ -1,11 +1,11 @@
-import { open } from 'node:fs/promises'
+import { type FileHandle, open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { withDeadline } from '../../concurrency/deadline.ts'
 import type { AuditChainHead } from '../../core/audit/record.ts'
 import type { ChainReader, HeldFileWriter } from '../../ports/cutover.ts'
 import type { AuditOptions } from '../../ports/store.ts'
-import { tryLock, waitForLock } from '../file-lock/file-lock.ts'
+import { tryLock } from '../file-lock/file-lock.ts'
 import { FileChain } from './file-chain.ts'
 import { FileStore } from './file-store.ts'
 import { createFileWriter } from './file-writer.ts'
@@ -13,14 +13,13 @@ import { readLastHead } from './log-history.ts'
 import { endHolder, identifyProcess } from './process-identity.ts'
 import { readSnapshotHeader } from './snapshot.ts'
 import { toStoreError } from './store-error.ts'
-import { lockedError } from './store-lock.ts'
+import { claimLock, lockedError } from './store-lock.ts'
 import { connectToWriter } from './writer-connection.ts'
 import { findWriterSocket } from './writer-server.ts'
 
 /** How long a writer may take to say where its log ends. */
 const SAY_MS = 1_000
-/** By then the kernel has queued a process that waits for a lock. */
-const QUEUE_MS = 100
+const RETRY_MS = 5
 
 /**
  * Opens the chain of a folder for reading, without a lock, beside its writer: it ends where the writer says, or with the
@@ -103,18 +102,32 @@ async function takeWriterLock(
   return end ? endAndLock(folder, path, boundMs) : tryLock(path)
 }
 
-/** Queues for the lock first, so that no follower takes it over from the process that is ended, and is ended too. */
+/**
+ * Claims the next turn of the lock first, so that no follower takes it over from the process that is ended, and is ended
+ * too: the kernel wakes a process that queues, and does not hand the lock to it.
+ */
 async function endAndLock(
   folder: string,
   path: string,
   boundMs: number,
 ): ReturnType<typeof tryLock> {
-  const waiting = waitForLock(path, boundMs)
-  for (;;) {
-    const lock = await Promise.race([waiting, sleep(QUEUE_MS).then(() => undefined)])
-    if (lock === null) throw lockedError(folder)
-    if (lock !== undefined) return lock
-    const socket = await findWriterSocket(folder)
-    if (socket !== null) await endHolder(socket.process, path)
+  const until = performance.now() + boundMs
+  let claim: FileHandle | null = null
+  try {
+    for (;;) {
+      claim ??= await claimLock(folder)
+      const lock = claim === null ? null : await endOrLock(folder, path)
+      if (lock !== null) return lock
+      if (performance.now() > until) throw lockedError(folder)
+      await sleep(RETRY_MS)
+    }
+  } finally {
+    await claim?.close()
   }
+}
+
+async function endOrLock(folder: string, path: string): ReturnType<typeof tryLock> {
+  const socket = await findWriterSocket(folder)
+  if (socket !== null) await endHolder(socket.process, path)
+  return tryLock(path)
 }

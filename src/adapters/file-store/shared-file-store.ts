@@ -19,7 +19,7 @@ import { WaitingOperation, WaitingOperations } from './handed-operation.ts'
 import { LogFollower } from './log-follower.ts'
 import { endHolder, identifyProcess } from './process-identity.ts'
 import { toStoreError } from './store-error.ts'
-import { lockedError } from './store-lock.ts'
+import { isClaimed, lockedError } from './store-lock.ts'
 import type { StoreReader } from './store-reader.ts'
 import { connectToWriter, type WriterChannel } from './writer-connection.ts'
 import { findWriterSocket, WriterServer, type WriterSocket } from './writer-server.ts'
@@ -183,7 +183,8 @@ export class SharedFileStore implements ManagedFileStore {
   private async takePart(ready: () => void): Promise<void> {
     const socket = await findWriterSocket(this.folder)
     const left = socket === null ? 'gone' : await this.follow(socket, ready)
-    if (this.stopping.signal.aborted) return
+    // A command that ends writers takes the lock itself; a writer in its way would be ended next.
+    if (this.stopping.signal.aborted || (await isClaimed(this.folder))) return
     const path = join(this.folder, '.lock')
     const lock = await tryLock(path)
     if (lock !== null) await this.lead(lock, ready)

@@ -20,6 +20,18 @@ export async function takeLock(folder: string): Promise<FileHandle> {
   throw lockedError(folder)
 }
 
+/** The lock of a command that ends the holder of `.lock`, held until it has that lock itself. */
+const CLAIM = '.claim'
+/** Claims the next turn of a folder's `.lock`; null while it is claimed or asked for. @throws as `tryLock` */
+export const claimLock = (folder: string): Promise<FileHandle | null> =>
+  tryLock(join(folder, CLAIM))
+/** Whether the next turn of a folder's `.lock` may be claimed. @throws as `tryLock` */
+export async function isClaimed(folder: string): Promise<boolean> {
+  const claim = await claimLock(folder)
+  await claim?.close()
+  return claim === null
+}
+
 /** Makes, without throwing it, the error of a folder that another process has locked. */
 export const lockedError = (folder: string): FfError =>
   new FfError(

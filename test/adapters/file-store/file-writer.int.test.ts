@@ -242,6 +242,23 @@ test('a writer of the lock that another process holds is null, and ends that pro
   ).toBe('target_unreachable')
 })
 
+test('the processes that follow a writer outlive its end by force', async () => {
+  const folder = folders[0] as string
+  const [child, ...others] = [
+    await startChild('shared', folder),
+    await startChild('shared', folder),
+    await startChild('shared', folder),
+  ]
+  try {
+    await child?.ask('write ff.a')
+    const held = await openFileWriter(folder, TOOLS, { end: true, boundMs: 10_000 })
+    await held?.close()
+    for (const other of others) expect(await other.ask('write ff.b')).toMatchObject({ code: 'ok' })
+  } finally {
+    for (const one of [child, ...others]) await one?.kill()
+  }
+})
+
 test('a lock whose holder has no socket is not taken by force', async () => {
   const folder = folders[0] as string
   await openStore()
