@@ -112,9 +112,11 @@ describe('a command that another one keeps from its step', () => {
     const sql = await connect('18', cutover.database.database)
     await sql.query(`SELECT pg_advisory_lock_shared(hashtextextended('ff switch', 0))`)
     const { epoch: before } = await cutover.status()
-    expect(await cutover.fail(22, 'advance', '--one-writer', '--bound', '1')).toBe(
-      'step_backed_out',
-    )
+    const { status, stdout } = await cutover.run('advance', '--one-writer', '--bound', '1')
+    expect(status).toBe(22)
+    const { error } = JSON.parse(stdout) as { error: { code: string; message: string } }
+    expect(error.code).toBe('step_backed_out')
+    expect(error.message).toContain('switch lock')
     await sql.end()
     const after = await cutover.status()
     expect(after).toMatchObject({ phase: 'shadow_read', armed: false, next: { standing: 'ready' } })

@@ -97,6 +97,7 @@ const MOST_CHECK_MS = 5_000
 
 class SwitchRun {
   waitingFor: readonly string[] = []
+  /** Kept over the effects that take the step back. */
   fault: FfError | null = null
   pausedMs: number | null = null
   private readonly tools: SwitchTools
@@ -114,10 +115,10 @@ class SwitchRun {
   async perform(effect: SwitchEffect, state: CutoverSwitch): Promise<SwitchEvent> {
     // The way back is never cut short; a step that has not decided yet is.
     if (this.tools.signal.aborted && this.mayEnd(effect, state)) return FAILED
-    this.fault = null
     try {
       const run = this.effects[effect.do] as Perform<SwitchEffect['do']>
       const done = await run(effect as never, state)
+      if (done === false) this.fault = null
       return typeof done === 'boolean' ? (done ? DONE : FAILED) : done
     } catch (error) {
       if (!(error instanceof FfError)) throw error
