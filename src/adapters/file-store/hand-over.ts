@@ -1,6 +1,7 @@
 import type { AuditChainHead } from '../../core/audit/record.ts'
 import { type ErrorCode, FfError } from '../../errors.ts'
 import type { CarriedOut, NamedOperation } from '../../ports/cutover.ts'
+import type { WriteNames } from './write-names.ts'
 
 /**
  * What a follower hands to the writer. Its name stands in the log line, so that it is found after a take-over; `since` is
@@ -16,6 +17,16 @@ export function isHandedOperation(message: object): message is HandedOperation {
     CALLS.has(call) &&
     [name, request].every((member) => typeof member === 'object' && member !== null) &&
     typeof (name as { readonly op_id?: unknown }).op_id === 'string'
+  )
+}
+
+/** @throws FfError `outcome_unknown` where a writer before may have made it, and its name is forgotten */
+export function requireKnownOutcome(names: WriteNames, { name, since }: HandedOperation): void {
+  if (name.request_digest !== null || since === null || names.coversAfter(since)) return
+  throw new FfError(
+    'outcome_unknown',
+    `The writer does not know any more whether it made the change ${name.op_id}.`,
+    { hint: 'Read the row again before you repeat the change.' },
   )
 }
 

@@ -3,7 +3,6 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { withDeadline } from '../../concurrency/deadline.ts'
 import type { AuditChainHead } from '../../core/audit/record.ts'
-import { FfError } from '../../errors.ts'
 import type {
   CarriedOut,
   ManagedFileOptions,
@@ -14,11 +13,11 @@ import type { AuditOptions } from '../../ports/store.ts'
 import { tryLock } from '../file-lock/file-lock.ts'
 import { FileStore } from './file-store.ts'
 import { createFileWriter } from './file-writer.ts'
-import { fromSentError, type HandedOperation } from './hand-over.ts'
+import { fromSentError, type HandedOperation, requireKnownOutcome } from './hand-over.ts'
 import { WaitingOperation, WaitingOperations } from './handed-operation.ts'
 import { LogFollower } from './log-follower.ts'
 import { endHolder, identifyProcess } from './process-identity.ts'
-import { toStoreError } from './store-error.ts'
+import { noWriterError, toStoreError } from './store-error.ts'
 import { isClaimed, lockedError } from './store-lock.ts'
 import type { StoreReader } from './store-reader.ts'
 import { connectToWriter, type WriterChannel } from './writer-connection.ts'
@@ -39,6 +38,7 @@ interface Seen {
   error: { readonly error: unknown } | null
 }
 type CarryOut = (operation: NamedOperation) => Promise<CarriedOut>
+type CarryOutHanded = (operation: HandedOperation) => Promise<CarriedOut>
 
 /**
  * A file store that several processes of one host have open. The one that holds its lock is the writer. The others
@@ -265,13 +265,15 @@ export class SharedFileStore implements ManagedFileStore {
         await leading
         return this.options.carryOut(writer, operation)
       }
+      const carryOutHanded = async (operation: HandedOperation): Promise<CarriedOut> => {
+        requireKnownOutcome(store.names, operation)
+        return carryOut(operation)
+      }
       server = await WriterServer.listen(this.folder, {
         term: store.term,
         process: self,
         head,
-        covers: ({ name, since }) =>
-          name.request_digest !== null || since === null || store.names.coversAfter(since),
-        run: (operation) => carryOutOrLeave(store, operation, carryOut),
+        run: (operation) => carryOutOrLeave(store, operation, carryOutHanded),
       })
       const beating = this.beat(store, server, ended.signal)
       beating.catch(() => undefined) // Met below, once the process leads.
@@ -280,7 +282,7 @@ export class SharedFileStore implements ManagedFileStore {
       this.waiting.applied(head.seq)
       leading = this.options.leading(writer)
       this.carryOut = carryOut
-      this.retake(carryOut)
+      this.retake(carryOutHanded)
       await leading
       ready()
       await Promise.race([beating, untilAborted(this.stopping.signal)])
@@ -292,7 +294,7 @@ export class SharedFileStore implements ManagedFileStore {
   }
 
   /** Carries out here what waited for another writer. */
-  private retake(carryOut: CarryOut): void {
+  private retake(carryOut: CarryOutHanded): void {
     for (const operation of this.waiting.takeUnanswered()) {
       const { op_id } = operation.name
       carryOut(operation).then(
@@ -342,7 +344,7 @@ const untilAborted = (signal: AbortSignal): Promise<void> =>
 async function carryOutOrLeave(
   store: FileStore,
   operation: HandedOperation,
-  carryOut: CarryOut,
+  carryOut: CarryOutHanded,
 ): Promise<CarriedOut | null> {
   try {
     return await carryOut(operation)
@@ -355,8 +357,3 @@ async function carryOutOrLeave(
     throw error
   }
 }
-
-const noWriterError = (folder: string): FfError =>
-  new FfError('backing_unavailable', `No process writes to the file store ${folder}.`, {
-    hint: 'Wait a second: an instance on the same host takes over from a writer that ended.',
-  })

@@ -95,3 +95,9 @@ export const epochError = (epoch: number, now: number): FfError =>
   new FfError('option_invalid', `The file store cannot go from epoch ${now} to epoch ${epoch}.`, {
     hint: 'An epoch only rises: read the phase record again.',
   })
+
+/** Makes the error of a store without a writer. */
+export const noWriterError = (folder: string): FfError =>
+  new FfError('backing_unavailable', `No process writes to the file store ${folder}.`, {
+    hint: 'Wait a second: an instance on the same host takes over from a writer that ended.',
+  })

@@ -3,7 +3,6 @@ import { type FileHandle, open, readdir, rm } from 'node:fs/promises'
 import { createServer, type Server } from 'node:net'
 import { join } from 'node:path'
 import type { AuditChainHead } from '../../core/audit/record.ts'
-import { FfError } from '../../errors.ts'
 import type { CarriedOut } from '../../ports/cutover.ts'
 import {
   type HandedOperation,
@@ -55,7 +54,6 @@ export class WriterServer {
   private readonly held: FileHandle
   private readonly run: WriterServerOptions['run']
   private readonly channels = new Set<Channel>()
-  private readonly covers: WriterServerOptions['covers']
   /** What is under way, by name: a follower that lost its connection sends the same operation again. */
   private readonly running = new Map<string, Promise<WriterMessage | null>>()
   private head: AuditChainHead
@@ -65,7 +63,6 @@ export class WriterServer {
     this.server = server
     this.held = held
     this.head = options.head
-    this.covers = options.covers
     this.run = options.run
     server.maxConnections = MAX_FOLLOWERS
     server.on('connection', (socket) => {
@@ -141,7 +138,6 @@ export class WriterServer {
   private async carryOut(operation: HandedOperation): Promise<WriterMessage | null> {
     const { op_id } = operation.name
     try {
-      if (!this.covers(operation)) throw forgottenError(op_id)
       const done = await this.run(operation)
       return done === null ? null : { kind: 'done', op_id, done }
     } catch (error) {
@@ -150,20 +146,11 @@ export class WriterServer {
   }
 }
 
-const forgottenError = (op_id: string): FfError =>
-  new FfError(
-    'outcome_unknown',
-    `The writer does not know any more whether it made the change ${op_id}.`,
-    { hint: 'Read the row again before you repeat the change.' },
-  )
-
 interface WriterServerOptions {
   readonly term: number
   /** This process. */
   readonly process: ProcessIdentity
   readonly head: AuditChainHead
-  /** Whether the writer knows if it has carried an operation out. */
-  readonly covers: (operation: HandedOperation) => boolean
   /** Carries an operation out; null where another process has taken the store over meanwhile. */
   readonly run: (operation: HandedOperation) => Promise<CarriedOut | null>
 }

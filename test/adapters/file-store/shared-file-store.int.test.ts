@@ -236,6 +236,29 @@ describe('a writer that carries operations out by a protocol', () => {
     expect(await first.auditHead()).toMatchObject({ seq: 1 })
   })
 
+  test('that ends after it made more changes than are remembered leaves the outcome unknown', async () => {
+    let made: () => void = () => undefined
+    const isMade = new Promise<void>((resolve) => {
+      made = resolve
+    })
+    const leader = await openShared(500, {
+      carryOut: async (writer, one) => {
+        await carryOut(writer, one)
+        const later = Array.from({ length: 4_001 }, (_, at) => operation(`later ${at}`))
+        await Promise.all(later.map((other) => carryOut(writer, other)))
+        made()
+        return new Promise<never>(() => undefined)
+      },
+    })
+    const follower = await openShared()
+    const code = failure(follower.submit(operation('one')))
+    await isMade
+    await closeShared(leader)
+    expect(await code).toBe('outcome_unknown')
+    expect(follower.isWriter).toBe(true)
+    expect(await verifyAfter(follower)).toBe(4_002)
+  })
+
   test('an error of it reaches the follower', async () => {
     const refusal = new FfError('phase_refused', 'No.', { hint: 'Wait.' })
     await openShared(500, { carryOut: () => Promise.reject(refusal) })
@@ -336,7 +359,6 @@ test('a writer that was frozen while it took over removes no socket of its succe
       term,
       process: self,
       head,
-      covers: () => true,
       run: () => Promise.resolve(null),
     })
   const servers = [await listen(3), await listen(5), await listen(4)]
