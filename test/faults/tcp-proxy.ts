@@ -17,6 +17,8 @@ export type Fault =
   | { readonly kind: 'blackhole'; readonly direction: 'both' | 'to_client' | 'to_server' }
   /** Connections are reset (RST) after so many bytes of responses. */
   | { readonly kind: 'cut_after'; readonly bytes: number }
+  /** Connections end with these bytes in place of the answer to the first request that holds a text. */
+  | { readonly kind: 'last_words'; readonly after: string; readonly bytes: Buffer }
   /** Open and new connections are reset (RST). */
   | { readonly kind: 'reset' }
   /** The port is closed. */
@@ -36,6 +38,8 @@ export class FaultProxy {
   private readonly links = new Set<Link>()
   private fault: Fault = { kind: 'none' }
   private answered = 0
+  /** Whether the request of `last_words` has passed. */
+  private asked = false
   port = 0
 
   private constructor(target: NetConnectOpts) {
@@ -56,6 +60,7 @@ export class FaultProxy {
   async set(fault: Fault): Promise<void> {
     const before = this.fault
     this.fault = fault
+    this.asked = false
     if (fault.kind === 'reset' || fault.kind === 'refuse') this.cutAll()
     if (fault.kind === 'refuse') await this.stopListening()
     else if (before.kind === 'refuse') await this.listen()
@@ -103,6 +108,10 @@ export class FaultProxy {
   private pass(chunk: Buffer, to: Socket, direction: 'to_client' | 'to_server'): void {
     const { fault } = this
     if (direction === 'to_client') this.answered += chunk.length
+    if (fault.kind === 'last_words') {
+      if (direction === 'to_client' && this.asked) return void to.end(fault.bytes)
+      this.asked ||= direction === 'to_server' && chunk.includes(fault.after)
+    }
     if (fault.kind === 'cut_after' && this.answered > fault.bytes) return this.cutAll()
     if (fault.kind === 'blackhole' && (fault.direction === 'both' || fault.direction === direction))
       return

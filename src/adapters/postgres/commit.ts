@@ -26,6 +26,9 @@ export async function commit(client: pg.ClientBase, name: string): Promise<void>
     })
 }
 
-/** An error of the statement itself; the end of the session (class 57P) may come after the commit. */
+/**
+ * An error of the statement itself. The end of the session (class 57P) may come after the commit, and so may the end of the
+ * server, where it cannot write its log on: the last that it says then is of class 53 (a full disk), 58 or XX.
+ */
 const isRolledBack = (error: unknown): boolean =>
-  error instanceof pg.DatabaseError && !(error.code ?? '').startsWith('57P')
+  error instanceof pg.DatabaseError && !/^(53|57P|58|XX)/.test(error.code ?? '')

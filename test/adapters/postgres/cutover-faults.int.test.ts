@@ -19,6 +19,13 @@ const name = (op_id: string): WriteName => ({ op_id, request_digest: null })
 /** Bytes of answers between two cuts; the finer one is less than the answer to a COMMIT. */
 const STEP = FULL ? 16 : 96
 const FINE_STEP = 8
+/** An error after which the server has gone, as the driver reads it. */
+function formatPanic(code: string): Buffer {
+  const fields = Buffer.from(`SPANIC\0VPANIC\0C${code}\0Mcould not write\0\0`)
+  const head = Buffer.from('E....')
+  head.writeInt32BE(fields.length + 4, 1)
+  return Buffer.concat([head, fields])
+}
 const VERSIONS = FULL ? SUPPORTED : (['18'] as const)
 
 describe.each(VERSIONS)('a connection to PostgreSQL %s that is cut', (version) => {
@@ -103,6 +110,20 @@ describe.each(VERSIONS)('a connection to PostgreSQL %s that is cut', (version) =
       new Set(['backing_unavailable', 'outcome_unknown', 'none']),
     )
   })
+
+  test.each(['53100', '58030', '57P02', 'XX000'])(
+    'a server that ends with %s at a commit leaves the outcome unknown',
+    async (code) => {
+      const far = await openFar()
+      const turn = await far.share(LIMITS)
+      await proxy.set({ kind: 'last_words', after: 'COMMIT', bytes: formatPanic(code) })
+      const failed = await turn.write(putFlag('ff.a'), name('op')).catch(getErrorCode)
+      expect(failed).toBe('outcome_unknown')
+      const found = await sql.query(`SELECT FROM ff.change_log WHERE op_id = 'op'`)
+      expect(found.rowCount).toBe(1)
+      await far.end()
+    },
+  )
 
   test('a decision is read back after any cut, and its session holds no lock any more', async () => {
     let [stands, seq] = [record, (await near.head()).seq]
