@@ -108,7 +108,7 @@ function buildRecordStatements(at: (table: string) => string, identity: string):
       ` AND EXISTS (SELECT FROM ONLY ${at('cutover_mirror')} m` +
         ` WHERE m.epoch = $10::bigint AND m.server = ${SERVER_NAME})`,
     ),
-    standing: `SELECT FROM ONLY ${at('phase')} WHERE epoch = $1::bigint AND phase = $2::text`,
+    standing: `SELECT FROM ONLY ${at('phase')} WHERE epoch = $1::bigint AND phase = $2::text AND closed = $3::boolean`,
     close: `UPDATE ONLY ${at('phase')} SET closed = true WHERE NOT closed`,
   }
 }

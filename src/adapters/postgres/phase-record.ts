@@ -51,7 +51,7 @@ export interface RecordStatements {
    */
   readonly replace: string
   readonly leave: string
-  /** epoch, phase: a row where that record stands. */
+  /** epoch, phase, closed: a row where that record stands. */
   readonly standing: string
   readonly close: string
 }
@@ -87,7 +87,7 @@ export async function replaceRecord(
     closed,
     over,
   ])
-  return (await client.query(standing, [epoch, phase])).rowCount === 1
+  return (await client.query(standing, [epoch, phase, closed])).rowCount === 1
 }
 
 /** An SQL query for the phase of a schema and whether its record is closed, for `refusePlainWrite`. */

@@ -185,6 +185,7 @@ describe.each(SUPPORTED)('the side of PostgreSQL %s', (version) => {
     await side.close()
     expect((await side.look(0)).record).toStrictEqual({ ...record, closed: true })
     expect(await side.writeRecord({ ...record, epoch: 9 }, 8)).toBe(false)
+    expect(await side.writeRecord(record, 1)).toBe(false)
     expect(await failure(side.share(LIMITS))).toBe('database_left')
     const { server, head } = await side.look(0)
     expect(await side.publish({ epoch: 2, server, seq: 1, counters: {} })).toBe(false)
