@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { parseAuditRecord } from '../../core/audit/read-record.ts'
-import { type AuditChainHead, EMPTY_HEAD, hashRecord } from '../../core/audit/record.ts'
+import { type AuditChainHead, EMPTY_HEAD } from '../../core/audit/record.ts'
 import { isJsonArray, type JsonNode, parseLosslessJson } from '../../core/json/read.ts'
 import { getMember, parseRowLine } from '../../core/row-format/row-line.ts'
 import { decodeRow } from '../../core/rows/decode-row.ts'
@@ -8,7 +8,7 @@ import type { AnyRow, RowOrBroken, TableName } from '../../core/rows/rows.ts'
 import { FfError } from '../../errors.ts'
 import type { ChainReader, CopiedChange, SideContent, WriteName } from '../../ports/cutover.ts'
 import type { RowBatch, RowSource } from '../../ports/rows.ts'
-import { hashSha256 } from '../store-files/seal-audit.ts'
+import { continuesChain } from '../store-files/seal-audit.ts'
 import { refuseUnfitRow } from '../store-files/unfit-rows.ts'
 import { readFileLines, unsealLogLine } from './lines.ts'
 import { parseNumberOf } from './log-history.ts'
@@ -293,9 +293,7 @@ export function requireContinued(
 ): void {
   let head = after
   for (const { record } of changes) {
-    const { hash, ...hashed } = record
-    const follows = record.seq === head.seq + 1 && record.prev_hash === head.hash
-    if (!follows || hashRecord(hashed, hashSha256) !== hash) throw forkedError(folder, record)
+    if (!continuesChain(head, record)) throw forkedError(folder, record)
     head = record
   }
 }

@@ -4,6 +4,7 @@ import type { ChangeKind } from '../../core/feed/types.ts'
 import { serializeRow } from '../../core/rows/rows.ts'
 import { FfError } from '../../errors.ts'
 import type { CopiedChange } from '../../ports/cutover.ts'
+import { continuesChain } from '../store-files/seal-audit.ts'
 import { insertRecord, preparedStatement } from './append-audit.ts'
 import { listNameColumns } from './apply-write.ts'
 import type { Client } from './client.ts'
@@ -98,9 +99,9 @@ export async function appendChanges(
   await Promise.all([...sent, client.query(moved)])
 }
 
-/** @throws FfError `chains_forked` where the record does not follow the head */
+/** @throws FfError `chains_forked` where the record does not follow the head, or has another hash than its content */
 export function requireNext(head: AuditChainHead, record: AuditRecord): void {
-  if (record.seq === head.seq + 1 && record.prev_hash === head.hash) return
+  if (continuesChain(head, record)) return
   throw new FfError(
     'chains_forked',
     `The audit record ${record.seq} does not follow the record ${head.seq} of the other side.`,

@@ -8,6 +8,7 @@ import {
   buildChangeEvent,
   isSensitiveChange,
   buildRefusalEvent,
+  hashRecord,
   type Sha256,
 } from '../../core/audit/record.ts'
 import type { RowChange, ExistingRows } from '../../core/rows/plan-write.ts'
@@ -17,6 +18,15 @@ import type { Announcement, AuditOptions, RefusedWrite } from '../../ports/store
 
 /** SHA-256 of a text as UTF-8, in lowercase hexadecimal. */
 export const hashSha256: Sha256 = (text) => createHash('sha256').update(text, 'utf8').digest('hex')
+
+/** Whether a record follows a head, and has the hash of its content. */
+export function continuesChain(head: AuditChainHead, { hash, ...hashed }: AuditRecord): boolean {
+  return (
+    hashed.seq === head.seq + 1 &&
+    hashed.prev_hash === head.hash &&
+    hashRecord(hashed, hashSha256) === hash
+  )
+}
 
 /**
  * Builds the audit record of one planned change, chained to `head`: its number is one more. Values of a sensitive flag

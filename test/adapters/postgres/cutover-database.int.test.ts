@@ -254,6 +254,8 @@ describe.each(SUPPORTED)('the side of PostgreSQL %s', (version) => {
     expect(await side.append(end, changes, 2)).toBe(false)
     expect(await side.append(start, changes, 1)).toBe(false)
     expect(await side.append(start, changes, 3)).toBe(false)
+    expect(await failure(side.append(start, changes.map(alterSecond), 2))).toBe('chains_forked')
+    expect(await side.head()).toStrictEqual(start)
     expect(await side.append(start, changes, 2)).toBe(true)
     expect(await side.append(start, changes, 2)).toBe(false)
     expect(await side.head()).toStrictEqual(end)
@@ -415,11 +417,14 @@ describe.each(SUPPORTED)('the side of PostgreSQL %s', (version) => {
     expect(await failure(side.fill(await other.content()))).toBe('rows_would_be_lost')
   })
 
-  test('a content without rows or of another end is not taken', async () => {
+  test('a content without rows, of another end, or with an altered record is not taken', async () => {
     const before = await side.head()
     const content = buildContent(20)
     const short = { ...content, head: { ...content.head, seq: 21 } }
     expect(await failure(side.fill(short))).toBe('chains_forked')
+    const { rows, records } = await readWhole(buildContent(20))
+    const altered = { rows: listed(rows), records: listed(records.map(alterSecond)) }
+    expect(await failure(side.fill({ head: content.head, ...altered }))).toBe('chains_forked')
     expect(await side.head()).toStrictEqual(before)
     await side.fill({ head: EMPTY_HEAD, rows: listed([]), records: listed([]) })
     expect(await side.head()).toStrictEqual(EMPTY_HEAD)
@@ -476,6 +481,10 @@ function buildContent(count: number): SideContent {
     records: listed(changes),
   }
 }
+
+/** The second change with another actor than its hash was made with. */
+const alterSecond = (change: CopiedChange, at: number): CopiedChange =>
+  at === 1 ? { ...change, record: { ...change.record, actor: 'U-other' } } : change
 
 async function* listed<T>(all: readonly T[]): AsyncGenerator<readonly T[]> {
   for (let at = 0; at < all.length; at += 1_000)
