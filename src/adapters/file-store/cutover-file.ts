@@ -127,14 +127,15 @@ class CutoverFolder implements CutoverFile {
   }
 
   private async replace(name: string, value: object): Promise<void> {
-    if ((await mkdir(this.home, { recursive: true, mode: 0o700 })) !== undefined)
-      await syncFolder(this.folder)
+    await mkdir(this.home, { recursive: true, mode: 0o700 })
     const content = sealLogLine(JSON.stringify(value))
     await replaceFile(join(this.home, name), content, { temporary: `.${name}.new`, mode: 0o600 })
   }
 
   private async underLock<T>(work: () => Promise<T>): Promise<T> {
     await mkdir(this.home, { recursive: true, mode: 0o700 })
+    // Each time: the process that made the folder may have ended before its own sync.
+    await syncFolder(this.folder)
     const lock = await this.takeLock()
     try {
       return await work()

@@ -67,7 +67,7 @@ export class LogWriter {
    */
   static async start(folder: string, tail: LogTail, options: WriterOptions): Promise<LogWriter> {
     const writer = new LogWriter(folder, await identifyFolder(folder), options)
-    if (options.durable && tail.segment !== null) await syncFile(join(folder, tail.segment))
+    if (options.durable && tail.segment !== null) await syncSegment(join(folder, tail.segment))
     await writer.makeSegment(tail.head)
     return writer
   }
@@ -202,7 +202,8 @@ export class LogWriter {
   }
 }
 
-async function syncFile(path: string): Promise<void> {
+/** Waits until the lines of a segment are on the disk. @throws the system's error */
+export async function syncSegment(path: string): Promise<void> {
   const file = await open(path, 'r')
   try {
     await file.datasync()

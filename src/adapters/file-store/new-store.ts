@@ -5,10 +5,11 @@ import { CUTOVER } from './cutover-file.ts'
 import { takeLock } from './store-lock.ts'
 import { MARKS } from './delivery-marks.ts'
 import { replaceSnapshot, SNAPSHOT } from './snapshot.ts'
+import { REBUILT } from './rebuild-store.ts'
 import { toStoreError } from './store-error.ts'
 
 /** Names that a store has and an empty folder has not, segments of the log aside. */
-const KEPT: readonly string[] = [SNAPSHOT, MARKS, CUTOVER]
+const KEPT: readonly string[] = [SNAPSHOT, MARKS, CUTOVER, REBUILT]
 
 /**
  * Writes the rows of another store, with its epoch, audit head and counts, as a new store, under its lock, into a

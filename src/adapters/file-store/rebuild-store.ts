@@ -8,14 +8,15 @@ import type { CopiedChange, SideContent } from '../../ports/cutover.ts'
 import { forkedError, requireContinued } from './file-chain.ts'
 import { formatLogLine } from './log.ts'
 import { readLastHead } from './log-history.ts'
+import { syncSegment } from './log-writer.ts'
 import { RowIndex } from './row-index.ts'
-import { claimNextTerm, formatSegmentName } from './segments.ts'
+import { claimNextTerm, formatSegmentName, listSegments } from './segments.ts'
 import { readSnapshotHeader, SNAPSHOT, writeSnapshot } from './snapshot.ts'
 import { toStoreError } from './store-error.ts'
 import { takeLock } from './store-lock.ts'
 
 /** A rebuilt store that is whole: its files only have to be moved into the folder. */
-const READY = '.rebuilt'
+export const REBUILT = '.rebuilt'
 /** One that is being written. */
 const UNFINISHED = '.rebuilt.new'
 
@@ -54,6 +55,9 @@ export async function rebuildStore(
 async function writeRebuilt(folder: string, content: SideContent, epoch: number): Promise<void> {
   await finishRebuild(folder)
   const head = await readHead(folder)
+  // The new segment follows its last line, which a killed writer may not have synced.
+  const last = (await listSegments(folder)).at(-1)
+  if (last !== undefined) await syncSegment(join(folder, last.name))
   const term = await claimNextTerm(folder)
   const home = join(folder, UNFINISHED)
   try {
@@ -62,7 +66,7 @@ async function writeRebuilt(folder: string, content: SideContent, epoch: number)
     await writeNewFile(path, formatLines(folder, { head, epoch }, content), { mode: 0o600 })
     const index = await readRows(content)
     await writeSnapshot(home, { index, epoch, head: content.head })
-    await rename(home, join(folder, READY))
+    await rename(home, join(folder, REBUILT))
     await syncFolder(folder)
   } catch (error) {
     await rm(home, { recursive: true, force: true })
@@ -78,7 +82,7 @@ async function writeRebuilt(folder: string, content: SideContent, epoch: number)
  */
 export async function finishRebuild(folder: string): Promise<void> {
   await rm(join(folder, UNFINISHED), { recursive: true, force: true })
-  const home = join(folder, READY)
+  const home = join(folder, REBUILT)
   const names = await listOrEmpty(home)
   const isSnapshot = (name: string): boolean => name === SNAPSHOT
   for (const name of names.toSorted((a, b) => Number(isSnapshot(b)) - Number(isSnapshot(a))))

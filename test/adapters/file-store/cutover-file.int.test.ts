@@ -1,6 +1,6 @@
 import { appendFile, mkdir, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { openCutoverFolder } from '../../../src/adapters/file-store/cutover-file.ts'
 import { createStore, FileStore } from '../../../src/adapters/file-store/file-store.ts'
 import { writeNewStore } from '../../../src/adapters/file-store/new-store.ts'
@@ -8,9 +8,17 @@ import { FileShipStore } from '../../../src/adapters/file-store/ship-store.ts'
 import { tryLock } from '../../../src/adapters/file-lock/file-lock.ts'
 import { EMPTY_HEAD } from '../../../src/core/audit/record.ts'
 import { followRecord, type PhaseRecord } from '../../../src/core/cutover/record.ts'
+import { syncFolder } from '../../../src/files/replace-file.ts'
 import type { CutoverFile } from '../../../src/ports/cutover.ts'
+import { replace, withFault } from '../../support/faults.ts'
 import { temporaryFolder, TOOLS } from '../store-contract/opened-store.ts'
 import { failure } from '../store-contract/requests.ts'
+
+const { replaceable } = await vi.hoisted(() => {
+  vi.resetModules() // Files share a process: what an earlier one loaded is not replaceable.
+  return import('../../support/faults.ts')
+})
+vi.mock(import('../../../src/files/replace-file.ts'), replaceable)
 
 let folder = ''
 let cutover: CutoverFile
@@ -21,6 +29,12 @@ beforeEach(async () => {
 })
 afterEach(() => rm(folder, { recursive: true }))
 
+const EMPTY = {
+  epoch: 0,
+  head: EMPTY_HEAD,
+  counts: { flag_registry: 0, tenant_override: 0, user_override: 0 },
+}
+async function* none(): AsyncGenerator<Buffer> {}
 const ENDED = 4_194_305 // Above the highest process id of Linux.
 const register = (id: string, counter: number, pid = process.pid) => {
   const facts = { host: 'h', pid, code: '1', schema_head: 6, configuration: 'c' }
@@ -56,6 +70,16 @@ describe('the record', () => {
     expect((await cutover.read()).record).toStrictEqual(first)
     expect(await cutover.writeRecord(await next('shadow_read'), first.epoch)).toBe(true)
     expect((await readdir(join(folder, 'cutover'))).sort()).toEqual(['.lock', 'record.json'])
+  })
+  test('is there after a power cut, also where it is the first file of the cutover', async () => {
+    const synced: string[] = []
+    const record = await next('dual_write')
+    const spy = replace(syncFolder, (real) => (path) => {
+      synced.push(path)
+      return real(path)
+    })
+    expect(await withFault(spy, () => cutover.writeRecord(record, 1))).toBe(true)
+    expect(synced).toContain(folder)
   })
   test('is written by one of ten that replace the same epoch at once', async () => {
     const first = await next('dual_write')
@@ -139,6 +163,12 @@ describe('registrations', () => {
   })
 })
 
+test('no new store is written beside one that was rebuilt and is not in place yet', async () => {
+  await rm(join(folder, 'snapshot.ndjson'))
+  await mkdir(join(folder, '.rebuilt'))
+  expect(await failure(writeNewStore(folder, EMPTY, none()))).toBe('option_invalid')
+})
+
 describe('in another phase than file', () => {
   beforeEach(async () => {
     await cutover.writeRecord(await next('dual_write'), 1)
@@ -155,12 +185,6 @@ describe('in another phase than file', () => {
   })
   test('no new store is written into it', async () => {
     await rm(join(folder, 'snapshot.ndjson'))
-    const about = {
-      epoch: 0,
-      head: EMPTY_HEAD,
-      counts: { flag_registry: 0, tenant_override: 0, user_override: 0 },
-    }
-    async function* none(): AsyncGenerator<Buffer> {}
-    expect(await failure(writeNewStore(folder, about, none()))).toBe('option_invalid')
+    expect(await failure(writeNewStore(folder, EMPTY, none()))).toBe('option_invalid')
   })
 })

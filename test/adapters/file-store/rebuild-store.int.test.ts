@@ -152,6 +152,7 @@ describe('a store stays as it is', () => {
 
 test.each([
   ['open term', 1, 'old'],
+  ['datasync segment', 1, 'old'],
   ['writeFile segment', 1, 'old'],
   ['sync segment', 1, 'old'],
   ['rename snapshot', 1, 'old'],
