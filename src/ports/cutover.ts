@@ -159,6 +159,12 @@ export interface ManagedFileStore extends Omit<ServiceStore, 'write' | 'refuse' 
    * @throws FfError of `carryOut`; `backing_unavailable` where too many operations wait
    */
   submit(operation: NamedOperation): Promise<CarriedOut>
+  /**
+   * Resolves once this process has applied all that any process had acknowledged before the call.
+   *
+   * @throws FfError `backing_unavailable` where no writer answers within `handOverMs`
+   */
+  sync(): Promise<void>
   /** Whether this process is the writer, or has applied all that its writer has announced over a live connection. */
   isCurrent(): boolean
 }

@@ -20,6 +20,13 @@ export function isHandedOperation(message: object): message is HandedOperation {
   )
 }
 
+/** Asks the writer up to where the log counts now: what it has acknowledged before is announced before the answer. */
+export interface SyncRequest {
+  readonly sync: number
+}
+export const isSyncRequest = (message: object): message is SyncRequest =>
+  typeof (message as { readonly sync?: unknown }).sync === 'number'
+
 /** @throws FfError `outcome_unknown` where a writer before may have made it, and its name is forgotten */
 export function requireKnownOutcome(names: WriteNames, { name, since }: HandedOperation): void {
   if (name.request_digest !== null || since === null || names.coversAfter(since)) return
@@ -33,6 +40,7 @@ export function requireKnownOutcome(names: WriteNames, { name, since }: HandedOp
 /** What a writer says. `durable` comes first on a connection, after each change, and as a sign of life in between. */
 export type WriterMessage =
   | { readonly kind: 'durable'; readonly head: AuditChainHead }
+  | { readonly kind: 'synced'; readonly sync: number }
   | { readonly kind: 'done'; readonly op_id: string; readonly done: CarriedOut }
   | { readonly kind: 'failed'; readonly op_id: string; readonly error: SentError }
 
@@ -50,3 +58,24 @@ export const toSentError = (error: unknown): SentError =>
 
 export const fromSentError = ({ code, message, hint }: SentError): FfError =>
   new FfError(code, message, { hint })
+
+/** Carries a handed operation out. */
+export type CarryOutHanded = (operation: HandedOperation) => Promise<CarriedOut>
+
+/** Null where it failed because another process has taken the store over: the line may be there. */
+export async function carryOutOrLeave(
+  store: { requireTerm(): Promise<void> },
+  operation: HandedOperation,
+  carryOut: CarryOutHanded,
+): Promise<CarriedOut | null> {
+  try {
+    return await carryOut(operation)
+  } catch (error) {
+    const isReplaced = await store.requireTerm().then(
+      () => false,
+      () => true,
+    )
+    if (isReplaced) return null
+    throw error
+  }
+}

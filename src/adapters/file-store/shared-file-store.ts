@@ -2,6 +2,7 @@ import type { FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { withDeadline } from '../../concurrency/deadline.ts'
+import { untilAborted } from '../../concurrency/until-aborted.ts'
 import type { AuditChainHead } from '../../core/audit/record.ts'
 import type {
   CarriedOut,
@@ -13,13 +14,20 @@ import type { AuditOptions } from '../../ports/store.ts'
 import { tryLock } from '../file-lock/file-lock.ts'
 import { FileStore } from './file-store.ts'
 import { createFileWriter } from './file-writer.ts'
-import { fromSentError, type HandedOperation, requireKnownOutcome } from './hand-over.ts'
+import {
+  type CarryOutHanded,
+  carryOutOrLeave,
+  fromSentError,
+  type HandedOperation,
+  requireKnownOutcome,
+} from './hand-over.ts'
 import { WaitingOperation, WaitingOperations } from './handed-operation.ts'
 import { LogFollower } from './log-follower.ts'
 import { endHolder, identifyProcess } from './process-identity.ts'
 import { noWriterError, toStoreError } from './store-error.ts'
 import { isClaimed, lockedError } from './store-lock.ts'
 import type { StoreReader } from './store-reader.ts'
+import { WaitingSyncs } from './waiting-syncs.ts'
 import { connectToWriter, type WriterChannel } from './writer-connection.ts'
 import { findWriterSocket, WriterServer, type WriterSocket } from './writer-server.ts'
 
@@ -38,7 +46,6 @@ interface Seen {
   error: { readonly error: unknown } | null
 }
 type CarryOut = (operation: NamedOperation) => Promise<CarriedOut>
-type CarryOutHanded = (operation: HandedOperation) => Promise<CarriedOut>
 
 /**
  * A file store that several processes of one host have open. The one that holds its lock is the writer. The others
@@ -53,6 +60,7 @@ export class SharedFileStore implements ManagedFileStore {
   private readonly options: ManagedFileOptions
   private readonly stopping = new AbortController()
   private readonly waiting = new WaitingOperations()
+  private readonly syncs = new WaitingSyncs()
   private rows: StoreReader | null = null
   private follower: LogFollower | null = null
   private writer: FileStore | null = null
@@ -113,6 +121,14 @@ export class SharedFileStore implements ManagedFileStore {
   audit: ManagedFileStore['audit'] = (query) => this.present().audit(query)
   revision: ManagedFileStore['revision'] = (query) => this.present().revision(query)
   auditHead: ManagedFileStore['auditHead'] = () => this.present().auditHead()
+
+  /** As the port says. */
+  sync(): Promise<void> {
+    if (this.writer !== null) return this.writer.requireTerm()
+    return this.syncs.wait(this.channel, this.options.handOverMs, () => {
+      throw noWriterError(this.folder)
+    })
+  }
 
   /** As the port says. @throws FfError `backing_unavailable` where more than 1,000 operations wait; that of `carryOut` */
   submit(operation: NamedOperation): Promise<CarriedOut> {
@@ -204,6 +220,8 @@ export class SharedFileStore implements ManagedFileStore {
         )
       if (message.kind === 'done') this.answered(message.op_id, message.done)
       turn = turn.then(() => this.catchUp(seen, from, ready))
+      if (message.kind === 'synced')
+        turn = turn.then(() => seen.error ?? this.syncs.end(message.sync)).then(() => undefined)
     })
     if (channel === null) return 'gone'
     const stop = (): void => channel.end()
@@ -238,6 +256,7 @@ export class SharedFileStore implements ManagedFileStore {
     if (this.channel === channel) return
     this.channel = channel
     for (const operation of this.waiting.takeUnanswered()) channel.send(operation)
+    this.syncs.askAgain(channel)
   }
 
   private async apply(to: AuditChainHead): Promise<void> {
@@ -274,6 +293,7 @@ export class SharedFileStore implements ManagedFileStore {
         process: self,
         head,
         run: (operation) => carryOutOrLeave(store, operation, carryOutHanded),
+        confirm: () => store.requireTerm(),
       })
       const beating = this.beat(store, server, ended.signal)
       beating.catch(() => undefined) // Met below, once the process leads.
@@ -283,6 +303,7 @@ export class SharedFileStore implements ManagedFileStore {
       leading = this.options.leading(writer)
       this.carryOut = carryOut
       this.retake(carryOutHanded)
+      this.syncs.endAll()
       await leading
       ready()
       await Promise.race([beating, untilAborted(this.stopping.signal)])
@@ -331,29 +352,5 @@ export class SharedFileStore implements ManagedFileStore {
       server.announce(await store.auditHead())
       await sleep(this.options.leaseMs / BEATS, undefined, { signal }).catch(() => undefined)
     }
-  }
-}
-
-const untilAborted = (signal: AbortSignal): Promise<void> =>
-  new Promise((resolve) => {
-    if (signal.aborted) resolve()
-    else signal.addEventListener('abort', () => resolve(), { once: true })
-  })
-
-/** Null where it failed because another process has taken the store over: the line may be there. */
-async function carryOutOrLeave(
-  store: FileStore,
-  operation: HandedOperation,
-  carryOut: CarryOutHanded,
-): Promise<CarriedOut | null> {
-  try {
-    return await carryOut(operation)
-  } catch (error) {
-    const isReplaced = await store.requireTerm().then(
-      () => false,
-      () => true,
-    )
-    if (isReplaced) return null
-    throw error
   }
 }

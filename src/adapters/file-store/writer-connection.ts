@@ -1,11 +1,11 @@
 import { open } from 'node:fs/promises'
 import { connect } from 'node:net'
-import type { HandedOperation, WriterMessage } from './hand-over.ts'
+import type { HandedOperation, SyncRequest, WriterMessage } from './hand-over.ts'
 import { LineChannel } from './line-channel.ts'
 import { toSocketPath, type WriterSocket } from './writer-server.ts'
 
 /** The connection of a follower to the writer. */
-export type WriterChannel = LineChannel<HandedOperation, WriterMessage>
+export type WriterChannel = LineChannel<HandedOperation | SyncRequest, WriterMessage>
 
 /** Connects to a writer; null where its process is gone. @throws the system's error for the folder */
 export async function connectToWriter(

@@ -7,6 +7,8 @@ import type { CarriedOut } from '../../ports/cutover.ts'
 import {
   type HandedOperation,
   isHandedOperation,
+  isSyncRequest,
+  type SyncRequest,
   toSentError,
   type WriterMessage,
 } from './hand-over.ts'
@@ -53,6 +55,7 @@ export class WriterServer {
   private readonly server: Server
   private readonly held: FileHandle
   private readonly run: WriterServerOptions['run']
+  private readonly confirm: WriterServerOptions['confirm']
   private readonly channels = new Set<Channel>()
   /** What is under way, by name: a follower that lost its connection sends the same operation again. */
   private readonly running = new Map<string, Promise<WriterMessage | null>>()
@@ -64,11 +67,13 @@ export class WriterServer {
     this.held = held
     this.head = options.head
     this.run = options.run
+    this.confirm = options.confirm
     server.maxConnections = MAX_FOLLOWERS
     server.on('connection', (socket) => {
       const channel: Channel = new LineChannel(socket, (operation) => {
         // The follower hands it to the next writer.
         if (this.closing) return
+        if (isSyncRequest(operation)) return this.sync(channel, operation)
         if (!isHandedOperation(operation)) return channel.end()
         void this.perform(operation).then((message) => message !== null && channel.send(message))
       })
@@ -123,6 +128,17 @@ export class WriterServer {
     await this.held.close()
   }
 
+  /** A writer that was replaced gives no answer: the follower asks the next one. */
+  private sync(channel: Channel, { sync }: SyncRequest): void {
+    this.confirm().then(
+      () => {
+        channel.send({ kind: 'durable', head: this.head })
+        channel.send({ kind: 'synced', sync })
+      },
+      () => channel.end(),
+    )
+  }
+
   private perform(operation: HandedOperation): Promise<WriterMessage | null> {
     const { op_id, request_digest } = operation.name
     // Another request under the same key is judged by itself.
@@ -153,4 +169,6 @@ interface WriterServerOptions {
   readonly head: AuditChainHead
   /** Carries an operation out; null where another process has taken the store over meanwhile. */
   readonly run: (operation: HandedOperation) => Promise<CarriedOut | null>
+  /** Rejects once a later term is claimed. */
+  readonly confirm: () => Promise<void>
 }

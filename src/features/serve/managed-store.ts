@@ -99,7 +99,8 @@ export class ManagedStore implements ServiceStore {
   overrides: ServiceStore['overrides'] = (query) => this.ask((store) => store.overrides(query))
   audit: ServiceStore['audit'] = (query) => this.ask((store) => store.audit(query))
   revision: ServiceStore['revision'] = (query) => this.ask((store) => store.revision(query))
-  auditHead: ServiceStore['auditHead'] = () => this.ask((store) => store.auditHead())
+  auditHead: ServiceStore['auditHead'] = () =>
+    this.ask((store) => store.auditHead(), { isSynced: false })
 
   /**
    * Makes a change by the protocol of the phase.
@@ -254,12 +255,18 @@ export class ManagedStore implements ServiceStore {
     this.seen.set(place, Math.max(this.seen.get(place) ?? 0, seq))
   }
 
-  /** Reads the side that decides, and refuses what may be out of date. */
+  /**
+   * Reads the side that decides, and refuses what may be out of date.
+   *
+   * @param options.isSynced whether it shows all that any instance has acknowledged before
+   */
   private async ask<T>(
     read: (store: Omit<ServiceStore, 'write' | 'refuse' | 'announce'>) => Promise<T>,
+    { isSynced } = { isSynced: true },
   ): Promise<T> {
     for (;;) {
       const side = this.authority
+      if (side === 'file' && isSynced) await this.requireFile().sync()
       const answer = await read(side === 'file' ? this.requireFile() : this.parts.database.store)
       if (side !== this.authority) continue
       const age = await this.findStaleAge(side)

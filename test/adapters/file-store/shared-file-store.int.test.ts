@@ -72,6 +72,41 @@ async function verifyFolder(flag: string): Promise<number> {
   return found
 }
 
+describe('a read that waits for what was acknowledged before', () => {
+  test('shows at a follower each change that the writer has acknowledged, at once', async () => {
+    const writer = await startWriter()
+    const follower = await openShared()
+    for (let expected = 1; expected <= 20; expected += 1) {
+      expect(await writer.ask('write ff.a')).toMatchObject({ revision: expected })
+      await follower.sync()
+      expect(await revision(follower, 'ff.a')).toBe(expected)
+    }
+  })
+
+  test('asks the next writer where the first one is ended meanwhile', async () => {
+    const writer = await startWriter()
+    expect(await writer.ask('write ff.a')).toMatchObject({ revision: 1 })
+    const follower = await openShared()
+    const ended = writer.kill()
+    await follower.sync()
+    await ended
+    expect(follower.isWriter).toBe(true)
+    await follower.sync()
+    expect(await revision(follower, 'ff.a')).toBe(1)
+  })
+
+  test('is refused where the writer does not answer in time', async () => {
+    const writer = await startWriter()
+    const follower = await openShared(60_000, { handOverMs: 200 })
+    process.kill(writer.pid, 'SIGSTOP')
+    try {
+      expect(await failure(follower.sync())).toBe('backing_unavailable')
+    } finally {
+      process.kill(writer.pid, 'SIGCONT')
+    }
+  })
+})
+
 describe('a follower', () => {
   test('serves each change of the writer, and hands its own writes over', async () => {
     const writer = await startWriter()
@@ -360,6 +395,7 @@ test('a writer that was frozen while it took over removes no socket of its succe
       process: self,
       head,
       run: () => Promise.resolve(null),
+      confirm: () => Promise.resolve(),
     })
   const servers = [await listen(3), await listen(5), await listen(4)]
   expect(await findWriterSocket(folder)).toMatchObject({ term: 5 })
