@@ -1,11 +1,12 @@
 import {
   type Alias,
-  type Document,
   isAlias,
   isMap,
+  isNode,
   isScalar,
   isSeq,
   LineCounter,
+  type Node,
   parseAllDocuments,
   type Scalar,
   type YAMLMap,
@@ -40,7 +41,10 @@ export function readYaml(text: string): YamlRead {
         place(lines, at, message.split('\n')[0] ?? ''),
       ),
     }
-  const converter = new Converter(document, lines)
+  // By another version the parser itself takes `yes` for true and a date for a time.
+  const { version } = document.directives.yaml
+  if (version !== '1.2') return { ok: false, problems: [`it is in YAML ${version}; wanted: 1.2`] }
+  const converter = new Converter(lines)
   const node = converter.convert(document.contents, 0)
   const { problems } = converter
   return problems.length > 0 ? { ok: false, problems } : { ok: true, node }
@@ -54,19 +58,18 @@ function place(lines: LineCounter, at: number, what: string): string {
 const NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?$/
 /** Plain texts of YAML 1.2 that are booleans, numbers or merge keys of YAML 1.1. */
 const AMBIGUOUS =
-  /^(?:y|n|yes|no|on|off|<<|=|[-+]?0b[01_]+|[-+]?\d[\d_]*(?:\.[\d_]*)?|[-+]?\d[\d_]*(?::[0-5]?\d)+(?:\.\d*)?)$/i
+  /^(?:y|n|yes|no|on|off|<<|=|[-+]?(?:0b[01_]+|0x[\da-f_]+|(?:\d[\d_]*(?:\.[\d_]*)?|\.\d[\d_]*)(?:e[-+]?\d+)?|\d[\d_]*(?::[0-5]?\d)+(?:\.\d*)?))$/i
 
 class Converter {
   readonly problems: string[] = []
-  private readonly document: Document
   private readonly lines: LineCounter
-  private readonly targets = new Map<Alias, unknown>()
+  /** The last node so far with each anchor, which an alias stands for. */
+  private readonly anchors = new Map<string, Node>()
   /** Number of aliases around the current value. */
   private aliases = 0
   private repeated = 0
 
-  constructor(document: Document, lines: LineCounter) {
-    this.document = document
+  constructor(lines: LineCounter) {
     this.lines = lines
   }
 
@@ -78,6 +81,7 @@ class Converter {
         `more than ${MAX_DEPTH} levels, or ${MAX_REPEATED} values of aliases`,
       )
     if (isAlias(node)) return this.convertAlias(node, depth)
+    this.keepAnchor(node)
     if (hasTag(node)) return this.refuse(node, 'a tag; write the value without it')
     if (isSeq(node)) return node.items.map((one) => this.convert(one, depth + 1))
     if (isMap(node)) return { members: this.convertMembers(node, depth) }
@@ -85,14 +89,18 @@ class Converter {
   }
 
   private convertAlias(alias: Alias, depth: number): JsonNode {
-    // Resolving walks the whole document.
-    const target = this.targets.get(alias) ?? alias.resolve(this.document)
+    const target = this.anchors.get(alias.source)
     if (target === undefined) return this.refuse(alias, 'an alias of nothing')
-    this.targets.set(alias, target)
     this.aliases += 1
     const node = this.convert(target, depth)
     this.aliases -= 1
     return node
+  }
+
+  /** The nodes come in the order of the text, except for those of an alias. */
+  private keepAnchor(node: unknown): void {
+    if (this.aliases === 0 && isNode(node) && !isAlias(node) && node.anchor !== undefined)
+      this.anchors.set(node.anchor, node)
   }
 
   private convertMembers({ items }: YAMLMap, depth: number): readonly JsonMember[] {
@@ -101,6 +109,7 @@ class Converter {
 
   /** A key that is a whole number is the text of its digits, as in JSON. */
   private convertKey(key: unknown): string {
+    this.keepAnchor(key)
     const node = isScalar(key) && !hasTag(key) ? this.convertScalar(key) : null
     if (typeof node === 'string') return node
     if (typeof node === 'object' && node !== null && 'lexeme' in node) return node.lexeme

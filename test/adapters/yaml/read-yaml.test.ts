@@ -23,6 +23,14 @@ describe('a YAML document is read as', () => {
     ['a whole number as a key', '42: x\n', '{"42":"x"}'],
     ['a time as a text', 'a: 2025-03-02T09:15:27Z\n', '{"a":"2025-03-02T09:15:27Z"}'],
     ['an alias', 'a: &x {v: 1}\nb: *x\n', '{"a":{"v":1},"b":{"v":1}}'],
+    ['an alias of a key', '&x a: 1\nb: *x\n', '{"a":1,"b":"a"}'],
+    [
+      'aliases of an anchor that is given twice',
+      'a: &x 1\nb: *x\nc: &x 2\nd: [*x, *x]\n',
+      '{"a":1,"b":1,"c":2,"d":[2,2]}',
+    ],
+    ['short texts', 'a: e5\nb: +\nc: .\nd: x1_0\n', '{"a":"e5","b":"+","c":".","d":"x1_0"}'],
+    ['the version 1.2', '%YAML 1.2\n---\na: 1\n', '{"a":1}'],
     ['a JSON document', '{"a":[1,"x",null]}', '{"a":[1,"x",null]}'],
   ])('%s', (_what, text, expected) => {
     expect(read(text)).toBe(expected)
@@ -44,6 +52,10 @@ describe('a YAML document is refused with its place for', () => {
     ['an octal number', 'a: 012\n', /^line 1, column 4: 012/],
     ['a hexadecimal number', 'a: 0x1F\n', /0x1F/],
     ['a number with an underscore', 'a: 1_000\n', /1_000/],
+    ['a hexadecimal number with an underscore', 'a: 0x1_F\n', /0x1_F/],
+    ['an underscore and an exponent', 'a: 1_0.5e+3\n', /1_0\.5e\+3/],
+    ['a fraction with an underscore', 'a: .5_0\n', /\.5_0/],
+    ['the version 1.1', '%YAML 1.1\n---\na: yes\nb: 2025-03-02\n', /YAML 1\.1/],
     ['minutes and seconds', 'a: 12:30\n', /12:30/],
     ['infinity', 'a: .inf\n', /\.inf/],
     ['an exponent', 'a: 1e3\n', /1e3/],
@@ -67,4 +79,9 @@ describe('a YAML document is refused with its place for', () => {
     )
     expect(read(['a0: &a0 [x]', ...lines].join('\n'))).toMatch(/levels/)
   })
+})
+
+test('forty thousand aliases are resolved without a walk through the document for each', () => {
+  const text = `a: &x 1\nb:\n${'  - *x\n'.repeat(40_000)}`
+  expect(readYaml(text).ok).toBe(true)
 })
