@@ -1,11 +1,11 @@
-// Writes dist/man, a page for ff and one for each command, as a part of `npm run build`: from the declarations and the topics
-// of the help.
+// Writes dist/man/man1, a page for ff and one for each command, as a part of `npm run build`: from the declarations and the
+// topics of the help.
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { COMMANDS } from '../dist/src/commands/declarations/index.js'
 import { JSON_FLAG, takesJson } from '../dist/src/commands/declarations/row.js'
 import { HELP_TOPICS } from '../dist/src/commands/help-topics.js'
 
-const target = new URL('../dist/man/', import.meta.url)
+const target = new URL('../dist/man/man1/', import.meta.url)
 const { version } = JSON.parse(await readFile(new URL('../package.json', import.meta.url), 'utf8'))
 
 /** A text for roff: backslashes and hyphens escaped, and no control character at the begin of a line. */
@@ -85,7 +85,7 @@ const overview = page({
 })
 
 await rm(target, { recursive: true, force: true })
-await mkdir(target)
+await mkdir(target, { recursive: true })
 await writeFile(new URL('ff.1', target), overview)
 for (const command of commands)
   await writeFile(new URL(`${toPageName(command.path)}.1`, target), toPage(command))

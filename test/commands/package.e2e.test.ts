@@ -74,11 +74,11 @@ test('ships a compiled schema for each schema, a module for each source, a page 
     .filter((name) => name.endsWith('.ts'))
     .map((name) => `dist/src/${name.replace(/\.ts$/, '.js')}`)
   const pages = COMMANDS.flatMap(({ noun, commands }) =>
-    commands.map(({ name }) => `dist/man/${['ff', noun ?? [], name].flat().join('-')}.1`),
+    commands.map(({ name }) => `dist/man/man1/${['ff', noun ?? [], name].flat().join('-')}.1`),
   )
   expect(schemas.length * sources.length * pages.length).toBeGreaterThan(0)
   expect(files.filter((path) => path.startsWith('dist/')).sort()).toEqual(
-    ['dist/bin/ff.js', 'dist/man/ff.1', ...pages, ...schemas, ...sources].sort(),
+    ['dist/bin/ff.js', 'dist/man/man1/ff.1', ...pages, ...schemas, ...sources].sort(),
   )
 })
 

@@ -4,8 +4,8 @@ import { describe, expect, test } from 'vitest'
 import { HELP_TOPICS } from '../../src/commands/help-topics.ts'
 import { ROOT, runFf } from '../support/run-ff.ts'
 
-const pages = await readdir(join(ROOT, 'dist/man'))
-const read = (name: string): Promise<string> => readFile(join(ROOT, 'dist/man', name), 'utf8')
+const pages = await readdir(join(ROOT, 'dist/man/man1'))
+const read = (name: string): Promise<string> => readFile(join(ROOT, 'dist/man/man1', name), 'utf8')
 /** A page as the text that a reader sees, in words. */
 const toWords = (text: string): string =>
   text
