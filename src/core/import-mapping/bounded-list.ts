@@ -28,5 +28,5 @@ export class BoundedList<T> {
   }
 }
 
-/** The cause of a refusal: its code, and the member of the row that it is about. */
-export const getCause = ({ code, member = '' }: MappingRefusal): string => `${code} ${member}`
+/** The cause of a refusal: its code, and the member of the row or the loss that it is about. */
+export const getCause = ({ code, about = '' }: MappingRefusal): string => `${code} ${about}`

@@ -49,7 +49,7 @@ export function readRow(table: TableName, rule: EntryRule, entry: MappingEntry):
     return {
       code,
       pointer: `${read?.at ?? entry.at}${below}`,
-      member: `${name} of ${table}`,
+      about: `${name} of ${table}`,
       detail,
     }
   }

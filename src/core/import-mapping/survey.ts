@@ -249,12 +249,11 @@ class Surveyor {
   }
 
   private leave({ at, node }: MappingEntry, skip: SkipRule | null): void {
-    const isLost = skip?.loss !== undefined && !isEmpty(node)
-    if (isLost && !this.accepted.has(skip.loss as string))
-      this.found.refusals.add([
-        { code: 'not_carried', pointer: at, detail: `${skip.loss}: ${skip.reason}` },
-      ])
-    else this.found.left.add([{ pointer: at, skip }])
+    const loss = skip?.loss
+    if (loss === undefined || isEmpty(node) || this.accepted.has(loss))
+      return this.found.left.add([{ pointer: at, skip }])
+    const detail = `${loss}: ${skip?.reason}; add --accept-loss ${loss} to leave it behind`
+    this.found.refusals.add([{ code: 'not_carried', pointer: at, about: loss, detail }])
   }
 
   private refuse(code: keyof typeof WORDS, at: string, what?: string): true {

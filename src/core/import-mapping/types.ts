@@ -106,8 +106,8 @@ export interface MappingRefusal {
   readonly code: MappingRefusalCode
   /** JSON pointer into the file. */
   readonly pointer: string
-  /** The member and table of the row; absent for a place that is no part of a row. */
-  readonly member?: string
+  /** The member and table of the row, or the name of the loss; absent for any other place. */
+  readonly about?: string
   /** The row and member where known, the value, the form wanted and the reason, for display. */
   readonly detail: string
 }

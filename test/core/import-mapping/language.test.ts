@@ -402,8 +402,18 @@ describe('left behind', () => {
   test('a loss is refused, and nothing is lost with an empty one', () => {
     const { refused, details, left } = mapped(text, mapping)
     expect(refused).toEqual(['/flags/a/rules not_carried'])
-    expect(details).toEqual(['targeting: targeting is not carried'])
+    expect(details).toEqual([
+      'targeting: targeting is not carried; add --accept-loss targeting to leave it behind',
+    ])
     expect(left).toHaveLength(2)
+  })
+
+  test('each loss is a cause of its own, so that none hides behind another', () => {
+    const { causes } = mapped('{"flags":{"a":{"d":1,"rules":[1],"parts":[1]}}}', {
+      flags: [flags(readAt('/d'))],
+      skipped: [...skipped, { at: '/flags/*/parts', reason: 'no place', loss: 'percentages' }],
+    })
+    expect(causes).toEqual(['not_carried targeting', 'not_carried percentages'])
   })
 
   test.each([

@@ -61,6 +61,7 @@ export function mapped(
   return {
     ignored: left.count,
     left: left.kept.map(({ pointer, skip }) => `${pointer} ${skip?.reason ?? 'ignored'}`),
+    causes: [...refusals.causes.keys()],
     details: refusals.kept.map(({ detail }) => detail),
     keys: rows.map(({ key }) => `${key.scope_id ?? ''} ${key.flag_key}`),
     lines: rows.map(({ line }) => line),
