@@ -125,7 +125,7 @@ function suggestOverrides(part: MappingEntry): readonly FoundOverrides[] {
   if (scopes.length > 0) {
     const id = findMember(entries, ['id', 'scope_id', 'target', 'value_of'])
     return (['tenant', 'user'] as const).flatMap((scope) => {
-      const word = scopes.find((one) => one.toLowerCase().startsWith(scope))
+      const word = scopes.find((one) => one.toLowerCase().replace(/s$/, '') === scope)
       if (word === undefined || id === undefined) return []
       const where = [{ from: '/scope', equals: word }]
       return [{ scope, part: part.at, rule: suggestListed(part, { scope, id, where }) }]

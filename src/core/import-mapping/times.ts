@@ -24,7 +24,7 @@ const ISO =
   /^(?<date>\d{4}-\d{2}-\d{2})[Tt ](?<time>\d{2}:\d{2}(?::\d{2})?)(?:[.,](?<digits>\d+))?(?: ?(?<zone>[Zz]|UTC|[+-]\d{2}(?::?\d{2})?)(?: [A-Z]{2,5}|\[[\w/+-]+\])?(?: m=[+-]\d+\.\d+)?)?$/
 /** `Date.prototype.toString` and `toUTCString`, RFC 1123 with a numeric zone. */
 const ENGLISH =
-  /^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? (?:(?<day>\d{1,2}) (?<month>[A-Z][a-z]{2})|(?<month2>[A-Z][a-z]{2}) (?<day2>\d{2})) (?<year>\d{4}) (?<time>\d{2}:\d{2}:\d{2}) (?<zone>GMT|UTC|(?:GMT)?[+-]\d{4})(?: \([^()]+\))?$/
+  /^(?<weekday>Mon|Tue|Wed|Thu|Fri|Sat|Sun),? (?:(?<day>\d{1,2}) (?<month>[A-Z][a-z]{2})|(?<month2>[A-Z][a-z]{2}) (?<day2>\d{2})) (?<year>\d{4}) (?<time>\d{2}:\d{2}:\d{2}) (?<zone>GMT|UTC|(?:GMT)?[+-]\d{4})(?: \([^()]+\))?$/
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']
 
 /** RFC 3339, section 5.6. */
@@ -35,38 +35,49 @@ export const readRfc3339 = (text: string, allowed: TimeAllowances): TimeRead =>
 export const readTimestamp = (text: string, allowed: TimeAllowances): TimeRead =>
   readFields(ISO.exec(text)?.groups ?? toIsoFields(ENGLISH.exec(text)?.groups), allowed)
 
-/** Midnight of a date: in UTC, or in the zone that is allowed. */
+/** Midnight of a date: in UTC, or in the zone that is allowed; either is assumed. */
 export const readDate = (text: string, { zone = 'Z' }: TimeAllowances): TimeRead =>
   /^\d{4}-\d{2}-\d{2}$/.test(text)
-    ? readFields({ date: text, time: '00:00:00', zone }, {})
+    ? readFields({ date: text, time: '00:00:00' }, { zone })
     : refuse('form')
 
 type Fields = Readonly<Record<string, string | undefined>>
 
 function toIsoFields(fields: Fields | undefined): Fields | undefined {
   if (fields === undefined) return undefined
-  const { day, day2 = '', month, month2 = '', year = '', time, zone = '' } = fields
+  const { weekday, day, day2 = '', month, month2 = '', year = '', time, zone = '' } = fields
   const number = MONTHS.indexOf(month ?? month2) + 1
   const date = [year, pad(String(number)), pad(day ?? day2)].join('-')
-  return { date, time, zone: zone.replace(/^(?:GMT|UTC)(?=[+-])/, '') }
+  return { weekday, date, time, zone: zone.replace(/^(?:GMT|UTC)(?=[+-])/, '') }
 }
 const pad = (text: string): string => text.padStart(2, '0')
 
 /** Second 60 and hour 24 would become another time and are refused. */
 function readFields(fields: Fields | undefined, allowed: TimeAllowances): TimeRead {
   if (fields === undefined) return refuse('form')
-  const { date = '', time = '', digits = '', zone = allowed.zone } = fields
+  const { digits = '', zone = allowed.zone } = fields
   if (zone === undefined) return refuse('zone')
   const lost = findLostDigits(digits.slice(3), allowed)
   if (lost === undefined) return refuse('digits')
-  const seconds = time.length === 5 ? `${time}:00` : time
-  const local = parseInstant(`${date}T${seconds}.${digits.slice(0, 3).padEnd(3, '0')}Z`)
+  const local = readLocal(fields, digits)
   const offset = readOffset(zone)
   if (local === undefined || offset === undefined) return refuse('clock')
   return fromUnix(Date.parse(local) - offset, [
     ...lost,
     ...(fields['zone'] === undefined ? (['zone_assumed'] as const) : []),
   ])
+}
+
+/** The time as if it were in UTC; undefined where there is none, or where it is of another day of the week. */
+function readLocal(
+  { weekday = '', date = '', time = '' }: Fields,
+  digits: string,
+): Instant | undefined {
+  const seconds = time.length === 5 ? `${time}:00` : time
+  const local = parseInstant(`${date}T${seconds}.${digits.slice(0, 3).padEnd(3, '0')}Z`)
+  return local !== undefined && new Date(local).toUTCString().startsWith(weekday)
+    ? local
+    : undefined
 }
 
 const findLostDigits = (

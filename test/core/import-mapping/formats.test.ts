@@ -104,6 +104,7 @@ const FORMATS: Readonly<Record<string, Expected>> = {
       '/featureStrategies/2/parameters percentages',
       '/featureStrategies/2/constraints targeting',
       '/featureStrategies/2/segments segments',
+      '/featureStrategies/2/disabled targeting',
       '/featureEnvironments/1/variants variants',
       '/segments/0 segments',
     ],

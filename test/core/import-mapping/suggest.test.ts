@@ -95,6 +95,12 @@ describe('a mapping is suggested for', () => {
       ['/overrides member_unmapped'],
     ],
     [
+      'a list with a scope that only begins as one',
+      '{"flags":{"beta":true},"overrides":[{"scope":"user_segment","id":"x","flag":"beta","value":false},{"scope":"Tenants","id":"T1","flag":"beta","value":false}]}',
+      ['flag_registry  ff.beta', 'tenant_override T1 ff.beta'],
+      ['/overrides/0 entry_untaken'],
+    ],
+    [
       'a list with a scope and no id',
       '{"flags":{"beta":true},"overrides":[{"scope":"user","flag":"beta","value":false}]}',
       ['flag_registry  ff.beta'],

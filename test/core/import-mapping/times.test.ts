@@ -107,6 +107,7 @@ describe('a time as it is printed by', () => {
     ],
     ['with a month that is no month', '"Sun, 02 Xyz 2025 09:15:27 GMT"', {}, /no such date/],
     ['with an hour of a zone past 23', '"2025-03-02T09:15:27+24:00"', {}, /no such date/],
+    ['with another day of the week', '"Mon, 02 Mar 2025 09:15:27 GMT"', {}, /no such date/],
     ['of the second 60', '"2016-12-31T23:59:60Z"', {}, /no such date/],
     ['that is a number', '1785903242', {}, /not a text/],
   ])('is refused %s', (_what, text, allowed, reason) => {
@@ -122,7 +123,8 @@ test.each<[Conversion, string, TimeAllowances, readonly string[]]>([
   ['unix_us', '1785903242168936', CUT, ['2026-08-05T04:14:02.168Z', 'time_truncated']],
   ['unix_us', '1785903242168000', {}, ['2026-08-05T04:14:02.168Z']],
   ['unix_us', '5', CUT, ['1970-01-01T00:00:00.000Z', 'time_truncated']],
-  ['date', '"2026-01-15"', { zone: '+02:00' }, ['2026-01-14T22:00:00.000Z']],
+  ['date', '"2026-01-15"', { zone: '+02:00' }, ['2026-01-14T22:00:00.000Z', 'zone_assumed']],
+  ['date', '"2026-01-15"', {}, ['2026-01-15T00:00:00.000Z', 'zone_assumed']],
 ])('%s of %s', (as, text, allowed, expected) => {
   expect(read(as, text, allowed)).toEqual(expected)
 })
