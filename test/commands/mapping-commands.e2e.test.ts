@@ -91,6 +91,13 @@ test('nothing is suggested for a file without flags', async () => {
   expect(run.stderr).toContain('nothing_to_check')
 })
 
+test('a file that is nested too deep is refused with a command that works when pasted', async () => {
+  const file = await write('a b.json', `${'['.repeat(70)}${']'.repeat(70)}`)
+  const run = await runFf(['mapping', 'suggest', file])
+  expect(run.status).toBe(2)
+  expect(run.stderr).toContain(`ff parity preflight '${file}'`)
+})
+
 test('a check lists what an import would refuse, and passes once a loss is accepted', async () => {
   const check = (...more: readonly string[]) =>
     runFf(['mapping', 'check', FLAGD, '--mapping', READY, '--format', 'json', ...more])

@@ -37,7 +37,7 @@ export function buildMappingItems(
   const left = document.left.count === 0 ? [] : [buildLeftItem(document.left)]
   return [item, ...left, buildChangesItem(document.changes)]
 }
-const NEXT = 'Correct the file or the mapping and run the import again; nothing was written.'
+const NEXT = 'Correct the file or the mapping and run the same command again; nothing was written.'
 
 function listRefusals(
   { kept, causes }: BoundedList<MappingRefusal>,

@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { readTextFile } from '../../artefacts/read-text.ts'
 import { detectFormat } from '../../core/import-mapping/detect-format.ts'
 import { suggestMapping } from '../../core/import-mapping/suggest.ts'
+import { quoteForShell } from '../../core/text/quote.ts'
 import { FfError } from '../../errors.ts'
 import type { Adapters } from '../../ports/adapters.ts'
 import { readImportDocument } from './read-document.ts'
@@ -28,7 +29,7 @@ export async function suggestMappingFor(
   const { node, faults } = await readImportDocument(path, adapters)
   if (node === null)
     throw new FfError('artefact_invalid', `Cannot read ${path}: ${faults.at(-1)?.code}.`, {
-      hint: `Run ff parity preflight ${path} to see where.`,
+      hint: `Run \`ff parity preflight ${quoteForShell(path)}\` to see where.`,
     })
   const format = detectFormat(node)
   if (format !== null) return { text: await readReadyMapping(root, format), format }
