@@ -34,7 +34,8 @@ export interface Survey {
  * Visits the whole document and accounts for each place: read, left behind on purpose, or refused; pauses after about
  * a thousand places. Refuses each place that the mapping neither reads nor leaves behind, each entry that no rule or
  * rules of two tables take, each name that no row holds, each loss that is not accepted, and each breach of I-JSON in a
- * place that is read. Other content of places that are left behind is not checked.
+ * place that is read. Of places that are left behind only the names are
+ * checked that a condition may have read.
  *
  * @param accepted the losses that are accepted
  */
@@ -249,6 +250,8 @@ class Surveyor {
   }
 
   private leave({ at, node }: MappingEntry, skip: SkipRule | null): void {
+    // Of a repeated member the condition of the skip has read one alone.
+    if (skip?.where !== undefined && isNamed(node)) this.refuseRepeats(node, at)
     const loss = skip?.loss
     if (loss === undefined || isEmpty(node) || this.accepted.has(loss))
       return this.found.left.add([{ pointer: at, skip }])
@@ -263,13 +266,16 @@ class Surveyor {
   }
 
   /** Checks the names of an object on the path; an object that is read is checked as a whole. */
-  private visitNames({ members }: JsonObject, at: string): void {
+  private visitNames(node: JsonObject, at: string): void {
+    this.refuseRepeats(node, at)
+    for (const [name] of node.members) this.checkStrictly(name, appendPointer(at, name))
+  }
+
+  private refuseRepeats({ members }: JsonObject, at: string): void {
     const seen = new Set<string>()
     for (const [name] of members) {
-      const here = appendPointer(at, name)
-      if (seen.has(name)) this.refuse('duplicate_member', here)
+      if (seen.has(name)) this.refuse('duplicate_member', appendPointer(at, name))
       seen.add(name)
-      this.checkStrictly(name, here)
     }
   }
 

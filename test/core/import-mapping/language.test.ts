@@ -425,6 +425,16 @@ describe('left behind', () => {
     expect(mapped(one, mapping).refused).toHaveLength(count)
   })
 
+  test.each([
+    ['{"old":1,"old":2}', [{ from: '/old', equals: 1 }], ['/x/old duplicate_member']],
+    ['{"old":2,"old":2}', undefined, []],
+  ])('a repeated member of %s counts where it is skipped by %j', (entry, where, expected) => {
+    const { refused } = mapped(`{"flags":{"a":1},"x":${entry}}`, {
+      skipped: [{ at: '/x', reason: 'gone', ...(where === undefined ? {} : { where }) }],
+    })
+    expect(refused).toEqual(expected)
+  })
+
   test('a loss that is accepted is listed', () => {
     const { refused, left } = mapped(text, mapping, ['targeting'])
     expect(refused).toEqual([])
