@@ -79,9 +79,15 @@ export class ShadowComparer {
   }
 
   private start(): void {
-    const work = this.drain().catch(this.options.report)
+    const work = this.drain().catch(this.fail)
     this.running.add(work)
     void work.finally(() => this.running.delete(work))
+  }
+
+  /** A comparison that ends in a bug has compared nothing, which is counted. */
+  private readonly fail = (error: unknown): void => {
+    this.options.observer.failed()
+    this.options.report(error)
   }
 
   private async drain(): Promise<void> {
@@ -109,13 +115,13 @@ export class ShadowComparer {
   }
 
   private wait(decided: ShadowCase, right: RowsOfFlag): void {
-    const { stalenessMs, observer, report } = this.options
+    const { stalenessMs, observer } = this.options
     const work = sleep(stalenessMs, undefined, { signal: this.stopping.signal })
       .then(
         () => this.compareAgain(decided, right),
         () => observer.dropped(),
       )
-      .catch(report)
+      .catch(this.fail)
     this.waiting.add(work)
     void work.finally(() => this.waiting.delete(work))
   }

@@ -124,11 +124,12 @@ describe('ShadowComparer', () => {
     comparer.offer(makeCase({ ...SAME, stale: { age_ms: 1, unread: false } }))
     expect(counts['compared global_default']).toBeUndefined()
   })
-  it('reports a bug, and goes on', async () => {
+  it('reports a bug, counts it as a failure, and goes on', async () => {
     answers.other = [new TypeError('a bug'), SAME]
     comparer.offer(makeCase())
     comparer.offer(makeCase())
     await until(() => bugs.length > 0)
+    expect(counts['failed']).toBe(1)
     comparer.offer(makeCase())
     await counted('compared global_default')
   })
