@@ -2,7 +2,7 @@ import { computeRises, estimateQuantile, selectSamples } from '../alerts/series.
 import type { Sample, Scrape, Selector } from '../alerts/types.ts'
 import type { Instant } from '../rows/instant.ts'
 import type { ObservedMinute, Resource, ResourceUse, SideLatency } from './minute.ts'
-import { RESOURCES } from './minute.ts'
+import { RESOURCES, UNMEASURED } from './minute.ts'
 
 /** What one instance said at the end of a minute; null where it did not answer. */
 export interface InstanceReading {
@@ -128,9 +128,6 @@ function readPeak(readings: readonly InstanceReading[], metric: string, by = 1):
   return values.length === 0 ? null : Math.max(...values)
 }
 
-/** Nothing measured is taken for everything used. */
-const UNKNOWN: ResourceUse = { used: 1, limit: 1 }
-
 function readResources(
   readings: readonly InstanceReading[],
   connections: ResourceUse | null,
@@ -141,8 +138,12 @@ function readResources(
       const [most, now] = [sumOf(scrape, of(limit)), sumOf(scrape, of(used))]
       return most > 0 ? [{ used: now, limit: most }] : []
     })
-    return uses.toSorted((a, b) => b.used / b.limit - a.used / a.limit)[0] ?? UNKNOWN
+    return uses.toSorted((a, b) => b.used / b.limit - a.used / a.limit)[0] ?? UNMEASURED
   }
-  const found = { memory: peak('memory'), disk: peak('disk'), connections: connections ?? UNKNOWN }
+  const found = {
+    memory: peak('memory'),
+    disk: peak('disk'),
+    connections: connections ?? UNMEASURED,
+  }
   return Object.fromEntries(RESOURCES.map((one) => [one, found[one]])) as typeof found
 }

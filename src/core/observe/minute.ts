@@ -13,6 +13,8 @@ export interface ResourceUse {
   readonly used: number
   readonly limit: number
 }
+/** Stands for a use that was not measured. */
+export const UNMEASURED: ResourceUse = { used: 1, limit: 1 }
 export const RESOURCES = ['memory', 'connections', 'disk'] as const
 export type Resource = (typeof RESOURCES)[number]
 

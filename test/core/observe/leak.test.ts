@@ -55,6 +55,29 @@ describe('projectUse', () => {
     ).toBeCloseTo((109 + 7 * 24) / 1000)
   })
 
+  const unmeasured = (minutes: number) =>
+    record(
+      1200,
+      () => 100,
+      (at) => {
+        const { resources } = makeMinute(0)
+        const memory = { used: 100, limit: 1000 }
+        const connections = at < minutes ? { used: 1, limit: 1 } : resources.connections
+        return { resources: { ...resources, memory, connections } }
+      },
+    )
+  it('takes what was not measured in one of a hundred minutes for full', () => {
+    expect(projectUse(unmeasured(12), 7)?.connections).toBe(0.1)
+    expect(projectUse(unmeasured(13), 7)?.connections).toBe(1)
+    expect(projectUse(unmeasured(1200), 7)?.connections).toBe(1)
+  })
+
+  it('looks at the last measured minute where the very last one was not', () => {
+    const minutes = [...unmeasured(0)]
+    minutes.push({ ...(unmeasured(1)[0] as ObservedMinute), minute: makeMinute(1200).minute })
+    expect(projectUse(minutes, 7)?.connections).toBe(0.1)
+  })
+
   it('is not bent by one peak', () => {
     expect(
       projectUse(
