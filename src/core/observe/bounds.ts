@@ -1,8 +1,8 @@
 import type { AllowReason, DenyReason } from '../evaluate/types.ts'
 import type { ObservationBounds } from './judge.ts'
 
-/** The bounds of an observation besides its hours, which the checklist states. */
-export const OBSERVATION_BOUNDS: Omit<ObservationBounds, 'hours'> = {
+/** The bounds of an observation besides its hours, which the checklist states, and the instances of staging. */
+export const OBSERVATION_BOUNDS: Omit<ObservationBounds, 'hours' | 'instances'> = {
   gap_s: 300,
   error_share: 0.001,
   p99_ratio: 1.25,

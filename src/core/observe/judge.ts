@@ -4,6 +4,8 @@ import { MINUTE_MS, type ObservedMinute, sumCounts } from './minute.ts'
 /** The bounds of an observation. */
 export interface ObservationBounds {
   readonly hours: number
+  /** Instances of staging, each of which has to answer in each minute. */
+  readonly instances: number
   /** The longest gap between two minutes, in seconds. */
   readonly gap_s: number
   /** The most of the requests that fail. */
@@ -41,7 +43,7 @@ export interface CleanWindow {
   readonly from: Instant
   /** Beginning of its last minute. */
   readonly until: Instant
-  /** Hours that count: without those of a drill, and of minutes that a probe disturbed. */
+  /** Hours that count: without minutes of a drill, those that a probe disturbed, and those that hardly compared. */
   readonly hours: number
 }
 
@@ -106,8 +108,8 @@ interface Held {
   readonly minute: ObservedMinute
   /** Seconds without a minute before this one; 0 for the first. */
   readonly gap_s: number
-  /** `drill` and `excused` are part of no time that counts, and begin nothing again. */
-  readonly standing: 'clean' | 'drill' | 'excused' | 'broken'
+  /** `drill`, `excused` and `idle` are part of no time that counts, and begin nothing again. */
+  readonly standing: 'clean' | 'drill' | 'excused' | 'idle' | 'broken'
 }
 
 class Walk {
@@ -191,12 +193,19 @@ class Walk {
       return 'broken'
     }
     if (minute.drill) return 'drill'
-    return broken === null ? 'clean' : 'excused'
+    if (broken !== null) return 'excused'
+    // Nothing measured is not clean, nor is what was mostly dropped.
+    return sumCounts(minute.compared) > minute.dropped ? 'clean' : 'idle'
   }
 
   private findBroken(minute: ObservedMinute, at: number): Break | null {
-    const { error_share, restarts_per_hour: most } = this.bounds
+    const { instances, error_share, restarts_per_hour: most } = this.bounds
     const { errors, requests } = minute
+    if (minute.instances < instances)
+      return {
+        cause: 'silent',
+        detail: `${minute.instances} of ${instances} instances answered`,
+      }
     if (errors > requests * error_share)
       return {
         cause: 'errors',

@@ -30,6 +30,7 @@ export interface ObservationReport {
 
 const MOST_RESTARTS = 10
 const HOUR_MS = 60 * MINUTE_MS
+const MINUTES_PER_HOUR = 60
 const LEAST_MINUTES = 55
 
 /** Sums a recording up, oldest minute first, as of now. */
@@ -37,7 +38,10 @@ export function reportObservation(
   minutes: readonly ObservedMinute[],
   now: number,
 ): ObservationReport {
-  const bounds = { ...OBSERVATION_BOUNDS, hours: OBSERVATION_HOURS }
+  // The recording does not say how many there are: as many as ever answered in the time of the observation.
+  const newest = minutes.slice(-OBSERVATION_HOURS * MINUTES_PER_HOUR)
+  const instances = Math.max(0, ...newest.map((minute) => minute.instances))
+  const bounds = { ...OBSERVATION_BOUNDS, hours: OBSERVATION_HOURS, instances }
   const { window, complete, restarts, unseen, measured } = judgeObservation(
     minutes,
     bounds,

@@ -58,7 +58,9 @@ export async function observe(request: ObserveRequest): Promise<void> {
     )
     await request.writer.append(minute)
     request.onMinute(minute)
-    begun = ended
+    // What an instance counted while it did not answer is part of the minute in which it answers again.
+    const readings = ended.readings.map((one, place) => one ?? begun.readings[place] ?? null)
+    begun = { ...ended, readings }
   }
 }
 

@@ -8,7 +8,7 @@ import { judgeObservation } from '../../core/observe/judge.ts'
 import { projectUse } from '../../core/observe/leak.ts'
 import { MINUTE_MS, type Resource, type ResourceUse } from '../../core/observe/minute.ts'
 import { instantFromMs, instantToMs } from '../../core/rows/instant.ts'
-import { plantRecording, IDENTITY } from './faults/planted-recording.ts'
+import { IDENTITY, INSTANCES, plantRecording } from './faults/planted-recording.ts'
 import { defineProbe, fromValue, readNumberParam } from './framework/probe.ts'
 import { makeShortError } from './observation.ts'
 import { RECORDING_NEEDS, type StagingRecording, withRecording } from './recording.ts'
@@ -17,6 +17,7 @@ import { RECORDING_NEEDS, type StagingRecording, withRecording } from './recordi
 const rising = (resource: Resource) =>
   fromValue((): StagingRecording => ({
     identity: IDENTITY,
+    instances: INSTANCES,
     minutes: plantRecording(OBSERVATION_HOURS * 60, () => ({})).map((minute, at) => {
       const use: ResourceUse = { used: 100 + at / 8, limit: 1000 }
       return { ...minute, resources: { ...minute.resources, [resource]: use } }
@@ -43,8 +44,8 @@ export const leak = defineProbe<
     connections_share: rising('connections'),
     disk_share: rising('disk'),
   },
-  measure: ({ minutes }, context): Promise<Measurement> => {
-    const bounds = { ...OBSERVATION_BOUNDS, hours: OBSERVATION_HOURS }
+  measure: ({ minutes, instances }, context): Promise<Measurement> => {
+    const bounds = { ...OBSERVATION_BOUNDS, hours: OBSERVATION_HOURS, instances }
     const { window, complete } = judgeObservation(minutes, bounds, DECISION_REASONS)
     if (window === null || !complete) throw makeShortError(window, OBSERVATION_HOURS)
     const held = minutes.filter(({ minute }) => minute >= window.from && minute <= window.until)

@@ -53,8 +53,9 @@ export const observation = defineProbe<StagingRecording, keyof ObservationMeasur
     bounds_broken: planted((number) => (at(number) ? { errors: 100 } : {})),
     identities: planted(() => ({ identities: ['planted', 'planted-too'] })),
   },
-  measure: ({ minutes, identity }, context): Promise<Measurement> => {
-    const found = judge(minutes, context)
+  measure: (recording, context): Promise<Measurement> => {
+    const { minutes, identity } = recording
+    const found = judge(recording, context)
     const { window, restarts, measured } = found
     const last = minutes.at(-1) as ObservedMinute
     const differs = last.identities.join(', ') !== identity
@@ -71,10 +72,10 @@ export const observation = defineProbe<StagingRecording, keyof ObservationMeasur
   },
 })
 
-const judge = (minutes: readonly ObservedMinute[], context: ProbeContext): Observation =>
+const judge = ({ minutes, instances }: StagingRecording, context: ProbeContext): Observation =>
   judgeObservation(
     minutes,
-    { ...OBSERVATION_BOUNDS, hours: readNumberParam(context, 'hours') },
+    { ...OBSERVATION_BOUNDS, hours: readNumberParam(context, 'hours'), instances },
     DECISION_REASONS,
   )
 
@@ -90,7 +91,7 @@ function findExample({ unseen, restarts }: Observation): string | null {
 /** Lends the recording, unless all that it lacks is time: then nothing has failed. */
 const withEnough: WithResource<StagingRecording> = (context, use) =>
   withRecording(context, (recording) => {
-    const { complete, window, measured } = judge(recording.minutes, context)
+    const { complete, window, measured } = judge(recording, context)
     const { divergences, bounds_broken, longest_gap_s } = measured
     const isClean = divergences + bounds_broken === 0 && longest_gap_s <= OBSERVATION_BOUNDS.gap_s
     if (!complete && isClean) throw makeShortError(window, readNumberParam(context, 'hours'))

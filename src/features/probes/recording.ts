@@ -3,7 +3,7 @@ import type { ObservedMinute } from '../../core/observe/minute.ts'
 import { FfError } from '../../errors.ts'
 import { readStagingRecording } from '../observe/recording.ts'
 import { digestIdentity } from '../observe/instances.ts'
-import { IDENTITY, plantRecording } from './faults/planted-recording.ts'
+import { IDENTITY, INSTANCES, plantRecording } from './faults/planted-recording.ts'
 import {
   fromValue,
   type ProbeContext,
@@ -17,6 +17,8 @@ import type { StagingNeeds } from './framework/staging-target.ts'
 export interface StagingRecording {
   readonly minutes: readonly ObservedMinute[]
   readonly identity: string
+  /** Instances of staging that are named now. */
+  readonly instances: number
 }
 
 export const RECORDING_NEEDS: StagingNeeds = {
@@ -41,7 +43,7 @@ export const withRecording: WithResource<StagingRecording> = async (context, use
     askIdentity(admin, context),
   )
   const identity = [...new Set(said.map(digestIdentity))].sort().join(', ')
-  return use({ minutes: read.minutes, identity })
+  return use({ minutes: read.minutes, identity, instances: staging.instances.length })
 }
 
 const makeMissingError = (why: string): FfError =>
@@ -58,4 +60,5 @@ export const planted = (
   fromValue((context: ProbeContext) => ({
     minutes: plantRecording(length(readNumberParam(context, 'hours')), change),
     identity: IDENTITY,
+    instances: INSTANCES,
   }))

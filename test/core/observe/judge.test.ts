@@ -5,6 +5,7 @@ import { at, makeMinute, makeMinutes } from './minutes.ts'
 
 const BOUNDS: ObservationBounds = {
   hours: 2,
+  instances: 2,
   gap_s: 300,
   error_share: 0.01,
   p99_ratio: 1.25,
@@ -61,6 +62,7 @@ describe('judgeObservation', () => {
       'reason_chain 2 times',
     ],
     ['an error rate', { errors: 2 }, 'errors', '2 of 150'],
+    ['an instance that does not answer', { instances: 1 }, 'silent', '1 of 2'],
     ['errors without requests', { requests: 0, errors: 1 }, 'errors', '1 of 0'],
     ['no instance', { identities: [] }, 'identity', 'one became none'],
     ['a minute that took two', { measured_ms: 120_000 }, 'clock', '120000 ms'],
@@ -158,6 +160,17 @@ describe('judgeObservation', () => {
       const wrong = judge(CLEAN, makeMinute(60, { ...DRILL, divergences: { value: 1 } }))
       expect(wrong.restarts[0]?.cause).toBe('divergence')
     })
+  })
+
+  it.each([
+    ['nothing', { compared: {} }],
+    ['less than was dropped', { dropped: 150 }],
+  ] as const)('counts no minute that compared %s, and begins nothing again', (_, change) => {
+    const judged = judge(CLEAN, makeMinutes(60, 120, change))
+    expect(judged.restarts).toEqual([])
+    expect([judged.complete, judged.window?.hours]).toEqual([false, 1])
+    const later = judge(CLEAN, makeMinutes(60, 120, change), makeMinutes(120, 180))
+    expect(later.window).toEqual({ from: at(0), until: at(179), hours: 2 })
   })
 
   it('counts starts of the last hour alone', () => {

@@ -101,6 +101,17 @@ describe('observe', () => {
     expect(recorded[0]).toMatchObject({ errors: 1, identities: [], instances: 0, compared: {} })
   })
 
+  it('loses no count of an instance that did not answer at the end of a minute', async () => {
+    const silent = Array.from({ length: 21 }, (): [null] => [null])
+    readings = [[reading(10)], ...silent, [reading(17)]]
+    await run()
+    expect(recorded.map(({ compared, errors }) => [compared, errors])).toEqual([
+      [{}, 1],
+      [{ kill_switch: 7 }, 0],
+      [{}, 0],
+    ])
+  })
+
   it('shows a clock that was set back by a minute that is there twice', async () => {
     onRest = (rest) => {
       if (rest === 2) wall -= MINUTE_MS

@@ -138,6 +138,15 @@ describe('H3', () => {
     expect(example).toContain('the instances say')
   })
 
+  test('fails for a recording that leaves an instance of staging out', async () => {
+    const partial = await record(plantRecording(HOURS_48, () => ({ instances: 1 })))
+    const { measured } = await getProbe('H3').measure(contextOf('H3', partial))
+    expect(measured).toMatchObject({ contiguous_h: 0, bounds_broken: HOURS_48 })
+    await expect(getProbe('H4').measure(contextOf('H4', partial))).rejects.toMatchObject({
+      code: 'proof_inconclusive',
+    })
+  })
+
   test('is refused for a recording that was altered', async () => {
     const altered = await record(plantRecording(3))
     await appendFile(join(altered, '.ff', 'observation', 'minutes.ndjson'), '{}\n')

@@ -21,7 +21,7 @@ const makeMinute = (number: number): ObservedMinute => ({
   minute: instantFromMs(START + number * MINUTE_MS),
   measured_ms: MINUTE_MS,
   identities: [IDENTITY],
-  instances: 2,
+  instances: INSTANCES,
   restarts: 0,
   compared: Object.fromEntries(DECISION_REASONS.map((reason) => [reason, EACH])),
   divergences: {},
@@ -42,3 +42,4 @@ const makeMinute = (number: number): ObservedMinute => ({
 
 /** What the instances of a planted recording say they are. */
 export const IDENTITY = 'planted'
+export const INSTANCES = 2
