@@ -103,6 +103,8 @@ export class ShadowComparer {
 
   private async compare(decided: ShadowCase, { other }: ShadowSides): Promise<void> {
     const { observer } = this.options
+    // The authority changed while it waited: the other side is the one that decided.
+    if (other.kind === decided.decision.meta.backing_state) return observer.dropped()
     const right = await this.read(other, decided)
     if (right === null) return
     observer.answered(decided.decision.meta.backing_state, decided.read_ms)

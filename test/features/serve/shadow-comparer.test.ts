@@ -133,6 +133,14 @@ describe('ShadowComparer', () => {
     comparer.offer(makeCase())
     await counted('compared global_default')
   })
+  it('compares no decision with the side that made it, after a change of the authority', async () => {
+    const input = { ...facts(), rows: SAME, backing_state: 'db' } as const
+    const { decision } = evaluate(input, undefined)
+    if (decision === undefined) throw new Error('the rules ask Admin')
+    comparer.offer({ input, answer: undefined, decision, read_ms: 1 })
+    await counted('dropped')
+    expect(counts).toEqual({ dropped: 1 })
+  })
   it('compares nothing in a phase that does not compare decisions', async () => {
     active = false
     comparer.offer(makeCase())
