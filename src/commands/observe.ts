@@ -37,6 +37,10 @@ export async function runObserveStart(invocation: Invocation<typeof OBSERVE_STAR
     throw new FfError('target_invalid', 'No instance of staging is named.', {
       hint: 'Name each with --staging SERVICE,ADMIN, or all of them in FF_STAGING_URL.',
     })
+  if (new Set(instances.map(({ admin }) => admin)).size < instances.length)
+    throw new FfError('target_invalid', 'Two instances of staging have the same admin port.', {
+      hint: 'Name each instance once, with the origin of its own admin port: one named twice would count twice.',
+    })
   const named = options.database
   const database = named === null ? values.FF_DATABASE_URL : parseTargetOrThrow(named, env)
   const { versions } = await loadPersistence(root)
