@@ -27,6 +27,8 @@ const of = (metric: string, labels: Selector['labels'] = {}): Selector => ({ met
 const REQUESTS = of('ff_http_requests_total', { route: EVALUATE_ROUTES })
 const ERRORS = of('ff_http_requests_total', { route: EVALUATE_ROUTES, status: FAILED })
 const STARTED = of('process_start_time_seconds')
+/** Whether an instance says when it was started: else a restart is not seen, and the page may be cut short. */
+export const hasStart = (scrape: Scrape): boolean => selectSamples(scrape, STARTED).length > 0
 const USED: Readonly<
   Record<Exclude<Resource, 'connections'>, readonly [used: string, limit: string]>
 > = {

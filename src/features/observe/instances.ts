@@ -3,7 +3,7 @@ import { parseShaped } from '../../artefacts/load.ts'
 import { withDeadline } from '../../concurrency/deadline.ts'
 import { parseExposition } from '../../core/alerts/exposition.ts'
 import { canonicalizeValue } from '../../core/json/plain.ts'
-import type { InstanceReading } from '../../core/observe/fold.ts'
+import { hasStart, type InstanceReading } from '../../core/observe/fold.ts'
 import { FfError } from '../../errors.ts'
 import type { HttpClient } from '../../ports/http.ts'
 import { METRICS_ROUTE } from '../serve/health.ts'
@@ -30,10 +30,9 @@ export async function readInstance(
   const said = parseShaped('instance-identity', { text: identity, shown: client.origin })
   const parsed = parseExposition(metrics)
   if (!said.ok || !parsed.ok) return null
-  return {
-    scrape: { at_ms, samples: parsed.samples },
-    identity: digestIdentity(said.loaded.value as InstanceIdentity),
-  }
+  const scrape = { at_ms, samples: parsed.samples }
+  if (!hasStart(scrape)) return null
+  return { scrape, identity: digestIdentity(said.loaded.value as InstanceIdentity) }
 }
 
 /** What an instance says it is, as 16 hexadecimal digits; not where it is in a cutover, which may go forth and back. */
