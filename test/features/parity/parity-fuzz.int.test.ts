@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { evaluateQuestionWith } from '../../../src/features/evaluation/answer-question.ts'
 import { openCallers } from '../../../src/features/parity/fuzz-callers.ts'
 import type { FuzzContext } from '../../../src/features/parity/fuzz-player.ts'
@@ -36,7 +36,8 @@ let context: FuzzContext
 /** A fuzz run compares no stored rows. */
 const NO_LINES = { baseline: [], candidate: [] }
 let close: () => Promise<void>
-beforeAll(async () => {
+// Each test gets its own stores: every scene adds a segment to a store's log, and each load lists them all.
+beforeEach(async () => {
   inputs = await requireParityInputs(ROOT, [])
   const settings = settingsFromContract(inputs.auth.value, inputs.fixtures.value)
   const opening = {
@@ -60,7 +61,7 @@ beforeAll(async () => {
   context = all.value
   close = all.close
 })
-afterAll(() => close())
+afterEach(() => close())
 
 const request = (more: Partial<FuzzRequest> = {}): FuzzRequest =>
   ({
