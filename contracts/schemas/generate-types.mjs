@@ -3,7 +3,7 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { compile } from 'json-schema-to-typescript'
-import { format, resolveConfig } from 'prettier'
+import { format } from 'oxfmt'
 
 const TYPED = {
   parity_test_matrix: 'parity-test-matrix',
@@ -52,7 +52,8 @@ const types = await compile(umbrella, 'ArtefactByKind', {
   strictIndexSignatures: false,
   ignoreMinAndMaxItems: true,
 })
-const made = await format(types, { ...(await resolveConfig(target)), parser: 'typescript' })
+const style = JSON.parse(await readFile(new URL('../../.oxfmtrc.json', import.meta.url), 'utf8'))
+const { code: made } = await format(target, types, style)
 if (!process.argv.includes('--check')) await writeFile(target, made)
 else if ((await readFile(target, 'utf8')) !== made) {
   console.error('src/artefacts/types.generated.ts is out of date; run `npm run types`.')

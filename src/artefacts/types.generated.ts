@@ -390,7 +390,8 @@ export interface ParityTestMatrix {
       scope: 'user' | 'tenant' | 'global'
       sensitive_path: 'SP-1' | 'SP-2' | 'SP-3' | 'SP-4' | 'SP-5'
       ttl_state:
-        ('unknown' | 'revoked' | 'not_yet_valid' | 'expired' | 'expiring_soon' | 'valid') | null
+        | ('unknown' | 'revoked' | 'not_yet_valid' | 'expired' | 'expiring_soon' | 'valid')
+        | null
     }
     given: {
       /**
@@ -594,7 +595,11 @@ export interface Expected {
         rule: 'fail_safe'
         outcome: 'engaged'
         cause:
-          'row_broken' | 'row_foreign' | 'value_type_mismatch' | 'backing_stale' | 'rules_exhausted'
+          | 'row_broken'
+          | 'row_foreign'
+          | 'value_type_mismatch'
+          | 'backing_stale'
+          | 'rules_exhausted'
         at: number
       }
   )[]
@@ -615,7 +620,8 @@ export interface Expected {
     user_id: string | null
     approval_ref: string | null
     ttl_state:
-      ('unknown' | 'revoked' | 'not_yet_valid' | 'expired' | 'expiring_soon' | 'valid') | null
+      | ('unknown' | 'revoked' | 'not_yet_valid' | 'expired' | 'expiring_soon' | 'valid')
+      | null
     flag_revision: number | null
     override_revision: number | null
     /**
@@ -1267,7 +1273,8 @@ export interface OracleCells {
           user_id: string | null
           approval_ref: string | null
           ttl_state:
-            ('unknown' | 'revoked' | 'not_yet_valid' | 'expired' | 'expiring_soon' | 'valid') | null
+            | ('unknown' | 'revoked' | 'not_yet_valid' | 'expired' | 'expiring_soon' | 'valid')
+            | null
           flag_revision: number | null
           override_revision: number | null
           /**

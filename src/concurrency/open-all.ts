@@ -30,8 +30,7 @@ export async function openAll<T>(
       close === undefined ? (opened as Closable) : { close: () => close(opened) },
     )
     closable.catch(() => undefined) // The caller gets the error from `opening`.
-    if (closed)
-      closeAll([closable]).catch(() => undefined) // The promise of `openAll` is settled already.
+    if (closed) closeAll([closable]).catch(() => undefined) // The promise of `openAll` is settled already.
     else kept.push(closable)
     return opening
   }

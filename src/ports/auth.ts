@@ -34,7 +34,9 @@ export interface ExplainedToken {
 
 /** Source of an authenticator's keys: a JWKS endpoint, given keys, or none (null). */
 export type KeySourceSpec =
-  { readonly url: URL } | { readonly keys: readonly Readonly<Record<string, unknown>>[] } | null
+  | { readonly url: URL }
+  | { readonly keys: readonly Readonly<Record<string, unknown>>[] }
+  | null
 
 /** The key set of an endpoint, as fetched. */
 export interface ServedKeys {

@@ -69,7 +69,8 @@ export type FillResult = 'filled' | 'lease_lost' | 'outdated'
 
 /** A change of a connection. `reconnected` is each `up` after the first: messages may have been lost in between. */
 export type RedisLinkState =
-  { readonly state: 'up' | 'reconnected' } | ({ readonly state: 'down' } & Omit<RedisFault, 'ok'>)
+  | { readonly state: 'up' | 'reconnected' }
+  | ({ readonly state: 'down' } & Omit<RedisFault, 'ok'>)
 
 /** Receives what arrives on a subscription. */
 export interface RedisListener {

@@ -80,74 +80,68 @@ describe('UC-B4-15 · audit boundary emitted on readiness path', () => {
     return rows
   }
 
-  test.concurrent(
-    'a mutation and a boundary are recorded as pending, shipped to ptt.audit.trail, and equal there',
-    async () => {
-      const token = await issuer.token()
-      const flag = {
-        value_type: 'boolean',
-        default_value: false,
-        safe_value: false,
-        sensitive: false,
-        required_auth: 'any',
-        state: 'active',
-        description: '',
-        owner: '',
-      }
-      const change = (path: string, body: object) =>
-        ask(service.origin, path, { method: 'PUT', token, body: JSON.stringify(body) })
-      expect((await change('/v1/flags/ff.a', flag)).status).toBe(201)
-      expect((await change('/v1/flags/override/tenant/T1/ff.a', { value: true })).status).toBe(201)
-      const invalidated = await ask(service.origin, '/v1/flags/cache/invalidate', {
-        token,
-        body: JSON.stringify({ kind: 'global' }),
-      })
-      expect(invalidated.status).toBeLessThan(300)
+  test.concurrent('a mutation and a boundary are recorded as pending, shipped to ptt.audit.trail, and equal there', async () => {
+    const token = await issuer.token()
+    const flag = {
+      value_type: 'boolean',
+      default_value: false,
+      safe_value: false,
+      sensitive: false,
+      required_auth: 'any',
+      state: 'active',
+      description: '',
+      owner: '',
+    }
+    const change = (path: string, body: object) =>
+      ask(service.origin, path, { method: 'PUT', token, body: JSON.stringify(body) })
+    expect((await change('/v1/flags/ff.a', flag)).status).toBe(201)
+    expect((await change('/v1/flags/override/tenant/T1/ff.a', { value: true })).status).toBe(201)
+    const invalidated = await ask(service.origin, '/v1/flags/cache/invalidate', {
+      token,
+      body: JSON.stringify({ kind: 'global' }),
+    })
+    expect(invalidated.status).toBeLessThan(300)
 
-      const recorded = await list()
-      expect(recorded.map(({ action }) => action)).toEqual(
-        expect.arrayContaining(['flag.put', 'override.put', 'audit.boundary']),
-      )
-      expect(recorded.map(({ sink_status }) => sink_status)).toEqual(recorded.map(() => 'pending'))
+    const recorded = await list()
+    expect(recorded.map(({ action }) => action)).toEqual(
+      expect.arrayContaining(['flag.put', 'override.put', 'audit.boundary']),
+    )
+    expect(recorded.map(({ sink_status }) => sink_status)).toEqual(recorded.map(() => 'pending'))
 
-      expect((await runFf(['audit', 'ship', '--once'], { env })).status).toBe(0)
-      const witnessed = await readTopic(cluster, TOPIC)
-      expect(
-        witnessed
-          .map(({ key, headers, payload }) => {
-            const { audit_id, target: on } = JSON.parse(payload) as ListedRecord
-            return key === on && headers[1] === audit_id
-              ? audit_id
-              : `${key} has ${headers.join(' ')}`
-          })
-          .sort(),
-      ).toEqual(recorded.map(({ audit_id }) => audit_id).sort())
-      expect((await list()).map(({ sink_status }) => sink_status)).toEqual(
-        recorded.map(() => 'delivered'),
-      )
-      expect(await reconcile(env)).toEqual([0, {}])
-    },
-  )
+    expect((await runFf(['audit', 'ship', '--once'], { env })).status).toBe(0)
+    const witnessed = await readTopic(cluster, TOPIC)
+    expect(
+      witnessed
+        .map(({ key, headers, payload }) => {
+          const { audit_id, target: on } = JSON.parse(payload) as ListedRecord
+          return key === on && headers[1] === audit_id
+            ? audit_id
+            : `${key} has ${headers.join(' ')}`
+        })
+        .sort(),
+    ).toEqual(recorded.map(({ audit_id }) => audit_id).sort())
+    expect((await list()).map(({ sink_status }) => sink_status)).toEqual(
+      recorded.map(() => 'delivered'),
+    )
+    expect(await reconcile(env)).toEqual([0, {}])
+  })
 
-  test.concurrent(
-    'the records of a file store are shipped and equal, and a lost one is found',
-    async () => {
-      const folder = await mkdtemp(join(tmpdir(), 'ff-delivery-'))
-      const store = `file:${join(folder, 'store')}`
-      const own = { FF_KAFKA_BROKERS: cluster.brokers.join(','), FF_KAFKA_TOPIC: 'from-a-file' }
-      await cluster.createTopic(own.FF_KAFKA_TOPIC, 4)
-      await cluster.createTopic('empty', 1)
-      await auditedFolder(join(folder, 'store'))
-      expect((await runFf(['audit', 'ship', '--store', store], { env: own })).status).toBe(0)
-      const [equal, lost] = await Promise.all([
-        reconcile(own, '--store', store),
-        reconcile(own, '--store', store, '--topic', 'empty'),
-      ])
-      expect(equal).toEqual([0, {}])
-      expect(lost).toEqual([20, { topic: ['topic_empty'], records: ['record_missing'] }])
-      await rm(folder, { recursive: true })
-    },
-  )
+  test.concurrent('the records of a file store are shipped and equal, and a lost one is found', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'ff-delivery-'))
+    const store = `file:${join(folder, 'store')}`
+    const own = { FF_KAFKA_BROKERS: cluster.brokers.join(','), FF_KAFKA_TOPIC: 'from-a-file' }
+    await cluster.createTopic(own.FF_KAFKA_TOPIC, 4)
+    await cluster.createTopic('empty', 1)
+    await auditedFolder(join(folder, 'store'))
+    expect((await runFf(['audit', 'ship', '--store', store], { env: own })).status).toBe(0)
+    const [equal, lost] = await Promise.all([
+      reconcile(own, '--store', store),
+      reconcile(own, '--store', store, '--topic', 'empty'),
+    ])
+    expect(equal).toEqual([0, {}])
+    expect(lost).toEqual([20, { topic: ['topic_empty'], records: ['record_missing'] }])
+    await rm(folder, { recursive: true })
+  })
 })
 
 /** Kills, freezes and records of the crash run. */

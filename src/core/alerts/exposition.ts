@@ -1,7 +1,11 @@
 import type { Sample } from './types.ts'
 
 export type ExpositionFault =
-  'line_malformed' | 'type_missing' | 'type_repeated' | 'sample_repeated' | 'end_missing'
+  | 'line_malformed'
+  | 'type_missing'
+  | 'type_repeated'
+  | 'sample_repeated'
+  | 'end_missing'
 /** A metric family: its type and help text. */
 export interface Family {
   readonly type: string

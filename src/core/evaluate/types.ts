@@ -95,7 +95,11 @@ export type DenyReason =
 export type AllowReason = 'user_override' | 'tenant_override' | 'global_default'
 
 export type FailSafeCause =
-  'row_broken' | 'row_foreign' | 'value_type_mismatch' | 'backing_stale' | 'rules_exhausted'
+  | 'row_broken'
+  | 'row_foreign'
+  | 'value_type_mismatch'
+  | 'backing_stale'
+  | 'rules_exhausted'
 export type NamedBy = 'request' | 'user_override' | 'tenant_override'
 
 /** One entry for each rule that was evaluated, with a closed set of details for each rule. */

@@ -16,7 +16,8 @@ interface HeadFault {
   readonly detail: string
 }
 export type HeadRenewal =
-  { readonly ok: true; readonly head: EvidenceHead } | ({ readonly ok: false } & HeadFault)
+  | { readonly ok: true; readonly head: EvidenceHead }
+  | ({ readonly ok: false } & HeadFault)
 
 /**
  * The next head of a log, at record `last`; says at least what the head before said: a trust file that does not

@@ -194,7 +194,8 @@ export interface UntrustedLog {
 export type EvidenceLog = WholeLog | UntrustedLog
 /** All logs of an evidence folder, one for each key; or the first fault of any. */
 export type EvidenceLogs =
-  { readonly status: 'whole'; readonly logs: readonly WholeLog[] } | UntrustedLog
+  | { readonly status: 'whole'; readonly logs: readonly WholeLog[] }
+  | UntrustedLog
 export type EvidenceFault =
   | 'evidence_edited'
   | 'evidence_cut'
@@ -278,7 +279,13 @@ export interface VerifiedSignoff {
 }
 
 export type GateItemState =
-  'pass' | 'fail' | 'inconclusive' | 'error' | 'stale' | 'pending' | 'waived'
+  | 'pass'
+  | 'fail'
+  | 'inconclusive'
+  | 'error'
+  | 'stale'
+  | 'pending'
+  | 'waived'
 export type GateVerdict = 'go' | 'no_go' | 'not_ready' | 'inconclusive' | 'untrusted'
 
 /** The judgement of one item. */

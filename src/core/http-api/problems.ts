@@ -41,7 +41,12 @@ export type StoreCode =
   | 'outcome_unknown'
   | 'internal'
 export type ServiceCode =
-  RequestCode | AccessCode | AuthRefusalCode | ProblemCode | StoreCode | 'revision_not_kept'
+  | RequestCode
+  | AccessCode
+  | AuthRefusalCode
+  | ProblemCode
+  | StoreCode
+  | 'revision_not_kept'
 
 const BAD = 400
 const FORBIDDEN = 403

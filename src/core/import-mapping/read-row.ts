@@ -73,10 +73,8 @@ export function readRow(table: TableName, rule: EntryRule, entry: MappingEntry):
   }
 }
 
-const toMembers = ([name, { node, fault }]: readonly [
-  string,
-  MemberRead,
-]): readonly JsonMember[] => (node === undefined || fault !== null ? [] : [[name, node]])
+const toMembers = ([name, { node, fault }]: readonly [string, MemberRead]): readonly JsonMember[] =>
+  node === undefined || fault !== null ? [] : [[name, node]]
 
 /**
  * Whether the fault is new: the survey already reported breaches of I-JSON, and a faulty member is not also missing.

@@ -14,7 +14,10 @@ export type SideAnswer =
   | { readonly status: 'unanswered'; readonly code: string }
 
 export type ComparedPair =
-  'baseline-candidate' | 'baseline-expected' | 'candidate-expected' | 'control'
+  | 'baseline-candidate'
+  | 'baseline-expected'
+  | 'candidate-expected'
+  | 'control'
 export type DivergenceClass = 'blocker' | 'expected' | 'allowed'
 /** One difference between two sides with its class by the parity matrix. */
 export interface Divergence {

@@ -17,7 +17,11 @@ export interface TopicMessage {
 
 /** What can be wrong with a topic; see `DeliveryLedger`. */
 export type TopicFault =
-  'record_missing' | 'record_altered' | 'record_reordered' | 'record_unknown' | 'message_unreadable'
+  | 'record_missing'
+  | 'record_altered'
+  | 'record_reordered'
+  | 'record_unknown'
+  | 'message_unreadable'
 
 /** How often a fault was found, with a description of the first ones. */
 export interface FaultCount {

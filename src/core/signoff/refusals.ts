@@ -91,7 +91,8 @@ export const makeFault = (code: SignoffRefusalCode, detail: string): SignoffFaul
 
 /** The result of one step of verification: a value, or the fault. */
 export type SignatureStep<T> =
-  { readonly ok: true; readonly value: T } | { readonly ok: false; readonly fault: SignoffFault }
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly fault: SignoffFault }
 /**
  * Builds the failed result of a step of verification (`ok: false`) from the code of its fault and a detail.
  *

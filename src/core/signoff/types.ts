@@ -78,7 +78,10 @@ export interface JwsSignature {
   readonly signature: string
 }
 export type SignatureMeaning =
-  'approves-decision' | 'approves-trust' | 'approves-waiver' | 'withdraws-approval'
+  | 'approves-decision'
+  | 'approves-trust'
+  | 'approves-waiver'
+  | 'withdraws-approval'
 export type HeaderType = 'ff-signoff+jws' | 'ff-trust+jws' | 'ff-waiver+jws' | 'ff-withdrawal+jws'
 export interface SignatureHeader {
   readonly alg: 'Ed25519'
@@ -281,7 +284,8 @@ export interface SignoffDependencies extends SignoffCrypto {
   ) => ShapeResult<SignedDocuments[K]>
 }
 export type ShapeResult<T> =
-  { readonly ok: true; readonly value: T } | { readonly ok: false; readonly detail: string }
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly detail: string }
 
 /** A valid signature by a key of the trust file, within the key's window. */
 export interface VerifiedSignature {

@@ -175,44 +175,37 @@ describe('a store over a connection', () => {
       expect(await taken(store, putTenant('A1', FLAG, overrideText('true')))).toMatchObject({
         revision: 1,
       })
-    }),
-  )
+    }))
 
-  test.concurrent(
-    'that is cut during writes: the process goes on, and each write is applied completely or not at all',
-    () =>
-      onEach(async (version) => {
-        const { proxy, store, behind } = at(version, 'cut')
-        const { config } = configThrough(proxy, behind.database.database)
-        const writer = await startChild(
-          'database',
-          JSON.stringify({ config, schema: behind.schema }),
-        )
-        try {
-          const codes: string[] = []
-          for (const round of Array.from({ length: 30 }, (_, index) => index)) {
-            const answer = writer.ask(`write ${FLAG}`) as Promise<{ code: string }>
-            const heard = answer.then(
-              ({ code }) => codes.push(code),
-              (error: unknown) => codes.push(String(error)),
-            )
-            await sleep(round % 10)
-            await proxy.set({ kind: 'reset' })
-            await proxy.set({ kind: 'none' })
-            await heard
-          }
-          const lost = codes.filter((code) => code !== 'ok')
-          expect(lost.length).toBeGreaterThan(0)
-          expect(lost.filter((code) => !LOST.includes(code))).toStrictEqual([])
-          const changes = changesIn(await behind.records())
-          expect(changes.length).toBeGreaterThanOrEqual(codes.length - lost.length)
-          expect((await readFlag(store)).flag?.row?.revision ?? 0).toBe(changes.length)
-          expectChain(await behind.records(), await store.auditHead())
-        } finally {
-          await writer.kill()
+  test.concurrent('that is cut during writes: the process goes on, and each write is applied completely or not at all', () =>
+    onEach(async (version) => {
+      const { proxy, store, behind } = at(version, 'cut')
+      const { config } = configThrough(proxy, behind.database.database)
+      const writer = await startChild('database', JSON.stringify({ config, schema: behind.schema }))
+      try {
+        const codes: string[] = []
+        for (const round of Array.from({ length: 30 }, (_, index) => index)) {
+          const answer = writer.ask(`write ${FLAG}`) as Promise<{ code: string }>
+          const heard = answer.then(
+            ({ code }) => codes.push(code),
+            (error: unknown) => codes.push(String(error)),
+          )
+          await sleep(round % 10)
+          await proxy.set({ kind: 'reset' })
+          await proxy.set({ kind: 'none' })
+          await heard
         }
-      }),
-  )
+        const lost = codes.filter((code) => code !== 'ok')
+        expect(lost.length).toBeGreaterThan(0)
+        expect(lost.filter((code) => !LOST.includes(code))).toStrictEqual([])
+        const changes = changesIn(await behind.records())
+        expect(changes.length).toBeGreaterThanOrEqual(codes.length - lost.length)
+        expect((await readFlag(store)).flag?.row?.revision ?? 0).toBe(changes.length)
+        expectChain(await behind.records(), await store.auditHead())
+      } finally {
+        await writer.kill()
+      }
+    }))
 
   test.concurrent('that the server ends: the next read succeeds', () =>
     onEach(async (version) => {
@@ -227,8 +220,7 @@ describe('a store over a connection', () => {
       expect(rows.length).toBeGreaterThan(0)
       await sleep(100)
       expect((await readFlag(store)).flag).toStrictEqual({ row })
-    }),
-  )
+    }))
 })
 
 describe('a scratch schema over a connection', () => {

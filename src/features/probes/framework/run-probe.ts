@@ -153,7 +153,8 @@ async function measureRepeatedly(
 
 /** The value of a piece of work, or its error. */
 export type Attempted<T> =
-  { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: unknown }
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly error: unknown }
 /**
  * Runs a piece of work to its value or its error, whatever it throws.
  *
