@@ -10,6 +10,7 @@ import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { instantToMs } from '../../../src/core/rows/instant.ts'
 import { NOW, TENANT, USER } from '../../core/builders.ts'
+import { codePoint } from '../../support/code-point.ts'
 
 export type Jwk = Readonly<Record<string, string>>
 export const ISSUER = 'https://idp.example'
@@ -119,7 +120,7 @@ const KIDS: readonly unknown[] = [
   [kid],
 ]
 const anyAlg = fc.constantFrom<unknown>(...ALGS)
-const anyKid = fc.oneof(fc.constantFrom<unknown>(...KIDS), fc.string({ unit: 'binary' }))
+const anyKid = fc.oneof(fc.constantFrom<unknown>(...KIDS), fc.string({ unit: codePoint }))
 
 /** @param url the attacker's URL, read only when a token is built */
 const headerMembers = (url: () => string): fc.Arbitrary<object> => {
@@ -221,7 +222,7 @@ const anyTime = fc.oneof(
 )
 const anyId = fc.oneof(
   fc.constantFrom<unknown>('U1', 'a:b', '', 'é', 'U 1', null, 1, ['U1'], undefined),
-  fc.string({ unit: 'binary', maxLength: 5 }),
+  fc.string({ unit: codePoint, maxLength: 5 }),
 )
 const claimMembers = fc.record(
   {
@@ -372,7 +373,7 @@ export function anyToken(url: () => string): fc.Arbitrary<string> {
   )
   return fc.oneof(
     { arbitrary: fc.tuple(made, change).map(([token, done]) => done(token)), weight: 15 },
-    { arbitrary: fc.string({ unit: 'binary' }), weight: 1 },
+    { arbitrary: fc.string({ unit: codePoint }), weight: 1 },
     { arbitrary: fc.base64String().map((one) => `${one}.${one}.${one}`), weight: 1 },
     { arbitrary: made.map((token) => token.repeat(12)), weight: 1 },
   )

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type JsonNode, parseLosslessJson } from '../../../src/core/json/read.ts'
 import { compareJson } from '../../../src/core/parity/compare.ts'
 import { findHazards } from '../../../src/core/preflight/hazards.ts'
+import { codePoint } from '../../support/code-point.ts'
 import { connect } from '../../support/database.ts'
 
 const toNode = (text: string): JsonNode => {
@@ -22,7 +23,7 @@ const number = fc.oneof(
   fc.tuple(fc.bigInt(), fc.nat(99)).map(([whole, part]) => `${whole}.${part}`),
 )
 const unicode = fc.oneof(
-  fc.string({ unit: 'binary', maxLength: 6 }),
+  fc.string({ unit: codePoint, maxLength: 6 }),
   fc.string({ maxLength: 6 }),
   fc.constantFrom('a\u0000', '\ud800', 'é', 'e\u0301', '😀', '__proto__', 'constructor', ''),
 )

@@ -29,6 +29,7 @@ import {
   userRow,
   userTombstone,
 } from '../builders.ts'
+import { codePoint } from '../../support/code-point.ts'
 
 const EVENT: AuditEvent = {
   audit_id: '019bbf2e-0000-7000-8000-000000000001',
@@ -87,7 +88,7 @@ describe('the chain', () => {
   })
 })
 
-const word = fc.string({ unit: 'binary', maxLength: 8 })
+const word = fc.string({ unit: codePoint, maxLength: 8 })
 const row = fc.option(fc.constantFrom(...['{}', '{"a":1}', '{"a":"1"}', '[]'].map(json)), {
   nil: null,
 })

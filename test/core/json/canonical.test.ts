@@ -7,6 +7,7 @@ import {
   findJsonProblems,
 } from '../../../src/core/json/canonical.ts'
 import { json, node } from '../builders.ts'
+import { codePoint } from '../../support/code-point.ts'
 import { examples } from '../../support/scale.ts'
 
 describe('canonicalizeNumber', () => {
@@ -240,7 +241,7 @@ const values = (keys: fc.Arbitrary<string>, leaves: fc.Arbitrary<unknown>): fc.A
     ),
   })).tree
 const unicode = fc
-  .string({ unit: 'binary', maxLength: 6 })
+  .string({ unit: codePoint, maxLength: 6 })
   .filter((text) => !/[\u0000\ud800-\udfff]/u.test(text))
 const numbers = fc
   .oneof(

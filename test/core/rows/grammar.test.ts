@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { isApprovalRef, isFlagKey, isScopeId, utf8Bytes } from '../../../src/core/rows/grammar.ts'
+import { codePoint } from '../../support/code-point.ts'
 
 describe('isFlagKey', () => {
   test.each([
@@ -93,7 +94,7 @@ describe('utf8Bytes', () => {
 
   test('counts the bytes that TextEncoder writes', () => {
     fc.assert(
-      fc.property(fc.string({ unit: 'binary' }), (text) => {
+      fc.property(fc.string({ unit: codePoint }), (text) => {
         expect(utf8Bytes(text)).toBe(new TextEncoder().encode(text).length)
       }),
     )

@@ -32,6 +32,7 @@ import {
   userRow,
   userTombstone,
 } from '../builders.ts'
+import { codePoint } from '../../support/code-point.ts'
 import { examples } from '../../support/scale.ts'
 
 const SCHEMA_OF: Readonly<Record<TableName, string>> = {
@@ -117,7 +118,7 @@ describe.each(GRAMMARS)('the form of a %s', (name, holds, example, most) => {
       fc.stringMatching(pattern),
       damaged,
       fc.string(),
-      fc.string({ unit: 'binary' }),
+      fc.string({ unit: codePoint }),
     )
     fc.assert(
       fc.property(any, (text) => {
