@@ -21,7 +21,11 @@ export type RecordingRead =
  * `key_differs`: of another runner than the lines before.
  */
 export type RecordingFault =
-  'minute_malformed' | 'minute_altered' | 'chain_broken' | 'signature_invalid' | 'key_differs'
+  | 'minute_malformed'
+  | 'minute_altered'
+  | 'chain_broken'
+  | 'signature_invalid'
+  | 'key_differs'
 
 /** Finds whether a value matches the schema of a line. */
 export type FitsMinute = (value: unknown) => boolean

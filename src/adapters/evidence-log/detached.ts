@@ -3,7 +3,10 @@ import { canonicalizeValue } from '../../core/json/plain.ts'
 
 /** The `typ` of a signature, so that a signature of one kind does not verify as another. */
 export type SignedType =
-  'ff-evidence+jws' | 'ff-evidence-head+jws' | 'ff-audit-head+jws' | 'ff-observation+jws'
+  | 'ff-evidence+jws'
+  | 'ff-evidence-head+jws'
+  | 'ff-audit-head+jws'
+  | 'ff-observation+jws'
 interface DetachedInput {
   readonly typ: SignedType
   readonly kid: string

@@ -3,7 +3,14 @@ import type { RowLine } from '../row-format/row-line.ts'
 
 /** Reads the form of a time, or makes text of a number; `type` detects the JSON type of a value instead. */
 export type Conversion =
-  'rfc3339' | 'timestamp' | 'date' | 'unix_s' | 'unix_ms' | 'unix_us' | 'text' | 'type'
+  | 'rfc3339'
+  | 'timestamp'
+  | 'date'
+  | 'unix_s'
+  | 'unix_ms'
+  | 'unix_us'
+  | 'text'
+  | 'type'
 /** What a conversion of a time may assume or give up; without them such a time is refused. */
 export interface TimeAllowances {
   /** `Z` or an offset such as `+02:00`: the zone of a time that names none. */
@@ -63,7 +70,11 @@ export interface GapRule {
 }
 /** The source of a member: a constant, a name, a place, or lists of names. */
 export type MemberRule =
-  { readonly const: unknown } | GapRule | (ConversionSteps & NameSource) | ReadRule | ListedRule
+  | { readonly const: unknown }
+  | GapRule
+  | (ConversionSteps & NameSource)
+  | ReadRule
+  | ListedRule
 
 /** A test of one value; exactly one of the four tests is present. */
 export type EntryCondition = ValueSource & {

@@ -214,7 +214,11 @@ export class InstanceLoop {
 const NO_COUNTER = 0
 
 const throwLate = (): never => {
-  throw new FfError('backing_unavailable', 'A registration of this instance in the cutover was not answered in time.', {
-    hint: 'Read what /health/ready says about the cutover.',
-  })
+  throw new FfError(
+    'backing_unavailable',
+    'A registration of this instance in the cutover was not answered in time.',
+    {
+      hint: 'Read what /health/ready says about the cutover.',
+    },
+  )
 }

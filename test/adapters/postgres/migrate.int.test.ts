@@ -745,29 +745,26 @@ describe('locks of another session', () => {
     })
   })
 
-  test.concurrent(
-    'a lock on a table: lock_timeout, busy, after a bounded time, and nothing is changed',
-    () =>
-      onEach(async (at, version) => {
-        await migrateUp(at.request())
-        const other = await connectAs(version, at.name)
-        await other.query('BEGIN')
-        await other.query('LOCK TABLE ff.change_log IN ACCESS SHARE MODE')
-        const before = await fingerprint(at.sql)
-        const started = performance.now()
-        const error = await migrateDown(at.request({ adapters: shortWaits })).catch(
-          (thrown: unknown) => thrown,
-        )
-        const took = performance.now() - started
-        expect(error).toMatchObject({ code: 'lock_timeout', exitName: 'busy' })
-        expect(took).toBeGreaterThan(SHORT.tableMs * SHORT.attempts)
-        expect(took).toBeLessThan(BUSY_MS)
-        expect([await fingerprint(at.sql), await ledger(at.sql)]).toStrictEqual([before, NAMES])
-        await other.query('ROLLBACK')
-        await other.end()
-        expect((await migrateDown(at.request())).exitName).toBe('ok')
-      }),
-  )
+  test.concurrent('a lock on a table: lock_timeout, busy, after a bounded time, and nothing is changed', () =>
+    onEach(async (at, version) => {
+      await migrateUp(at.request())
+      const other = await connectAs(version, at.name)
+      await other.query('BEGIN')
+      await other.query('LOCK TABLE ff.change_log IN ACCESS SHARE MODE')
+      const before = await fingerprint(at.sql)
+      const started = performance.now()
+      const error = await migrateDown(at.request({ adapters: shortWaits })).catch(
+        (thrown: unknown) => thrown,
+      )
+      const took = performance.now() - started
+      expect(error).toMatchObject({ code: 'lock_timeout', exitName: 'busy' })
+      expect(took).toBeGreaterThan(SHORT.tableMs * SHORT.attempts)
+      expect(took).toBeLessThan(BUSY_MS)
+      expect([await fingerprint(at.sql), await ledger(at.sql)]).toStrictEqual([before, NAMES])
+      await other.query('ROLLBACK')
+      await other.end()
+      expect((await migrateDown(at.request())).exitName).toBe('ok')
+    }))
 
   test.concurrent('a lock that is released in time: down succeeds', () =>
     onEach(async (at, version) => {
@@ -781,30 +778,26 @@ describe('locks of another session', () => {
       await other.query('ROLLBACK')
       await other.end()
       expect((await down).exitName).toBe('ok')
-    }),
-  )
+    }))
 
-  test.concurrent(
-    'the migration lock: migration_locked, busy, and status and verify still work',
-    () =>
-      onEach(async (at, version) => {
-        await migrateUp(at.request())
-        const other = await connectAs(version, at.name)
-        await other.query(`SELECT pg_advisory_lock(hashtextextended('ff migrate ff', 0))`)
-        const started = performance.now()
-        const down = migrateDown(at.request({ adapters: shortWaits })).catch(
-          (thrown: unknown) => thrown,
-        )
-        expect((await migrateStatus(at.request())).exitName).toBe('ok')
-        expect((await migrateVerify(at.request())).exitName).toBe('ok')
-        expect(await down).toMatchObject({ code: 'migration_locked', exitName: 'busy' })
-        const took = performance.now() - started
-        expect(took).toBeGreaterThan(SHORT.migrationMs)
-        expect(took).toBeLessThan(BUSY_MS)
-        expect(await ledger(at.sql)).toStrictEqual(NAMES)
-        await other.end()
-      }),
-  )
+  test.concurrent('the migration lock: migration_locked, busy, and status and verify still work', () =>
+    onEach(async (at, version) => {
+      await migrateUp(at.request())
+      const other = await connectAs(version, at.name)
+      await other.query(`SELECT pg_advisory_lock(hashtextextended('ff migrate ff', 0))`)
+      const started = performance.now()
+      const down = migrateDown(at.request({ adapters: shortWaits })).catch(
+        (thrown: unknown) => thrown,
+      )
+      expect((await migrateStatus(at.request())).exitName).toBe('ok')
+      expect((await migrateVerify(at.request())).exitName).toBe('ok')
+      expect(await down).toMatchObject({ code: 'migration_locked', exitName: 'busy' })
+      const took = performance.now() - started
+      expect(took).toBeGreaterThan(SHORT.migrationMs)
+      expect(took).toBeLessThan(BUSY_MS)
+      expect(await ledger(at.sql)).toStrictEqual(NAMES)
+      await other.end()
+    }))
 })
 
 type Drift = readonly [situation: string, sql: string, object: string]
