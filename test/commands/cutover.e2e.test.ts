@@ -5,7 +5,7 @@ import { CUTOVER_PHASES } from '../../src/core/cutover/phases.ts'
 import { TestCutover } from '../support/cutover.ts'
 import { openSide } from '../support/cutover-database.ts'
 import { connect } from '../support/database.ts'
-import { FULL } from '../support/scale.ts'
+import { everyNth, FULL } from '../support/scale.ts'
 
 describe('without an instance, a command is the writer', () => {
   let cutover: TestCutover
@@ -150,7 +150,7 @@ describe('a command that is killed', () => {
   })
   afterAll(() => cutover.close())
 
-  test.each(FULL ? EFFECTS : SOME)(
+  test.each(FULL ? EFFECTS : everyNth(SOME, 2))(
     'while %s, leaves a step that the printed command finishes, forth and back',
     async (line) => {
       const forth = await cutover.killAt(line, 'advance', '--one-writer')

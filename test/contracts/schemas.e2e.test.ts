@@ -125,6 +125,7 @@ describe('the --format json document fits its schema', () => {
     ['a report of the gate', 'gate-report', ['report'], 22],
     ['a trust file', 'check-report', ['trust', 'show'], 22],
     ['waivers', 'check-report', ['waiver', 'lint'], 0],
+    ['an observation', 'observation-report', ['observe', 'status'], 21],
     ['an error', 'error', ['parity', 'run', '--vector', 'PV-99'], 2],
   ])('%s', async (_what, schema, args, status) => {
     const env = { FF_DATABASE_URL: database.url }
@@ -156,6 +157,12 @@ const DOCUMENTS: Readonly<Record<string, string>> = {
   'cache stats': 'cache-stats',
   'config show': 'settings',
   version: 'version',
+  'cutover plan': 'cutover-steps',
+  'cutover status': 'cutover-status',
+  'cutover advance': 'cutover-step',
+  'cutover rollback': 'cutover-step',
+  'cutover reconcile': 'cutover-reconciliation',
+  'observe status': 'observation-report',
 }
 test('each command with the format json writes a report or a document with a schema', () => {
   const written = COMMANDS.flatMap(({ noun, commands }) =>

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createDatabase, type TestDatabase } from '../support/database.ts'
 import { onTerminal, type Script } from '../support/pty.ts'
 import { ROOT } from '../support/run-ff.ts'
+import { everyNth } from '../support/scale.ts'
 
 const PAGES = [
   'README.md',
@@ -86,8 +87,12 @@ async function runLine(command: string, state: string): Promise<number | null> {
 const elsewhere = (command: string): string | undefined =>
   ELSEWHERE.find((begin) => command.startsWith(begin))
 
+/** The README, and in turns one of the guides; all in a full run. */
+const [README, ...GUIDES] = PAGES
+const RUN = [README, ...everyNth(GUIDES, GUIDES.length)]
+
 describe.concurrent('N4: every command works as pasted, in order, in a fresh folder', () => {
-  test.each(PAGES)(
+  test.each(RUN)(
     '%s',
     async (page) => {
       const lines = (await readLines(page)).filter(

@@ -64,7 +64,7 @@ export const rollbackTriggers = defineProbe<Armed, 'triggers_incomplete' | 'seri
 function requireTriggers({ triggers }: ProbeContext): readonly RollbackTrigger[] {
   if (triggers != null) return triggers.triggers
   throw new FfError('target_missing', 'There is no checklists/rollback_triggers.json.', {
-    hint: 'Write it with `ff init`, then name an owner and an action for each trigger.',
+    hint: 'Run `cp checklists/templates/rollback_triggers.json checklists/rollback_triggers.json`, and name the owners.',
   })
 }
 

@@ -45,7 +45,7 @@ test.each([['divergences'], ...(FULL ? HELD_LONG : [])])(
   },
 )
 
-const CHANGES = FULL ? 200 : 40
+const CHANGES = FULL ? 200 : 10
 test('I2 holds, and sees the fault of each limit', { timeout: 180_000 }, async () => {
   const item = toItem('I2')
   const probe = findMeasured('I2')

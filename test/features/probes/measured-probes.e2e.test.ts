@@ -39,6 +39,8 @@ const CACHED: ReadonlySet<string> = new Set(['D1', 'D2', 'D3', 'D4'])
 const ASKED: ReadonlySet<string> = new Set(['A1', 'A3', 'A5', 'E4', 'F1', 'F2', 'F3', 'F4', 'H1'])
 /** They move a cutover between two processes: `cutover-probes.e2e.test.ts` runs them. */
 const MOVED: ReadonlySet<string> = new Set(['C3', 'I2'])
+/** They read a recording of staging, or its instances: `recording-probes.int.test.ts` makes those. */
+const RECORDED: ReadonlySet<string> = new Set(['H3', 'H4', 'I4'])
 const getParams = (item: ChecklistItem): ProbeContext['params'] => ({
   ...item.probe.params,
   ...SMALL[item.id],
@@ -67,7 +69,15 @@ async function holds(_id: string, item: ChecklistItem, probe: Probe): Promise<vo
 }
 
 describe('put to the real thing, and to the deliberate fault', () => {
-  const elsewhere = new Set([...SLOW, ...FILLED, ...PACED, ...CACHED, ...ASKED, ...MOVED])
+  const elsewhere = new Set([
+    ...SLOW,
+    ...FILLED,
+    ...PACED,
+    ...CACHED,
+    ...ASKED,
+    ...MOVED,
+    ...RECORDED,
+  ])
   const quick = MEASURED.filter(([id]) => !elsewhere.has(id))
   const exclusive = quick.filter(([, , { isolation }]) => isolation === 'exclusive')
   // The command runs these at the same time, too.
