@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from 'vitest'
 import { until } from '../commands/outcome.ts'
+import { WRITE_PAUSE_MS } from './scale.ts'
 import { ask, type StartedService } from './service.ts'
 
 /** Writes to services by turns, each client to a tenant of its own, with values that only grow. */
@@ -77,6 +78,7 @@ export class CutoverLoad {
       const now = performance.now()
       this.longestMs = Math.max(this.longestMs, now - this.lastAt)
       this.lastAt = now
+      await sleep(WRITE_PAUSE_MS)
     }
   }
 

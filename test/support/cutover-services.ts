@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from 'vitest'
 import { until } from '../commands/outcome.ts'
+import { WRITE_PAUSE_MS } from './scale.ts'
 import {
   ask,
   FLAG_BODY,
@@ -19,7 +20,7 @@ const FLAG = JSON.stringify({
 })
 const CLIENTS = 4
 
-/** Clients that write without a pause, each to a tenant of its own. */
+/** Clients that write, each to a tenant of its own. */
 export interface Load {
   /** The last acknowledged value of each tenant, which only grows. */
   readonly acknowledged: ReadonlyMap<string, number>
@@ -92,6 +93,7 @@ export class CutoverServices {
         }
         acknowledged.set(`T${at}`, value)
         count += 1
+        await sleep(WRITE_PAUSE_MS)
       }
     })
     const stop = async (): Promise<void> => {

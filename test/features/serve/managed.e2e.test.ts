@@ -12,7 +12,7 @@ import { until } from '../../commands/outcome.ts'
 import { FaultProxy } from '../../faults/tcp-proxy.ts'
 import { openSide } from '../../support/cutover-database.ts'
 import { connect } from '../../support/database.ts'
-import { FULL } from '../../support/scale.ts'
+import { FULL, WRITE_PAUSE_MS } from '../../support/scale.ts'
 import {
   type Answer,
   ask,
@@ -166,7 +166,7 @@ function load(targets: () => readonly StartedService[]): Load {
       const { status } = await sent.catch(() => ({ status: 0 }))
       if (status === 200 || status === 201)
         acknowledged.set(tenant, [...(acknowledged.get(tenant) ?? []), value])
-      else await sleep(20)
+      await sleep(status === 200 || status === 201 ? WRITE_PAUSE_MS : 20)
     }
   })
   return {
