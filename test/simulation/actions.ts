@@ -2,6 +2,7 @@ import type { HandedEvent } from '../../src/core/cutover/handed-write.ts'
 import { refuseLoss, type LostSide } from '../../src/core/cutover/loss.ts'
 import { watchLeases } from '../../src/core/cutover/leases.ts'
 import { type CutoverPhase, PHASE_RULES } from '../../src/core/cutover/phases.ts'
+import { chooseRecord } from '../../src/core/cutover/record.ts'
 import type { SwitchEvent } from '../../src/core/cutover/switch.ts'
 import { startWrite, type WriteEffect, type WriteEvent } from '../../src/core/cutover/write.ts'
 import { IDLE_WRITER } from '../../src/core/cutover/writer.ts'
@@ -483,10 +484,12 @@ function startCommand(
   const actor = find(world, 'k')
   if (!actor.alive) disturb(world, { do: 'restart', actor: 'k' })
   const coordinator = find(world, 'k')
+  const standing = chooseRecord(world.file.record, world.db.record)
   const [state, effect] = protocol.startSwitch(
     {
       goal,
       raisesAttempt: kind === 'rollback',
+      gatedAttempt: kind === 'advance' ? standing.attempt : null,
       database: world.db.identity,
       drillEndsAt: null,
     },

@@ -18,6 +18,8 @@ import {
 export interface SwitchCommand {
   readonly goal: CutoverPhase
   readonly raisesAttempt: boolean
+  /** The attempt for which this command may give the authority to the database; null where it was judged for none. */
+  readonly gatedAttempt: number | null
   /** Identity of the database that the step out of `file` joins. */
   readonly database: string
   /** Set on the record of the goal: when the way back of a drill begins. */
@@ -63,6 +65,8 @@ type SwitchEnd =
   | 'chains_forked'
   /** The database was left by `--db-lost`, and is never joined again. */
   | 'database_left'
+  /** The record has moved: the next step gives the authority to the database, and was not judged. */
+  | 'ungated'
 
 export interface CutoverSwitch {
   readonly command: SwitchCommand
@@ -194,6 +198,7 @@ const STAGES: Readonly<Record<SwitchStage, StageRules>> = {
   unsettled: END,
   chains_forked: END,
   database_left: END,
+  ungated: END,
 }
 
 /** A command before its first effect, which reads both copies of the record. */
@@ -262,8 +267,12 @@ const raise = ({ record, attempt }: CutoverSwitch): PhaseRecord => ({
   attempt: Math.max(record.attempt, attempt),
 })
 
-const arm = (state: CutoverSwitch): SwitchStep =>
-  enter({ ...state, next: followRecord(raise(state), { armed: true }) }, 'arm')
+function arm(state: CutoverSwitch): SwitchStep {
+  const { record, command } = state
+  if (PHASE_RULES[record.phase].authority === 'file' && record.attempt !== command.gatedAttempt)
+    return enter(state, 'ungated')
+  return enter({ ...state, next: followRecord(raise(state), { armed: true }) }, 'arm')
+}
 
 /** Every instance holds the armed record: what is intended now is the new phase. */
 function prepare(state: CutoverSwitch): SwitchStep {

@@ -1,5 +1,5 @@
 import { changesAuthority, CUTOVER_PHASES, type CutoverPhase } from '../../core/cutover/phases.ts'
-import type { SwitchEffect } from '../../core/cutover/switch.ts'
+import type { SwitchCommand, SwitchEffect } from '../../core/cutover/switch.ts'
 import {
   findAdvanceGoal,
   findStandingRecord,
@@ -61,6 +61,7 @@ export async function advanceCutover(request: AdvanceRequest): Promise<CutoverSt
     look,
     goal,
     raisesAttempt: false,
+    gatedAttempt: isSwitch ? record.attempt : null,
     filled,
     oneWriter: request.oneWriter,
   })
@@ -86,6 +87,7 @@ export async function rollBackCutover(
     look,
     goal: to,
     raisesAttempt: true,
+    gatedAttempt: null,
     filled: null,
     oneWriter: false,
   })
@@ -225,18 +227,17 @@ async function listLive(
   }
 }
 
-interface Step extends Ready {
-  readonly goal: CutoverPhase
-  readonly raisesAttempt: boolean
+interface Step extends Ready, Pick<SwitchCommand, 'goal' | 'raisesAttempt' | 'gatedAttempt'> {
   readonly filled: number | null
   readonly oneWriter: boolean
 }
 async function step(
   tools: StepTools,
-  { reading, look, goal, raisesAttempt, filled, oneWriter }: Step,
+  { reading, look, goal, raisesAttempt, gatedAttempt, filled, oneWriter }: Step,
 ): Promise<CutoverStep> {
   const from = findStandingRecord(reading.situation).phase
-  const command = { goal, raisesAttempt, database: look.identity, drillEndsAt: null }
+  const database = look.identity
+  const command = { goal, raisesAttempt, gatedAttempt, database, drillEndsAt: null }
   const outcome = await runSwitch(command, tools)
   const after = await readSides(tools.sides)
   const next = findWayOut(after.situation)
@@ -277,7 +278,12 @@ const ENDS: Readonly<
   Record<
     Exclude<SwitchOutcome['end'], 'done'>,
     readonly [
-      code: 'step_backed_out' | 'step_unsettled' | 'chains_forked' | 'database_left',
+      code:
+        | 'step_backed_out'
+        | 'step_unsettled'
+        | 'chains_forked'
+        | 'database_left'
+        | 'phase_refused',
       what: string,
     ]
   >
@@ -287,4 +293,5 @@ const ENDS: Readonly<
   unsettled: ['step_unsettled', 'is published, and not taken on by every live instance'],
   chains_forked: ['chains_forked', 'was refused: the folder holds another chain than the database'],
   database_left: ['database_left', 'was refused: this database was left and is never joined again'],
+  ungated: ['phase_refused', 'was refused: the cutover has moved since the gate was asked'],
 }

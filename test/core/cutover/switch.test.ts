@@ -14,6 +14,7 @@ import { makeRecord } from './records.ts'
 const command = (change: Partial<SwitchCommand>): SwitchCommand => ({
   goal: 'db_authoritative',
   raisesAttempt: false,
+  gatedAttempt: 1,
   database: 'db1',
   drillEndsAt: null,
   ...change,
@@ -152,6 +153,15 @@ test('a drill notes its end with the goal alone', () => {
   const forth = new Sides(shadow, { drillEndsAt: 99 }).run()
   expect(forth.file.drillEndsAt).toBe(99)
   expect(new Sides(shadow, { goal: 'complete', drillEndsAt: 99 }).run().file.drillEndsAt).toBeNull()
+})
+
+test.each([
+  ['is judged for none', null, shadow],
+  ['was judged for another attempt', 1, makeRecord({ phase: 'dual_write', attempt: 2 })],
+])('a command that %s does not go over to the database', (_what, gatedAttempt, record) => {
+  const sides = new Sides(record, { gatedAttempt }).run()
+  expect([sides.end, sides.file.phase, sides.file.armed]).toEqual(['ungated', 'shadow_read', false])
+  expect(sides.done).not.toContain('write_intent')
 })
 
 test('a command at its goal does nothing', () => {

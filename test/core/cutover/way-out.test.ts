@@ -251,7 +251,8 @@ function carryOut(situation: CutoverSituation, goal: CutoverPhase, raisesAttempt
     if (effect.do === 'write_record' && effect.side === 'database') record = effect.record
     return { type: 'done' }
   }
-  const command = { goal, raisesAttempt, database: 'db1', drillEndsAt: null }
+  const gatedAttempt = raisesAttempt ? null : findStandingRecord(situation).attempt
+  const command = { goal, raisesAttempt, gatedAttempt, database: 'db1', drillEndsAt: null }
   let [state, effect] = startSwitch(command, file)
   for (let steps = 0; effect !== null && steps < 100; steps++)
     [state, effect] = stepSwitch(state, run(effect))
