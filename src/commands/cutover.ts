@@ -12,6 +12,7 @@ import { reconcileChains } from '../features/cutover/reconcile-chains.ts'
 import type { StepGate } from '../features/cutover/refuse-step.ts'
 import { advanceCutover, rollBackCutover } from '../features/cutover/take-step.ts'
 import { judgeFolder, toReport } from '../features/gate/gate.ts'
+import { digestConfiguration } from '../features/team-folder/identity.ts'
 import {
   formatCutoverPlan,
   formatCutoverReconciliation,
@@ -91,7 +92,7 @@ export const runCutoverAdvance = (invocation: Invocation<typeof CUTOVER_ADVANCE>
         ...toStepTools(command, coordinated, bound),
         environment: command.environment,
         oneWriter,
-        judge: () => judgeStep(context),
+        judge: () => judgeStep(context, command.leaseMs),
       })
       await printStep(invocation, step)
     })
@@ -202,11 +203,13 @@ const printStep = (
     text: formatCutoverStep(document),
   })
 
-/** The verdict on the team folder, as of now. */
-async function judgeStep(context: Context): Promise<StepGate> {
-  const judged = await judgeFolder(await buildGateRequest(context, {}), context.adapters)
+/** The verdict on the team folder, as of now. @param leaseMs that of this command */
+async function judgeStep(context: Context, leaseMs: number): Promise<StepGate> {
+  const request = await buildGateRequest(context, {})
+  const judged = await judgeFolder(request, context.adapters)
   return {
     report: toReport(judged, context.now),
     stagingDatabase: judged.files.plan?.staging_database ?? null,
+    configuration: digestConfiguration(request.settings, leaseMs),
   }
 }

@@ -5,6 +5,7 @@ import type { EvidenceDraft } from '../../src/core/gate/types.ts'
 import { TestCutover } from '../support/cutover.ts'
 import { openSide } from '../support/cutover-database.ts'
 import { gateFolder } from '../support/gate-folder.ts'
+import { openIssuer, startService } from '../support/service.ts'
 import { type SignedFolder, signedFolder } from '../support/signed-folder.ts'
 
 /** Of no database that there is. */
@@ -87,6 +88,17 @@ test('UC-B4-07: a divergence on reason_chain blocks the cutover, and the rollbac
   const { stderr } = await inFolder(divergent).run(...advance)
   for (const command of back) expect(stderr).toContain(command)
   await rm(divergent.cwd, { recursive: true })
+})
+
+test('a GO is none for an instance that runs with other settings than it is about', async () => {
+  const issuer = await openIssuer()
+  const { FF_CODE_VERSION } = team.env
+  const service = await startService({ ...cutover.serviceEnv, ...issuer.env, FF_CODE_VERSION })
+  const { code, message } = await inFolder(team).refused(20, ...advance)
+  expect(code).toBe('phase_refused')
+  expect(message).toContain('runs with configuration')
+  await service.stop()
+  await issuer.close()
 })
 
 test('with a GO of the gate the database becomes the authority, and a rollback ends that GO', async () => {

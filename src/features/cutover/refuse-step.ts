@@ -3,6 +3,7 @@ import type { PhaseRecord } from '../../core/cutover/record.ts'
 import type { GateReport } from '../../core/report/types.ts'
 import { quoteValue } from '../../core/text/quote.ts'
 import { FfError } from '../../errors.ts'
+import type { RegisteredInstance } from '../../ports/cutover.ts'
 import { listRollbackSteps } from './rollback-steps.ts'
 
 /** What a step into `db_authoritative` is judged by. */
@@ -10,6 +11,8 @@ export interface StepGate {
   readonly report: GateReport
   /** The database of staging, by the plan; null where the plan names none. */
   readonly stagingDatabase: string | null
+  /** `digestConfiguration` of the settings that the report is about. */
+  readonly configuration: string
 }
 
 /** Where a step is taken. */
@@ -27,13 +30,43 @@ export interface StepPlace {
  *
  * @returns null where it may
  */
-export function refuseByGate(
-  place: StepPlace,
-  { report, stagingDatabase }: StepGate,
-): FfError | null {
+export function refuseByGate(place: StepPlace, gate: StepGate): FfError | null {
   if (place.record.scratch) return null
-  return refuseOtherPlace(place, { report, stagingDatabase }) ?? refuseVerdict(report)
+  return refuseOtherPlace(place, gate) ?? refuseVerdict(gate.report)
 }
+
+/**
+ * What was measured has to be what runs, the same everywhere.
+ *
+ * @param live the instances that renew
+ * @param gate null on a scratch copy, where they need only be alike
+ * @returns null where it is
+ */
+export function refuseMixed(
+  live: readonly Pick<RegisteredInstance, 'id' | 'facts'>[],
+  gate: StepGate | null,
+): FfError | null {
+  const [first] = live
+  if (first === undefined) return null
+  const wanted = gate === null ? first.facts : toFacts(gate)
+  for (const { id, facts } of live)
+    for (const member of ['code', 'schema_head', 'configuration'] as const)
+      if (facts[member] !== wanted[member])
+        return new FfError(
+          'phase_refused',
+          `The instance ${quoteValue(id)} runs with ${member} ${quoteValue(String(facts[member]))}, not with ${quoteValue(String(wanted[member]))}.`,
+          {
+            hint: 'Deploy the same code and settings everywhere, those of this command too; `ff cutover status` lists the instances.',
+          },
+        )
+  return null
+}
+
+const toFacts = ({ report: { identity }, configuration }: StepGate) => ({
+  code: identity.code,
+  schema_head: Number.parseInt(identity.schema_head ?? '0', 10),
+  configuration,
+})
 
 function refuseOtherPlace(
   { environment, database, record }: StepPlace,

@@ -13,7 +13,7 @@ import type { DatabaseLook, FileWriter, RegisteredInstance } from '../../ports/c
 import { fillIfEmpty } from './fill-if-empty.ts'
 import { type CutoverClock, LeaseObserver } from './lease-observer.ts'
 import { type CutoverSides, readSides, type SidesReading } from './read-sides.ts'
-import { refuseByGate, type StepGate } from './refuse-step.ts'
+import { refuseByGate, refuseMixed, type StepGate } from './refuse-step.ts'
 import { runSwitch, type SwitchLimits, type SwitchOutcome } from './run-switch.ts'
 
 /** What a command that moves the cutover has at hand. */
@@ -148,17 +148,16 @@ async function fill({ sides, observe }: StepTools, look: DatabaseLook): Promise<
 /** @throws FfError `phase_refused` */
 async function refuseSwitch(request: AdvanceRequest, { reading, look }: Ready): Promise<void> {
   const record = findStandingRecord(reading.situation)
-  let code: string | null = null
+  let gate: StepGate | null = null
   if (!record.scratch) {
     const { environment, judge } = request
-    const gate = await judge()
+    gate = await judge()
     const refusal = refuseByGate({ environment, database: look.identity, record }, gate)
     if (refusal !== null) throw refusal
-    code = gate.report.identity.code
   }
   refuseLag(reading, look)
   const live = await listLive(request, reading)
-  const refusal = refuseMixed(live, code) ?? (request.oneWriter ? null : refuseFew(live, request))
+  const refusal = refuseMixed(live, gate) ?? (request.oneWriter ? null : refuseFew(live, request))
   if (refusal !== null) throw refusal
 }
 
@@ -185,24 +184,6 @@ function refuseFew(
     `${length} instance${length === 1 ? ' lives' : 's live'} on the host ${quoteValue(host)}; without a second one that takes the mirror over, writes stop with the first.`,
     { hint: 'Start another `ff serve` there, or accept it: `ff cutover advance --one-writer`.' },
   )
-}
-
-/** What was measured has to be what runs, the same everywhere. @param code the one of the GO; null on a scratch copy */
-function refuseMixed(live: readonly RegisteredInstance[], code: string | null): FfError | null {
-  const [first] = live
-  if (first === undefined) return null
-  const wanted = { ...first.facts, code: code ?? first.facts.code }
-  for (const { id, facts } of live)
-    for (const member of ['code', 'schema_head', 'configuration'] as const)
-      if (facts[member] !== wanted[member])
-        return new FfError(
-          'phase_refused',
-          `The instance ${quoteValue(id)} runs with ${member} ${quoteValue(String(facts[member]))}, not with ${quoteValue(String(wanted[member]))}.`,
-          {
-            hint: 'Deploy the same code and settings everywhere; `ff cutover status` lists the instances.',
-          },
-        )
-  return null
 }
 
 /** The instances that renew, on every host; watches for at most one lease. */

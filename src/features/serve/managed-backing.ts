@@ -11,7 +11,7 @@ import { InstanceLoop } from '../cutover/instance-loop.ts'
 import { readLeaseClock } from '../cutover/lease-clock.ts'
 import { WriteRunner } from '../cutover/write-runner.ts'
 import { loadPersistence } from '../migrate/load-persistence.ts'
-import { digestSettings, type RunningVersion } from '../team-folder/identity.ts'
+import { digestConfiguration, type RunningVersion } from '../team-folder/identity.ts'
 import type { Backing } from './backing.ts'
 import type { ChangeListeners } from './change-listeners.ts'
 import { ManagedFile, type ManagedFileParts } from './managed-file.ts'
@@ -142,13 +142,12 @@ async function readNeeds(
 }
 
 function describe({ version, settings }: ManagedRequest['serve']): InstanceFacts {
-  const lease = { FF_CUTOVER_LEASE: String(settings.FF_CUTOVER_LEASE) }
   return {
     host: hostname(),
     pid: process.pid,
     code: version?.code ?? version?.build ?? 'unknown',
     schema_head: Number.parseInt(version?.schema_head ?? '0', 10),
-    configuration: digestSettings({ ...version?.settings, ...lease }),
+    configuration: digestConfiguration(version?.settings ?? {}, settings.FF_CUTOVER_LEASE * 1_000),
   }
 }
 

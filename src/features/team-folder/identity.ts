@@ -40,3 +40,9 @@ export function buildIdentity(
 /** The configuration digest: SHA-256 of the behavioural settings in canonical form (RFC 8785), in hexadecimal. */
 export const digestSettings = (settings: RunningVersion['settings']): string =>
   createHash('sha256').update(canonicalizeValue(settings)).digest('hex')
+
+/** What an instance registers in a cutover: the digest of the behavioural settings and the lease, in milliseconds. */
+export const digestConfiguration = (
+  settings: RunningVersion['settings'],
+  leaseMs: number,
+): string => digestSettings({ ...settings, FF_CUTOVER_LEASE: String(leaseMs) })

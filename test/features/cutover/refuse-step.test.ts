@@ -1,8 +1,18 @@
 import { describe, expect, test } from 'vitest'
-import { refuseByGate, type StepGate } from '../../../src/features/cutover/refuse-step.ts'
+import {
+  refuseByGate,
+  refuseMixed,
+  type StepGate,
+} from '../../../src/features/cutover/refuse-step.ts'
 import { makeRecord } from '../../core/cutover/records.ts'
 
-const IDENTITY = { environment: 'production', database: '1/2/ff/a', attempt: 1 }
+const IDENTITY = {
+  environment: 'production',
+  database: '1/2/ff/a',
+  attempt: 1,
+  code: 'v1',
+  schema_head: '0006',
+}
 type Report = StepGate['report']
 const makeGate = (report: object = {}, stagingDatabase: string | null = null): StepGate => ({
   report: {
@@ -15,6 +25,7 @@ const makeGate = (report: object = {}, stagingDatabase: string | null = null): S
     ...report,
   } as unknown as Report,
   stagingDatabase,
+  configuration: 'c1',
 })
 const place = {
   environment: 'production',
@@ -76,5 +87,32 @@ describe('the step into db_authoritative', () => {
       expect.stringContaining('ff cutover rollback --to file'),
       'E1 The 17 vectors: fail, limit_broken; divergences 1, required at most 0; PT-05 /reason_chain/2',
     ])
+  })
+})
+
+describe('the instances that live', () => {
+  const FACTS = { host: 'h', pid: 1, code: 'v1', schema_head: 6, configuration: 'c1' }
+  const live = (change: Partial<typeof FACTS> = {}) => ({
+    id: 'one',
+    facts: { ...FACTS, ...change },
+  })
+
+  test('run what the GO is about', () => {
+    expect(refuseMixed([live(), live()], makeGate())).toBeNull()
+    expect(refuseMixed([], makeGate())).toBeNull()
+  })
+  test.each([
+    ['code', { code: 'v2' }],
+    ['schema_head', { schema_head: 7 }],
+    ['configuration', { configuration: 'c2' }],
+  ])('all run with another %s than the GO is about', (member, change) => {
+    const refusal = refuseMixed([live(change), live(change)], makeGate())
+    expect(refusal?.code).toBe('phase_refused')
+    expect(refusal?.message).toContain(member)
+  })
+  test('are alike on a scratch copy, which has no GO', () => {
+    const other = live({ code: 'v2' })
+    expect(refuseMixed([other, other], null)).toBeNull()
+    expect(refuseMixed([live(), other], null)?.message).toContain('code')
   })
 })
