@@ -268,8 +268,8 @@ export class ManagedStore implements ServiceStore {
       const side = this.authority
       if (side === 'file' && isSynced) await this.requireFile().sync()
       const answer = await read(side === 'file' ? this.requireFile() : this.parts.database.store)
-      if (side !== this.authority) continue
       const age = await this.findStaleAge(side)
+      if (side !== this.authority) continue
       if (age !== null) throw makeRefusal(this.assess().refusal ?? 'lease_over')
       return answer
     }
@@ -337,13 +337,12 @@ const makeName = (): WriteName => ({ op_id: randomUUID(), request_digest: null }
 class ManagedReader implements DecisionReader {
   private readonly store: ManagedStore
   private readonly readers = new Map<CutoverSide, DecisionReader>()
+  /** The side that answered last. */
+  kind: DecisionReader['kind']
 
   constructor(store: ManagedStore) {
     this.store = store
-  }
-
-  get kind(): DecisionReader['kind'] {
-    return this.store.kind
+    this.kind = store.kind
   }
 
   read: DecisionReader['read'] = async (query) => {
@@ -366,7 +365,10 @@ class ManagedReader implements DecisionReader {
       const reader = this.readers.get(side) ?? this.store.openSide(side)
       this.readers.set(side, reader)
       const answer = await read(reader)
-      if (side === this.store.authority) return [answer, await this.store.findStaleAge(side)]
+      const age = await this.store.findStaleAge(side)
+      if (side !== this.store.authority) continue
+      this.kind = reader.kind
+      return [answer, age]
     }
   }
 }
