@@ -125,6 +125,19 @@ describe('a command that another one keeps from its step', () => {
       phase: 'db_authoritative',
     })
   })
+
+  test('backs out while a shipping slot is held, and names it', async () => {
+    const sql = await connect('18', cutover.database.database)
+    await sql.query(
+      "UPDATE ff.ship_slots SET owner = 'x', lease_until = now() + interval '1 min', send_ms = 1 WHERE slot = 3",
+    )
+    await sql.end()
+    const back = ['rollback', '--to', 'shadow_read', '--bound', '1'] as const
+    const { code, message } = await cutover.refused(22, ...back)
+    expect(code).toBe('step_backed_out')
+    expect(message).toContain('shipping slot')
+    expect(await cutover.status()).toMatchObject({ phase: 'db_authoritative', armed: false })
+  })
 })
 
 /** Each effect of a switch, as the progress says it. */

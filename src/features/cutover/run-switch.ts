@@ -43,7 +43,7 @@ export interface SwitchOutcome {
   readonly phase: CutoverPhase
   /** Instances that did not take the last step on. */
   readonly waitingFor: readonly string[]
-  /** What the last failed effect met; null where it was a bound that passed. */
+  /** What the last failed effect met; null where only a bound passed. */
   readonly fault: FfError | null
   /** How long the switch lock was held exclusively, in milliseconds; null where it was not. */
   readonly pausedMs: number | null
@@ -234,16 +234,18 @@ class SwitchRun {
   private async untilEqual(): Promise<boolean> {
     const { session } = this
     if (session === null) return false
-    const { chain } = this.tools.sides
-    return this.poll(
-      POLL_MS,
-      async () => {
-        const { head, slotsFree } = await session.check()
-        const own = await chain.head()
-        return slotsFree && own.seq === head.seq && own.hash === head.hash
-      },
-      Math.min(this.tools.limits.boundMs, MOST_CHECK_MS),
-    )
+    const { sides, limits, signal } = this.tools
+    let why = ''
+    const check = async (): Promise<boolean> => {
+      const { head, slotsFree } = await session.check()
+      const own = await sides.chain.head()
+      if (!slotsFree) why = 'A shipping slot of the database is held.'
+      else why = `The file is at record ${own.seq}, the database at ${head.seq}.`
+      return slotsFree && own.seq === head.seq && own.hash === head.hash
+    }
+    if (await this.poll(POLL_MS, check, Math.min(limits.boundMs, MOST_CHECK_MS))) return true
+    if (signal.aborted) return false
+    throw new FfError('step_backed_out', why, { hint: 'Run `ff cutover status`.' })
   }
 
   /** Asks again until the answer is yes. @returns whether it was within the bound */
