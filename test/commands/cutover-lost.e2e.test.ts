@@ -55,7 +55,7 @@ test('with PostgreSQL killed, --db-lost goes on with the file, which has every a
   try {
     for (const phase of ['dual_write', 'shadow_read', 'db_authoritative'])
       expect(await cutover.step('advance')).toMatchObject({ phase })
-    await services.expectGoingOn(load)
+    await load.goesOn()
     await killServer()
     const { phase, next } = await cutover.status()
     expect([phase, next]).toEqual([
@@ -71,9 +71,9 @@ test('with PostgreSQL killed, --db-lost goes on with the file, which has every a
     // The command has ended the writer.
     services.dropEnded()
     expect(services.running).toHaveLength(1)
-    await services.expectGoingOn(load)
+    await load.goesOn()
   } finally {
     await load.stop()
   }
-  await services.expectKept(load)
+  await load.expectKept()
 }, 120_000)

@@ -18,7 +18,7 @@ test('two services go forth and back under load by the commands, and lose no ack
   try {
     for (const phase of ['dual_write', 'shadow_read', 'db_authoritative']) {
       expect(await cutover.step('advance')).toMatchObject({ phase })
-      await services.expectGoingOn(load)
+      await load.goesOn()
       if (phase !== 'dual_write') await services.expectCompared()
     }
     const { instances, next } = await cutover.status()
@@ -28,22 +28,22 @@ test('two services go forth and back under load by the commands, and lose no ack
     expect(others).toEqual([])
     await services.kill(writer?.pid ?? 0)
     await services.start()
-    await services.expectGoingOn(load)
+    await load.goesOn()
 
     const killed = await cutover.killAt('deciding', 'rollback', '--to', 'shadow_read')
     expect(killed.signal).toBe('SIGKILL')
     await finish('shadow_read')
-    await services.expectGoingOn(load)
+    await load.goesOn()
     for (const phase of ['db_authoritative', 'complete']) {
       expect(await cutover.step('advance')).toMatchObject({ phase })
-      await services.expectGoingOn(load)
+      await load.goesOn()
     }
     expect(await cutover.step('rollback')).toMatchObject({ from: 'complete', phase: 'file' })
-    await services.expectGoingOn(load)
+    await load.goesOn()
   } finally {
     await load.stop()
   }
-  await services.expectKept(load)
+  await load.expectKept()
 }, 120_000)
 
 /** Gives the command that the status prints, until the phase is reached. */

@@ -1,7 +1,6 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from 'vitest'
 import { until } from '../commands/outcome.ts'
-import { WRITE_PAUSE_MS } from './scale.ts'
+import { CutoverLoad } from './cutover-load.ts'
 import {
   ask,
   FLAG_BODY,
@@ -18,16 +17,6 @@ const FLAG = JSON.stringify({
   safe_value: 0,
   required_auth: 'any',
 })
-const CLIENTS = 4
-
-/** Clients that write, each to a tenant of its own. */
-export interface Load {
-  /** The last acknowledged value of each tenant, which only grows. */
-  readonly acknowledged: ReadonlyMap<string, number>
-  /** Number of acknowledged writes. */
-  count(): number
-  stop(): Promise<void>
-}
 
 /** Managed instances of one host, in processes of their own. */
 export class CutoverServices {
@@ -79,42 +68,9 @@ export class CutoverServices {
     )
   }
 
-  startLoad(): Load {
-    const acknowledged = new Map<string, number>()
-    let [running, count] = [true, 0]
-    const clients = Array.from({ length: CLIENTS }, async (_, at) => {
-      for (let value = 1; running; value++) {
-        const service = this.running[(value + at) % this.running.length] as StartedService
-        // A service that is killed answers nothing.
-        const answer = await this.put(service, `T${at}`, value).catch(() => null)
-        if (answer === null || answer.status >= 300) {
-          await sleep(20)
-          continue
-        }
-        acknowledged.set(`T${at}`, value)
-        count += 1
-        await sleep(WRITE_PAUSE_MS)
-      }
-    })
-    const stop = async (): Promise<void> => {
-      running = false
-      await Promise.all(clients)
-    }
-    return { acknowledged, count: () => count, stop }
-  }
-
-  /** Writes go on. */
-  async expectGoingOn(load: Load): Promise<void> {
-    const before = load.count()
-    await until('writes are acknowledged again', async () => load.count() > before + CLIENTS)
-  }
-
-  /** Each acknowledged value is there, or a later one, at every instance. */
-  async expectKept({ acknowledged }: Load): Promise<void> {
-    expect(acknowledged.size).toBe(CLIENTS)
-    for (const service of this.running)
-      for (const [tenant, value] of acknowledged)
-        expect(await this.read(service, tenant), tenant).toBeGreaterThanOrEqual(value)
+  /** Clients that write to the instances that run. */
+  startLoad(): CutoverLoad {
+    return new CutoverLoad(() => this.running, this.token)
   }
 
   /** Decisions are compared with those of the other side, under writes, and none differs. */
@@ -134,26 +90,6 @@ export class CutoverServices {
   async close(): Promise<void> {
     await Promise.all(this.running.map((one) => one.stop('SIGKILL')))
     await this.issuer.close()
-  }
-
-  private put(service: StartedService, tenant: string, value: number) {
-    return ask(service.origin, `/v1/flags/override/tenant/${tenant}/ff.count`, {
-      method: 'PUT',
-      token: this.token,
-      body: JSON.stringify({ value }),
-    })
-  }
-
-  /** The value that an instance reads; one that has just opened the file needs a moment. */
-  private async read(service: StartedService, tenant: string): Promise<number> {
-    const path = `/v1/flags/override/tenant/${tenant}/ff.count`
-    let text = ''
-    await until('the instance reads', async () => {
-      const answer = await ask(service.origin, path, { token: this.token })
-      text = answer.text
-      return answer.status === 200
-    })
-    return (JSON.parse(text) as { readonly value: number }).value
   }
 }
 
