@@ -157,13 +157,17 @@ test(
   () =>
     crash('sessions of the database', async ({ words }) => {
       const sql = await connect('18')
-      const over = cutover.run(...words)
-      await sql.query(
-        `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1 AND pid <> pg_backend_pid()`,
-        [cutover.database.database],
-      )
+      const ended: Promise<unknown>[] = []
+      const end = () =>
+        ended.push(
+          sql.query(
+            `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1 AND pid <> pg_backend_pid()`,
+            [cutover.database.database],
+          ),
+        )
+      await cutover.runUntil('waiting for the switch lock', end, words)
+      expect(await Promise.all(ended)).toHaveLength(1)
       await sql.end()
-      await over
     }),
   LIMIT_MS,
 )

@@ -1,3 +1,4 @@
+import type { ChildProcess } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -75,12 +76,22 @@ export class TestCutover {
   }
 
   /** Runs a command in a process of its own, which is killed at the moment that its progress says this line. */
-  async killAt(line: string, ...args: readonly string[]): Promise<Run> {
+  killAt(line: string, ...args: readonly string[]): Promise<Run> {
+    return this.runUntil(line, (child) => child.kill('SIGKILL'), args)
+  }
+
+  /** Runs a command in a process of its own, and calls `act` once its progress says this line. */
+  async runUntil(
+    line: string,
+    act: (child: ChildProcess) => void,
+    args: readonly string[],
+  ): Promise<Run> {
     const child = startFf(['cutover', ...args], { cwd: this.root, env: this.env })
     let stderr = ''
     child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      const isNew = !stderr.includes(line)
       stderr += text
-      if (stderr.includes(line)) child.kill('SIGKILL')
+      if (isNew && stderr.includes(line)) act(child)
     })
     return new Promise((resolve) => {
       child.once('close', (status, signal) => resolve({ status, signal, stdout: '', stderr }))
