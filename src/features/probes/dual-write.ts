@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { mapConcurrently } from '../../concurrency/map-concurrently.ts'
 import { percentile } from '../../core/load-stats/load.ts'
+import { FfError } from '../../errors.ts'
 import { HELD_RECORDS_SQL, OTHER_ROWS_SQL, REFUSED_RECORDS_SQL } from './faults/broken-mirror.ts'
 import { defineProbe, type ProbeContext, type WithResource } from './framework/probe.ts'
 import { type ManagedCutover, withManagedCutover } from './testbed/managed-cutover.ts'
@@ -26,8 +27,12 @@ const DURING = { count: 20, atOnce: 20 } as const
 const GIVEN_UP_MS = 61_000
 const LOOK_MS = 100
 
-/** Ends each connection to the database, for two seconds: a failure in which it takes nothing. */
+/**
+ * Takes no record for two seconds, and ends each connection meanwhile, again and again: new ones alone would get through
+ * between two turns.
+ */
 const FAILURE_SQL = `DO $$ BEGIN
+  LOCK TABLE ff.audit IN ACCESS EXCLUSIVE MODE;
   FOR turn IN 1..40 LOOP
     PERFORM pg_terminate_backend(pid) FROM pg_stat_activity
       WHERE datname = current_database() AND pid <> pg_backend_pid();
@@ -35,6 +40,10 @@ const FAILURE_SQL = `DO $$ BEGIN
     PERFORM pg_sleep(0.05);
   END LOOP;
 END $$`
+
+/** After this time the failure is under way; a change that has met it waits longer than the other one. */
+const BEGUN_MS = 300
+const MET_MS = 1_000
 
 const refused = withWrites({ spoilRepair: REFUSED_RECORDS_SQL })
 /**
@@ -67,9 +76,14 @@ export const dualWrite = defineProbe<
     ])
     if (spoilRepair !== null) await database.run(spoilRepair)
     const [during, { unresolved, repairMs }] = await Promise.all([
-      makeChanges(cutover, { from: BEFORE.count, ...DURING }),
+      // Of changes that begin with the failure, many end before its first turn.
+      sleep(BEGUN_MS).then(() => makeChanges(cutover, { from: BEFORE.count, ...DURING })),
       database.run(FAILURE_SQL).then(() => untilRepaired(cutover, context)),
     ])
+    if (Math.max(...during) < MET_MS)
+      throw new FfError('proof_inconclusive', 'No change met the failure of the database.', {
+        hint: 'Run the probe again on a machine that does less at the same time.',
+      })
     const lags = [...before, ...during]
     const differing = await listDifferences(cutover, context)
     return {
@@ -82,7 +96,7 @@ export const dualWrite = defineProbe<
       met: {
         service: 'two ff serve processes, FF_BACKING=managed, over HTTP on loopback',
         server: `PostgreSQL ${cutover.database.server}`,
-        failure: 'every connection ended for two seconds',
+        failure: 'no record taken and every connection ended for two seconds',
       },
       sample_size: lags.length,
       example: differing[0] ?? null,
