@@ -196,12 +196,12 @@ export class FileStore extends StoreReader implements ScratchStore, ServiceStore
   /**
    * Queues an operation; where the log has its name already nothing is written, and the result is the earlier one.
    *
-   * @throws FfError as `write`
+   * @throws FfError `outcome_unknown` as `WriteNames.isNew`; as `write`
    */
   async perform(operation: NamedOperation): Promise<NamedStoreResult> {
     const { call, request, name } = operation
-    const isLimited =
-      call === 'announce' && request.kind === 'global' && this.names.find(name.op_id) === null
+    const isNew = this.names.isNew(name)
+    const isLimited = call === 'announce' && request.kind === 'global' && isNew
     if (!isLimited) return this.enqueue(operation)
     let digest = name.request_digest
     const result = await this.globals.run(request.actor, async () => {

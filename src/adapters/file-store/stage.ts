@@ -50,7 +50,7 @@ export class StagedBatch {
     const earlier =
       known === null
         ? this.changes.find(({ name }) => name?.op_id === op_id)
-        : await chain.readChange(known.seq)
+        : await chain.readChange(known)
     if (earlier !== undefined) return toEarlierResult(earlier)
     const head = toChainHead(this.changes.at(-1)?.record ?? this.store.head)
     const { result, change } = stageOperation(operation, { staged: this.rows, head, tools })

@@ -101,6 +101,19 @@ describe('a name', () => {
     expect(await writer.head()).toMatchObject({ seq: 1 })
   })
 
+  test('with a key that may have been given up is refused, and writes nothing', async () => {
+    const store = await openStore()
+    const writer = createFileWriter(store)
+    const written = await writer.write(putFlag('ff.a'), name('one', 'd1'))
+    for (let seq = 0; seq < 200_000; seq += 1) store.names.add(name(`other ${seq}`, 'd'), 1)
+    await expect(writer.write(putFlag('ff.a'), name('one', 'd1'))).rejects.toMatchObject({
+      code: 'outcome_unknown',
+    })
+    expect((await writer.write(putFlag('ff.b'), name('two'))).result.ok).toBe(true)
+    expect(await writer.head()).toMatchObject({ seq: 2 })
+    expect(written.result.ok).toBe(true)
+  })
+
   test('of a refused request is judged anew', async () => {
     const writer = createFileWriter(await openStore())
     const stale = { ...putFlag('ff.a'), expected: 7 }
