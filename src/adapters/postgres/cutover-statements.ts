@@ -71,7 +71,8 @@ export function buildCutoverStatements(schema: string): CutoverStatements {
       ` pid = excluded.pid, code = excluded.code, schema_head = excluded.schema_head,` +
       ` configuration = excluded.configuration, renewed_at = clock_timestamp() WHERE held.counter < excluded.counter`,
     forget: `DELETE FROM ONLY ${at('cutover_instances')} WHERE id = $1`,
-    ...buildRecordStatements(at, formatDatabaseIdentity(schema)),
+    ...buildReplacements(at, formatDatabaseIdentity(schema)),
+    standing: `SELECT ${record}::text AS record`,
     publish:
       `INSERT INTO ${at('cutover_mirror')} AS held (epoch, server, seq, counters)` +
       ` SELECT $1::bigint, $2::text, $3::bigint, $4::json FROM ONLY ${at('phase')} p` +
@@ -92,7 +93,10 @@ export function buildCutoverStatements(schema: string): CutoverStatements {
   }
 }
 
-function buildRecordStatements(at: (table: string) => string, identity: string): RecordStatements {
+function buildReplacements(
+  at: (table: string) => string,
+  identity: string,
+): Omit<RecordStatements, 'standing'> {
   // Never over a newer record, nor over a closed one, nor one that names another database.
   const replace = (condition: string): string =>
     `INSERT INTO ${at('phase')} AS held (epoch, phase, armed, attempt, database, survivor, scratch, drill_ends_at, closed)` +
@@ -108,7 +112,6 @@ function buildRecordStatements(at: (table: string) => string, identity: string):
       ` AND EXISTS (SELECT FROM ONLY ${at('cutover_mirror')} m` +
         ` WHERE m.epoch = $10::bigint AND m.server = ${SERVER_NAME})`,
     ),
-    standing: `SELECT FROM ONLY ${at('phase')} WHERE epoch = $1::bigint AND phase = $2::text AND closed = $3::boolean`,
     close: `UPDATE ONLY ${at('phase')} SET closed = true WHERE NOT closed`,
   }
 }

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import type pg from 'pg'
 import { PHASE_RULES } from '../../core/cutover/phases.ts'
 import type { PhaseRecord } from '../../core/cutover/record.ts'
@@ -51,7 +52,7 @@ export interface RecordStatements {
    */
   readonly replace: string
   readonly leave: string
-  /** epoch, phase, closed: a row where that record stands. */
+  /** No parameter: the record as JSON; null where there is none. */
   readonly standing: string
   readonly close: string
 }
@@ -61,7 +62,7 @@ export interface RecordStatements {
  * first one where there is none.
  *
  * @param replacement.leaves whether only over a publication that was made under `over` on the running server
- * @returns whether the record stands, also where it stood before
+ * @returns whether the whole record stands, also where it stood before
  * @throws the driver's error, unmapped
  */
 export async function replaceRecord(
@@ -87,7 +88,8 @@ export async function replaceRecord(
     closed,
     over,
   ])
-  return (await client.query(standing, [epoch, phase, closed])).rowCount === 1
+  const { rows } = await client.query<{ record: string | null }>(standing)
+  return isDeepStrictEqual(JSON.parse(rows[0]?.record ?? 'null'), record)
 }
 
 /** An SQL query for the phase of a schema and whether its record is closed, for `refusePlainWrite`. */

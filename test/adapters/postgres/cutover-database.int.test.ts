@@ -161,6 +161,7 @@ describe.each(SUPPORTED)('the side of PostgreSQL %s', (version) => {
     expect((await side.look(0)).record).toStrictEqual(drill)
     // Again, as after an answer that was lost.
     expect(await side.writeRecord(drill, 6)).toBe(true)
+    expect(await side.writeRecord({ ...drill, armed: !drill.armed }, 6)).toBe(false)
     expect(await side.writeRecord({ ...record, epoch: 6 }, 9)).toBe(false)
     expect(await side.writeRecord({ ...drill, epoch: 9, database: '1/2/ff/x' }, 8)).toBe(false)
     expect((await side.look(0)).record).toStrictEqual(drill)
