@@ -1,5 +1,6 @@
 import type pg from 'pg'
 import type { AuditChainHead, AuditRecord } from '../../core/audit/record.ts'
+import { RECORD_COLUMNS } from './record-column.ts'
 import type { Statements } from './statements.ts'
 
 /** The driver's configuration of a query that each connection prepares once, under this name; sends nothing. */
@@ -12,25 +13,6 @@ export const preparedStatement = (
   text,
   values: [...values],
 })
-
-/** In the order of the statement. */
-export const INSERTED = [
-  'seq',
-  'audit_id',
-  'occurred_at',
-  'actor',
-  'auth_mode',
-  'action',
-  'outcome',
-  'target',
-  'before',
-  'after',
-  'request_id',
-  'approval_ref',
-  'phase',
-  'prev_hash',
-  'hash',
-] as const satisfies readonly (keyof AuditRecord)[]
 
 /**
  * Moves the audit head to a record and inserts the record. The caller's transaction holds the row lock on the head.
@@ -56,7 +38,7 @@ export function insertRecord(
   { insertAudit }: Statements,
   record: AuditRecord,
 ): Promise<pg.QueryResult> {
-  const values = INSERTED.map((name) => record[name])
+  const values = RECORD_COLUMNS.map((name) => record[name])
   return client.query(preparedStatement('ff_insert_audit', insertAudit, values))
 }
 

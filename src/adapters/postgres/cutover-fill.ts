@@ -7,13 +7,13 @@ import { serializeRow, type TableName, TABLE_NAMES } from '../../core/rows/rows.
 import { FfError } from '../../errors.ts'
 import type { CopiedChange, SideContent } from '../../ports/cutover.ts'
 import type { ColumnTexts } from '../../ports/rows.ts'
-import { INSERTED } from './append-audit.ts'
 import { listNameColumns, lockHead } from './apply-write.ts'
 import type { Client } from './client.ts'
 import { formatColumnTypes, formatRowColumn, listColumnNames } from './columns.ts'
 import { commit } from './commit.ts'
 import { beginTransaction, type DatabaseConfig, withSession } from './connect.ts'
 import { requireNext } from './copied-changes.ts'
+import { RECORD_COLUMNS } from './record-column.ts'
 import { toCopyChunks } from './rows/row-sink.ts'
 import { buildStatements, type Statements } from './statements.ts'
 
@@ -114,8 +114,8 @@ async function copyRecords(client: Client, schema: string, content: SideContent)
       requireNext(head, record)
       head = record
     }
-    const records = batch.map(({ record }) => INSERTED.map((name) => toText(record[name])))
-    await copy(client, `"${schema}".audit (${INSERTED.join(', ')})`, records)
+    const records = batch.map(({ record }) => RECORD_COLUMNS.map((name) => toText(record[name])))
+    await copy(client, `"${schema}".audit (${RECORD_COLUMNS.join(', ')})`, records)
     await copy(client, `pg_temp.${STAGED_CHANGES}`, batch.flatMap(listStagedChanges))
   }
   if (head.seq !== content.head.seq || head.hash !== content.head.hash)

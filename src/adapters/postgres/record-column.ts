@@ -3,9 +3,11 @@ import type { AuditRecord } from '../../core/audit/record.ts'
 import { isJsonObject, type JsonMember, parseLosslessJson } from '../../core/json/read.ts'
 import { padToMilliseconds } from './columns.ts'
 
-const PLAIN = [
+/** The members of an audit record, each a column of the table `audit`. */
+export const RECORD_COLUMNS = [
   'seq',
   'audit_id',
+  'occurred_at',
   'actor',
   'auth_mode',
   'action',
@@ -18,13 +20,10 @@ const PLAIN = [
   'phase',
   'prev_hash',
   'hash',
-] as const
-/** The members of an audit record, each a column of the table `audit`. */
-export const RECORD_COLUMNS = [...PLAIN, 'occurred_at'] as const
+] as const satisfies readonly (keyof AuditRecord)[]
 /** An SQL expression for an audit record as JSON text, for `parseRecordText`. @param alias of the table `audit` */
 export const formatRecordColumn = (alias: string): string =>
-  `json_build_object(${PLAIN.map((name) => `'${name}', ${alias}.${name}`).join(', ')},` +
-  ` 'occurred_at', ${alias}.occurred_at AT TIME ZONE 'UTC')::text`
+  `json_build_object(${RECORD_COLUMNS.map((name) => `'${name}', ${alias}.${name}${name === 'occurred_at' ? ` AT TIME ZONE 'UTC'` : ''}`).join(', ')})::text`
 
 /** Parses the text of `formatRecordColumn`; null where it is no valid record. */
 export function parseRecordText(json: string): AuditRecord | null {

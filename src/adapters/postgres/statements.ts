@@ -4,7 +4,7 @@ import { type RowKey, SCOPE_MEMBER, type TableName, TABLE_NAMES } from '../../co
 import type { OverrideTable } from '../../ports/store.ts'
 import { listColumnNames, formatColumnTypes, formatRowColumn } from './columns.ts'
 import { formatPhaseQuery } from './phase-record.ts'
-import { formatRecordColumn } from './record-column.ts'
+import { formatRecordColumn, RECORD_COLUMNS } from './record-column.ts'
 
 /** Channel of the notifications of new rows in the feed of any schema. */
 export const FEED_CHANNEL = 'ff_feed'
@@ -116,8 +116,7 @@ export function buildStatements(schema: string): Statements {
     head: `SELECT seq::text, hash::text FROM ONLY ${at('audit_head')}`,
     moveHead: `UPDATE ONLY ${at('audit_head')} SET seq = $1, hash = $2 WHERE seq = $1 - 1`,
     insertAudit:
-      `INSERT INTO ${at('audit')} (seq, audit_id, occurred_at, actor, auth_mode, action, outcome, target, before,` +
-      ` after, request_id, approval_ref, phase, prev_hash, hash)` +
+      `INSERT INTO ${at('audit')} (${RECORD_COLUMNS.join(', ')})` +
       ` VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9::jsonb, $10::jsonb, $11, $12, $13, $14, $15)`,
     clear: TABLE_NAMES.toReversed()
       .map((table) => `DELETE FROM ONLY ${at(table)}`)
