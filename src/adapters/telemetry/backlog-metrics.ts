@@ -1,5 +1,6 @@
-import { Gauge, type Registry } from 'prom-client'
+import type { Registry } from 'prom-client'
 import type { BacklogReading } from '../../ports/telemetry.ts'
+import { createMetricFactory } from './metric-factory.ts'
 
 /**
  * Registers how much of the audit trail is not delivered.
@@ -12,7 +13,7 @@ export function registerBacklog(
   registers: Registry[],
   read: () => Promise<BacklogReading | null>,
 ): () => Promise<void> {
-  const gauge = (name: string, help: string): Gauge => new Gauge({ name, help, registers })
+  const { gauge } = createMetricFactory(registers)
   const pending = gauge('ff_audit_pending', 'Audit records that are not delivered.')
   const failed = gauge('ff_audit_failed', 'Audit records that are parked until they are re-driven.')
   const oldest = gauge(

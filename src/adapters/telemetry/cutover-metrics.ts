@@ -1,6 +1,7 @@
-import { Counter, Gauge, type Registry } from 'prom-client'
+import type { Registry } from 'prom-client'
 import { CUTOVER_PHASES } from '../../core/cutover/phases.ts'
 import type { CutoverReadings } from '../../ports/telemetry.ts'
+import { createMetricFactory, setTotal } from './metric-factory.ts'
 
 /**
  * Registers what only an instance in a cutover has.
@@ -8,10 +9,7 @@ import type { CutoverReadings } from '../../ports/telemetry.ts'
  * @returns a function that sets the metrics to the current readings, to call at each scrape
  */
 export function registerCutover(registers: Registry[], read: () => CutoverReadings): () => void {
-  const gauge = (name: string, help: string, labelNames: string[] = []): Gauge =>
-    new Gauge({ name, help, labelNames, registers })
-  const counter = (name: string, help: string, labelNames: string[]): Counter =>
-    new Counter({ name, help, labelNames, registers })
+  const { gauge, counter } = createMetricFactory(registers)
   const phase = gauge(
     'ff_cutover_phase',
     'The phase of the cutover: 1 for the one that this instance holds.',
@@ -48,16 +46,8 @@ export function registerCutover(registers: Registry[], read: () => CutoverReadin
       lag.set(mirror.lag_seq)
       seconds.set(mirror.lag_seconds)
     }
-    setTotals(writes, 'answer', now.writes)
-    setTotals(renewals, 'place', now.renewals_failed)
+    for (const [answer, total] of Object.entries(now.writes)) setTotal(writes, total, { answer })
+    for (const [place, total] of Object.entries(now.renewals_failed))
+      setTotal(renewals, total, { place })
   }
-}
-
-function setTotals(
-  counter: Counter,
-  label: string,
-  totals: Readonly<Record<string, number>>,
-): void {
-  counter.reset()
-  for (const [value, total] of Object.entries(totals)) counter.inc({ [label]: value }, total)
 }

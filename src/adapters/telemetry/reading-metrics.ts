@@ -1,5 +1,5 @@
 import { totalmem } from 'node:os'
-import { Counter, Gauge, type Registry } from 'prom-client'
+import type { Registry } from 'prom-client'
 import { MISS_REASONS } from '../../core/cache/entry.ts'
 import { DROP_REASONS } from '../../core/cache/messages.ts'
 import { CHANGE_KINDS } from '../../core/feed/types.ts'
@@ -7,14 +7,11 @@ import { CACHE_LEVELS, type CacheMetrics } from '../../ports/cache.ts'
 import type { MetricReadings } from '../../ports/telemetry.ts'
 import { registerBacklog } from './backlog-metrics.ts'
 import { registerCutover } from './cutover-metrics.ts'
+import { createMetricFactory, type MetricFactory, setTotal } from './metric-factory.ts'
 
 const BREAKER = ['closed', 'open', 'half_open'] as const
 const CALLS = ['answered', 'failed', 'refused'] as const
 
-interface MetricFactory {
-  readonly gauge: (name: string, help: string, labels?: string[]) => Gauge
-  readonly counter: (name: string, help: string, labels?: string[]) => Counter
-}
 /** Sets metrics to the current readings. */
 type Setter = () => void | Promise<void>
 
@@ -27,10 +24,7 @@ export function registerReadings(
   registers: Registry[],
   readings: MetricReadings,
 ): () => Promise<void> {
-  const factory: MetricFactory = {
-    gauge: (name, help, labelNames = []) => new Gauge({ name, help, labelNames, registers }),
-    counter: (name, help, labelNames = []) => new Counter({ name, help, labelNames, registers }),
-  }
+  const factory = createMetricFactory(registers)
   const setters = [
     requestGauges,
     logMetrics,
@@ -48,12 +42,6 @@ export function registerReadings(
   return async () => {
     for (const set of [...setters, backlog, ...moved]) await set()
   }
-}
-
-/** Sets a counter to a total that another component counts. */
-const setTotal = (counter: Counter, value: number, labels: Record<string, string> = {}): void => {
-  counter.remove(labels)
-  counter.inc(labels, value)
 }
 
 function requestGauges(

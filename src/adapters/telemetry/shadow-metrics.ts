@@ -1,6 +1,7 @@
-import { Counter, Histogram, type Registry } from 'prom-client'
+import { Histogram, type Registry } from 'prom-client'
 import type { ShadowObserver } from '../../ports/telemetry.ts'
 import { CounterBatch } from './counter-batch.ts'
+import { createMetricFactory } from './metric-factory.ts'
 
 /** Upper bounds in seconds: a read from memory takes microseconds. */
 const BUCKETS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1]
@@ -15,25 +16,26 @@ export function registerShadow(registers: Registry[]): {
   readonly observer: ShadowObserver
   readonly flush: () => void
 } {
-  const count = (name: string, help: string, ...labelNames: string[]): Counter =>
-    new Counter({ name, help, labelNames, registers })
+  const { counter } = createMetricFactory(registers)
   const compared = new CounterBatch(
-    count('ff_shadow_compared_total', 'Decisions that both sides made alike, by reason.', 'reason'),
+    counter('ff_shadow_compared_total', 'Decisions that both sides made alike, by reason.', [
+      'reason',
+    ]),
   )
-  const diverged = count(
+  const diverged = counter(
     'ff_shadow_divergences_total',
     'Decisions that the two sides made differently, by field.',
-    'field',
+    ['field'],
   )
-  const inFlight = count(
+  const inFlight = counter(
     'ff_shadow_in_flight_total',
     'Decisions whose rows reached one side after the other, within the bound.',
   )
-  const dropped = count(
+  const dropped = counter(
     'ff_shadow_dropped_total',
     'Decisions that were not compared: too many waited.',
   )
-  const failed = count('ff_shadow_failures_total', 'Reads of the other side that failed.')
+  const failed = counter('ff_shadow_failures_total', 'Reads of the other side that failed.')
   const seconds = new Histogram({
     name: 'ff_shadow_read_duration_seconds',
     help: 'Seconds to read the rows of a decision, by side.',
