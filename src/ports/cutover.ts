@@ -89,12 +89,16 @@ export interface ChainReader {
 export interface CutoverFile {
   /** A folder without a record has one of epoch 1 in phase `file`, with its own survivor `file`. */
   read(): Promise<FileRenewal>
-  /** Registers or renews, and reads record and intent in the same step under the record's lock. */
+  /** Registers or renews, and reads record and intent after that, so that no change of the record misses both. */
   renew(instance: Omit<RegisteredInstance, 'place'>): Promise<FileRenewal>
   instances(): Promise<readonly RegisteredInstance[]>
   /** Removes the registration of an instance that has ended. */
   forget(id: string): Promise<void>
-  /** Replaces the record, fsynced, where its epoch is at most `over`. @returns whether it did */
+  /**
+   * Replaces the record, fsynced, by one of a higher epoch, where its own is at most `over`.
+   *
+   * @returns whether the whole record stands, also where it stood before
+   */
   writeRecord(record: PhaseRecord, over: number): Promise<boolean>
   /** Fsyncs the intent. */
   writeIntent(intent: StepIntent): Promise<void>
@@ -176,7 +180,7 @@ export interface CutoverDatabase extends ChainReader {
   /** What `renew` reads, with the head, the hash at record `seq`, and the registered instances, in one snapshot. */
   look(seq: number): Promise<DatabaseLook>
   forget(id: string): Promise<void>
-  /** Replaces the record where its epoch is at most `over`; the first one where there is none. @returns whether it did */
+  /** As `CutoverFile.writeRecord`, committed; the first one where there is none. */
   writeRecord(record: PhaseRecord, over: number): Promise<boolean>
   /** As `writeRecord`, where the publication was made under epoch `over` and on the running server. */
   leaveMirror(record: PhaseRecord, over: number): Promise<boolean>

@@ -70,7 +70,7 @@ class CutoverFolder implements CutoverFile {
         const held = await this.readRecord()
         // A command that does not know whether its first attempt took place tries again.
         if (isDeepStrictEqual(held, record)) return true
-        if (held.epoch > over) return false
+        if (held.epoch > over || held.epoch >= record.epoch) return false
         await this.replace(RECORD, record)
         return true
       }),

@@ -67,6 +67,8 @@ describe('the record', () => {
     expect(await cutover.writeRecord(first, 1)).toBe(true)
     expect(await cutover.writeRecord(first, 1)).toBe(true)
     expect(await cutover.writeRecord({ ...first, phase: 'shadow_read' }, 1)).toBe(false)
+    expect(await cutover.writeRecord({ ...first, epoch: 1 }, 9)).toBe(false)
+    expect(await cutover.writeRecord({ ...first, attempt: 2 }, 9)).toBe(false)
     expect((await cutover.read()).record).toStrictEqual(first)
     expect(await cutover.writeRecord(await next('shadow_read'), first.epoch)).toBe(true)
     expect((await readdir(join(folder, 'cutover'))).sort()).toEqual(['.lock', 'record.json'])
