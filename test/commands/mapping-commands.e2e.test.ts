@@ -110,3 +110,15 @@ test('a check lists what an import would refuse, and passes once a loss is accep
   const accepted = await check(...losses)
   expect([accepted.status, getCheck(accepted).verdict]).toEqual([0, 'pass'])
 })
+
+test('a check names each value that the mapping gives and not the file, with its note', async () => {
+  const losses = ['targeting', 'segments'].flatMap((loss) => ['--accept-loss', loss])
+  const run = await runFf([
+    ...['mapping', 'check', FLAGD, '--mapping', READY, '--format', 'json'],
+    ...losses,
+  ])
+  const constants = getCheck(run).findings.filter(({ subject }) => subject === 'constants')
+  expect(constants.map(({ detail }) => detail)).toContain(
+    'sensitive of flag_registry: false in 3 rows; The file names no sensitive flags: set this for those that are.',
+  )
+})

@@ -20,6 +20,7 @@ import {
   pauseBetween,
   WILDCARD,
 } from './entries.ts'
+import { type ConstantUse, ConstantUses } from './constants.ts'
 import { type LeftPlace, surveyDocument } from './survey.ts'
 import { readRow, type RowRead } from './read-row.ts'
 import type { ImportMapping, MappedRow, MappingChange, MappingRefusal } from './types.ts'
@@ -30,6 +31,8 @@ export interface MappedDocument {
   readonly rows: readonly MappedRow[]
   readonly refusals: BoundedList<MappingRefusal>
   readonly changes: BoundedList<MappingChange>
+  /** The constants of the mapping that rows hold. */
+  readonly constants: readonly ConstantUse[]
   /** The places that are left behind on purpose. */
   readonly left: BoundedList<LeftPlace>
   /** JSON pointers of the values that rows are made of. */
@@ -64,12 +67,15 @@ export function* mapInSteps(
   const { refusals, left, read } = yield* surveyDocument(root, mapping, accepted)
   const maker = new RowMaker(refusals, new EntrySelector(mapping))
   for (const rule of listTableRules(mapping)) yield* maker.take(rule, createRootEntry(root))
-  return { rows: maker.rows.sort(compareRowLines), refusals, changes: maker.changes, left, read }
+  const { changes, constants } = maker
+  const rows = maker.rows.sort(compareRowLines)
+  return { rows, refusals, changes, constants: constants.list(), left, read }
 }
 
 class RowMaker {
   readonly rows: MappedRow[] = []
   readonly changes = new BoundedList<MappingChange>(({ code }) => code)
+  readonly constants = new ConstantUses()
   private readonly refusals: BoundedList<MappingRefusal>
   private readonly selector: EntrySelector
   /** The value type of every flag in the file; null where the flag was refused. */
@@ -89,9 +95,11 @@ class RowMaker {
     const fixed = getLiteralPart(rule.at)
     if (rule.optional !== true && findFirstEntry(file, fixed) === undefined)
       this.refusals.add([{ code: 'place_missing', pointer: fixed, detail: `rows of ${table}` }])
+    const before = this.rows.length
     for (const entry of pauseBetween(findEntries(file, rule.at)))
       if (entry === null) yield
       else if (this.selector.takes(rule, entry)) this.addEntry(taker, entry)
+    this.constants.add(taker, this.rows.length - before)
   }
 
   private addEntry({ table, rule }: TableRule, entry: MappingEntry): void {

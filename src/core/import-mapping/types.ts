@@ -68,9 +68,14 @@ export type ReadRule = ConversionSteps &
 export interface GapRule {
   readonly gap: string
 }
+/** A value that every row has; the note says what a person has to decide. */
+export interface ConstantRule {
+  readonly const: unknown
+  readonly note?: string | undefined
+}
 /** The source of a member: a constant, a name, a place, or lists of names. */
 export type MemberRule =
-  | { readonly const: unknown }
+  | ConstantRule
   | GapRule
   | (ConversionSteps & NameSource)
   | ReadRule

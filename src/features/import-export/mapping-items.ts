@@ -1,4 +1,5 @@
 import { type BoundedList, getCause } from '../../core/import-mapping/bounded-list.ts'
+import type { ConstantUse } from '../../core/import-mapping/constants.ts'
 import type { MappedDocument } from '../../core/import-mapping/map-document.ts'
 import type { LeftPlace } from '../../core/import-mapping/survey.ts'
 import type { MappingChange, MappingRefusal } from '../../core/import-mapping/types.ts'
@@ -11,7 +12,7 @@ const SHOWN_OF_A_CAUSE = 3
 
 /**
  * The items of a mapped document: `mapping` with its refusals by cause, three places each; then, unless the document
- * cannot be read, `left_behind` where there is anything, and `changes`.
+ * cannot be read, `left_behind` where there is anything, `changes`, and `constants` where rows hold any.
  *
  * @param faults faults of the file as a whole
  * @param explain the code of the refusals to list in full, and alone; null for none
@@ -34,8 +35,13 @@ export function buildMappingItems(
       ? passResult('mapping', title)
       : { id: 'mapping', title, state: 'fail', findings, next: NEXT }
   if (document === null) return [item]
-  const left = document.left.count === 0 ? [] : [buildLeftItem(document.left)]
-  return [item, ...left, buildChangesItem(document.changes)]
+  const { left, changes, constants } = document
+  return [
+    item,
+    ...(left.count === 0 ? [] : [buildLeftItem(left)]),
+    buildChangesItem(changes),
+    ...(constants.length === 0 ? [] : [buildConstantsItem(constants)]),
+  ]
 }
 const NEXT = 'Correct the file or the mapping and run the same command again; nothing was written.'
 
@@ -86,6 +92,16 @@ const buildChangesItem = ({ count, kept }: BoundedList<MappingChange>): CheckRes
     detail: `${formatText(was)} -> ${formatText(becomes)}`,
   })),
 })
+
+const buildConstantsItem = (constants: readonly ConstantUse[]): CheckResult => ({
+  ...passResult('constants', `values that the mapping gives and not the file: ${constants.length}`),
+  findings: constants.map(({ table, member, value, note, rows }) => ({
+    code: 'constant_taken',
+    pointer: null,
+    detail: `${member} of ${table}: ${formatText(value)} in ${rows} rows${note === null ? '' : `; ${note}`}`,
+  })),
+})
+
 const MAX_SHOWN = 60
 const formatText = (text: string | null): string =>
   text === null

@@ -240,3 +240,24 @@ describe('mapDocument', () => {
     expect([changes.count, changes.kept.length]).toEqual([1_500, 1_000])
   })
 })
+
+test('each constant is counted over the rows of all rules that give it, and a rule without rows gives none', () => {
+  const sensitive = { sensitive: { const: false, note: 'not in the file' } }
+  const { constants } = mapped('{"flags":{"a":1,"b":2},"more":{"c":3},"none":{}}', {
+    flags: [
+      flags(sensitive),
+      flags({ ...sensitive, owner: { const: 'other' } }, '/more/*'),
+      flags({ owner: { const: 'third' } }, '/none/*'),
+    ],
+  })
+  const of = (name: string) => constants.filter(({ member }) => member === name)
+  const table = 'flag_registry'
+  expect(of('sensitive')).toEqual([
+    { table, member: 'sensitive', value: 'false', note: 'not in the file', rows: 3 },
+  ])
+  expect(of('owner')).toEqual([
+    { table, member: 'owner', value: '"platform"', note: null, rows: 2 },
+    { table, member: 'owner', value: '"other"', note: null, rows: 1 },
+  ])
+  expect(of('flag_key')).toEqual([])
+})

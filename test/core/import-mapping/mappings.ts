@@ -57,10 +57,11 @@ export function mapped(
 ) {
   const whole = { ...none, flags: [flags()], ...mapping }
   const document = mapDocument(node(text), whole, new Set(accepted))
-  const { rows, refusals, changes, left } = document
+  const { rows, refusals, changes, constants, left } = document
   return {
     ignored: left.count,
     left: left.kept.map(({ pointer, skip }) => `${pointer} ${skip?.reason ?? 'ignored'}`),
+    constants,
     causes: [...refusals.causes.keys()],
     details: refusals.kept.map(({ detail }) => detail),
     keys: rows.map(({ key }) => `${key.scope_id ?? ''} ${key.flag_key}`),
