@@ -113,12 +113,25 @@ test('a check lists what an import would refuse, and passes once a loss is accep
 
 test('a check names each value that the mapping gives and not the file, with its note', async () => {
   const losses = ['targeting', 'segments'].flatMap((loss) => ['--accept-loss', loss])
-  const run = await runFf([
-    ...['mapping', 'check', FLAGD, '--mapping', READY, '--format', 'json'],
-    ...losses,
-  ])
+  const call = ['mapping', 'check', FLAGD, '--mapping', READY, '--format', 'json']
+  const run = await runFf([...call, ...losses])
   const constants = getCheck(run).findings.filter(({ subject }) => subject === 'constants')
   expect(constants.map(({ detail }) => detail)).toContain(
     'sensitive of flag_registry: false in 3 rows; The file names no sensitive flags: set this for those that are.',
   )
+})
+
+test('a refused file lists its refusals alone, and counts the changes', async () => {
+  const flag = '{"state":"ENABLED","variants":{"on":true},"defaultVariant":"on"}'
+  const flags = Array.from({ length: 40 }, (_, at) => `"k${at}":${flag}`).join(',')
+  const check = async (text: string) =>
+    runFf(['mapping', 'check', await write('refused.json', text), '--mapping', READY])
+  const passed = await check(`{"flags":{${flags}}}`)
+  expect(passed.status).toBe(0)
+  expect(passed.stdout).toContain('/flags/k39/safe_value default_taken')
+  const { status, stdout } = await check(`{"flags":{${flags}},"more":1}`)
+  expect(status).toBe(20)
+  expect(stdout).toContain('/more member_unmapped')
+  expect(stdout).toMatch(/\d{2,} values change, \d+ places are left behind; listed once/)
+  expect(stdout.split('\n').length).toBeLessThan(15)
 })

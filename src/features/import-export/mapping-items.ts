@@ -11,8 +11,9 @@ import type { RowFinding } from './row-report.ts'
 const SHOWN_OF_A_CAUSE = 3
 
 /**
- * The items of a mapped document: `mapping` with its refusals by cause, three places each; then, unless the document
- * cannot be read, `left_behind` where there is anything, `changes`, and `constants` where rows hold any.
+ * The items of a mapped document: `mapping` with its refusals by cause, three places each, and `changes` with
+ * counts alone, unless the document cannot be read. Without refusals `mapping`, `left_behind` where there is anything,
+ * `changes`, and `constants` where rows hold any.
  *
  * @param faults faults of the file as a whole
  * @param explain the code of the refusals to list in full, and alone; null for none
@@ -24,20 +25,16 @@ export function buildMappingItems(
   explain: string | null,
 ): readonly CheckResult[] {
   const refused = faults.length + (document?.refusals.count ?? 0)
-  const title =
-    refused === 0 ? `left behind on purpose: ${document?.left.count ?? 0}` : `${refused} refused`
-  const findings = [
-    ...faults,
-    ...(document === null ? [] : listRefusals(document.refusals, explain)),
-  ]
-  const item: CheckResult =
-    refused === 0
-      ? passResult('mapping', title)
-      : { id: 'mapping', title, state: 'fail', findings, next: NEXT }
-  if (document === null) return [item]
+  if (document === null || refused > 0) {
+    const refusals = document === null ? [] : listRefusals(document.refusals, explain)
+    const findings = [...faults, ...refusals]
+    const title = `${refused} refused`
+    const item: CheckResult = { id: 'mapping', title, state: 'fail', findings, next: NEXT }
+    return document === null ? [item] : [item, countWithoutList(document)]
+  }
   const { left, changes, constants } = document
   return [
-    item,
+    passResult('mapping', `left behind on purpose: ${left.count}`),
     ...(left.count === 0 ? [] : [buildLeftItem(left)]),
     buildChangesItem(changes),
     ...(constants.length === 0 ? [] : [buildConstantsItem(constants)]),
@@ -74,6 +71,13 @@ const toFinding = ({ code, pointer, detail }: MappingRefusal): RowFinding => ({
   pointer,
   detail,
 })
+
+/** Thousands of listed changes would push the refusals off the screen. */
+const countWithoutList = ({ changes, left }: MappedDocument): CheckResult =>
+  passResult(
+    'changes',
+    `${changes.count} values change, ${left.count} places are left behind; listed once nothing is refused`,
+  )
 
 const buildLeftItem = ({ count, kept }: BoundedList<LeftPlace>): CheckResult => ({
   ...passResult('left_behind', `left behind on purpose: ${count}, listed: ${kept.length}`),
