@@ -105,6 +105,7 @@ const FORMATS: Readonly<Record<string, Expected>> = {
       '/featureStrategies/2/constraints targeting',
       '/featureStrategies/2/segments segments',
       '/featureStrategies/2/disabled targeting',
+      '/featureStrategies/3/name targeting',
       '/featureEnvironments/1/variants variants',
       '/segments/0 segments',
     ],
