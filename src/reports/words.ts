@@ -1,4 +1,5 @@
 import type { Finding, ParityReport, Report } from '../core/report/types.ts'
+import { truncateText } from '../core/text/quote.ts'
 import { formatVerdict } from './gate-words.ts'
 import { formatState, toHeadlineState } from './paint.ts'
 
@@ -55,7 +56,4 @@ export function formatFinding({
 }
 
 const MOST = 120
-const shown = (text: string | null): string => {
-  if (text === null) return 'absent'
-  return text.length > MOST ? `${text.slice(0, MOST)}... (${text.length} characters)` : text
-}
+const shown = (text: string | null): string => (text === null ? 'absent' : truncateText(text, MOST))

@@ -1,6 +1,7 @@
 import type { JsonNode } from '../json/read.ts'
 import { serializeNode } from '../parity/node-text.ts'
 import { FLAG_STATES, REQUIRED_AUTH, type TableName, VALUE_TYPES } from '../rows/rows.ts'
+import { truncateText } from '../text/quote.ts'
 import type { MappingRefusalCode } from './types.ts'
 
 /** What is refused, and why. */
@@ -15,7 +16,7 @@ interface RefusedMember {
 
 /** Describes a refused member for display: the member, its value, the form wanted, and the reason where known. */
 export function describeMember({ table, name, code, node, reason }: RefusedMember): string {
-  const value = node === undefined ? 'absent' : truncate(serializeNode(node))
+  const value = node === undefined ? 'absent' : truncateText(serializeNode(node), MOST_SHOWN)
   const wanted = FORM_CODES.has(code) ? [`wanted: ${FORMS[name] ?? ANY_FORM}`] : []
   return [
     `${name} of ${table} is ${value}`,
@@ -24,9 +25,7 @@ export function describeMember({ table, name, code, node, reason }: RefusedMembe
   ].join('; ')
 }
 
-const MAX_SHOWN = 60
-const truncate = (text: string): string =>
-  text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}... (${text.length} characters)` : text
+const MOST_SHOWN = 60
 
 /** The refusals that the form of the member explains. */
 const FORM_CODES: ReadonlySet<MappingRefusalCode> = new Set<MappingRefusalCode>([

@@ -11,6 +11,10 @@ export function quoteValue(text: string): string {
   return text.length > MAX_CHARACTERS ? `"${shown}..." (${text.length} characters)` : `"${shown}"`
 }
 
+/** A text for display: of one over `most` UTF-16 units only the first, with `...` and its length. Escapes nothing. */
+export const truncateText = (text: string, most: number): string =>
+  text.length > most ? `${text.slice(0, most)}... (${text.length} characters)` : text
+
 /**
  * A word of a command in a hint, as a POSIX shell reads it when it is pasted: unchanged where it needs no quotes, else
  * in single quotes.

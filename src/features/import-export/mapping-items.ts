@@ -4,6 +4,7 @@ import type { MappedDocument } from '../../core/import-mapping/map-document.ts'
 import type { LeftPlace } from '../../core/import-mapping/survey.ts'
 import type { MappingChange, MappingRefusal } from '../../core/import-mapping/types.ts'
 import { type CheckResult, passResult } from '../../core/report/check-report.ts'
+import { truncateText } from '../../core/text/quote.ts'
 import { FfError } from '../../errors.ts'
 import type { RowFinding } from './row-report.ts'
 
@@ -106,10 +107,6 @@ const buildConstantsItem = (constants: readonly ConstantUse[]): CheckResult => (
   })),
 })
 
-const MAX_SHOWN = 60
+const MOST_SHOWN = 60
 const formatText = (text: string | null): string =>
-  text === null
-    ? 'absent'
-    : text.length > MAX_SHOWN
-      ? `${text.slice(0, MAX_SHOWN)}... (${text.length} characters)`
-      : text
+  text === null ? 'absent' : truncateText(text, MOST_SHOWN)

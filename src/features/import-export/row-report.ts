@@ -10,13 +10,12 @@ import { parsePlainRow } from '../../core/row-format/plain-row.ts'
 import { compareRowLines, parseRowLine, type RowLine } from '../../core/row-format/row-line.ts'
 import { decodeRow, ROW_MEMBERS } from '../../core/rows/decode-row.ts'
 import type { RowKey, TableName } from '../../core/rows/rows.ts'
+import { truncateText } from '../../core/text/quote.ts'
 
 /** A finding about one row; `pointer` names the row and the field. */
 export type RowFinding = Omit<CheckFinding, 'subject'>
 
-const MAX_SHOWN = 120
-const truncate = (text: string): string =>
-  text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}... (${text.length} characters)` : text
+const MOST_SHOWN = 120
 
 /**
  * The key of a row as a JSON pointer: `/SCOPE/FLAG`, or `/FLAG` for a flag. A part above 120 characters is cut, and
@@ -24,7 +23,7 @@ const truncate = (text: string): string =>
  */
 export const formatRowPointer = ({ scope_id, flag_key }: RowKey): string =>
   [...(scope_id === null ? [] : [scope_id]), flag_key].reduce(
-    (path, one) => appendPointer(path, truncate(one)),
+    (path, one) => appendPointer(path, truncateText(one, MOST_SHOWN)),
     '',
   )
 
@@ -128,4 +127,4 @@ export function findPairDifferences(
 }
 
 const formatNode = (node: JsonNode | undefined): string =>
-  node === undefined ? 'absent' : truncate(serializeNode(node))
+  node === undefined ? 'absent' : truncateText(serializeNode(node), MOST_SHOWN)
