@@ -68,6 +68,7 @@ async function installByRun(app: string, steps: readonly string[]): Promise<void
 describe('Dockerfile', () => {
   test('has no problem, two stages, an ordinary user and a health check', async () => {
     expect(validate(await read('Dockerfile'))).toEqual([])
+    expect(validate('FROM node:22\nEXPOSE none\n')).toHaveLength(1)
     const all = await readInstructions()
     expect(find(all, 'FROM')).toHaveLength(2)
     expect(find(all, 'USER')).toEqual(['1000:1000'])
@@ -133,6 +134,7 @@ test('compose.yaml fits the Compose Specification, and its parts exist', async (
   const compose = parse(await read('compose.yaml')) as Compose
   const isCompose = new Ajv({ strict: false, formats: COMPOSE_FORMATS }).compile(SCHEMA)
   expect([isCompose(compose), isCompose.errors]).toEqual([true, null])
+  expect(isCompose({ services: { serve: { image: 1 } } })).toBe(false)
   const { services, networks } = compose
   const all = Object.values(services)
   const needed = all.flatMap(({ depends_on = {} }) => Object.keys(depends_on))
@@ -174,6 +176,7 @@ test('kubernetes/ff.yaml fits the API, and its drain is shorter than the grace p
   const objects = documents.map((one) => one.toJS() as KubernetesObject)
   expect(objects.map(({ kind }) => kind).sort()).toEqual(Object.keys(MODELS).sort())
   for (const one of objects) new MODELS[one.kind](one as never).validate()
+  expect(() => new Deployment({ spec: { replicas: 2 } } as never).validate()).toThrow('selector')
   const get = (kind: keyof typeof MODELS): KubernetesObject =>
     objects.find((one) => one.kind === kind) as KubernetesObject
   const { replicas, template, selector } = get('Deployment').spec
@@ -201,7 +204,9 @@ describe.each(['ff-serve.service', 'ff-ship.service'])('systemd/%s', (name) => {
     await writeFile(copy, text.replace('/usr/bin/node', process.execPath))
     const { stdout, stderr } = await run('systemd-analyze', ['verify', '--man=no', copy])
     expect([stdout, stderr]).toEqual(['', ''])
-    await run('systemd-analyze', ['security', '--offline=yes', '--threshold=15', copy])
+    const judge = ['security', '--offline=yes', copy]
+    await run('systemd-analyze', [...judge, '--threshold=15'])
+    await expect(run('systemd-analyze', [...judge, '--threshold=1'])).rejects.toThrow()
     const [, seconds] = /^TimeoutStopSec=(\d+)$/m.exec(text) ?? []
     expect(Number(seconds)).toBeGreaterThan(DRAIN_SECONDS)
   })
