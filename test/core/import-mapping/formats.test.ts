@@ -101,6 +101,7 @@ const FORMATS: Readonly<Record<string, Expected>> = {
   },
   unleash: {
     losses: [
+      '/features/1 archived',
       '/featureStrategies/2/parameters percentages',
       '/featureStrategies/2/constraints targeting',
       '/featureStrategies/2/segments segments',
