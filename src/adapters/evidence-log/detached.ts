@@ -30,6 +30,10 @@ export const buildSigningInput = (signed: DetachedInput): string =>
 export const formatDetachedJws = (signed: DetachedInput, signature: Uint8Array): string =>
   `${toHeader(signed)}..${Buffer.from(signature).toString('base64url')}`
 
+/** Signs content with a runner's key. @returns the compact JWS with detached content */
+export const signDetached = (signed: DetachedInput, sign: (text: string) => Uint8Array): string =>
+  formatDetachedJws(signed, sign(buildSigningInput(signed)))
+
 /**
  * Whether a detached JWS has exactly the expected header and a valid Ed25519 signature of the content, in canonical
  * base64url. Ignores its middle segment, which is empty as written, and segments after the third: the content comes

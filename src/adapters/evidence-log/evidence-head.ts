@@ -4,7 +4,7 @@ import { parseInstant } from '../../core/rows/instant.ts'
 import type { PublicJwk } from '../../core/signoff/types.ts'
 import { computeThumbprint, importPublicKey } from '../jose/ed25519.ts'
 import { parseCanonical } from './canonical-text.ts'
-import { buildSigningInput, formatDetachedJws, verifyDetachedJws } from './detached.ts'
+import { signDetached, verifyDetachedJws } from './detached.ts'
 import type { SigningRunner } from './runner-key.ts'
 
 const TYP = 'ff-evidence-head+jws'
@@ -25,7 +25,7 @@ interface HeadFile {
  */
 export function writeHeadText(head: EvidenceHead, runner: SigningRunner): string {
   const signed = { typ: TYP, kid: runner.kid, content: canonicalizeValue(head) } as const
-  const signature = formatDetachedJws(signed, runner.sign(buildSigningInput(signed)))
+  const signature = signDetached(signed, runner.sign)
   const file: HeadFile = {
     kind: 'evidence_head',
     schemaVersion: 1,

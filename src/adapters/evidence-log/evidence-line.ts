@@ -5,7 +5,7 @@ import { parseInstant } from '../../core/rows/instant.ts'
 import type { PublicJwk } from '../../core/signoff/types.ts'
 import { computeThumbprint, importPublicKey } from '../jose/ed25519.ts'
 import { parseCanonical } from './canonical-text.ts'
-import { buildSigningInput, formatDetachedJws, verifyDetachedJws } from './detached.ts'
+import { signDetached, verifyDetachedJws } from './detached.ts'
 import type { SigningRunner } from './runner-key.ts'
 
 /** One line of the log (`contracts/schemas/evidence-line.schema.json`). */
@@ -40,7 +40,7 @@ export function writeLine(
 ): { text: string; entry: EvidenceEntry } {
   const content = canonicalizeValue(record)
   const signed = { typ: TYP, kid: runner.kid, content } as const
-  const signature = formatDetachedJws(signed, runner.sign(buildSigningInput(signed)))
+  const signature = signDetached(signed, runner.sign)
   const hash = hashRecord(content)
   const line: EvidenceLine = { hash, record, runner: runner.jwk, signature }
   return { text: canonicalizeValue(line), entry: { record, hash, runner: runner.kid } }

@@ -12,7 +12,7 @@ import { nullIfMissing } from '../../files/read-or-null.ts'
 import type { FitsMinute, RecordingRead, RecordingWriter } from '../../ports/observe.ts'
 import { computeThumbprint, importPublicKey } from '../jose/ed25519.ts'
 import { parseCanonical } from './canonical-text.ts'
-import { buildSigningInput, formatDetachedJws, verifyDetachedJws } from './detached.ts'
+import { signDetached, verifyDetachedJws } from './detached.ts'
 import { toWriteError, withLock } from './evidence-log.ts'
 import { readRunnerKey, type SigningRunner } from './runner-key.ts'
 
@@ -90,7 +90,7 @@ class Writer implements RecordingWriter {
     const record: RecordedMinute = { ...minute, seq: this.seq + 1, prev_hash: this.hash }
     const content = canonicalizeValue(record)
     const signed = { typ: TYP, kid: runner.kid, content } as const
-    const signature = formatDetachedJws(signed, runner.sign(buildSigningInput(signed)))
+    const signature = signDetached(signed, runner.sign)
     const hash = hashText(content)
     const line: RecordingLine = { hash, record, runner: runner.jwk, signature }
     const text = Buffer.from(`${canonicalizeValue(line)}\n`)

@@ -1,7 +1,9 @@
 import { appendFile, mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { readBounded } from '../../files/read-bounded.ts'
-import { nullIfMissing } from '../../files/read-or-null.ts'
+import { quoteValue } from '../../core/text/quote.ts'
+import { FfError } from '../../errors.ts'
+import { getErrorCode } from '../../files/read-or-null.ts'
 
 const FILE = 'disturbances.ndjson'
 const MAX_BYTES = 4_194_304
@@ -16,20 +18,37 @@ interface Disturbance {
 
 /**
  * Notes beside a recording that a probe disturbs the instances from now on. @returns a function that notes the end
- * @throws the system's error
+ * @throws FfError `disk_full` or `evidence_unwritable`, also of that function
  */
 export async function noteDisturbance(
   folder: string,
   item: string,
   now: () => number,
 ): Promise<() => Promise<void>> {
-  await mkdir(folder, { recursive: true, mode: 0o700 })
-  const note = (kind: Disturbance['kind']): Promise<void> =>
-    appendFile(join(folder, FILE), `${JSON.stringify({ item, at: now(), kind })}\n`, {
-      mode: 0o600,
-    })
+  const path = join(folder, FILE)
+  const note = async (kind: Disturbance['kind']): Promise<void> => {
+    try {
+      await mkdir(folder, { recursive: true, mode: 0o700 })
+      await appendFile(path, `${JSON.stringify({ item, at: now(), kind })}\n`, { mode: 0o600 })
+    } catch (cause) {
+      throw toNoteError(path, cause)
+    }
+  }
   await note('began')
   return () => note('ended')
+}
+
+function toNoteError(path: string, cause: unknown): unknown {
+  const code = getErrorCode(cause)
+  if (code === null) return cause
+  return new FfError(
+    code === 'ENOSPC' ? 'disk_full' : 'evidence_unwritable',
+    `Cannot note in ${quoteValue(path)} that a probe disturbs staging (${code}).`,
+    {
+      hint: 'Free some space there, or run as the user of the observer, then measure again.',
+      cause,
+    },
+  )
 }
 
 /**
@@ -41,7 +60,10 @@ export async function readDisturbances(
   since: number,
   until: number,
 ): Promise<readonly string[]> {
-  const read = await nullIfMissing(readBounded(join(folder, FILE), MAX_BYTES))
+  const read = await readBounded(join(folder, FILE), MAX_BYTES).catch((error: unknown) => {
+    if (getErrorCode(error) === null) throw error
+    return null
+  })
   if (read?.ok !== true) return []
   const open = new Map<string, number>()
   const found = new Set<string>()

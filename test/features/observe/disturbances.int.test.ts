@@ -1,4 +1,4 @@
-import { appendFile, mkdtemp, rm } from 'node:fs/promises'
+import { appendFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeEach, expect, test } from 'vitest'
@@ -36,5 +36,16 @@ test('excuses nothing by lines that are torn, or of no form', async () => {
     join(folder, 'disturbances.ndjson'),
     '{"item":"D1","at":1\n{"item":1,"kind":"began"}\n',
   )
+  expect(await readDisturbances(folder, 0, 9_000)).toEqual([])
+})
+
+test('says what it could not note, and excuses nothing where the notes cannot be read', async () => {
+  const file = join(folder, 'a-file')
+  await writeFile(file, '')
+  await expect(noteDisturbance(file, 'D1', () => now)).rejects.toMatchObject({
+    code: 'evidence_unwritable',
+    message: expect.stringContaining('disturbances.ndjson'),
+  })
+  await mkdir(join(folder, 'disturbances.ndjson'))
   expect(await readDisturbances(folder, 0, 9_000)).toEqual([])
 })
