@@ -44,7 +44,9 @@ export async function runObserveStart(invocation: Invocation<typeof OBSERVE_STAR
   const named = options.database
   const database = named === null ? values.FF_DATABASE_URL : parseTargetOrThrow(named, env)
   const { versions } = await loadPersistence(root)
-  const keyFile = values.FF_RUNNER_KEY_FILE ?? join(cwd, '.ff', 'runner.pem')
+  const { FF_RUNNER_KEY_FILE } = values
+  const path = FF_RUNNER_KEY_FILE ?? join(cwd, '.ff', 'runner.pem')
+  const key = { path, make: FF_RUNNER_KEY_FILE === null }
   const folder = findRecordingFolder(cwd)
   const controller = new AbortController()
   const stop = context.onSignal((name) => controller.abort(name))
@@ -52,7 +54,7 @@ export async function runObserveStart(invocation: Invocation<typeof OBSERVE_STAR
   const log = await adapters.openServiceLog(io.tryStderr)
   try {
     await closeAfter(async (keep) => {
-      const writer = await keep(openStagingRecording(adapters, cwd, keyFile))
+      const writer = await keep(openStagingRecording(adapters, cwd, key))
       const clients = await Promise.all(
         instances.map(({ admin }) => keep(adapters.openClient(admin))),
       )

@@ -55,7 +55,7 @@ import type {
 } from './http.ts'
 import type { MigrationSession } from './migrations.ts'
 import type { CommandLimits, CommandOutcome, RunningProgram } from './process.ts'
-import type { FitsMinute, RecordingRead, RecordingWriter } from './observe.ts'
+import type { FitsMinute, RecordingKey, RecordingRead, RecordingWriter } from './observe.ts'
 import type { RedisClient, RedisOptions, ScratchRedis } from './redis.ts'
 import type { RowSink, RowSource } from './rows.ts'
 import type {
@@ -356,7 +356,7 @@ export interface Adapters {
    */
   openRecording(
     folder: string,
-    needs: { readonly keyFile: string; readonly fits: FitsMinute },
+    needs: { readonly key: RecordingKey; readonly fits: FitsMinute },
   ): Promise<RecordingWriter>
   /** Reads and verifies a recording, without its lock. @throws FfError `evidence_unreadable` */
   readRecording(folder: string, fits: FitsMinute): Promise<RecordingRead>

@@ -29,3 +29,10 @@ export type RecordingFault =
 
 /** Finds whether a value matches the schema of a line. */
 export type FitsMinute = (value: unknown) => boolean
+
+/** The file of the runner's key that signs a recording. */
+export interface RecordingKey {
+  readonly path: string
+  /** Whether a key is made where the file is missing. */
+  readonly make: boolean
+}

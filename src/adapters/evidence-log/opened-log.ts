@@ -1,7 +1,13 @@
 import { access } from 'node:fs/promises'
 import type { EvidenceNeeds, OpenedEvidence } from '../../ports/evidence.ts'
 import { openEvidence, toWriteError } from './evidence-log.ts'
-import { makeRunnerKey, readRunnerKey, toPublicPath, writePublicKey } from './runner-key.ts'
+import {
+  makeRunnerKey,
+  readRunnerKey,
+  type SigningRunner,
+  toPublicPath,
+  writePublicKey,
+} from './runner-key.ts'
 
 /**
  * Opens the log of a runner for appending. With `make`, first creates the runner's key if its file is missing, and the
@@ -17,15 +23,28 @@ export async function openEvidenceLog(
     ...needs
   }: EvidenceNeeds & { readonly key: { readonly path: string; readonly make: boolean } },
 ): Promise<OpenedEvidence> {
-  const create = key.make && !(await isThere(key.path))
-  const runner = create
-    ? await mapErrors(key.path, makeRunnerKey(key.path))
-    : await readRunnerKey(key.path)
-  // A key that an earlier version made, or a person.
-  if (key.make && !(await isThere(toPublicPath(key.path))))
-    await mapErrors(key.path, writePublicKey(key.path, runner))
+  const { runner, made } = await openRunnerKey(key)
   const writer = await openEvidence(folder, runner, needs)
-  return { writer, runner: { kid: runner.kid, made: create } }
+  return { writer, runner: { kid: runner.kid, made } }
+}
+
+/**
+ * Reads a runner's key. With `make`, first creates it if its file is missing, and the file of its public half.
+ * @throws FfError `runner_key_invalid`, `key_file_loose`, `evidence_unwritable`, `disk_full`
+ */
+export async function openRunnerKey({
+  path,
+  make,
+}: {
+  readonly path: string
+  readonly make: boolean
+}): Promise<{ readonly runner: SigningRunner; readonly made: boolean }> {
+  const made = make && !(await isThere(path))
+  const runner = made ? await mapErrors(path, makeRunnerKey(path)) : await readRunnerKey(path)
+  // A key that an earlier version made, or a person.
+  if (make && !(await isThere(toPublicPath(path))))
+    await mapErrors(path, writePublicKey(path, runner))
+  return { runner, made }
 }
 
 async function mapErrors<T>(path: string, writing: Promise<T>): Promise<T> {

@@ -9,12 +9,18 @@ import { decodeUtf8OrNull } from '../../core/text/utf8.ts'
 import { FfError } from '../../errors.ts'
 import { readBounded } from '../../files/read-bounded.ts'
 import { nullIfMissing } from '../../files/read-or-null.ts'
-import type { FitsMinute, RecordingRead, RecordingWriter } from '../../ports/observe.ts'
+import type {
+  FitsMinute,
+  RecordingKey,
+  RecordingRead,
+  RecordingWriter,
+} from '../../ports/observe.ts'
 import { computeThumbprint, importPublicKey } from '../jose/ed25519.ts'
 import { parseCanonical } from './canonical-text.ts'
 import { signDetached, verifyDetachedJws } from './detached.ts'
 import { toWriteError, withLock } from './evidence-log.ts'
-import { readRunnerKey, type SigningRunner } from './runner-key.ts'
+import { openRunnerKey } from './opened-log.ts'
+import type { SigningRunner } from './runner-key.ts'
 
 /** One line of a recording (`contracts/schemas/observation-line.schema.json`). */
 interface RecordingLine {
@@ -45,9 +51,9 @@ const hashText = (text: string): string => createHash('sha256').update(text).dig
  */
 export async function openRecording(
   folder: string,
-  { keyFile, fits }: { readonly keyFile: string; readonly fits: FitsMinute },
+  { key, fits }: { readonly key: RecordingKey; readonly fits: FitsMinute },
 ): Promise<RecordingWriter> {
-  const runner = await readRunnerKey(keyFile)
+  const { runner } = await openRunnerKey(key)
   return withLock(folder, async (lock) => {
     const bytes = await readLines(folder)
     const read = parseRecording(bytes, fits)

@@ -4,7 +4,7 @@ import type { ObservedMinute } from '../../core/observe/minute.ts'
 import { quoteForShell, quoteValue } from '../../core/text/quote.ts'
 import { FfError } from '../../errors.ts'
 import type { Adapters } from '../../ports/adapters.ts'
-import type { RecordingWriter } from '../../ports/observe.ts'
+import type { RecordingKey, RecordingWriter } from '../../ports/observe.ts'
 
 /** The folder of the recording of staging in a team's folder. */
 export const findRecordingFolder = (cwd: string): string => join(cwd, '.ff', 'observation')
@@ -13,9 +13,9 @@ export const findRecordingFolder = (cwd: string): string => join(cwd, '.ff', 'ob
 export const openStagingRecording = (
   { openRecording }: Pick<Adapters, 'openRecording'>,
   cwd: string,
-  keyFile: string,
+  key: RecordingKey,
 ): Promise<RecordingWriter> =>
-  openRecording(findRecordingFolder(cwd), { keyFile, fits: isObservationLine })
+  openRecording(findRecordingFolder(cwd), { key, fits: isObservationLine })
 
 /**
  * Reads and verifies the recording of a team's folder: its minutes, oldest first, and the thumbprint of the key that signed

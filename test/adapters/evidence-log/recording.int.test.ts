@@ -20,7 +20,7 @@ let text = ''
 beforeEach(async () => {
   folder = await mkdtemp(join(base, 'one-'))
   file = join(folder, 'minutes.ndjson')
-  const writer = await openRecording(folder, { keyFile, fits })
+  const writer = await openRecording(folder, { key: { path: keyFile, make: false }, fits })
   for (const minute of MINUTES) await writer.append(minute)
   await writer.close()
   text = await readFile(file, 'utf8')
@@ -40,7 +40,7 @@ describe('a recording', () => {
   it('goes on where a killed process left a part of a line', async () => {
     await appendFile(file, text.slice(0, 100))
     expect(await read()).toMatchObject({ ok: true, minutes: MINUTES })
-    const writer = await openRecording(folder, { keyFile, fits })
+    const writer = await openRecording(folder, { key: { path: keyFile, make: false }, fits })
     expect(writer.last).toEqual(MINUTES.at(-1))
     for (const minute of makeMinutes(5, 6)) await writer.append(minute)
     await writer.close()
@@ -48,8 +48,10 @@ describe('a recording', () => {
   })
 
   it('takes one observer at a time', async () => {
-    const writer = await openRecording(folder, { keyFile, fits })
-    await expect(openRecording(folder, { keyFile, fits })).rejects.toMatchObject({
+    const writer = await openRecording(folder, { key: { path: keyFile, make: false }, fits })
+    await expect(
+      openRecording(folder, { key: { path: keyFile, make: false }, fits }),
+    ).rejects.toMatchObject({
       code: 'evidence_locked',
     })
     await writer.close()
@@ -58,7 +60,9 @@ describe('a recording', () => {
   it('is not continued by another key', async () => {
     const other = join(folder, 'other.pem')
     await makeRunnerKey(other)
-    await expect(openRecording(folder, { keyFile: other, fits })).rejects.toMatchObject({
+    await expect(
+      openRecording(folder, { key: { path: other, make: false }, fits }),
+    ).rejects.toMatchObject({
       code: 'evidence_untrusted',
     })
   })
@@ -88,7 +92,9 @@ describe('a recording', () => {
   ])('is refused with %s', async (_, edit, code, line) => {
     await writeFile(file, `${edit().join('\n')}\n`)
     expect(await read()).toEqual({ ok: false, code, line })
-    await expect(openRecording(folder, { keyFile, fits })).rejects.toMatchObject({
+    await expect(
+      openRecording(folder, { key: { path: keyFile, make: false }, fits }),
+    ).rejects.toMatchObject({
       code: 'evidence_untrusted',
     })
   })

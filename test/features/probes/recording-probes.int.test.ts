@@ -60,7 +60,7 @@ const contextOf = (id: string, cwd: string, change: Partial<ProbeContext> = {}):
 /** A team's folder with a recording of these minutes, by these instances. */
 async function record(minutes: readonly ObservedMinute[]): Promise<string> {
   const cwd = await mkdtemp(join(base, 'team-'))
-  const writer = await openStagingRecording(adapters, cwd, keyFile)
+  const writer = await openStagingRecording(adapters, cwd, { path: keyFile, make: false })
   const identities = [digestIdentity(SAID)]
   for (const minute of minutes) await writer.append({ ...minute, identities })
   await writer.close()
