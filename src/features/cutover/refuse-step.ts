@@ -24,16 +24,20 @@ export interface StepPlace {
   readonly record: PhaseRecord
 }
 
+/** Whether a place is a scratch copy, which needs no GO. A database that the plan names is none, whatever its record says. */
+export const isScratchCopy = (
+  { record, database }: StepPlace,
+  { report, stagingDatabase }: StepGate,
+): boolean => record.scratch && ![report.identity.database, stagingDatabase].includes(database)
+
 /**
  * Whether the gate lets this environment go over to the database: a GO about this very environment, database and
  * attempt. A scratch copy needs none.
  *
  * @returns null where it may
  */
-export function refuseByGate(place: StepPlace, gate: StepGate): FfError | null {
-  if (place.record.scratch) return null
-  return refuseOtherPlace(place, gate) ?? refuseVerdict(gate.report)
-}
+export const refuseByGate = (place: StepPlace, gate: StepGate): FfError | null =>
+  isScratchCopy(place, gate) ? null : (refuseOtherPlace(place, gate) ?? refuseVerdict(gate.report))
 
 /**
  * What was measured has to be what runs, the same everywhere.

@@ -13,7 +13,7 @@ import type { DatabaseLook, FileWriter, RegisteredInstance } from '../../ports/c
 import { fillIfEmpty } from './fill-if-empty.ts'
 import { type CutoverClock, LeaseObserver } from './lease-observer.ts'
 import { type CutoverSides, readSides, type SidesReading } from './read-sides.ts'
-import { refuseByGate, refuseMixed, type StepGate } from './refuse-step.ts'
+import { isScratchCopy, refuseByGate, refuseMixed, type StepGate } from './refuse-step.ts'
 import { runSwitch, type SwitchLimits, type SwitchOutcome } from './run-switch.ts'
 
 /** What a command that moves the cutover has at hand. */
@@ -148,16 +148,15 @@ async function fill({ sides, observe }: StepTools, look: DatabaseLook): Promise<
 /** @throws FfError `phase_refused` */
 async function refuseSwitch(request: AdvanceRequest, { reading, look }: Ready): Promise<void> {
   const record = findStandingRecord(reading.situation)
-  let gate: StepGate | null = null
-  if (!record.scratch) {
-    const { environment, judge } = request
-    gate = await judge()
-    const refusal = refuseByGate({ environment, database: look.identity, record }, gate)
-    if (refusal !== null) throw refusal
-  }
+  const place = { environment: request.environment, database: look.identity, record }
+  const gate = await request.judge()
+  const verdict = refuseByGate(place, gate)
+  if (verdict !== null) throw verdict
   refuseLag(reading, look)
   const live = await listLive(request, reading)
-  const refusal = refuseMixed(live, gate) ?? (request.oneWriter ? null : refuseFew(live, request))
+  const refusal =
+    refuseMixed(live, isScratchCopy(place, gate) ? null : gate) ??
+    (request.oneWriter ? null : refuseFew(live, request))
   if (refusal !== null) throw refusal
 }
 

@@ -52,8 +52,16 @@ describe('the step into db_authoritative', () => {
     expect(refuseByGate({ ...place, environment: 'prod' }, makeGate())).toBeNull()
   })
   test('needs none on a scratch copy', () => {
-    const scratch = { ...place, record: makeRecord({ scratch: true }) }
+    const scratch = { ...place, database: '9/9/ff/c', record: makeRecord({ scratch: true }) }
     expect(refuseByGate(scratch, makeGate({ verdict: 'no_go' }))).toBeNull()
+    const unplanned = makeGate({ identity: { ...IDENTITY, database: null, environment: null } })
+    expect(refuseByGate(scratch, unplanned)).toBeNull()
+  })
+  test('needs one on a database that the plan names, also where its record says scratch', () => {
+    const forged = { ...place, record: makeRecord({ scratch: true }) }
+    expect(refuseByGate(forged, makeGate({ verdict: 'no_go' }))?.message).toContain('NO-GO')
+    const staging = { ...forged, database: '1/5/ff/s' }
+    expect(refuseByGate(staging, makeGate({}, '1/5/ff/s'))?.message).toContain('drill')
   })
 
   test.each<[what: string, gate: StepGate, named: string]>([
