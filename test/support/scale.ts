@@ -8,7 +8,7 @@ export const FULL = process.env['FF_TEST_SCALE'] === 'full'
  * Milliseconds between two writes of a client, none in a full run or by `npm run crash`: without a pause the writes take
  * both processors from the tests beside them.
  */
-export const WRITE_PAUSE_MS = FULL || process.env['FF_CRASHES'] !== undefined ? 0 : 10
+export const WRITE_PAUSE_MS = FULL || process.env['FF_CRASHES'] !== undefined ? 0 : 40
 
 /** Set by vitest.config.ts for all processes of a run, and printed at its end. */
 const seed = Number(process.env['FF_TEST_SEED'] ?? '0')
