@@ -103,6 +103,7 @@ async function controls(
 ): Promise<CheckResult[]> {
   const items: CheckResult[] = []
   for (const proof of proofs) {
+    if (options.signal.aborted) break
     const seen = await prove(proof, sound, options)
     const id = `control.${proof}.${when}`
     if (seen instanceof FfError) {

@@ -158,6 +158,21 @@ describe('a selftest', () => {
     await expect(runSelftest([real], SIDES, options({ vectors }))).rejects.toBe(lost)
   })
 
+  test('that is interrupted among its first controls runs no further proof', async () => {
+    const controller = new AbortController()
+    const ran: string[] = []
+    const record = (name: string) => () => {
+      ran.push(name)
+      controller.abort('interrupted' satisfies ExitName)
+      return Promise.resolve(report('pass'))
+    }
+    const own = { signal: controller.signal, vectors: record('vectors'), cells: record('cells') }
+    await expect(runSelftest([real, inCells], SIDES, options(own))).rejects.toMatchObject({
+      code: 'interrupted',
+    })
+    expect(ran).toEqual(['vectors'])
+  })
+
   test('reports nothing if it is stopped', async () => {
     const controller = new AbortController()
     const signal = controller.signal
