@@ -99,13 +99,13 @@ function vectorProblems(printed: object | undefined): readonly object[] {
 describe('ff parity fuzz', () => {
   test('reports how much it compared when it finds nothing, and the same for the same seed', async () => {
     const [first, second] = [
-      await runFuzz(request({ runs: 40 }), inputs, context),
-      await runFuzz(request({ runs: 40 }), inputs, context),
+      await runFuzz(request({ runs: 20 }), inputs, context),
+      await runFuzz(request({ runs: 20 }), inputs, context),
     ]
     expect(first).toMatchObject({ verdict: 'pass', exitName: 'ok' })
     expect(first).toEqual(second)
     expect(first.items.map(({ title }) => title).join()).toMatch(
-      /^40 scenes of seed 8, [1-9]\d+ decisions/,
+      /^20 scenes of seed 8, [1-9]\d+ decisions/,
     )
   })
 
@@ -269,7 +269,9 @@ describe('ff parity fuzz', () => {
       ],
     ]
   /** Searched for twice; in other than a full run the one that is found quickest. */
-  const REPEATED = FULL ? WRITE_FAULTS.map(([what]) => what) : ['a store that ignores the approval']
+  const REPEATED = FULL
+    ? WRITE_FAULTS.map(([what]) => what)
+    : ['a store that ignores the expected revision']
   test.each(WRITE_FAULTS)('finds %s, and shows the writes', async (what, code, make) => {
     const found = await runFuzz(request({ runs: 1_000 }), inputs, withStore(make))
     expect(found).toMatchObject({ verdict: 'fail', exitName: 'no_go' })
