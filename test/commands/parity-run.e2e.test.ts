@@ -90,7 +90,7 @@ describe.concurrent('without configuration', () => {
     let seen = 0
     while (child.exitCode === null && child.signalCode === null) {
       seen = Math.max(seen, (await getProcesses(home)).length)
-      await sleep(20)
+      await sleep(100)
     }
     expect((await end).status).toBe(0)
     expect(seen).toBeGreaterThan(0) // Control: the search finds something while the run is alive.
