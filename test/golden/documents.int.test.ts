@@ -14,10 +14,13 @@ import { documentShape } from './shape.ts'
 vi.hoisted(() => vi.resetModules())
 afterAll(() => vi.resetModules())
 
-/** A selftest plants some 250 faults; one of each kind gives the same document shape. */
+/**
+ * A selftest plants some 290 faults; one of each kind gives the same document shape. The proof by cells takes half of the
+ * time and adds a name only, which selftest.e2e.test.ts checks.
+ */
 vi.mock(import('../../src/features/selftest/catalogue.ts'), async (original) => {
   const { FAULT_CATALOGUE: all } = await original()
-  const kinds = new Set<string>()
+  const kinds = new Set<string>(['cells'])
   const some = all.filter(({ proof }) => !kinds.has(proof) && kinds.add(proof).has(proof))
   return { FAULT_CATALOGUE: some satisfies typeof FAULT_CATALOGUE }
 })
