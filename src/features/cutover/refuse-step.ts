@@ -25,19 +25,22 @@ export interface StepPlace {
 }
 
 /** Whether a place is a scratch copy, which needs no GO. A database that the plan names is none, whatever its record says. */
-export const isScratchCopy = (
-  { record, database }: StepPlace,
-  { report, stagingDatabase }: StepGate,
-): boolean => record.scratch && ![report.identity.database, stagingDatabase].includes(database)
+export const isScratchCopy = ({ record, database }: StepPlace, gate: StepGate | null): boolean =>
+  record.scratch && ![gate?.report.identity.database, gate?.stagingDatabase].includes(database)
 
 /**
  * Whether the gate lets this environment go over to the database: a GO about this very environment, database and
  * attempt. A scratch copy needs none.
  *
+ * @param gate null where there is no team folder
  * @returns null where it may
  */
-export const refuseByGate = (place: StepPlace, gate: StepGate): FfError | null =>
-  isScratchCopy(place, gate) ? null : (refuseOtherPlace(place, gate) ?? refuseVerdict(gate.report))
+export function refuseByGate(place: StepPlace, gate: StepGate | null): FfError | null {
+  if (isScratchCopy(place, gate)) return null
+  return gate === null
+    ? refuseUnplanned()
+    : (refuseOtherPlace(place, gate) ?? refuseVerdict(gate.report))
+}
 
 /**
  * What was measured has to be what runs, the same everywhere.
@@ -76,8 +79,7 @@ function refuseOtherPlace(
   { environment, database, record }: StepPlace,
   { report: { identity }, stagingDatabase }: StepGate,
 ): FfError | null {
-  if (identity.environment === null)
-    return refuse('There is no plan, so no GO can be about this cutover.', 'ff plan new')
+  if (identity.environment === null) return refuseUnplanned()
   if (database === stagingDatabase)
     return refuse(
       'This is the database of staging, which takes this step by a drill alone.',
@@ -107,6 +109,9 @@ const isSameEnvironment = (one: string, other: string): boolean =>
 
 const refuse = (message: string, command: string): FfError =>
   new FfError('phase_refused', message, { hint: `Run \`${command}\`.` })
+
+const refuseUnplanned = (): FfError =>
+  refuse('There is no plan, so no GO can be about this cutover.', 'ff plan new')
 
 /** The blockers of a verdict that is no GO, with the way back. */
 function refuseVerdict(report: GateReport): FfError | null {

@@ -33,8 +33,8 @@ export interface AdvanceRequest extends StepTools {
   readonly environment: string
   /** Whether a single live instance on the file's host is enough for the step into `db_authoritative`. */
   readonly oneWriter: boolean
-  /** Judges the gate of the team folder. */
-  readonly judge: () => Promise<StepGate>
+  /** Judges the gate of the team folder; null where there is none. */
+  readonly judge: () => Promise<StepGate | null>
 }
 
 /**

@@ -56,6 +56,7 @@ describe('the step into db_authoritative', () => {
     expect(refuseByGate(scratch, makeGate({ verdict: 'no_go' }))).toBeNull()
     const unplanned = makeGate({ identity: { ...IDENTITY, database: null, environment: null } })
     expect(refuseByGate(scratch, unplanned)).toBeNull()
+    expect(refuseByGate(scratch, null)).toBeNull()
   })
   test('needs one on a database that the plan names, also where its record says scratch', () => {
     const forged = { ...place, record: makeRecord({ scratch: true }) }
@@ -64,7 +65,8 @@ describe('the step into db_authoritative', () => {
     expect(refuseByGate(staging, makeGate({}, '1/5/ff/s'))?.message).toContain('drill')
   })
 
-  test.each<[what: string, gate: StepGate, named: string]>([
+  test.each<[what: string, gate: StepGate | null, named: string]>([
+    ['without a team folder', null, 'plan'],
     ['without a plan', makeGate({ identity: { ...IDENTITY, environment: null } }), 'plan'],
     ['on staging', makeGate({}, '1/2/ff/a'), 'drill'],
     ['of another environment', makeGate({ identity: { ...IDENTITY, environment: 'qa' } }), '"qa"'],
