@@ -52,7 +52,7 @@ async function writeMatrix(name: string, vectors: readonly object[]): Promise<st
 }
 
 describe.concurrent('without configuration', () => {
-  test('17 of 17 hold on the embedded default, and the report names both sides', async () => {
+  test('UC-B4-06: the file and the database decide alike: 17 of 17 hold, and the report names both sides', async () => {
     const done = await shared('parity-run')
     expect(done).toMatchObject({ status: 0, signal: null, stderr: '' })
     const report = getParity(done)

@@ -15,7 +15,7 @@ interface Timed {
 }
 
 /**
- * Prints the slowest files and cases after a run, and the files over 40 s as a warning. In CI (the variable CI is set), a
+ * Prints the use cases, the slowest files and cases after a run, and the files over 40 s as a warning. In CI (the variable CI is set), a
  * file over 80 s fails the run.
  *
  * The limits differ because the same file takes up to 1.5 times as long on one CI machine as on another, and a file may
@@ -36,6 +36,7 @@ export class SlowestReporter implements Reporter {
     )
     if (files.length > 1)
       print(`Slowest files:\n${slowest(files)}\nSlowest cases:\n${slowest(cases)}`)
+    printUseCases(modules)
     print(`Seed of the random examples: FF_TEST_SEED=${process.env['FF_TEST_SEED']}`)
     const late = files.filter(({ durationMs }) => durationMs > WARN_MS)
     if (late.length === 0 || FULL) return
@@ -45,6 +46,17 @@ export class SlowestReporter implements Reporter {
     print(`Longer than the ${FAIL_MS / 1_000} s that a file may take in CI:\n${slowest(failing)}`)
     process.exitCode = 1
   }
+}
+
+/** The use cases of the planning pass whose tests ran, by their names, with the state of each. */
+function printUseCases(modules: readonly TestModule[]): void {
+  const found = modules
+    .flatMap((module) => [...module.children.allTests()])
+    .flatMap((test) => {
+      const id = /UC-B4-\d\d/.exec(test.fullName)?.[0]
+      return id === undefined ? [] : [`${id} ${test.result().state}`]
+    })
+  if (found.length > 0) print(`Use cases:\n${[...new Set(found)].toSorted().join('\n')}`)
 }
 
 const getName = (module: TestModule): string => relative(ROOT, module.moduleId)
