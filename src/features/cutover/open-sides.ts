@@ -135,14 +135,21 @@ export const coordinatedError = (where: string): FfError =>
     { hint: 'Wait for it; `ff cutover status` shows how far it is.' },
   )
 
+/** An instance that has just taken the lock listens a moment later. */
+const HOLDER_TRIES = 20
+const HOLDER_MS = 100
 /** A service that is no instance would go on writing to the file alone. @throws FfError `phase_refused` */
 async function requireInstance(
   { folder, adapters }: FileRequest,
   { file }: CutoverSides,
 ): Promise<void> {
-  const holder = await adapters.findLockHolder(folder)
-  const instances = await file.instances()
-  if (instances.some(({ facts }) => facts.pid === holder?.pid)) return
+  let holder: { readonly pid: number } | null = null
+  for (let tries = 0; tries < HOLDER_TRIES; tries++) {
+    if (tries > 0) await sleep(HOLDER_MS)
+    holder = await adapters.findLockHolder(folder)
+    const instances = await file.instances()
+    if (instances.some(({ facts }) => facts.pid === holder?.pid)) return
+  }
   throw new FfError(
     'phase_refused',
     `${holder === null ? 'A process' : `Process ${holder.pid}`} holds the lock of ${folder} and is no instance of the cutover.`,
