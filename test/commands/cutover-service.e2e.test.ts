@@ -1,6 +1,10 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { TestCutover } from '../support/cutover.ts'
+import type { CutoverLoad } from '../support/cutover-load.ts'
 import { CutoverServices } from '../support/cutover-services.ts'
+import { ROOT } from '../support/run-ff.ts'
 
 let cutover: TestCutover
 let services: CutoverServices
@@ -13,17 +17,13 @@ afterAll(async () => {
   await cutover.close()
 })
 
-test('two services go forth and back under load by the commands, and lose no acknowledged write', async () => {
-  const load = services.startLoad()
-  try {
-    for (const phase of ['dual_write', 'shadow_read', 'db_authoritative']) {
-      expect(await cutover.step('advance')).toMatchObject({ phase })
-      await load.goesOn()
-      if (phase !== 'dual_write') await services.expectCompared()
-    }
-    const { instances, next } = await cutover.status()
+/** What else happens while the runbook is carried out, by the heading of its step. */
+const MEANWHILE: Readonly<Record<string, (load: CutoverLoad) => Promise<void>>> = {
+  '2. Compare decisions': () => services.expectCompared(),
+  '4. The switch': async (load) => {
+    await services.expectCompared()
+    const { instances } = await cutover.status()
     expect(instances.filter(({ live }) => live)).toHaveLength(2)
-    expect(next.command).toBe('ff cutover advance')
     const [writer, ...others] = instances.filter((one) => one.writer)
     expect(others).toEqual([])
     await services.kill(writer?.pid ?? 0)
@@ -34,17 +34,72 @@ test('two services go forth and back under load by the commands, and lose no ack
     expect(killed.signal).toBe('SIGKILL')
     await finish('shadow_read')
     await load.goesOn()
-    for (const phase of ['db_authoritative', 'complete']) {
-      expect(await cutover.step('advance')).toMatchObject({ phase })
+    expect(await cutover.step('advance')).toMatchObject({ phase: 'db_authoritative' })
+  },
+}
+
+test('two services are moved by the runbook under load, forth and back, and lose no acknowledged write', async () => {
+  const steps = await readRunbook()
+  expect(steps.map(({ heading }) => heading)).toEqual(
+    expect.arrayContaining(Object.keys(MEANWHILE)),
+  )
+  const load = services.startLoad()
+  try {
+    for (const { heading, commands, prints } of steps) {
+      let printed = ''
+      for (const command of commands) {
+        const { status, stdout, stderr } = await cutover.type(...command)
+        expect(status, `${command.join(' ')}: ${stderr}`).toBe(0)
+        printed += stdout
+      }
+      expectInOrder(printed, prints)
+      await MEANWHILE[heading]?.(load)
       await load.goesOn()
     }
-    expect(await cutover.step('rollback')).toMatchObject({ from: 'complete', phase: 'file' })
-    await load.goesOn()
+    expect(await cutover.status()).toMatchObject({ phase: 'file' })
   } finally {
     await load.stop()
   }
   await load.expectKept()
 }, 120_000)
+
+interface RunbookStep {
+  readonly heading: string
+  /** Words after `ff`. */
+  readonly commands: readonly (readonly string[])[]
+  /** Parts of lines that they print, in order. */
+  readonly prints: readonly string[]
+}
+/** The shell blocks of the runbook but for the gate's (cutover-gate.e2e.test.ts), each with the output that follows it. */
+async function readRunbook(): Promise<readonly RunbookStep[]> {
+  const text = await readFile(join(ROOT, 'docs/runbook.md'), 'utf8')
+  return text.split(/^## /m).flatMap((section) => {
+    const [heading = ''] = section.split('\n')
+    const blocks = section.matchAll(/^```sh\n(.*?)^```$(?:\n\n^```text\n(.*?)^```$)?/gms)
+    return [...blocks].flatMap(([, commands = '', prints = '']) =>
+      commands.startsWith('ff gate')
+        ? []
+        : [
+            {
+              heading,
+              commands: toLines(commands).map((line) => line.split(' ').slice(1)),
+              prints: toLines(prints),
+            },
+          ],
+    )
+  })
+}
+const toLines = (block: string): readonly string[] =>
+  block.split('\n').flatMap((line) => (line.trim() === '' ? [] : [line.trim()]))
+
+function expectInOrder(printed: string, parts: readonly string[]): void {
+  let rest = printed.replaceAll(/\s+/g, ' ')
+  for (const part of parts) {
+    const words = part.replaceAll(/\s+/g, ' ')
+    expect(rest).toContain(words)
+    rest = rest.slice(rest.indexOf(words) + words.length)
+  }
+}
 
 /** Gives the command that the status prints, until the phase is reached. */
 async function finish(goal: string): Promise<void> {

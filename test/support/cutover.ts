@@ -71,8 +71,12 @@ export class TestCutover {
   }
 
   run(...args: readonly string[]): Promise<Run> {
+    return this.type('cutover', ...args, '--format', 'json')
+  }
+  /** Runs a command as a person would. */
+  type(...args: readonly string[]): Promise<Run> {
     const { cwd = this.root } = this.given
-    return runFf(['cutover', ...args, '--format', 'json'], { cwd, env: this.env })
+    return runFf(args, { cwd, env: this.env })
   }
 
   /** Runs a command in a process of its own, which is killed at the moment that its progress says this line. */
