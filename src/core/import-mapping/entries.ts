@@ -2,39 +2,60 @@ import { appendPointer, parsePointer } from '../json/pointer.ts'
 import { isJsonArray, isJsonNumber, type JsonNode } from '../json/read.ts'
 
 /** A place of the file, with the places that contain it. */
-export interface MappingEntry {
+export class MappingEntry {
   readonly node: JsonNode
-  readonly at: string
   /** The member name or element index; null for the whole file. */
   readonly name: string | number | null
   /** The place that contains this one; null for the whole file. */
   readonly above: MappingEntry | null
   /** Number of places above. */
   readonly depth: number
+  private pointer: string | null = null
+
+  constructor(node: JsonNode, name: string | number | null, above: MappingEntry | null) {
+    this.node = node
+    this.name = name
+    this.above = above
+    this.depth = above === null ? 0 : above.depth + 1
+  }
+
+  /** JSON pointer into the file; made when it is first asked for, since most places are never named. */
+  get at(): string {
+    const { above, name } = this
+    this.pointer ??= above === null || name === null ? '' : appendPointer(above.at, name)
+    return this.pointer
+  }
 }
 
 /** The entry of the whole file. */
-export const createRootEntry = (node: JsonNode): MappingEntry => ({
-  node,
-  at: '',
-  name: null,
-  above: null,
-  depth: 0,
-})
+export const createRootEntry = (node: JsonNode): MappingEntry => new MappingEntry(node, null, null)
 
 /**
  * Members by name, elements by index from 0, in the order of the text, repeated members included; lazily, and none for
  * any other value.
  */
 export function* listChildren(above: MappingEntry): Generator<MappingEntry> {
-  const { node, depth } = above
+  const { node } = above
   if (typeof node !== 'object' || node === null || isJsonNumber(node)) return
-  const children = isJsonArray(node)
-    ? node.map((one, index) => [index, one] as const)
-    : node.members
-  for (const [name, one] of children)
-    yield { node: one, at: appendPointer(above.at, name), name, above, depth: depth + 1 }
+  if (isJsonArray(node))
+    for (let index = 0; index < node.length; index += 1)
+      yield new MappingEntry(node[index] as JsonNode, index, above)
+  else for (const [name, one] of node.members) yield new MappingEntry(one, name, above)
 }
+
+/** The children that a token of a pattern matches. */
+function* listMatching(above: MappingEntry, token: string): Generator<MappingEntry> {
+  const { node } = above
+  if (token === WILDCARD) return yield* listChildren(above)
+  if (typeof node !== 'object' || node === null || isJsonNumber(node)) return
+  if (!isJsonArray(node)) {
+    for (const [name, one] of node.members)
+      if (name === token) yield new MappingEntry(one, name, above)
+  } else if (ARRAY_INDEX.test(token) && Number(token) < node.length)
+    yield new MappingEntry(node[Number(token)] as JsonNode, Number(token), above)
+}
+/** RFC 6901, section 4: no leading zeros. */
+const ARRAY_INDEX = /^(?:0|[1-9][0-9]*)$/
 
 /**
  * Every place below `from` that a pattern matches, in the order of the file; lazily, as there may be many. An empty
@@ -70,11 +91,12 @@ export const findFirstEntry = (from: MappingEntry, pattern: string): MappingEntr
 
 function* walkPattern(
   entry: MappingEntry,
-  [token, ...further]: readonly string[],
+  tokens: readonly string[],
+  from = 0,
 ): Generator<MappingEntry> {
+  const token = tokens[from]
   if (token === undefined) return yield entry
-  for (const child of listChildren(entry))
-    if (token === WILDCARD || token === String(child.name)) yield* walkPattern(child, further)
+  for (const child of listMatching(entry, token)) yield* walkPattern(child, tokens, from + 1)
 }
 
 /** The place some levels above; undefined above the whole file. */

@@ -83,22 +83,28 @@ interface Context {
   readonly reads: readonly ReadPlaces[]
 }
 
-/** Places that are read, and the places that contain them. */
-class ReadPlaces {
-  readonly places: ReadonlySet<string>
-  private readonly above = new Set<string>()
+/** Places that are read. */
+interface ReadPlaces {
+  has(at: string): boolean
+  /** Whether one of them lies below. */
+  leadsFrom(at: string): boolean
+}
 
-  constructor(places: readonly string[]) {
-    this.places = new Set(places)
-    for (const place of this.places)
-      for (let at = place; at !== '';) {
-        at = at.slice(0, at.lastIndexOf('/'))
-        this.above.add(at)
-      }
-  }
-  leadsFrom(at: string): boolean {
-    return this.above.has(at)
-  }
+/** The few places that one entry reads. */
+const readWithin = (places: readonly string[]): ReadPlaces => ({
+  has: (at) => places.includes(at),
+  leadsFrom: (at) => places.some((place) => place.length > at.length && isWithin(place, at)),
+})
+
+/** Places anywhere in the file, of which there may be many. */
+function readAnywhere(places: readonly string[]): ReadPlaces {
+  const [all, above] = [new Set(places), new Set<string>()]
+  for (const place of all)
+    for (let at = place; at !== '';) {
+      at = at.slice(0, at.lastIndexOf('/'))
+      above.add(at)
+    }
+  return { has: (at) => all.has(at), leadsFrom: (at) => above.has(at) }
 }
 
 class Surveyor {
@@ -146,7 +152,7 @@ class Surveyor {
         if (entry === null) yield
         else if (this.selector.takes(taker.rule, entry))
           places.push(...listRuleReads(taker, entry).filter((at) => !isWithin(at, entry.at)))
-    return new ReadPlaces(places)
+    return readAnywhere(places)
   }
 
   /** Accounts for one place; returns the places below that are still to visit, or null. */
@@ -155,10 +161,10 @@ class Surveyor {
     const ends = context.patterns.filter(({ tokens }) => tokens.length === depth)
     const takers = this.listTakers(place, ends)
     const own = takers.flatMap(({ taker }) => listRuleReads(taker, place))
-    const reads = own.length === 0 ? context.reads : [...context.reads, new ReadPlaces(own)]
+    const reads = own.length === 0 ? context.reads : [...context.reads, readWithin(own)]
     const spared = this.findSpared(place, context, ends)
     if (this.refuseEntry(place, { takers, ends, spared })) return null
-    if (reads.some(({ places }) => places.has(at))) {
+    if (reads.some((one) => one.has(at))) {
       this.found.read.add([at])
       this.checkStrictly(node, at)
       return null
