@@ -5,12 +5,13 @@ import type { CutoverPlanDocument, CutoverStep } from '../core/report/cutover-do
 import { formatJson } from '../core/text/terminal.ts'
 import { FfError } from '../errors.ts'
 import { goOnWithDatabase, goOnWithFile } from '../features/cutover/go-on-alone.ts'
-import { coordinate, withCutoverSides } from '../features/cutover/open-sides.ts'
+import { coordinate, type Coordinated, withCutoverSides } from '../features/cutover/open-sides.ts'
 import { planCutover, planRollback } from '../features/cutover/plan-steps.ts'
 import { readCutoverStatus } from '../features/cutover/read-status.ts'
 import { reconcileChains } from '../features/cutover/reconcile-chains.ts'
 import type { StepGate } from '../features/cutover/refuse-step.ts'
-import { advanceCutover, rollBackCutover } from '../features/cutover/take-step.ts'
+import { rollBackInTurns } from '../features/cutover/roll-back.ts'
+import { advanceCutover } from '../features/cutover/take-step.ts'
 import { judgeFolder, toReport } from '../features/gate/gate.ts'
 import { digestConfiguration } from '../features/team-folder/identity.ts'
 import {
@@ -124,10 +125,8 @@ export const runCutoverRollback = (
       const record = await goOnWithFile(request, toAlone(command, { bound, stopped }))
       return printStep(invocation, toLossStep(record, { from: before.phase, stopped }))
     }
-    return coordinate(await command.both(), async (coordinated) => {
-      const tools = toStepTools(command, coordinated, bound)
-      await printStep(invocation, await rollBackCutover({ ...tools, to }))
-    })
+    const toTools = (coordinated: Coordinated) => toStepTools(command, coordinated, bound)
+    await printStep(invocation, await rollBackInTurns(await command.both(), { to, toTools }))
   })
 
 /**

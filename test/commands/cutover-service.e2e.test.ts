@@ -53,6 +53,7 @@ test('two services are moved by the runbook under load, forth and back, and lose
         printed += stdout
       }
       expectInOrder(printed, prints)
+      expect(load.refused, heading).toEqual([])
       await MEANWHILE[heading]?.(load)
       await load.goesOn()
     }

@@ -9,9 +9,12 @@ export class CutoverLoad {
   /** The last acknowledged value of each tenant. */
   readonly acknowledged = new Map<string, number>()
   count = 0
+  /** Evaluations that were answered with another status than 200. */
+  readonly refused: string[] = []
   private readonly services: () => readonly StartedService[]
   private readonly token: string
   private readonly clients: readonly Promise<void>[]
+  private readonly reader: Promise<void>
   private running = true
   private lastAt = performance.now()
   private longestMs = 0
@@ -21,6 +24,7 @@ export class CutoverLoad {
     this.services = services
     this.token = token
     this.clients = Array.from({ length: clients }, (_, at) => this.write(at))
+    this.reader = this.evaluate()
   }
 
   /** Longest time without an acknowledged write since the last call, in milliseconds. */
@@ -56,7 +60,22 @@ export class CutoverLoad {
 
   async stop(): Promise<void> {
     this.running = false
-    await Promise.all(this.clients)
+    await Promise.all([...this.clients, this.reader])
+  }
+
+  /** Asks the services by turns for a decision. */
+  private async evaluate(): Promise<void> {
+    const body = JSON.stringify({ flag_key: 'ff.count', tenant_id: 'T0' })
+    for (let turn = 0; this.running; turn += 1) {
+      const services = this.services()
+      const { origin } = services[turn % services.length] as StartedService
+      const asked = { token: this.token, body }
+      // A service that is killed answers nothing.
+      const answer = await ask(origin, '/v1/flags/evaluate', asked).catch(() => null)
+      if (answer !== null && answer.status !== 200)
+        this.refused.push(`${answer.status} ${answer.text}`)
+      await sleep(WRITE_PAUSE_MS)
+    }
   }
 
   private async write(at: number): Promise<void> {

@@ -4,7 +4,7 @@ import { type Closable, closeAfter, type KeepOpen } from '../../concurrency/open
 import type { TargetSpec } from '../../core/parity/target.ts'
 import { FfError } from '../../errors.ts'
 import type { Adapters } from '../../ports/adapters.ts'
-import type { CutoverDatabase, FileWriter } from '../../ports/cutover.ts'
+import type { CutoverDatabase, CutoverFile, FileWriter } from '../../ports/cutover.ts'
 import type { AuditOptions } from '../../ports/store.ts'
 import { loadPersistence } from '../migrate/load-persistence.ts'
 import { readLeaseClock } from './lease-clock.ts'
@@ -139,24 +139,37 @@ export const coordinatedError = (where: string): FfError =>
 const HOLDER_TRIES = 20
 const HOLDER_MS = 100
 /** A service that is no instance would go on writing to the file alone. @throws FfError `phase_refused` */
-async function requireInstance(
-  { folder, adapters }: FileRequest,
-  { file }: CutoverSides,
-): Promise<void> {
-  let holder: { readonly pid: number } | null = null
-  for (let tries = 0; tries < HOLDER_TRIES; tries++) {
-    if (tries > 0) await sleep(HOLDER_MS)
-    holder = await adapters.findLockHolder(folder)
-    const instances = await file.instances()
-    if (instances.some(({ facts }) => facts.pid === holder?.pid)) return
-  }
+async function requireInstance(request: FileRequest, { file }: CutoverSides): Promise<void> {
+  const { isInstance, pid } = await findHolder(request, file)
+  if (isInstance) return
   throw new FfError(
     'phase_refused',
-    `${holder === null ? 'A process' : `Process ${holder.pid}`} holds the lock of ${folder} and is no instance of the cutover.`,
+    `${pid === null ? 'A process' : `Process ${pid}`} holds the lock of ${request.folder} and is no instance of the cutover.`,
     {
-      hint: `Start that service again with FF_BACKING=managed; \`fuser -v '${join(folder, '.lock')}'\` names it.`,
+      hint: `Start that service again with FF_BACKING=managed; \`fuser -v '${join(request.folder, '.lock')}'\` names it.`,
     },
   )
+}
+
+/** Waits for at most two seconds until an instance of this host holds the lock of the file; not at all without instances. */
+export async function untilHeld(request: FileRequest): Promise<void> {
+  const file = await request.adapters.openCutoverFile(request.folder)
+  if ((await file.instances()).length > 0) await findHolder(request, file)
+}
+
+/** The process that holds the lock; asks again for at most two seconds until it is an instance. */
+async function findHolder(
+  { folder, adapters }: FileRequest,
+  file: Pick<CutoverFile, 'instances'>,
+): Promise<{ readonly isInstance: boolean; readonly pid: number | null }> {
+  let pid: number | null = null
+  for (let tries = 0; tries < HOLDER_TRIES; tries++) {
+    if (tries > 0) await sleep(HOLDER_MS)
+    pid = (await adapters.findLockHolder(folder))?.pid ?? null
+    const instances = await file.instances()
+    if (instances.some(({ facts }) => facts.pid === pid)) return { isInstance: true, pid }
+  }
+  return { isInstance: false, pid }
 }
 
 /** Starts the work of a writer. */

@@ -68,16 +68,17 @@ export async function advanceCutover(request: AdvanceRequest): Promise<CutoverSt
 }
 
 /**
- * `ff cutover rollback`: back to an earlier phase, one phase after the other, and with a higher attempt.
+ * Goes back to an earlier phase, one phase after the other.
  *
+ * @param request `raisesAttempt`: false for the rest of a way back that has raised it
  * @throws FfError as `advanceCutover`
  */
 export async function rollBackCutover(
-  request: StepTools & { readonly to: CutoverPhase },
+  request: StepTools & { readonly to: CutoverPhase; readonly raisesAttempt: boolean },
 ): Promise<CutoverStep> {
   const { reading, look } = await readReady(request.sides)
   const { phase } = findStandingRecord(reading.situation)
-  const { to } = request
+  const { to, raisesAttempt } = request
   if (CUTOVER_PHASES.indexOf(to) > CUTOVER_PHASES.indexOf(phase))
     throw new FfError('phase_refused', `The cutover is in ${phase}, which is before ${to}.`, {
       hint: 'Run `ff cutover advance` for the next phase.',
@@ -86,7 +87,7 @@ export async function rollBackCutover(
     reading,
     look,
     goal: to,
-    raisesAttempt: true,
+    raisesAttempt,
     gatedAttempt: null,
     filled: null,
     oneWriter: false,

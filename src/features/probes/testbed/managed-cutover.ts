@@ -68,7 +68,7 @@ export class ManagedCutover {
 
   /** Goes back to a phase, through those between. @throws FfError as `rollBackCutover` */
   async rollBackTo(to: CutoverPhase): Promise<void> {
-    await this.coordinate((tools) => rollBackCutover({ ...tools, to }))
+    await this.coordinate((tools) => rollBackCutover({ ...tools, to, raisesAttempt: true }))
   }
 
   /**
