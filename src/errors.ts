@@ -61,6 +61,7 @@ export const EXIT_BY_CODE = {
   target_read_only: 'inconclusive',
   target_missing: 'inconclusive',
   production_refused: 'inconclusive',
+  disrupt_not_allowed: 'inconclusive',
   command_unanswered: 'inconclusive',
   proof_inconclusive: 'inconclusive',
   sides_alike: 'inconclusive',

@@ -90,6 +90,7 @@ async function toRequest(
     ...(await readRunningVersion(context, settings)),
     tool_version: readVersion(root),
     repeat: 1,
+    may_disrupt: [],
     ids: words,
     targets: getTargets(invocation, settings.values),
     environment: nameEnvironment(settings.values),
@@ -105,21 +106,25 @@ async function toRequest(
   }
 }
 
-/** Adds the instances of staging, and how often to measure. @throws FfError `target_invalid`, `setting_invalid` */
+/** Adds the instances of staging, what may disrupt them, and how often to measure. @throws FfError `target_invalid`, `setting_invalid` */
 async function withStaging(
-  { context: { env, cwd }, options: { staging, repeat } }: Invocation<typeof PROBE_RUN>,
-  request: ProbeRequest,
+  {
+    context: { env, cwd },
+    options: { staging, repeat, allowDisrupt },
+  }: Invocation<typeof PROBE_RUN>,
+  given: ProbeRequest,
 ): Promise<ProbeRequest> {
+  const request = { ...given, repeat, may_disrupt: allowDisrupt.flatMap((ids) => ids.split(',')) }
   const { values } = await loadSettings(env, cwd)
   const instances = resolveStaging(staging, values, env)
-  if (instances.length === 0) return { ...request, repeat }
+  if (instances.length === 0) return request
   const path = values.FF_STAGING_TOKEN_FILE
   const file = { setting: 'FF_STAGING_TOKEN_FILE', secret: true } as const
   const text = path === null ? '' : await readNamedFile({ ...file, path })
   const tokens = text.split('\n').flatMap((line) => (line.trim() === '' ? [] : [line.trim()]))
   const scopeClaim = values.FF_JWT_SCOPE_CLAIM
   const targets = { ...request.targets, staging: { instances, tokens, scopeClaim } }
-  return { ...request, targets, repeat }
+  return { ...request, targets }
 }
 
 /** Said before the measurements: they can take minutes, and would not count. */

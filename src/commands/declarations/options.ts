@@ -205,6 +205,7 @@ export const PARITY_DIFF = [
 export const PROBE_RUN = [
   ...PROBE,
   list('--staging <service,admin>', 'instance of staging; default $FF_STAGING_URL', parseText),
+  list('--allow-disrupt <ids>', 'items that may disrupt staging, such as C3,F5', parseText),
   optionOr('--repeat <n>', 'measure this often; differing results count as none; default 1', {
     parse: wholeNumber({ most: 100 }),
     otherwise: 1,

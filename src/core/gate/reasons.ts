@@ -11,6 +11,7 @@ import {
   MEASURED_ELSEWHERE,
   WRITE_PLAN,
   again,
+  allowDisruption,
   badTrust,
   controlled,
   correctClock,
@@ -41,6 +42,7 @@ export type ReasonCode =
   | 'decision_about_another'
   | WaiverMismatch
   | ProbeAnswer
+  | 'disrupt_not_allowed'
 
 /** Why a probe could not measure: errors that are `inconclusive`, whose record says what to do. */
 const ANSWERED_CODES = [
@@ -88,6 +90,11 @@ export const REASONS: Readonly<Record<ReasonCode, Reason>> = {
     Reason
   >),
   no_record: again(say('Nothing was measured yet.')),
+  disrupt_not_allowed: {
+    fix: say('Its probe disrupts staging, which was not allowed: agree on a time with its users.'),
+    next: allowDisruption,
+    person: true,
+  },
   not_measured_yet: {
     fix: ({ detail, item }) =>
       `This version of ff cannot measure it: it ${detail}.${item === null || item.waivable === 'no' ? '' : ' A waiver can cover it; `ff waiver new --help` says how.'}`,

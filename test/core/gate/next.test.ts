@@ -237,6 +237,7 @@ describe('the table of reasons', () => {
       ['again'],
       'no_record runner_not_current identity_changed probe_changed item_changed build_differs input_changed input_missing evidence_old',
     ],
+    ['ff probe run A1 --allow-disrupt A1', ['person'], 'disrupt_not_allowed'],
     [null, ['person'], 'not_measured_yet clock_set_back signed_in_future'],
     [
       'ff trust rotate --runner .ff/runner.pub.json --key ada.key.json',

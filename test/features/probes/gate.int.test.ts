@@ -34,6 +34,7 @@ async function requestFor(ids: readonly string[]): Promise<ProbeRequest> {
     settings: behaviouralSettings(await loadSettings({}, cwd)),
     tool_version: '0.0.0',
     repeat: 1,
+    may_disrupt: [],
     ids,
     trust_pin: null,
     adapters,

@@ -19,3 +19,14 @@ test.each<readonly [string, Partial<EvidenceDraft>, string | null, string, strin
   if (next !== null)
     expect(found).toMatchObject({ next, findings: [{ code: 'measured_elsewhere' }] })
 })
+
+test('an item that may not disrupt staging comes with the command that lets it', () => {
+  const item = toItem('C3')
+  const refused = { result: 'inconclusive', codes: ['disrupt_not_allowed'] } as const
+  const found = toCheckResult(
+    item,
+    { ...passing(item), ...refused },
+    { controls: [], staging_database: null },
+  )
+  expect([found.state, found.next]).toEqual(['inconclusive', 'ff probe run C3 --allow-disrupt C3'])
+})

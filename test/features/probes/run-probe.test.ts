@@ -249,14 +249,25 @@ describe('the place of a measurement', () => {
     expect((await of({ database }, effect, site)).codes).toEqual([code])
   })
   test('is the place that the item declares, for a command of the team', async () => {
-    const at = async (where: ChecklistItem['where'], effect: ChecklistItem['effect']) => {
+    const at = async (
+      where: ChecklistItem['where'],
+      effect: ChecklistItem['effect'],
+      ...allowed: readonly string[]
+    ) => {
       const targets = { scratch: local, database: null, store: null }
-      const context = toContext({ adapters, plan, targets })
+      const context = toContext({ adapters, plan, targets, mayDisrupt: new Set(allowed) })
       const declared = counting(SOUND, undefined, { site: 'declared' })
       const draft = await runProbe({ ...item, where, effect }, declared, { context, terms: TERMS })
       return [draft.where, draft.result, draft.codes]
     }
-    expect(await at('staging', 'disrupt')).toEqual(['staging', 'pass', []])
+    expect(await at('staging', 'write')).toEqual(['staging', 'pass', []])
+    expect(await at('staging', 'disrupt', 'C5')).toEqual(['staging', 'pass', []])
+    for (const others of [[], ['C3'], ['*']])
+      expect((await at('staging', 'disrupt', ...others)).slice(1)).toEqual([
+        'inconclusive',
+        ['disrupt_not_allowed'],
+      ])
+    expect(await at('scratch', 'disrupt')).toEqual(['scratch', 'pass', []])
     expect(await at('target', 'observe')).toEqual(['target', 'pass', []])
     const refused = await at('target', 'write')
     expect(refused.slice(1)).toEqual(['inconclusive', ['production_refused']])

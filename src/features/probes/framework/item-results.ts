@@ -3,6 +3,7 @@ import { findElsewhere } from '../../../core/gate/evidence-checks.ts'
 import { formatLimit } from '../../../core/gate/limits.ts'
 import type { ChecklistItem, ControlRule, EvidenceDraft } from '../../../core/gate/types.ts'
 import { type CheckResult, passResult } from '../../../core/report/check-report.ts'
+import type { ErrorCode } from '../../../errors.ts'
 import type { ProbeLookup } from '../index.ts'
 
 /**
@@ -76,9 +77,10 @@ export function toCheckResult(
     next:
       result === 'fail'
         ? `${item.remediation} Then: ff probe run ${item.id}`
-        : `ff probe run ${item.id}`,
+        : `ff probe run ${item.id}${codes.includes(NOT_ALLOWED) ? ` --allow-disrupt ${item.id}` : ''}`,
   }
 }
+const NOT_ALLOWED: ErrorCode = 'disrupt_not_allowed'
 
 /** All limits held; `elsewhere` says where, if the gate wants another place. */
 const toPassResult = (

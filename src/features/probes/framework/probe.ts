@@ -30,6 +30,8 @@ export interface ProbeContext {
   readonly triggers?: GateFiles['triggers']
   /** FF_ENV, which the database that is cut over has to be made for. */
   readonly environment: string
+  /** Ids of the items that may disrupt staging; absent for none. */
+  readonly mayDisrupt?: ReadonlySet<string>
   /** Thumbprint of the key that signs the records; absent where none is written. */
   readonly runner?: string
   /** The parameters of the item in the checklist. */

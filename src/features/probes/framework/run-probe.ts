@@ -20,7 +20,12 @@ import {
   refuseProduction,
 } from '../testbed/production-guard.ts'
 import { requireDatabase, type Probe, type ProbeContext } from './probe.ts'
-import { checkStaging, makeUnsaidError, type StagingIdentity } from './staging.ts'
+import {
+  checkStaging,
+  makeUnsaidError,
+  requirePermission,
+  type StagingIdentity,
+} from './staging.ts'
 
 /** The parts of a record that do not come from the measurement. */
 export interface ProbeRecordTerms {
@@ -56,7 +61,8 @@ export interface ProbeRun {
  * An error of the probe, also of finding its place, ends in the record: an FfError as `inconclusive` with its code, an
  * error of a system call as `inconclusive` with `system_refused`, any other (and code `internal`) as `error` with
  * `probe_broke`. Repeats with different results are `inconclusive` (`flaky`). A probe that writes or disrupts is
- * refused on the server of production (`production_refused`).
+ * refused on the server of production (`production_refused`), and one that disrupts on staging unless `mayDisrupt` names
+ * its item (`disrupt_not_allowed`).
  *
  * @throws only FfError `interrupted`, `terminated` or `timeout`, where the probe throws one
  */
@@ -68,7 +74,11 @@ export async function runProbe(
   const started_at = toInstant(context)
   const own: ProbeContext = { ...context, params: item.probe.params }
   const elsewhere: Place = { where: 'scratch', database: null }
-  const place = await attempt(() => findStaging(probe, own, terms) ?? findPlace(item, probe, own))
+  const place = await attempt(async () => {
+    const found = await (findStaging(probe, own, terms) ?? findPlace(item, probe, own))
+    if (found.where === 'staging') requirePermission(item, own)
+    return found
+  })
   const last =
     place.ok === true
       ? await measureInPlace(item, probe, { context: own, terms, place: place.value })

@@ -28,7 +28,7 @@ import {
 } from './item-results.ts'
 import type { Probe, ProbeContext } from './probe.ts'
 import { runControls } from './run-controls.ts'
-import { describeStagingNeeds, noteProbe } from './staging.ts'
+import { describeStagingNeeds, noteProbe, requireDisrupting } from './staging.ts'
 import { type ProbeRecordTerms, type ProbeRun, runProbe, toInstant } from './run-probe.ts'
 
 /** The options of `ff probe run` and `ff probe selftest`, loaded. */
@@ -43,6 +43,8 @@ export interface ProbeRequest
   readonly key: { readonly path: string; readonly make: boolean }
   readonly tool_version: string
   readonly repeat: number
+  /** Ids of the items that may disrupt staging. */
+  readonly may_disrupt: readonly string[]
   /** Ids of items; empty for every item that has a probe. */
   readonly ids: readonly string[]
   /** FF_TRUST_SHA256; null where it is not set. */
@@ -75,7 +77,7 @@ type Work = (item: ChecklistItem, probe: Probe, run: ProbeRun) => Promise<readon
  * did not finish, of which nothing is recorded; the exit of an ended run is that of its ending.
  *
  * @throws FfError `artefact_invalid`, `checklist_loosened`, `waiver_altered`, `option_invalid` for an id that is not
- *   in the checklist, `setting_invalid` for a malformed pin, `log_not_here`, and the errors of the evidence log and
+ *   in the checklist or that may disrupt and does not, `setting_invalid` for a malformed pin, `log_not_here`, and the errors of the evidence log and
  *   the runner's key: `evidence_locked`, `evidence_untrusted`, `evidence_unreadable`, `evidence_old_form`,
  *   `evidence_unwritable`, `disk_full`, `clock_set_back`, `trust_refused`, `runner_key_invalid`, `key_file_loose`
  */
@@ -139,7 +141,7 @@ function listStagingNeeds({
   item,
   probe,
 }: Extract<ProbeLookup, { ok: true }>): ProbeExplanation['staging'] {
-  if (probe.staging !== undefined) return describeStagingNeeds(probe.staging)
+  if (probe.staging !== undefined) return describeStagingNeeds(item, probe.staging)
   if (item.where !== 'staging') return null
   const gap = PROBE_GAPS[item.probe.name]
   return gap === undefined
@@ -163,6 +165,7 @@ async function runAll(
   const texts = await readSignoffFiles(request.folder)
   const files = await toGateFiles(request.folder.root, texts)
   const chosen = selectItems(files.checklist.value.items, request.ids)
+  requireDisrupting(files.checklist.value.items, request.may_disrupt)
   const { adapters, evidence, key, now } = request
   const trust = await readRunnerTrust(texts, request, adapters)
   const { writer, runner } = await adapters.openEvidence(evidence, {
@@ -263,7 +266,8 @@ class ItemsRun implements Progress {
     const { root, cwd } = folder
     const { plan, triggers } = files
     const progress = (): void => undefined
-    const given = { adapters, targets, environment, now, signal, runner: deps.runner }
+    const mayDisrupt = new Set(request.may_disrupt)
+    const given = { adapters, targets, environment, now, signal, runner: deps.runner, mayDisrupt }
     this.context = { root, cwd, ...given, plan, triggers, params: {}, progress }
   }
 

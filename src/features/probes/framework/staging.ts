@@ -12,13 +12,17 @@ import { makeProductionError, refuseProduction } from '../testbed/production-gua
 import type { ProbeContext } from './probe.ts'
 import type { StagingCaller, StagingNeeds, StagingTarget } from './staging-target.ts'
 
-/** What a probe needs of staging, in words for a person. */
-export const describeStagingNeeds = (needs: StagingNeeds): readonly string[] => [
+/** What a probe needs of staging to measure an item there, in words for a person. */
+export const describeStagingNeeds = (
+  { id, effect }: Pick<ChecklistItem, 'id' | 'effect'>,
+  needs: StagingNeeds,
+): readonly string[] => [
   `at least ${needs.instances} instances (more where the checklist says so), each with the origins of its service and of its admin port: --staging SERVICE,ADMIN for each, or FF_STAGING_URL`,
   'of each instance, by GET /identity of its admin port: the same environment (not prod), code, schema, configuration, database, and this build of ff',
   'staging_database of checklists/plan.json: that database; without it no record counts',
   ...(needs.callers === 0 ? [] : describeTokens(needs)),
   needs.changes,
+  ...(effect === 'disrupt' ? [`--allow-disrupt ${id}: without it staging is not disrupted`] : []),
 ]
 const describeTokens = ({ callers, scopes }: StagingNeeds): readonly string[] => [
   `FF_STAGING_TOKEN_FILE: ${callers} tokens, one on each line, of different users (sub) with a tenant (tid); the last one of another tenant than the first`,
@@ -161,17 +165,40 @@ export const makeUnsaidError = (why: string): FfError =>
     hint: 'Deploy one build with the same settings to all of them, and ask GET /identity of each admin port.',
   })
 
+type Disturbing = Pick<ChecklistItem, 'id' | 'effect'>
+const isAllowed = ({ id, effect }: Disturbing, { mayDisrupt }: ProbeContext): boolean =>
+  effect !== 'disrupt' || mayDisrupt?.has(id) === true
+
+/** @throws FfError `option_invalid` for an id that is not that of an item which disrupts, such as a wildcard */
+export function requireDisrupting(items: readonly Disturbing[], ids: readonly string[]): void {
+  const disrupting = items.flatMap(({ id, effect }) => (effect === 'disrupt' ? [id] : []))
+  const wrong = ids.find((id) => !disrupting.includes(id))
+  if (wrong === undefined) return
+  throw new FfError('option_invalid', `--allow-disrupt names ${wrong}, which disrupts nothing.`, {
+    hint: `Name items by their ids: ${disrupting.join(', ')}.`,
+  })
+}
+
+/** @throws FfError `disrupt_not_allowed` for an item that disrupts staging and that no option names */
+export function requirePermission(item: Disturbing, context: ProbeContext): void {
+  if (isAllowed(item, context)) return
+  throw new FfError('disrupt_not_allowed', `Measuring ${item.id} on staging disrupts it.`, {
+    hint: `Allow it by name: ff probe run ${item.id} --allow-disrupt ${item.id}; ff probe explain ${item.id} says what it does there.`,
+  })
+}
+
 /**
  * Notes beside the recording of staging that a probe disturbs it from now on, where it does. @returns a function that notes
  * the end
  */
 export async function noteProbe(
-  { id, effect }: Pick<ChecklistItem, 'id' | 'effect'>,
+  item: Disturbing,
   { staging }: { readonly staging?: StagingNeeds },
-  { targets, cwd, now }: ProbeContext,
+  context: ProbeContext,
 ): Promise<() => Promise<void>> {
-  const disturbs = targets.staging !== undefined && staging !== undefined && effect !== 'observe'
-  return disturbs
-    ? noteDisturbance(findRecordingFolder(cwd), id, () => now().getTime())
+  const { targets, cwd, now } = context
+  const isPointed = targets.staging !== undefined && staging !== undefined
+  return isPointed && item.effect !== 'observe' && isAllowed(item, context)
+    ? noteDisturbance(findRecordingFolder(cwd), item.id, () => now().getTime())
     : () => Promise.resolve()
 }
