@@ -14,7 +14,6 @@ export const PROBE_GAPS: Readonly<Record<string, ProbeGap>> = {
   capacity: { gap: 'scratch_only', needs: POINTED },
   'admin-contract': { gap: 'scratch_only', needs: POINTED },
   'admin-blast-radius': { gap: 'scratch_only', needs: POINTED },
-  signals: { gap: 'scratch_only', needs: POINTED },
   alerts: { gap: 'scratch_only', needs: POINTED },
 }
 

@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { percentile, roundToHundredths } from '../../core/load-stats/load.ts'
 import { CHANGE_KINDS, type ChangeKind } from '../../core/feed/types.ts'
-import { FfError } from '../../errors.ts'
 import type { Adapters } from '../../ports/adapters.ts'
 import { withHeldFeed } from './faults/held-feed.ts'
 import {
@@ -16,7 +15,7 @@ import type { ServiceInstance } from './testbed/cached-services.ts'
 import { buildFlagBody } from './testbed/endpoints.ts'
 import { GENERATED_FLAG } from './testbed/generated-store.ts'
 import { withMessageLoss } from './testbed/lost-messages.ts'
-import { withCalledInstances } from './testbed/called-instances.ts'
+import { sendChange, type ServiceRequest, withCalledInstances } from './testbed/called-instances.ts'
 
 interface PropagationInput {
   readonly decorate: (adapters: Adapters) => Adapters
@@ -197,7 +196,7 @@ async function changeRows(
       const value = base + at
       const path = row.toPath(by)
       const instance = instances[at % instances.length] as ServiceInstance
-      await change(instance, { method: 'PUT', path, headers, body: row.toBody(value) })
+      await sendChange(instance, { method: 'PUT', path, headers, body: row.toBody(value) })
       if (kind !== 'flag') overridden.set(kind, { method: 'DELETE', path, headers })
       arrivals.push(
         await watchArrival(kind, instances, async (one) => {
@@ -209,19 +208,9 @@ async function changeRows(
     }
   } finally {
     for (const request of overridden.values())
-      await change(instances[0] as ServiceInstance, request)
+      await sendChange(instances[0] as ServiceInstance, request)
   }
   return arrivals
-}
-
-type ServiceRequest = Parameters<ServiceInstance['send']>[0]
-/** @throws FfError `proof_inconclusive` where it is not acknowledged */
-async function change(instance: ServiceInstance, request: ServiceRequest): Promise<void> {
-  const done = await instance.send(request)
-  if (done !== null && done.status < 300) return
-  throw new FfError('proof_inconclusive', `A change was answered ${done?.text ?? 'not at all'}.`, {
-    hint: 'Send the same request to the service, and correct what it says.',
-  })
 }
 
 const INVALIDATE = '/v1/flags/cache/invalidate'
@@ -253,7 +242,7 @@ async function announce({ instances, callers }: Called, each: number): Promise<r
           return countDropped(one, kind)
         }),
       )
-      await change(by, { method: 'POST', path, headers, body: JSON.stringify(body) })
+      await sendChange(by, { method: 'POST', path, headers, body: JSON.stringify(body) })
       arrivals.push(
         await watchArrival(
           kind,

@@ -1,9 +1,21 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Exposition } from '../../core/alerts/exposition.ts'
+import type { Measurement } from '../../core/gate/judge-measurement.ts'
+import type { Adapters } from '../../ports/adapters.ts'
 import { loadAlerts } from './alert-contract.ts'
 import { METRICS_ROUTE } from '../serve/health.ts'
 import { defineProbe, fromValue, inContext, type ProbeContext } from './framework/probe.ts'
+import type { StagingCaller, StagingNeeds } from './framework/staging-target.ts'
 import { createSpoiledMetrics, createFastClock } from './faults/spoiled-metrics.ts'
+import type { ServiceInstance } from './testbed/cached-services.ts'
+import {
+  CalledInstance,
+  EVENTS_OF_REQUESTS,
+  putSensitiveFlag,
+  SENSITIVE_PROBE_FLAG,
+} from './testbed/called-events.ts'
+import { withCalledInstances } from './testbed/called-instances.ts'
+import { GENERATED_FLAG } from './testbed/generated-store.ts'
 import type { DeliveryFaultKind } from './testbed/faulty-store.ts'
 import { type AdaptersDecorator, TestService } from './testbed/test-service.ts'
 
@@ -17,11 +29,24 @@ const spoiled = inContext(
   ({ now }) => ({ now: createFastClock(now) }),
 )
 
+const NEEDS: StagingNeeds = {
+  instances: 2,
+  callers: 1,
+  scopes: ['ff:registry:write'],
+  changes: `it sets the flags ${GENERATED_FLAG} and ${SENSITIVE_PROBE_FLAG}, which stay, evaluates them, and is refused twice`,
+}
+
 /**
  * H1: metrics of the contract that a service in this process on a file store does not expose, and, of those that the
  * contract says move, the ones that do not change within two minutes of their event, or whose event the probe does not
  * know; and the longest wait for the others. Waits are real; a sample is a metric. The control renames one metric, hides
  * the series of another, shows a third one late, and has a fast clock.
+ *
+ * Where instances of staging are named, each of them too has to expose every metric, and to move those that a request
+ * moves (`EVENTS_OF_REQUESTS`). The others move by a fault, such as of the store or the key server, which is injected into
+ * the service in this process alone; the record names them.
+ *
+ * Inconclusive (`proof_inconclusive`) where an instance of staging gives no decision or refuses the change of a flag.
  */
 export const signals = defineProbe<
   AdaptersDecorator,
@@ -29,47 +54,94 @@ export const signals = defineProbe<
 >({
   version: 2,
   site: 'scratch',
+  staging: NEEDS,
   isolation: 'parallel',
   sound: (_context, use) => use((adapters) => adapters),
   faulty: { metrics_missing: spoiled, metrics_still: spoiled, slowest_s: spoiled },
   measure: async (deps, context) => {
     const { signals: all } = await loadAlerts(context.root)
     const served = all.filter(({ process }) => process === undefined)
-    const required = served.filter(({ moves }) => moves).map(({ metric }) => metric)
+    const moved = served.filter(({ moves }) => moves).map(({ metric }) => metric)
     const constant = served.filter(({ moves }) => !moves).map(({ metric }) => metric)
-    const metricWatch = await TestService.withRunning(context, deps, async (service) => {
-      const watching = new MetricWatch(service, context)
+    const here = await TestService.withRunning(context, deps, async (service) => {
+      const watching = new MetricWatch(service, EVENTS, context)
       await watching.requirePresent(constant)
-      for (const metric of required) await watching.requireChange(metric)
+      for (const metric of moved) await watching.requireChange(metric)
       return watching
     })
-    const { missing, still, delaysSeconds } = metricWatch
+    const there = await watchStaging(
+      served.map(({ metric }) => metric),
+      context,
+    )
+    const watches = [here, ...there.watches]
+    const delays = watches.flatMap(({ delaysSeconds }) => delaysSeconds)
+    const missing = new Set(watches.flatMap((one) => one.missing))
+    const still = new Set(watches.flatMap((one) => one.still))
     return {
       measured: {
-        metrics_missing: missing.length,
-        metrics_still: still.length,
-        slowest_s: delaysSeconds.length === 0 ? MOST_WAIT_S : Math.max(...delaysSeconds),
+        metrics_missing: missing.size,
+        metrics_still: still.size,
+        slowest_s: delays.length === 0 ? MOST_WAIT_S : Math.max(...delays),
       },
       met: {
         service: 'in this process, over HTTP on loopback, on a file store',
         metrics: served.length,
-        moved: delaysSeconds.length,
+        moved: here.delaysSeconds.length,
+        ...there.met,
       },
       sample_size: served.length,
       example:
         [
-          ...missing.map((one) => `${one} is not there`),
-          ...still.map((one) => `${one} did not move`),
+          ...[...missing].map((one) => `${one} is not there`),
+          ...[...still].map((one) => `${one} did not move`),
         ][0] ?? null,
     }
   },
 })
 
+interface WatchedStaging {
+  readonly watches: readonly MetricWatch<CalledInstance>[]
+  readonly met: Measurement['met']
+}
+/** Watches each instance of staging: all metrics are there, and those of requests move. Nothing without instances. */
+async function watchStaging(
+  served: readonly string[],
+  context: ProbeContext,
+): Promise<WatchedStaging> {
+  if (context.targets.staging === undefined) return { watches: [], met: {} }
+  const wanted = { count: NEEDS.instances, decorate: (own: Adapters) => own, needs: NEEDS }
+  return withCalledInstances(context, wanted, async ({ instances, callers }) => {
+    const [caller] = callers as readonly [StagingCaller]
+    const [first] = instances as readonly [ServiceInstance]
+    await new CalledInstance(first, caller).change()
+    await putSensitiveFlag(first, caller)
+    const moving = served.filter((metric) => Object.hasOwn(EVENTS_OF_REQUESTS, metric))
+    const watches = await Promise.all(
+      instances.map(async (instance) => {
+        const called = new CalledInstance(instance, caller)
+        const watching = new MetricWatch(called, EVENTS_ON_STAGING, context)
+        await watching.requirePresent(served.filter((metric) => !moving.includes(metric)))
+        for (const metric of moving) await watching.requireChange(metric)
+        return watching
+      }),
+    )
+    const elsewhere = Object.keys(EVENTS).filter((metric) => !moving.includes(metric))
+    return {
+      watches,
+      met: {
+        staging: `${instances.length} instances`,
+        moved_on_staging: Math.min(...watches.map((one) => one.delaysSeconds.length)),
+        moved_in_this_process_alone: elsewhere.join(', '),
+      },
+    }
+  })
+}
+
 /** Triggers an event. @returns its undo */
-type Event = (service: TestService) => Promise<() => Promise<unknown>>
+type Event<S = TestService> = (service: S) => Promise<() => Promise<unknown>>
 const noUndo = (): Promise<void> => Promise.resolve()
 const withoutUndo =
-  (work: (service: TestService) => Promise<unknown>): Event =>
+  <S = TestService>(work: (service: S) => Promise<unknown>): Event<S> =>
   async (service) => {
     await work(service)
     return noUndo
@@ -159,17 +231,27 @@ const EVENTS: Readonly<Record<string, Event>> = {
   ff_admin_breaker: breakerOpen,
 }
 
+const EVENTS_ON_STAGING = Object.fromEntries(
+  Object.entries(EVENTS_OF_REQUESTS).map(([metric, work]) => [metric, withoutUndo(work)]),
+)
+
+/** A service whose metrics are read. */
+interface Scraped {
+  scrape(): Promise<Exposition | null>
+}
 /** Triggers the event of each metric, and watches its series. */
-class MetricWatch {
+class MetricWatch<S extends Scraped> {
   readonly missing: string[] = []
   readonly still: string[] = []
   /** Seconds from each event to the scrape that shows it. */
   readonly delaysSeconds: number[] = []
-  private readonly service: TestService
+  private readonly service: S
+  private readonly events: Readonly<Record<string, Event<S>>>
   private readonly context: ProbeContext
 
-  constructor(service: TestService, context: ProbeContext) {
+  constructor(service: S, events: Readonly<Record<string, Event<S>>>, context: ProbeContext) {
     this.service = service
+    this.events = events
     this.context = context
   }
 
@@ -180,13 +262,13 @@ class MetricWatch {
 
   async requireChange(metric: string): Promise<void> {
     const before = findSeries(await this.service.scrape(), metric)
-    const event = Object.hasOwn(EVENTS, metric) ? EVENTS[metric] : undefined
+    const event = Object.hasOwn(this.events, metric) ? this.events[metric] : undefined
     if (before === null) this.missing.push(metric)
     else if (event === undefined) this.still.push(metric)
     else await this.waitForChange(metric, before, event)
   }
 
-  private async waitForChange(metric: string, before: string, event: Event): Promise<void> {
+  private async waitForChange(metric: string, before: string, event: Event<S>): Promise<void> {
     const { now, signal } = this.context
     const undo = await event(this.service)
     const since = now().getTime()

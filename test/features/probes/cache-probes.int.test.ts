@@ -5,10 +5,6 @@ import { isDetected } from '../../../src/core/gate/controls.ts'
 import { PROBES } from '../../../src/features/probes/index.ts'
 import type { Probe, ProbeContext } from '../../../src/features/probes/framework/probe.ts'
 import { runProbe } from '../../../src/features/probes/framework/run-probe.ts'
-import { METRICS_ROUTE } from '../../../src/features/serve/health.ts'
-import { IDENTITY_ROUTE, type InstanceIdentity } from '../../../src/features/serve/identity.ts'
-import { toJsonResponse } from '../../../src/features/serve/reply.ts'
-import type { Route } from '../../../src/ports/http.ts'
 import { overrideCache } from '../../../src/features/probes/faults/broken-cache.ts'
 import {
   type CachedService,
@@ -21,6 +17,7 @@ import { createDatabase, type TestDatabase } from '../../support/database.ts'
 import { FULL } from '../../support/scale.ts'
 import { shared } from '../../support/shared.ts'
 import { runFaults, scratchIn, TERMS, toAdapters, toContext, toItem } from './context.ts'
+import { SAID, withStaging } from './staged.ts'
 
 const getProbe = (id: string): Probe => PROBES[toItem(id).probe.name] as Probe
 let database: TestDatabase
@@ -86,46 +83,17 @@ describe('D1', () => {
     'measures the instances of staging that it is pointed at, and refuses those of production',
     LONG,
     async () => {
-      const origins = { service: [] as string[], admin: [] as string[] }
-      const said: InstanceIdentity = {
-        environment: 'staging',
-        code: 'sha256:of-staging',
-        schema_head: '0004_feed',
-        config_digest: 'c'.repeat(64),
-        build: TERMS.identity.build,
-        database: '9/1/ff/0123456789abcdef',
-      }
       let environment = 'prod'
-      const identity: Route = {
-        ...IDENTITY_ROUTE,
-        handle: () => Promise.resolve(toJsonResponse(JSON.stringify({ ...said, environment }))),
-      }
-      const decorate: DecorateInstance = (given) => ({
-        ...given,
-        openServer: async (routes, options) => {
-          const isAdmin = routes.some(({ id }) => id === METRICS_ROUTE.id)
-          const server = await given.openServer(isAdmin ? [...routes, identity] : routes, options)
-          origins[isAdmin ? 'admin' : 'service'].push(server.origin)
-          return server
-        },
-      })
       const params = { changes: 9, instances: 2 }
       const item = { ...toItem('D1'), min_sample: 18 }
       const short = { ...item, probe: { ...item.probe, params } }
-      await withCachedServices(contextFor('D1'), { count: 2, decorate }, async ({ issuer }) => {
-        const scope =
-          'ff:override:write ff:registry:write ff:tenant:any ff:operator ff:approval:notify'
-        const tokens = [0, 1, 2].map((at) =>
-          String(
-            issuer.toCaller({ sub: `U-${at}`, tid: `T-${at}`, scope })['authorization'],
-          ).replace('Bearer ', ''),
-        )
-        const instances = origins.service.map((service, at) => ({
-          service,
-          admin: String(origins.admin[at]),
-        }))
+      const scopes =
+        'ff:override:write ff:registry:write ff:tenant:any ff:operator ff:approval:notify'
+      const say = () => ({ ...SAID, environment })
+      await withStaging(contextFor('D1'), { scopes, say }, async ({ staging: pair }) => {
+        const { instances } = pair
         const run = (named = instances, measured = short) => {
-          const staging = { instances: named, tokens, scopeClaim: 'scope' } as const
+          const staging = { ...pair, instances: named }
           return runProbe(measured, getProbe('D1'), {
             context: { ...contextFor('D1'), targets: { ...scratchIn(database), staging } },
             terms: TERMS,
@@ -149,7 +117,7 @@ describe('D1', () => {
           ...missing,
           example: expect.stringContaining('3 instances, and 2 are named'),
         })
-        const { code, schema_head, config_digest, database: place } = said
+        const { code, schema_head, config_digest, database: place } = SAID
         expect(await run()).toMatchObject({
           codes: [],
           result: 'pass',

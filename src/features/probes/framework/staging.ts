@@ -25,7 +25,9 @@ export const describeStagingNeeds = (
   ...(effect === 'disrupt' ? [`--allow-disrupt ${id}: without it staging is not disrupted`] : []),
 ]
 const describeTokens = ({ callers, scopes }: StagingNeeds): readonly string[] => [
-  `FF_STAGING_TOKEN_FILE: ${callers} tokens, one on each line, of different users (sub) with a tenant (tid); the last one of another tenant than the first`,
+  callers === 1
+    ? 'FF_STAGING_TOKEN_FILE: a token, on the first line, of a user (sub) with a tenant (tid)'
+    : `FF_STAGING_TOKEN_FILE: ${callers} tokens, one on each line, of different users (sub) with a tenant (tid); the last one of another tenant than the first`,
   `in each token the scopes ${scopes.join(' ')}`,
 ]
 /** The place of a measurement on staging: what all instances say of themselves. */
@@ -135,7 +137,7 @@ export function readCallers(
   })
   if (new Set(read.map(({ user_id }) => user_id)).size < count)
     throw makeTokenError('tokens of different users')
-  if (read[0]?.tenant_id === read.at(-1)?.tenant_id)
+  if (count > 1 && read[0]?.tenant_id === read.at(-1)?.tenant_id)
     throw makeTokenError('a last token of another tenant than the first')
   return read
 }

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { closeAfter, type KeepOpen } from '../../../concurrency/open-all.ts'
-import { parseExposition } from '../../../core/alerts/exposition.ts'
+import { type Exposition, parseExposition } from '../../../core/alerts/exposition.ts'
 import { isStale } from '../../../core/parity/envelope.ts'
 import type { TargetSpec } from '../../../core/parity/target.ts'
 import { DEFAULT_SETTINGS, type SettingValues } from '../../../core/settings/settings.ts'
@@ -11,6 +11,7 @@ import type { Adapters } from '../../../ports/adapters.ts'
 import type { ScratchDatabase } from '../../../ports/database.ts'
 import type { HttpClient, HttpResponse } from '../../../ports/http.ts'
 import type { ScratchRedis } from '../../../ports/redis.ts'
+import { METRICS_ROUTE } from '../../serve/health.ts'
 import { startService } from '../../serve/serve.ts'
 import type { ProbeContext } from '../framework/probe.ts'
 import { toOverridePath } from './audited-changes.ts'
@@ -170,6 +171,13 @@ export class ServiceInstance {
     return sendOrNull(this.clients.client, request)
   }
 
+  /** Reads and parses its metrics; null where the instance gives no response. */
+  async scrape(): Promise<Exposition | null> {
+    const { method, path } = METRICS_ROUTE
+    const read = await sendOrNull(this.clients.admin, { method, path })
+    return read === null ? null : parseExposition(read.text)
+  }
+
   async isAlive(): Promise<boolean> {
     return (await sendOrNull(this.clients.admin, { method: 'GET', path: '/livez' })) !== null
   }
@@ -179,8 +187,7 @@ export class ServiceInstance {
    * metrics: neither more nor the same as anything.
    */
   async count(metric: string, labels: Readonly<Record<string, string>> = {}): Promise<number> {
-    const scrape = await sendOrNull(this.clients.admin, { method: 'GET', path: '/metrics' })
-    const parsed = scrape === null ? null : parseExposition(scrape.text)
+    const parsed = await this.scrape()
     if (parsed?.ok !== true) return Number.NaN
     const wanted = Object.entries(labels)
     return parsed.samples

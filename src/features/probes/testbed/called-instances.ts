@@ -1,4 +1,5 @@
 import { closeAfter } from '../../../concurrency/open-all.ts'
+import { FfError } from '../../../errors.ts'
 import type { Measurement } from '../../../core/gate/judge-measurement.ts'
 import type { ProbeContext } from '../framework/probe.ts'
 import { makeMissingError, readCallers } from '../framework/staging.ts'
@@ -100,3 +101,17 @@ const makeCallers = (
     const claims = { tid: tenant_id, sub: user_id, scope: scopes.join(' ') }
     return { headers: service.toHeaders(claims), tenant_id, user_id }
   })
+
+/** A request to an instance. */
+export type ServiceRequest = Parameters<ServiceInstance['send']>[0]
+/** Sends a change or an announcement. @throws FfError `proof_inconclusive` where it is not acknowledged */
+export async function sendChange(
+  instance: ServiceInstance,
+  request: ServiceRequest,
+): Promise<void> {
+  const done = await instance.send(request)
+  if (done !== null && done.status < 300) return
+  throw new FfError('proof_inconclusive', `A change was answered ${done?.text ?? 'not at all'}.`, {
+    hint: 'Send the same request to the service, and correct what it says.',
+  })
+}
