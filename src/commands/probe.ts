@@ -122,8 +122,8 @@ async function withStaging(
   const file = { setting: 'FF_STAGING_TOKEN_FILE', secret: true } as const
   const text = path === null ? '' : await readNamedFile({ ...file, path })
   const tokens = text.split('\n').flatMap((line) => (line.trim() === '' ? [] : [line.trim()]))
-  const scopeClaim = values.FF_JWT_SCOPE_CLAIM
-  const targets = { ...request.targets, staging: { instances, tokens, scopeClaim } }
+  const { FF_JWT_SCOPE_CLAIM: scopeClaim, FF_REDIS_URL: redis } = values
+  const targets = { ...request.targets, staging: { instances, tokens, redis, scopeClaim } }
   return { ...request, targets }
 }
 

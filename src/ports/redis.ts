@@ -137,6 +137,10 @@ export interface RedisClient {
   scanDelete(pattern: string): Promise<RedisOutcome<number>>
   /** Counts the keys that match a glob pattern, on every primary, up to about `limit` in all. */
   count(pattern: string, limit: number): Promise<RedisOutcome<RedisKeyCount>>
+  /** Lists the keys that match a glob pattern, on every primary; `too_large` where there are more than `limit`. */
+  listKeys(pattern: string, limit: number): Promise<RedisOutcome<readonly string[]>>
+  /** Reads in how many milliseconds each key expires: null for never, 0 for a key that is gone. */
+  readExpiries(keys: readonly string[]): Promise<RedisOutcome<readonly (number | null)[]>>
   /** Reads the memory of every primary. */
   memory(): Promise<RedisOutcome<readonly RedisMemory[]>>
   /** Sends a message. @returns how many subscribers of the same node got it */

@@ -16,7 +16,7 @@ import { RedisCalls } from './calls.ts'
 import { holdSubscription } from './channel.ts'
 import { CLOSE_MS, type CommandClient, openChannelClient, openCommandClient } from './clients.ts'
 import { makeRedisFault, toRedisFault } from './faults.ts'
-import { countKeys, deleteKeys, listPrimaries, readMemory, sum } from './primaries.ts'
+import { countKeys, deleteKeys, listKeys, listPrimaries, readMemory, sum } from './primaries.ts'
 import { parseRedisUrl, type RedisPlan } from './redis-url.ts'
 import { FILL, INVALIDATE, RELEASE } from './scripts.ts'
 
@@ -24,6 +24,8 @@ import { FILL, INVALIDATE, RELEASE } from './scripts.ts'
 const MAX_ENTRY_BYTES = 1_048_576
 const DEADLINE_MS = 50
 const CONNECT_MS = 2_000
+/** What PTTL answers for a key without expiry. */
+const ENDLESS = -1
 /** A batch of SCAN works longer than one command. */
 const BATCH_MS = 1_000
 
@@ -119,6 +121,21 @@ class ConnectedRedis implements RedisClient {
     const keys = sum(each.value.map((one) => one.keys))
     const complete = each.value.every((one) => one.complete)
     return { ok: true, value: { keys, complete } }
+  }
+
+  async listKeys(pattern: string, limit: number): Promise<RedisOutcome<readonly string[]>> {
+    const within = { pattern, limit }
+    const each = await this.#visit((primary) => listKeys(primary, within, this.#runBatch))
+    if (!each.ok) return each
+    const keys = [...new Set(each.value.flat())]
+    return keys.length > limit ? makeRedisFault('too_large') : { ok: true, value: keys }
+  }
+
+  readExpiries(keys: readonly string[]): Promise<RedisOutcome<readonly (number | null)[]>> {
+    return this.#runBatch(async () => {
+      const read = await Promise.all(keys.map((key) => this.#client.pttl(key)))
+      return read.map((ttl) => (ttl === ENDLESS ? null : Math.max(ttl, 0)))
+    })
   }
 
   memory(): Promise<RedisOutcome<readonly RedisMemory[]>> {

@@ -58,6 +58,24 @@ export async function countKeys(
   return { ok: true, value: { keys, complete: true } }
 }
 
+/**
+ * Lists the matching keys of a primary, some of them twice; ends once there are more than `limit`. @returns the first
+ * fault, which ends the scan
+ */
+export async function listKeys(
+  primary: Redis,
+  { pattern, limit }: { readonly pattern: string; readonly limit: number },
+  run: RunBatch,
+): Promise<RedisOutcome<readonly string[]>> {
+  const keys = new Set<string>()
+  for await (const batch of scan(primary, pattern, run)) {
+    if (!batch.ok) return batch
+    for (const key of batch.value) keys.add(key)
+    if (keys.size > limit) break
+  }
+  return { ok: true, value: [...keys] }
+}
+
 async function* scan(
   primary: Redis,
   pattern: string,

@@ -10,7 +10,6 @@ const POINTED = 'probes that can be pointed at the instances of staging'
 export const PROBE_GAPS: Readonly<Record<string, ProbeGap>> = {
   'dual-write': { gap: 'scratch_only', needs: '`ff cutover drill --staging`' },
   'switch-back': { gap: 'no_probe', needs: 'the cutover' },
-  'cache-keys': { gap: 'scratch_only', needs: POINTED },
   capacity: { gap: 'scratch_only', needs: POINTED },
   'admin-contract': { gap: 'scratch_only', needs: POINTED },
   'admin-blast-radius': { gap: 'scratch_only', needs: POINTED },

@@ -1,31 +1,31 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { mapConcurrently } from '../../concurrency/map-concurrently.ts'
-import {
-  formatNamespacePattern,
-  KEY_PREFIX,
-  type Namespace,
-  NAMESPACE_NAMES,
-} from '../../core/cache/keys.ts'
+import { formatNamespacePattern, type Namespace, NAMESPACE_NAMES } from '../../core/cache/keys.ts'
 import { FfError } from '../../errors.ts'
-import type { RedisKey, ScratchRedis } from '../../ports/redis.ts'
 import { plantKeys, withMixedTenants } from './faults/mixed-keys.ts'
 import { defineProbe, fromValue, type ProbeContext, readNumberParam } from './framework/probe.ts'
+import type { StagingCaller, StagingNeeds } from './framework/staging-target.ts'
+import { toOverridePath } from './testbed/audited-changes.ts'
+import type { ServiceInstance } from './testbed/cached-services.ts'
 import {
-  type CachedService,
-  type CachedServices,
-  type DecorateInstance,
-  withCachedServices,
-} from './testbed/cached-services.ts'
+  type CachedCallers,
+  type PlantedKeys,
+  withScratchCallers,
+  withStagingCallers,
+} from './testbed/cached-callers.ts'
+import { sendChange } from './testbed/called-instances.ts'
+import { GENERATED_FLAG } from './testbed/generated-store.ts'
+import type { ListedKeys } from './testbed/redis-keys.ts'
 
-interface KeysInput {
-  readonly decorate: DecorateInstance
-  /** Runs before the keys are listed. */
-  readonly plant: (redis: ScratchRedis) => Promise<void>
-}
-
-const INSTANCES = 2
 const CONCURRENCY = 8
-const mixed = fromValue((): KeysInput => ({ decorate: withMixedTenants, plant: plantKeys }))
+const mixed = fromValue((): PlantedKeys => ({ decorate: withMixedTenants, plant: plantKeys }))
+
+const NEEDS: StagingNeeds = {
+  instances: 2,
+  callers: 2,
+  scopes: ['ff:override:write', 'ff:registry:write', 'ff:tenant:any', 'ff:operator'],
+  changes: `FF_REDIS_URL: their Redis, whose database holds keys of ff alone; its user may SCAN and PTTL. It sets the flag ${GENERATED_FLAG}, which stays, overrides it for the tenants of the tokens until its end, and has all instances drop what they cache, twice`,
+}
 
 /**
  * D4: evaluations of two instances of the service in this process, on a scratch database and a Redis of their own, for
@@ -34,17 +34,23 @@ const mixed = fromValue((): KeysInput => ({ decorate: withMixedTenants, plant: p
  * only what the cache holds. The control plants two keys, finds rows without their tenant, and invalidates without a
  * limit.
  *
+ * Where instances of staging are named, the same is measured on them and on the Redis of FF_REDIS_URL as well, by the
+ * tenants and users of the tokens; ids that look alike once joined are those of the scratch database alone. Every key
+ * outside of the prefix counts there. Nothing is planted in that Redis: what an invalidation has to
+ * leave are the keys of the namespace of controls. A sample is an evaluation of staging.
+ *
  * Inconclusive (`proof_inconclusive`) where a request fails, no answer came from the cache, or a namespace of values was
- * never used.
+ * never used; `target_missing` where an instance has another Redis.
  */
 export const cacheKeys = defineProbe<
-  KeysInput,
+  PlantedKeys,
   'keys_outside_prefix' | 'keys_without_ttl' | 'cross_tenant_hits' | 'invalidate_limited'
 >({
   version: 1,
   site: 'scratch',
+  staging: NEEDS,
   isolation: 'exclusive',
-  sound: fromValue((): KeysInput => ({
+  sound: fromValue((): PlantedKeys => ({
     decorate: (adapters) => adapters,
     plant: () => Promise.resolve(),
   })),
@@ -54,75 +60,118 @@ export const cacheKeys = defineProbe<
     cross_tenant_hits: mixed,
     invalidate_limited: mixed,
   },
-  measure: ({ decorate, plant }, context) =>
-    withCachedServices(context, { count: INSTANCES, decorate }, async (services) => {
-      const { redis, database, instances } = services
-      const hits = await askAcrossTenants(services, context)
-      await plant(redis)
-      const keys = await redis.keys()
-      requireNamespaces(keys)
-      const cache_hits = await countHits(instances)
-      if (!(cache_hits > 0)) throw makeUnusedError('no answer came from the cache')
-      const outside = keys.filter(({ name }) => !name.startsWith(KEY_PREFIX))
-      const endless = keys.filter(({ ttl_ms }) => ttl_ms === null)
-      const unlimited = await findInvalidationFault(services)
-      const [stray] = [...outside, ...endless]
-      return {
-        measured: {
-          keys_outside_prefix: outside.length,
-          keys_without_ttl: endless.length,
-          cross_tenant_hits: hits.wrong.length,
-          invalidate_limited: unlimited === null,
-        },
-        met: {
-          service: `${INSTANCES} instances in this process, over HTTP on loopback, on a scratch database`,
-          server: `PostgreSQL ${database.server}`,
-          redis: `Redis ${redis.version}`,
-          keys: keys.length,
-          cache_hits,
-        },
-        sample_size: hits.requests,
-        example: hits.wrong[0] ?? (stray === undefined ? unlimited : `the key ${stray.name}`),
-      }
-    }),
+  measure: async (planted, context) => {
+    const use = (called: CachedCallers): Promise<KeyFindings> => measureKeys(called, context)
+    // Staging first: what it lacks is known at once.
+    const isStaged = context.targets.staging !== undefined
+    const there = isStaged ? [await withStagingCallers(context, NEEDS, use)] : []
+    const here = await withScratchCallers(context, planted, use)
+    const all = [here, ...there]
+    const sum = (of: (one: KeyFindings) => number): number =>
+      all.reduce((total, one) => total + of(one), 0)
+    const [staged] = there
+    return {
+      measured: {
+        keys_outside_prefix: sum(({ outside }) => outside.length),
+        keys_without_ttl: sum(({ endless }) => endless.length),
+        cross_tenant_hits: sum(({ wrong }) => wrong.length),
+        invalidate_limited: all.every(({ unlimited }) => unlimited === null),
+      },
+      met: {
+        ...here.met,
+        keys: here.keys,
+        cache_hits: here.cache_hits,
+        ...(staged === undefined
+          ? {}
+          : {
+              staging: staged.met['service'] ?? '',
+              staging_keys: staged.keys,
+              staging_cache_hits: staged.cache_hits,
+            }),
+      },
+      sample_size: (staged ?? here).requests,
+      example: all.flatMap(listExamples)[0] ?? null,
+    }
+  },
 })
 
-const countHits = async (instances: readonly CachedService[]): Promise<number> => {
+interface KeyFindings extends Pick<CachedCallers, 'met'> {
+  readonly requests: number
+  /** What another tenant was answered. */
+  readonly wrong: readonly string[]
+  readonly outside: readonly string[]
+  readonly endless: readonly string[]
+  /** What is wrong with the invalidation of everything; null where nothing is. */
+  readonly unlimited: string | null
+  readonly keys: number
+  readonly cache_hits: number
+}
+const listExamples = ({ wrong, outside, endless, unlimited }: KeyFindings): readonly string[] => [
+  ...wrong,
+  ...[...outside, ...endless].map((name) => `the key ${name}`),
+  ...(unlimited === null ? [] : [unlimited]),
+]
+
+async function measureKeys(called: CachedCallers, context: ProbeContext): Promise<KeyFindings> {
+  const { instances, callers, operators, met } = called
+  const before = await countHits(instances)
+  const values = new Map([...new Set(callers.map(toTenant))].map((one, at) => [one, at + 1]))
+  try {
+    for (const [at, [tenant, value]] of [...values].entries())
+      await sendChange(instances[at % instances.length] as ServiceInstance, {
+        method: 'PUT',
+        path: toOverridePath(encodeURIComponent(tenant)),
+        headers: operators[0].headers,
+        body: JSON.stringify({ value }),
+      })
+    const hits = await askAcrossTenants(called, values, context)
+    await called.plant()
+    const listed = await called.listKeys()
+    requireNamespaces(listed)
+    const cache_hits = (await countHits(instances)) - before
+    if (!(cache_hits > 0)) throw makeUnusedError('no answer came from the cache')
+    return {
+      ...hits,
+      met,
+      outside: listed.outside,
+      endless: listed.own.flatMap(({ name, ttl_ms }) => (ttl_ms === null ? [name] : [])),
+      unlimited: await findInvalidationFault(called, context),
+      keys: listed.outside.length + listed.own.length,
+      cache_hits,
+    }
+  } finally {
+    for (const tenant of values.keys())
+      await (instances[0] as ServiceInstance).send({
+        method: 'DELETE',
+        path: toOverridePath(encodeURIComponent(tenant)),
+        headers: operators[0].headers,
+      })
+  }
+}
+const toTenant = ({ tenant_id }: StagingCaller): string => tenant_id
+
+const countHits = async (instances: readonly ServiceInstance[]): Promise<number> => {
   const counts = await Promise.all(instances.map((one) => one.count('ff_cache_hits_total')))
   return counts.reduce((sum, one) => sum + one, 0)
 }
 
-/** Callers whose ids are the same text once they are joined without care. */
-const CALLERS = Array.from({ length: 10 }, (_, at) => [
-  { tenant: `T-keys-${at}`, user: 'U-1' },
-  { tenant: `T-keys-${at}`, user: `a:U-1` },
-  { tenant: `T-keys-${at}:a`, user: 'U-1' },
-  { tenant: `T-keys-${at}%3Aa`, user: 'U-1' },
-]).flat()
-
-/** Sends `requests` evaluations, alternating instances and tenants. */
+/** Sends `requests` evaluations, alternating instances and callers. */
 async function askAcrossTenants(
-  { instances }: CachedServices,
+  { instances, callers }: CachedCallers,
+  values: ReadonlyMap<string, number>,
   context: ProbeContext,
-): Promise<{ readonly requests: number; readonly wrong: readonly string[] }> {
+): Promise<Pick<KeyFindings, 'requests' | 'wrong'>> {
   const requests = readNumberParam(context, 'requests')
-  const values = new Map(
-    [...new Set(CALLERS.map(({ tenant }) => tenant))].map((one, at) => [one, at + 1]),
-  )
-  const pick = (at: number): CachedService => instances[at % instances.length] as CachedService
-  for (const [tenant, value] of values)
-    if (!(await pick(value).put(tenant, value))) throw makeUnansweredError('a change was refused')
   const wrong: string[] = []
   const each = Array.from({ length: requests }, (_, at) => at)
   await mapConcurrently(each, CONCURRENCY, async (at) => {
-    // Both instances ask for each caller: the next one takes what this one stored.
-    const { tenant, user } = CALLERS[
-      Math.floor(at / instances.length) % CALLERS.length
-    ] as (typeof CALLERS)[number]
-    const asked = await pick(at).ask(tenant, user)
+    // All instances ask for each caller: the next one takes what this one stored.
+    const instance = instances[at % instances.length] as ServiceInstance
+    const by = callers[Math.floor(at / instances.length) % callers.length] as StagingCaller
+    const asked = await instance.evaluate(by.headers)
     if (!asked.ok) throw makeUnansweredError(asked.why)
     const { value } = asked.answer
-    if (value !== values.get(tenant)) wrong.push(`${tenant} was answered ${value}`)
+    if (value !== values.get(by.tenant_id)) wrong.push(`${by.tenant_id} was answered ${value}`)
     context.progress(at + 1, requests)
   })
   return { requests, wrong }
@@ -140,8 +189,8 @@ const VALUES: readonly Namespace[] = NAMESPACE_NAMES.filter(
 const isIn = (name: string, namespace: Namespace): boolean =>
   name.startsWith(formatNamespacePattern(namespace).replace(/\*\}$/, ''))
 
-function requireNamespaces(keys: readonly RedisKey[]): void {
-  const unused = VALUES.find((one) => !keys.some(({ name }) => isIn(name, one)))
+function requireNamespaces({ own }: ListedKeys): void {
+  const unused = VALUES.find((one) => !own.some(({ name }) => isIn(name, one)))
   if (unused !== undefined) throw makeUnusedError(`Redis holds no key of the namespace ${unused}`)
 }
 
@@ -150,50 +199,87 @@ const makeUnusedError = (what: string): FfError =>
     hint: 'Run ff probe run again on an idle or a faster machine.',
   })
 
-const FOREIGN = 'other:application'
-const CONTROL = `${KEY_PREFIX}ctl:{of-a-probe}`
 const DROPPED_MS = 5_000
 
 /** What is wrong with the invalidation of everything; null where nothing is. */
-async function findInvalidationFault({ instances, redis }: CachedServices): Promise<string | null> {
-  for (const name of [FOREIGN, CONTROL]) await redis.set(name, 'x', 600_000)
-  const [first, second] = instances as readonly [CachedService, CachedService]
-  const answers = [
-    await invalidate(first, 'operator-1', 200),
-    await invalidate(second, 'operator-1', 429),
-    (await areDropped(redis)) ? null : 'entries were still in Redis after they were invalidated',
-    await invalidate(first, 'operator-2', 200),
+async function findInvalidationFault(
+  called: CachedCallers,
+  { signal }: ProbeContext,
+): Promise<string | null> {
+  const [first, second] = called.instances as readonly [ServiceInstance, ServiceInstance]
+  const [operator, other] = called.operators
+  const { fault, kept } = await invalidateInTurn(called, { by: first, operator }, signal)
+  const faults = [
+    fault,
+    findAnswerFault(await invalidate(second, operator), 429),
+    (await areDropped(called)) ? null : 'entries were still in Redis after they were invalidated',
+    await findLost(called, kept),
+    (await invalidateInTurn(called, { by: first, operator: other }, signal)).fault,
   ]
-  const kept = (await redis.keys()).map(({ name }) => name)
-  const lost = [FOREIGN, CONTROL].find((name) => !kept.includes(name))
-  const fault = answers.find((one) => one !== null)
-  return fault ?? (lost === undefined ? null : `the key ${lost} was deleted`)
+  return faults.find((one) => one !== null) ?? null
 }
 
-/** Has everything invalidated; null where the answer has the status, and Retry-After with 429, else what it was. */
-async function invalidate(
-  service: CachedService,
-  operator: string,
-  expected: 200 | 429,
-): Promise<string | null> {
-  const response = await service.send({
+/** The longest turn that the limit of one a minute gives, with some room. */
+const MOST_TURN_S = 65
+/**
+ * Has everything invalidated, by an operator who may have done so within the last minute: the refusal says when the next
+ * one is due. Returns what was wrong, and the keys that had to stay.
+ */
+async function invalidateInTurn(
+  called: CachedCallers,
+  { by, operator }: { readonly by: ServiceInstance; readonly operator: StagingCaller },
+  signal: AbortSignal,
+): Promise<{ readonly fault: string | null; readonly kept: readonly string[] }> {
+  const kept = await called.listKept()
+  const response = await invalidate(by, operator)
+  const turn_s = readRetryAfter(response)
+  if (response?.status !== 429 || turn_s === null || turn_s > MOST_TURN_S)
+    return { fault: findAnswerFault(response, 200), kept }
+  await sleep((turn_s + 1) * 1000, undefined, { signal })
+  const later = await called.listKept()
+  return { fault: findAnswerFault(await invalidate(by, operator), 200), kept: later }
+}
+
+type Answer = Awaited<ReturnType<ServiceInstance['send']>>
+const invalidate = (service: ServiceInstance, { headers }: StagingCaller): Promise<Answer> =>
+  service.send({
     method: 'POST',
     path: '/v1/flags/cache/invalidate',
-    headers: service.toHeaders({ sub: operator, scope: 'ff:operator' }),
+    headers,
     body: JSON.stringify({ kind: 'global' }),
   })
+
+/** Whole seconds; null without the header, or with another text. */
+function readRetryAfter(response: Answer): number | null {
+  const text = String(response?.headers['retry-after'])
+  return /^\d+$/.test(text) ? Number(text) : null
+}
+
+/** Null where the answer has the status, and Retry-After with 429, else what it was. */
+function findAnswerFault(response: Answer, expected: 200 | 429): string | null {
   const status = response?.status ?? 0
   if (status !== expected)
     return `invalidating everything was answered ${status} where ${expected} is due`
-  const after = String(response?.headers['retry-after'])
-  return expected === 200 || /^\d+$/.test(after) ? null : 'the refusal has no Retry-After'
+  return expected === 200 || readRetryAfter(response) !== null
+    ? null
+    : 'the refusal has no Retry-After'
 }
 
-async function areDropped(redis: ScratchRedis): Promise<boolean> {
+async function findLost(
+  { listKeys }: CachedCallers,
+  kept: readonly string[],
+): Promise<string | null> {
+  const { outside, own } = await listKeys()
+  const there = new Set([...outside, ...own.map(({ name }) => name)])
+  const lost = kept.find((name) => !there.has(name))
+  return lost === undefined ? null : `the key ${lost} was deleted`
+}
+
+async function areDropped({ listKeys }: CachedCallers): Promise<boolean> {
   const until = performance.now() + DROPPED_MS
   while (performance.now() < until) {
-    const keys = await redis.keys()
-    if (!keys.some(({ name }) => VALUES.some((one) => isIn(name, one)))) return true
+    const { own } = await listKeys()
+    if (!own.some(({ name }) => VALUES.some((one) => isIn(name, one)))) return true
     await sleep(50)
   }
   return false

@@ -173,6 +173,9 @@ export function describeRedisClient(openRaw: (url: string) => Redis, protocol: 2
         ok({ keys: 1_200, complete: true }),
       )
       expect(await client.count('ptt:ff:flag:*', 700)).toEqual(ok({ keys: 700, complete: false }))
+      const listed = await client.listKeys('ptt:ff:flag:*', 5_000)
+      expect(new Set(listed.ok ? listed.value : []).size).toBe(1_200)
+      expect(await client.listKeys('ptt:ff:flag:*', 700)).toMatchObject({ failure: 'too_large' })
       expect(await client.scanDelete('ptt:ff:flag:*')).toEqual(ok(1_200))
       expect((await raw.keys('*')).toSorted()).toEqual(['other:1', 'ptt:ff:lock:{1}'])
     })

@@ -5,7 +5,8 @@ import { ROOT } from '../../support/run-ff.ts'
 
 test.each<readonly [string, string | null]>([
   ['D1', 'staging_database of checklists/plan.json'],
-  ['D4', 'counts for scratch alone'],
+  ['D4', 'FF_REDIS_URL: their Redis'],
+  ['E5', 'counts for scratch alone'],
   ['H1', 'a token, on the first line'],
   ['G3', '--database or FF_DATABASE_URL'],
   ['H3', 'ff observe start'],

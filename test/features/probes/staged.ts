@@ -71,6 +71,9 @@ export function withStaging<T>(
       service,
       admin: String(origins.admin[at]),
     }))
-    return use({ ...services, staging: { instances, tokens, scopeClaim: 'scope' } })
+    return use({
+      ...services,
+      staging: { instances, tokens, redis: services.redis.url, scopeClaim: 'scope' },
+    })
   })
 }

@@ -60,11 +60,16 @@ afterAll(async () => {
   await database.drop()
 })
 
-/** Measures an item on the pair. */
-function run(id: string, params: object = {}): Promise<EvidenceDraft> {
-  const item = toItem(id)
+/** Measures an item on the pair, or on the pair with another Redis. */
+function run(
+  id: string,
+  params: object = {},
+  change: { readonly min_sample?: number; readonly redis?: string } = {},
+): Promise<EvidenceDraft> {
+  const { min_sample = toItem(id).min_sample, redis = staged.staging.redis } = change
+  const item = { ...toItem(id), min_sample }
   const probe = { ...item.probe, params: { ...item.probe.params, ...params } }
-  const targets = { ...scratchIn(database), staging: staged.staging }
+  const targets = { ...scratchIn(database), staging: { ...staged.staging, redis } }
   return runProbe({ ...item, probe }, PROBES[item.probe.name] as Probe, {
     context: contextFor(id, { targets, mayDisrupt: new Set([id]) }),
     terms: TERMS,
@@ -93,5 +98,32 @@ describe('H1', () => {
       measured: { metrics_missing: 1 },
       example: expect.stringContaining('ff_store_up is not there'),
     })
+  })
+})
+
+describe('D4', () => {
+  const SMALL = { requests: 160 }
+  /** As many as it has to look at. */
+  const enough = { min_sample: SMALL.requests }
+  test('measures the Redis of the instances, which may hold keys of ff alone', LONG, async () => {
+    const found = await run('D4', SMALL, enough)
+    expect(found).toMatchObject({
+      codes: [],
+      result: 'pass',
+      where: 'staging',
+      sample_size: 160,
+      met: { staging: '2 instances of staging' },
+    })
+    expect(found.met['staging_cache_hits']).toBeGreaterThan(0)
+  })
+
+  test('is inconclusive where FF_REDIS_URL is another Redis', LONG, async () => {
+    const other = await adapters.openScratchRedis(new AbortController().signal)
+    try {
+      const found = await run('D4', SMALL, { ...enough, redis: other.url })
+      expect(found.codes).toEqual(['target_missing'])
+    } finally {
+      await other.close()
+    }
   })
 })

@@ -35,6 +35,7 @@ const INSTANCES = ['a', 'b'].map((name) => ({
 const target = (change: Partial<StagingTarget> = {}): StagingTarget => ({
   instances: INSTANCES,
   tokens: TOKENS,
+  redis: null,
   scopeClaim: 'scope',
   ...change,
 })

@@ -6,6 +6,8 @@ export interface StagingTarget {
   readonly instances: readonly StagingAddress[]
   /** Tokens of FF_STAGING_TOKEN_FILE. */
   readonly tokens: readonly string[]
+  /** FF_REDIS_URL, the Redis of the instances; null where it is not set. */
+  readonly redis: string | null
   /** The claim that holds the scopes of a token. */
   readonly scopeClaim: ScopeClaim
 }
