@@ -10,6 +10,7 @@ import { resolveStaging } from '../features/observe/staging-addresses.ts'
 import { parseTargetOrThrow } from '../features/parity/resolve-target.ts'
 import { isLoopback, type TargetSpec } from '../core/parity/target.ts'
 import type { SettingValues } from '../core/settings/settings.ts'
+import { resolveAdmin } from '../features/serve/admin-settings.ts'
 import { readNamedFile } from '../features/serve/secret-file.ts'
 import { nameEnvironment } from '../core/auth/environment.ts'
 import { FfError } from '../errors.ts'
@@ -123,8 +124,9 @@ async function withStaging(
   const text = path === null ? '' : await readNamedFile({ ...file, path })
   const tokens = text.split('\n').flatMap((line) => (line.trim() === '' ? [] : [line.trim()]))
   const { FF_JWT_SCOPE_CLAIM: scopeClaim, FF_REDIS_URL: redis } = values
-  const targets = { ...request.targets, staging: { instances, tokens, redis, scopeClaim } }
-  return { ...request, targets }
+  const [admin, approval] = [await resolveAdmin(values), values.FF_STAGING_APPROVAL]
+  const target = { instances, tokens, redis, admin, approval, scopeClaim }
+  return { ...request, targets: { ...request.targets, staging: target } }
 }
 
 /** Said before the measurements: they can take minutes, and would not count. */

@@ -9,14 +9,16 @@ import type { TraceSource } from './http.ts'
  */
 export type CheckApproval = (question: ApprovalQuery) => Promise<ApprovalAnswer>
 
+/** An Admin, and how it is called. */
+export interface AdminPlan {
+  readonly kind: 'admin'
+  readonly url: URL
+  readonly credential: AdminCredential
+  readonly limits: AdminLimits
+}
 /** Where approvals are checked: by Admin over HTTP, in a given list, or nowhere. */
 export type ApprovalsPlan =
-  | {
-      readonly kind: 'admin'
-      readonly url: URL
-      readonly credential: AdminCredential
-      readonly limits: AdminLimits
-    }
+  | AdminPlan
   | { readonly kind: 'file'; readonly approvals: readonly Approval[] }
   /** Every check answers `unreachable`. */
   | { readonly kind: 'none' }

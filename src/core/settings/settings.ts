@@ -272,6 +272,10 @@ export const SETTINGS = {
     parse: parseTextSetting,
     what: 'file of the tokens by which probes call staging, one on each line, each of another user',
   },
+  FF_STAGING_APPROVAL: {
+    parse: parseTextSetting,
+    what: 'reference of an approval in the Admin of staging, of the flag ff.probe.sensitive for the first token',
+  },
   FF_DEV_SCOPES: {
     behavioural: true,
     parse: parseWords,

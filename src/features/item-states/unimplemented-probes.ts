@@ -11,7 +11,6 @@ export const PROBE_GAPS: Readonly<Record<string, ProbeGap>> = {
   'dual-write': { gap: 'scratch_only', needs: '`ff cutover drill --staging`' },
   'switch-back': { gap: 'no_probe', needs: 'the cutover' },
   capacity: { gap: 'scratch_only', needs: POINTED },
-  'admin-contract': { gap: 'scratch_only', needs: POINTED },
   'admin-blast-radius': { gap: 'scratch_only', needs: POINTED },
   alerts: { gap: 'scratch_only', needs: POINTED },
 }

@@ -20,6 +20,9 @@ import {
   type TestAdmin,
   withAdmin,
 } from './testbed/test-admin.ts'
+import { askStaging, countAnonymousAnswers, findForeignApprovals } from './testbed/asked-admin.ts'
+import { SENSITIVE_PROBE_FLAG } from './testbed/called-events.ts'
+import type { StagingNeeds } from './framework/staging-target.ts'
 import { wrapApprovals } from './faults/wrapped-approvals.ts'
 import { defineProbe, fromValue, inContext, type ProbeContext } from './framework/probe.ts'
 
@@ -53,10 +56,25 @@ const foreign = inContext(
   }),
 )
 
+const NEEDS: StagingNeeds = {
+  instances: 2,
+  callers: 2,
+  scopes: [],
+  changes: `FF_ADMIN_URL with its credential: the Admin of the instances; FF_STAGING_APPROVAL: a valid approval there of the flag ${SENSITIVE_PROBE_FLAG}, which H1 sets, for tenant and user of the first token. It asks Admin about it, also without a credential, and changes nothing`,
+}
+
 /**
  * F1: the messages between the Admin client and an Admin on loopback, by their schemas and the pinned digest of the
  * contract; also counts calls without a known token that it answered, and approvals that it reported for another flag,
  * tenant or user. The controls pin another digest, answer every caller, and look at the reference alone.
+ *
+ * Where instances of staging are named, the Admin of FF_ADMIN_URL is asked too, as by the instances: about an approval that
+ * exists, about it for another flag, tenant or user, and without a known credential. An answer out of the contract is seen
+ * as none, and counts as a difference, as an Admin that is away does. The instances decide by the same approval, for its
+ * caller and for the others, so that it is their Admin. Approvals in other states are those of loopback alone. A sample is
+ * a decision or an answer of staging.
+ *
+ * Inconclusive (`target_missing`) where staging has no such approval.
  */
 export const adminContract = defineProbe<
   string,
@@ -64,6 +82,7 @@ export const adminContract = defineProbe<
 >({
   version: 1,
   site: 'scratch',
+  staging: NEEDS,
   isolation: 'parallel',
   sound,
   faulty: {
@@ -76,18 +95,22 @@ export const adminContract = defineProbe<
     const approvals = STATES.flatMap(
       ([, change], at) => change?.(buildApproval(at, context), context) ?? [],
     )
+    const there =
+      context.targets.staging === undefined ? NOT_ASKED : await askStaging(context, NEEDS)
     return withAdmin(context, { approvals, limits: ADMIN_LIMITS }, async (admin) => {
+      const own = buildApprovalQuery(STATES.length - 1)
       const wrongStates = await findWrongStates(admin, context)
-      const known = await findForeignApprovals(admin)
-      const anonymous = await countAnonymousAnswers(admin)
+      const known = [...(await findForeignApprovals(admin, own)), ...there.known]
+      const anonymous = (await countAnonymousAnswers(admin, own)) + there.anonymous
       const exchanges = admin.server.exchanges()
       // Under another contract no message is known to be right, so each counts as a difference.
       const broken = pinned
         ? exchanges.flatMap(findInvalidMessages)
         : exchanges.flatMap(getMessages)
+      const differences = [...wrongStates, ...broken, ...there.differences]
       return {
         measured: {
-          contract_differences: broken.length + wrongStates.length,
+          contract_differences: differences.length,
           anonymous_answered: anonymous,
           foreign_approvals_known: known.length,
         },
@@ -96,13 +119,16 @@ export const adminContract = defineProbe<
           requests: admin.server.requests(),
           messages: exchanges.length * 2,
           contract: pinned ? 'the pinned digest' : 'another digest than the pinned one',
+          ...there.met,
         },
-        sample_size: exchanges.length * 2,
-        example: [...wrongStates, ...known, ...broken][0] ?? null,
+        sample_size: there.asked ?? exchanges.length * 2,
+        example: [...known, ...differences][0] ?? null,
       }
     })
   },
 })
+
+const NOT_ASKED = { differences: [], known: [], anonymous: 0, asked: null, met: {} } as const
 
 async function computeContractDigest({ root }: ProbeContext): Promise<string> {
   const [request, response, common] = await Promise.all([
@@ -154,27 +180,6 @@ async function findWrongStates(
     const [state] = STATES[at] as (typeof STATES)[number]
     return meta.ttl_state === state ? [] : [`${state} came out as ${meta.ttl_state ?? reason}`]
   })
-}
-
-const FOREIGN = [{ flag_key: 'ff.other' }, { tenant_id: 'T-other' }, { user_id: 'U-other' }]
-/** Queries for another flag, tenant or user that Admin did not answer with `unknown`. */
-async function findForeignApprovals({ open }: TestAdmin): Promise<readonly string[]> {
-  const check = (await open()).begin()
-  const valid = buildApprovalQuery(STATES.length - 1)
-  const answers = await Promise.all(FOREIGN.map((change) => check({ ...valid, ...change })))
-  return answers.flatMap(({ status }, at) =>
-    status === 'unknown' ? [] : [`${JSON.stringify(FOREIGN[at])}: ${status}`],
-  )
-}
-
-/** How many calls without a token or with an unknown token Admin answered. */
-async function countAnonymousAnswers({ open }: TestAdmin): Promise<number> {
-  const answers = await Promise.all(
-    [null, 'an-unknown-token'].map(async (token) =>
-      (await open({ token })).begin()(buildApprovalQuery(STATES.length - 1)),
-    ),
-  )
-  return answers.filter(({ status }) => status !== 'unreachable').length
 }
 
 const MESSAGES = { request: 'admin-check-request', response: 'admin-check-response' } as const

@@ -7,7 +7,7 @@ import type { Environment } from '../../core/auth/types.ts'
 import type { SettingValues } from '../../core/settings/settings.ts'
 import { quoteValue } from '../../core/text/quote.ts'
 import { FfError } from '../../errors.ts'
-import type { AdminCredential, ApprovalsPlan } from '../../ports/admin.ts'
+import type { AdminCredential, AdminPlan, ApprovalsPlan } from '../../ports/admin.ts'
 import { toArtefactError } from '../../artefacts/artefact-error.ts'
 import { readNamedFile } from './secret-file.ts'
 
@@ -33,12 +33,9 @@ export async function resolveApprovalsPlan(
   settings: ApprovalSettings,
   environment: Environment,
 ): Promise<ApprovalsPlan> {
-  const { FF_ADMIN_URL, FF_APPROVALS_FILE } = settings
-  if (FF_ADMIN_URL !== null) {
-    const credential = await readCredential(settings)
-    checkCredential(FF_ADMIN_URL, credential)
-    return { kind: 'admin', url: FF_ADMIN_URL, credential, limits: ADMIN_LIMITS }
-  }
+  const admin = await resolveAdmin(settings)
+  if (admin !== null) return admin
+  const { FF_APPROVALS_FILE } = settings
   if (FF_APPROVALS_FILE === null) return { kind: 'none' }
   if (environment === 'prod')
     throw new FfError(
@@ -51,6 +48,15 @@ export async function resolveApprovalsPlan(
   const read = await loadApprovals({ path: FF_APPROVALS_FILE, shown: FF_APPROVALS_FILE })
   if (!read.ok) throw toArtefactError(read.problems)
   return { kind: 'file', approvals: read.loaded }
+}
+
+/** Admin with its credential; null where no URL is set. @throws FfError `setting_invalid` as `resolveApprovalsPlan` */
+export async function resolveAdmin(settings: ApprovalSettings): Promise<AdminPlan | null> {
+  const { FF_ADMIN_URL: url } = settings
+  if (url === null) return null
+  const credential = await readCredential(settings)
+  checkCredential(url, credential)
+  return { kind: 'admin', url, credential, limits: ADMIN_LIMITS }
 }
 
 function checkCredential(url: URL, { token, client }: AdminCredential): void {

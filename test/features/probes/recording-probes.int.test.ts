@@ -40,7 +40,14 @@ const INSTANCES = ['a', 'b'].map((name) => ({
   service: `https://${name}.example`,
   admin: `https://${name}.example:9090`,
 }))
-const STAGING = { instances: INSTANCES, tokens: [], redis: null, scopeClaim: 'scope' } as const
+const STAGING = {
+  instances: INSTANCES,
+  tokens: [],
+  redis: null,
+  admin: null,
+  approval: null,
+  scopeClaim: 'scope',
+} as const
 
 const getProbe = (id: string): Probe => {
   const found = findProbe(toItem(id))

@@ -6,6 +6,7 @@ import { ROOT } from '../../support/run-ff.ts'
 test.each<readonly [string, string | null]>([
   ['D1', 'staging_database of checklists/plan.json'],
   ['D4', 'FF_REDIS_URL: their Redis'],
+  ['F1', 'FF_STAGING_APPROVAL: a valid approval there'],
   ['E5', 'counts for scratch alone'],
   ['H1', 'a token, on the first line'],
   ['G3', '--database or FF_DATABASE_URL'],

@@ -73,7 +73,14 @@ export function withStaging<T>(
     }))
     return use({
       ...services,
-      staging: { instances, tokens, redis: services.redis.url, scopeClaim: 'scope' },
+      staging: {
+        instances,
+        tokens,
+        redis: services.redis.url,
+        admin: null,
+        approval: null,
+        scopeClaim: 'scope',
+      },
     })
   })
 }

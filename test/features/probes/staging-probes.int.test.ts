@@ -1,3 +1,7 @@
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { text } from 'node:stream/consumers'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { adapters } from '../../../src/composition.ts'
 import { ADMIN_LIMITS } from '../../../src/core/admin/contract.ts'
@@ -5,6 +9,10 @@ import type { EvidenceDraft } from '../../../src/core/gate/types.ts'
 import type { Probe, ProbeContext } from '../../../src/features/probes/framework/probe.ts'
 import { runProbe } from '../../../src/features/probes/framework/run-probe.ts'
 import { PROBES } from '../../../src/features/probes/index.ts'
+import type { Approval } from '../../../src/core/evaluate/approvals.ts'
+import { instantFromMs } from '../../../src/core/rows/instant.ts'
+import type { StagingTarget } from '../../../src/features/probes/framework/staging-target.ts'
+import type { AdminPlan } from '../../../src/ports/admin.ts'
 import type { Adapters } from '../../../src/ports/adapters.ts'
 import { createDatabase, type TestDatabase } from '../../support/database.ts'
 import { shared } from '../../support/shared.ts'
@@ -13,18 +21,29 @@ import { type Staged, withStaging } from './staged.ts'
 
 let database: TestDatabase
 let staged: Staged
+let plan: AdminPlan
+const DAY_MS = 86_400_000
+const APPROVAL: Approval = {
+  approval_ref: 'APP-1-staging',
+  flag_key: 'ff.probe.sensitive',
+  tenant_id: 'T-0',
+  user_id: 'U-0',
+  not_before: instantFromMs(Date.now() - DAY_MS),
+  expires_at: instantFromMs(Date.now() + 9 * DAY_MS),
+  revoked: false,
+}
 let stop = (): void => undefined
 let stopped: Promise<void>
 /** The metrics of the second instance, as it shows them. */
-let show = (text: string): string => text
+let show = (given: string): string => given
 const decorate = (given: Adapters, at: number, openApprovals: Adapters['openApprovals']) => ({
   ...given,
   openApprovals,
   openTelemetry: async (...args: Parameters<Adapters['openTelemetry']>) => {
     const telemetry = await given.openTelemetry(...args)
     const metrics = async () => {
-      const { type, text } = await telemetry.metrics()
-      return { type, text: at === 1 ? show(text) : text }
+      const read = await telemetry.metrics()
+      return at === 1 ? { ...read, text: show(read.text) } : read
     }
     return { ...telemetry, metrics }
   },
@@ -37,9 +56,9 @@ beforeAll(async () => {
   const missing = await shared('redis')
   if (missing !== null) throw new Error(missing)
   database = await createDatabase('18')
-  const admin = await adapters.openAdminServer([])
+  const admin = await adapters.openAdminServer([APPROVAL])
   const credential = { token: admin.token, client: null, ca: null }
-  const plan = { kind: 'admin', url: admin.url, credential, limits: ADMIN_LIMITS } as const
+  plan = { kind: 'admin', url: admin.url, credential, limits: ADMIN_LIMITS }
   const options = {
     scopes: 'ff:override:write ff:registry:write ff:tenant:any ff:operator',
     decorate: (given: Adapters, { at }: { readonly at: number }) =>
@@ -60,16 +79,21 @@ afterAll(async () => {
   await database.drop()
 })
 
-/** Measures an item on the pair, or on the pair with another Redis. */
+interface Change extends Partial<Pick<StagingTarget, 'redis' | 'admin' | 'approval'>> {
+  readonly min_sample?: number
+}
+/** Measures an item on the pair, or with other things named as its own. */
 function run(
   id: string,
   params: object = {},
-  change: { readonly min_sample?: number; readonly redis?: string } = {},
+  { min_sample = toItem(id).min_sample, ...change }: Change = {},
 ): Promise<EvidenceDraft> {
-  const { min_sample = toItem(id).min_sample, redis = staged.staging.redis } = change
   const item = { ...toItem(id), min_sample }
   const probe = { ...item.probe, params: { ...item.probe.params, ...params } }
-  const targets = { ...scratchIn(database), staging: { ...staged.staging, redis } }
+  const targets = {
+    ...scratchIn(database),
+    staging: { ...staged.staging, admin: plan, approval: APPROVAL.approval_ref, ...change },
+  }
   return runProbe({ ...item, probe }, PROBES[item.probe.name] as Probe, {
     context: contextFor(id, { targets, mayDisrupt: new Set([id]) }),
     terms: TERMS,
@@ -91,8 +115,8 @@ describe('H1', () => {
   })
 
   test('fails for a metric that one instance does not have', LONG, async () => {
-    show = (text) => text.replaceAll('ff_store_up', 'ff_stored_up')
-    const found = await run('H1').finally(() => (show = (text) => text))
+    show = (given) => given.replaceAll('ff_store_up', 'ff_stored_up')
+    const found = await run('H1').finally(() => (show = (given) => given))
     expect(found).toMatchObject({
       result: 'fail',
       measured: { metrics_missing: 1 },
@@ -126,4 +150,52 @@ describe('D4', () => {
       await other.close()
     }
   })
+})
+
+describe('F1', () => {
+  test('asks the Admin of staging, and each instance decides by its answers', LONG, async () => {
+    const found = await run('F1')
+    expect(found).toMatchObject({ codes: [], result: 'pass', where: 'staging', sample_size: 11 })
+  })
+
+  test.each<readonly [string, () => Change, string]>([
+    ['no Admin', () => ({ admin: null }), 'FF_ADMIN_URL is not set'],
+    ['no approval', () => ({ approval: null }), 'FF_STAGING_APPROVAL is not set'],
+    [
+      'an approval that Admin does not know',
+      () => ({ approval: 'APP-2-x' }),
+      'by Admin it is unknown',
+    ],
+  ])('is inconclusive with %s', LONG, async (_what, change, why) => {
+    const found = await run('F1', {}, change())
+    expect(found.codes).toEqual(['target_missing'])
+    expect(found.example).toContain(why)
+  })
+
+  test(
+    'fails for an Admin that answers every caller, looks at the reference alone, or is away',
+    LONG,
+    async () => {
+      const loose = createServer((request, response) => {
+        void text(request).then((body) => {
+          const { check: _, ...asked } = JSON.parse(body) as Record<string, unknown>
+          const { not_before, expires_at, revoked } = APPROVAL
+          const answer = { ...asked, ttl_state: 'valid', not_before, expires_at, revoked }
+          response.setHeader('content-type', 'application/json').end(JSON.stringify(answer))
+        })
+      }).listen(0, '127.0.0.1')
+      await once(loose, 'listening')
+      const { port } = loose.address() as AddressInfo
+      const url = new URL(`http://127.0.0.1:${port}`)
+      const found = await run('F1', {}, { admin: { ...plan, url } })
+      loose.close()
+      expect(found.measured).toEqual({
+        contract_differences: 0,
+        anonymous_answered: 2,
+        foreign_approvals_known: 3,
+      })
+      const away = await run('F1', {}, { admin: { ...plan, url: new URL('http://127.0.0.1:9') } })
+      expect(away).toMatchObject({ result: 'fail', measured: { contract_differences: 2 } })
+    },
+  )
 })

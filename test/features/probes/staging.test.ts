@@ -36,6 +36,8 @@ const target = (change: Partial<StagingTarget> = {}): StagingTarget => ({
   instances: INSTANCES,
   tokens: TOKENS,
   redis: null,
+  admin: null,
+  approval: null,
   scopeClaim: 'scope',
   ...change,
 })

@@ -1,4 +1,5 @@
 import type { ScopeClaim } from '../../../core/auth/claims.ts'
+import type { AdminPlan } from '../../../ports/admin.ts'
 import type { StagingAddress } from '../../observe/staging-addresses.ts'
 
 /** The instances of staging, and who asks them. */
@@ -8,6 +9,10 @@ export interface StagingTarget {
   readonly tokens: readonly string[]
   /** FF_REDIS_URL, the Redis of the instances; null where it is not set. */
   readonly redis: string | null
+  /** FF_ADMIN_URL with its credential, the Admin of the instances; null where it is not set. */
+  readonly admin: AdminPlan | null
+  /** FF_STAGING_APPROVAL; null where it is not set. */
+  readonly approval: string | null
   /** The claim that holds the scopes of a token. */
   readonly scopeClaim: ScopeClaim
 }

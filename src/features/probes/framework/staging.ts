@@ -28,7 +28,7 @@ const describeTokens = ({ callers, scopes }: StagingNeeds): readonly string[] =>
   callers === 1
     ? 'FF_STAGING_TOKEN_FILE: a token, on the first line, of a user (sub) with a tenant (tid)'
     : `FF_STAGING_TOKEN_FILE: ${callers} tokens, one on each line, of different users (sub) with a tenant (tid); the last one of another tenant than the first`,
-  `in each token the scopes ${scopes.join(' ')}`,
+  ...(scopes.length === 0 ? [] : [`in each token the scopes ${scopes.join(' ')}`]),
 ]
 /** The place of a measurement on staging: what all instances say of themselves. */
 export type StagingIdentity = Pick<InstanceIdentity, 'code' | 'schema_head' | 'config_digest'> & {
