@@ -4,15 +4,14 @@ interface ProbeGap {
   readonly gap: 'no_probe' | 'scratch_only'
   readonly needs: string
 }
-const POINTED = 'probes that can be pointed at the instances of staging'
 
 /** By probe name. A commit that adds the part removes the line. */
 export const PROBE_GAPS: Readonly<Record<string, ProbeGap>> = {
   'dual-write': { gap: 'scratch_only', needs: '`ff cutover drill --staging`' },
   'switch-back': { gap: 'no_probe', needs: 'the cutover' },
-  capacity: { gap: 'scratch_only', needs: POINTED },
-  'admin-blast-radius': { gap: 'scratch_only', needs: POINTED },
-  alerts: { gap: 'scratch_only', needs: POINTED },
+  capacity: { gap: 'scratch_only', needs: 'a load on the instances of staging by many callers' },
+  'admin-blast-radius': { gap: 'scratch_only', needs: 'a failure of the Admin of staging' },
+  alerts: { gap: 'scratch_only', needs: 'the rules and faults of the Prometheus of staging' },
 }
 
 /** The probes that do not exist yet: by name, the part of the product that each needs, in words. */

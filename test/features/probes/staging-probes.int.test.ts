@@ -8,11 +8,13 @@ import { ADMIN_LIMITS } from '../../../src/core/admin/contract.ts'
 import type { EvidenceDraft } from '../../../src/core/gate/types.ts'
 import type { Probe, ProbeContext } from '../../../src/features/probes/framework/probe.ts'
 import { runProbe } from '../../../src/features/probes/framework/run-probe.ts'
+import type { ServiceInstance } from '../../../src/features/probes/testbed/cached-services.ts'
+import { putSensitiveFlag } from '../../../src/features/probes/testbed/called-events.ts'
 import { PROBES } from '../../../src/features/probes/index.ts'
 import type { Approval } from '../../../src/core/evaluate/approvals.ts'
 import { instantFromMs } from '../../../src/core/rows/instant.ts'
 import type { StagingTarget } from '../../../src/features/probes/framework/staging-target.ts'
-import type { AdminPlan } from '../../../src/ports/admin.ts'
+import type { AdminPlan, AdminServer } from '../../../src/ports/admin.ts'
 import type { Adapters } from '../../../src/ports/adapters.ts'
 import { createDatabase, type TestDatabase } from '../../support/database.ts'
 import { shared } from '../../support/shared.ts'
@@ -21,6 +23,7 @@ import { type Staged, withStaging } from './staged.ts'
 
 let database: TestDatabase
 let staged: Staged
+let admin: AdminServer
 let plan: AdminPlan
 const DAY_MS = 86_400_000
 const APPROVAL: Approval = {
@@ -56,7 +59,7 @@ beforeAll(async () => {
   const missing = await shared('redis')
   if (missing !== null) throw new Error(missing)
   database = await createDatabase('18')
-  const admin = await adapters.openAdminServer([APPROVAL])
+  admin = await adapters.openAdminServer([APPROVAL])
   const credential = { token: admin.token, client: null, ca: null }
   plan = { kind: 'admin', url: admin.url, credential, limits: ADMIN_LIMITS }
   const options = {
@@ -69,13 +72,17 @@ beforeAll(async () => {
       staged = one
       resolve()
       return new Promise<void>((end) => (stop = end))
-    }).finally(() => admin.close())
+    })
     stopped.catch(reject)
   })
+  const headers = { authorization: `Bearer ${staged.staging.tokens[0] ?? ''}` }
+  const first = staged.instances[0] as ServiceInstance
+  await putSensitiveFlag(first, { headers, tenant_id: 'T-0', user_id: 'U-0' })
 }, 60_000)
 afterAll(async () => {
   stop()
   await stopped
+  await admin.close()
   await database.drop()
 })
 
