@@ -11,9 +11,14 @@ export interface RecordingWriter {
   close(): Promise<void>
 }
 
-/** The verified minutes of a recording, oldest first; or why it is none. */
+/** The verified minutes of a recording, oldest first, each with the hash of the chain so far; or why it is none. */
 export type RecordingRead =
-  | { readonly ok: true; readonly kid: string | null; readonly minutes: readonly ObservedMinute[] }
+  | {
+      readonly ok: true
+      readonly kid: string | null
+      readonly minutes: readonly ObservedMinute[]
+      readonly hashes: readonly string[]
+    }
   | { readonly ok: false; readonly code: RecordingFault; readonly line: number }
 /**
  * `minute_malformed`: a line that is not RFC 8785 JSON of its schema. `minute_altered`: its hash does not match.

@@ -88,7 +88,7 @@ class Writer implements RecordingWriter {
     this.bytes = bytes
     this.last = read.minutes.at(-1) ?? null
     this.seq = read.minutes.length
-    this.hash = read.hash
+    this.hash = read.hashes.at(-1) ?? NO_HASH
   }
 
   async append(minute: ObservedMinute): Promise<void> {
@@ -127,8 +127,7 @@ class Writer implements RecordingWriter {
  * @throws FfError `evidence_unreadable`
  */
 export async function readRecording(folder: string, fits: FitsMinute): Promise<RecordingRead> {
-  const read = parseRecording(await readLines(folder), fits)
-  return read.ok ? { ok: true, kid: read.kid, minutes: read.minutes } : read
+  return parseRecording(await readLines(folder), fits)
 }
 
 async function readLines(folder: string): Promise<Buffer> {
@@ -141,16 +140,14 @@ async function readLines(folder: string): Promise<Buffer> {
   })
 }
 
-type WholeRecording = Extract<RecordingRead, { ok: true }> & { readonly hash: string }
+type WholeRecording = Extract<RecordingRead, { ok: true }>
 
-function parseRecording(
-  bytes: Buffer,
-  fits: FitsMinute,
-): WholeRecording | Extract<RecordingRead, { ok: false }> {
+function parseRecording(bytes: Buffer, fits: FitsMinute): RecordingRead {
   const text = decodeUtf8OrNull(bytes)
   if (text === null) return { ok: false, code: 'minute_malformed', line: 1 }
   const minutes: ObservedMinute[] = []
-  let [hash, last] = [NO_HASH, null as { line: RecordingLine; content: string } | null]
+  const hashes: string[] = []
+  let last: { line: RecordingLine; content: string } | null = null
   for (const one of text.split('\n').slice(0, -1)) {
     const at = minutes.length + 1
     const line = parseCanonical<RecordingLine>(one, fits)
@@ -158,19 +155,20 @@ function parseRecording(
     const content = canonicalizeValue(line.record)
     if (hashText(content) !== line.hash) return { ok: false, code: 'minute_altered', line: at }
     const { seq, prev_hash, ...minute } = line.record
-    if (seq !== at || prev_hash !== hash) return { ok: false, code: 'chain_broken', line: at }
+    if (seq !== at || prev_hash !== (hashes.at(-1) ?? NO_HASH))
+      return { ok: false, code: 'chain_broken', line: at }
     if (last !== null && last.line.runner.x !== line.runner.x)
       return { ok: false, code: 'key_differs', line: at }
-    hash = line.hash
     last = { line, content }
+    hashes.push(line.hash)
     minutes.push(minute)
   }
-  if (last === null) return { ok: true, kid: null, minutes, hash }
+  if (last === null) return { ok: true, kid: null, minutes, hashes }
   const kid = computeThumbprint(last.line.runner)
   const key = importPublicKey(last.line.runner)
   const signed = { typ: TYP, kid, content: last.content } as const
   return key !== null && verifyDetachedJws(last.line.signature, signed, key)
-    ? { ok: true, kid, minutes, hash }
+    ? { ok: true, kid, minutes, hashes }
     : { ok: false, code: 'signature_invalid', line: minutes.length }
 }
 

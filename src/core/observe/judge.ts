@@ -51,6 +51,8 @@ export interface Observation {
   /** Null where the last minute is not clean. */
   readonly window: CleanWindow | null
   readonly complete: boolean
+  /** The minutes that `measured` covers, oldest first. */
+  readonly judged: readonly JudgedMinute[]
   /** Every restart, oldest first. */
   readonly restarts: readonly ObservationRestart[]
   readonly measured: ObservationMeasures
@@ -100,16 +102,19 @@ export function judgeObservation(
     reasons_unseen: unseen.length,
     ...measureMinutes(held),
   }
-  return { window, complete, restarts: walk.restarts, unseen, measured }
+  return { window, complete, judged: held, restarts: walk.restarts, unseen, measured }
 }
 
-interface Held {
-  readonly at: number
+/** A minute, and whether it counts. */
+export interface JudgedMinute {
   readonly minute: ObservedMinute
-  /** Seconds without a minute before this one; 0 for the first. */
-  readonly gap_s: number
   /** `drill`, `excused` and `idle` are part of no time that counts, and begin nothing again. */
   readonly standing: 'clean' | 'drill' | 'excused' | 'idle' | 'broken'
+}
+interface Held extends JudgedMinute {
+  readonly at: number
+  /** Seconds without a minute before this one; 0 for the first. */
+  readonly gap_s: number
 }
 
 class Walk {

@@ -1,10 +1,9 @@
 import { join } from 'node:path'
 import { isObservationLine } from '../../artefacts/schemas.ts'
-import type { ObservedMinute } from '../../core/observe/minute.ts'
 import { quoteForShell, quoteValue } from '../../core/text/quote.ts'
 import { FfError } from '../../errors.ts'
 import type { Adapters } from '../../ports/adapters.ts'
-import type { RecordingKey, RecordingWriter } from '../../ports/observe.ts'
+import type { RecordingKey, RecordingRead, RecordingWriter } from '../../ports/observe.ts'
 
 /** The folder of the recording of staging in a team's folder. */
 export const findRecordingFolder = (cwd: string): string => join(cwd, '.ff', 'observation')
@@ -18,15 +17,15 @@ export const openStagingRecording = (
   openRecording(findRecordingFolder(cwd), { key, fits: isObservationLine })
 
 /**
- * Reads and verifies the recording of a team's folder: its minutes, oldest first, and the thumbprint of the key that signed
- * them, null for an empty one.
+ * Reads and verifies the recording of a team's folder: its minutes, oldest first, the hash of the chain at each, and the
+ * thumbprint of the key that signed them, null for an empty one.
  *
  * @throws FfError `evidence_untrusted` for an altered recording, `evidence_unreadable`
  */
 export async function readStagingRecording(
   { readRecording }: Pick<Adapters, 'readRecording'>,
   cwd: string,
-): Promise<{ readonly kid: string | null; readonly minutes: readonly ObservedMinute[] }> {
+): Promise<Extract<RecordingRead, { ok: true }>> {
   const folder = findRecordingFolder(cwd)
   const read = await readRecording(folder, isObservationLine)
   if (read.ok) return read

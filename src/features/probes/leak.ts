@@ -18,6 +18,7 @@ const rising = (resource: Resource) =>
   fromValue((): StagingRecording => ({
     identity: IDENTITY,
     instances: INSTANCES,
+    hash: '',
     minutes: plantRecording(OBSERVATION_HOURS * 60, () => ({})).map((minute, at) => {
       const use: ResourceUse = { used: 100 + at / 8, limit: 1000 }
       return { ...minute, resources: { ...minute.resources, [resource]: use } }

@@ -31,8 +31,8 @@ const gap = planted((number) => (number > BLEMISH && number <= BLEMISH + GAP_MIN
 /**
  * H3: the newest clean 48 hours of the recording of staging, judged by `judgeObservation`: their coverage, the longest gap,
  * the comparisons and the reasons that none of them had, divergences, rows in flight, minutes over a bound, and identities,
- * that of the instances now included. The record spans the time of the recording. Each control is a made-up recording with
- * one blemish.
+ * that of the instances now included. The record spans the time of the recording and holds the hash of its last minute.
+ * Each control is a made-up recording with one blemish.
  *
  * Inconclusive: `target_missing` without staging or a recording of this runner, `evidence_untrusted` for an altered one.
  */
@@ -54,7 +54,7 @@ export const observation = defineProbe<StagingRecording, keyof ObservationMeasur
     identities: planted(() => ({ identities: ['planted', 'planted-too'] })),
   },
   measure: (recording, context): Promise<Measurement> => {
-    const { minutes, identity } = recording
+    const { minutes, identity, hash, instances } = recording
     const found = judge(recording, context)
     const { window, restarts, measured } = found
     const last = minutes.at(-1) as ObservedMinute
@@ -62,7 +62,7 @@ export const observation = defineProbe<StagingRecording, keyof ObservationMeasur
     const until = instantToMs(window?.until ?? last.minute) + MINUTE_MS
     return Promise.resolve({
       measured: { ...measured, identities: measured.identities + (differs ? 1 : 0) },
-      met: { minutes: minutes.length, restarts: restarts.length },
+      met: { minutes: minutes.length, instances, restarts: restarts.length, recording: hash },
       sample_size: measured.comparisons,
       example: differs
         ? `the instances say ${identity}, and the last minute ${last.identities.join(', ')}`

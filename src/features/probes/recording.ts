@@ -16,6 +16,8 @@ import type { StagingNeeds } from './framework/staging-target.ts'
 /** A recording, and what the instances of staging say they are now. */
 export interface StagingRecording {
   readonly minutes: readonly ObservedMinute[]
+  /** Of the chain at the last minute. */
+  readonly hash: string
   readonly identity: string
   /** Instances of staging that are named now. */
   readonly instances: number
@@ -43,7 +45,9 @@ export const withRecording: WithResource<StagingRecording> = async (context, use
     askIdentity(admin, context),
   )
   const identity = [...new Set(said.map(digestIdentity))].sort().join(', ')
-  return use({ minutes: read.minutes, identity, instances: staging.instances.length })
+  const { minutes, hashes } = read
+  const hash = hashes.at(-1) ?? ''
+  return use({ minutes, hash, identity, instances: staging.instances.length })
 }
 
 const makeMissingError = (why: string): FfError =>
@@ -59,6 +63,7 @@ export const planted = (
 ): WithResource<StagingRecording> =>
   fromValue((context: ProbeContext) => ({
     minutes: plantRecording(length(readNumberParam(context, 'hours')), change),
+    hash: '',
     identity: IDENTITY,
     instances: INSTANCES,
   }))

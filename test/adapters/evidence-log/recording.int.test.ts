@@ -29,11 +29,14 @@ const read = () => readRecording(folder, fits)
 
 describe('a recording', () => {
   it('is read as it was written, by the key that signed it', async () => {
-    expect(await read()).toEqual({ ok: true, kid, minutes: MINUTES })
+    const lines = text.trimEnd().split('\n')
+    const hashes = lines.map((line) => (JSON.parse(line) as { readonly hash: string }).hash)
+    expect(await read()).toEqual({ ok: true, kid, minutes: MINUTES, hashes })
     expect(await readRecording(join(folder, 'none'), fits)).toEqual({
       ok: true,
       kid: null,
       minutes: [],
+      hashes: [],
     })
   })
 

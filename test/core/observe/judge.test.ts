@@ -22,6 +22,7 @@ describe('judgeObservation', () => {
     expect(judge()).toEqual({
       window: null,
       complete: false,
+      judged: [],
       restarts: [],
       unseen: REASONS,
       measured: {
