@@ -5,7 +5,9 @@ import {
   type GateSubject,
 } from '../features/gate/decision-file.ts'
 import { runGateCheck, judgeFolder, toReport } from '../features/gate/gate.ts'
-import type { GateReport } from '../core/report/types.ts'
+import type { ObservationView } from '../core/observe/series.ts'
+import { readGateObservation } from '../features/observe/gate-observation.ts'
+import type { GateReport, Report } from '../core/report/types.ts'
 import { FfError } from '../errors.ts'
 import type { GateRequest } from '../features/item-states/gate-inputs.ts'
 import type { Context, Invocation } from './context.ts'
@@ -25,12 +27,21 @@ import { readVersion } from './version.ts'
  * `evidence_old_form` for the inputs; and the errors of `runReportCommand`, such as `output_failed`
  */
 export const runGate = (invocation: Invocation<typeof GATE_DECISION>): Promise<void> =>
-  runReportCommand(invocation, async (signal) => {
-    const { offline, decision } = invocation.options
-    if (offline !== null) return judgeOffline(invocation, offline)
-    refuseSubject(invocation.options)
-    return decision === null ? judge(invocation) : writeDecision(invocation, decision, signal)
-  })
+  runReportCommand(
+    invocation,
+    async (signal) => {
+      const { offline, decision } = invocation.options
+      if (offline !== null) return judgeOffline(invocation, offline)
+      refuseSubject(invocation.options)
+      return decision === null ? judge(invocation) : writeDecision(invocation, decision, signal)
+    },
+    lookAtStaging(invocation.context),
+  )
+
+const lookAtStaging =
+  ({ adapters, cwd }: Context) =>
+  (report: Report): Promise<ObservationView | null> =>
+    report.kind === 'gate' ? readGateObservation(report, adapters, cwd) : Promise.resolve(null)
 
 /**
  * `ff report`: prints the verdict of `ff gate` on this folder, as markdown by default, and sets its exit. Measures
@@ -41,7 +52,8 @@ export const runGate = (invocation: Invocation<typeof GATE_DECISION>): Promise<v
 export const runReport = (invocation: Invocation<typeof GATE>): Promise<void> => {
   const { format } = invocation.options
   const options = { ...invocation.options, format: format ?? 'markdown' }
-  return runReportCommand({ ...invocation, options }, () => judge(invocation))
+  const look = lookAtStaging(invocation.context)
+  return runReportCommand({ ...invocation, options }, () => judge(invocation), look)
 }
 
 async function judge({ context, options }: Invocation<typeof GATE>): Promise<GateReport> {

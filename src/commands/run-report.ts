@@ -1,4 +1,5 @@
 import type { Ending } from '../concurrency/ended.ts'
+import type { ObservationView } from '../core/observe/series.ts'
 import type { Report } from '../core/report/types.ts'
 import type { ExitName } from '../core/exit.ts'
 import { FfError } from '../errors.ts'
@@ -12,13 +13,14 @@ import { repeatInReport } from './repeat-options.ts'
 /**
  * Refuses an output over an input, removes old outputs, runs `work` under the signals and the time limit, writes its
  * report to files and stdout (with `--format github` also to the job summary), and sets the exit. Work that prints its
- * own answers returns its exit in place of a report.
+ * own answers returns its exit in place of a report. `look` reads what HTML shows besides the report, if it is asked for.
  * @throws FfError `output_over_input`; `interrupted`, `terminated` or `timeout` for an ended run, which has 30 s to
  * return a cancelled report; `output_failed`; else the error of `work`
  */
 export async function runReportCommand(
   { context, options, words, color: chosen, repeat }: Invocation<typeof REPORT>,
   work: (signal: AbortSignal) => Promise<Report | ExitName>,
+  look: Look = () => Promise.resolve(null),
 ): Promise<void> {
   const { output: outputs, timeout } = options
   const format = options.format ?? 'text'
@@ -30,20 +32,30 @@ export async function runReportCommand(
     const found = await work(signal)
     const done = typeof found === 'string' ? found : repeatInReport(found, repeat)
     // Under the time limit too: a pipe may have no reader.
-    if (typeof done !== 'string') await writeOutputs(outputs, (as) => write(done, as), signal)
+    if (typeof done !== 'string')
+      await writeOutputs(outputs, (as) => write(done, as, { look }), signal)
     return done
   })
   if (typeof report === 'string') {
     context.exit = report
     return
   }
-  await context.io.stdout(await write(report, format, color))
+  await context.io.stdout(await write(report, format, { color, look }))
   if (format === 'github') await addToSummary(context, await write(report, 'markdown'))
   context.exit = report.exitName
 }
 
-const write = async (report: Report, as: Format, color = false): Promise<string> =>
-  (await REPORTERS[as]())(report, { color })
+/** Reads what the HTML of a report shows besides it. */
+type Look = (report: Report) => Promise<ObservationView | null>
+
+async function write(
+  report: Report,
+  as: Format,
+  { color = false, look }: { readonly color?: boolean; readonly look?: Look } = {},
+): Promise<string> {
+  const observation = as === 'html' && look !== undefined ? await look(report) : null
+  return (await REPORTERS[as]())(report, { color, observation })
+}
 
 /** Appends to the job summary of GitHub Actions, which GITHUB_STEP_SUMMARY names; elsewhere it is not set. */
 async function addToSummary({ env }: Context, text: string): Promise<void> {

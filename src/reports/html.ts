@@ -6,6 +6,7 @@ import type {
   Report,
   ReportSide,
 } from '../core/report/types.ts'
+import type { ObservationView } from '../core/observe/series.ts'
 import { escapeForTerminal } from '../core/text/terminal.ts'
 import { type ReportCase, listCases } from './cases.ts'
 import {
@@ -21,35 +22,21 @@ import {
   listFaults,
   listSubject,
 } from './gate-words.ts'
+import { facts, type Html, markup, table } from './html-markup.ts'
+import { observationSection } from './html-observation.ts'
 import { STYLE } from './html-style.ts'
+import type { Style } from './paint.ts'
 import { formatHeadline } from './words.ts'
-
-/** HTML whose texts are escaped. */
-interface Html {
-  readonly html: string
-}
-
-/** Builds HTML from a template: escapes every text and number, and keeps `Html` as it is. */
-function markup(
-  parts: TemplateStringsArray,
-  ...values: readonly (Html | string | number | readonly Html[])[]
-): Html {
-  const written = values.map((one) => {
-    if (typeof one === 'string' || typeof one === 'number') return escape(String(one))
-    return 'html' in one ? one.html : one.map((inner) => inner.html).join('\n')
-  })
-  return { html: parts.map((part, at) => part + (written[at] ?? '')).join('') }
-}
-
-const escape = (text: string): string =>
-  text.replaceAll(/[&<>"']/g, (one) => `&#${one.charCodeAt(0)};`)
 
 /**
  * The report as one HTML file without scripts and network requests, under a policy that forbids both: it can be
- * mailed, opened from disk and printed. A gate shows its subject, items, groups and signatures, any other report a
- * table of its cases, failed ones first. Escapes every text.
+ * mailed, opened from disk and printed. A gate shows its subject, items, groups, the observation of staging and signatures,
+ * any other report a table of its cases, failed ones first. Escapes every text.
  */
-export function formatHtmlReport(report: Report): string {
+export function formatHtmlReport(
+  report: Report,
+  { observation = null }: Partial<Pick<Style, 'observation'>> = {},
+): string {
   const shown = escapeForTerminal(report)
   const title = formatHeadline(shown)
   // The policy allows this one style and nothing else, even where an escape was missed.
@@ -66,7 +53,7 @@ export function formatHtmlReport(report: Report): string {
 <style>${{ html: STYLE }}</style>
 </head>
 <body>
-${shown.kind === 'gate' ? gateBody(shown) : casesBody(shown)}
+${shown.kind === 'gate' ? gateBody(shown, observation) : casesBody(shown)}
 </body>
 </html>
 `
@@ -82,7 +69,7 @@ const classify = (state: string): string =>
 const stateMark = (state: string): Html =>
   markup`<span class="state ${classify(state)}">${state.replaceAll('_', ' ').toUpperCase()}</span>`
 
-function gateBody(report: GateReport): Html {
+function gateBody(report: GateReport, observation: ObservationView | null): Html {
   const { items, verdict, fix, next, remeasure } = report
   const blocking = BLOCKING.flatMap((state) => items.filter((one) => one.state === state))
   const accepted = items.filter(isAccepted)
@@ -106,6 +93,7 @@ ${section('Not accepted', blocking, report)}
 <h2>Groups</h2>
 ${groupsTable(report)}
 ${section('Accepted', accepted, report)}
+${observation === null ? '' : observationSection(observation)}
 ${[...listFailures(report), ...listChecklistChanges(report)].map(([title, lines]) => linesList(title, lines))}
 <h2>Signatures</h2>
 ${signaturesTable(report)}`
@@ -116,36 +104,6 @@ const linesList = (title: string, lines: readonly string[]): Html =>
 <ul>
 ${lines.map((line) => markup`<li>${line}</li>`)}
 </ul>`
-
-/** A list of terms; leaves out a term without a text. */
-const facts = (rows: readonly (readonly [string, string | null])[]): Html =>
-  markup`<dl>
-${rows.flatMap(([name, text]) =>
-  text === null || text === ''
-    ? []
-    : [
-        markup`<dt>${name}</dt>
-<dd>${text}</dd>`,
-      ],
-)}
-</dl>`
-
-const table = (head: readonly string[], rows: readonly (readonly (Html | string)[])[]): Html =>
-  markup`<table>
-<thead>
-<tr>
-${head.map((name) => markup`<th scope="col">${name}</th>`)}
-</tr>
-</thead>
-<tbody>
-${rows.map(
-  (row) =>
-    markup`<tr>
-${row.map((one) => markup`<td>${one}</td>`)}
-</tr>`,
-)}
-</tbody>
-</table>`
 
 const groupsTable = ({ groups, counts }: GateReport): Html =>
   table(
@@ -221,7 +179,7 @@ const signaturesTable = ({ signatures }: GateReport): Html =>
   signatures.length === 0
     ? markup`<p>No signature was verified.</p>`
     : table(
-        ['role', 'person', 'signed at', 'attests', 'key'],
+        ['role', 'person', 'signed at', 'attests', 'fingerprint of the key'],
         signatures.map(({ role, person, signed_at, attests, kid }) => [
           role,
           person,

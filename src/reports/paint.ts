@@ -1,3 +1,4 @@
+import type { ObservationView } from '../core/observe/series.ts'
 import Table from 'cli-table3'
 import { stripVTControlCharacters, styleText } from 'node:util'
 
@@ -136,7 +137,9 @@ export function formatColumns(rows: readonly (readonly string[])[]): string {
     .join('\n')
 }
 
-/** Options of a reporter; only the text format uses `color`. */
+/** Options of a reporter; only the text format uses `color`, and only the HTML of a gate `observation`. */
 export interface Style {
   readonly color: boolean
+  /** What the recording of staging shows; null or absent where it was not read. */
+  readonly observation?: ObservationView | null
 }

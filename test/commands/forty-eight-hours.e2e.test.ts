@@ -1,13 +1,14 @@
-import { appendFile, readFile, rm, writeFile } from 'node:fs/promises'
+import { appendFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { makeRunnerKey } from '../../src/adapters/evidence-log/runner-key.ts'
 import { adapters } from '../../src/composition.ts'
 import { parseDurationMs } from '../../src/core/gate/duration.ts'
 import { type EvidenceDraft, PLACES, type Where } from '../../src/core/gate/types.ts'
 import { MINUTE_MS, type ObservedMinute, UNMEASURED } from '../../src/core/observe/minute.ts'
 import type { GateReport } from '../../src/core/report/types.ts'
 import { instantFromMs, instantToMs } from '../../src/core/rows/instant.ts'
-import { openStagingRecording } from '../../src/features/observe/recording.ts'
+import { openStagingRecording, readStagingRecording } from '../../src/features/observe/recording.ts'
 import { createIdentityRoute, type InstanceIdentity } from '../../src/features/serve/identity.ts'
 import { PROOF_LIMITS } from '../../src/features/serve/serve.ts'
 import type { Envelope } from '../../src/core/signoff/types.ts'
@@ -68,6 +69,53 @@ test('48 h on two real admin ports, three runners and two people are a GO of 42 
   expect(h3?.evidence).toMatchObject({ sample_size: 345_600, met: { minutes: 2880, restarts: 0 } })
   const { status, stdout } = await spawnFf(['gate'], { cwd: go.cwd, env: envOf(go) })
   expect([status, stdout]).toEqual([0, expect.stringMatching(/all +42 {2}42 pass/)])
+})
+
+describe('the HTML of the gate', () => {
+  const write = async ({ cwd }: PlayedGo): Promise<string> =>
+    (await runFf(['gate', '--format', 'html'], { cwd, env: envOf(go) })).stdout
+  test('shows the 48 h that H3 was measured on, also where the recording went on', async () => {
+    const copy = await copyGo(go, true)
+    await addMinutes(copy.cwd, [{ errors: 1, requests: 1 }])
+    const [text, later] = [await write(go), await write(copy)]
+    await rm(copy.cwd, { recursive: true })
+    for (const one of [text, later]) {
+      expect(one).toContain('2880 minutes clean, 0 minutes a probe disturbed staging')
+      expect(one).toContain('Nothing began the time again.')
+    }
+  })
+  test.each<readonly [string, (copy: PlayedGo) => Promise<unknown>, string]>([
+    ['is away', (copy) => rm(minutesOf(copy)), 'The recording is not in this folder'],
+    ['is altered', (copy) => editText(minutesOf(copy), forge), 'it does not verify'],
+    ['is none', (copy) => replaceByFolder(minutesOf(copy)), 'it cannot be read'],
+    ['is another one', recordAnew, 'another one than H3 was measured on'],
+    [
+      'is that of another runner',
+      async (copy) => {
+        await rm(join(copy.cwd, '.ff/runner.pem'))
+        await makeRunnerKey(join(copy.cwd, '.ff/runner.pem'))
+        await recordAnew(copy)
+      },
+      'another runner than measured H3',
+    ],
+    [
+      'is not named by the record',
+      async (copy) => appendRecords(copy, [await makeRecord(copy, 'H3')], 'staging'),
+      'does not name its recording',
+    ],
+    [
+      'was not measured',
+      (copy) => rm(join(copy.cwd, '.ff/evidence'), { recursive: true }),
+      'H3 has no record',
+    ],
+  ])('says why where the recording %s', async (_what, change, words) => {
+    const copy = await copyGo(go, true)
+    await change(copy)
+    const text = await write(copy)
+    await rm(copy.cwd, { recursive: true })
+    expect(text).toContain(words)
+    expect(text).not.toContain('Timeline of staging')
+  })
 })
 
 /** Makes the records of a blemish of an item. */
@@ -160,6 +208,21 @@ const ITEM_ROWS = CHECKLIST.items
 type Plant = (copy: PlayedGo, id: string) => Promise<unknown>
 type Row = readonly [id: string, what: string, plant: Plant, code: string]
 
+const minutesOf = ({ cwd }: PlayedGo): string => join(cwd, MINUTES)
+const forge = (text: string): string => text.replace('"errors":0', '"errors":1')
+async function replaceByFolder(path: string): Promise<void> {
+  await rm(path)
+  await mkdir(path)
+}
+/** Another recording, of as many minutes as one needs. */
+async function recordAnew(copy: PlayedGo): Promise<void> {
+  const { minutes } = await readStagingRecording(adapters, go.cwd)
+  await rm(minutesOf(copy))
+  const key = { path: join(copy.cwd, '.ff/runner.pem'), make: false }
+  const writer = await openStagingRecording(adapters, copy.cwd, key)
+  for (const minute of minutes.slice(0, 3)) await writer.append(minute)
+  await writer.close()
+}
 const own = ({ cwd }: PlayedGo, name: string): string => join(cwd, 'checklists', name)
 const log = ({ cwd, runners }: PlayedGo, place: Where, name: string): string =>
   join(cwd, '.ff/evidence', runners[place].kid, name)
@@ -350,7 +413,7 @@ const OF_FORGERIES: readonly Row[] = [
     'H3',
     'a forged minute',
     async (copy, id) => {
-      await editText(join(copy.cwd, MINUTES), (text) => text.replace('"errors":0', '"errors":1'))
+      await editText(minutesOf(copy), forge)
       await runProbes(copy, [id])
     },
     'evidence_untrusted',
@@ -359,7 +422,7 @@ const OF_FORGERIES: readonly Row[] = [
     'H3',
     'lines of two observers at once',
     async (copy, id) => {
-      const path = join(copy.cwd, MINUTES)
+      const path = minutesOf(copy)
       const before = await readFile(path)
       await addMinutes(copy.cwd, [{}])
       const first = await readFile(path)

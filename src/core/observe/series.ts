@@ -136,3 +136,21 @@ function findHighest(all: readonly SideLatency[]): SideLatency {
   }
   return { p50: of('p50'), p95: of('p95'), p99: of('p99') }
 }
+
+/** The series of the recording that the gate's evidence is about, or why there is none to show. */
+export type ObservationView =
+  | { readonly status: 'here'; readonly series: ObservationSeries }
+  | { readonly status: 'away'; readonly why: ObservationAway }
+/**
+ * `not_measured`: H3 has no record. `not_said`: its record does not name a recording. `not_here`: no recording is in the
+ * folder. `unreadable`, `altered`: there is one that cannot be read, or that does not verify. `other_runner`,
+ * `other_recording`: there is one of another key, or with other minutes than the measured one.
+ */
+export type ObservationAway =
+  | 'not_measured'
+  | 'not_said'
+  | 'not_here'
+  | 'unreadable'
+  | 'altered'
+  | 'other_runner'
+  | 'other_recording'
