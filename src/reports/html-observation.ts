@@ -50,7 +50,7 @@ const STATES: Readonly<Record<MinuteState, StateLook>> = {
   clean: { mark: '', words: 'clean' },
   disturbed: { mark: 'p', words: 'a probe disturbed staging' },
   drill: { mark: 'd', words: 'a drill' },
-  idle: { mark: '-', words: 'hardly compared, does not count' },
+  idle: { mark: '-', words: 'does not count: hardly compared, or an instance started anew' },
   gap: { mark: '', words: 'not recorded' },
   broken: { mark: 'x', words: 'broke a bound' },
 }

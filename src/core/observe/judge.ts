@@ -199,8 +199,8 @@ class Walk {
     }
     if (minute.drill) return 'drill'
     if (broken !== null) return 'excused'
-    // Nothing measured is not clean, nor is what was mostly dropped.
-    return sumCounts(minute.compared) > minute.dropped ? 'clean' : 'idle'
+    // Nothing measured is not clean, nor is what was mostly dropped, or lost at the end of an instance.
+    return isWhole(minute) && sumCounts(minute.compared) > minute.dropped ? 'clean' : 'idle'
   }
 
   private findBroken(minute: ObservedMinute, at: number): Break | null {
@@ -243,6 +243,9 @@ class Walk {
   }
 }
 
+/** Whether all that the instances did was read: one that was started anew has lost what it counted since the last reading. */
+const isWhole = ({ restarts }: ObservedMinute): boolean => restarts === 0
+
 /** What breaks a minute whatever disturbed it. */
 function findFault({ divergences, identities, measured_ms }: ObservedMinute): Break | null {
   if (sumCounts(divergences) > 0) {
@@ -267,7 +270,7 @@ function measureMinutes(
   const comparisons = sum(({ compared }) => sumCounts(compared))
   const in_flight = sum((minute) => minute.in_flight)
   return {
-    coverage_share: Math.min(1, held.length / expected),
+    coverage_share: Math.min(1, held.filter(({ minute }) => isWhole(minute)).length / expected),
     longest_gap_s: Math.max(0, ...held.slice(1).map(({ gap_s }) => gap_s)),
     comparisons,
     divergences: sum(({ divergences }) => sumCounts(divergences)),

@@ -192,4 +192,12 @@ describe('judgeObservation', () => {
     expect(judge(makeMinute(0, { latency })).measured.bounds_broken).toBe(1)
     expect(judge(makeMinute(0, { latency: { file: none, database: none } })).window).not.toBeNull()
   })
+
+  it('does not count a minute in which an instance was started anew, whose counts are lost', () => {
+    const restarted = makeMinute(60, { restarts: 1 })
+    const found = judge(makeMinutes(0, 60), restarted, makeMinutes(61, 120))
+    expect([found.complete, found.measured.contiguous_h, found.restarts]).toEqual([false, 1.98, []])
+    expect(found.measured.coverage_share).toBeCloseTo(119 / 120)
+    expect(found.judged[60]?.standing).toBe('idle')
+  })
 })
