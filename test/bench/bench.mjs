@@ -11,6 +11,7 @@ import { decisionsPerCpuSecond } from './core-speed.mjs'
 import { cutoverSpeed } from './cutover-speed.mjs'
 import { followerSpeed } from './follower-speed.mjs'
 import { gateSpeed } from './gate-speed.mjs'
+import { observationSpeed } from './observation-speed.mjs'
 import { rowsSpeed } from './rows-speed.mjs'
 import { serviceSpeed } from './service-speed.mjs'
 import { shipSpeed } from './ship-speed.mjs'
@@ -70,6 +71,7 @@ below('ff --help', startup.help / startup.bare, 1.5, 'x node -e 0')
 below('a usage error', startup.usage / startup.bare, 1.5, 'x node -e 0')
 
 below('ff gate, 42 records of three runners', await gateSpeed(), 0.3, 's of CPU over ff --version')
+below('48 h of minutes, read and judged', await observationSpeed(), 0.3, 's of CPU')
 
 const server = await startEmbedded()
 const { host, user, database } = server.database.config

@@ -147,7 +147,7 @@ function parseRecording(bytes: Buffer, fits: FitsMinute): RecordingRead {
   if (text === null) return { ok: false, code: 'minute_malformed', line: 1 }
   const minutes: ObservedMinute[] = []
   const hashes: string[] = []
-  let last: { line: RecordingLine; content: string } | null = null
+  let [before, last] = [NO_HASH, null as { line: RecordingLine; content: string } | null]
   for (const one of text.split('\n').slice(0, -1)) {
     const at = minutes.length + 1
     const line = parseCanonical<RecordingLine>(one, fits)
@@ -155,12 +155,12 @@ function parseRecording(bytes: Buffer, fits: FitsMinute): RecordingRead {
     const content = canonicalizeValue(line.record)
     if (hashText(content) !== line.hash) return { ok: false, code: 'minute_altered', line: at }
     const { seq, prev_hash, ...minute } = line.record
-    if (seq !== at || prev_hash !== (hashes.at(-1) ?? NO_HASH))
-      return { ok: false, code: 'chain_broken', line: at }
+    if (seq !== at || prev_hash !== before) return { ok: false, code: 'chain_broken', line: at }
     if (last !== null && last.line.runner.x !== line.runner.x)
       return { ok: false, code: 'key_differs', line: at }
     last = { line, content }
-    hashes.push(line.hash)
+    before = line.hash
+    hashes.push(before)
     minutes.push(minute)
   }
   if (last === null) return { ok: true, kid: null, minutes, hashes }
