@@ -6,7 +6,6 @@ import {
 } from '../features/gate/decision-file.ts'
 import { runGateCheck, judgeFolder, toReport } from '../features/gate/gate.ts'
 import type { ObservationView } from '../core/observe/series.ts'
-import { readGateObservation } from '../features/observe/gate-observation.ts'
 import type { GateReport, Report } from '../core/report/types.ts'
 import { FfError } from '../errors.ts'
 import type { GateRequest } from '../features/item-states/gate-inputs.ts'
@@ -40,8 +39,12 @@ export const runGate = (invocation: Invocation<typeof GATE_DECISION>): Promise<v
 
 const lookAtStaging =
   ({ adapters, cwd }: Context) =>
-  (report: Report): Promise<ObservationView | null> =>
-    report.kind === 'gate' ? readGateObservation(report, adapters, cwd) : Promise.resolve(null)
+  async (report: Report): Promise<ObservationView | null> => {
+    if (report.kind !== 'gate') return null
+    // HTML alone needs it.
+    const { readGateObservation } = await import('../features/observe/gate-observation.ts')
+    return readGateObservation(report, adapters, cwd)
+  }
 
 /**
  * `ff report`: prints the verdict of `ff gate` on this folder, as markdown by default, and sets its exit. Measures

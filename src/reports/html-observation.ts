@@ -28,6 +28,7 @@ export function observationSection(view: ObservationView): Html {
 <p>${AWAY[view.why]}</p>`
   const series = escapeForTerminal(view.series)
   return markup`<h2>Observation of staging</h2>
+<p>A row is an hour (UTC), from its first minute to its last.</p>
 ${timeline(series)}
 ${restartsList(series)}
 <h3>Latency</h3>

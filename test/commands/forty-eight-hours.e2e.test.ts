@@ -127,7 +127,7 @@ const recorded =
 const controlled =
   (change: Change): Records =>
   async (id) =>
-    (await makeControls(go, id)).map(change)
+    (await makeControls(id)).map(change)
 
 /** A value past the first limit of an item. */
 function breakLimit({ measured, ...draft }: EvidenceDraft): EvidenceDraft {

@@ -19,7 +19,8 @@ import type { GateReport } from '../../src/core/report/types.ts'
 import { instantFromMs } from '../../src/core/rows/instant.ts'
 import { findProbe } from '../../src/features/probes/index.ts'
 import { runProbe } from '../../src/features/probes/framework/run-probe.ts'
-import { runGateCheck } from '../../src/features/gate/gate.ts'
+import { judgeInputs, runGateCheck, toReport } from '../../src/features/gate/gate.ts'
+import { readGateInputs } from '../../src/features/item-states/gate-inputs.ts'
 import { loadGateFiles } from '../../src/features/team-folder/load-gate-files.ts'
 import { toContext } from '../features/probes/context.ts'
 import { detecting, passing, toItem } from '../core/gate/builders.ts'
@@ -103,6 +104,8 @@ export async function makePlayedGo(
   const { status, stdout, stderr } = await runProbes(go, ['H3', 'H4'])
   if (status !== 0) throw new Error(`ff probe run H3 H4 ended ${status}: ${stdout}${stderr}`)
   await signFolder(cwd, go.pin)
+  facts = readFactsAnew(go)
+  await facts
   return go
 }
 
@@ -170,9 +173,23 @@ export async function judgeRecords(
     )
     return { ...found, logs }
   }
-  return runGateCheck(await requestIn(go.cwd, go.pin), { ...ADAPTERS, judgeEvidence })
+  const { inputs } = await readFacts()
+  const now = (): Date => new Date()
+  const at = instantFromMs(now().getTime())
+  return toReport(await judgeInputs({ ...inputs, at }, { ...ADAPTERS, judgeEvidence }), now)
 }
 let verified: ReturnType<typeof ADAPTERS.judgeEvidence> | undefined
+
+/** What the gate reads of the sound folder, and what its records say, read once. */
+async function readFacts(): ReturnType<typeof readFactsAnew> {
+  if (facts === undefined) throw new Error('no GO was played')
+  return facts
+}
+let facts: ReturnType<typeof readFactsAnew> | undefined
+async function readFactsAnew({ cwd, pin }: PlayedGo) {
+  const inputs = await readGateInputs(await requestIn(cwd, pin), ADAPTERS)
+  return { inputs, identity: await identityIn(cwd), terms: await inputsIn(cwd) }
+}
 
 const toEntries = (
   { kid, entries }: WholeLog,
@@ -193,16 +210,17 @@ const JUST_NOW_MS = 200
 /** A passing record of an item, measured just now. */
 export async function makeRecord(go: PlayedGo, id: string): Promise<EvidenceDraft> {
   const item = toItem(id)
-  const inputs = selectInputs(item, await inputsIn(go.cwd))
+  const { identity, terms } = await readFacts()
+  const inputs = selectInputs(item, terms)
   const at = instantFromMs(Date.now() - JUST_NOW_MS)
-  const draft = { ...passing(item, await identityIn(go.cwd)), inputs, started_at: at, ended_at: at }
+  const draft = { ...passing(item, identity), inputs, started_at: at, ended_at: at }
   return placed(draft, go.database)
 }
 
 /** A record of each control of an item, which detected its fault just now. */
-export async function makeControls(go: PlayedGo, id: string): Promise<readonly EvidenceDraft[]> {
+export async function makeControls(id: string): Promise<readonly EvidenceDraft[]> {
   const at = instantFromMs(Date.now() - JUST_NOW_MS)
-  const drafts = detecting(toItem(id), await identityIn(go.cwd))
+  const drafts = detecting(toItem(id), (await readFacts()).identity)
   return drafts.map((one) => ({ ...one, started_at: at, ended_at: at }))
 }
 
@@ -219,7 +237,8 @@ export async function measureRecording(
   const staging = { instances: go.staging.addresses, tokens: [], scopeClaim: 'scope' } as const
   const targets = { scratch: { kind: 'embedded' }, database: null, store: null, staging } as const
   const context = toContext({ cwd, plan, targets, runner: go.runners.staging.kid })
-  const terms = { identity: await identityIn(go.cwd), tool_version: '0.0.0', repeat: 1 }
+  const { identity } = await readFacts()
+  const terms = { identity, tool_version: '0.0.0', repeat: 1 }
   const draft = await runProbe(item, found.probe, { context, terms })
   const { item_digest = '' } = passing(item).identity
   return { ...draft, identity: { ...draft.identity, item_digest }, inputs: {} }
