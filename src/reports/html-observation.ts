@@ -1,4 +1,4 @@
-import type { SideLatency } from '../core/observe/minute.ts'
+import { type SideLatency, sumCounts } from '../core/observe/minute.ts'
 import type {
   MinuteState,
   ObservationAway,
@@ -143,7 +143,7 @@ function latencyLines(hours: readonly ObservedSeriesHour[]): Html {
 <title id="latency-title">p99 of both sides by hour</title>
 <desc id="latency-desc">${SIDES.map((side) => `${side}: at most ${findMost(hours, side)} ms`).join(', ')}. The table below has the values.</desc>
 <path class="axis" d="M${left} ${top}V${top + height}H${left + width}" />
-${[most, most / 2, 0].map((ms) => markup`<text x="0" y="${Number(y(ms)) + 3}">${round(ms)} ms</text>`)}
+${[most, most / 2, 0].map((ms) => markup`<text x="0" y="${Number(y(ms)) + 3}">${Math.round(ms * 100) / 100} ms</text>`)}
 <text x="${left}" y="${top + height + 14}">${first ?? ''}</text>
 <text class="end" x="${left + width}" y="${top + height + 14}">${last ?? ''}</text>
 ${SIDES.map((side) => markup`<path class="line-${side}" d="${drawLine(hours, side, { x, y })}" />`)}
@@ -202,6 +202,14 @@ const valuesTable = (hours: readonly ObservedSeriesHour[]): Html =>
     ]),
   )
 
+/** None of n bounds the share by about 3/n with 95 % confidence. */
+function formatNoneDiffer(compared: Readonly<Record<string, number>>): string {
+  const count = sumCounts(compared)
+  return count === 0
+    ? 'Nothing was compared.'
+    : `No field differed in ${count} decisions: with 95 % confidence fewer than ${Math.max(1, Math.ceil(3e6 / count))} of a million differ.`
+}
+
 function parityTables({ compared, divergences }: ObservationSeries): Html {
   const byCount = (counts: Readonly<Record<string, number>>): readonly string[][] =>
     Object.entries(counts)
@@ -210,7 +218,7 @@ function parityTables({ compared, divergences }: ObservationSeries): Html {
   const fields = byCount(divergences)
   return markup`${
     fields.length === 0
-      ? markup`<p>No field differed.</p>`
+      ? markup`<p>${formatNoneDiffer(compared)}</p>`
       : table(['field that differed', 'decisions'], fields)
   }
 ${table(['reason of the decision', 'compared'], byCount(compared))}`

@@ -113,7 +113,10 @@ describe('the observation of staging in the HTML report', () => {
   test('counts divergences by field and decisions by reason, and escapes what it shows', () => {
     expect(text).toContain('<td>kill_switch</td>')
     expect(text).not.toContain(HOSTILE)
-    expect(page(go(), view(makeMinutes(0, 9)))).toContain('No field differed.')
+    expect(page(go(), view(makeMinutes(0, 200)))).toContain(
+      'No field differed in 30000 decisions: with 95 % confidence fewer than 100 of a million differ.',
+    )
+    expect(page(go(), view([]))).toContain('Nothing was compared.')
   })
   test('loads nothing, and has no style of its own', () => {
     expect(text).not.toMatch(/<[^>]* (src|href|style|on\w+)=/i)
