@@ -17,6 +17,12 @@ export const adapters: Adapters = {
     (await import('./adapters/file-store/file-side.ts')).openFileChain(folder),
   openFileWriter: async (folder, tools, limits) =>
     (await import('./adapters/file-store/file-side.ts')).openFileWriter(folder, tools, limits),
+  handToWriter: async (folder, operation, boundMs) =>
+    (await import('./adapters/file-store/hand-to-writer.ts')).handToWriter(
+      folder,
+      operation,
+      boundMs,
+    ),
   rebuildFile: async (folder, content, epoch) =>
     (await import('./adapters/file-store/rebuild-store.ts')).rebuildStore(folder, content, epoch),
   findLockHolder: async (folder) =>

@@ -8,7 +8,6 @@ import { goOnWithDatabase, goOnWithFile } from '../features/cutover/go-on-alone.
 import { coordinate, type Coordinated, withCutoverSides } from '../features/cutover/open-sides.ts'
 import { planCutover, planRollback } from '../features/cutover/plan-steps.ts'
 import { readCutoverStatus } from '../features/cutover/read-status.ts'
-import { reconcileChains } from '../features/cutover/reconcile-chains.ts'
 import type { StepGate } from '../features/cutover/refuse-step.ts'
 import { rollBackInTurns } from '../features/cutover/roll-back.ts'
 import { advanceCutover } from '../features/cutover/take-step.ts'
@@ -16,7 +15,6 @@ import { judgeFolder, toReport } from '../features/gate/gate.ts'
 import { digestConfiguration } from '../features/team-folder/identity.ts'
 import {
   formatCutoverPlan,
-  formatCutoverReconciliation,
   formatCutoverStatus,
   formatCutoverStep,
 } from '../reports/cutover-text.ts'
@@ -25,7 +23,6 @@ import { type CutoverCommand, runCutoverCommand, toStepTools } from './cutover-c
 import type {
   CUTOVER_ADVANCE,
   CUTOVER_PLAN,
-  CUTOVER_RECONCILE,
   CUTOVER_ROLLBACK,
   CUTOVER_STATUS,
 } from './declarations/cutover-options.ts'
@@ -127,33 +124,6 @@ export const runCutoverRollback = (
     }
     const toTools = (coordinated: Coordinated) => toStepTools(command, coordinated, bound)
     await printStep(invocation, await rollBackInTurns(await command.both(), { to, toTools }))
-  })
-
-/**
- * `ff cutover reconcile --dry-run`: prints what each side has alone, and ends `no_go` where that keeps the sides from being
- * one chain. Changes nothing.
- * @throws FfError `option_invalid` without `--dry-run`; as `runCutoverPlan`, and the errors of the database
- */
-export const runCutoverReconcile = (
-  invocation: Invocation<typeof CUTOVER_RECONCILE>,
-): Promise<void> =>
-  runCutoverCommand(invocation, async ({ both }) => {
-    if (!invocation.options.dryRun)
-      throw new FfError(
-        'option_invalid',
-        'ff cutover reconcile needs --dry-run: it repairs nothing.',
-        {
-          hint: 'Run `ff cutover reconcile --dry-run`; a database is made anew by `ff cutover rollback`, an empty schema and `ff cutover advance`.',
-        },
-      )
-    const found = await withCutoverSides(await both(), reconcileChains)
-    await printDocument(invocation, {
-      json: { schemaVersion: 1, ...found },
-      text: formatCutoverReconciliation(found),
-    })
-    const isForked = found.file_only.count > 0 && found.database_only.count > 0
-    const isLeft = found.next.standing === 'database_left' && found.database_only.count > 0
-    if (isForked || isLeft) invocation.context.exit = 'no_go'
   })
 
 /** @throws FfError `option_invalid` for --stopped without the option that it belongs to */

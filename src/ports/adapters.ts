@@ -27,12 +27,14 @@ import type {
 } from './auth.ts'
 import type { CacheOptions, RowCache } from './cache.ts'
 import type {
+  CarriedOut,
   ChainReader,
   CutoverDatabase,
   CutoverFile,
   HeldFileWriter,
   ManagedFileOptions,
   ManagedFileStore,
+  NamedOperation,
   SideContent,
 } from './cutover.ts'
 import type { RoleFacts, SchemaFacts, ScratchDatabase } from './database.ts'
@@ -239,6 +241,13 @@ export interface Adapters {
    * @throws FfError `chains_forked` for any other store, `store_locked`
    */
   rebuildFile(folder: string, content: SideContent, epoch: number): Promise<void>
+  /**
+   * Hands a change to the process that writes to a file store, which makes it by the protocol of its phase.
+   *
+   * @throws FfError `backing_unavailable` where none takes it, `outcome_unknown` without an answer within `boundMs`; as the
+   *   side that refused it
+   */
+  handToWriter(folder: string, operation: NamedOperation, boundMs: number): Promise<CarriedOut>
   /** The process that writes to a file store, by its socket; null where none does. */
   findLockHolder(folder: string): Promise<{ readonly pid: number } | null>
   /**

@@ -4,6 +4,8 @@ import type {
   CutoverStatusDocument,
   CutoverStep,
   InstanceStatus,
+  ReconciledRow,
+  RowReconciliation,
   SideStatus,
 } from '../core/report/cutover-documents.ts'
 import type { WayOut } from '../core/cutover/way-out.ts'
@@ -82,13 +84,54 @@ export function formatCutoverPlan({ phase, steps, next }: CutoverPlanDocument): 
 }
 
 export function formatCutoverReconciliation(found: CutoverReconciliation): string {
-  const { phase, common_seq, file_only, database_only, next } = found
+  const { phase, common_seq, file_only, database_only, rows, next } = found
   return [
     `The phase is ${phase}; both sides have one chain up to record ${common_seq}.`,
     ...formatOwn('the file', file_only),
     ...formatOwn('the database', database_only),
+    ...(rows === null ? ['Rows are not compared.'] : formatRows(rows)),
     `next: ${next.command}\n`,
   ].join('\n')
+}
+
+function formatRows(rows: RowReconciliation): readonly string[] {
+  const { compared, complete, in_flight, found, repaired, left } = rows
+  const counts = [
+    `${compared} rows compared`,
+    ...[[found, 'differ'] as const, [repaired, 'repaired'] as const, [left, 'left'] as const]
+      .filter(([count]) => count > 0)
+      .map(([count, what]) => `${count} ${what}`),
+    ...(in_flight === 0 ? [] : [`${in_flight} changed at each look`]),
+    ...(complete ? [] : ['there may be more']),
+  ]
+  const listed = rows.rows.length
+  return [
+    ...formatList(counts.join(', '), rows.rows.map(formatRow)),
+    ...(listed === 0 ? [`${counts.join(', ')}.`] : []),
+    ...(found + repaired + left > listed ? [`  and ${found + repaired + left - listed} more`] : []),
+  ]
+}
+
+const KINDS: Readonly<Record<ReconciledRow['kind'], string>> = {
+  differs: 'differs',
+  file_only: 'only in the file',
+  database_only: 'only in the database',
+}
+function formatRow({
+  table,
+  scope_id,
+  flag_key,
+  kind,
+  fields,
+  outcome,
+  seq,
+  reason,
+}: ReconciledRow): string {
+  const key = [...(scope_id === null ? [] : [scope_id]), flag_key].map(escapeLine).join(' ')
+  const where = fields.length === 0 ? '' : ` in ${fields.map(escapeLine).join(', ')}`
+  const done = outcome === 'repaired' ? `, repaired by record ${seq}` : ''
+  const why = outcome === 'left' ? `, left: ${reason}` : ''
+  return `${table} ${key}: ${KINDS[kind]}${where}${done}${why}`
 }
 
 const formatOwn = (

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { TestCutover } from '../support/cutover.ts'
 import type { CutoverLoad } from '../support/cutover-load.ts'
+import { connect } from '../support/database.ts'
 import { CutoverServices } from '../support/cutover-services.ts'
 import { ROOT } from '../support/run-ff.ts'
 
@@ -19,9 +20,13 @@ afterAll(async () => {
 
 /** What else happens while the runbook is carried out, by the heading of its step. */
 const MEANWHILE: Readonly<Record<string, (load: CutoverLoad) => Promise<void>>> = {
-  '2. Compare decisions': () => services.expectCompared(),
+  '2. Compare decisions': async () => {
+    await services.expectCompared()
+    await reconcile()
+  },
   '4. The switch': async (load) => {
     await services.expectCompared()
+    await reconcile()
     const { instances } = await cutover.status()
     expect(instances.filter(({ live }) => live)).toHaveLength(2)
     const [writer, ...others] = instances.filter((one) => one.writer)
@@ -100,6 +105,16 @@ function expectInOrder(printed: string, parts: readonly string[]): void {
     expect(rest).toContain(words)
     rest = rest.slice(rest.indexOf(words) + words.length)
   }
+}
+
+/** A row that is changed past both services in the database is repaired by the instance that writes. */
+async function reconcile(): Promise<void> {
+  const sql = await connect('18', cutover.database.database)
+  await sql.query(`UPDATE ff.flag_registry SET owner = owner || '!' WHERE flag_key = 'ff.a'`)
+  await sql.end()
+  const { rows } = await cutover.read('cutover-reconciliation', 'reconcile')
+  expect(rows).toMatchObject({ repaired: 1, left: 0 })
+  expect(rows.rows).toMatchObject([{ flag_key: 'ff.a', fields: ['/owner'] }])
 }
 
 /** Gives the command that the status prints, until the phase is reached. */

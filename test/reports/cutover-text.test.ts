@@ -125,11 +125,46 @@ test('a reconciliation lists what one side has alone, and how much more there is
     common_seq: 4,
     file_only: { count: 0, records: [] },
     database_only: { count: 3, records: [record] },
+    rows: null,
     next: { standing: 'database_left', command: 'ff cutover reconcile --dry-run' },
   }
   const text = formatCutoverReconciliation(found)
   expect(text).toContain('up to record 4')
   expect(text).not.toContain('only in the file')
   expect(text).toContain('5 2026-01-15T09:00:00.000Z U1 flag.put flag/ff.x applied')
+  expect(text).toContain('and 2 more')
+})
+
+test('a reconciliation lists the rows that differ, where, and what became of them', () => {
+  const row = {
+    table: 'user_override',
+    scope_id: 'U1',
+    flag_key: 'ff.x',
+    kind: 'differs',
+    fields: ['/value'],
+    outcome: 'repaired',
+    seq: 12,
+    reason: null,
+  } as const
+  const flag = { ...row, table: 'flag_registry', scope_id: null, fields: [], seq: null } as const
+  const text = formatCutoverReconciliation({
+    phase: 'dual_write',
+    common_seq: 12,
+    file_only: { count: 0, records: [] },
+    database_only: { count: 0, records: [] },
+    rows: {
+      compared: 40,
+      complete: false,
+      in_flight: 1,
+      found: 0,
+      repaired: 1,
+      left: 3,
+      rows: [row, { ...flag, kind: 'database_only', outcome: 'left', reason: 'flag_unknown' }],
+    },
+    next: { standing: 'ready', command: 'ff cutover advance' },
+  })
+  expect(text).toContain('40 rows compared, 1 repaired, 3 left, 1 changed at each look')
+  expect(text).toContain('user_override U1 ff.x: differs in /value, repaired by record 12')
+  expect(text).toContain('flag_registry ff.x: only in the database, left: flag_unknown')
   expect(text).toContain('and 2 more')
 })

@@ -146,6 +146,7 @@ export interface CutoverJson {
   }[]
   readonly file: { readonly seq: number; readonly hash: string }
   readonly database: { readonly seq: number; readonly hash: string }
+  readonly rows: { readonly rows: readonly object[] }
 }
 interface CutoverError {
   readonly code: string

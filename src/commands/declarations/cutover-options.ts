@@ -55,5 +55,6 @@ export const CUTOVER_ROLLBACK = [
 
 export const CUTOVER_RECONCILE = [
   ...CUTOVER_SIDES,
-  toggle('--dry-run', 'required: list what each side has alone, and change nothing'),
+  BOUND,
+  toggle('--dry-run', 'list what differs, and change nothing'),
 ]

@@ -44,10 +44,10 @@ export const CUTOVER_COMMANDS: CommandGroup = {
     }),
     declareCommand({
       name: 'reconcile',
-      what: 'list the records that one side has alone, as in a database that was left',
+      what: 'list records of one side alone and rows that differ; without --dry-run repair the rows',
       options: CUTOVER_RECONCILE,
-      examples: ['ff cutover reconcile --dry-run', 'ff cutover reconcile --dry-run --format json'],
-      load: async () => (await import('../cutover.ts')).runCutoverReconcile,
+      examples: ['ff cutover reconcile --dry-run', 'ff cutover reconcile'],
+      load: async () => (await import('../cutover-reconcile.ts')).runCutoverReconcile,
     }),
   ],
 }

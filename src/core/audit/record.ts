@@ -102,7 +102,7 @@ export interface AuditContext {
 /**
  * The event of an accepted change, outcome `applied`, with the row before and after. For a sensitive change the flag
  * values appear only as `{"hmac_sha256": …}`. The approval ref is the request's, else that of the row afterwards,
- * else null. After a transition or a rollback `after` also has its `reason`, and the `to_revision` of a rollback.
+ * else null. After a transition, a rollback or a repair `after` also has its `reason`, and the `to_revision` of a rollback.
  *
  * @param change.sensitive whether the flag is or was sensitive
  */
@@ -149,6 +149,7 @@ const OVERRIDE_ACTIONS: RequestedActions = {
   delete: 'override.delete',
   transition: 'override.put', // An override has no state: nothing requests this.
   rollback: 'override.rollback',
+  repair: 'override.repair',
 }
 const REQUESTED_ACTIONS: Readonly<Record<TableName, RequestedActions>> = {
   flag_registry: {
@@ -156,6 +157,7 @@ const REQUESTED_ACTIONS: Readonly<Record<TableName, RequestedActions>> = {
     delete: 'flag.archive',
     transition: 'flag.transition',
     rollback: 'flag.rollback',
+    repair: 'flag.repair',
   },
   tenant_override: OVERRIDE_ACTIONS,
   user_override: OVERRIDE_ACTIONS,

@@ -1,6 +1,7 @@
 import type { CutoverPhase } from '../cutover/phases.ts'
 import type { StepIntent } from '../cutover/record.ts'
 import type { WayOut } from '../cutover/way-out.ts'
+import type { TableName } from '../rows/rows.ts'
 
 /** A side as a status shows it. */
 export interface SideStatus {
@@ -102,6 +103,38 @@ interface OwnRecords {
     readonly outcome: 'applied' | 'refused'
   }[]
 }
+/** Which sides have a row: both, with different content, or one alone. */
+export type DriftKind = 'differs' | 'file_only' | 'database_only'
+/** One row that is not the same on both sides. */
+export interface ReconciledRow {
+  readonly table: TableName
+  readonly scope_id: string | null
+  readonly flag_key: string
+  readonly kind: DriftKind
+  /** Members that differ, as JSON pointers into the row; empty where one side alone has it. */
+  readonly fields: readonly string[]
+  /** `left`: it cannot be repaired, for `reason`. */
+  readonly outcome: 'found' | 'repaired' | 'left'
+  /** Number of the audit record of the repair; null without. */
+  readonly seq: number | null
+  /** Code of the refusal of a repair; null without. */
+  readonly reason: string | null
+}
+/** The rows of both sides under one chain. */
+export interface RowReconciliation {
+  /** Rows that at least one side has, at the last search. */
+  readonly compared: number
+  /** False where the search ended at 1,000 rows that differ. */
+  readonly complete: boolean
+  /** Rows that changed at each look, so that they count neither as equal nor as different. */
+  readonly in_flight: number
+  readonly found: number
+  readonly repaired: number
+  readonly left: number
+  /** At most 100. */
+  readonly rows: readonly ReconciledRow[]
+}
+
 /** The document of `ff cutover reconcile`. */
 export interface CutoverReconciliation {
   readonly phase: CutoverPhase
@@ -109,5 +142,7 @@ export interface CutoverReconciliation {
   readonly common_seq: number
   readonly file_only: OwnRecords
   readonly database_only: OwnRecords
+  /** Null where the chains are not one, or the phase has one side alone. */
+  readonly rows: RowReconciliation | null
   readonly next: WayOut
 }

@@ -40,9 +40,11 @@ export type ChangeAction =
   | 'flag.archive'
   | 'flag.transition'
   | 'flag.rollback'
+  | 'flag.repair'
   | 'override.put'
   | 'override.delete'
   | 'override.rollback'
+  | 'override.repair'
   | 'audit.boundary'
 export type WritePlan =
   | { readonly ok: true; readonly change: RowChange }
@@ -95,6 +97,7 @@ function planSound(
     return planTransition(request, { known, hasOverrides }, detail.to)
   if (detail?.kind === 'rollback')
     return planRollback(request, { before, known, hasOverrides }, detail.earlier)
+  if (detail?.kind === 'repair') return planRepair(request, { before, known }, detail.alone)
   if (request.action === 'delete') return planDelete(request, before)
   return request.table === 'flag_registry'
     ? planFlagPut(request, known, hasOverrides)
@@ -145,6 +148,37 @@ function planRollback(
   }
   return renamed(judgeOverride(known, before as AnyOverrideRow, after), 'override.rollback')
 }
+
+/**
+ * Writes the row again as it stands, of the same revision. An override that the other side of a cutover has alone becomes
+ * a tombstone on both sides; no flag is removed.
+ *
+ * @param alone revision of the row on the other side; null where that side has none
+ */
+function planRepair(
+  { table, key, actor, occurred_at }: WriteRequest,
+  { before, known }: Omit<ValidatedWrite, 'hasOverrides'>,
+  alone: number | null,
+): WritePlan {
+  const member = SCOPE_MEMBER[table]
+  if (before !== null)
+    return accept(member === null ? 'flag.repair' : 'override.repair', before, { ...before })
+  if (member === null || known === null) return refuse('flag_unknown')
+  if (alone === null) return refuse('override_unknown')
+  if (alone >= MAX_REVISION) return refuse('form_wrong', '/revision')
+  const tombstone = {
+    [member]: key.scope_id,
+    flag_key: key.flag_key,
+    created_by: actor,
+    updated_by: actor,
+    revision: alone + 1,
+    created_at: occurred_at,
+    updated_at: occurred_at,
+    deleted_at: occurred_at,
+  }
+  return accept('override.repair', null, tombstone as unknown as AnyOverrideRow)
+}
+
 const renamed = (plan: WritePlan, action: ChangeAction): WritePlan =>
   plan.ok ? { ok: true, change: { ...plan.change, action } } : plan
 

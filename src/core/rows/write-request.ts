@@ -6,8 +6,10 @@ import type { JsonNode } from '../json/read.ts'
 import type { Instant } from './instant.ts'
 import { type AnyRow, type FlagState, type RowKey, SCOPE_MEMBER, type TableName } from './rows.ts'
 
-/** What a transition of a flag or a rollback does, and why: `reason` stands in the audit record. */
+/** What a transition of a flag, a rollback or a repair does, and why: `reason` stands in the audit record. */
 export type ChangeDetail =
+  /** Writes the row again as it stands, so that the other side of a cutover gets it. `alone`: see `planRepair`. */
+  | { readonly kind: 'repair'; readonly reason: string; readonly alone: number | null }
   | { readonly kind: 'transition'; readonly reason: string; readonly to: FlagState }
   | { readonly kind: 'rollback'; readonly reason: string; readonly earlier: AnyRow }
 
@@ -18,7 +20,7 @@ export interface WriteRequest {
   readonly action: 'put' | 'delete' | ChangeDetail['kind']
   /** The members that the caller of a put sets, as parsed; else null. */
   readonly body: JsonNode
-  /** Of a transition or a rollback that is asked for; a refusal is recorded without it. */
+  /** Of a transition, a rollback or a repair that is asked for; a refusal is recorded without it. */
   readonly detail?: ChangeDetail
   /** The revision that the caller saw, `absent` to create only, `present` to replace only, null for any state. */
   readonly expected: number | 'absent' | 'present' | null

@@ -55,13 +55,14 @@ export const withCutoverSides = <T>(
     return use({ file, chain, database: await openDatabase(request, keep) }, keep)
   })
 
-/** Opens the database's side; it connects at its first use. */
+/** Opens the database's side; it connects at its first use. Without `tools` no row is written there. */
 export async function openDatabase(
-  { root, database, environment, adapters }: DatabaseRequest,
+  { root, database, environment, adapters, tools }: DatabaseRequest & { tools?: AuditOptions },
   keep: KeepOpen,
 ): Promise<CutoverDatabase> {
   const { migrations, versions } = await loadPersistence(root)
-  const opening = adapters.openCutoverDatabase(database, { migrations, versions, environment })
+  const needs = { migrations, versions, environment, ...(tools === undefined ? {} : { tools }) }
+  const opening = adapters.openCutoverDatabase(database, needs)
   return keep(opening, (one) => one.end())
 }
 
@@ -70,6 +71,8 @@ export interface Coordinated {
   readonly sides: CutoverSides
   /** Null where another process holds the file's lock. */
   readonly writer: FileWriter | null
+  /** The work of that writer; null as it. */
+  readonly loop: WriterLoop | null
 }
 
 /**
@@ -87,13 +90,17 @@ export const coordinate = <T>(
     const { folder, adapters, tools } = request
     await keep(lockFolder(request))
     if (!(await claimIfThere(sides.database))) throw coordinatedError('the database')
-    const opened = await adapters.openFileWriter(folder, tools, { end: false, boundMs: 0 })
-    if (opened === null) await requireInstance(request, sides)
-    else {
-      await keep(Promise.resolve(opened))
-      await keep(Promise.resolve(standIn(request, sides, opened.writer)))
+    const { phase } = (await sides.file.read()).record
+    const limits = { end: false, boundMs: 0 } as const
+    const opened = await adapters.openFileWriter(folder, { ...tools, phase }, limits)
+    if (opened === null) {
+      await requireInstance(request, sides)
+      return use({ sides, writer: null, loop: null })
     }
-    return use({ sides, writer: opened?.writer ?? null })
+    await keep(Promise.resolve(opened))
+    const { writer } = opened
+    const loop = await keep(Promise.resolve(standIn(request, sides, writer)))
+    return use({ sides, writer, loop })
   })
 
 /** The lock of the command that moves a cutover, in the folder of the store. */

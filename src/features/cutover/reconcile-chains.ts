@@ -8,7 +8,7 @@ import { type CutoverSides, readSides } from './read-sides.ts'
 const MOST_LISTED = 100
 
 /**
- * `ff cutover reconcile --dry-run`: up to which record both sides have one chain, and what either has alone behind it: in a
+ * Finds up to which record both sides have one chain, and what either has alone behind it: in a
  * database that was left, what was never acknowledged. Changes nothing.
  *
  * @throws FfError of either side
@@ -23,6 +23,7 @@ export async function reconcileChains(sides: CutoverSides): Promise<CutoverRecon
     common_seq: common.seq,
     file_only: await listBehind(sides.chain, common, fileHead),
     database_only: await listBehind(sides.database, common, database.head),
+    rows: null,
     next: findWayOut(situation),
   }
 }

@@ -29,7 +29,8 @@ import { readStoredRow, requireWholeRow } from './stored-row.ts'
 /** The row that a route changes, the action, and the scopes that it requires. */
 export interface ChangedRow {
   readonly table: TableName
-  readonly action: WriteRequest['action']
+  /** No route repairs a row: `ff cutover reconcile` does. */
+  readonly action: Exclude<WriteRequest['action'], 'repair'>
   readonly key: (params: RouteRequest['params']) => RowKey
   readonly need: (key: RowKey) => ScopeRequirement
 }
@@ -148,6 +149,8 @@ interface ChangeCall {
   readonly now: Instant
 }
 
+type BareRequest = WriteRequest & Pick<ChangedRow, 'action'>
+
 /**
  * The request without its body and precondition: all that the audit record of a refusal needs.
  *
@@ -156,7 +159,7 @@ interface ChangeCall {
 function toBareRequest(
   { table, action, key }: ChangedRow,
   { call, caller, now }: ChangeCall,
-): WriteRequest {
+): BareRequest {
   if (caller.user_id === null) throw new HttpRefusal('actor_missing')
   return {
     table,
@@ -174,7 +177,7 @@ function toBareRequest(
 
 async function completeRequest(
   service: ServiceDependencies,
-  bare: WriteRequest,
+  bare: BareRequest,
   { call, caller }: ChangeCall,
 ): Promise<WriteRequest> {
   const expected = parseExpectation(call.header('if-match'), call.header('if-none-match'))
@@ -195,7 +198,7 @@ type ReadBody = (
   node: JsonObject,
 ) => Promise<WriteRequest & { readonly approval_ref: string | null }>
 
-const READ_BODY: Readonly<Record<Exclude<WriteRequest['action'], 'delete'>, ReadBody>> = {
+const READ_BODY: Readonly<Record<Exclude<ChangedRow['action'], 'delete'>, ReadBody>> = {
   put: (_service, request, node) => {
     const isFlag = request.table === 'flag_registry'
     const { named, rest } = isFlag ? splitApproval(node) : { named: null, rest: node }

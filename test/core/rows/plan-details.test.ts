@@ -286,3 +286,60 @@ describe('a rollback', () => {
     expect(refusals(planWrite(write, standing))).toEqual([[code, at]])
   })
 })
+
+describe('a repair', () => {
+  const repair = (table: WriteRequest['table'], alone: number | null = null): WriteRequest =>
+    request(table, { kind: 'repair', reason: 'r', alone })
+
+  test.each([
+    ['flag', 'flag_registry', onFlag(flagRow({ revision: 4, state: 'archived' })), 'flag.repair'],
+    ['override', 'user_override', onOverride(userRow({ revision: 4 })), 'override.repair'],
+    ['tombstone', 'user_override', onOverride(userTombstone({ revision: 4 })), 'override.repair'],
+  ] as const)('of a %s writes it again as it stands', (_what, table, standing, action) => {
+    const change = getChange(planWrite(repair(table, 9), standing))
+    expect(change).toEqual({ action, before: standing.row?.row, after: standing.row?.row })
+    // The same object would be no change, and leave no record.
+    expect(change.after).not.toBe(change.before)
+  })
+
+  test('of an override that the other side has alone leaves a tombstone of a later revision', () => {
+    const { action, before, after } = getChange(
+      planWrite(repair('user_override', 3), onOverride(null)),
+    )
+    expect({ action, before }).toEqual({ action: 'override.repair', before: null })
+    expect(after).toEqual({
+      user_id: USER,
+      flag_key: FLAG,
+      created_by: ACTOR,
+      updated_by: ACTOR,
+      revision: 4,
+      created_at: NOW,
+      updated_at: NOW,
+      deleted_at: NOW,
+    })
+  })
+
+  test.each([
+    [
+      'of a flag that the authority lacks',
+      repair('flag_registry', 1),
+      onFlag(null),
+      'flag_unknown',
+    ],
+    [
+      'of an override without its flag',
+      repair('user_override', 1),
+      onOverride(null, null),
+      'flag_unknown',
+    ],
+    [
+      'of an override that neither side has',
+      repair('user_override'),
+      onOverride(null),
+      'override_unknown',
+    ],
+    ['above the last revision', repair('user_override', MOST), onOverride(null), 'form_wrong'],
+  ])('%s is refused', (_what, asked, standing, code) => {
+    expect(refusals(planWrite(asked, standing)).map(([one]) => one)).toEqual([code])
+  })
+})
