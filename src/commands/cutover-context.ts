@@ -1,6 +1,7 @@
-import { hostname } from 'node:os'
+import { hostname, userInfo } from 'node:os'
 import { getEnding } from '../concurrency/ended.ts'
 import { nameEnvironment } from '../core/auth/environment.ts'
+import { isScopeId } from '../core/rows/grammar.ts'
 import { FfError } from '../errors.ts'
 import { CUTOVER_CLOCK } from '../features/cutover/lease-clock.ts'
 import type { CutoverClock } from '../features/cutover/lease-observer.ts'
@@ -117,6 +118,16 @@ function findFolder(
   throw new FfError('target_invalid', `--store names a target of kind ${spec.kind}.`, {
     hint: 'Write --store file:DIR.',
   })
+}
+
+/** The account of the operator, where an audit record can name it. */
+export function nameOperator(): string {
+  try {
+    const { username } = userInfo()
+    return isScopeId(username) ? username : 'ff'
+  } catch {
+    return 'ff' // The system has no name for this account.
+  }
 }
 
 /** Tells each failure once: the writer's loop meets the same one again and again. @throws an error that is no FfError */

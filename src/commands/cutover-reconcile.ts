@@ -1,12 +1,10 @@
-import { userInfo } from 'node:os'
 import { PHASE_RULES } from '../core/cutover/phases.ts'
 import type { CutoverReconciliation } from '../core/report/cutover-documents.ts'
-import { isScopeId } from '../core/rows/grammar.ts'
 import { instantFromMs } from '../core/rows/instant.ts'
 import { listDrift, repairRows } from '../features/cutover/reconcile-rows.ts'
 import { formatCutoverReconciliation } from '../reports/cutover-text.ts'
 import type { Invocation } from './context.ts'
-import { runCutoverCommand } from './cutover-context.ts'
+import { nameOperator, runCutoverCommand } from './cutover-context.ts'
 import type { CUTOVER_RECONCILE } from './declarations/cutover-options.ts'
 import { printDocument } from './document.ts'
 
@@ -39,16 +37,6 @@ export const runCutoverReconcile = (
     })
     context.exit = findExit(found)
   })
-
-/** The account of the operator, where an audit record can name it. */
-function nameOperator(): string {
-  try {
-    const { username } = userInfo()
-    return isScopeId(username) ? username : 'ff'
-  } catch {
-    return 'ff' // The system has no name for this account.
-  }
-}
 
 function findExit(found: CutoverReconciliation): 'ok' | 'no_go' | 'inconclusive' {
   const { phase, file_only, database_only, rows, next } = found

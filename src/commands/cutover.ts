@@ -2,6 +2,7 @@ import { hostname } from 'node:os'
 import { getEnding } from '../concurrency/ended.ts'
 import type { PhaseRecord } from '../core/cutover/record.ts'
 import type { CutoverPlanDocument, CutoverStep } from '../core/report/cutover-documents.ts'
+import { instantFromMs } from '../core/rows/instant.ts'
 import { formatJson } from '../core/text/terminal.ts'
 import { FfError } from '../errors.ts'
 import { goOnWithDatabase, goOnWithFile } from '../features/cutover/go-on-alone.ts'
@@ -19,7 +20,12 @@ import {
   formatCutoverStep,
 } from '../reports/cutover-text.ts'
 import type { Context, Invocation } from './context.ts'
-import { type CutoverCommand, runCutoverCommand, toStepTools } from './cutover-context.ts'
+import {
+  type CutoverCommand,
+  nameOperator,
+  runCutoverCommand,
+  toStepTools,
+} from './cutover-context.ts'
 import type {
   CUTOVER_ADVANCE,
   CUTOVER_PLAN,
@@ -82,7 +88,10 @@ export const runCutoverAdvance = (invocation: Invocation<typeof CUTOVER_ADVANCE>
     refuseStopped(stopped, fileLost, '--file-lost')
     if (fileLost) {
       const request = { ...(await command.database()), file: await command.fileIfHere() }
-      const record = await goOnWithDatabase(request, toAlone(command, { bound, stopped }))
+      const record = await goOnWithDatabase(
+        request,
+        toAlone(command, { bound, stopped, now: context.now }),
+      )
       return printStep(invocation, toLossStep(record, { from: 'db_authoritative', stopped }))
     }
     return coordinate(await command.both(), async (coordinated) => {
@@ -119,7 +128,10 @@ export const runCutoverRollback = (
       const { record: before } = await (
         await request.adapters.openCutoverFile(request.folder)
       ).read()
-      const record = await goOnWithFile(request, toAlone(command, { bound, stopped }))
+      const record = await goOnWithFile(
+        request,
+        toAlone(command, { bound, stopped, now: invocation.context.now }),
+      )
       return printStep(invocation, toLossStep(record, { from: before.phase, stopped }))
     }
     const toTools = (coordinated: Coordinated) => toStepTools(command, coordinated, bound)
@@ -136,8 +148,19 @@ function refuseStopped(stopped: string | null, isLost: boolean, option: string):
 
 const toAlone = (
   { leaseMs, clock, signal }: CutoverCommand,
-  { bound, stopped }: { readonly bound: number; readonly stopped: string | null },
-) => ({ leaseMs, clock, signal, stopped, boundMs: bound * 1_000 })
+  {
+    bound,
+    stopped,
+    now,
+  }: { readonly bound: number; readonly stopped: string | null; readonly now: Context['now'] },
+) => ({
+  leaseMs,
+  clock,
+  signal,
+  stopped,
+  boundMs: bound * 1_000,
+  describe: () => ({ actor: nameOperator(), occurred_at: instantFromMs(now().getTime()) }),
+})
 
 /** The next command is another one once the lost side is back: it asks both. */
 const toLossStep = (

@@ -116,7 +116,11 @@ export interface FileWriter extends ChainReader {
   write(request: WriteRequest, name: WriteName): Promise<NamedResult<WriteResult>>
   refuse(refused: RefusedWrite, name: WriteName): Promise<NamedResult<RefusalResult>>
   announce(request: Announcement, name: WriteName): Promise<NamedResult<AnnouncementResult>>
+  /** Appends the boundary record of a step that the file decided alone. For a writer that nothing else writes to. */
+  mark(event: StepEvent, record: PhaseRecord, said: StepSaid): Promise<void>
 }
+/** The operator of a step, and when. */
+export type StepEvent = Pick<AuditRecord, 'actor' | 'occurred_at'>
 /** A writer of this process, which holds the file's lock until it is closed. */
 export interface HeldFileWriter {
   readonly writer: FileWriter
@@ -184,6 +188,8 @@ export interface CutoverDatabase extends ChainReader {
   writeRecord(record: PhaseRecord, over: number): Promise<boolean>
   /** As `writeRecord`, where the publication was made under epoch `over` and on the running server. */
   leaveMirror(record: PhaseRecord, over: number): Promise<boolean>
+  /** As `SwitchSession.decide`, without the file: on a connection of its own, and without the switch lock. */
+  decideAlone(record: PhaseRecord, over: number, said: StepSaid): Promise<boolean>
   /** Closes the record of a database that was left: nothing joins it again. */
   close(): Promise<void>
   /**
@@ -248,6 +254,14 @@ export interface SharedTurn {
   free(): Promise<void>
 }
 
+/** What the operator of a step has said, for the boundary record. */
+export interface StepSaid {
+  /** Present where a single instance on the file's host was accepted. */
+  readonly one_writer?: true
+  /** How the other side was switched off. */
+  readonly stopped?: string
+}
+
 /** The session that carries out a switch. */
 export interface SwitchSession {
   /** @throws FfError `lock_timeout` where writes under way do not end within the bound */
@@ -260,7 +274,7 @@ export interface SwitchSession {
    * @returns whether it did
    * @throws FfError `outcome_unknown` where the answer to the commit was lost
    */
-  decide(record: PhaseRecord, over: number): Promise<boolean>
+  decide(record: PhaseRecord, over: number, said?: StepSaid): Promise<boolean>
   free(): Promise<void>
   close(): Promise<void>
 }

@@ -1,9 +1,10 @@
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { tryLock } from '../../src/adapters/file-lock/file-lock.ts'
+import { adapters } from '../../src/composition.ts'
 import { CUTOVER_PHASES } from '../../src/core/cutover/phases.ts'
 import { TestCutover } from '../support/cutover.ts'
-import { openSide } from '../support/cutover-database.ts'
+import { openSide, readWhole } from '../support/cutover-database.ts'
 import { connect } from '../support/database.ts'
 import { everyNth, FULL } from '../support/scale.ts'
 
@@ -208,10 +209,16 @@ describe('a side that is lost', () => {
   })
 
   test('the file goes on alone, in a new attempt', async () => {
-    expect(await cutover.away().step('rollback', '--db-lost')).toMatchObject({
-      from: 'dual_write',
+    const lost = ['--db-lost', '--stopped', 'unplugged'] as const
+    const step = await cutover.away().step('rollback', ...lost)
+    expect(step).toMatchObject({ from: 'dual_write', phase: 'file', attempt: 2 })
+    const chain = await adapters.openFileChain(cutover.folder)
+    const last = (await readWhole(await chain.content())).records.at(-1)?.record
+    expect(last).toMatchObject({ seq: 11, target: 'cutover/file', phase: 'file' })
+    expect(JSON.parse(last?.after ?? '')).toEqual({
+      epoch: step.epoch,
       phase: 'file',
-      attempt: 2,
+      stopped: 'unplugged',
     })
   })
 
@@ -242,5 +249,20 @@ describe('the file side is lost', () => {
   test('and goes on alone with it', async () => {
     const step = await cutover.step('advance', '--file-lost', '--stopped', 'unplugged')
     expect(step).toMatchObject({ phase: 'complete', stopped: 'unplugged' })
+    const sql = await connect('18', cutover.database.database)
+    const { rows } = await sql.query(
+      "SELECT target, after FROM ff.audit WHERE target LIKE 'cutover/%' ORDER BY seq",
+    )
+    await sql.end()
+    expect(rows).toEqual([
+      {
+        target: 'cutover/db_authoritative',
+        after: { epoch: expect.any(Number) as number, one_writer: true, phase: 'db_authoritative' },
+      },
+      {
+        target: 'cutover/complete',
+        after: { epoch: step.epoch, phase: 'complete', stopped: 'unplugged' },
+      },
+    ])
   })
 })

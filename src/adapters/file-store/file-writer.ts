@@ -1,5 +1,6 @@
 import type { FileWriter, NamedResult } from '../../ports/cutover.ts'
 import type { AnnouncementResult, RefusalResult, WriteResult } from '../../ports/store.ts'
+import { describeStep, sealBoundary } from '../store-files/seal-audit.ts'
 import type { FileStore } from './file-store.ts'
 
 /** The writer's port on an open store; every member throws as that of the store does. */
@@ -14,6 +15,18 @@ export function createFileWriter(store: FileStore): FileWriter {
       if (epoch !== store.epoch) await store.startEpoch(epoch)
     },
     append: (after, changes) => store.append(after, changes),
+    mark: async (event, decided, said) => {
+      const head = await chain.head()
+      const rest = { auth_mode: null, action: 'audit.boundary', before: null, approval_ref: null }
+      const step = {
+        ...event,
+        ...describeStep(decided, said),
+        ...rest,
+        outcome: 'applied',
+      } as const
+      const name = { op_id: step.request_id, request_digest: null }
+      await store.append(head, [{ record: sealBoundary(step, head), name, rows: [] }])
+    },
     write: async (request, name) =>
       (await store.perform({ call: 'write', name, request })) as NamedResult<WriteResult>,
     refuse: async (request, name) =>

@@ -12,6 +12,7 @@ import type {
   SharedTurn,
   ShareLimits,
   SideContent,
+  StepSaid,
   SwitchSession,
 } from '../../ports/cutover.ts'
 import type { AuditOptions } from '../../ports/store.ts'
@@ -35,7 +36,7 @@ import { appendChanges, readChanges, requireImage } from './copied-changes.ts'
 import { readContent } from './cutover-content.ts'
 import { fillDatabase } from './cutover-fill.ts'
 import { buildCutoverStatements, type CutoverStatements } from './cutover-statements.ts'
-import { openSwitchSession } from './cutover-switch.ts'
+import { decideStep, openSwitchSession } from './cutover-switch.ts'
 import { shareTurn } from './cutover-turn.ts'
 import { requireKnownMigrations } from './known-migrations.ts'
 import { SCHEMA } from './migration-session.ts'
@@ -133,6 +134,11 @@ class PostgresCutover implements CutoverDatabase {
 
   leaveMirror(record: PhaseRecord, over: number): Promise<boolean> {
     return this.replace({ record, over, leaves: true })
+  }
+
+  decideAlone(record: PhaseRecord, over: number, said: StepSaid): Promise<boolean> {
+    const context = { database: this.database, schema: SCHEMA, cutover: this.cutover }
+    return this.read((client) => decideStep(client, context, { record, over, said }))
   }
 
   async close(): Promise<void> {

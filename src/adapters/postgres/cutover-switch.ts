@@ -1,8 +1,9 @@
 import type { AuditChainHead } from '../../core/audit/record.ts'
 import type { PhaseRecord } from '../../core/cutover/record.ts'
-import type { CanonicalJson } from '../../core/json/canonical.ts'
-import type { SwitchSession } from '../../ports/cutover.ts'
+import type { StepSaid, SwitchSession } from '../../ports/cutover.ts'
+import { describeStep } from '../store-files/seal-audit.ts'
 import { appendBoundary } from './boundary.ts'
+import type { Client } from './client.ts'
 import { commit } from './commit.ts'
 import { beginTransaction, type DatabaseConfig, openSession, type Session } from './connect.ts'
 import type { CutoverStatements } from './cutover-statements.ts'
@@ -44,6 +45,38 @@ export function openSwitchSession(context: SwitchContext): Promise<SwitchSession
   })
 }
 
+/**
+ * Commits a phase record with its boundary record, where the record there has epoch `over`.
+ *
+ * @returns whether it did
+ * @throws FfError `outcome_unknown`; the driver's error, unmapped
+ */
+export async function decideStep(
+  client: Client,
+  { database, schema, cutover }: Omit<SwitchContext, 'boundMs'>,
+  { record, over, said }: DecidedStep,
+): Promise<boolean> {
+  const isStanding = `SELECT FROM ONLY "${schema}".phase WHERE epoch = $1`
+  await beginTransaction(client, 'ISOLATION LEVEL READ COMMITTED')
+  try {
+    await client.query(LOCK_RECORD)
+    const { rowCount } = await client.query(isStanding, [over])
+    const decided = rowCount === 1 && (await replaceRecord(client, cutover, { record, over }))
+    if (decided) await appendBoundary(client, schema, describeStep(record, said))
+    await (decided ? commit(client, database.name) : client.query('ROLLBACK'))
+    return decided
+  } catch (error) {
+    // A lost connection has ended the transaction; report the first error.
+    await client.query('ROLLBACK').catch(() => undefined)
+    throw error
+  }
+}
+interface DecidedStep {
+  readonly record: PhaseRecord
+  readonly over: number
+  readonly said: StepSaid
+}
+
 class PostgresSwitch implements SwitchSession {
   private readonly session: Session
   private readonly context: SwitchContext
@@ -72,37 +105,8 @@ class PostgresSwitch implements SwitchSession {
     })
   }
 
-  decide(record: PhaseRecord, over: number): Promise<boolean> {
-    const { client } = this.session
-    return this.run(async () => {
-      await beginTransaction(client, 'ISOLATION LEVEL READ COMMITTED')
-      try {
-        const decided = await this.replaceAndMark(record, over)
-        await (decided ? commit(client, this.context.database.name) : client.query('ROLLBACK'))
-        return decided
-      } catch (error) {
-        // A lost connection has ended the transaction; report the first error.
-        await client.query('ROLLBACK').catch(() => undefined)
-        throw error
-      }
-    })
-  }
-
-  private async replaceAndMark(record: PhaseRecord, over: number): Promise<boolean> {
-    const { client } = this.session
-    const { schema, cutover } = this.context
-    await client.query(LOCK_RECORD)
-    const { rowCount } = await client.query(`SELECT FROM ONLY "${schema}".phase WHERE epoch = $1`, [
-      over,
-    ])
-    if (rowCount !== 1 || !(await replaceRecord(client, cutover, { record, over }))) return false
-    await appendBoundary(client, schema, {
-      target: `cutover/${record.phase}`,
-      after: JSON.stringify({ epoch: record.epoch, phase: record.phase }) as CanonicalJson,
-      request_id: `cutover-${record.epoch}`,
-      phase: record.phase,
-    })
-    return true
+  decide(record: PhaseRecord, over: number, said: StepSaid = {}): Promise<boolean> {
+    return this.run(() => decideStep(this.session.client, this.context, { record, over, said }))
   }
 
   free(): Promise<void> {

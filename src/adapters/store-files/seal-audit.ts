@@ -14,6 +14,9 @@ import {
 import type { RowChange, ExistingRows } from '../../core/rows/plan-write.ts'
 import type { CanonicalJson } from '../../core/json/canonical.ts'
 import type { WriteRequest } from '../../core/rows/write-request.ts'
+import type { PhaseRecord } from '../../core/cutover/record.ts'
+import type { StepSaid } from '../../ports/cutover.ts'
+import type { BoundaryEvent } from '../../ports/rows.ts'
 import type { Announcement, AuditOptions, RefusedWrite } from '../../ports/store.ts'
 
 /** SHA-256 of a text as UTF-8, in lowercase hexadecimal. */
@@ -88,3 +91,19 @@ export const sealAnnouncement = (
     },
     head,
   )
+
+/** The boundary record of a step of the cutover that one side decides: which phase, and what its operator has said. */
+export const describeStep = (
+  { epoch, phase }: Pick<PhaseRecord, 'epoch' | 'phase'>,
+  said: StepSaid,
+): BoundaryEvent & Pick<AuditEvent, 'phase'> => ({
+  target: `cutover/${phase}`,
+  // Sorted, as canonical JSON is.
+  after: JSON.stringify(
+    Object.fromEntries(
+      Object.entries({ epoch, phase, ...said }).sort(([a], [b]) => (a < b ? -1 : 1)),
+    ),
+  ) as CanonicalJson,
+  request_id: `cutover-${epoch}`,
+  phase,
+})

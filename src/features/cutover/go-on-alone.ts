@@ -1,5 +1,7 @@
 import { closeAfter } from '../../concurrency/open-all.ts'
 import type { PhaseRecord } from '../../core/cutover/record.ts'
+import { FfError } from '../../errors.ts'
+import type { FileWriter, StepEvent, StepSaid } from '../../ports/cutover.ts'
 import {
   claimDatabase,
   coordinatedError,
@@ -13,6 +15,8 @@ import { decideAlone, type LossRequest } from './run-loss.ts'
 export type AloneOptions = Pick<LossRequest, 'stopped' | 'leaseMs' | 'clock' | 'signal'> & {
   /** How long the end of the writer may take, in milliseconds. */
   readonly boundMs: number
+  /** Of the boundary record. */
+  readonly describe: () => StepEvent
 }
 
 /**
@@ -24,15 +28,21 @@ export type AloneOptions = Pick<LossRequest, 'stopped' | 'leaseMs' | 'clock' | '
 export const goOnWithFile = (request: FileRequest, options: AloneOptions): Promise<PhaseRecord> =>
   closeAfter(async (keep) => {
     const { folder, adapters, tools } = request
-    const { boundMs, ...rest } = options
+    const { boundMs, describe, ...rest } = options
+    const said = toSaid(options)
     await keep(lockFolder(request))
+    let writer: FileWriter | null = null as FileWriter | null
     const endWriter = async (): Promise<void> => {
-      const writer = await adapters.openFileWriter(folder, tools, { end: true, boundMs })
-      if (writer === null) throw coordinatedError(folder)
-      await keep(Promise.resolve(writer))
+      const held = await adapters.openFileWriter(folder, tools, { end: true, boundMs })
+      if (held === null) throw coordinatedError(folder)
+      await keep(Promise.resolve(held))
+      writer = held.writer
     }
     const own = await adapters.openCutoverFile(folder)
-    return decideAlone({ ...rest, lost: 'database_lost', own, endWriter })
+    const record = await decideAlone({ ...rest, lost: 'database_lost', own, endWriter })
+    // Behind the decision: before it the other side could still join, and the record would part the chains.
+    if (writer !== null) await mark(writer, { record, event: describe(), said })
+    return record
   })
 
 /**
@@ -47,7 +57,8 @@ export const goOnWithDatabase = (
 ): Promise<PhaseRecord> =>
   closeAfter(async (keep) => {
     const { file } = request
-    const { boundMs, ...rest } = options
+    const { boundMs, describe: _, ...rest } = options
+    const said = toSaid(options)
     const database = await openDatabase(request, keep)
     if (!(await claimDatabase(database))) throw coordinatedError('the database')
     const endWriter = async (): Promise<void> => {
@@ -58,7 +69,31 @@ export const goOnWithDatabase = (
     }
     const own = {
       read: async () => ({ record: (await database.look(0)).record, intent: null }),
-      writeRecord: database.writeRecord.bind(database),
+      writeRecord: (record: PhaseRecord, over: number): Promise<boolean> =>
+        database.decideAlone(record, over, said),
     }
     return decideAlone({ ...rest, lost: 'file_lost', own, endWriter })
   })
+
+const toSaid = ({ stopped }: AloneOptions): StepSaid => (stopped === null ? {} : { stopped })
+
+/** @throws FfError `step_unsettled` where the folder takes no record */
+async function mark(
+  writer: FileWriter,
+  { record, event, said }: { record: PhaseRecord; event: StepEvent; said: StepSaid },
+): Promise<void> {
+  try {
+    await writer.startEpoch(record.epoch)
+    await writer.mark(event, record, said)
+  } catch (error) {
+    if (!(error instanceof FfError)) throw error
+    throw new FfError(
+      'step_unsettled',
+      `The phase is ${record.phase}, epoch ${record.epoch}, without a boundary record: ${error.message}`,
+      {
+        hint: 'Keep this output as the record of the step; `ff cutover status` shows the phase.',
+        cause: error,
+      },
+    )
+  }
+}

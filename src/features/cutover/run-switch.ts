@@ -11,7 +11,7 @@ import {
   type SwitchEvent,
 } from '../../core/cutover/switch.ts'
 import { FfError } from '../../errors.ts'
-import type { FileWriter, SwitchSession } from '../../ports/cutover.ts'
+import type { FileWriter, StepSaid, SwitchSession } from '../../ports/cutover.ts'
 import { type CutoverClock, LeaseObserver } from './lease-observer.ts'
 import { type CutoverSides, readHeads } from './read-sides.ts'
 import { rebuildMirror } from './rebuild-mirror.ts'
@@ -35,6 +35,8 @@ export interface SwitchTools {
   readonly observe: (effect: SwitchEffect) => void
   /** The holder of the file's lock in this process; null where an instance holds it. */
   readonly writer: FileWriter | null
+  /** What the operator has said, for the boundary record; absent where nothing. */
+  readonly said?: StepSaid
 }
 export interface SwitchOutcome {
   readonly end: NonNullable<ReturnType<typeof findSwitchEnd>>
@@ -177,7 +179,7 @@ class SwitchRun {
     check_heads: () => this.untilEqual(),
     decide: async ({ record }) => {
       if (this.session === null) return false
-      return this.session.decide(record, record.epoch - 1)
+      return this.session.decide(record, record.epoch - 1, this.tools.said)
     },
     free_lock: async () => {
       await this.leaveSession()

@@ -219,7 +219,8 @@ async function step(
   const from = findStandingRecord(reading.situation).phase
   const database = look.identity
   const command = { goal, raisesAttempt, gatedAttempt, database, drillEndsAt: null }
-  const outcome = await runSwitch(command, tools)
+  const said = oneWriter && gatedAttempt !== null ? ({ one_writer: true } as const) : {}
+  const outcome = await runSwitch(command, { ...tools, said })
   const after = await readSides(tools.sides)
   const next = findWayOut(after.situation)
   if (outcome.end !== 'done') throw toStepError(outcome, { goal, next })
