@@ -42,6 +42,7 @@ import { schemaConstraints } from './schema-constraints.ts'
 import { schemaHead } from './schema-head.ts'
 import { signals } from './signals.ts'
 import { defineSignoffProbe } from './signoff-role.ts'
+import { switchBack } from './switch-back.ts'
 
 /** Every probe by its name in the checklist. A new probe is one file and one line here. */
 export const PROBES: Readonly<Record<string, Probe>> = {
@@ -84,6 +85,7 @@ export const PROBES: Readonly<Record<string, Probe>> = {
   'audit-once': auditOnce,
   'dual-write': dualWrite,
   'rollback-lossless': rollbackLossless,
+  'switch-back': switchBack,
   signals,
   'signoff-platform': defineSignoffProbe('platform-lead'),
   'signoff-security': defineSignoffProbe('security-lead'),

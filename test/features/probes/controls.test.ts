@@ -32,8 +32,8 @@ describe('the checklist', () => {
 })
 
 describe('the probe', () => {
-  test('is there for 41 items', () => {
-    expect(MEASURED).toHaveLength(41)
+  test('is there for all 42 items', () => {
+    expect(MEASURED).toHaveLength(42)
   })
   test.each(MEASURED)('of %s plants a fault for each limit, and no other', (_id, item, probe) => {
     expect([...probe.controls.keys()].sort()).toEqual([...listMeasures(item.limits)].sort())

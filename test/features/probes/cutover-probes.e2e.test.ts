@@ -2,7 +2,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { isDetected } from '../../../src/core/gate/controls.ts'
 import type { Probe, ProbeContext } from '../../../src/features/probes/framework/probe.ts'
 import { createDatabase, type TestDatabase } from '../../support/database.ts'
-import { FULL } from '../../support/scale.ts'
+import { defineSwitchBack, switchBack } from '../../../src/features/probes/switch-back.ts'
+import { everyNth, FULL } from '../../support/scale.ts'
 import {
   expectDetected,
   expectHeld,
@@ -61,3 +62,25 @@ test('I2 holds, and sees the fault of each limit', { timeout: 180_000 }, async (
   expect(measured.sample_size).toBe(CHANGES)
   expectDetected(item, await runFaults(probe, context))
 })
+
+// A way back that is taken back is tried again until the limit has passed.
+const I1 = FULL ? switchBack : defineSwitchBack({ requests: 100, givenUpMs: 0 })
+const I1_CASES: readonly (readonly [string, () => Promise<void>])[] = [
+  [
+    'holds',
+    async () => {
+      const measured = await I1.measure(toContext({ targets: scratchIn(database) }))
+      expectHeld(toItem('I1'), measured)
+      expect(measured.met).toMatchObject({ decisions_compared: 20 })
+    },
+  ],
+  ['sees a drill without draining', () => seesFault('failed_share')],
+  ['sees an older file', () => seesFault('decisions_differing')],
+  ['sees a disabled switch', () => seesFault('forward_again', ...(FULL ? ['back_s'] : []))],
+]
+async function seesFault(measure: string, ...others: readonly string[]): Promise<void> {
+  const found = await getControl(I1, measure)(toContext({ targets: scratchIn(database) }))
+  for (const one of [measure, ...others])
+    expect(isDetected(toItem('I1'), one, found), JSON.stringify(found)).toBe(true)
+}
+test.each(everyNth(I1_CASES, 4))('I1 %s', { timeout: 480_000 }, (_what, run) => run())

@@ -38,7 +38,7 @@ const CACHED: ReadonlySet<string> = new Set(['D1', 'D2', 'D3', 'D4'])
 /** They ask endpoints or Admin, or read metrics: measured, with their faults, by the tests named after those. */
 const ASKED: ReadonlySet<string> = new Set(['A1', 'A3', 'A5', 'E4', 'F1', 'F2', 'F3', 'F4', 'H1'])
 /** They move a cutover between two processes: `cutover-probes.e2e.test.ts` runs them. */
-const MOVED: ReadonlySet<string> = new Set(['C3', 'I2'])
+const MOVED: ReadonlySet<string> = new Set(['C3', 'I1', 'I2'])
 /** They read a recording of staging, or its instances: `recording-probes.int.test.ts` makes those. */
 const RECORDED: ReadonlySet<string> = new Set(['H3', 'H4', 'I4'])
 const getParams = (item: ChecklistItem): ProbeContext['params'] => ({

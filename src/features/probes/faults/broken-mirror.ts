@@ -16,6 +16,32 @@ END $$;
 CREATE TRIGGER image_counts_anew BEFORE INSERT ON ff.change_log
   FOR EACH ROW EXECUTE FUNCTION ff.image_counts_anew();`
 
+/** The place of the value in the image of a tenant's override, from 0. */
+const VALUE_AT = 2
+/**
+ * The planted fault of I1: the row images that the mirror copies have the values of before, so that the file is an older one
+ * when it takes over again.
+ */
+export const OLDER_ROWS_SQL = `
+CREATE FUNCTION ff.image_is_older() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  NEW.image := jsonb_set(NEW.image::jsonb, '{${VALUE_AT}}', '0')::json;
+  RETURN NEW;
+END $$;
+CREATE TRIGGER image_is_older BEFORE INSERT ON ff.change_log
+  FOR EACH ROW EXECUTE FUNCTION ff.image_is_older();`
+
+/** The planted fault of I1: the database decides no change of authority. May be planted again. */
+export const DISABLED_SWITCH_SQL = `
+CREATE OR REPLACE FUNCTION ff.switch_is_disabled() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  RAISE EXCEPTION 'a planted fault refuses the phase %', NEW.phase;
+END $$;
+CREATE OR REPLACE TRIGGER switch_is_disabled BEFORE UPDATE ON ff.phase
+  FOR EACH ROW WHEN (
+    (OLD.phase IN ('db_authoritative', 'complete')) <> (NEW.phase IN ('db_authoritative', 'complete'))
+  ) EXECUTE FUNCTION ff.switch_is_disabled();`
+
 /** The folder of a file store as a mirror that is switched off leaves it: a copy of now. */
 export async function copyWithoutMirror(folder: string): Promise<string> {
   const copy = `${folder}-without-mirror`

@@ -132,7 +132,12 @@ async function startInstance(
 /** The outcome of an evaluation. */
 export type Asked =
   | { readonly ok: true; readonly answer: LedgerAnswer }
-  | { readonly ok: false; readonly why: string }
+  | {
+      readonly ok: false
+      /** A decision by the last known rows, marked as such. */
+      readonly isStale: boolean
+      readonly why: string
+    }
 
 interface ServiceTools {
   readonly client: HttpClient
@@ -162,7 +167,13 @@ export class ServiceInstance {
       body: JSON.stringify({ flag_key: GENERATED_FLAG }),
     })
     const value = response?.status === 200 ? readValue(response.text) : null
-    if (value === null) return { ok: false, why: response?.text.slice(0, 300) ?? 'no response' }
+    const text = response?.text ?? 'no response'
+    if (value === null)
+      return {
+        ok: false,
+        isStale: response?.status === 200 && isStale(text),
+        why: text.slice(0, 300),
+      }
     return { ok: true, answer: { value, by: this.at, asked_ms, answered_ms: performance.now() } }
   }
 

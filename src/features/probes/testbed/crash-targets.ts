@@ -93,13 +93,13 @@ export interface RunningService {
   readonly kill: () => Promise<void>
 }
 /** Upper limit of the lifetime of a service, milliseconds. */
-const LIFE_MS = 300_000
+const LIFE_MS = 900_000
 /** Makes the service connect with its own role, whatever the role of the URL. */
 const SERVICE_ROLE_OPTION = 'options=-c%20role%3Dff_app'
 
 /**
  * Lends `ff serve` on a target, as a child process on a loopback port with a new audit digest key, and a client of it;
- * kills it afterwards. It lives for five minutes at most.
+ * kills it afterwards. It lives for fifteen minutes at most.
  *
  * @param keys settings of the key set that the service verifies tokens with
  * @throws FfError `command_unanswered` where the process ends before it listens
@@ -121,7 +121,7 @@ export const withRunningService = <T>(
 
 /**
  * Starts `ff serve` as a child process on a loopback port, with the audit digest key of a folder, which it makes where there
- * is none, and a client of it; it is killed where `keep` ends. It lives for five minutes at most.
+ * is none, and a client of it; it is killed where `keep` ends. It lives for fifteen minutes at most.
  *
  * @throws FfError `command_unanswered` where the process ends before it listens
  */

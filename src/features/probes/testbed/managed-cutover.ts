@@ -5,6 +5,7 @@ import { isJsonNumber, parseLosslessJson } from '../../../core/json/read.ts'
 import { getMember } from '../../../core/row-format/row-line.ts'
 import type { CutoverPhase } from '../../../core/cutover/phases.ts'
 import type { TargetSpec } from '../../../core/parity/target.ts'
+import type { CutoverStep } from '../../../core/report/cutover-documents.ts'
 import { FfError } from '../../../errors.ts'
 import type { ScratchDatabase } from '../../../ports/database.ts'
 import { CUTOVER_CLOCK } from '../../cutover/lease-clock.ts'
@@ -15,15 +16,28 @@ import {
   withCutoverSides,
 } from '../../cutover/open-sides.ts'
 import { isUnreachable, readHeads } from '../../cutover/read-sides.ts'
-import { advanceCutover, rollBackCutover, type StepTools } from '../../cutover/take-step.ts'
-import type { ProbeContext } from '../framework/probe.ts'
+import { rollBackInTurns } from '../../cutover/roll-back.ts'
+import { advanceCutover, type StepTools } from '../../cutover/take-step.ts'
+import type { ProbeContext, WithResource } from '../framework/probe.ts'
 import { toOverridePath } from './audited-changes.ts'
 import { type RunningService, startServiceProcess, toServiceUrl } from './crash-targets.ts'
-import { withGeneratedStore } from './generated-store.ts'
+import type { DrillCaller } from './drill-load.ts'
+import { buildFlagBody } from './endpoints.ts'
+import { GENERATED_FLAG, withGeneratedStore } from './generated-store.ts'
 import { type Issuer, openIssuer } from './issuer.ts'
 import { SCRATCH_ENVIRONMENT, withMigratedDatabase } from './scratch-database.ts'
 
-const LEASE_S = 2
+/** Settings of the services, in seconds. */
+interface ManagedTimes {
+  /** FF_CUTOVER_LEASE. */
+  readonly lease: number
+  /** FF_STORE_DEADLINE. */
+  readonly deadline: number
+}
+/** A short lease: what waits for one waits for a part of a probe's time. */
+const BRIEF: ManagedTimes = { lease: 2, deadline: 1 }
+/** Under a load that shares the machine with the services: a slow answer says nothing of the cutover. */
+export const LOADED: ManagedTimes = { lease: 5, deadline: 5 }
 /** Of each wait of a step. */
 const BOUND_MS = 30_000
 
@@ -37,38 +51,74 @@ export class ManagedCutover {
   readonly services: readonly RunningService[]
   private readonly context: ProbeContext
   private readonly issuer: Issuer
+  private readonly leaseMs: number
 
   constructor(
     context: ProbeContext,
-    parts: Pick<ManagedCutover, 'folder' | 'database' | 'services'> & { readonly issuer: Issuer },
+    parts: Pick<ManagedCutover, 'folder' | 'database' | 'services'> &
+      Pick<Place, 'issuer' | 'times'>,
   ) {
     this.context = context
     this.folder = parts.folder
     this.database = parts.database
     this.services = parts.services
     this.issuer = parts.issuer
+    this.leaseMs = parts.times.lease * 1_000
   }
 
   get store(): TargetSpec {
     return { kind: 'file', folder: this.folder }
   }
 
-  /** Takes the steps up to a phase. @throws FfError as `advanceCutover` */
+  /** Takes one step forward. @throws FfError as `advanceCutover` */
+  advance(): Promise<CutoverStep> {
+    return this.coordinate((tools) =>
+      advanceCutover({
+        ...tools,
+        environment: SCRATCH_ENVIRONMENT,
+        oneWriter: false,
+        judge: () => Promise.resolve(null),
+      }),
+    )
+  }
+
+  /** Takes the steps up to a phase, one at least. @throws FfError as `advanceCutover` */
   async advanceTo(phase: CutoverPhase): Promise<void> {
-    for (let at: CutoverPhase | null = null; at !== phase;)
-      ({ phase: at } = await this.coordinate((tools) =>
-        advanceCutover({
-          ...tools,
-          environment: SCRATCH_ENVIRONMENT,
-          oneWriter: false,
-          judge: () => Promise.resolve(null),
-        }),
-      ))
+    for (let at: CutoverPhase | null = null; at !== phase;) ({ phase: at } = await this.advance())
   }
 
   /** Goes back to a phase, through those between. @throws FfError as `rollBackCutover` */
-  async rollBackTo(to: CutoverPhase): Promise<void> {
-    await this.coordinate((tools) => rollBackCutover({ ...tools, to, raisesAttempt: true }))
+  rollBackTo(to: CutoverPhase): Promise<CutoverStep> {
+    return rollBackInTurns(this.request, { to, toTools: (found) => this.toTools(found) })
+  }
+
+  /** Writes the generated flag, which a copied store lacks. @throws FfError `proof_inconclusive` */
+  async putFlag(): Promise<void> {
+    const [{ client }] = this.services as readonly [RunningService]
+    const path = `/v1/flags/${GENERATED_FLAG}`
+    const headers = this.issuer.toCaller({ scope: 'ff:registry:write' })
+    const body = buildFlagBody({ value_type: 'number', default_value: 0, safe_value: 0 })
+    const { status, text } = await client.send({ method: 'PUT', path, headers, body })
+    if (status < 300) return
+    throw new FfError(
+      'proof_inconclusive',
+      `The flag ${GENERATED_FLAG} was not written: ${status}.`,
+      {
+        hint: `It said: ${text.slice(0, 300)}`,
+      },
+    )
+  }
+
+  /** A caller for each tenant, who may change its override. */
+  makeCallers(tenants: readonly string[]): readonly DrillCaller[] {
+    return tenants.map((tenant_id) => ({
+      tenant_id,
+      headers: this.issuer.toCaller({
+        tid: tenant_id,
+        sub: `operator-of-${tenant_id}`,
+        scope: 'ff:override:write',
+      }),
+    }))
   }
 
   /**
@@ -137,18 +187,19 @@ export class ManagedCutover {
   }
 
   private coordinate<T>(use: (tools: StepTools) => Promise<T>): Promise<T> {
-    const limits = { boundMs: BOUND_MS, leaseMs: LEASE_S * 1_000, drainMs: 0 }
-    return coordinate(this.request, ({ sides, writer }: Coordinated) =>
-      use({
-        sides,
-        writer,
-        limits,
-        signal: this.context.signal,
-        clock: CUTOVER_CLOCK,
-        host: hostname(),
-        observe: () => undefined,
-      }),
-    )
+    return coordinate(this.request, (found) => use(this.toTools(found)))
+  }
+
+  private toTools({ sides, writer }: Coordinated): StepTools {
+    return {
+      sides,
+      writer,
+      limits: { boundMs: BOUND_MS, leaseMs: this.leaseMs, drainMs: 0 },
+      signal: this.context.signal,
+      clock: CUTOVER_CLOCK,
+      host: hostname(),
+      observe: () => undefined,
+    }
   }
 }
 
@@ -185,24 +236,33 @@ export function readNumber(text: string, name: string): number | null {
 export const withManagedCutover = <T>(
   context: ProbeContext,
   use: (cutover: ManagedCutover) => Promise<T>,
+  { times = BRIEF, withStore = withEmptyStore }: Partial<ManagedOptions> = {},
 ): Promise<T> =>
-  withGeneratedStore(context, { tenants: [], revision: 1 }, (store) =>
+  withStore(context, (store) =>
     withMigratedDatabase(context, (database) =>
       context.adapters.withScratchFolder((cwd) =>
         closeAfter(async (keep) => {
           const folder = store.kind === 'file' ? (store.folder ?? '') : ''
           await markScratch(context, folder)
           const issuer = await keep(openIssuer(context), ({ server }) => server.close())
-          const place = { cwd, folder, database, issuer }
+          const place = { cwd, folder, database, issuer, times }
           const services = [
             await startInstance(context, place, keep),
             await startInstance(context, place, keep),
           ]
-          return use(new ManagedCutover(context, { folder, database, services, issuer }))
+          return use(new ManagedCutover(context, { ...place, services }))
         }),
       ),
     ),
   )
+
+interface ManagedOptions {
+  readonly times: ManagedTimes
+  /** Lends the folder that the cutover begins with; by default one with the generated flag alone. */
+  readonly withStore: WithResource<TargetSpec>
+}
+const withEmptyStore: WithResource<TargetSpec> = (context, use) =>
+  withGeneratedStore(context, { tenants: [], revision: 1 }, use)
 
 async function markScratch({ adapters }: ProbeContext, folder: string): Promise<void> {
   const file = await adapters.openCutoverFile(folder)
@@ -219,10 +279,11 @@ interface Place {
   readonly folder: string
   readonly database: ScratchDatabase
   readonly issuer: Issuer
+  readonly times: ManagedTimes
 }
 function startInstance(
   context: ProbeContext,
-  { cwd, folder, database: { target }, issuer }: Place,
+  { cwd, folder, database: { target }, issuer, times }: Place,
   keep: KeepOpen,
 ): Promise<RunningService> {
   const env = {
@@ -230,7 +291,8 @@ function startInstance(
     FF_BACKING: 'managed',
     FF_STORE_DIR: folder,
     FF_DATABASE_URL: toServiceUrl(target.kind === 'postgres' ? target.url : ''),
-    FF_CUTOVER_LEASE: String(LEASE_S),
+    FF_CUTOVER_LEASE: String(times.lease),
+    FF_STORE_DEADLINE: String(times.deadline),
   }
   return startServiceProcess(context, { cwd, env, name: 'the cutover' }, keep)
 }
