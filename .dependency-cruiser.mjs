@@ -185,10 +185,10 @@ export default {
       name: 'planted-faults-stay-in-the-probes',
       severity: 'error',
       comment:
-        'Each probe holds the fault of its control: what serves, imports or gates cannot reach it.',
+        'Each probe holds the fault of its control: what serves, imports or gates cannot reach it. A drill uses their scratch services.',
       from: {
         path: '^(src|bin)/',
-        pathNot: '^src/(features/probes/|commands/(probe|progress)[.]ts$)',
+        pathNot: '^src/(features/probes/|commands/(probe|progress|drill)[.]ts$)',
       },
       to: { path: '^src/features/probes/' },
     },

@@ -154,8 +154,12 @@ function getTargets(
 }
 
 const SCRATCH_KINDS: ReadonlySet<TargetSpec['kind']> = new Set(['embedded', 'postgres'])
-/** Probes write to scratch state, so it must be on this machine: a remote server may be shared. */
-function requireScratch(spec: TargetSpec): TargetSpec {
+/**
+ * Probes write to scratch state, so it must be on this machine: a remote server may be shared.
+ *
+ * @throws FfError `target_invalid`
+ */
+export function requireScratch(spec: TargetSpec): TargetSpec {
   if (isLoopback(spec) && SCRATCH_KINDS.has(spec.kind)) return spec
   throw new FfError(
     'target_invalid',

@@ -1,8 +1,10 @@
 import type {
+  CutoverDrill,
   CutoverPlanDocument,
   CutoverReconciliation,
   CutoverStatusDocument,
   CutoverStep,
+  DrillStep,
   InstanceStatus,
   ReconciledRow,
   RowReconciliation,
@@ -147,3 +149,55 @@ const formatOwn = (
   ),
   ...(count > records.length && records.length > 0 ? [`  and ${count - records.length} more`] : []),
 ]
+
+/** One step of a drill in a line, as it is told while the drill goes on. */
+export const formatDrillStep = ({ from, to, seconds, requests, failed, lost }: DrillStep): string =>
+  `${from} to ${to}: ${seconds} s, ${requests} requests, ${failed} failed, ${lost} lost`
+
+const DRILL_HEAD = ['from', 'to', 'seconds', 'lock ms', 'gap ms', 'requests', 'failed', 'lost']
+/** The cells of a step, in the order of the head. */
+const toDrillRow = (step: DrillStep): readonly string[] => [
+  step.from,
+  step.to,
+  step.seconds.toFixed(2),
+  step.paused_ms === null ? '-' : `${step.paused_ms}`,
+  `${step.write_gap_ms}`,
+  `${step.requests}`,
+  `${step.failed}`,
+  `${step.lost}`,
+]
+/** The table of the steps, head first. */
+export const listDrillRows = ({ steps }: CutoverDrill): readonly (readonly string[])[] => [
+  DRILL_HEAD,
+  ...steps.map(toDrillRow),
+]
+
+/** What was measured beside the steps, as terms. */
+export const listDrillFacts = (drill: CutoverDrill): readonly (readonly [string, string])[] => {
+  const { total, writes, decisions } = drill
+  return [
+    ['server', drill.server],
+    ['store', drill.store === null ? 'made for the drill' : `a copy of ${drill.store}`],
+    ['load', `${drill.seconds} s in each phase, ${total.requests} requests`],
+    ['failed', `${total.failed} (${(total.failed_share * 100).toFixed(2)} %)`],
+    ['marked stale', `${total.stale} decisions`],
+    [
+      'writes',
+      `${total.acknowledged} acknowledged, ${writes.missing} lost, ${writes.repeated} made twice`,
+    ],
+    ['decisions', `${decisions.compared} compared, ${decisions.differing} differ`],
+    ...drill.because.map((one) => ['because', one] as const),
+  ]
+}
+
+/** Steps, totals and the verdict; `gap` is the longest time without an acknowledged write. */
+export function formatCutoverDrill(drill: CutoverDrill): string {
+  const examples = drill.examples.map((one) => escapeLine(one))
+  return [
+    formatColumns(listDrillRows(drill)),
+    '',
+    formatColumns(listDrillFacts(drill).map(([name, text]) => [name, escapeLine(text)])),
+    ...formatList('examples', examples),
+    `${drill.verdict.toUpperCase()}  It is no evidence: \`ff probe run I1\` writes that.\n`,
+  ].join('\n')
+}

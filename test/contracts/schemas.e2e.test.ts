@@ -161,6 +161,7 @@ const DOCUMENTS: Readonly<Record<string, string>> = {
   'cutover status': 'cutover-status',
   'cutover advance': 'cutover-step',
   'cutover rollback': 'cutover-step',
+  'cutover drill': 'cutover-drill',
   'cutover reconcile': 'cutover-reconciliation',
   'observe status': 'observation-report',
 }

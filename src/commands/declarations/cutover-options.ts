@@ -53,6 +53,21 @@ export const CUTOVER_ROLLBACK = [
   STOPPED,
 ]
 
+export const CUTOVER_DRILL = [
+  ...DOCUMENT,
+  optionOr('--seconds <seconds>', 'of load in each phase; default 2', {
+    parse: parseSeconds,
+    otherwise: 2,
+  }),
+  option('--store <target>', 'file store whose rows are copied: file:DIR; default none', parseText),
+  option(
+    '--scratch <target>',
+    'local server for the scratch database; default embedded',
+    parseText,
+  ),
+  option('--out <file>', 'write the report with charts, as one HTML file', parseText),
+]
+
 export const CUTOVER_RECONCILE = [
   ...CUTOVER_SIDES,
   BOUND,

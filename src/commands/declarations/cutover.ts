@@ -1,5 +1,6 @@
 import {
   CUTOVER_ADVANCE,
+  CUTOVER_DRILL,
   CUTOVER_PLAN,
   CUTOVER_RECONCILE,
   CUTOVER_ROLLBACK,
@@ -41,6 +42,13 @@ export const CUTOVER_COMMANDS: CommandGroup = {
       options: CUTOVER_ROLLBACK,
       examples: ['ff cutover rollback --plan', 'ff cutover rollback --to shadow_read'],
       load: async () => (await import('../cutover.ts')).runCutoverRollback,
+    }),
+    declareCommand({
+      name: 'drill',
+      what: 'go through every phase and back on a scratch copy with load on it',
+      options: CUTOVER_DRILL,
+      examples: ['ff cutover drill', 'ff cutover drill --seconds 5 --out reports/drill.html'],
+      load: async () => (await import('../drill.ts')).runCutoverDrillCommand,
     }),
     declareCommand({
       name: 'reconcile',

@@ -146,3 +146,48 @@ export interface CutoverReconciliation {
   readonly rows: RowReconciliation | null
   readonly next: WayOut
 }
+
+/** A load on the services of a drill: what it was answered. */
+interface DrillCount {
+  readonly requests: number
+  /** No whole answer, another status than 2xx, or a wrong decision that is not marked stale. */
+  readonly failed: number
+  /** Decisions by the last known rows, marked as such. */
+  readonly stale: number
+  /** Acknowledged writes. */
+  readonly acknowledged: number
+}
+/** One step of a drill, and the load from its start to that of the next. */
+export interface DrillStep extends DrillCount {
+  readonly from: CutoverPhase
+  readonly to: CutoverPhase
+  /** Milliseconds from the start of the load to that of the step. */
+  readonly at_ms: number
+  readonly seconds: number
+  /** How long the switch lock was held exclusively, in milliseconds; null where it was not. */
+  readonly paused_ms: number | null
+  /** Longest time without an acknowledged write, in milliseconds. */
+  readonly write_gap_ms: number
+  /** Values that a service does not know in the new phase though they were acknowledged. */
+  readonly lost: number
+}
+/** The document of `ff cutover drill`. */
+export interface CutoverDrill {
+  readonly verdict: 'pass' | 'fail' | 'inconclusive'
+  /** Why it is no pass: what was measured and what is required, or what was not measured. */
+  readonly because: readonly string[]
+  /** Of load in each phase. */
+  readonly seconds: number
+  readonly server: string
+  /** The store that was copied; null for one that the drill made. */
+  readonly store: string | null
+  readonly steps: readonly DrillStep[]
+  readonly total: DrillCount & { readonly failed_share: number }
+  /** Of acknowledged writes by the audit trail of the file, once it decides again. */
+  readonly writes: { readonly missing: number; readonly repeated: number }
+  readonly decisions: { readonly compared: number; readonly differing: number }
+  /** Of 250 ms each, from the start of the load. */
+  readonly slices: readonly (DrillCount & { readonly at_ms: number })[]
+  /** Some failed requests and differing decisions, in words. */
+  readonly examples: readonly string[]
+}

@@ -13,7 +13,7 @@ import {
   sampleDecisions,
   type SampleQuestion,
 } from './testbed/decision-sample.ts'
-import { type DrillCaller, DrillLoad, type LoadCount } from './testbed/drill-load.ts'
+import { type DrillCaller, DrillLoad } from './testbed/drill-load.ts'
 import { GENERATED_FLAG } from './testbed/generated-store.ts'
 import { LOADED, type ManagedCutover, withManagedCutover } from './testbed/managed-cutover.ts'
 
@@ -155,7 +155,9 @@ async function measureSwitchBack(
     const isForth = isBack && (await isTaken(drill.forth))
     const again = isForth ? await sample('db') : null
     await sleep(AT_REST_MS)
-    const count = await takeAtLeast(load, requests, context)
+    await waitForRequests(load, requests, context)
+    await load.stop()
+    const count = load.take()
     const differing = [after, again].flatMap((one) =>
       one === null ? [] : listDiffering(before, one, rules),
     )
@@ -219,17 +221,16 @@ async function isTaken(step: () => Promise<void>): Promise<boolean> {
   }
 }
 
-/** What the load was answered, once it has sent so many requests. */
-async function takeAtLeast(
+/** Waits until the load was answered so many requests. */
+async function waitForRequests(
   load: DrillLoad,
   requests: number,
   { signal, progress }: ProbeContext,
-): Promise<LoadCount> {
+): Promise<void> {
   while (load.sent < requests) {
     signal.throwIfAborted()
     progress(load.sent, requests)
     await CUTOVER_CLOCK.rest(LOOK_MS, signal)
   }
-  return load.take()
 }
 const LOOK_MS = 100

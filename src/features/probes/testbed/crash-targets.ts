@@ -170,7 +170,7 @@ export const toServiceUrl = (url: string): string =>
  */
 export async function readAuditRecords(
   { adapters, root }: ProbeContext,
-  { store, selectWritten }: CrashTarget,
+  { store, selectWritten }: Pick<CrashTarget, 'store' | 'selectWritten'>,
 ): Promise<readonly AuditRecord[]> {
   const needs = await loadPersistence(root)
   return withAll([() => adapters.openTrail(store, needs)], (trail) =>

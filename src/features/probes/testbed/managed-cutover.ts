@@ -66,7 +66,7 @@ export class ManagedCutover {
     this.leaseMs = parts.times.lease * 1_000
   }
 
-  get store(): TargetSpec {
+  get store(): Extract<TargetSpec, { kind: 'file' }> {
     return { kind: 'file', folder: this.folder }
   }
 
