@@ -143,12 +143,16 @@ function createFailed(io: Context['io']): SidesRequest['failed'] {
 
 /** What a step needs, with its progress on stderr. @param bound seconds of each wait */
 export const toStepTools = (
-  { clock, leaseMs, drainMs, signal, io }: CutoverCommand,
+  command: CutoverCommand,
   { sides, writer }: Coordinated,
   bound: number,
-): StepTools => ({
-  sides,
-  writer,
+): StepTools => ({ ...toMoveTools(command, bound), sides, writer })
+
+/** What moves the cutover beside both sides. @param bound as of `toStepTools` */
+export const toMoveTools = (
+  { clock, leaseMs, drainMs, signal, io }: CutoverCommand,
+  bound: number,
+): Omit<StepTools, keyof Coordinated> => ({
   clock,
   signal,
   limits: { boundMs: bound * 1_000, leaseMs, drainMs },

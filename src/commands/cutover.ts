@@ -196,7 +196,7 @@ const printStep = (
   })
 
 /** The verdict on the team folder, as of now. @param leaseMs that of this command */
-async function judgeStep(context: Context, leaseMs: number): Promise<StepGate> {
+export async function judgeStep(context: Context, leaseMs: number): Promise<StepGate> {
   const request = await buildGateRequest(context, {})
   const judged = await judgeFolder(request, context.adapters)
   return {

@@ -14,6 +14,27 @@ import { printDocument } from './document.ts'
 import { clearOutputs, writeOutput } from './output.ts'
 import { requireScratch } from './probe.ts'
 import { loadSettings } from './settings.ts'
+import { runStagingDrill } from './staging-drill.ts'
+
+/**
+ * `ff cutover drill`: on a scratch copy, or with `--staging` as `runStagingDrill`.
+ * @throws FfError `option_invalid` for an option of the other one; as the one that it runs
+ */
+export async function runCutoverDrillCommand(
+  invocation: Invocation<typeof CUTOVER_DRILL>,
+): Promise<void> {
+  const { staging, ...options } = invocation.options
+  const foreign = (staging ? (['scratch', 'out'] as const) : (['database'] as const)).find(
+    (name) => options[name] !== null,
+  )
+  if (foreign !== undefined)
+    throw new FfError(
+      'option_invalid',
+      `--${foreign} ${staging ? 'does not go with --staging' : 'goes with --staging alone'}.`,
+      { hint: `Leave --${foreign} out, or ${staging ? 'leave --staging out' : 'add --staging'}.` },
+    )
+  return staging ? runStagingDrill(invocation) : runScratchDrill(invocation)
+}
 
 /**
  * `ff cutover drill`: makes a scratch copy, sends load to it, goes forward through every phase and back from every phase,
@@ -23,9 +44,7 @@ import { loadSettings } from './settings.ts'
  * machine; `production_refused`; `step_backed_out` and the like of a step; `proof_inconclusive`, `store_corrupt`, `output_failed`,
  * `checklist_loosened`, `artefact_invalid`; `interrupted`, `terminated`
  */
-export async function runCutoverDrillCommand(
-  invocation: Invocation<typeof CUTOVER_DRILL>,
-): Promise<void> {
+async function runScratchDrill(invocation: Invocation<typeof CUTOVER_DRILL>): Promise<void> {
   const { context, options } = invocation
   const controller = new AbortController()
   const { signal } = controller
@@ -46,6 +65,8 @@ export async function runCutoverDrillCommand(
     stop()
   }
 }
+/** Of load in each phase, where the option does not say. */
+const SCRATCH_S = 2
 const EXITS = { pass: 'ok', fail: 'no_go', inconclusive: 'inconclusive' } as const
 
 async function toRequest(
@@ -64,7 +85,7 @@ async function toRequest(
   const scratch = requireScratch(parseTargetOrThrow(options.scratch ?? 'embedded', env))
   return {
     item,
-    seconds: options.seconds,
+    seconds: options.seconds ?? SCRATCH_S,
     store: findStore(context, options.store),
     onStep: (step: DrillStep) => io.stderr(`${formatDrillStep(step)}\n`),
     context: {

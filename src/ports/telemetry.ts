@@ -82,6 +82,8 @@ export interface CutoverReadings {
   readonly phase: CutoverPhase | null
   readonly epoch: number | null
   readonly role: 'writer' | 'follower' | 'remote'
+  /** Whether the record that it holds is of a drill. */
+  readonly drill: boolean
   /** How far the second side is behind; null where there is none, and where another process is the writer. */
   readonly mirror: { readonly lag_seq: number; readonly lag_seconds: number } | null
   readonly writes: Readonly<Record<WriteAnswer['status'], number>>

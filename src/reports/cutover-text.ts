@@ -9,6 +9,7 @@ import type {
   ReconciledRow,
   RowReconciliation,
   SideStatus,
+  StagingDrill,
 } from '../core/report/cutover-documents.ts'
 import type { WayOut } from '../core/cutover/way-out.ts'
 import { escapeLine } from '../core/text/terminal.ts'
@@ -17,6 +18,7 @@ import { foldLine, formatColumns } from './paint.ts'
 const STANDINGS: Readonly<Record<WayOut['standing'], string>> = {
   ready: 'the next step may be taken',
   finished: 'there is no further step',
+  drill: 'a drill is under way, and ends by itself',
   copies_differ: 'a command ended in the middle of a step: the two records differ',
   armed: 'a command ended in the middle of a step: writes take the switch lock',
   intent_open: 'a command ended in the middle of a step: it may have been decided',
@@ -76,6 +78,16 @@ export function formatCutoverStep(step: CutoverStep): string {
     `next: ${next.command}`,
   ]
   return `${lines.join('\n')}\n`
+}
+
+export function formatStagingDrill({ steps, next }: StagingDrill): string {
+  const rows = steps.map(({ from, phase, epoch, seconds, paused_ms }) => [
+    `${from} to ${phase}`,
+    `epoch ${epoch}`,
+    `${seconds.toFixed(2)} s`,
+    paused_ms === null ? 'no pause' : `writes waited ${Math.round(paused_ms)} ms`,
+  ])
+  return `${formatColumns(rows)}\nnext: ${next.command}\n`
 }
 
 export function formatCutoverPlan({ phase, steps, next }: CutoverPlanDocument): string {

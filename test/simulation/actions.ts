@@ -492,6 +492,7 @@ function startCommand(
       gatedAttempt: kind === 'advance' ? standing.attempt : null,
       database: world.db.identity,
       drillEndsAt: null,
+      endsDrill: false,
     },
     world.file.record,
   )

@@ -87,6 +87,11 @@ export class CutoverServices {
     }
   }
 
+  /** The value of a metric without labels at each instance. */
+  readMetric(metric: string): Promise<readonly number[]> {
+    return Promise.all(this.running.map(({ origin }) => countMetric(origin, metric)))
+  }
+
   async close(): Promise<void> {
     await Promise.all(this.running.map((one) => one.stop('SIGKILL')))
     await this.issuer.close()

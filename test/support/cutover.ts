@@ -137,8 +137,16 @@ export class TestCutover {
 export interface CutoverJson {
   readonly phase: string
   readonly epoch: number
+  readonly attempt: number
+  readonly drill_ends_at: string | null
   readonly next: { readonly standing: string; readonly command: string }
-  readonly steps: readonly { readonly to: string; readonly command: string }[]
+  readonly steps: readonly {
+    readonly to: string
+    readonly command: string
+    readonly from: string
+    readonly phase: string
+    readonly attempt: number
+  }[]
   readonly instances: readonly {
     readonly pid: number
     readonly live: boolean

@@ -234,7 +234,8 @@ export async function measureRecording(
   const found = findProbe(item)
   if (!found.ok) throw new Error(`no probe of ${id}`)
   const { plan } = await loadGateFiles({ root: ROOT, cwd: go.cwd, checklist: null })
-  const staging = { instances: go.staging.addresses, tokens: [], scopeClaim: 'scope' } as const
+  const unused = { tokens: [], redis: null, admin: null, approval: null } as const
+  const staging = { instances: go.staging.addresses, scopeClaim: 'scope', ...unused } as const
   const targets = { scratch: { kind: 'embedded' }, database: null, store: null, staging } as const
   const context = toContext({ cwd, plan, targets, runner: go.runners.staging.kid })
   const { identity } = await readFacts()

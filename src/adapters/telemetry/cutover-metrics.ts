@@ -23,6 +23,7 @@ export function registerCutover(registers: Registry[], read: () => CutoverReadin
     'ff_cutover_writer',
     'Whether this instance holds the lock of the file, 1 or 0.',
   )
+  const drill = gauge('ff_cutover_drill', 'Whether a drill is under way, 1 or 0.')
   const lag = gauge('ff_cutover_lag_changes', 'Changes that the second side lacks, by the writer.')
   const seconds = gauge(
     'ff_cutover_lag_seconds',
@@ -41,6 +42,7 @@ export function registerCutover(registers: Registry[], read: () => CutoverReadin
     for (const one of CUTOVER_PHASES) phase.set({ phase: one }, one === now.phase ? 1 : 0)
     epoch.set(now.epoch ?? 0)
     writer.set(now.role === 'writer' ? 1 : 0)
+    drill.set(now.drill ? 1 : 0)
     for (const one of [lag, seconds]) one.remove()
     if (mirror !== null) {
       lag.set(mirror.lag_seq)

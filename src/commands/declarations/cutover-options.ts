@@ -54,12 +54,14 @@ export const CUTOVER_ROLLBACK = [
 ]
 
 export const CUTOVER_DRILL = [
-  ...DOCUMENT,
-  optionOr('--seconds <seconds>', 'of load in each phase; default 2', {
-    parse: parseSeconds,
-    otherwise: 2,
-  }),
-  option('--store <target>', 'file store whose rows are copied: file:DIR; default none', parseText),
+  ...CUTOVER_SIDES,
+  BOUND,
+  toggle('--staging', 'on staging: give the authority to its database, and take it back, twice'),
+  option(
+    '--seconds <seconds>',
+    'of load in each phase, default 2; with --staging when the writer goes back by itself, default 300, at most 900',
+    parseSeconds,
+  ),
   option(
     '--scratch <target>',
     'local server for the scratch database; default embedded',

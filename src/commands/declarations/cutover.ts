@@ -45,9 +45,9 @@ export const CUTOVER_COMMANDS: CommandGroup = {
     }),
     declareCommand({
       name: 'drill',
-      what: 'go through every phase and back on a scratch copy with load on it',
+      what: 'go through every phase and back on a scratch copy, or to the database of staging and back',
       options: CUTOVER_DRILL,
-      examples: ['ff cutover drill', 'ff cutover drill --seconds 5 --out reports/drill.html'],
+      examples: ['ff cutover drill --out reports/drill.html', 'ff cutover drill --staging'],
       load: async () => (await import('../drill.ts')).runCutoverDrillCommand,
     }),
     declareCommand({

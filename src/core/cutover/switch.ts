@@ -24,6 +24,8 @@ export interface SwitchCommand {
   readonly database: string
   /** Set on the record of the goal: when the way back of a drill begins. */
   readonly drillEndsAt: number | null
+  /** Whether it is the way back of a drill, which ends where the record is of none. */
+  readonly endsDrill: boolean
 }
 
 type SwitchStage =
@@ -67,6 +69,8 @@ type SwitchEnd =
   | 'database_left'
   /** The record has moved: the next step gives the authority to the database, and was not judged. */
   | 'ungated'
+  /** A drill leads nowhere but back. */
+  | 'in_drill'
 
 export interface CutoverSwitch {
   readonly command: SwitchCommand
@@ -74,7 +78,7 @@ export interface CutoverSwitch {
   /** The record that stands, and the one that a step is about to publish. */
   readonly record: PhaseRecord
   readonly next: PhaseRecord
-  /** The lowest attempt that it publishes; 0 before it has read the record. */
+  /** The lowest attempt that it publishes; 0 before it has read a record outside of a drill. */
   readonly attempt: number
 }
 
@@ -199,6 +203,7 @@ const STAGES: Readonly<Record<SwitchStage, StageRules>> = {
   chains_forked: END,
   database_left: END,
   ungated: END,
+  in_drill: END,
 }
 
 /** A command before its first effect, which reads both copies of the record. */
@@ -228,23 +233,34 @@ function enter(state: CutoverSwitch, stage: SwitchStage): SwitchStep {
 
 /** What to do next by what both copies say: finish or clean up what an earlier command left, then one step. */
 function choose(state: CutoverSwitch, { file, database, intent }: BothRecords): SwitchStep {
-  const { goal } = state.command
+  const { goal, endsDrill } = state.command
   const joined = file.database !== null
   const record = joined ? chooseRecord(file, database) : file
   const seen = { ...state, record, next: record, attempt: findAttempt(state, record) }
   if (joined && database?.epoch !== file.epoch)
     return align(seen, record === file ? 'database' : 'file')
+  if (endsDrill && record.drillEndsAt === null) return enter(seen, 'done')
   const left = findLeftover(record, intent)
   if (left !== null) return enter({ ...seen, next: followRecord(record, {}, left) }, 'clean')
   if (record.phase === goal) return enter(seen, 'done')
   // One with a record of its own that the file does not know, closed at first contact or not yet.
   if (!joined && database !== null) return enter(seen, 'database_left')
-  return changesAuthority(record.phase, stepTowards(record.phase, goal)) ? arm(seen) : publish(seen)
+  return takeStep(seen)
 }
 
-/** By the record that the command has read first. */
+/** One step towards the goal, from a record that both copies hold. */
+function takeStep(state: CutoverSwitch): SwitchStep {
+  const { phase, drillEndsAt } = state.record
+  const next = stepTowards(phase, state.command.goal)
+  if (drillEndsAt !== null && next === PHASE_RULES[phase].forth) return enter(state, 'in_drill')
+  return changesAuthority(phase, next) ? arm(state) : publish(state)
+}
+
+/** By the record that the command has read first: the way out of a drill raises nothing, a step behind it does. */
 const findAttempt = ({ attempt, command }: CutoverSwitch, record: PhaseRecord): number =>
-  attempt || record.attempt + (command.raisesAttempt ? 1 : 0)
+  attempt > 0 || record.drillEndsAt !== null
+    ? attempt
+    : record.attempt + (command.raisesAttempt ? 1 : 0)
 
 /**
  * The epoch that an earlier command had promised when it ended between its intent and its decision, or while it was armed;

@@ -1,3 +1,4 @@
+import { DRILL_RETURN } from './drill.ts'
 import type { ChainOrder } from './heads.ts'
 import { type LossCommand, type LostSide, refuseLoss } from './loss.ts'
 import { CUTOVER_PHASES, type CutoverPhase, PHASE_RULES } from './phases.ts'
@@ -17,12 +18,14 @@ export interface CutoverSituation {
 }
 
 /**
- * Where a cutover stands. `ready`: the next step may be taken; `finished`: there is none. `copies_differ`, `armed` and
- * `intent_open`: a command ended in the middle of a step.
+ * Where a cutover stands. `ready`: the next step may be taken; `finished`: there is none; `drill`: there is the way back
+ * alone, which the writer takes by itself at the end. `copies_differ`, `armed` and `intent_open`: a command ended in the
+ * middle of a step.
  */
 export type CutoverStanding =
   | 'ready'
   | 'finished'
+  | 'drill'
   | 'copies_differ'
   | 'armed'
   | 'intent_open'
@@ -79,21 +82,35 @@ function findLeft(
   if (file.database !== null && other?.epoch !== file.epoch) {
     const [older, newer] =
       other !== null && other.epoch > file.epoch ? [file, other] : [other ?? file, file]
-    return { standing: 'copies_differ', command: toStepCommand(older.phase, newer.phase) }
+    return {
+      standing: 'copies_differ',
+      command: toStepCommand(newer, [older.phase, newer.phase]),
+    }
   }
   if (intent !== null && isIntentOpen(file, intent))
-    return { standing: 'intent_open', command: toStepCommand(file.phase, intent.phase) }
+    return {
+      standing: 'intent_open',
+      command: toStepCommand(file, [file.phase, intent.phase]),
+    }
   if (!file.armed) return null
   const { authority, forth, back } = PHASE_RULES[file.phase]
   const goal = (authority === 'file' ? forth : back) as CutoverPhase
-  return { standing: 'armed', command: toStepCommand(file.phase, goal) }
+  return { standing: 'armed', command: toStepCommand(file, [file.phase, goal]) }
 }
 
-/** The command whose step leads from one phase to another, or finishes it. */
-const toStepCommand = (from: CutoverPhase, to: CutoverPhase): string =>
-  CUTOVER_PHASES.indexOf(to) >= CUTOVER_PHASES.indexOf(from)
+/** Out of a drill there is the way back alone; null outside of one. */
+const findDrillCommand = ({ drillEndsAt }: PhaseRecord): string | null =>
+  drillEndsAt === null ? null : `ff cutover rollback --to ${DRILL_RETURN.goal}`
+
+/** The command whose step leads from one phase to another, or finishes it. @param record the one that decides */
+const toStepCommand = (
+  record: PhaseRecord,
+  [from, to]: readonly [from: CutoverPhase, to: CutoverPhase],
+): string =>
+  findDrillCommand(record) ??
+  (CUTOVER_PHASES.indexOf(to) >= CUTOVER_PHASES.indexOf(from)
     ? 'ff cutover advance'
-    : `ff cutover rollback --to ${to}`
+    : `ff cutover rollback --to ${to}`)
 
 /** Both copies say the same, and no step was left. */
 function goOn({ file, intent }: CutoverSituation, order: ChainOrder): WayOut {
@@ -106,14 +123,17 @@ function goOn({ file, intent }: CutoverSituation, order: ChainOrder): WayOut {
       command: toLossCommand(lost, { record: file, intent }),
     }
   }
+  const drill = findDrillCommand(file)
+  if (drill !== null) return { standing: 'drill', command: drill }
   return forth === null
     ? { standing: 'finished', command: 'ff cutover rollback --to db_authoritative' }
     : { standing: 'ready', command: 'ff cutover advance' }
 }
 
-/** The goal of `advance`: the step that was begun and left is finished before the next one. */
+/** The goal of `advance`: the step that was begun and left is finished before the next one; null where none leads on. */
 export function findAdvanceGoal(situation: CutoverSituation): CutoverPhase | null {
   const record = findStandingRecord(situation)
+  if (record.drillEndsAt !== null) return null
   return findWayOut(situation).standing === 'copies_differ'
     ? record.phase
     : PHASE_RULES[record.phase].forth

@@ -144,12 +144,3 @@ function publish({ record, head }: WriterView, database: DatabaseView): WriterEf
 /** Whether this process may write to the file under the epoch of the record. */
 export const mayWriteFile = ({ compared }: MirrorWriter, { epoch }: PhaseRecord): boolean =>
   compared?.epoch === epoch
-
-/** Whether a drill's way back is due: by the database's clock, or by the writer's own since it first saw the drill. */
-export const isDrillOver = (
-  { drillEndsAt }: PhaseRecord,
-  clocks: { readonly databaseMs: number | null; readonly ownEndsAt: number; readonly at: number },
-): boolean =>
-  drillEndsAt !== null &&
-  (clocks.at >= clocks.ownEndsAt ||
-    (clocks.databaseMs !== null && clocks.databaseMs >= drillEndsAt))

@@ -19,6 +19,7 @@ export interface StepBlock {
     | 'chains_forked'
     | 'database_left'
     | 'other_database'
+    | 'drill'
     | 'few_instances'
     | 'older_epoch'
     | 'mirror_behind'
@@ -77,6 +78,17 @@ export interface CutoverStep {
   readonly one_writer: boolean
   /** The operator's word how the lost side was switched off; null without. */
   readonly stopped: string | null
+  readonly next: WayOut
+}
+/** The document of `ff cutover drill --staging`: each step in order, forth and back. */
+export interface StagingDrill {
+  readonly steps: readonly (Pick<
+    CutoverStep,
+    'from' | 'phase' | 'epoch' | 'attempt' | 'paused_ms'
+  > & {
+    /** From the command's first look to the moment at which every live instance holds the phase. */
+    readonly seconds: number
+  })[]
   readonly next: WayOut
 }
 /** The document of `ff cutover plan` and `rollback --plan`. */

@@ -45,7 +45,7 @@ export interface SidesRequest extends FileRequest, DatabaseRequest {
  * @throws FfError of the file's side; the database opens at its first use
  */
 export const withCutoverSides = <T>(
-  request: SidesRequest,
+  request: FileRequest & DatabaseRequest,
   use: (sides: CutoverSides, keep: KeepOpen) => Promise<T>,
 ): Promise<T> =>
   closeAfter(async (keep) => {
@@ -101,6 +101,23 @@ export const coordinate = <T>(
     const { writer } = opened
     const loop = await keep(Promise.resolve(standIn(request, sides, writer)))
     return use({ sides, writer, loop })
+  })
+
+/**
+ * As `coordinate`, for the process that holds the file's lock. The database is claimed first, so that the lock of the folder
+ * is free for `--db-lost` while the database does not answer.
+ *
+ * @throws FfError `cutover_locked`; of the database
+ */
+export const coordinateAsWriter = <T>(
+  request: FileRequest & DatabaseRequest,
+  writer: FileWriter,
+  use: (coordinated: Pick<Coordinated, 'sides' | 'writer'>) => Promise<T>,
+): Promise<T> =>
+  withCutoverSides(request, async (sides, keep) => {
+    if (!(await claimDatabase(sides.database))) throw coordinatedError('the database')
+    await keep(lockFolder(request))
+    return use({ sides, writer })
   })
 
 /** The lock of the command that moves a cutover, in the folder of the store. */
@@ -187,7 +204,10 @@ function standIn(
 ): WriterLoop {
   // What is forked is said by the step that meets it.
   const halted = (): void => undefined
-  const loop = new WriterLoop({ writer, file, database, now: readLeaseClock, failed, halted })
+  // The command itself leads out of a drill, or says what does.
+  const drillOver = (): void => undefined
+  const now = readLeaseClock
+  const loop = new WriterLoop({ writer, file, database, now, failed, halted, drillOver })
   loop.start()
   return loop
 }

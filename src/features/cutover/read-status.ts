@@ -122,6 +122,7 @@ function findLag(
 }
 
 const STANDINGS: Readonly<Partial<Record<WayOut['standing'], StepBlock>>> = {
+  drill: { code: 'drill', detail: 'out of a drill there is the way back alone' },
   chains_forked: { code: 'chains_forked', detail: 'both sides go on differently' },
   database_left: { code: 'database_left', detail: 'this database is never joined again' },
   other_database: { code: 'other_database', detail: 'FF_DATABASE_URL leads to another database' },

@@ -1,4 +1,6 @@
 import { isProductionName } from '../../core/auth/environment.ts'
+import { DRILL_RETURN } from '../../core/cutover/drill.ts'
+import { CUTOVER_PHASES } from '../../core/cutover/phases.ts'
 import type { PhaseRecord } from '../../core/cutover/record.ts'
 import type { GateReport } from '../../core/report/types.ts'
 import { quoteValue } from '../../core/text/quote.ts'
@@ -43,6 +45,76 @@ export function refuseByGate(place: StepPlace, gate: StepGate | null): FfError |
 }
 
 /**
+ * Whether a drill may give the authority to this database for a while: that of staging as the plan names it, never the
+ * target's and never in production. A scratch copy needs no plan.
+ *
+ * @param gate null where there is no team folder
+ * @returns null where it may
+ */
+export function refuseDrill(place: StepPlace, gate: StepGate | null): FfError | null {
+  const { record } = place
+  return (
+    (isScratchCopy(place, gate) ? null : refuseOtherStaging(place, gate)) ??
+    refuseInDrill(record) ??
+    refuseOtherPhase(record)
+  )
+}
+
+function refuseOtherStaging(
+  { environment, database }: StepPlace,
+  gate: StepGate | null,
+): FfError | null {
+  if (isProductionName(environment))
+    return refuse(
+      `A drill is for staging, and FF_ENV is ${quoteValue(environment)}.`,
+      'ff config show --origin',
+    )
+  const identity = gate?.report.identity
+  if (gate === null || identity?.environment == null) return refuseUnplanned()
+  const { stagingDatabase } = gate
+  if (stagingDatabase === null)
+    return refuse(
+      `The plan names no staging_database: where this is staging, write "staging_database": "${database}" into checklists/plan.json.`,
+      'ff cutover status',
+    )
+  if (stagingDatabase !== database)
+    return refuse(
+      `The plan names ${quoteValue(stagingDatabase)} as the database of staging, and this one is ${quoteValue(database)}.`,
+      'ff config show --origin',
+    )
+  if (identity.database === database)
+    return refuse(
+      'The plan names this database both as the target and as that of staging.',
+      'ff gate',
+    )
+  if (isSameEnvironment(identity.environment, environment))
+    return refuse(
+      `FF_ENV is ${quoteValue(environment)}, which is the target of the plan and not its staging.`,
+      'ff config show --origin',
+    )
+  return null
+}
+
+/** The step before a drill has its own command. */
+function refuseOtherPhase({ phase }: PhaseRecord): FfError | null {
+  if (phase === 'shadow_read') return null
+  const isBefore = CUTOVER_PHASES.indexOf(phase) < CUTOVER_PHASES.indexOf('shadow_read')
+  return refuse(
+    `A drill begins in shadow_read, and the phase is ${phase}.`,
+    isBefore ? 'ff cutover advance' : 'ff cutover rollback --to shadow_read',
+  )
+}
+
+/** Out of a drill there is the way back alone. @returns null outside of one */
+export const refuseInDrill = ({ drillEndsAt }: PhaseRecord): FfError | null =>
+  drillEndsAt === null
+    ? null
+    : refuse(
+        `A drill is under way until ${new Date(drillEndsAt).toISOString()}; then the writer goes back by itself.`,
+        `ff cutover rollback --to ${DRILL_RETURN.goal}`,
+      )
+
+/**
  * What was measured has to be what runs, the same everywhere.
  *
  * @param live the instances that renew
@@ -83,7 +155,7 @@ function refuseOtherPlace(
   if (database === stagingDatabase)
     return refuse(
       'This is the database of staging, which takes this step by a drill alone.',
-      'ff config show --origin',
+      'ff cutover drill --staging',
     )
   if (!isSameEnvironment(identity.environment, environment))
     return refuse(

@@ -13,7 +13,13 @@ import type { DatabaseLook, FileWriter, RegisteredInstance } from '../../ports/c
 import { fillIfEmpty } from './fill-if-empty.ts'
 import { type CutoverClock, LeaseObserver } from './lease-observer.ts'
 import { type CutoverSides, readSides, type SidesReading } from './read-sides.ts'
-import { isScratchCopy, refuseByGate, refuseMixed, type StepGate } from './refuse-step.ts'
+import {
+  isScratchCopy,
+  refuseByGate,
+  refuseInDrill,
+  refuseMixed,
+  type StepGate,
+} from './refuse-step.ts'
 import { runSwitch, type SwitchLimits, type SwitchOutcome } from './run-switch.ts'
 
 /** What a command that moves the cutover has at hand. */
@@ -49,19 +55,19 @@ export async function advanceCutover(request: AdvanceRequest): Promise<CutoverSt
   const { situation } = reading
   const record = findStandingRecord(situation)
   const goal = findAdvanceGoal(situation)
+  const drill = refuseInDrill(record)
+  if (drill !== null) throw drill
   if (goal === null)
     throw new FfError('phase_refused', 'The cutover is complete: there is no further phase.', {
       hint: 'Run `ff cutover rollback --to db_authoritative` to go back, which fills the folder first.',
     })
   const isSwitch = changesAuthority(record.phase, goal)
-  if (isSwitch) await refuseSwitch(request, { reading, look })
+  if (isSwitch) await requireGo(request, { reading, look })
   const filled = record.phase === 'file' && goal === 'dual_write' ? await fill(request, look) : null
-  return step(request, {
+  return runStep(request, {
     reading,
     look,
-    goal,
-    raisesAttempt: false,
-    gatedAttempt: isSwitch ? record.attempt : null,
+    command: { goal, gatedAttempt: isSwitch ? record.attempt : null },
     filled,
     oneWriter: request.oneWriter,
   })
@@ -83,24 +89,17 @@ export async function rollBackCutover(
     throw new FfError('phase_refused', `The cutover is in ${phase}, which is before ${to}.`, {
       hint: 'Run `ff cutover advance` for the next phase.',
     })
-  return step(request, {
-    reading,
-    look,
-    goal: to,
-    raisesAttempt,
-    gatedAttempt: null,
-    filled: null,
-    oneWriter: false,
-  })
+  return runStep(request, { reading, look, command: { goal: to, raisesAttempt } })
 }
 
-interface Ready {
+/** Both sides before a step. */
+export interface Ready {
   readonly reading: SidesReading
   readonly look: DatabaseLook
 }
 
 /** Both sides, where a step may begin or be finished. @throws FfError where another command leads out */
-async function readReady(sides: CutoverSides): Promise<Ready> {
+export async function readReady(sides: CutoverSides): Promise<Ready> {
   const reading = await readSides(sides)
   const { database: look, fault, situation } = reading
   const { standing, command } = findWayOut(situation)
@@ -147,17 +146,32 @@ async function fill({ sides, observe }: StepTools, look: DatabaseLook): Promise<
 }
 
 /** @throws FfError `phase_refused` */
-async function refuseSwitch(request: AdvanceRequest, { reading, look }: Ready): Promise<void> {
-  const record = findStandingRecord(reading.situation)
-  const place = { environment: request.environment, database: look.identity, record }
+async function requireGo(request: AdvanceRequest, ready: Ready): Promise<void> {
+  const record = findStandingRecord(ready.reading.situation)
+  const place = { environment: request.environment, database: ready.look.identity, record }
   const gate = await request.judge()
   const verdict = refuseByGate(place, gate)
   if (verdict !== null) throw verdict
+  const wanted = isScratchCopy(place, gate) ? null : gate
+  await requireInstances(request, { ready, wanted, oneWriter: request.oneWriter })
+}
+
+/**
+ * What the step into `db_authoritative` needs beside the right to take it: a database that has caught up, instances that
+ * are alike, and two on the file's host.
+ *
+ * @param needs.wanted what the instances have to be; null where they need only be alike
+ * @throws FfError `phase_refused`
+ */
+export async function requireInstances(
+  tools: StepTools,
+  needs: { readonly ready: Ready; readonly wanted: StepGate | null; readonly oneWriter: boolean },
+): Promise<void> {
+  const { reading, look } = needs.ready
   refuseLag(reading, look)
-  const live = await listLive(request, reading)
+  const live = await listLive(tools, reading)
   const refusal =
-    refuseMixed(live, isScratchCopy(place, gate) ? null : gate) ??
-    (request.oneWriter ? null : refuseFew(live, request))
+    refuseMixed(live, needs.wanted) ?? (needs.oneWriter ? null : refuseFew(live, tools))
   if (refusal !== null) throw refusal
 }
 
@@ -208,17 +222,24 @@ async function listLive(
   }
 }
 
-interface Step extends Ready, Pick<SwitchCommand, 'goal' | 'raisesAttempt' | 'gatedAttempt'> {
-  readonly filled: number | null
-  readonly oneWriter: boolean
+interface Step extends Ready {
+  /** What is not usual: the others raise no attempt, were judged for none, and have nothing to do with a drill. */
+  readonly command: Pick<SwitchCommand, 'goal'> & Partial<SwitchCommand>
+  readonly filled?: number | null
+  readonly oneWriter?: boolean
 }
-async function step(
+/**
+ * Runs a command that moves the cutover.
+ *
+ * @throws FfError `step_backed_out`, `step_unsettled`, `chains_forked`, `database_left`, `phase_refused`
+ */
+export async function runStep(
   tools: StepTools,
-  { reading, look, goal, raisesAttempt, gatedAttempt, filled, oneWriter }: Step,
+  { reading, look, command: change, filled = null, oneWriter = false }: Step,
 ): Promise<CutoverStep> {
   const from = findStandingRecord(reading.situation).phase
-  const database = look.identity
-  const command = { goal, raisesAttempt, gatedAttempt, database, drillEndsAt: null }
+  const command = { ...PLAIN_STEP, database: look.identity, ...change }
+  const { goal, gatedAttempt } = command
   const said = oneWriter && gatedAttempt !== null ? ({ one_writer: true } as const) : {}
   const outcome = await runSwitch(command, { ...tools, said })
   const after = await readSides(tools.sides)
@@ -237,6 +258,13 @@ async function step(
     next,
   }
 }
+
+const PLAIN_STEP = {
+  raisesAttempt: false,
+  gatedAttempt: null,
+  drillEndsAt: null,
+  endsDrill: false,
+} as const
 
 /** Why a step did not reach its goal, naming what did not answer. */
 function toStepError(
@@ -276,4 +304,5 @@ const ENDS: Readonly<
   chains_forked: ['chains_forked', 'was refused: the folder holds another chain than the database'],
   database_left: ['database_left', 'was refused: this database was left and is never joined again'],
   ungated: ['phase_refused', 'was refused: the cutover has moved since the gate was asked'],
+  in_drill: ['phase_refused', 'was refused: out of a drill there is the way back alone'],
 }

@@ -1,6 +1,7 @@
 import { Bell } from '../../concurrency/bell.ts'
 import type { AuditChainHead } from '../../core/audit/record.ts'
 import type { ChainHeads } from '../../core/cutover/heads.ts'
+import { type DrillWatch, isDrillOver, watchDrill } from '../../core/cutover/drill.ts'
 import { PHASE_RULES } from '../../core/cutover/phases.ts'
 import type { PhaseRecord } from '../../core/cutover/record.ts'
 import {
@@ -30,6 +31,8 @@ export interface WriterLoopParts {
   readonly failed: (place: 'file' | 'database', error: unknown) => void
   /** Told once when the two chains turn out to be forked, and nothing is copied any more. */
   readonly halted: (heads: ChainHeads) => void
+  /** Told at each look while the way back of a drill is due. */
+  readonly drillOver: () => void
 }
 
 /** What a writer knows of the two sides. */
@@ -57,6 +60,7 @@ export class WriterLoop {
   private known: Omit<WriterStatus, 'behindForMs'> = { forked: false, heads: null, vouched: null }
   private behindSince: number | null = null
   private lookedAt = -Infinity
+  private drill: DrillWatch | null = null
   private closed = false
   private running: Promise<void> = Promise.resolve()
 
@@ -120,6 +124,7 @@ export class WriterLoop {
     this.state = state
     this.looked.ring()
     this.note(view, effect)
+    if (isDrillOver(this.drill, this.parts.now())) this.parts.drillOver()
     if (effect === null) return false
     try {
       return await this.carryOut(effect)
@@ -134,6 +139,8 @@ export class WriterLoop {
     const { record, intent } = await file.read()
     const before = await writer.head()
     const look = this.needsDatabase(record) ? await this.lookAtDatabase(before.seq) : null
+    const clocks = { databaseMs: look?.now ?? null, at: this.parts.now() }
+    this.drill = watchDrill(this.drill, record, clocks)
     const heads = look === null ? null : await this.pairHeads(before, look)
     const head = heads?.file ?? before
     const { epoch, term } = writer

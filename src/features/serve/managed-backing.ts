@@ -54,7 +54,7 @@ export async function openManaged(
   const cutover = FF_STORE_DIR === null ? null : await adapters.openCutoverFile(FF_STORE_DIR)
   const carryOut = async (operation: NamedOperation): Promise<CarriedOut> =>
     (await runner.run(operation)) ?? NOT_HELD
-  const file = createFile(serve, { cutover, tools, database: side, carryOut, failed })
+  const file = createFile(serve, { cutover, target, tools, database: side, carryOut, failed })
   const instance = new InstanceLoop({
     id: randomUUID(),
     facts: describe(serve),
@@ -95,18 +95,40 @@ export async function openManaged(
   return store
 }
 
+/** Of each wait of the way back of a drill, in milliseconds. */
+const RETURN_BOUND_MS = 30_000
+
+function describeDrillReturn(
+  { root, adapters, settings }: ServeRequest,
+  sides: Pick<ManagedFileParts['drill']['request'], 'folder' | 'tools' | 'database'>,
+): ManagedFileParts['drill'] {
+  const { FF_CUTOVER_LEASE, FF_DRAIN_DELAY } = settings
+  return {
+    request: { ...sides, root, adapters, environment: nameEnvironment(settings) },
+    limits: {
+      boundMs: RETURN_BOUND_MS,
+      leaseMs: FF_CUTOVER_LEASE * 1_000,
+      drainMs: FF_DRAIN_DELAY * 1_000,
+    },
+    host: hostname(),
+  }
+}
+
 /** Null on another host than the file's. */
 function createFile(
-  { adapters, settings, log }: ServeRequest,
+  serve: ServeRequest,
   {
     cutover,
+    target,
     carryOut,
     ...parts
   }: Pick<ManagedFileParts, 'tools' | 'database' | 'failed'> & {
     readonly cutover: CutoverFile | null
+    readonly target: TargetSpec
     readonly carryOut: (operation: NamedOperation) => Promise<CarriedOut>
   },
 ): ManagedFile | null {
+  const { adapters, settings, log } = serve
   const { FF_STORE_DIR: folder, FF_CUTOVER_LEASE, FF_STORE_DEADLINE } = settings
   if (folder === null || cutover === null) return null
   return new ManagedFile({
@@ -114,6 +136,7 @@ function createFile(
     adapters,
     folder,
     cutover,
+    drill: describeDrillReturn(serve, { folder, tools: parts.tools, database: target }),
     leaseMs: FF_CUTOVER_LEASE * 1_000,
     // A take-over after a lease of silence has to fit in.
     handOverMs: Math.max(FF_STORE_DEADLINE, 2 * FF_CUTOVER_LEASE) * 1_000,

@@ -10,7 +10,8 @@ import type {
 import type { AuditOptions } from '../../ports/store.ts'
 import type { ServiceLog } from '../../ports/telemetry.ts'
 import { ComparedMark } from '../cutover/compared-mark.ts'
-import { readLeaseClock } from '../cutover/lease-clock.ts'
+import { DrillReturn, type DrillReturnParts } from '../cutover/drill-return.ts'
+import { CUTOVER_CLOCK, readLeaseClock } from '../cutover/lease-clock.ts'
 import type { HeldFile } from '../cutover/write-runner.ts'
 import { WriterLoop } from '../cutover/writer-loop.ts'
 
@@ -21,6 +22,8 @@ export interface ManagedFileParts extends Pick<ManagedFileOptions, 'leaseMs' | '
   readonly cutover: CutoverFile
   readonly database: CutoverDatabase
   readonly carryOut: ManagedFileOptions['carryOut']
+  /** What the way back of a drill needs. */
+  readonly drill: Pick<DrillReturnParts, 'request' | 'limits' | 'host'>
   readonly failed: (place: string, error: unknown) => void
   readonly log: ServiceLog
 }
@@ -34,6 +37,7 @@ export class ManagedFile {
   private readonly mark: ComparedMark
   private open: ManagedFileStore | null = null
   private lock: HeldFile | null = null
+  private returning: DrillReturn | null = null
 
   constructor(parts: ManagedFileParts) {
     this.parts = parts
@@ -86,9 +90,22 @@ export class ManagedFile {
   private async lead(writer: FileWriter | null): Promise<void> {
     const before = this.lock
     this.lock = null
+    await this.returning?.close()
+    this.returning = null
     await before?.loop.close()
     if (writer === null) return
-    const { cutover: file, database, failed, log } = this.parts
+    const { cutover: file, database, failed, log, drill } = this.parts
+    const returning = new DrillReturn(
+      {
+        ...drill,
+        clock: CUTOVER_CLOCK,
+        wentBack: ({ end, record: { epoch, phase } }) =>
+          log.info({ epoch, phase, end }, 'took the way back of a drill that was over'),
+        failed: (error) => failed('drill', error),
+      },
+      writer,
+    )
+    this.returning = returning
     const loop = new WriterLoop({
       writer,
       file,
@@ -100,6 +117,7 @@ export class ManagedFile {
           { code: 'chains_forked', file: heads.file.seq, database: heads.database.seq },
           'file and database go on differently; nothing is copied until an operator decides',
         ),
+      drillOver: () => returning.due(),
     })
     this.lock = { writer, loop }
     loop.start()

@@ -197,8 +197,9 @@ export class ManagedStore implements ServiceStore {
   /** The status, with what was counted so far. */
   metrics(): CutoverReadings {
     const { phase, epoch, role, mirror } = this.status()
-    const renewals_failed = this.parts.instance.failures
-    return { phase, epoch, role, mirror, writes: this.answers, renewals_failed }
+    const { record, failures: renewals_failed } = this.parts.instance
+    const drill = record !== null && record.drillEndsAt !== null
+    return { phase, epoch, role, drill, mirror, writes: this.answers, renewals_failed }
   }
 
   /** The side that decides in the phase; the file before the instance has read a record. */

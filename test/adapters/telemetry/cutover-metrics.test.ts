@@ -10,6 +10,7 @@ const READINGS: CutoverReadings = {
   phase: 'dual_write',
   epoch: 7,
   role: 'writer',
+  drill: true,
   mirror: { lag_seq: 3, lag_seconds: 0.5 },
   writes: {
     acknowledged: 11,
@@ -50,6 +51,7 @@ test('the writer shows phase, epoch, lag, and what was answered', async () => {
     'ff_cutover_phase{phase="complete"} 0',
     'ff_cutover_epoch 7',
     'ff_cutover_writer 1',
+    'ff_cutover_drill 1',
     'ff_cutover_lag_changes 3',
     'ff_cutover_lag_seconds 0.5',
     'ff_cutover_writes_total{answer="acknowledged"} 11',

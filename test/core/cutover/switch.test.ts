@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { DRILL_RETURN } from '../../../src/core/cutover/drill.ts'
 import type { PhaseRecord } from '../../../src/core/cutover/record.ts'
 import {
   type CutoverSwitch,
@@ -17,6 +18,7 @@ const command = (change: Partial<SwitchCommand>): SwitchCommand => ({
   gatedAttempt: 1,
   database: 'db1',
   drillEndsAt: null,
+  endsDrill: false,
   ...change,
 })
 
@@ -295,4 +297,70 @@ test.each([
   ['await_compared', 'backed_out', makeRecord({ phase: 'dual_write' }), { goal: 'file' }],
 ] as const)('where %s fails the command ends %s', (name, end, record, goal) => {
   expect(new Sides(record, goal).run([name, 'failed']).end).toBe(end)
+})
+
+describe('a drill', () => {
+  const drill = makeRecord({ phase: 'db_authoritative', epoch: 5, drillEndsAt: 900 })
+  const ends: Partial<SwitchCommand> = { ...DRILL_RETURN }
+
+  test('is decided with its end', () => {
+    const sides = new Sides(shadow, { drillEndsAt: 900 }).run()
+    expect(sides.end).toBe('done')
+    expect(sides.file).toEqual(makeRecord({ ...drill, epoch: 7 }))
+    expect(sides.database).toEqual(sides.file)
+  })
+  test('is over with all five parts of a switch, under the same attempt', () => {
+    const sides = new Sides(drill, ends).run()
+    expect(sides.end).toBe('done')
+    expect(sides.done).toEqual(new Sides(served, { goal: 'shadow_read' }).run().done)
+    expect(sides.file).toEqual(makeRecord({ phase: 'shadow_read', epoch: 7 }))
+    expect(sides.database).toEqual(sides.file)
+  })
+  test.each<[SwitchEffect['do']]>([
+    ['await_held'],
+    ['lock_exclusive'],
+    ['check_heads'],
+    ['decide'],
+  ])('stands where its way back fails at %s, and is over at the next try', (effect) => {
+    const sides = new Sides(drill, ends).run([effect, 'failed'])
+    expect(sides.end).toBe('backed_out')
+    expect(sides.file).toMatchObject({ phase: 'db_authoritative', drillEndsAt: 900 })
+    const again = new Sides(sides.file, ends, sides.database).run()
+    expect([again.end, again.file.phase, again.file.drillEndsAt]).toEqual([
+      'done',
+      'shadow_read',
+      null,
+    ])
+  })
+  test('that a killed command left armed is over too', () => {
+    const armed = makeRecord({ ...drill, armed: true })
+    const sides = new Sides(armed, ends).run()
+    expect(sides.file).toMatchObject({ phase: 'shadow_read', armed: false, attempt: 1 })
+  })
+  test('whose way back only the database has decided is over', () => {
+    const decided = makeRecord({ phase: 'shadow_read', epoch: 6 })
+    const sides = new Sides(drill, ends, decided).run()
+    expect([sides.end, sides.file]).toEqual(['done', decided])
+  })
+  test.each(['file', 'dual_write', 'shadow_read', 'db_authoritative', 'complete'] as const)(
+    'is all that its way back leaves: nothing moves in %s',
+    (phase) => {
+      const record = makeRecord({ phase, epoch: 5, armed: phase === 'shadow_read' })
+      const sides = new Sides(record, ends).run()
+      expect(sides.done).toEqual(['read_records'])
+      expect([sides.end, sides.file]).toEqual(['done', record])
+    },
+  )
+  test('leads nowhere but back', () => {
+    const sides = new Sides(drill, { goal: 'complete' }).run()
+    expect(sides.end).toBe('in_drill')
+    expect(sides.file).toEqual(drill)
+  })
+  test('is left by a rollback without a new attempt, which only the steps behind it raise', () => {
+    const back = { raisesAttempt: true, gatedAttempt: null }
+    const out = new Sides(drill, { ...back, goal: 'shadow_read' }).run()
+    expect([out.end, out.file.phase, out.file.attempt]).toEqual(['done', 'shadow_read', 1])
+    const farther = new Sides(drill, { ...back, goal: 'file' }).run()
+    expect([farther.end, farther.file.phase, farther.file.attempt]).toEqual(['done', 'file', 2])
+  })
 })

@@ -112,6 +112,21 @@ describe('the command that leads out', () => {
       'ff cutover advance --file-lost',
     ],
     [
+      'in a drill',
+      makeSituation({ phase: 'db_authoritative', drillEndsAt: 900 }),
+      'drill',
+      'ff cutover rollback --to shadow_read',
+    ],
+    [
+      'in a drill that only the database has decided',
+      makeSituation(
+        { phase: 'shadow_read' },
+        copy({ epoch: 6, phase: 'db_authoritative', drillEndsAt: 900 }),
+      ),
+      'copies_differ',
+      'ff cutover rollback --to shadow_read',
+    ],
+    [
       'forked where one side counts',
       makeSituation({ phase: 'complete' }, { order: 'forked' }),
       'finished',
@@ -202,13 +217,18 @@ function* listSituations(): Generator<CutoverSituation> {
   for (const phase of CUTOVER_PHASES)
     for (const armed of [false, true])
       for (const survivor of ['file', 'database'] as const)
-        for (const joined of ['db1', null])
-          for (const intent of listIntents(phase))
-            for (const database of listDatabases(phase)) {
-              const file = makeRecord({ epoch: 5, phase, armed, survivor, database: joined })
-              const situation = { file, intent, database }
-              if (isReachable(situation)) yield situation
-            }
+        for (const drillEndsAt of phase === 'db_authoritative' ? [null, 900] : [null])
+          for (const joined of ['db1', null])
+            for (const intent of listIntents(phase))
+              for (const database of listDatabases(phase)) {
+                const record = { epoch: 5, phase, armed, survivor, drillEndsAt }
+                const situation = {
+                  file: makeRecord({ ...record, database: joined }),
+                  intent,
+                  database,
+                }
+                if (isReachable(situation)) yield situation
+              }
 }
 /** The file goes on alone in `file`, at rest, and only a database that it has left is closed. */
 const isReachable = ({ file, intent, database }: CutoverSituation): boolean =>
@@ -252,7 +272,14 @@ function carryOut(situation: CutoverSituation, goal: CutoverPhase, raisesAttempt
     return { type: 'done' }
   }
   const gatedAttempt = raisesAttempt ? null : findStandingRecord(situation).attempt
-  const command = { goal, raisesAttempt, gatedAttempt, database: 'db1', drillEndsAt: null }
+  const command = {
+    goal,
+    raisesAttempt,
+    gatedAttempt,
+    database: 'db1',
+    drillEndsAt: null,
+    endsDrill: false,
+  }
   let [state, effect] = startSwitch(command, file)
   for (let steps = 0; effect !== null && steps < 100; steps++)
     [state, effect] = stepSwitch(state, run(effect))

@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import {
   IDLE_WRITER,
-  isDrillOver,
   type MirrorWriter,
   mayWriteFile,
   stepWriter,
@@ -172,15 +171,4 @@ describe('the publication', () => {
   test('waits while the database lacks what the file has', () => {
     expect(publishes({ heads: heads(5, 2) })).toMatchObject({ do: 'copy', side: 'database' })
   })
-})
-
-test.each([
-  ['no drill', null, 900, false],
-  ['neither clock', 500, 400, false],
-  ['the database clock', 500, 500, true],
-  ['no database clock', 500, null, false],
-])('a drill is over: %s', (_what, drillEndsAt, databaseMs, over) => {
-  const clocks = { databaseMs, ownEndsAt: 60, at: 50 }
-  expect(isDrillOver(makeRecord({ drillEndsAt }), clocks)).toBe(over)
-  expect(isDrillOver(makeRecord({ drillEndsAt }), { ...clocks, at: 60 })).toBe(drillEndsAt !== null)
 })

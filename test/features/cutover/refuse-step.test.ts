@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import {
   refuseByGate,
+  refuseDrill,
+  refuseInDrill,
   refuseMixed,
   type StepGate,
 } from '../../../src/features/cutover/refuse-step.ts'
@@ -97,6 +99,71 @@ describe('the step into db_authoritative', () => {
       expect.stringContaining('ff cutover rollback --to file'),
       'E1 The 17 vectors: fail, limit_broken; divergences 1, required at most 0; PT-05 /reason_chain/2',
     ])
+  })
+})
+
+describe('a drill', () => {
+  const staging = { ...place, environment: 'staging', database: '1/5/ff/s' }
+  const gate = makeGate({ verdict: 'no_go' }, '1/5/ff/s')
+
+  test('is taken on staging as the plan names it, whatever the verdict is', () => {
+    expect(refuseDrill(staging, gate)).toBeNull()
+  })
+  test('needs no plan on a scratch copy', () => {
+    const record = makeRecord({ phase: 'shadow_read', scratch: true })
+    expect(refuseDrill({ ...staging, database: '9/9/ff/c', record }, null)).toBeNull()
+  })
+  const inPhase = (record: Partial<typeof place.record>) => ({
+    ...staging,
+    record: makeRecord({ phase: 'shadow_read', ...record }),
+  })
+  test.each<[what: string, where: typeof place, gate: StepGate | null, named: string]>([
+    ['in production', { ...staging, environment: 'prod' }, gate, 'FF_ENV'],
+    ['without a team folder', staging, null, 'no plan'],
+    [
+      'without a plan',
+      staging,
+      makeGate({ identity: { ...IDENTITY, environment: null } }, '1/5/ff/s'),
+      'no plan',
+    ],
+    ['without a staging database in the plan', staging, makeGate(), 'staging_database'],
+    ['on another database', { ...staging, database: '1/6/ff/o' }, gate, '1/6/ff/o'],
+    [
+      'on a scratch copy that the plan names as the target',
+      { ...inPhase({ scratch: true }), database: '1/2/ff/a' },
+      gate,
+      '1/2/ff/a',
+    ],
+    [
+      'on the target',
+      { ...staging, database: '1/2/ff/a' },
+      makeGate({}, '1/2/ff/a'),
+      'both as the target',
+    ],
+    [
+      'in the environment of the target',
+      { ...staging, environment: 'live' },
+      makeGate({ identity: { ...IDENTITY, environment: 'live' } }, '1/5/ff/s'),
+      '"live"',
+    ],
+    ['in a drill', inPhase({ phase: 'db_authoritative', drillEndsAt: 900 }), gate, 'under way'],
+    ['before its phase', inPhase({ phase: 'dual_write' }), gate, 'dual_write'],
+    ['after its phase', inPhase({ phase: 'complete' }), gate, 'complete'],
+  ])('is refused %s', (_what, where, judged, named) => {
+    const refusal = refuseDrill(where, judged)
+    expect(refusal).toMatchObject({ code: 'phase_refused', exitName: 'no_go' })
+    expect(refusal?.message).toContain(named)
+  })
+  test.each([
+    ['dual_write', 'ff cutover advance'],
+    ['db_authoritative', 'ff cutover rollback --to shadow_read'],
+  ] as const)('in %s names the command that comes first', (phase, command) => {
+    expect(refuseDrill(inPhase({ phase }), gate)?.hint).toContain(command)
+  })
+  test('leads nowhere but back', () => {
+    const record = makeRecord({ phase: 'db_authoritative', drillEndsAt: 900 })
+    expect(refuseInDrill(record)?.hint).toContain('ff cutover rollback --to shadow_read')
+    expect(refuseInDrill(makeRecord())).toBeNull()
   })
 })
 

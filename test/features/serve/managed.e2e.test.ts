@@ -110,7 +110,14 @@ const advance = async (goal: CutoverPhase): Promise<SwitchOutcome> => {
   const look = await sides.database.look(0)
   if (look.record === null) await fillIfEmpty(sides, look)
   return runSwitch(
-    { goal, raisesAttempt: false, gatedAttempt: 1, database: look.identity, drillEndsAt: null },
+    {
+      goal,
+      raisesAttempt: false,
+      gatedAttempt: 1,
+      database: look.identity,
+      drillEndsAt: null,
+      endsDrill: false,
+    },
     {
       sides,
       host: 'here',

@@ -1,0 +1,106 @@
+import { DRILL_RETURN, MOST_DRILL_MS } from '../../core/cutover/drill.ts'
+import { findStandingRecord } from '../../core/cutover/way-out.ts'
+import type { CutoverStep, StagingDrill } from '../../core/report/cutover-documents.ts'
+import { FfError } from '../../errors.ts'
+import { coordinate, type SidesRequest } from './open-sides.ts'
+import { refuseDrill, type StepGate } from './refuse-step.ts'
+import { readReady, requireInstances, runStep, type StepTools } from './take-step.ts'
+
+/** What a drill has at hand. Each of its steps opens both sides and moves the cutover alone, and lets go of it then. */
+export interface DrillTools extends Omit<StepTools, 'sides' | 'writer'> {
+  /** Names FF_ENV too. */
+  readonly request: SidesRequest
+}
+export interface DrillStart {
+  /** When the writer goes back by itself, in seconds from now; at most 900. */
+  readonly seconds: number
+  /** Names staging; null where there is no team folder, as for a scratch copy. */
+  readonly gate: StepGate | null
+}
+
+/**
+ * Gives the authority to the database from `shadow_read` on, decided together with its end: on staging, or on a scratch
+ * copy. When this process has died, the writer goes back by itself. A step that fails or is ended by a signal has gone back
+ * where it could.
+ *
+ * @throws FfError `phase_refused` elsewhere, in another phase, or where an instance is missing; `cutover_locked`; as
+ *   `advanceCutover`
+ */
+export const beginDrill = (
+  tools: DrillTools,
+  { seconds, gate }: DrillStart,
+): Promise<CutoverStep> =>
+  coordinate(tools.request, async (coordinated) => {
+    const step = { ...tools, ...coordinated }
+    const ready = await readReady(step.sides)
+    const { identity: database, now } = ready.look
+    const record = findStandingRecord(ready.reading.situation)
+    const refusal = refuseDrill({ environment: tools.request.environment, database, record }, gate)
+    if (refusal !== null) throw refusal
+    await requireInstances(step, { ready, wanted: null, oneWriter: false })
+    const drillEndsAt = now + Math.min(seconds * 1_000, MOST_DRILL_MS)
+    const command = { goal: 'db_authoritative', gatedAttempt: record.attempt, drillEndsAt } as const
+    try {
+      return await runStep(step, { ...ready, command })
+    } catch (error) {
+      // It may have been decided, and only not been taken on by every instance.
+      await goBack(step)
+      throw error
+    }
+  })
+
+/** Between two tries to move the cutover, in milliseconds. */
+const RETRY_MS = 200
+
+/**
+ * Takes the way back of a drill at once; where the writer has gone back already, nothing. A signal does not end it. Where
+ * another command moves the cutover, it waits for that one for the bound of a step.
+ *
+ * @throws FfError `cutover_locked` after the bound; as `rollBackCutover`
+ */
+export async function endDrill(tools: DrillTools): Promise<CutoverStep> {
+  const { clock, limits, request } = tools
+  const until = clock.now() + limits.boundMs
+  for (;;) {
+    try {
+      return await coordinate(request, (coordinated) => goBack({ ...tools, ...coordinated }))
+    } catch (error) {
+      const isLocked = error instanceof FfError && error.code === 'cutover_locked'
+      if (!isLocked || clock.now() >= until) throw error
+    }
+    await clock.rest(RETRY_MS, new AbortController().signal)
+  }
+}
+
+async function goBack(tools: StepTools): Promise<CutoverStep> {
+  const { signal } = new AbortController()
+  const ready = await readReady(tools.sides)
+  return runStep({ ...tools, signal }, { ...ready, command: DRILL_RETURN })
+}
+
+/**
+ * Goes forth and back, and the same again after that way back. After a signal it goes back first.
+ *
+ * @throws FfError `step_backed_out` after a signal; as `beginDrill` and `endDrill`
+ */
+export async function drillTwice(tools: DrillTools, start: DrillStart): Promise<StagingDrill> {
+  const steps: TimedStep[] = []
+  const take = async (way: () => Promise<CutoverStep>): Promise<StagingDrill['next']> => {
+    const since = tools.clock.now()
+    const { from, phase, epoch, attempt, paused_ms, next } = await way()
+    const seconds = (tools.clock.now() - since) / 1_000
+    steps.push({ from, phase, epoch, attempt, seconds, paused_ms })
+    return next
+  }
+  const goForthAndBack = async (): Promise<StagingDrill['next']> => {
+    await take(() => beginDrill(tools, start))
+    const next = await take(() => endDrill(tools))
+    if (!tools.signal.aborted) return next
+    throw new FfError('step_backed_out', 'The drill was ended by a signal, and has gone back.', {
+      hint: 'Run `ff cutover drill --staging` again.',
+    })
+  }
+  await goForthAndBack()
+  return { next: await goForthAndBack(), steps }
+}
+type TimedStep = StagingDrill['steps'][number]
