@@ -3,7 +3,7 @@ import { refuseLoss, type LostSide } from '../../src/core/cutover/loss.ts'
 import { watchLeases } from '../../src/core/cutover/leases.ts'
 import { type CutoverPhase, PHASE_RULES } from '../../src/core/cutover/phases.ts'
 import { chooseRecord } from '../../src/core/cutover/record.ts'
-import type { SwitchEvent } from '../../src/core/cutover/switch.ts'
+import type { SwitchCommand, SwitchEvent } from '../../src/core/cutover/switch.ts'
 import { startWrite, type WriteEffect, type WriteEvent } from '../../src/core/cutover/write.ts'
 import { IDLE_WRITER } from '../../src/core/cutover/writer.ts'
 import {
@@ -56,6 +56,9 @@ export type Action =
   | { readonly do: 'bound'; readonly actor: string }
   | { readonly do: 'advance' | 'rollback'; readonly goal: CutoverPhase }
   | { readonly do: 'lose'; readonly lost: LostSide }
+  /** The command begins a drill; the writer takes its way back. */
+  | { readonly do: 'drill' }
+  | { readonly do: 'return'; readonly actor: string }
   | { readonly do: 'floating'; readonly at: number; readonly drop: boolean }
   | { readonly do: 'tick' }
   | Disturbance
@@ -123,13 +126,20 @@ export function act(world: World, protocol: Protocol, action: Action): void {
     case 'advance':
     case 'rollback':
       return startCommand(world, protocol, action)
+    case 'drill':
+      return beginDrill(world, protocol)
+    case 'return':
+      return goBack(world, protocol, find(world, action.actor))
     case 'lose':
       return startLosing(world, protocol, action.lost)
     case 'floating':
       return land(world, protocol, action)
     case 'tick':
       world.now += 1
-      for (const actor of world.actors) observe(world, actor)
+      for (const actor of world.actors) {
+        observe(world, actor)
+        observeDrill(world, protocol, actor)
+      }
   }
 }
 
@@ -235,6 +245,14 @@ function observe(world: World, actor: Actor): void {
     ? [...(actor.onFileHost ? file.registrations : []), ...db.registrations]
     : file.registrations
   actor.watch = watchLeases(actor.watch, known, world.now)
+}
+
+/** The writer counts the time of a drill; the database's clock is the true time here. */
+function observeDrill(world: World, protocol: Protocol, actor: Actor): void {
+  const { file, now: at } = world
+  const isWriter = file.lock === actor.id && actor.instance !== null && isRunning(actor)
+  const clocks = { databaseMs: reachesDatabase(world, actor) ? at : null, at }
+  actor.drill = isWriter ? protocol.watchDrill(actor.drill, file.record, clocks) : null
 }
 
 /** Carries out the next effect of a machine, with an outcome. */
@@ -481,26 +499,67 @@ function startCommand(
   protocol: Protocol,
   { do: kind, goal }: Extract<Action, { do: 'advance' | 'rollback' }>,
 ): void {
-  const actor = find(world, 'k')
-  if (!actor.alive) disturb(world, { do: 'restart', actor: 'k' })
-  const coordinator = find(world, 'k')
   const standing = chooseRecord(world.file.record, world.db.record)
-  const [state, effect] = protocol.startSwitch(
-    {
-      goal,
-      raisesAttempt: kind === 'rollback',
-      gatedAttempt: kind === 'advance' ? standing.attempt : null,
-      database: world.db.identity,
-      drillEndsAt: null,
-      endsDrill: false,
-    },
-    world.file.record,
-  )
+  startSwitching(world, protocol, {
+    goal,
+    raisesAttempt: kind === 'rollback',
+    gatedAttempt: kind === 'advance' ? standing.attempt : null,
+    database: world.db.identity,
+    drillEndsAt: null,
+    endsDrill: false,
+  })
+}
+
+/** Of a drill, in ticks. */
+const DRILL_TICKS = 2
+
+function beginDrill(world: World, protocol: Protocol): void {
+  const { record } = world.file
+  if (record.phase !== 'shadow_read') return
+  startSwitching(world, protocol, {
+    goal: 'db_authoritative',
+    raisesAttempt: false,
+    gatedAttempt: record.attempt,
+    database: world.db.identity,
+    drillEndsAt: world.now + DRILL_TICKS,
+    endsDrill: false,
+  })
+}
+
+/** One command moves the cutover at a time, also where it is frozen. */
+const isMoved = ({ actors }: World): boolean =>
+  actors.some(({ name, command }) => name !== 'k' && command !== null)
+
+function startSwitching(world: World, protocol: Protocol, command: SwitchCommand): void {
+  if (isMoved(world)) return
+  if (!find(world, 'k').alive) disturb(world, { do: 'restart', actor: 'k' })
+  const coordinator = find(world, 'k')
+  const [state, effect] = protocol.startSwitch(command, world.file.record)
   coordinator.command = { kind: 'switch', state, effect }
   observe(world, coordinator)
 }
 
+/** Whether the writer begins a try of a drill's way back: one a tick. */
+export function mayReturn(world: World, protocol: Protocol, actor: Actor): boolean {
+  return (
+    world.file.lock === actor.id &&
+    actor.instance !== null &&
+    actor.returnedAt < world.now &&
+    world.file.record.drillEndsAt !== null &&
+    protocol.isDrillOver(actor.drill, world.now) &&
+    reachesDatabase(world, actor) &&
+    world.actors.every(({ command }) => command === null)
+  )
+}
+
+function goBack(world: World, protocol: Protocol, actor: Actor): void {
+  actor.returnedAt = world.now
+  const [state, effect] = protocol.startSwitch(protocol.drillReturn, world.file.record)
+  actor.command = { kind: 'switch', state, effect }
+}
+
 function startLosing(world: World, protocol: Protocol, lost: LostSide): void {
+  if (isMoved(world)) return
   const actor = find(world, 'k')
   if (!actor.alive) disturb(world, { do: 'restart', actor: 'k' })
   const coordinator = find(world, 'k')
@@ -559,8 +618,10 @@ function endCommandEffect(protocol: Protocol, actor: Actor): void {
 function endCommand(world: World, actor: Actor): void {
   world.ended = actor.command?.kind === 'switch' ? actor.command.state.stage : 'loss'
   actor.command = null
-  if (world.file.lock === actor.id) world.file.lock = null
   if (world.db.exclusive === actor.id) world.db.exclusive = null
+  // An instance goes on, and keeps what it holds.
+  if (actor.instance !== null) return
+  if (world.file.lock === actor.id) world.file.lock = null
   actor.writer = IDLE_WRITER
   actor.writing = null
 }

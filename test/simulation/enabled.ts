@@ -2,7 +2,7 @@ import { CUTOVER_PHASES, PHASE_RULES } from '../../src/core/cutover/phases.ts'
 import type { LossEffect } from '../../src/core/cutover/loss.ts'
 import type { SwitchEffect } from '../../src/core/cutover/switch.ts'
 import type { WriteEffect } from '../../src/core/cutover/write.ts'
-import { type Action, findWriter, isRunning, mayBegin, type Outcome } from './actions.ts'
+import { type Action, findWriter, isRunning, mayBegin, mayReturn, type Outcome } from './actions.ts'
 import { isCompared, look } from './execute.ts'
 import type { Protocol } from './protocol.ts'
 import { type Actor, reachesDatabase, readChain, type World } from './world.ts'
@@ -51,6 +51,7 @@ function addProgress(world: World, protocol: Protocol, { actor, actions }: Addin
     if (ends) actions.push({ do: 'command', actor: name, outcome: 'ok' })
   }
   if (!actor.onFileHost) return
+  if (mayReturn(world, protocol, actor)) actions.push({ do: 'return', actor: name })
   if (actor.writing !== null) actions.push({ do: 'writer', actor: name, outcome: 'ok' })
   else if (mayLook(world, protocol, actor)) actions.push({ do: 'look', actor: name })
   if (actor.instance !== null && actor.applied < world.file.announced)

@@ -37,7 +37,7 @@ function settle(world: World, protocol: Protocol, ticks: number): boolean {
       ({ command, writes, handed }) =>
         command !== null || handed.length > 0 || writes.some(({ state }) => state.stage !== 'new'),
     )
-    if (!waits) return true
+    if (!waits && world.file.record.drillEndsAt === null) return true
     if (left-- === 0) return false
     run(world, protocol, { do: 'tick' })
     // Each write has a bound.
@@ -71,7 +71,10 @@ export function heal(world: World, protocol: Protocol): void {
   const isQuiet = settle(world, protocol, 12)
   if (world.violation !== null) return
   if (world.halted !== null) world.violation = `halted: ${world.halted}`
-  else if (!isQuiet) world.violation = `stuck: ${describeWaiting(world, protocol)}`
+  else if (!isQuiet && findTruth(world).drillEndsAt === null)
+    world.violation = `stuck: ${describeWaiting(world, protocol)}`
+  else if (findTruth(world).drillEndsAt !== null)
+    world.violation = `drill: it does not end, ${describeWaiting(world, protocol)}`
   else if (!areEqual(world))
     world.violation = `unequal: the sides differ, ${describeWaiting(world, protocol)}`
   for (let tries = 0; tries < TRIES && world.violation === null; tries++) {

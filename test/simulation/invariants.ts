@@ -111,6 +111,10 @@ function checkAttempt(world: World, truth: PhaseRecord): void {
   const way = CUTOVER_PHASES.indexOf(truth.phase) - CUTOVER_PHASES.indexOf(decided.phase)
   if (way < 0 && decided.drillEndsAt === null && truth.attempt <= world.forthAttempt)
     fail(world, `attempt: back to ${truth.phase} under the attempt ${truth.attempt} as before`)
+  const isMoved = way !== 0 && decided.drillEndsAt !== null && !world.lossTaken
+  if (isMoved && truth.attempt !== decided.attempt)
+    fail(world, `attempt: ${truth.attempt} after a drill under ${decided.attempt}`)
+  if (isMoved && way > 0) fail(world, `drill: it leads on to ${truth.phase}`)
   if (way > 0) world.forthAttempt = truth.attempt
   world.decided = truth
 }

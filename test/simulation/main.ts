@@ -24,6 +24,11 @@ function measureCpu(): () => number {
   }
 }
 
+/** With `--drills yes` runs hold drills too. */
+const drills = readOptions(process.argv.slice(2)).get('drills') === 'yes'
+const runOnce = (choices: readonly number[], protocol: Protocol): Run =>
+  simulate(choices, protocol, { drills })
+
 /** The first word of a violation: the invariant that it breaks. */
 const findKind = ({ violation }: Run): string | undefined => violation?.split(':')[0]
 
@@ -31,10 +36,10 @@ const SHRINK_MS = 8_000
 
 /** The shortest run that fast-check finds to begin with this one. */
 function shrink(choices: readonly number[], protocol: Protocol): readonly number[] {
-  const kind = findKind(simulate(choices, protocol))
+  const kind = findKind(runOnce(choices, protocol))
   const runs = fc.property(
     fc.array(fc.nat(2 ** 30 - 1), { maxLength: choices.length, size: 'max' }),
-    (some) => findKind(simulate(some, protocol)) !== kind,
+    (some) => findKind(runOnce(some, protocol)) !== kind,
   )
   const { counterexample } = fc.check(runs, {
     examples: [[[...choices]]],
@@ -50,12 +55,12 @@ const printTrace = (trace: readonly string[]): void =>
 /** Runs one seed and shrinks it where it fails. */
 function replay(seed: number, protocol: Protocol): boolean {
   const choices = seedChoices(seed, DEFAULTS.steps)
-  const run = simulate(choices, protocol)
+  const run = runOnce(choices, protocol)
   print(
     `seed ${seed}: ${run.violation ?? 'no violation'}; ${run.steps} steps, up to ${run.farthest}`,
   )
   if (run.violation === null) return true
-  const shortest = simulate(shrink(choices, protocol), protocol)
+  const shortest = runOnce(shrink(choices, protocol), protocol)
   print(`shortest run found: ${shortest.violation}`)
   printTrace(shortest.trace)
   return false
@@ -69,14 +74,14 @@ function runSeeds(
   const spent = measureCpu()
   let [runs, steps, switches] = [0, 0, 0]
   for (let seed = from; spent() < seconds; seed++) {
-    const run = simulate(seedChoices(seed, DEFAULTS.steps), protocol)
+    const run = runOnce(seedChoices(seed, DEFAULTS.steps), protocol)
     runs++
     steps += run.steps
     switches += run.switches
     farthest.set(run.farthest, (farthest.get(run.farthest) ?? 0) + 1)
     if (run.violation !== null) {
       replay(seed, protocol)
-      print(`again: npm run simulate -- --seed ${seed}`)
+      print(`again: npm run simulate -- --seed ${seed}${drills ? ' --drills yes' : ''}`)
       return false
     }
   }
@@ -122,7 +127,7 @@ function searchPlanted(): boolean {
 
 /**
  * `npm run simulate -- [--seconds N] [--from SEED]`: seeds one after another. `--seed N`: one seed, shrunk where it fails.
- * `--model SECONDS`: the model check. `--planted all`: each planted fault is searched. `--fault NAME` plants one.
+ * `--drills yes`: with drills. `--model SECONDS`: the model check. `--planted all`: each planted fault is searched. `--fault NAME` plants one.
  */
 function main(): boolean {
   const options = readOptions(process.argv.slice(2))

@@ -106,8 +106,7 @@ function step(
   checkWorld(world, protocol)
   // Clients ask every instance all the time.
   for (const actor of world.actors) if (isRunning(actor)) serve(world, protocol, actor)
-  const commanded =
-    node.commanded || action.do === 'advance' || action.do === 'rollback' || action.do === 'lose'
+  const commanded = node.commanded || ['advance', 'rollback', 'drill', 'lose'].includes(action.do)
   return { world, budget: left, commanded, parent: node, action: describeAction(action) }
 }
 

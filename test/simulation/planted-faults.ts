@@ -7,10 +7,13 @@ import { type Protocol, SOUND } from './protocol.ts'
 export interface PlantedFault {
   readonly what: string
   readonly protocol: Protocol
+  /** Whether only runs with drills can show it. */
+  readonly drills: boolean
 }
 
 const plant = (what: string, change: Partial<Protocol>): PlantedFault => ({
   what,
+  drills: 'watchDrill' in change || 'drillReturn' in change,
   protocol: { ...SOUND, ...change },
 })
 
@@ -160,6 +163,10 @@ export const PLANTED_FAULTS: Readonly<Record<string, PlantedFault>> = {
   stays_armed: plant('a step that was backed out of stays armed', { stepSwitch: staysArmed }),
   no_attempt: plant('a rollback keeps the attempt', { startSwitch: noAttempt }),
   blind_back_out: plant('backing out overwrites a decision that arrived', { writesOver: true }),
+  endless_drill: plant('the writer counts no time of a drill', { watchDrill: () => null }),
+  drill_goes_on: plant('the way back of a drill goes on to file', {
+    drillReturn: { ...SOUND.drillReturn, goal: 'file', endsDrill: false },
+  }),
   no_wait: plant('--db-lost does not wait for the leases', { stepLoss: noWait }),
   writes_uncompared: plant('a writer writes before it has compared the heads', {
     mayWriteFile: () => true,

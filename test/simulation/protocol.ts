@@ -1,4 +1,5 @@
 import { startHandedWrite, stepHandedWrite } from '../../src/core/cutover/handed-write.ts'
+import { DRILL_RETURN, isDrillOver, watchDrill } from '../../src/core/cutover/drill.ts'
 import { assessInstance, stepInstance } from '../../src/core/cutover/instance.ts'
 import { listOldHolders } from '../../src/core/cutover/leases.ts'
 import { startLoss, stepLoss } from '../../src/core/cutover/loss.ts'
@@ -25,6 +26,9 @@ export interface Protocol {
   readonly stepHandedWrite: typeof stepHandedWrite
   readonly mayWriteFile: typeof mayWriteFile
   readonly stepWriter: typeof stepWriter
+  readonly drillReturn: typeof DRILL_RETURN
+  readonly watchDrill: typeof watchDrill
+  readonly isDrillOver: typeof isDrillOver
   /** The clock by which an instance counts its own lease. */
   readonly readClock: (world: World, actor: Actor) => number
   /** Whether what an older segment holds past the head of a newer one is ignored. */
@@ -55,6 +59,9 @@ export const SOUND: Protocol = {
   stepHandedWrite,
   mayWriteFile,
   stepWriter,
+  drillReturn: DRILL_RETURN,
+  watchDrill,
+  isDrillOver,
   readClock: (world) => world.now,
   fencesSegments: () => true,
   checksSession: true,

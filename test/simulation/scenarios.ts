@@ -30,6 +30,18 @@ export const SCENARIOS: readonly Scenario[] = [
     budget: { ticks: 1, writes: 1, faults: 1 },
   },
   {
+    name: 'shadow_read to a drill',
+    world: { phase: 'shadow_read', instances: ONE_HOST },
+    command: { do: 'drill' },
+    budget: { ticks: 1, writes: 1, faults: 1 },
+  },
+  {
+    name: 'a drill is over, and an operator goes back too',
+    world: { phase: 'db_authoritative', drillEndsAt: 0, instances: TWO_HOSTS },
+    command: { do: 'rollback', goal: 'shadow_read' },
+    budget: { ticks: 1, writes: 1, faults: 1 },
+  },
+  {
     name: 'db_authoritative to complete',
     world: { phase: 'db_authoritative', instances: TWO_HOSTS },
     command: { do: 'advance', goal: 'complete' },

@@ -18,11 +18,12 @@ const SEEDS = 1_200
 
 /** Searches a planted fault by seeds; null where no run of them shows it. */
 export function findPlanted(name: string): Detection | null {
-  const protocol = PLANTED_FAULTS[name]?.protocol
-  if (protocol === undefined) return null
+  const fault = PLANTED_FAULTS[name]
+  if (fault === undefined) return null
+  const { protocol, drills } = fault
   let steps = 0
   for (let seed = 1; seed <= SEEDS; seed++) {
-    const run = simulate(seedChoices(seed, DEFAULTS.steps), protocol)
+    const run = simulate(seedChoices(seed, DEFAULTS.steps), protocol, { drills })
     steps += run.steps
     if (run.violation !== null)
       return {

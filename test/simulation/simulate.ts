@@ -12,8 +12,10 @@ export interface SimulationOptions {
   readonly steps: number
   /** Share of the choices that disturb. */
   readonly faults: number
+  /** Whether an operator gives drills too; the same seeds are other runs then. */
+  readonly drills: boolean
 }
-export const DEFAULTS: SimulationOptions = { steps: 260, faults: 0.06 }
+export const DEFAULTS: SimulationOptions = { steps: 260, faults: 0.06, drills: false }
 
 export interface Run {
   readonly violation: string | null
@@ -45,7 +47,7 @@ const STARTS: readonly CutoverPhase[] = ['file', 'file', 'shadow_read', 'db_auth
 export function simulate(
   choices: readonly number[],
   protocol: Protocol,
-  faults: number = DEFAULTS.faults,
+  { faults = DEFAULTS.faults, drills = false }: Partial<SimulationOptions> = {},
   watch: (world: World, action: string) => void = () => {},
 ): Run {
   const [first = 0, ...others] = choices
@@ -56,7 +58,7 @@ export function simulate(
   let switches = 0
   const bound = Math.round((1 - faults) * 1024)
   for (const choice of others) {
-    const action = choose(world, protocol, { choice, bound })
+    const action = choose(world, protocol, { choice, bound, drills })
     if (action === null) continue
     const { phase } = world.file.record
     act(world, protocol, action)
@@ -86,9 +88,14 @@ export function simulate(
 interface Choosing {
   readonly choice: number
   readonly bound: number
+  readonly drills: boolean
 }
 /** The low ten bits say what kind of thing happens, the others which one. */
-function choose(world: World, protocol: Protocol, { choice, bound }: Choosing): Action | null {
+function choose(
+  world: World,
+  protocol: Protocol,
+  { choice, bound, drills }: Choosing,
+): Action | null {
   const kind = choice & 1023
   const which = choice >>> 10
   const pick = <T>(list: readonly T[]): T | null => list[which % list.length] ?? null
@@ -104,7 +111,9 @@ function choose(world: World, protocol: Protocol, { choice, bound }: Choosing): 
     const commands = listCommands(world)
     // Two steps forth for one back.
     const forth = commands.filter((one) => one.do === 'advance')
-    if (commands.length > 0) return pick([...forth, ...commands])
+    const drill = { do: 'drill' } as const
+    const begins = drills && commands.length > 0 && world.file.record.phase === 'shadow_read'
+    if (commands.length > 0) return pick([...forth, ...commands, ...(begins ? [drill, drill] : [])])
   }
   // Time passes more slowly while there is something to do.
   if (isBusy.length === 0 || which % 4 === 0) return { do: 'tick' }

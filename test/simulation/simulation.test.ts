@@ -33,6 +33,31 @@ describe('seeds', () => {
   })
 })
 
+describe('seeds with drills', () => {
+  const runs = Array.from({ length: FULL ? 3_000 : 100 }, (_, at) =>
+    simulate(seedChoices(at + 1, DEFAULTS.steps), SOUND, { drills: true }),
+  )
+  test('keep every promise', () => {
+    expect(runs.filter(({ violation }) => violation !== null)).toEqual([])
+  })
+  test('begin drills, whose way back a writer takes', () => {
+    const { trace } = simulate(seedChoices(117, DEFAULTS.steps), SOUND, { drills: true })
+    const begun = trace.indexOf('drill')
+    expect(begun).toBeGreaterThan(0)
+    expect(trace.slice(begun).some((action) => action.startsWith('return '))).toBe(true)
+  })
+  test.each([
+    ['endless_drill', 3, 'drill'],
+    ['drill_goes_on', 3, 'attempt'],
+  ])('the planted fault %s is found', (name, seed, kind) => {
+    const choices = seedChoices(seed, DEFAULTS.steps)
+    const protocol = PLANTED_FAULTS[name]?.protocol ?? SOUND
+    const { violation } = simulate(choices, protocol, { drills: true })
+    expect(violation).toMatch(new RegExp(`^${kind}:`))
+    expect(simulate(choices, SOUND, { drills: true }).violation).toBeNull()
+  })
+})
+
 /** The first seed that shows each planted fault, and the invariant that it breaks (RESULTS.md). */
 const SHOWN: Readonly<Record<string, readonly [seed: number, kind: string]>> = {
   no_fence: [88, 'lost'],

@@ -8,6 +8,7 @@ import { startInstance } from '../../src/core/cutover/instance.ts'
 import type { HandedEffect, HandedWrite } from '../../src/core/cutover/handed-write.ts'
 import type { LeaseWatch, Registration } from '../../src/core/cutover/leases.ts'
 import type { LossCommand, LossEffect } from '../../src/core/cutover/loss.ts'
+import type { DrillWatch } from '../../src/core/cutover/drill.ts'
 import type { CutoverPhase, CutoverSide } from '../../src/core/cutover/phases.ts'
 import type { PhaseRecord, StepIntent } from '../../src/core/cutover/record.ts'
 import type { CutoverSwitch, SwitchEffect } from '../../src/core/cutover/switch.ts'
@@ -98,6 +99,9 @@ export interface Actor {
   writes: readonly WriteAtActor[]
   handed: readonly WriteAtFollower[]
   command: Command | null
+  /** The drill as it sees it while it holds the file's lock, and when it has tried the way back last. */
+  drill: DrillWatch | null
+  returnedAt: number
   watch: LeaseWatch
   /** The last line that a follower has applied. */
   applied: number
@@ -188,6 +192,8 @@ const RECORD: PhaseRecord = {
 export interface WorldOptions {
   readonly phase?: CutoverPhase
   readonly survivor?: CutoverSide
+  /** The end of a drill that is under way. */
+  readonly drillEndsAt?: number
   /** Names of instances; those of another host begin with `o`. */
   readonly instances?: readonly string[]
   readonly leaseMs?: number
@@ -195,9 +201,10 @@ export interface WorldOptions {
 
 /** A world at rest in a phase, with one change that both sides have. */
 export function createWorld(options: WorldOptions = {}): World {
-  const { phase = 'file', survivor = 'file', instances = ['a', 'b'], leaseMs = 3 } = options
+  const { phase = 'file', survivor = 'file', drillEndsAt = null } = options
+  const { instances = ['a', 'b'], leaseMs = 3 } = options
   const joined = phase !== 'file'
-  const record = { ...RECORD, survivor, phase, database: joined ? 'db1' : null }
+  const record = { ...RECORD, survivor, phase, drillEndsAt, database: joined ? 'db1' : null }
   const first = appendTo(EMPTY, 'w0', 'w0')
   const segment = { epoch: 0, term: 0, follows: EMPTY, lines: [first], durable: 1 }
   const world: World = {
@@ -260,6 +267,8 @@ export function startActor(world: World, name: string): Actor {
     writes: [],
     handed: [],
     command: null,
+    drill: null,
+    returnedAt: -1,
     watch: {},
     applied: onFileHost ? world.file.announced : 0,
     acknowledged: 0,
