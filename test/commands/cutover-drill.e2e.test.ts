@@ -23,7 +23,7 @@ test('a drill goes back by itself when its command is killed, and loses no ackno
   try {
     await load.goesOn()
     // The decision and the file's copy are there, and the command is dead.
-    const killed = await cutover.killAt('freeing the switch lock', ...DRILL, '8')
+    const killed = await cutover.killAt('freeing the switch lock', ...DRILL, '8.0005')
     expect(killed.signal, killed.stderr).toBe('SIGKILL')
     expect(await cutover.status()).toMatchObject({
       phase: 'db_authoritative',

@@ -38,7 +38,8 @@ export const beginDrill = (
     const refusal = refuseDrill({ environment: tools.request.environment, database, record }, gate)
     if (refusal !== null) throw refusal
     await requireInstances(step, { ready, wanted: null, oneWriter: false })
-    const drillEndsAt = now + Math.min(seconds * 1_000, MOST_DRILL_MS)
+    // The record keeps whole milliseconds.
+    const drillEndsAt = now + Math.ceil(Math.min(seconds * 1_000, MOST_DRILL_MS))
     const command = { goal: 'db_authoritative', gatedAttempt: record.attempt, drillEndsAt } as const
     try {
       return await runStep(step, { ...ready, command })
