@@ -156,6 +156,7 @@ function makeServer(
     return503OnClosing: false,
     forceCloseConnections: 'idle',
     exposeHeadRoutes: true,
+    schemaController: { compilersFactory: NO_COMPILERS },
     routerOptions: { maxParamLength: MAX_PARAM, caseSensitive: true },
     genReqId: ({ headers }: IncomingMessage) => getRequestId(headers['x-request-id']),
     frameworkErrors: (error: FastifyError, request: FastifyRequest, reply: FastifyReply): void => {
@@ -178,6 +179,12 @@ function makeServer(
   if (tls === null) return fastify({ ...options, http })
   const https = { ...http, ...toSecureOptions(tls), handshakeTimeout: limits.headers_ms }
   return fastify<SecureServer>({ ...options, https })
+}
+
+/** Routes check their requests themselves; without these, fastify loads the compilers of ajv at each start. */
+const NO_COMPILERS = { buildValidator: refuseSchema, buildSerializer: refuseSchema }
+function refuseSchema(): never {
+  throw new Error('a route declares a schema, but this server compiles none')
 }
 
 /** Explicit, because NODE_OPTIONS could allow older versions for the whole process. */
