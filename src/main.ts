@@ -57,6 +57,13 @@ function standardStreams(): Io {
       )
     },
     stdoutIsTerminal: process.stdout.isTTY === true,
+    screenSize: () => {
+      const { isTTY, columns, rows } = process.stdout
+      // A terminal that does not know its size says 0.
+      return isTTY && process.env['TERM'] !== 'dumb'
+        ? { columns: columns || 80, rows: rows || 24 }
+        : null
+    },
     // A line that is rewritten needs a terminal that can clear one.
     stderrIsTerminal: process.stderr.isTTY === true && process.env['TERM'] !== 'dumb',
   }

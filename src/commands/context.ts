@@ -37,6 +37,8 @@ export interface Io {
   /** The terminal for questions to a person; null where stdin or stderr is not a terminal. */
   readonly terminal: () => Promise<Terminal | null>
   readonly stdoutIsTerminal: boolean
+  /** The present size of the terminal at stdout; null where stdout is none, or one that cannot move its cursor. */
+  readonly screenSize: () => { readonly columns: number; readonly rows: number } | null
   readonly stderrIsTerminal: boolean
 }
 

@@ -15,11 +15,11 @@ import type { StepTools } from '../features/cutover/take-step.ts'
 import { parseTargetOrThrow } from '../features/parity/resolve-target.ts'
 import { readDigestKey } from '../features/serve/secret-file.ts'
 import type { Context, Invocation } from './context.ts'
-import type { CUTOVER_PLAN } from './declarations/cutover-options.ts'
+import type { CUTOVER_STORES } from './declarations/cutover-options.ts'
 import { resolveDatabaseTarget } from './migrate.ts'
 import { loadSettings } from './settings.ts'
 
-type CutoverInvocation = Invocation<typeof CUTOVER_PLAN>
+type CutoverInvocation = Invocation<typeof CUTOVER_STORES>
 
 /** What a command of the cutover has at hand. A side is resolved when it is asked for: another one may be lost. */
 export interface CutoverCommand {

@@ -63,7 +63,8 @@ export function formatEnding(
 
 /** Width of text in columns. */
 const WIDTH = 80
-const getWidth = (cell: string): number => stripVTControlCharacters(cell).length
+/** Its width in columns, without escapes of colours. */
+export const getWidth = (cell: string): number => stripVTControlCharacters(cell).length
 
 /** Stands for a blank at which no line is folded. Values cannot hold it: their controls are escaped. */
 const HELD = '\0'
@@ -78,7 +79,8 @@ export function foldLine(line: string, indent: string): string {
   return foldText(line, { indent, width: WIDTH })
 }
 
-function foldText(
+/** As `foldLine`, to a given width. */
+export function foldText(
   line: string,
   { indent, width }: { readonly indent: string; readonly width: number },
 ): string {

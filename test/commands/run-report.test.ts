@@ -30,6 +30,7 @@ function start(): Started {
       stdin: () => process.stdin,
       terminal: () => Promise.resolve(null),
       stdoutIsTerminal: false,
+      screenSize: () => null,
       stderrIsTerminal: false,
     },
     adapters: {} as Adapters,

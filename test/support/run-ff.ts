@@ -90,6 +90,7 @@ async function runHere(
     stdin: () => Readable.from(input === '' ? [] : [Buffer.from(input)]),
     terminal: () => Promise.resolve(terminal ?? null),
     stdoutIsTerminal: false,
+    screenSize: () => null,
     stderrIsTerminal: false,
   }
   const onSignal = () => () => undefined

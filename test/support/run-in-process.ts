@@ -30,6 +30,7 @@ export async function runInProcess(
       stdin: () => Readable.from([Buffer.from(input)]),
       terminal: async () => null,
       stdoutIsTerminal: false,
+      screenSize: () => null,
       stderrIsTerminal: false,
     },
     adapters,

@@ -13,11 +13,12 @@ const parsePhase: ParseOption<CutoverPhase> = (given, flag) => {
   })
 }
 
-const CUTOVER_SIDES = [
-  ...DOCUMENT,
+/** Both sides of a cutover. */
+export const CUTOVER_STORES = [
   option('--store <target>', 'file store: file:DIR; default file:$FF_STORE_DIR', parseText),
   option('--database <target>', 'database; default env:FF_DATABASE_URL', parseText),
 ]
+const CUTOVER_SIDES = [...DOCUMENT, ...CUTOVER_STORES]
 
 const BOUND = optionOr('--bound <seconds>', 'time limit of each wait; default 30', {
   parse: parseSeconds,

@@ -1,4 +1,4 @@
-import { OBSERVE_START } from './observe-options.ts'
+import { OBSERVE_START, OBSERVE_WATCH } from './observe-options.ts'
 import { declareCommand, DOCUMENT } from './options.ts'
 import type { CommandGroup } from './row.ts'
 
@@ -25,6 +25,13 @@ export const OBSERVE: readonly CommandGroup[] = [
         options: DOCUMENT,
         examples: ['ff observe status', 'ff observe status --format json'],
         load: async () => (await import('../observe.ts')).runObserveStatus,
+      }),
+      declareCommand({
+        name: 'watch',
+        what: 'show cutover, instances, recording and gate as they change, until Ctrl-C',
+        options: OBSERVE_WATCH,
+        examples: ['ff observe watch', 'ff observe watch --web --port 8430'],
+        load: async () => (await import('../watch.ts')).runObserveWatch,
       }),
     ],
   },

@@ -1,0 +1,102 @@
+import {
+  buildWatchView,
+  type WatchPartName,
+  type WatchReading,
+  type WatchReadings,
+  type WatchValues,
+  type WatchView,
+} from '../../core/observe/watch-view.ts'
+import { FfError } from '../../errors.ts'
+import type { ObserveClock } from './record.ts'
+
+/** Shows a value, and rests until the next one is due. */
+export type PutValue<T> = (value: T) => Promise<void>
+
+/** Where a part of a watch comes from. */
+export interface WatchSource<T> {
+  /** The least time between two readings, in milliseconds. */
+  readonly every_ms: number
+  /** The longest that one reading takes where nothing is wrong. */
+  readonly longest_ms: number
+  /** A clock of what a reading costs, in milliseconds of CPU; null for one that costs little. */
+  readonly cost: (() => number) | null
+  /**
+   * Reads and puts one value after the other until the signal.
+   *
+   * @throws FfError where the part is away: it is shown with its message, and run again
+   */
+  readonly run: (put: PutValue<T>, signal: AbortSignal) => Promise<void>
+}
+export type WatchSources = { readonly [Name in WatchPartName]: WatchSource<WatchValues[Name]> }
+
+/** The share of a core that one part may take: it rests the longer, the more a reading costs. */
+const SHARE = 0.005
+const MOST_REST_MS = 300_000
+
+interface WatchTools {
+  readonly clock: ObserveClock
+  readonly signal: AbortSignal
+}
+
+/** A watch that runs. */
+export interface Watch {
+  readonly view: () => WatchView
+  /** Ends after the signal. Rejects with an error that is no FfError, which is a bug. */
+  readonly ended: Promise<void>
+}
+
+/** Reads every part again and again, each at its own pace, until the signal; one that is away stops no other. */
+export function startWatch(sources: WatchSources, tools: WatchTools): Watch {
+  const readings: { -readonly [Name in WatchPartName]: WatchReadings[Name] } = {
+    cutover: null,
+    traffic: null,
+    recording: null,
+    gate: null,
+  }
+  const { clock } = tools
+  const follows = [
+    follow(sources.cutover, tools, (reading) => (readings.cutover = reading)),
+    follow(sources.traffic, tools, (reading) => (readings.traffic = reading)),
+    follow(sources.recording, tools, (reading) => (readings.recording = reading)),
+    follow(sources.gate, tools, (reading) => (readings.gate = reading)),
+  ]
+  return {
+    view: () => buildWatchView(readings, { wall_ms: clock.wall(), at_ms: clock.monotonic() }),
+    ended: Promise.all(follows).then(() => undefined),
+  }
+}
+
+async function follow<T>(
+  source: WatchSource<T>,
+  { clock, signal }: WatchTools,
+  show: (reading: WatchReading<T>) => void,
+): Promise<void> {
+  const readCost = source.cost ?? (() => 0)
+  let began = readCost()
+  const put = async (result: WatchReading<T>['result']): Promise<void> => {
+    const due_ms = (readCost() - began) / SHARE
+    const rest_ms = Math.min(Math.max(source.every_ms, due_ms), MOST_REST_MS)
+    // One reading may be late: two that are missing are not.
+    const fresh_ms = 2 * (rest_ms + source.longest_ms)
+    show({ at_ms: clock.monotonic(), fresh_ms, result })
+    await clock.rest(rest_ms, signal)
+    began = readCost()
+  }
+  while (!signal.aborted)
+    try {
+      await source.run((value) => put({ ok: true, value }), signal)
+    } catch (error) {
+      if (!(error instanceof FfError)) throw error
+      if (!signal.aborted) await put({ ok: false, reason: toReason(error) })
+    }
+}
+
+const toReason = ({ message, hint }: FfError): string =>
+  hint === undefined || hint === null ? message : `${message} ${hint}`
+
+/** A source that reads a whole value each time. */
+export const repeatRead =
+  <T>(read: () => Promise<T>): WatchSource<T>['run'] =>
+  async (put, signal) => {
+    while (!signal.aborted) await put(await read())
+  }
