@@ -37,10 +37,8 @@ import { loadSettings } from './settings.ts'
 
 type WatchInvocation = Invocation<typeof OBSERVE_WATCH>
 
-/** How often the cheap parts are read, and sent to a page. */
+/** How often the cheap parts are read, and everything is shown. */
 const CHEAP_MS = 2_000
-/** How often the terminal is drawn. */
-const SHOW_MS = 1_000
 const GATE_MS = 30_000
 const RECORDING_MS = 60_000
 /** The longest that reading or judging files takes where nothing is wrong. */
@@ -195,7 +193,7 @@ async function print(
       facts = news.facts
       if (news.lines.length > 0) await io.stdout(`${news.lines.join('\n')}\n`)
     } else await io.stdout(drawScreen(formatWatchScreen(view(), size, style)))
-    await clock.rest(SHOW_MS, signal)
+    await clock.rest(CHEAP_MS, signal)
   }
 }
 

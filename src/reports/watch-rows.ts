@@ -69,7 +69,9 @@ export function listCutoverRows(status: CutoverStatusDocument): readonly WatchRo
         { tone: !live ? 'bad' : epoch < status.epoch ? 'wait' : 'good' },
       ),
     ),
-    ...blocks.map(({ code, detail }) => makeRow(`blocked: ${code}`, detail, { tone: 'wait' })),
+    ...blocks.map(({ code, detail }) =>
+      makeRow(`blocked: ${code}`, detail, { tone: 'wait', steady: code !== 'mirror_behind' }),
+    ),
   ]
 }
 
@@ -134,7 +136,7 @@ const listAuditRows = (audit: WatchedTraffic['audit']): readonly WatchRow[] =>
 const formatBacklog = ({ pending, oldest_s }: NonNullable<WatchedTraffic['audit']>): string =>
   pending === 0
     ? 'everything is delivered'
-    : `${pending} records not delivered, the oldest ${formatSeconds(oldest_s)} old`
+    : `${pending} records not delivered${oldest_s === 0 ? '' : `, the oldest ${formatSeconds(oldest_s)} old`}`
 
 const formatInstance = ({ phase, epoch, writer }: WatchedTraffic['instances'][number]): string =>
   phase === null
@@ -152,7 +154,10 @@ export function listRecordingRows(
     makeRow('clean', `${report.clean_hours} of ${report.wanted_hours} h in a row`, {
       tone: report.complete ? 'good' : 'wait',
     }),
-    makeRow('missing', formatMissing(missing), { tone: missing?.hours === 0 ? 'good' : 'wait' }),
+    makeRow('missing', formatMissing(missing), {
+      tone: missing?.hours === 0 ? 'good' : 'wait',
+      steady: false,
+    }),
     makeRow(
       'last minute',
       report.age_s === null

@@ -22,7 +22,7 @@ dd { margin: 0; min-width: 0; overflow-wrap: anywhere; font-variant-numeric: tab
 .bad { color: var(--bad) }
 .wait { color: var(--wait) }
 .good { color: var(--good) }
-.bad, .wait { font-weight: 600 }
+.bad { font-weight: 600 }
 .hours { display: grid; gap: 2px; grid-template-columns: repeat(24, 1fr); list-style: none; margin: .6rem 0 0; padding: 0 }
 .hours li { border: 1px solid var(--line); border-radius: 2px; height: 1.1rem; line-height: 1; font: 700 .7rem/1 ui-monospace, monospace; display: grid; place-items: center }
 .hours .clean { background: var(--good); color: Canvas }

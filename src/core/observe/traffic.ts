@@ -1,5 +1,5 @@
 import { computeRises, estimateQuantile, selectSamples } from '../alerts/series.ts'
-import type { Scrape, Selector } from '../alerts/types.ts'
+import type { Sample, Scrape, Selector } from '../alerts/types.ts'
 import { instantFromMs } from '../rows/instant.ts'
 import { foldMinute, type InstanceReading } from './fold.ts'
 import { type ObservedMinute, sumCounts } from './minute.ts'
@@ -156,13 +156,21 @@ function sumWrites(first: TrafficReading, last: TrafficReading): WatchedTraffic[
     const before = first.readings[at] as InstanceReading | null
     return before === null || after === null
       ? []
-      : computeRises([before.scrape, after.scrape], WRITES)
+      : computeRises([addSeries(before.scrape, after.scrape), after.scrape], WRITES)
   })
   const seconds = (last.at_ms - first.at_ms) / 1_000
   const all = rises.filter(({ labels }) => labels['le'] === '+Inf')
   const count = Math.round(all.reduce((sum, { per_second }) => sum + per_second, 0) * seconds)
   const p99 = estimateQuantile(rises, 0.99)
   return { count, p99_ms: p99 === null ? null : Math.round(p99 * 1e5) / 100 }
+}
+
+/** A series begins with its first request: before, it counted 0. */
+function addSeries(before: Scrape, after: Scrape): Scrape {
+  const toKey = ({ labels }: Sample): string => `${labels['route']} ${labels['le']}`
+  const known = new Set(selectSamples(before, WRITES).map(toKey))
+  const added = selectSamples(after, WRITES).filter((one) => !known.has(toKey(one)))
+  return { ...before, samples: [...before.samples, ...added.map((one) => ({ ...one, value: 0 }))] }
 }
 
 function findLag(scrapes: readonly Scrape[]): WatchedTraffic['lag'] {

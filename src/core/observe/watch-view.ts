@@ -170,11 +170,18 @@ function findNext(parts: WatchView['parts'], verdict: WatchView['verdict']): Wat
   if (next.standing === 'finished') return { command: null, why: 'there is no further step' }
   if (next.standing !== 'ready')
     return { command: next.command, why: next.standing.replaceAll('_', ' ') }
-  const [block] = blocks.filter(({ code }) => code !== 'needs_go')
+  const [block] = blocks.filter(({ code }) => code !== 'needs_go' && code !== 'mirror_behind')
   if (block !== undefined)
     return { command: 'ff cutover status', why: `${block.code}: ${block.detail}` }
-  if (blocks.length > 0 && verdict !== 'go') return findGateStep(parts.gate, verdict)
-  return { command: next.command, why: 'nothing blocks the next step' }
+  if (blocks.some(({ code }) => code === 'needs_go') && verdict !== 'go')
+    return findGateStep(parts.gate, verdict)
+  // Under load the second side is always some changes behind; the step itself checks it, and backs out.
+  const behind = blocks.find(({ code }) => code === 'mirror_behind')
+  const why =
+    behind === undefined
+      ? 'nothing blocks the next step'
+      : `the second side is ${behind.detail} behind, which the step checks`
+  return { command: next.command, why }
 }
 
 function findNextWithoutCutover(

@@ -30,7 +30,7 @@ export interface WatchSource<T> {
 export type WatchSources = { readonly [Name in WatchPartName]: WatchSource<WatchValues[Name]> }
 
 /** The share of a core that one part may take: it rests the longer, the more a reading costs. */
-const SHARE = 0.005
+const SHARE = 0.0025
 const MOST_REST_MS = 300_000
 
 interface WatchTools {

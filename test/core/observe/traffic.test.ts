@@ -66,6 +66,10 @@ describe('what the instances do', () => {
       audit: { pending: 3, failed: 1, oldest_s: 9 },
     })
   })
+  test('counts a route from its first request on', () => {
+    const last = take(2_000, [write(6, '0.1'), write(6, '+Inf')])
+    expect(summarizeTraffic(['a'], { before: [take(0, [])], last }).writes.count).toBe(6)
+  })
   test('has no rate after the first reading', () => {
     expect(
       summarizeTraffic(['http://a'], { before: [], last: take(0, [request('200', 9)]) }),

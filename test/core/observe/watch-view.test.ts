@@ -117,6 +117,11 @@ describe('the command that leads on', () => {
     ['advances where nothing blocks the step', makeStatus({ blocks: [] }), 'ff cutover advance'],
     ['advances where the GO that it needs is there', makeStatus(), 'ff cutover advance'],
     [
+      'advances where the step itself waits for the second side',
+      makeStatus({ blocks: [{ code: 'mirror_behind', detail: '4 changes' }] }),
+      'ff cutover advance',
+    ],
+    [
       'leads out of a standing',
       makeStatus({
         next: { standing: 'chains_forked', command: 'ff cutover rollback --db-lost' },
