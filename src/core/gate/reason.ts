@@ -49,10 +49,8 @@ export const none = (): null => null
 export const measure = ({ item, measurable }: ReasonArguments): string | null =>
   item !== null && measurable ? `ff probe run ${item.id}` : null
 /** The command `ff probe run ID` that lets the item disrupt staging; null as `measure`. */
-export const allowDisruption = (given: ReasonArguments): string | null => {
-  const command = measure(given)
-  return command === null ? null : `${command} --allow-disrupt ${given.item?.id ?? ''}`
-}
+export const allowDisruption = ({ item, measurable }: ReasonArguments): string | null =>
+  item !== null && measurable ? `ff probe run ${item.id} --allow-disrupt ${item.id}` : null
 /**
  * The command `ff probe selftest ID`, which tries the control of each limit; null without an item, and for one that
  * no probe of this version measures.

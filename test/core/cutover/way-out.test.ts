@@ -198,6 +198,11 @@ describe('the goal of advance', () => {
     ['is the next phase', makeSituation({ phase: 'dual_write' }), 'shadow_read'],
     ['is none at the end', makeSituation({ phase: 'complete' }), null],
     [
+      'is none in a drill, which goes back alone',
+      makeSituation({ phase: 'db_authoritative', drillEndsAt: 900 }),
+      null,
+    ],
+    [
       'is the step that was left',
       makeSituation({ phase: 'dual_write' }, copy({ epoch: 4 })),
       'dual_write',
