@@ -19,6 +19,7 @@ import { MAPPING } from './mapping.ts'
 import { IMPORT } from './mapping-options.ts'
 import { OBSERVE } from './observe.ts'
 import { PLAN } from './plan.ts'
+import { REQUESTS } from './requests.ts'
 import type { CommandGroup } from './row.ts'
 import { SERVING } from './serve-options.ts'
 
@@ -251,6 +252,7 @@ export const COMMANDS: readonly CommandGroup[] = [
   ...SIGN,
   ...SERVE,
   MAPPING,
+  REQUESTS,
   ...CUT_OVER,
   CUTOVER_COMMANDS,
   ...MAINTAIN,

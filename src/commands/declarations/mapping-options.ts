@@ -1,4 +1,5 @@
-import { list, option, parseText, required, toggle } from './option.ts'
+import { LOG_FORMATS } from '../../core/requests/log-line.ts'
+import { list, option, parseChoice, parseText, required, toggle } from './option.ts'
 import { DATABASE, REPORT } from './options.ts'
 
 /** The options of a run that reads a file by a mapping. */
@@ -23,4 +24,9 @@ export const MAPPING_CHECK = [
   ...REPORT,
   required('--mapping <file>', 'mapping to check the file by', parseText),
   ...MAPPED,
+]
+
+export const REQUESTS_CONVERT = [
+  required('--log <format>', 'format of the log: common or ndjson', parseChoice(LOG_FORMATS)),
+  option('--map <file>', 'where a line holds the parts of a request', parseText),
 ]

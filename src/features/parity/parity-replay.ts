@@ -161,10 +161,11 @@ async function replayOne(
 /** The backing of a side. A service names it in its first decision; until then `file` stands in. */
 const getBackingKind = ({ facts }: ReplaySide): BackingKind => facts.backing ?? 'file'
 
-async function openRequests(path: string): Promise<RegularFile> {
+/** Opens a file with a request a line; the caller closes it. @throws FfError `artefact_invalid` */
+export async function openRequests(path: string): Promise<RegularFile> {
   const makeUnusableError = (what: string, cause?: unknown): FfError =>
     new FfError('artefact_invalid', `Cannot read ${path}: ${what}.`, {
-      hint: 'Name a readable file of recorded requests, one JSON object a line.',
+      hint: 'Name a readable file that holds one request a line.',
       cause,
     })
   try {
