@@ -1,4 +1,5 @@
 import { foldLine } from './paint.ts'
+import { isRehearsal } from '../core/auth/environment.ts'
 import { type Departure, formatDeparture } from '../core/gate/floor.ts'
 import { escapeLine } from '../core/text/terminal.ts'
 import type { GateItem, GateReport, WaiverInUse } from '../core/report/types.ts'
@@ -118,6 +119,7 @@ export function listSubject({
     ['window', window === null ? null : `${window.from} to ${window.until}`],
   ]
   return [
+    ...(isRehearsal(environment) ? [['REHEARSAL', REHEARSED] as const] : []),
     ...known.map(([name, text]) => [name, text ?? 'not known'] as const),
     [
       'trust',
@@ -128,6 +130,8 @@ export function listSubject({
     ['valid until', valid_until ?? 'no time, as this is no GO'],
   ]
 }
+
+const REHEARSED = 'about private stores on loopback; it opens no step anywhere else'
 
 /** The subject in one line: `environment production; cutover flags; ...`. */
 export const formatSubject = (report: GateReport): string =>

@@ -9,6 +9,16 @@ export const nameEnvironment = ({ FF_ENV }: Pick<SettingValues, 'FF_ENV'>): stri
 export const isProductionName = (name: string): boolean => /^prod(uction)?$/i.test(name)
 
 /**
+ * Whether all of these names, by FF_ENV or a plan, are that of a rehearsal: its stores on loopback count as target and as
+ * staging, there alone.
+ */
+export const isRehearsal = (
+  ...names: readonly [string | null | undefined, ...(readonly (string | null | undefined)[])]
+): boolean => names.every((name) => name === REHEARSAL)
+/** The environment of `ff rehearse`. */
+export const REHEARSAL = 'rehearsal'
+
+/**
  * The column of the mode matrix for this process: `FF_ENV` is exactly `dev`, or the process counts as prod, also with
  * an unset or unknown name. Null for dev headers outside dev, which is a configuration fault.
  */

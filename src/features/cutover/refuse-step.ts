@@ -1,4 +1,4 @@
-import { isProductionName } from '../../core/auth/environment.ts'
+import { isProductionName, isRehearsal } from '../../core/auth/environment.ts'
 import { DRILL_RETURN } from '../../core/cutover/drill.ts'
 import { CUTOVER_PHASES } from '../../core/cutover/phases.ts'
 import type { PhaseRecord } from '../../core/cutover/record.ts'
@@ -26,9 +26,17 @@ export interface StepPlace {
   readonly record: PhaseRecord
 }
 
-/** Whether a place is a scratch copy, which needs no GO. A database that the plan names is none, whatever its record says. */
-export const isScratchCopy = ({ record, database }: StepPlace, gate: StepGate | null): boolean =>
-  record.scratch && ![gate?.report.identity.database, gate?.stagingDatabase].includes(database)
+/**
+ * Whether a place is a scratch copy, which needs no GO. A database that the plan names is none, whatever its record says,
+ * except in a rehearsal, whose plan is about nothing else.
+ */
+export const isScratchCopy = (
+  { record, database, environment }: StepPlace,
+  gate: StepGate | null,
+): boolean =>
+  record.scratch &&
+  (![gate?.report.identity.database, gate?.stagingDatabase].includes(database) ||
+    isRehearsal(environment, gate?.report.identity.environment))
 
 /**
  * Whether the gate lets this environment go over to the database: a GO about this very environment, database and

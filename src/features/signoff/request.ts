@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { isRehearsal } from '../../core/auth/environment.ts'
 import type { GateState } from '../../core/signoff/gate-state.ts'
 import { parseEnvelope, formatEnvelope } from '../../core/signoff/envelope.ts'
 import { type StatementInput, formatStatement } from '../../core/signoff/statement.ts'
@@ -27,7 +28,8 @@ export interface SignoffRequestResult {
 /**
  * `ff signoff request`: writes an unsigned statement of the current state, valid for 72 hours, for two people to
  * sign; returns its SHA-256 and the number of accepted items. A signed statement that it replaces is archived; an
- * unsigned one is lost. The state has to be a GO but for the signatures: no one is asked to sign anything else.
+ * unsigned one is lost. The state has to be a GO but for the signatures: no one is asked to sign anything else. In a
+ * rehearsal items may be open too, as 48 hours are not rehearsed; the statement accepts none of these.
  *
  * @throws FfError `trust_refused`, `identity_incomplete`, `request_no_go`, `request_not_ready`,
  *   `request_inconclusive`, `evidence_untrusted`, `artefact_invalid`, `waiver_altered`, `signoff_locked`,
@@ -37,7 +39,7 @@ export async function requestSignoff(context: SignoffContext): Promise<SignoffRe
   const { trust, sha256 } = requireTrusted(context)
   const state = await context.readGate()
   const identity = toTarget(state)
-  requireGo(state.as_signed)
+  requireGo(state.as_signed, isRehearsal(identity.environment))
   const input: StatementInput = {
     subjects: buildPresentFacts(context, state).subjects,
     decision: 'go',
@@ -64,13 +66,16 @@ const REFUSALS = {
   untrusted: 'evidence_untrusted',
 } as const satisfies Readonly<Record<Exclude<GateJudgement['exitName'], 'ok'>, ErrorCode>>
 
+/** Nothing failed, and nothing is untrusted. */
+const OPEN: ReadonlySet<string> = new Set(['not_ready', 'inconclusive'])
 /**
  * Refuses a state that would be no GO if both signed it now, with everything that is open.
  *
+ * @param rehearsed whether items may be open that do not fail, which the gate judges all the same
  * @throws FfError `request_no_go`, `request_not_ready`, `request_inconclusive`
  */
-function requireGo({ exitName, items, faults }: GateJudgement): void {
-  if (exitName === 'ok') return
+function requireGo({ exitName, items, faults }: GateJudgement, rehearsed: boolean): void {
+  if (exitName === 'ok' || (rehearsed && faults.length === 0 && OPEN.has(exitName))) return
   const open = items.filter(({ state }) => state !== 'pass' && state !== 'waived')
   const reasons = open.map(({ state, codes, detail }) =>
     [`${state}: ${codes.join(', ')}`, ...(detail === '' ? [] : [detail])].join(', '),

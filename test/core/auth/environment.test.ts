@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import {
   isProductionName,
+  isRehearsal,
   nameEnvironment,
   readEnvironment,
 } from '../../../src/core/auth/environment.ts'
@@ -75,4 +76,16 @@ test.each([
   ['staging', false],
 ])('%s is a name of production: %s', (name, isProduction) => {
   expect(isProductionName(name)).toBe(isProduction)
+})
+
+test.each<[names: Parameters<typeof isRehearsal>, expected: boolean]>([
+  [['rehearsal', 'rehearsal'], true],
+  [['rehearsal'], true],
+  [['rehearsal', 'production'], false],
+  [['prod', 'rehearsal'], false],
+  [['Rehearsal'], false],
+  [['rehearsal', null], false],
+  [[undefined], false],
+])('the names %j are of a rehearsal: %s', (names, expected) => {
+  expect(isRehearsal(...names)).toBe(expected)
 })

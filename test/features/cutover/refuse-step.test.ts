@@ -66,6 +66,26 @@ describe('the step into db_authoritative', () => {
     const staging = { ...forged, database: '1/5/ff/s' }
     expect(refuseByGate(staging, makeGate({}, '1/5/ff/s'))?.message).toContain('drill')
   })
+  test.each([
+    ['rehearsal', 'rehearsal', true, true],
+    ['rehearsal', 'rehearsal', false, false],
+    ['rehearsal', 'production', true, false],
+    ['production', 'rehearsal', true, false],
+    ['staging', 'staging', true, false],
+  ])(
+    'with FF_ENV %s, a plan about %s and a scratch record %s needs no GO: %s',
+    (environment, planned, scratch, open) => {
+      const copy = { ...place, environment, record: makeRecord({ scratch }) }
+      const identity = { ...IDENTITY, environment: planned }
+      const gate = makeGate({ verdict: 'not_ready', identity }, place.database)
+      expect(refuseByGate(copy, gate) === null).toBe(open)
+    },
+  )
+  test('is not opened anywhere else by the GO of a rehearsal', () => {
+    const go = makeGate({ identity: { ...IDENTITY, environment: 'rehearsal' } })
+    for (const environment of ['prod', 'production', 'staging', 'dev'])
+      expect(refuseByGate({ ...place, environment }, go)?.code).toBe('phase_refused')
+  })
 
   test.each<[what: string, gate: StepGate | null, named: string]>([
     ['without a team folder', null, 'plan'],

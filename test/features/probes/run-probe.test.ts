@@ -242,6 +242,23 @@ describe('the place of a measurement', () => {
     expect([await at(database), await at(local)]).toEqual(['staging', 'scratch'])
   })
   test.each([
+    ['rehearsal', 'rehearsal', local, 'staging'],
+    ['rehearsal', 'rehearsal', database, 'target'],
+    ['rehearsal', 'production', local, 'target'],
+    ['staging', 'rehearsal', local, 'target'],
+    ['prod', 'production', local, 'target'],
+  ] as const)(
+    'with FF_ENV %s and a plan about %s counts for an item of staging: %s',
+    async (environment, planned, spec, where) => {
+      const targets = { scratch: local, database: spec, store: null }
+      const own = { database: LIVE, environment: planned } as never
+      const context = toContext({ adapters, plan: own, targets, environment })
+      const probe = counting(SOUND, undefined, { site: 'database' })
+      const ofStaging: ChecklistItem = { ...item, where: 'staging' }
+      expect((await runProbe(ofStaging, probe, { context, terms: TERMS })).where).toBe(where)
+    },
+  )
+  test.each([
     ['write', 'database', 'production_refused'],
     ['disrupt', 'database', 'production_refused'],
     ['write', 'scratch', 'production_refused'],

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import { isProductionName } from '../../../core/auth/environment.ts'
+import { isProductionName, isRehearsal } from '../../../core/auth/environment.ts'
 import {
   judgeMeasurement,
   type Measurement,
@@ -263,12 +263,14 @@ interface ProbePlace {
 function getWhere(
   item: ChecklistItem,
   { site, spec, database }: ProbePlace,
-  { plan }: ProbeContext,
+  { plan, environment }: Pick<ProbeContext, 'plan' | 'environment'>,
 ): Where {
   if (site === 'scratch') return 'scratch'
   if (site === 'declared') return item.where
-  if (database === plan?.database) return 'target'
-  return spec !== null && isLoopback(spec) ? 'scratch' : 'staging'
+  const isHere = spec !== null && isLoopback(spec)
+  if (database === plan?.database)
+    return isHere && isRehearsal(environment, plan?.environment) ? item.where : 'target'
+  return isHere ? 'scratch' : 'staging'
 }
 
 const isDeclaredLive = (
