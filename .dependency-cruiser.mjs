@@ -34,6 +34,7 @@ const FEATURES = [
   ['serve'],
   ['selftest', 'setup', 'cache', 'observe'],
   ['probes'],
+  ['rehearse'],
 ]
 const featureRules = FEATURES.flatMap((group, level) =>
   group.map((feature) => {
@@ -185,10 +186,10 @@ export default {
       name: 'planted-faults-stay-in-the-probes',
       severity: 'error',
       comment:
-        'Each probe holds the fault of its control: what serves, imports or gates cannot reach it. A drill uses their scratch services.',
+        'Each probe holds the fault of its control: what serves, imports or gates cannot reach it. A drill and a rehearsal start what probes start.',
       from: {
         path: '^(src|bin)/',
-        pathNot: '^src/(features/probes/|commands/(probe|progress|drill)[.]ts$)',
+        pathNot: '^src/(features/(probes|rehearse)/|commands/(probe|progress|drill)[.]ts$)',
       },
       to: { path: '^src/features/probes/' },
     },

@@ -94,10 +94,9 @@ export const adapters: Adapters = {
   runCommand: async (argv, limits) =>
     (await import('./adapters/process/run-command.ts')).runCommand(argv, limits),
   startFf: async (args, limits) =>
-    (await import('./adapters/process/start-program.ts')).startProgram(
-      [process.execPath, join(findPackageRoot(), 'dist/bin/ff.js'), ...args],
-      limits,
-    ),
+    (await import('./adapters/process/start-program.ts')).startProgram(buildFfCall(args), limits),
+  runFf: async (args, limits) =>
+    (await import('./adapters/process/run-command.ts')).runCommand(buildFfCall(args), limits),
   codeVersion: async (folder) =>
     (await import('./adapters/evidence-log/code-version.ts')).codeVersion(folder),
   buildDigest: async (root) =>
@@ -138,12 +137,20 @@ export const adapters: Adapters = {
   openRowCache: async (options) =>
     (await import('./adapters/cache/index.ts')).openRowCache(options),
   cacheMac: async (key) => (await import('./adapters/cache/mac.ts')).createCacheMac(key),
+  openScratchBroker: async (signal) =>
+    (await import('./adapters/kafka/scratch-broker.ts')).openScratchBroker(signal),
   openScratchRedis: async (signal) =>
     (await import('./adapters/redis/scratch-redis.ts')).openScratchRedis(signal),
   connectRedis: async (url, options) =>
     (await import('./adapters/redis/connect-redis.ts')).connectRedis(url, options),
   openClient: async (origin) => (await import('./adapters/http/client.ts')).openClient(origin),
 }
+
+const buildFfCall = (args: readonly string[]): readonly string[] => [
+  process.execPath,
+  join(findPackageRoot(), 'dist/bin/ff.js'),
+  ...args,
+]
 
 /**
  * The absolute path of the package: the nearest folder above this file with a package.json; the root of the file

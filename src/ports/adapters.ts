@@ -63,6 +63,7 @@ import type { RowSink, RowSource } from './rows.ts'
 import type {
   AuditTopic,
   KafkaOptions,
+  ScratchBroker,
   ShipBacklog,
   ShipStore,
   ShipStoreOptions,
@@ -115,6 +116,12 @@ export interface Adapters {
    * @throws FfError `command_unanswered` where no `redis-server` starts
    */
   openScratchRedis(signal: AbortSignal): Promise<ScratchRedis>
+  /**
+   * Starts a Kafka broker of its own on loopback; it ends with this process, or when `signal` is aborted.
+   *
+   * @throws FfError `command_unanswered` where no `kcat` starts
+   */
+  openScratchBroker(signal: AbortSignal): Promise<ScratchBroker>
   /** Opens a cache of rows over a client of Redis, which stays the caller's; it caches once `trust` was called. */
   openRowCache(options: CacheOptions): Promise<RowCache>
   /** Loads the HMAC of entries and messages in Redis under a key. */
@@ -407,6 +414,8 @@ export interface Adapters {
   runCommand(argv: readonly string[], limits: CommandLimits): Promise<CommandOutcome>
   /** Starts `ff` in a new process whose environment is `limits.env` and PATH. */
   startFf(args: readonly string[], limits: CommandLimits): Promise<RunningProgram>
+  /** As `runCommand`, of `ff`. */
+  runFf(args: readonly string[], limits: CommandLimits): Promise<CommandOutcome>
   /** Identifies the content of the git work tree that a folder is in; null where git gives no answer. */
   codeVersion(folder: string): Promise<string | null>
   /** SHA-256 in hexadecimal of the package's own files. @throws the system's error where one cannot be read */

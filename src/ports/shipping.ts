@@ -70,6 +70,13 @@ export interface ShipStore {
   close(): Promise<void>
 }
 
+/** A Kafka broker on loopback that keeps its topics in memory. */
+export interface ScratchBroker {
+  /** As FF_KAFKA_BROKERS takes it. */
+  readonly brokers: string
+  close(): Promise<void>
+}
+
 /** The topic that records are sent to. */
 export interface AuditTopic {
   readonly name: string

@@ -30,11 +30,13 @@ export interface OptionDeclaration<Flags extends Flag = Flag, Value = unknown> {
 }
 
 /** `--max-diffs <n>` is `maxDiffs`, as commander names it. */
-type OptionName<Flags extends Flag> = Flags extends `--${infer Long} ${string}`
+type OptionName<Flags extends Flag> = Flags extends `--no-${infer Long}`
   ? CamelCase<Long>
-  : Flags extends `--${infer Long}`
+  : Flags extends `--${infer Long} ${string}`
     ? CamelCase<Long>
-    : never
+    : Flags extends `--${infer Long}`
+      ? CamelCase<Long>
+      : never
 type CamelCase<Text extends string> = Text extends `${infer Head}-${infer Tail}`
   ? `${Head}${Capitalize<CamelCase<Tail>>}`
   : Text
@@ -54,6 +56,18 @@ export const toggle = <const Flags extends Flag>(
   repeated: false,
   choices: [],
   read: (given) => given === true,
+})
+
+/** Declares a switch `--no-NAME`: NAME reads false when given, else true. */
+export const negation = <const Flags extends `--no-${string}`>(
+  flags: Flags,
+  what: string,
+): OptionDeclaration<Flags, boolean> => ({
+  flags,
+  what,
+  repeated: false,
+  choices: [],
+  read: (given) => given !== false,
 })
 
 /** Declares an option with one value, parsed by `parse`, whose errors reading throws; reads null when not given. */

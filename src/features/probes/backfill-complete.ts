@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import type { AuditChainHead } from '../../core/audit/record.ts'
 import type { RowReadOptions } from '../../ports/adapters.ts'
 import {
   type StorePair,
@@ -20,7 +21,7 @@ const spoiled = withCorruptedCopy(`INSERT INTO ff.user_override
 
 /**
  * C1: rows of the named store that the named database lacks, rows that it has in excess, and whether the store
- * changed since its import. Reads both, writes to neither. The controls delete and add one row in a copy in a
+ * changed since its import; a database that a cutover has filled records no import, and has the store's audit chain. Reads both, writes to neither. The controls delete and add one row in a copy in a
  * scratch database, and compare a copy of another store. Inconclusive without a store or a database
  * (`target_missing`), and as `compareStores` throws.
  */
@@ -40,7 +41,8 @@ export const backfillComplete = defineProbe<StorePair, 'missing' | 'extra' | 'so
     const extra = findings.filter(({ code }) => code === 'row_extra')
     // A changed store is accepted where the database holds its later writes too: only extra rows differ.
     const behind = findings.some(({ code }) => code !== 'row_extra')
-    const changed = imported.length === 0 || (!imported.includes(digest) && behind)
+    const isKnown = imported.includes(digest) || (await haveOneChain(stores, inputs, context))
+    const changed = imported.length === 0 ? !isKnown : !isKnown && behind
     const [first] = [...missing, ...extra]
     const detail = imported.length === 0 ? NO_IMPORT : OTHER_STORE
     return {
@@ -81,6 +83,22 @@ async function computeDigest(
   } finally {
     await rows.close()
   }
+}
+
+/** Whether both audit chains end with the same record, as on the two sides of a cutover. */
+async function haveOneChain(
+  { store, database }: StorePair,
+  needs: RowReadOptions,
+  { adapters }: ProbeContext,
+): Promise<boolean> {
+  const heads: AuditChainHead[] = []
+  for (const spec of [store, database]) {
+    const rows = await adapters.openRows(spec, needs)
+    heads.push(rows.head)
+    await rows.close()
+  }
+  const [first, second] = heads as [AuditChainHead, AuditChainHead]
+  return first.seq > 0 && first.seq === second.seq && first.hash === second.hash
 }
 
 const MAX_PLACES = 5

@@ -264,7 +264,8 @@ interface ManagedOptions {
 const withEmptyStore: WithResource<TargetSpec> = (context, use) =>
   withGeneratedStore(context, { tenants: [], revision: 1 }, use)
 
-async function markScratch({ adapters }: ProbeContext, folder: string): Promise<void> {
+/** Marks the phase record of a folder as that of a scratch copy. @throws FfError `proof_inconclusive` */
+export async function markScratch({ adapters }: ProbeContext, folder: string): Promise<void> {
   const file = await adapters.openCutoverFile(folder)
   const { record } = await file.read()
   const { epoch } = record

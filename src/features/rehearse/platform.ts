@@ -1,0 +1,117 @@
+import { randomBytes } from 'node:crypto'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { closeAfter, type KeepOpen } from '../../concurrency/open-all.ts'
+import { REHEARSAL } from '../../core/auth/environment.ts'
+import { FfError } from '../../errors.ts'
+import type { ScratchDatabase } from '../../ports/database.ts'
+import { loadPersistence } from '../migrate/load-persistence.ts'
+import type { ProbeContext } from '../probes/framework/probe.ts'
+import { openIssuer } from '../probes/testbed/issuer.ts'
+import { PRIVATE } from './steps.ts'
+
+/** What a service runs on, all of it private and on loopback. */
+export interface RehearsalPlatform {
+  readonly database: ScratchDatabase
+  /** Settings of each command and each instance. */
+  readonly env: Readonly<Record<string, string>>
+  readonly hasBroker: boolean
+  /** A line for each part. */
+  readonly told: readonly string[]
+}
+
+/** The lease in seconds: short, so that a change of phase is. */
+const LEASE_S = 2
+const CODE = 'rehearsal'
+/** Longer than any rehearsal. */
+const TOKEN_S = 6 * 3_600
+const CALLERS = 3
+const SCOPES =
+  'ff:registry:read ff:registry:write ff:override:write ff:tenant:any ff:operator ff:evaluate:any ff:audit:read ff:approval:notify'
+
+/**
+ * Lends a PostgreSQL, a key server, an Admin, and a Redis and a Kafka broker where this machine has their programs; ends
+ * all of them afterwards. Keys and tokens lie in the private folder of `context.cwd`.
+ *
+ * @throws FfError `embedded_unavailable`, and the errors of the parts
+ */
+export async function withPlatform<T>(
+  context: ProbeContext,
+  use: (platform: RehearsalPlatform) => Promise<T>,
+): Promise<T> {
+  const { adapters, signal, targets, root } = context
+  const { versions } = await loadPersistence(root)
+  return adapters.withScratchDatabase(targets.scratch, versions, (database) =>
+    closeAfter(async (keep) => {
+      const redis = await openIfHere(() => keep(adapters.openScratchRedis(signal)))
+      const broker = await openIfHere(() => keep(adapters.openScratchBroker(signal)))
+      const callers = await openCallers(context, keep)
+      const admin = await keep(adapters.openAdminServer([]))
+      const url = database.target.kind === 'postgres' ? database.target.url : ''
+      const env = {
+        FF_ENV: REHEARSAL,
+        FF_BACKING: 'managed',
+        FF_CODE_VERSION: CODE,
+        FF_STORE_DIR: join(context.cwd, PRIVATE, 'store'),
+        FF_DATABASE_URL: url,
+        FF_CUTOVER_LEASE: String(LEASE_S),
+        FF_ADMIN_URL: admin.url.href,
+        FF_ADMIN_TOKEN_FILE: await writePrivate(context, 'admin.token', admin.token),
+        FF_AUDIT_DIGEST_KEY_FILE: await writePrivate(context, 'digest.key', randomBytes(32)),
+        FF_CACHE_KEY_FILE: await writePrivate(context, 'cache.key', randomBytes(32)),
+        ...callers,
+        ...(redis.opened === null ? {} : { FF_REDIS_URL: redis.opened.url }),
+        ...(broker.opened === null ? {} : { FF_KAFKA_BROKERS: broker.opened.brokers }),
+      }
+      return use({
+        database,
+        env,
+        hasBroker: broker.opened !== null,
+        told: [
+          `PostgreSQL ${database.server}, a key server and an Admin`,
+          redis.opened === null ? `no Redis: ${redis.why}` : `Redis ${redis.opened.version}`,
+          broker.opened === null ? `no Kafka broker: ${broker.why}` : 'a Kafka broker',
+        ],
+      })
+    }),
+  )
+}
+
+type Opened<T> = { readonly opened: T } | { readonly opened: null; readonly why: string }
+/** Opens a part that a rehearsal can do without where its program is not there. */
+async function openIfHere<T extends object>(open: () => Promise<T>): Promise<Opened<T>> {
+  try {
+    return { opened: await open() }
+  } catch (error) {
+    if (!(error instanceof FfError) || error.code !== 'command_unanswered') throw error
+    return { opened: null, why: error.hint }
+  }
+}
+
+/** Starts the key server, and writes the tokens of callers of two tenants. */
+async function openCallers(
+  context: ProbeContext,
+  keep: KeepOpen,
+): Promise<Readonly<Record<string, string>>> {
+  const { keys, toCaller } = await keep(openIssuer(context), ({ server }) => server.close())
+  const exp = Math.floor(context.now().getTime() / 1_000) + TOKEN_S
+  const tokens = Array.from({ length: CALLERS }, (_, at) => {
+    const claims = { sub: `caller-${at}`, tid: `T-rehearsal-${at}`, scope: SCOPES, exp }
+    return toCaller(claims)['authorization']?.replace('Bearer ', '') ?? ''
+  })
+  return {
+    ...keys,
+    FF_STAGING_TOKEN_FILE: await writePrivate(context, 'tokens', `${tokens.join('\n')}\n`),
+  }
+}
+
+/** Writes a file that this user alone may read. @returns its path */
+async function writePrivate(
+  { cwd }: ProbeContext,
+  name: string,
+  content: string | Uint8Array,
+): Promise<string> {
+  const path = join(cwd, PRIVATE, name)
+  await writeFile(path, content, { mode: 0o600 })
+  return path
+}
