@@ -125,7 +125,7 @@ describe('ff init', () => {
 describe('the first example of each command, as pasted there', () => {
   // Commands that run long, need a terminal or serve have tests of their own.
   const LONG =
-    /^ff (parity (?!preflight)|jwks check|migrate|init|serve|probe (run$|selftest))|mkdir|mint/
+    /^ff (parity (?!preflight)|jwks check|migrate|init|serve|rehearse|observe watch|cutover drill|probe (run$|selftest))|mkdir|mint/
   const examples = COMMANDS.flatMap(({ noun, commands }) =>
     commands.map(({ name, examples: [line] }) => [`${noun ?? ''} ${name}`, line]),
   ).filter(([, line]) => !LONG.test(line ?? ''))

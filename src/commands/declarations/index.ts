@@ -19,7 +19,7 @@ import { MAPPING } from './mapping.ts'
 import { IMPORT } from './mapping-options.ts'
 import { OBSERVE } from './observe.ts'
 import { PLAN } from './plan.ts'
-import { REHEARSAL } from './rehearse.ts'
+import { REHEARSING } from './rehearse.ts'
 import { REQUESTS } from './requests.ts'
 import type { CommandGroup } from './row.ts'
 import { SERVING } from './serve-options.ts'
@@ -256,7 +256,7 @@ export const COMMANDS: readonly CommandGroup[] = [
   REQUESTS,
   ...CUT_OVER,
   CUTOVER_COMMANDS,
-  REHEARSAL,
+  REHEARSING,
   ...MAINTAIN,
   COMPLETION,
 ]

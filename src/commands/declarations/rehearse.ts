@@ -3,7 +3,7 @@ import { REHEARSE } from './rehearse-options.ts'
 import type { CommandGroup } from './row.ts'
 
 /** The whole way on this machine. */
-export const REHEARSAL: CommandGroup = {
+export const REHEARSING: CommandGroup = {
   noun: null,
   what: '',
   job: 'Cut over:',

@@ -124,7 +124,7 @@ export const ACTS: Readonly<
       on_call: ['platform on-call', 'database on-call'].map((role) => ({
         role,
         name: `${role} of the rehearsal`,
-        contact: 'nobody is called in a rehearsal',
+        contact: 'none in a rehearsal',
       })),
       admin: {
         checklist_digest: createHash('sha256').update('rehearsal').digest('hex'),

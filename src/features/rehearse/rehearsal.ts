@@ -143,17 +143,13 @@ async function runSteps(
 ): Promise<Rehearsed> {
   const unexpected: UnexpectedEnd[] = []
   for (const step of steps) {
-    throwIfEnded(
-      request.signal,
-      (ending) =>
-        new FfError(ending, 'The rehearsal was ended before it was done.', {
-          hint: 'Run it again in another folder: it begins anew.',
-        }),
-    )
+    endIfSignalled(request.signal)
     if (step.do === 'title') await request.print(`\n## ${step.text}\n\n`)
     else if (step.do === 'act') await runAct(request, state, step)
     else {
       const end = await runCommand(request, state, step)
+      // The signal has ended the command too, so its end says nothing.
+      endIfSignalled(request.signal)
       if (step.ends.includes(end.status)) continue
       unexpected.push({ command: formatCommand(step), ...end })
       if (step.stops) return { unexpected, finished: false }
@@ -161,6 +157,15 @@ async function runSteps(
   }
   return { unexpected, finished: true }
 }
+
+const endIfSignalled = (signal: AbortSignal): void =>
+  throwIfEnded(
+    signal,
+    (ending) =>
+      new FfError(ending, 'The rehearsal was ended before it was done.', {
+        hint: 'Run it again in another folder: it begins anew.',
+      }),
+  )
 
 async function runAct(
   { print }: RehearseRequest,

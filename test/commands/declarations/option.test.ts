@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import {
   list,
   option,
+  negation,
   optionOr,
   required,
   toggle,
@@ -136,8 +137,8 @@ describe('every option of every command', () => {
   )
   test('there are options', () => expect(declared.size).toBeGreaterThan(50))
   test.each([...declared])('%s has the name that its type says', (flags) => {
-    // The rule of the type: drop each dash and capitalize the next letter.
-    const long = (flags.split(' ')[0] ?? '').slice('--'.length)
+    // The rule of the type: drop each dash and capitalize the next letter; `--no-x` is x.
+    const long = (flags.split(' ')[0] ?? '').replace(/^--(no-)?/, '')
     const name = long.replaceAll(/-(.)/g, (_whole, reply: string) => reply.toUpperCase())
     expect(new Option(flags).attributeName()).toBe(name)
   })
@@ -145,6 +146,10 @@ describe('every option of every command', () => {
 
 describe('a declaration parses', () => {
   const NUMBER = wholeNumber({ most: 9 })
+  test('a switch that is on without its option', () => {
+    const { read } = negation('--no-sign', 'x')
+    expect([read(false), read(undefined), read(true)]).toEqual([false, true, true])
+  })
   test('a switch', () => {
     const { read } = toggle('--dry-run', 'x')
     expect([read(true), read(undefined)]).toEqual([true, false])
