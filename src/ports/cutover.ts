@@ -207,7 +207,10 @@ export interface CutoverDatabase extends ChainReader {
   fill(content: SideContent): Promise<void>
   /** Publishes how far the mirror is. @returns false where the running server is not the publication's */
   publish(publication: MirrorPublication): Promise<boolean>
-  /** Whether a record is in the chain and published as mirrored; `gone` where another one stands in its place, or none. */
+  /**
+   * Whether a record is in the chain and published as mirrored, or the phase asks for no mirror; `gone` where another one
+   * stands in its place, or none.
+   */
   isMirrored(record: AuditChainHead): Promise<'mirrored' | 'waiting' | 'gone'>
   /**
    * Begins a transaction that the server ends after `leaseMs` of silence, takes the switch lock, shared, and reads the

@@ -455,7 +455,7 @@ function runNextWrite(world: World, protocol: Protocol, next: NextWrite): void {
   const session = toSession(actor, write)
   let event: WriteEvent | 'ended' | null = { type: 'failed' }
   if (takesPlace) event = runWrite(world, protocol, { actor, effect, session, late: false })
-  if (event === null) return
+  if (event === null || isIdle(protocol, write, event)) return
   if (outcome === 'unanswered') event = { type: 'unknown' }
   replaceWrite(actor, at, { ...write, queue })
   if (effect.do === 'answer' && outcome === 'ok') {
@@ -466,6 +466,14 @@ function runNextWrite(world: World, protocol: Protocol, next: NextWrite): void {
     tell(world, protocol, { actor: actor.name, at, event })
   dropAnswered(actor, at)
 }
+
+/** Whether the wait goes on after an event: it was told of a record that changes nothing. */
+export const isIdle = (
+  protocol: Protocol,
+  { state }: WriteAtActor,
+  event: WriteEvent | 'ended',
+): boolean =>
+  event !== 'ended' && event.type === 'moved' && protocol.stepWrite(state, event)[0] === state
 
 function tell(
   world: World,

@@ -1,11 +1,18 @@
 import { CUTOVER_PHASES, PHASE_RULES } from '../../src/core/cutover/phases.ts'
 import type { LossEffect } from '../../src/core/cutover/loss.ts'
 import type { SwitchEffect } from '../../src/core/cutover/switch.ts'
-import type { WriteEffect } from '../../src/core/cutover/write.ts'
-import { type Action, findWriter, isRunning, mayBegin, mayReturn, type Outcome } from './actions.ts'
-import { isCompared, look } from './execute.ts'
+import {
+  type Action,
+  findWriter,
+  isIdle,
+  isRunning,
+  mayBegin,
+  mayReturn,
+  type Outcome,
+} from './actions.ts'
+import { isCompared, look, runWrite } from './execute.ts'
 import type { Protocol } from './protocol.ts'
-import { type Actor, reachesDatabase, readChain, type World } from './world.ts'
+import { type Actor, reachesDatabase, readChain, type World, type WriteAtActor } from './world.ts'
 
 /** Everything that a sound environment may do next, without the passing of time. */
 export function listProgress(world: World, protocol: Protocol): Action[] {
@@ -29,7 +36,7 @@ function addProgress(world: World, protocol: Protocol, { actor, actions }: Addin
     const goes =
       effect === undefined
         ? write.state.stage === 'new' && mayBegin(world, protocol, actor)
-        : mayEndWrite(world, actor, effect)
+        : mayEndWrite(world, protocol, { actor, write })
     if (goes) actions.push({ do: 'write', actor: name, at, outcome: 'ok' })
   })
   actor.handed.forEach(({ effect, to }, at) => {
@@ -98,14 +105,18 @@ const actsAsWriter = (world: World, actor: Actor): boolean =>
   (world.file.lock === actor.id ||
     !world.actors.some((one) => one.instance !== null && one.onFileHost && isRunning(one)))
 
-export function mayEndWrite(world: World, actor: Actor, effect: WriteEffect): boolean {
+export function mayEndWrite(
+  world: World,
+  protocol: Protocol,
+  { actor, write }: { actor: Actor; write: WriteAtActor },
+): boolean {
   const { db } = world
-  const reaches = reachesDatabase(world, actor)
-  if (effect.do === 'lock_shared') return !reaches || db.exclusive === null
-  if (effect.do === 'await_copy') return actor.writer.copied >= effect.seq
-  if (effect.do !== 'await_publication') return true
-  const row = reaches ? db.log.find(({ op }) => op === effect.op) : null
-  return row === undefined || (row !== null && (db.publication?.seq ?? 0) >= row.seq)
+  const [effect] = write.queue
+  if (effect?.do === 'lock_shared') return !reachesDatabase(world, actor) || db.exclusive === null
+  if (effect?.do !== 'await_copy' && effect?.do !== 'await_publication') return true
+  // A wait changes nothing by itself.
+  const event = runWrite(world, protocol, { actor, effect, session: '', late: false })
+  return event !== null && !isIdle(protocol, write, event)
 }
 
 export function mayEndSwitch(

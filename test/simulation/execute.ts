@@ -6,7 +6,7 @@ import type {
 } from '../../src/core/cutover/instance.ts'
 import type { Registration } from '../../src/core/cutover/leases.ts'
 import type { LossEffect } from '../../src/core/cutover/loss.ts'
-import { PHASE_RULES } from '../../src/core/cutover/phases.ts'
+import { isEnough, PHASE_RULES } from '../../src/core/cutover/phases.ts'
 import type { PhaseRecord, WriteRecord } from '../../src/core/cutover/record.ts'
 import type { SwitchEffect, SwitchEvent } from '../../src/core/cutover/switch.ts'
 import type { WriteEffect, WriteEvent } from '../../src/core/cutover/write.ts'
@@ -305,13 +305,18 @@ export function runWrite(
       db.log = [...db.log, row]
       return { type: 'durable', seq: row.seq, digest: row.digest }
     }
-    case 'await_copy':
-      return actor.writer.copied >= effect.seq ? { type: 'mirrored' } : null
+    case 'await_copy': {
+      if (actor.writer.copied >= effect.seq) return { type: 'mirrored' }
+      const view = viewWrite(world, protocol, actor)
+      return view === null ? null : { type: 'moved', view }
+    }
     case 'await_publication': {
       if (!reaches) return null
       const row = db.log.find(({ op }) => op === effect.op)
       if (row === undefined) return { type: 'gone' }
-      return (db.publication?.seq ?? 0) >= row.seq ? { type: 'mirrored' } : null
+      const { record } = db
+      const isAlone = record !== null && !record.closed && isEnough(record.phase, 'database')
+      return isAlone || (db.publication?.seq ?? 0) >= row.seq ? { type: 'mirrored' } : null
     }
     case 'answer':
       return 'ended'

@@ -1,5 +1,5 @@
 import { compareHeads } from '../../src/core/cutover/heads.ts'
-import { CUTOVER_PHASES, PHASE_RULES } from '../../src/core/cutover/phases.ts'
+import { CUTOVER_PHASES, isEnough, PHASE_RULES } from '../../src/core/cutover/phases.ts'
 import type { PhaseRecord } from '../../src/core/cutover/record.ts'
 import type { WriteAnswer } from '../../src/core/cutover/write.ts'
 import { assess, findHeads, findTruth, readAuthority } from './execute.ts'
@@ -32,8 +32,8 @@ export function acknowledge(
   // A promotion takes away what the database alone has, also before the answer leaves.
   if (row === undefined && kind === 'mirror_behind' && world.tailLost) return
   if (row === undefined) return fail(world, `lost: ${op} was ${kind} and is on no side`)
-  const { authority, second } = PHASE_RULES[record.phase]
-  const alone = second === null && authority === 'database'
+  const { authority } = PHASE_RULES[record.phase]
+  const alone = authority === 'database' && wasEnough(world, record)
   world.promises = [...world.promises, { op, seq, hash: row.hash, at, kind, alone }]
   if (kind === 'mirror_behind') return
   actor.acknowledged = Math.max(actor.acknowledged, seq)
@@ -60,7 +60,16 @@ export function serve(world: World, protocol: Protocol, actor: Actor): void {
       fail(world, `old: ${actor.name} served ${served.seq} a lease after ${one.op}`)
 }
 
-/** The process that carried a write out answers: the second side of its phase has the change, or it is no acknowledgement. */
+/** Whether the authority of a record was enough by itself under it, or under one that was decided since. */
+const wasEnough = ({ enough }: World, { phase, epoch }: PhaseRecord): boolean => {
+  const { authority, second } = PHASE_RULES[phase]
+  return second === null || enough[authority] > epoch
+}
+
+/**
+ * The process that carried a write out answers: the second side of its phase has the change, or it is no acknowledgement,
+ * unless a record has been decided since that asks for none.
+ */
 export function checkSecond(
   world: World,
   protocol: Protocol,
@@ -68,7 +77,7 @@ export function checkSecond(
 ): void {
   const { second } = PHASE_RULES[record.phase]
   // A promotion may have taken it away since.
-  if (answer.status !== 'acknowledged' || second === null || world.tailLost) return
+  if (answer.status !== 'acknowledged' || wasEnough(world, record) || world.tailLost) return
   const chain = readChain(world.file, protocol.fencesSegments(world.file))
   if (!(second === 'file' ? chain : world.db.log).some((one) => one.op === op))
     fail(world, `early: ${op} was acknowledged before the ${second} has it`)
@@ -117,6 +126,8 @@ function checkAttempt(world: World, truth: PhaseRecord): void {
   if (isMoved && way > 0) fail(world, `drill: it leads on to ${truth.phase}`)
   if (way > 0) world.forthAttempt = truth.attempt
   world.decided = truth
+  const { authority } = PHASE_RULES[truth.phase]
+  if (isEnough(truth.phase, authority)) world.enough = { ...world.enough, [authority]: truth.epoch }
 }
 
 const isOneChain = (one: { hash: string }, other: { hash: string }): boolean =>

@@ -24,6 +24,14 @@ const earlyAnswer: Protocol['stepWrite'] = (state, event) => {
     : [next, effects]
 }
 
+const anyNewer: Protocol['stepWrite'] = (state, event) =>
+  SOUND.stepWrite(
+    state,
+    event.type === 'moved' && event.view.record.epoch > state.record.epoch
+      ? { type: 'mirrored' }
+      : event,
+  )
+
 const withoutLock: Protocol['stepWrite'] = (state, event) =>
   SOUND.stepWrite(
     state,
@@ -123,6 +131,9 @@ export const PLANTED_FAULTS: Readonly<Record<string, PlantedFault>> = {
   no_fence: plant('a late line of an ended writer counts', { fencesSegments: () => false }),
   early_acknowledgement: plant('a write is acknowledged before the second side has it', {
     stepWrite: earlyAnswer,
+  }),
+  any_newer_record: plant('a write that waits is acknowledged under any newer record', {
+    stepWrite: anyNewer,
   }),
   acts_before_open: plant('an instance acts on a new phase before the first publication in it', {
     assessInstance: beforeOpen,

@@ -62,6 +62,7 @@ describe('seeds with drills', () => {
 const SHOWN: Readonly<Record<string, readonly [seed: number, kind: string]>> = {
   no_fence: [88, 'lost'],
   early_acknowledgement: [1, 'early'],
+  any_newer_record: [34, 'early'],
   acts_before_open: [658, 'old'],
   marked_done: [2, 'unequal'],
   compares_once: [13, 'no way out'],

@@ -148,6 +148,8 @@ export interface World {
   /** The newest record that was decided, and the attempt under which the last step forth was taken. */
   decided: PhaseRecord
   forthAttempt: number
+  /** The newest epoch decided in which a side was enough by itself. */
+  enough: Readonly<Record<CutoverSide, number>>
   /** How the last command ended. */
   ended: string | null
   /** The writer has stopped everything. */
@@ -243,6 +245,7 @@ export function createWorld(options: WorldOptions = {}): World {
     tailLost: false,
     decided: record,
     forthAttempt: record.attempt,
+    enough: { file: phase === 'file' ? 1 : 0, database: 0 },
     ended: null,
     halted: null,
     violation: null,

@@ -59,6 +59,10 @@ export function stepTowards(from: CutoverPhase, to: CutoverPhase): CutoverPhase 
   return PHASE_RULES[from][way > 0 ? 'forth' : 'back'] as CutoverPhase
 }
 
+/** Whether a change that is durable in `side` is acknowledged in a phase without the other one. */
+export const isEnough = (phase: CutoverPhase, side: CutoverSide): boolean =>
+  PHASE_RULES[phase].authority === side && PHASE_RULES[phase].second === null
+
 /** Whether a step gives the authority to the other side: such a step must not overlap. */
 export const changesAuthority = (from: CutoverPhase, to: CutoverPhase): boolean =>
   PHASE_RULES[from].authority !== PHASE_RULES[to].authority

@@ -1,5 +1,5 @@
 import type { InstanceStanding, NotWritable } from './instance.ts'
-import { PHASE_RULES } from './phases.ts'
+import { isEnough, PHASE_RULES } from './phases.ts'
 import type { PhaseRecord } from './record.ts'
 
 /**
@@ -36,8 +36,10 @@ export type WriteEvent =
   | { readonly type: 'locked'; readonly epoch: number; readonly view: WriteView }
   /** The authority has the change: this one, or an earlier one under its `op`. */
   | { readonly type: 'durable'; readonly seq: number; readonly digest: string }
-  /** The second side has it too. */
+  /** The second side has it too, or the authority's own record asks for none any more. */
   | { readonly type: 'mirrored' }
+  /** The instance may hold a newer record, or may write in it now. */
+  | { readonly type: 'moved'; readonly view: WriteView }
   /** Its `op` is not in the authority any more. */
   | { readonly type: 'gone' }
   /** The effect did not take place. */
@@ -76,9 +78,12 @@ export type WriteEffect =
       readonly digest: string
       readonly server: string | null
     }
-  /** In phases served from the file: waits until the writer has copied `seq`. */
+  /** In phases served from the file: waits until the writer has copied `seq`, and tells each `moved` meanwhile. */
   | { readonly do: 'await_copy'; readonly seq: number }
-  /** Waits until one statement finds the `op` at a number that is published as mirrored. */
+  /**
+   * Waits until one statement finds the `op` at a number that is published as mirrored, or beside a record under which the
+   * database is enough: a record that was read elsewhere says nothing of the server that has the `op`.
+   */
   | { readonly do: 'await_publication'; readonly op: string }
   | { readonly do: 'answer'; readonly answer: WriteAnswer }
 
@@ -100,6 +105,8 @@ export function stepWrite(state: CutoverWrite, event: WriteEvent): WriteStep {
       return takeDurable(state, event)
     case 'mirrored':
       return endWait(state, { status: 'acknowledged', seq: state.seq })
+    case 'moved':
+      return takeMove(state, event.view)
     case 'gone':
       return endWait(state, { status: 'outcome_unknown' })
     case 'failed':
@@ -184,6 +191,17 @@ const awaitSecond = ({ op, seq, record }: CutoverWrite): WriteEffect =>
 /** The second side has said what there is to know. */
 const endWait = (state: CutoverWrite, given: WriteAnswer): WriteStep =>
   state.stage === 'second' ? answer(state, given) : [state, []]
+
+/**
+ * Under a newer record the file may be enough: the segment of its epoch, without which an instance may not write, has
+ * flushed what the older one holds.
+ */
+const takeMove = (state: CutoverWrite, { record, refusal }: WriteView): WriteStep =>
+  refusal === null &&
+  PHASE_RULES[state.record.phase].authority === 'file' &&
+  isEnough(record.phase, 'file')
+    ? endWait(state, { status: 'acknowledged', seq: state.seq })
+    : [state, []]
 
 function takeFailure(state: CutoverWrite): WriteStep {
   // A wait that failed begins again; only the bound ends it.

@@ -292,8 +292,10 @@ class RunningWrite {
       const held = this.parts.held()
       // A writer that has freed the lock learns no more; the successor copies it.
       if (held === null) return
-      await held.loop.untilCopied(seq, signal)
-      if (!signal.aborted) this.tell({ type: 'mirrored' })
+      const view = this.parts.view()
+      if (held.loop.hasCopied(seq)) this.tell({ type: 'mirrored' })
+      else if (view !== null) this.tell({ type: 'moved', view })
+      if (!signal.aborted) await held.loop.lookAgain()
     }
   }
 

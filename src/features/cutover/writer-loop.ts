@@ -78,12 +78,15 @@ export class WriterLoop {
     this.awake.ring()
   }
 
-  /** Resolves once the database is known to have record `seq`, or when the signal is aborted. */
-  async untilCopied(seq: number, signal: AbortSignal): Promise<void> {
-    while (this.state.copied < seq && !signal.aborted) {
-      this.wake()
-      await this.looked.wait(LOOK_MS)
-    }
+  /** Whether the database is known to have record `seq`. */
+  hasCopied(seq: number): boolean {
+    return this.state.copied >= seq
+  }
+
+  /** Has it look at once, and resolves after a look, or when it takes long. */
+  async lookAgain(): Promise<void> {
+    this.wake()
+    await this.looked.wait(LOOK_MS)
   }
 
   /** Whether this process may write to the file under the record. */

@@ -36,6 +36,7 @@ const armed = view('shadow_read', { armed: true })
 const database = view('db_authoritative')
 const begin = (of: WriteView): WriteEvent => ({ type: 'begin', view: of })
 const locked = (of: WriteView, epoch = 1): WriteEvent => ({ type: 'locked', epoch, view: of })
+const moved = (of: WriteView): WriteEvent => ({ type: 'moved', view: of })
 
 describe('a write', () => {
   test.each<[string, WriteView, readonly WriteEvent[], readonly string[]]>([
@@ -47,6 +48,48 @@ describe('a write', () => {
       dual,
       [begin(dual), durable(), { type: 'mirrored' }],
       ['acknowledged'],
+    ],
+    [
+      'is acknowledged by the file alone once that is enough',
+      dual,
+      [begin(dual), durable(), moved(view('file', { epoch: 2 }))],
+      ['acknowledged'],
+    ],
+    [
+      'waits on while the instance may not write in the newer epoch',
+      dual,
+      [begin(dual), durable(), moved({ ...view('file', { epoch: 2 }), refusal: 'not_writer' })],
+      [],
+    ],
+    [
+      'waits on in a newer phase with two sides',
+      dual,
+      [begin(dual), durable(), moved(view('shadow_read', { epoch: 2 }))],
+      [],
+    ],
+    [
+      'waits on where another side is enough',
+      dual,
+      [begin(dual), durable(), moved(view('complete', { epoch: 2 }))],
+      [],
+    ],
+    [
+      'of the database is not acknowledged by the file',
+      database,
+      [begin(database), locked(database), durable(), moved(view('file', { epoch: 2 }))],
+      [],
+    ],
+    [
+      'of the database is not acknowledged by a record that was read elsewhere',
+      database,
+      [begin(database), locked(database), durable(), moved(view('complete', { epoch: 2 }))],
+      [],
+    ],
+    [
+      'is not acknowledged by a newer record before it is durable',
+      dual,
+      [begin(dual), moved(view('file', { epoch: 2 }))],
+      [],
     ],
     ['locks in an armed phase', armed, [begin(armed)], ['lock_shared']],
     ['appends under the lock', armed, [begin(armed), locked(armed)], ['append_file']],
