@@ -1,7 +1,8 @@
 import { hostname, userInfo } from 'node:os'
 import { getEnding } from '../concurrency/ended.ts'
-import { nameEnvironment } from '../core/auth/environment.ts'
+import { isRehearsal, nameEnvironment } from '../core/auth/environment.ts'
 import { isScopeId } from '../core/rows/grammar.ts'
+import { isLoopback } from '../core/parity/target.ts'
 import { FfError } from '../errors.ts'
 import { CUTOVER_CLOCK } from '../features/cutover/lease-clock.ts'
 import type { CutoverClock } from '../features/cutover/lease-observer.ts'
@@ -27,7 +28,7 @@ export interface CutoverCommand {
   readonly file: () => Promise<FileRequest>
   /** Null without a file store. */
   readonly fileIfHere: () => Promise<FileRequest | null>
-  /** @throws FfError `target_invalid` without a database, `secret_in_option` */
+  /** @throws FfError `target_invalid` without a database, `secret_in_option`, `phase_refused` for one elsewhere in a rehearsal */
   readonly database: () => Promise<DatabaseRequest>
   /** @throws FfError as `file` and `database` */
   readonly both: () => Promise<SidesRequest>
@@ -87,12 +88,11 @@ async function openCommand(
       },
     )
   }
-  const database = async (): Promise<DatabaseRequest> => ({
-    root,
-    database: await resolveDatabaseTarget(invocation),
-    environment,
-    adapters,
-  })
+  const database = async (): Promise<DatabaseRequest> => {
+    const found = await resolveDatabaseTarget(invocation)
+    if (isRehearsal(environment) && !isLoopback(found)) throw makeElsewhereError()
+    return { root, database: found, environment, adapters }
+  }
   return {
     file,
     fileIfHere,
@@ -106,6 +106,12 @@ async function openCommand(
     io,
   }
 }
+
+/** In a rehearsal a scratch record opens a step without a GO. */
+const makeElsewhereError = (): FfError =>
+  new FfError('phase_refused', 'FF_ENV is rehearsal, and the database is not on this machine.', {
+    hint: 'A rehearsal has private stores only (`ff rehearse`). For another cutover set FF_ENV to the environment of its plan.',
+  })
 
 /** The folder of --store, else of FF_STORE_DIR; null without. @throws FfError `target_invalid` for another target */
 function findFolder(

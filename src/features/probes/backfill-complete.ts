@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { AuditChainHead } from '../../core/audit/record.ts'
+import type { TargetSpec } from '../../core/parity/target.ts'
 import type { RowReadOptions } from '../../ports/adapters.ts'
 import {
   type StorePair,
@@ -21,8 +23,8 @@ const spoiled = withCorruptedCopy(`INSERT INTO ff.user_override
 
 /**
  * C1: rows of the named store that the named database lacks, rows that it has in excess, and whether the store
- * changed since its import; a database that a cutover has filled records no import, and has the store's audit chain. Reads both, writes to neither. The controls delete and add one row in a copy in a
- * scratch database, and compare a copy of another store. Inconclusive without a store or a database
+ * changed since its import; a database that a cutover has filled records no import, and has the store's audit chain.
+ * Reads both, writes to neither. The controls delete and add one row in a copy in a scratch database, and compare a copy of another store. Inconclusive without a store or a database
  * (`target_missing`), and as `compareStores` throws.
  */
 export const backfillComplete = defineProbe<StorePair, 'missing' | 'extra' | 'source_changed'>({
@@ -41,8 +43,10 @@ export const backfillComplete = defineProbe<StorePair, 'missing' | 'extra' | 'so
     const extra = findings.filter(({ code }) => code === 'row_extra')
     // A changed store is accepted where the database holds its later writes too: only extra rows differ.
     const behind = findings.some(({ code }) => code !== 'row_extra')
-    const isKnown = imported.includes(digest) || (await haveOneChain(stores, inputs, context))
-    const changed = imported.length === 0 ? !isKnown : !isKnown && behind
+    const changed =
+      imported.length === 0
+        ? !(await haveOneChain(stores, inputs, context))
+        : !imported.includes(digest) && behind
     const [first] = [...missing, ...extra]
     const detail = imported.length === 0 ? NO_IMPORT : OTHER_STORE
     return {
@@ -85,20 +89,26 @@ async function computeDigest(
   }
 }
 
+/** Looks at both heads, of which the second follows the first by some milliseconds while writes go on. */
+const LOOKS = 10
+const LOOK_MS = 100
 /** Whether both audit chains end with the same record, as on the two sides of a cutover. */
 async function haveOneChain(
   { store, database }: StorePair,
   needs: RowReadOptions,
   { adapters }: ProbeContext,
 ): Promise<boolean> {
-  const heads: AuditChainHead[] = []
-  for (const spec of [store, database]) {
+  const readHead = async (spec: TargetSpec): Promise<AuditChainHead> => {
     const rows = await adapters.openRows(spec, needs)
-    heads.push(rows.head)
     await rows.close()
+    return rows.head
   }
-  const [first, second] = heads as [AuditChainHead, AuditChainHead]
-  return first.seq > 0 && first.seq === second.seq && first.hash === second.hash
+  for (let looks = 0; looks < LOOKS; looks++) {
+    if (looks > 0) await sleep(LOOK_MS)
+    const [first, second] = [await readHead(store), await readHead(database)]
+    if (first.seq > 0 && first.seq === second.seq && first.hash === second.hash) return true
+  }
+  return false
 }
 
 const MAX_PLACES = 5
