@@ -208,8 +208,8 @@ export interface CutoverDatabase extends ChainReader {
   /** Publishes how far the mirror is. @returns false where the running server is not the publication's */
   publish(publication: MirrorPublication): Promise<boolean>
   /**
-   * Whether a record is in the chain and published as mirrored, or the phase asks for no mirror; `gone` where another one
-   * stands in its place, or none.
+   * Whether a record is in the chain and published as mirrored, or the phase there asks for no publication; `gone` where
+   * another one stands in its place, or none.
    */
   isMirrored(record: AuditChainHead): Promise<'mirrored' | 'waiting' | 'gone'>
   /**

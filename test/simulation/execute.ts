@@ -6,7 +6,7 @@ import type {
 } from '../../src/core/cutover/instance.ts'
 import type { Registration } from '../../src/core/cutover/leases.ts'
 import type { LossEffect } from '../../src/core/cutover/loss.ts'
-import { isEnough, PHASE_RULES } from '../../src/core/cutover/phases.ts'
+import { PHASE_RULES } from '../../src/core/cutover/phases.ts'
 import type { PhaseRecord, WriteRecord } from '../../src/core/cutover/record.ts'
 import type { SwitchEffect, SwitchEvent } from '../../src/core/cutover/switch.ts'
 import type { WriteEffect, WriteEvent } from '../../src/core/cutover/write.ts'
@@ -315,8 +315,9 @@ export function runWrite(
       const row = db.log.find(({ op }) => op === effect.op)
       if (row === undefined) return { type: 'gone' }
       const { record } = db
-      const isAlone = record !== null && !record.closed && isEnough(record.phase, 'database')
-      return isAlone || (db.publication?.seq ?? 0) >= row.seq ? { type: 'mirrored' } : null
+      const isOver =
+        record !== null && !record.closed && PHASE_RULES[record.phase].second !== 'file'
+      return isOver || (db.publication?.seq ?? 0) >= row.seq ? { type: 'mirrored' } : null
     }
     case 'answer':
       return 'ended'

@@ -66,7 +66,7 @@ const SHOWN: Readonly<Record<string, readonly [seed: number, kind: string]>> = {
   acts_before_open: [658, 'old'],
   marked_done: [2, 'unequal'],
   compares_once: [13, 'no way out'],
-  joins_again: [115, 'halted'],
+  joins_again: [23, 'lost'],
   no_check: [16, 'forked'],
   long_transaction: [1030, 'forked'],
   no_lock: [994, 'early'],

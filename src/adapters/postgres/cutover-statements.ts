@@ -1,5 +1,5 @@
 import { EMPTY_HEAD } from '../../core/audit/record.ts'
-import { CUTOVER_PHASES, isEnough } from '../../core/cutover/phases.ts'
+import { CUTOVER_PHASES, PHASE_RULES } from '../../core/cutover/phases.ts'
 import { formatRecordQuery, type RecordStatements } from './phase-record.ts'
 import { formatRecordColumn } from './record-column.ts'
 import { SERVER_NAME } from './server-identity.ts'
@@ -8,8 +8,11 @@ import { formatDatabaseIdentity } from './store-identity.ts'
 /** Of a list of changes, about: the longest part of a record beside its rows. */
 const OTHER_BYTES = 1_000
 
-/** Phases in which the database is enough, as a list of SQL literals. */
-const ALONE = CUTOVER_PHASES.filter((phase) => isEnough(phase, 'database'))
+/**
+ * Phases in which a change of the database waits for the file, as a list of SQL literals. In `complete` it needs none; under
+ * the file's authority the file has all that is here, for the switch was decided over equal heads.
+ */
+const MIRRORED = CUTOVER_PHASES.filter((phase) => PHASE_RULES[phase].second === 'file')
   .map((phase) => `'${phase}'`)
   .join(', ')
 
@@ -87,7 +90,7 @@ export function buildCutoverStatements(schema: string): CutoverStatements {
       ` counters = excluded.counters, published_at = clock_timestamp() WHERE held.epoch <= excluded.epoch`,
     mirrored:
       `SELECT CASE WHEN a.hash IS DISTINCT FROM $2::text THEN 'gone'` +
-      ` WHEN m.seq >= $1::bigint OR (p.phase IN (${ALONE}) AND NOT p.closed) THEN 'mirrored'` +
+      ` WHEN m.seq >= $1::bigint OR (p.phase NOT IN (${MIRRORED}) AND NOT p.closed) THEN 'mirrored'` +
       ` ELSE 'waiting' END AS found FROM (SELECT) q LEFT JOIN ONLY ${at('audit')} a ON a.seq = $1::bigint` +
       ` LEFT JOIN ONLY ${at('cutover_mirror')} m ON true LEFT JOIN ONLY ${at('phase')} p ON true`,
     hashAt: `SELECT ${hashAt('$1::bigint')} AS hash`,

@@ -36,7 +36,7 @@ export type WriteEvent =
   | { readonly type: 'locked'; readonly epoch: number; readonly view: WriteView }
   /** The authority has the change: this one, or an earlier one under its `op`. */
   | { readonly type: 'durable'; readonly seq: number; readonly digest: string }
-  /** The second side has it too, or the authority's own record asks for none any more. */
+  /** The second side has it too, or the database's own record asks for none any more. */
   | { readonly type: 'mirrored' }
   /** The instance may hold a newer record, or may write in it now. */
   | { readonly type: 'moved'; readonly view: WriteView }
@@ -81,8 +81,9 @@ export type WriteEffect =
   /** In phases served from the file: waits until the writer has copied `seq`, and tells each `moved` meanwhile. */
   | { readonly do: 'await_copy'; readonly seq: number }
   /**
-   * Waits until one statement finds the `op` at a number that is published as mirrored, or beside a record under which the
-   * database is enough: a record that was read elsewhere says nothing of the server that has the `op`.
+   * Waits until one statement finds the `op` at a number that is published as mirrored, or beside a record of another phase
+   * than this one: the database is enough then, or the switch back found both heads equal. A record that was read elsewhere
+   * says nothing of the server that has the `op`.
    */
   | { readonly do: 'await_publication'; readonly op: string }
   | { readonly do: 'answer'; readonly answer: WriteAnswer }

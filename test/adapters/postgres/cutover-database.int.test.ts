@@ -333,19 +333,22 @@ describe.each(SUPPORTED)('the side of PostgreSQL %s', (version) => {
     expect(await side.isMirrored({ ...head, seq: head.seq + 1 })).toBe('gone')
   })
 
-  test('a change needs no mirror under a record of the database alone, unless it was left', async () => {
-    const record = await begin('db_authoritative')
-    await write(putFlag('ff.a'), name('op1'))
-    const { head, server } = await side.look(0)
-    await side.publish({ epoch: record.epoch, server, seq: head.seq - 1, counters: {} })
-    expect(await side.isMirrored(head)).toBe('waiting')
-    const complete = { ...record, phase: 'complete', epoch: record.epoch + 1 } as const
-    expect(await side.writeRecord(complete, record.epoch)).toBe(true)
-    expect(await side.isMirrored(head)).toBe('mirrored')
-    expect(await side.isMirrored({ ...head, hash: 'f'.repeat(64) })).toBe('gone')
-    await side.close()
-    expect(await side.isMirrored(head)).toBe('waiting')
-  })
+  test.each(['complete', 'shadow_read'] as const)(
+    'a change needs no publication once the record says %s, unless it was left',
+    async (phase) => {
+      const record = await begin('db_authoritative')
+      await write(putFlag('ff.a'), name('op1'))
+      const { head, server } = await side.look(0)
+      await side.publish({ epoch: record.epoch, server, seq: head.seq - 1, counters: {} })
+      expect(await side.isMirrored(head)).toBe('waiting')
+      const next = { ...record, phase, epoch: record.epoch + 1 }
+      expect(await side.writeRecord(next, record.epoch)).toBe(true)
+      expect(await side.isMirrored(head)).toBe('mirrored')
+      expect(await side.isMirrored({ ...head, hash: 'f'.repeat(64) })).toBe('gone')
+      await side.close()
+      expect(await side.isMirrored(head)).toBe('waiting')
+    },
+  )
 
   test('a switch shuts writes out, decides once with its boundary record, and frees them', async () => {
     const record = await begin('shadow_read')
