@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { AuditRecord } from '../../../core/audit/record.ts'
+import { STALENESS_MS } from '../../../core/feed/subscriber.ts'
 import { compareRecords, type ExpectedRecord, toOverridePath } from './audited-changes.ts'
 import type { ServiceInstance } from './cached-services.ts'
 import { ChangeLedger } from './change-ledger.ts'
@@ -93,16 +94,21 @@ export class DrillLoad {
   }
 
   /**
-   * Counts the callers for whom a service does not come to know the last acknowledged value, or a later one, within two
-   * seconds: an instance may hear of the change of another one that late. Asked while the load goes on; an answer that is no
-   * decision is a failed request, and says nothing of the value.
+   * Counts the callers for whom a service does not know the last acknowledged value, or a later one, within `STALENESS_MS`.
+   * Asked while the load goes on; an answer that is no decision is a failed request, and says nothing of the value.
    */
   async countLost(): Promise<number> {
     let lost = 0
     for (const { headers, tenant_id } of this.callers)
       for (const service of this.services) {
         const least = this.ledger.last(tenant_id)?.value ?? 0
-        if (await isBehind(service, headers, least)) lost += 1
+        const until = performance.now() + STALENESS_MS
+        let asked = await service.evaluate(headers)
+        while (asked.ok && asked.answer.value < least && asked.answer.asked_ms < until) {
+          await sleep(this.pauseMs)
+          asked = await service.evaluate(headers)
+        }
+        if (asked.ok && asked.answer.value < least) lost += 1
       }
     return lost
   }
@@ -201,19 +207,3 @@ export class DrillLoad {
   }
 }
 const MOST_EXAMPLES = 5
-
-/** An instance hears of the changes of another one within two seconds. */
-const TRIES = 20
-const TRY_MS = 100
-async function isBehind(
-  service: ServiceInstance,
-  headers: DrillCaller['headers'],
-  least: number,
-): Promise<boolean> {
-  for (let tries = 0; tries < TRIES; tries++) {
-    if (tries > 0) await sleep(TRY_MS)
-    const asked = await service.evaluate(headers)
-    if (!asked.ok || asked.answer.value >= least) return false
-  }
-  return true
-}
