@@ -11,6 +11,8 @@ export class CutoverLoad {
   count = 0
   /** Evaluations that were answered with another status than 200. */
   readonly refused: string[] = []
+  /** Writes that were in effect and did not reach the second side in time. */
+  behind = 0
   private readonly services: () => readonly StartedService[]
   private readonly token: string
   private readonly clients: readonly Promise<void>[]
@@ -89,6 +91,7 @@ export class CutoverLoad {
         body: JSON.stringify({ value }),
       }).catch(() => null)
       if (answer === null || answer.status >= 300) {
+        if (answer?.text.includes('"mirror_behind"') === true) this.behind += 1
         await sleep(20)
         continue
       }
