@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
-import pg from 'pg'
+import type pg from 'pg'
+import { driver } from './driver.ts'
 
 /**
  * The private members of the driver that this project uses; no other file uses any. `package.json` pins the version
@@ -36,7 +37,7 @@ const withoutStatementName = (config: unknown): unknown =>
  * - A query timeout closes the connection, so that the ROLLBACK after it does not wait as long again.
  * - Behind a pooler no statement has a name: the session that prepared it is that of another client a moment later.
  */
-export class Client extends pg.Client {
+export class Client extends driver.Client {
   /** What showed that a pooler is between this client and the server; null where the session is this client's own. */
   pooler: string | null = null
   /** What each transaction has to set itself: statements with a semicolon before each; empty without a pooler. */

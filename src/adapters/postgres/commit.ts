@@ -1,5 +1,6 @@
-import pg from 'pg'
+import type pg from 'pg'
 import { FfError } from '../../errors.ts'
+import { driver } from './driver.ts'
 
 /**
  * Commits the transaction of a client.
@@ -31,4 +32,4 @@ export async function commit(client: pg.ClientBase, name: string): Promise<void>
  * server, where it cannot write its log on: the last that it says then is of class 53 (a full disk), 58 or XX.
  */
 const isRolledBack = (error: unknown): boolean =>
-  error instanceof pg.DatabaseError && !/^(53|57P|58|XX)/.test(error.code ?? '')
+  error instanceof driver.DatabaseError && !/^(53|57P|58|XX)/.test(error.code ?? '')

@@ -1,6 +1,6 @@
-import pg from 'pg'
 import { quoteError } from '../../core/text/quote-error.ts'
 import { type ErrorCode, FfError } from '../../errors.ts'
+import { driver } from './driver.ts'
 
 type Row = readonly [code: ErrorCode, what: string, hint: string]
 
@@ -250,7 +250,7 @@ const OF_SETTING = '22023'
  */
 export function quoteServer(error: unknown): string {
   const [code, routine] =
-    error instanceof pg.DatabaseError ? [error.code ?? '', error.routine ?? ''] : ['', '']
+    error instanceof driver.DatabaseError ? [error.code ?? '', error.routine ?? ''] : ['', '']
   if (!code.startsWith('22')) return quoteError(error)
   if (RAISED.test(routine)) return ''
   const text = quoteError(error)
@@ -264,7 +264,7 @@ function findRow(code: string, error: Error): Row | undefined {
     BY_TLS.find(([pattern]) => pattern.test(code))?.[1] ??
     said.find(([pattern]) => pattern.test(error.message))?.[1]
   // No error of the server is a bug of this program, whatever a trigger or an extension raises.
-  const ofServer = error instanceof pg.DatabaseError && SQLSTATE.test(code)
+  const ofServer = error instanceof driver.DatabaseError && SQLSTATE.test(code)
   return ofServer && BY_CODE[code] === undefined && code !== '08P01'
     ? (BY_CLASS[code.slice(0, 2)] ?? IN_THE_WAY)
     : known

@@ -1,6 +1,7 @@
-import pg from 'pg'
+import type pg from 'pg'
 import type { Client } from './client.ts'
 import { beginTransaction, connect, type DatabaseConfig } from './connect.ts'
+import { driver } from './driver.ts'
 
 /** admin_shutdown, crash_shutdown, idle_session_timeout. */
 const ENDED_BY_SERVER: ReadonlySet<string> = new Set(['57P01', '57P02', '57P05'])
@@ -52,7 +53,7 @@ export class ReadPipe {
 
   /** True if the connection of a failed query is lost, also if the server has only announced its end. */
   private isLost(at: number, connection: Promise<Client>, error: unknown): boolean {
-    const announced = error instanceof pg.DatabaseError && ENDED_BY_SERVER.has(error.code ?? '')
+    const announced = error instanceof driver.DatabaseError && ENDED_BY_SERVER.has(error.code ?? '')
     if (announced) this.forget(at, connection)
     return this.clients.get(at) !== connection
   }

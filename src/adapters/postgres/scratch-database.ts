@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import pg from 'pg'
+import type pg from 'pg'
 import type { AuditOptions } from '../../ports/store.ts'
 import type { ScratchDatabase } from '../../ports/database.ts'
 import { tryAdvisoryLock } from './advisory-lock.ts'
@@ -14,6 +14,7 @@ import {
   withSession,
 } from './connect.ts'
 import { planConnection } from './connection-url.ts'
+import { driver } from './driver.ts'
 import { fingerprintSchema } from './fingerprint.ts'
 import { watchLocks } from './lock-watch.ts'
 import { PostgresStore } from './postgres-store.ts'
@@ -100,7 +101,7 @@ function libpqEnvironment(database: DatabaseConfig): Readonly<Record<string, str
   const { hosts, config } = planConnection(buildClientConfig(database), process.env)
   const [first] = hosts.flat()
   const at = { ...config, ...first, ssl: false }
-  const { host, port, user, database: name, password } = new pg.Client(at as pg.ClientConfig)
+  const { host, port, user, database: name, password } = new driver.Client(at as pg.ClientConfig)
   const entries = Object.entries({
     PGHOST: host,
     PGPORT: String(port),
