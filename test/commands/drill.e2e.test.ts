@@ -40,10 +40,9 @@ test(
     // Ten tenants and the flag of the copy, in each phase after the first look.
     expect(drill.decisions).toEqual({ compared: 8 * 11, differing: 0 })
     expect(drill.total.acknowledged).toBeGreaterThan(8)
-    // No step leaves a write waiting for a side that its phase does not ask for.
-    expect(drill.examples.filter((one) => one.includes('mirror_behind'))).toEqual([])
-    // A write that is refused during the switch breaks the share of so few requests.
-    expect(drill.because.filter((one) => !/too_few_samples|failed_share/.test(one))).toEqual([])
+    // No step refuses a write, or leaves one waiting for a side that its phase does not ask for.
+    expect(drill.examples).toEqual([])
+    expect(drill.because.filter((one) => !one.includes('too_few_samples'))).toEqual([])
     expect(run.status).toBe({ pass: 0, fail: 20, inconclusive: 22 }[drill.verdict])
     const page = await readFile(out, 'utf8')
     expect(page.match(/<svg /g)).toHaveLength(3)

@@ -152,13 +152,10 @@ function proceed(
   { epoch, view }: Extract<WriteEvent, { type: 'locked' }>,
 ): WriteStep {
   if (state.stage !== 'locking') return [state, []]
-  // Under another epoch it starts again there, once the instance holds it and may write in it.
-  if (view.record.epoch !== epoch || epoch !== state.record.epoch)
+  // Under another epoch it starts again there, once the instance holds it; also where it may not write for the moment.
+  if (view.record.epoch !== epoch || epoch !== state.record.epoch || view.refusal !== null)
     return [{ ...state, stage: 'new' }, [{ do: 'free_lock' }]]
-  const locked = { ...state, locked: true }
-  return view.refusal === null
-    ? writeAuthority(locked, view)
-    : answer(locked, { status: 'refused', why: view.refusal })
+  return writeAuthority({ ...state, locked: true }, view)
 }
 
 function writeAuthority(state: CutoverWrite, { record, server }: WriteView): WriteStep {

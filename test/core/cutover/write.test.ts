@@ -140,10 +140,20 @@ describe('a write', () => {
     ],
     ['is refused', file, [begin({ ...file, refusal: 'lease_over' })], ['refused']],
     [
-      'is refused under the lock',
+      'begins again where the instance may not write under the lock',
       armed,
-      [begin(armed), locked({ ...armed, refusal: 'lease_over' })],
-      ['free_lock', 'refused'],
+      [begin(armed), locked({ ...armed, refusal: 'no_consent' })],
+      ['free_lock'],
+    ],
+    [
+      'is refused then where that does not pass',
+      armed,
+      [
+        begin(armed),
+        locked({ ...armed, refusal: 'lease_over' }),
+        begin({ ...armed, refusal: 'lease_over' }),
+      ],
+      ['refused'],
     ],
     ['is refused without the lock', armed, [begin(armed), { type: 'failed' }], ['refused']],
     [
