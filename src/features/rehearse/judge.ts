@@ -3,9 +3,14 @@ import { join } from 'node:path'
 import type { ChecklistItem } from '../../core/gate/types.ts'
 import { decideExit, EXIT_STATUSES, type ExitName } from '../../core/exit.ts'
 import type { GateReport } from '../../core/report/types.ts'
-import { PROBE_GAPS } from '../item-states/unimplemented-probes.ts'
 import type { Rehearsed } from './rehearsal.ts'
-import { findUnmeasured, PROGRAMS, REPORT_FILE, type RehearsalOptions } from './steps.ts'
+import {
+  findUnmeasured,
+  MISSING_PARTS,
+  PROGRAMS,
+  REPORT_FILE,
+  type RehearsalOptions,
+} from './steps.ts'
 
 /** An item that is open at the end. */
 export interface OpenItem {
@@ -81,7 +86,7 @@ const NO_PROBE = 'not_measured_yet'
 function findReason(item: ChecklistItem, { quick, sign }: Terms): string | null {
   const reason = findUnmeasured(item, quick)
   if (reason === 'needs_time') return '48 hours of staging, by `ff observe start`'
-  if (reason === 'needs_part') return `needs ${PROBE_GAPS[item.probe.name]?.needs ?? ''}`
+  if (reason === 'needs_part') return `needs ${MISSING_PARTS[item.probe.name] ?? ''}`
   if (quick) return 'of a sample nothing is evidence'
   if (sign) return null
   return item.kind === 'signature' || item.kind === 'probe_and_attestation'

@@ -3,10 +3,13 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { closeAfter, type KeepOpen } from '../../concurrency/open-all.ts'
 import { REHEARSAL } from '../../core/auth/environment.ts'
+import type { Approval } from '../../core/evaluate/approvals.ts'
+import { instantFromMs } from '../../core/rows/instant.ts'
 import { FfError } from '../../errors.ts'
 import type { ScratchDatabase } from '../../ports/database.ts'
 import { loadPersistence } from '../migrate/load-persistence.ts'
 import type { ProbeContext } from '../probes/framework/probe.ts'
+import { SENSITIVE_PROBE_FLAG } from '../probes/testbed/called-events.ts'
 import { openIssuer } from '../probes/testbed/issuer.ts'
 import { PRIVATE } from './steps.ts'
 
@@ -26,6 +29,9 @@ const CODE = 'rehearsal'
 /** Longer than any rehearsal. */
 const TOKEN_S = 6 * 3_600
 const CALLERS = 3
+const toClaims = (at: number) => ({ sub: `caller-${at}`, tid: `T-rehearsal-${at}` })
+const APPROVAL = 'APP-1-rehearsal'
+const DAY_MS = 86_400_000
 const SCOPES =
   'ff:registry:read ff:registry:write ff:override:write ff:tenant:any ff:operator ff:evaluate:any ff:audit:read ff:approval:notify'
 
@@ -46,7 +52,7 @@ export async function withPlatform<T>(
       const redis = await openIfHere(() => keep(adapters.openScratchRedis(signal)))
       const broker = await openIfHere(() => keep(adapters.openScratchBroker(signal)))
       const callers = await openCallers(context, keep)
-      const admin = await keep(adapters.openAdminServer([]))
+      const admin = await keep(adapters.openAdminServer([approveFirst(context)]))
       const url = database.target.kind === 'postgres' ? database.target.url : ''
       const env = {
         FF_ENV: REHEARSAL,
@@ -56,6 +62,7 @@ export async function withPlatform<T>(
         FF_DATABASE_URL: url,
         FF_CUTOVER_LEASE: String(LEASE_S),
         FF_ADMIN_URL: admin.url.href,
+        FF_STAGING_APPROVAL: APPROVAL,
         FF_ADMIN_TOKEN_FILE: await writePrivate(context, 'admin.token', admin.token),
         FF_AUDIT_DIGEST_KEY_FILE: await writePrivate(context, 'digest.key', randomBytes(32)),
         FF_CACHE_KEY_FILE: await writePrivate(context, 'cache.key', randomBytes(32)),
@@ -77,6 +84,17 @@ export async function withPlatform<T>(
   )
 }
 
+/** A valid approval of the first caller. */
+const approveFirst = ({ now }: ProbeContext): Approval => ({
+  approval_ref: APPROVAL,
+  flag_key: SENSITIVE_PROBE_FLAG,
+  tenant_id: toClaims(0).tid,
+  user_id: toClaims(0).sub,
+  not_before: instantFromMs(now().getTime() - DAY_MS),
+  expires_at: instantFromMs(now().getTime() + 30 * DAY_MS),
+  revoked: false,
+})
+
 type Opened<T> = { readonly opened: T } | { readonly opened: null; readonly why: string }
 /** Opens a part that a rehearsal can do without where its program is not there. */
 async function openIfHere<T extends object>(open: () => Promise<T>): Promise<Opened<T>> {
@@ -96,7 +114,7 @@ async function openCallers(
   const { keys, toCaller } = await keep(openIssuer(context), ({ server }) => server.close())
   const exp = Math.floor(context.now().getTime() / 1_000) + TOKEN_S
   const tokens = Array.from({ length: CALLERS }, (_, at) => {
-    const claims = { sub: `caller-${at}`, tid: `T-rehearsal-${at}`, scope: SCOPES, exp }
+    const claims = { ...toClaims(at), scope: SCOPES, exp }
     return toCaller(claims)['authorization']?.replace('Bearer ', '') ?? ''
   })
   return {

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
-import { PROBE_GAPS } from '../../../src/features/item-states/unimplemented-probes.ts'
 import {
   findUnmeasured,
   listRehearsalSteps,
+  MISSING_PARTS,
   type RehearsalOptions,
   type RehearsedCommand,
   sumSeconds,
@@ -31,7 +31,7 @@ describe('the measurements of a rehearsal', () => {
     expect(left.map(({ id }) => id)).toEqual(
       items
         .filter(
-          ({ id, probe }) => ['H3', 'H4'].includes(id) || Object.hasOwn(PROBE_GAPS, probe.name),
+          ({ id, probe }) => ['H3', 'H4'].includes(id) || Object.hasOwn(MISSING_PARTS, probe.name),
         )
         .map(({ id }) => id),
     )
@@ -40,6 +40,10 @@ describe('the measurements of a rehearsal', () => {
   test('end with what ages within the hour', () => {
     const ids = find('probe run').map((words) => words.split(' ')[2])
     expect(ids.slice(-3)).toEqual(['B1', 'C1', 'C2'])
+  })
+  test('make the flag of F1 before it', () => {
+    const ids = find('probe run').map((words) => words.split(' ')[2])
+    expect(ids.indexOf('H1')).toBeLessThan(ids.indexOf('F1'))
   })
   test('follow a delivery of the audit records, where there is a broker', () => {
     const words = listCommands().map((one) => one.words.join(' '))
