@@ -116,13 +116,14 @@ export class WriterLoop {
 
   /** Looks, and carries out one effect. @returns whether to look again at once */
   private async turn(): Promise<boolean> {
-    let view: WriterView
+    let view: WriterView | null
     try {
       view = await this.look()
     } catch (error) {
       this.parts.failed('file', error)
       return false
     }
+    if (view === null) return true
     const [state, effect] = stepWriter(this.state, view)
     this.state = state
     this.looked.ring()
@@ -137,13 +138,18 @@ export class WriterLoop {
     }
   }
 
-  private async look(): Promise<WriterView> {
+  /**
+   * Null where a command has published a record meanwhile: the file's would be from before it, and the database's from after,
+   * as in a database that this file does not know.
+   */
+  private async look(): Promise<WriterView | null> {
     const { file, writer } = this.parts
     const { record, intent } = await file.read()
     const before = await writer.head()
     const look = this.needsDatabase(record) ? await this.lookAtDatabase(before.seq) : null
     const clocks = { databaseMs: look?.now ?? null, at: this.parts.now() }
     this.drill = watchDrill(this.drill, record, clocks)
+    if (look !== null && (await file.read()).record.epoch !== record.epoch) return null
     const heads = look === null ? null : await this.pairHeads(before, look)
     const head = heads?.file ?? before
     const { epoch, term } = writer
