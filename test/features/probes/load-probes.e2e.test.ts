@@ -202,7 +202,10 @@ describe('F5', () => {
     const during = Number(measured['p99_before_ms']) + Number(measured['p99_change_ms'])
     // Ordinary decisions waited until a call to Admin timed out.
     expect(during).toBeGreaterThanOrEqual(300)
-    expect(measured).toMatchObject({ runs: 1, error_share: expect.closeTo(0.2, 1) })
+    expect(measured['runs']).toBe(1)
+    // One request in five is rejected, of those that the load got to send.
+    expect(Number(measured['error_share'])).toBeGreaterThan(0.1)
+    expect(Number(measured['error_share'])).toBeLessThan(0.3)
     const least = { measured: { p99_before_ms: 100, p99_change_ms: 200 } }
     expect(isDetected(toItem('F5'), 'p99_change_ms', least)).toBe(true)
   })
