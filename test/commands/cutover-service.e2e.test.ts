@@ -20,10 +20,7 @@ afterAll(async () => {
 
 /** What else happens while the runbook is carried out, by the heading of its step. */
 const MEANWHILE: Readonly<Record<string, (load: CutoverLoad) => Promise<void>>> = {
-  '2. Compare decisions': async () => {
-    await services.expectCompared()
-    await reconcile()
-  },
+  '2. Compare decisions': () => reconcile(),
   '4. The switch': async (load) => {
     await services.expectCompared()
     await reconcile()
@@ -63,7 +60,7 @@ test('two services are moved by the runbook under load, forth and back, and lose
       // A step ends the wait for a second side that the new phase does not ask for.
       expect(load.behind, heading).toBe(behind)
       await MEANWHILE[heading]?.(load)
-      await load.goesOn()
+      if (commands.some((words) => STEPS.has(words[1] ?? ''))) await load.goesOn()
       // What is killed meanwhile may leave a write waiting.
       ;({ behind } = load)
     }
@@ -73,6 +70,8 @@ test('two services are moved by the runbook under load, forth and back, and lose
   }
   await load.expectKept()
 }, 120_000)
+
+const STEPS: ReadonlySet<string> = new Set(['advance', 'rollback'])
 
 interface RunbookStep {
   readonly heading: string
