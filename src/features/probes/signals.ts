@@ -275,8 +275,9 @@ class MetricWatch<S extends Scraped> {
     const seconds = (): number => (now().getTime() - since) / 1000
     try {
       while (seconds() < MOST_WAIT_S && !signal.aborted) {
-        if (findSeries(await this.service.scrape(), metric) !== before)
-          return void this.delaysSeconds.push(seconds())
+        const after = findSeries(await this.service.scrape(), metric)
+        // A scrape that fails shows no movement.
+        if (after !== null && after !== before) return void this.delaysSeconds.push(seconds())
         await sleep(EVERY_MS)
       }
       this.still.push(metric)
