@@ -116,7 +116,7 @@ describe('the --format json document fits its schema', () => {
     ['the probes', 'probe-list', ['probe', 'list'], 0],
     ['a probe of scratch', 'probe-explanation', ['probe', 'explain', 'A1'], 0],
     ['a probe of staging', 'probe-explanation', ['probe', 'explain', 'D1'], 0],
-    ['an item without a probe', 'probe-explanation', ['probe', 'explain', 'C3'], 0],
+    ['a probe with a limit of yes or no', 'probe-explanation', ['probe', 'explain', 'D4'], 0],
     ['the version', 'version', ['version'], 0],
     ['a mode matrix', 'check-report', ['jwks', 'check'], 0],
     ['a key server', 'check-report', ['jwks', 'fetch', 'https://127.0.0.1:1/jwks'], 22],
