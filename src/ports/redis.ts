@@ -193,8 +193,6 @@ export interface ScratchRedis {
   /** Hangs the server: it keeps its connections, accepts more, and answers none. */
   pause(): void
   resume(): void
-  /** All keys of the server. @throws the error of the client */
-  keys(): Promise<readonly RedisKey[]>
   /** Sets a key; `ttl_ms` null is without expiry. @throws the error of the client */
   set(name: string, text: string, ttl_ms: number | null): Promise<void>
   /** Ends the connections that subscribe; their clients may connect again. @throws the error of the client */

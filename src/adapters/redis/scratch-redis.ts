@@ -4,14 +4,13 @@ import { tmpdir } from 'node:os'
 import { Redis } from 'ioredis'
 import { FfError } from '../../errors.ts'
 import type { RunningProgram } from '../../ports/process.ts'
-import type { RedisKey, ScratchRedis } from '../../ports/redis.ts'
+import type { ScratchRedis } from '../../ports/redis.ts'
 import { startProgram } from '../process/start-program.ts'
 
 const HOST = '127.0.0.1'
 /** Longer than any measurement. */
 const LIFE_MS = 3_600_000
 const STARTED = /Redis version=([\d.]+)[^]*Ready to accept connections/
-const SCAN_COUNT = 1_000
 
 /**
  * Starts `redis-server` of PATH on a free port of loopback, without persistence. It ends with this process, kill -9
@@ -41,7 +40,6 @@ export async function openScratchRedis(signal: AbortSignal): Promise<ScratchRedi
     },
     pause: () => running.program.pause(),
     resume: () => running.program.resume(),
-    keys: () => withClient(listKeys),
     set: (name, text, ttl_ms) =>
       withClient(async (client) => {
         await (ttl_ms === null ? client.set(name, text) : client.set(name, text, 'PX', ttl_ms))
@@ -69,20 +67,6 @@ async function launchServer(port: number, signal: AbortSignal): Promise<Launched
     { hint: 'Install it: sudo apt-get install redis-server' },
   )
 }
-
-async function listKeys(client: Redis): Promise<readonly RedisKey[]> {
-  const names = new Set<string>()
-  for await (const batch of client.scanStream({ count: SCAN_COUNT }))
-    for (const name of batch as readonly string[]) names.add(name)
-  const keys = [...names]
-  const ttls = await Promise.all(keys.map((name) => client.pttl(name)))
-  return keys.flatMap((name, at) => {
-    const ttl = ttls[at] ?? GONE
-    return ttl === GONE ? [] : [{ name, ttl_ms: ttl === ENDLESS ? null : ttl }]
-  })
-}
-/** What PTTL answers for a key that has expired since, and for one without expiry. */
-const [GONE, ENDLESS] = [-2, -1]
 
 async function findFreePort(): Promise<number> {
   const server = createServer().listen(0, HOST)
