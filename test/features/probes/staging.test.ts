@@ -202,54 +202,55 @@ test.each<readonly [string, ChecklistItem['effect'], readonly string[], readonly
   ['disrupts where another one is', 'disrupt', ['F5'], [['disrupt_not_allowed'], 0, 0]],
   ['disrupts and is allowed by name', 'disrupt', ['D1'], [[], 1, 2]],
   ['writes', 'write', [], [[], 1, 2]],
-])(
-  'an item that %s: measured, and noted beside the recording',
-  async (_what, effect, ids, then) => {
-    const said = { environment: 'staging', schema_head: null, database: '9/1/ff/0', code: null }
-    const text = JSON.stringify({
-      ...said,
-      config_digest: 'c'.repeat(64),
-      build: TERMS.identity.build,
+  ['only observes', 'observe', [], [[], 1, 0]],
+  ['writes to instances of another build', 'write', [], [['identity_not_said'], 0, 0]],
+])('an item that %s: measured, and noted beside the recording', async (what, effect, ids, then) => {
+  const said = { environment: 'staging', schema_head: null, database: '9/1/ff/0', code: null }
+  const text = JSON.stringify({
+    ...said,
+    config_digest: 'c'.repeat(64),
+    build: what.includes('another build') ? `sha256:${'f'.repeat(64)}` : TERMS.identity.build,
+  })
+  const openClient = (origin: string): Promise<HttpClient> =>
+    Promise.resolve({
+      origin,
+      send: () => Promise.resolve({ status: 200, text, headers: {} }),
+      close: () => undefined,
     })
-    const openClient = (origin: string): Promise<HttpClient> =>
-      Promise.resolve({
-        origin,
-        send: () => Promise.resolve({ status: 200, text, headers: {} }),
-        close: () => undefined,
-      })
-    let measured = 0
-    const probe: Probe = {
-      version: 1,
-      site: 'scratch',
-      staging: NEEDS,
-      isolation: 'exclusive',
-      controls: new Map(),
-      measure: () => {
-        measured += 1
-        const held = { p99_ms: 1, instances_missed: 0, kinds_unseen: 0 }
-        return Promise.resolve({ measured: held, met: {}, sample_size: 209, example: null })
-      },
-    }
-    const cwd = await mkdtemp(join(tmpdir(), 'ff-staging-'))
-    const targets = { scratch: { kind: 'embedded' }, database: null, store: null } as const
-    const context = toContext({
-      adapters: toAdapters({ openClient }),
-      cwd,
-      targets: { ...targets, staging: target() },
-      mayDisrupt: new Set(ids),
-    })
-    const item = { ...toItem('D1'), effect }
-    const end = await noteProbe(item, probe, context)
-    const { codes } = await runProbe(item, probe, { context, terms: TERMS })
-    await end()
-    const notes = await readFile(
-      join(findRecordingFolder(cwd), 'disturbances.ndjson'),
-      'utf8',
-    ).catch(() => '')
-    await rm(cwd, { recursive: true })
-    expect([codes, measured, notes.split('\n').filter((line) => line !== '').length]).toEqual(then)
-  },
-)
+  let measured = 0
+  const probe: Probe = {
+    version: 1,
+    site: 'scratch',
+    staging: NEEDS,
+    isolation: 'exclusive',
+    controls: new Map(),
+    measure: () => {
+      measured += 1
+      const held = { p99_ms: 1, instances_missed: 0, kinds_unseen: 0 }
+      return Promise.resolve({ measured: held, met: {}, sample_size: 209, example: null })
+    },
+  }
+  const cwd = await mkdtemp(join(tmpdir(), 'ff-staging-'))
+  const targets = { scratch: { kind: 'embedded' }, database: null, store: null } as const
+  const context = toContext({
+    adapters: toAdapters({ openClient }),
+    cwd,
+    targets: { ...targets, staging: target() },
+    mayDisrupt: new Set(ids),
+  })
+  const item = { ...toItem('D1'), effect }
+  let end = (): Promise<void> => Promise.resolve()
+  const onStaging = async (): Promise<void> => {
+    end = await noteProbe(item, context)
+  }
+  const { codes } = await runProbe(item, probe, { context, terms: TERMS, onStaging })
+  await end()
+  const notes = await readFile(join(findRecordingFolder(cwd), 'disturbances.ndjson'), 'utf8').catch(
+    () => '',
+  )
+  await rm(cwd, { recursive: true })
+  expect([codes, measured, notes.split('\n').filter((line) => line !== '').length]).toEqual(then)
+})
 
 const NO_SETTING = { FF_STAGING_URL: null }
 test('an instance is named by two origins', () => {

@@ -53,6 +53,8 @@ export const NOTHING_FOUND: Measurement = { measured: {}, met: {}, sample_size: 
 export interface ProbeRun {
   readonly context: ProbeContext
   readonly terms: ProbeRecordTerms
+  /** Called once before the instances of staging are measured, which then are those that were meant. */
+  readonly onStaging?: () => Promise<void>
 }
 
 /**
@@ -69,7 +71,7 @@ export interface ProbeRun {
 export async function runProbe(
   item: ChecklistItem,
   probe: Probe,
-  { context, terms }: ProbeRun,
+  { context, terms, onStaging }: ProbeRun,
 ): Promise<EvidenceDraft> {
   const started_at = toInstant(context)
   const own: ProbeContext = { ...context, params: item.probe.params }
@@ -77,6 +79,7 @@ export async function runProbe(
   const place = await attempt(async () => {
     const found = await (findStaging(probe, own, terms) ?? findPlace(item, probe, own))
     if (found.where === 'staging') requirePermission(item, own)
+    if (found.said !== undefined) await onStaging?.()
     return found
   })
   const last =

@@ -323,14 +323,17 @@ class ItemsRun implements Progress {
   ): Promise<readonly EvidenceDraft[] | null> {
     const { now, signal } = this.request
     const from = now().getTime()
-    const end = await noteProbe(item, probe, this.context)
+    let end = (): Promise<void> => Promise.resolve()
+    const onStaging = async (): Promise<void> => {
+      end = await noteProbe(item, this.context)
+    }
     try {
       const progress = (done: number, of: number): void => {
         this.running.set(item.id, [done, of])
         this.reportProgress()
       }
       const context = { ...this.context, progress }
-      const work = this.deps.work(item, probe, { context, terms: this.terms })
+      const work = this.deps.work(item, probe, { context, terms: this.terms, onStaging })
       // The report does not wait for a probe that is slow to end; the probe cleans up by itself.
       const drafts = await Promise.race([work, this.ended])
       if (drafts === null || signal.aborted) return null

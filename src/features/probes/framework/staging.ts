@@ -168,8 +168,6 @@ export const makeUnsaidError = (why: string): FfError =>
   })
 
 type Disturbing = Pick<ChecklistItem, 'id' | 'effect'>
-const isAllowed = ({ id, effect }: Disturbing, { mayDisrupt }: ProbeContext): boolean =>
-  effect !== 'disrupt' || mayDisrupt?.has(id) === true
 
 /** @throws FfError `option_invalid` for an id that is not that of an item which disrupts, such as a wildcard */
 export function requireDisrupting(items: readonly Disturbing[], ids: readonly string[]): void {
@@ -182,25 +180,27 @@ export function requireDisrupting(items: readonly Disturbing[], ids: readonly st
 }
 
 /** @throws FfError `disrupt_not_allowed` for an item that disrupts staging and that no option names */
-export function requirePermission(item: Disturbing, context: ProbeContext): void {
-  if (isAllowed(item, context)) return
-  throw new FfError('disrupt_not_allowed', `Measuring ${item.id} on staging disrupts it.`, {
-    hint: `Allow it by name: ff probe run ${item.id} --allow-disrupt ${item.id}; ff probe explain ${item.id} says what it does there.`,
+export function requirePermission(
+  { id, effect }: Disturbing,
+  { mayDisrupt }: Pick<ProbeContext, 'mayDisrupt'>,
+): void {
+  if (effect !== 'disrupt' || mayDisrupt?.has(id) === true) return
+  throw new FfError('disrupt_not_allowed', `Measuring ${id} on staging disrupts it.`, {
+    hint: `Allow it by name: ff probe run ${id} --allow-disrupt ${id}; ff probe explain ${id} says what it does there.`,
   })
 }
 
 /**
- * Notes beside the recording of staging that a probe disturbs it from now on, where it does. @returns a function that notes
- * the end
+ * Notes beside the recording of staging that the probe of an item disturbs it from now on, unless it only observes.
+ *
+ * @returns a function that notes the end
+ * @throws FfError `disk_full` or `evidence_unwritable`, also of that function
  */
 export async function noteProbe(
-  item: Disturbing,
-  { staging }: { readonly staging?: StagingNeeds },
-  context: ProbeContext,
+  { id, effect }: Disturbing,
+  { cwd, now }: Pick<ProbeContext, 'cwd' | 'now'>,
 ): Promise<() => Promise<void>> {
-  const { targets, cwd, now } = context
-  const isPointed = targets.staging !== undefined && staging !== undefined
-  return isPointed && item.effect !== 'observe' && isAllowed(item, context)
-    ? noteDisturbance(findRecordingFolder(cwd), item.id, () => now().getTime())
-    : () => Promise.resolve()
+  return effect === 'observe'
+    ? () => Promise.resolve()
+    : noteDisturbance(findRecordingFolder(cwd), id, () => now().getTime())
 }
