@@ -1,7 +1,7 @@
 import { DRILL_RETURN } from './drill.ts'
 import type { ChainOrder } from './heads.ts'
 import { type LossCommand, type LostSide, refuseLoss } from './loss.ts'
-import { CUTOVER_PHASES, type CutoverPhase, PHASE_RULES } from './phases.ts'
+import { changesAuthority, CUTOVER_PHASES, type CutoverPhase, PHASE_RULES } from './phases.ts'
 import { chooseRecord, isIntentOpen, type PhaseRecord, type StepIntent } from './record.ts'
 
 /** What a command reads of both sides before it decides what to do. */
@@ -87,20 +87,24 @@ function findLeft(
       command: toStepCommand(newer, [older.phase, newer.phase]),
     }
   }
-  if (intent !== null && isIntentOpen(file, intent))
-    return {
-      standing: 'intent_open',
-      command: toStepCommand(file, [file.phase, intent.phase]),
-    }
-  if (!file.armed) return null
-  const { authority, forth, back } = PHASE_RULES[file.phase]
-  const goal = (authority === 'file' ? forth : back) as CutoverPhase
-  return { standing: 'armed', command: toStepCommand(file, [file.phase, goal]) }
+  if (intent !== null && isIntentOpen(file, intent)) {
+    const command = changesAuthority(file.phase, intent.phase)
+      ? TAKE_BACK
+      : toStepCommand(file, [file.phase, intent.phase])
+    return { standing: 'intent_open', command }
+  }
+  return file.armed ? { standing: 'armed', command: TAKE_BACK } : null
 }
+
+/**
+ * Takes back a change of authority that was not decided, or finishes the one to the file. It needs no GO, and a drill that
+ * ended before its decision has left no sign that it was one.
+ */
+const TAKE_BACK = `ff cutover rollback --to ${DRILL_RETURN.goal}`
 
 /** Out of a drill there is the way back alone; null outside of one. */
 const findDrillCommand = ({ drillEndsAt }: PhaseRecord): string | null =>
-  drillEndsAt === null ? null : `ff cutover rollback --to ${DRILL_RETURN.goal}`
+  drillEndsAt === null ? null : TAKE_BACK
 
 /** The command whose step leads from one phase to another, or finishes it. @param record the one that decides */
 const toStepCommand = (

@@ -151,10 +151,10 @@ describe('the command that leads out', () => {
       'ff cutover rollback --to shadow_read',
     ],
     [
-      'armed, forwards',
+      'armed, forwards: a drill on staging has no other one',
       makeSituation({ phase: 'shadow_read', armed: true }),
       'armed',
-      'ff cutover advance',
+      'ff cutover rollback --to shadow_read',
     ],
     [
       'armed, backwards',
@@ -169,6 +169,12 @@ describe('the command that leads out', () => {
         {},
         { epoch: 6, phase: 'db_authoritative' },
       ),
+      'intent_open',
+      'ff cutover rollback --to shadow_read',
+    ],
+    [
+      'with the intent of the last step',
+      makeSituation({ phase: 'db_authoritative' }, {}, { epoch: 6, phase: 'complete' }),
       'intent_open',
       'ff cutover advance',
     ],
@@ -310,7 +316,9 @@ test('every state has a command that leads out of it, to the goal that it names'
     expect(goal, JSON.stringify(situation)).not.toBeNull()
     const { end, after } = carryOut(situation, goal as CutoverPhase, !isAdvance)
     expect(end, JSON.stringify(situation)).toBe('done')
-    expect(findStandingRecord(after).phase).toBe(goal)
+    const [before, now] = [findStandingRecord(situation), findStandingRecord(after)]
+    expect(now.phase).toBe(goal)
+    if (before.phase === goal) expect(now.attempt).toBe(before.attempt)
     expect(['ready', 'finished']).toContain(findWayOut(after).standing)
     expect(isIntentOpen(after.file, after.intent)).toBe(false)
     expect(standing).not.toBe('database_unreachable')
