@@ -1,4 +1,3 @@
-import { PHASE_RULES } from '../core/cutover/phases.ts'
 import type { CutoverReconciliation } from '../core/report/cutover-documents.ts'
 import { instantFromMs } from '../core/rows/instant.ts'
 import { listDrift, repairRows } from '../features/cutover/reconcile-rows.ts'
@@ -39,11 +38,11 @@ export const runCutoverReconcile = (
   })
 
 function findExit(found: CutoverReconciliation): 'ok' | 'no_go' | 'inconclusive' {
-  const { phase, file_only, database_only, rows, next } = found
+  const { file_only, database_only, rows, next } = found
   const isForked = file_only.count > 0 && database_only.count > 0
   const isLeft = next.standing === 'database_left' && database_only.count > 0
   if (isForked || isLeft) return 'no_go'
-  if (rows === null) return PHASE_RULES[phase].second === null ? 'ok' : 'inconclusive'
+  if (rows === null) return 'inconclusive'
   if (rows.found + rows.left > 0) return 'no_go'
   return rows.complete && rows.in_flight === 0 && rows.compared > 0 ? 'ok' : 'inconclusive'
 }

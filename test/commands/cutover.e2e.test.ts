@@ -225,8 +225,13 @@ describe('a side that is lost', () => {
   test('the database that was left is never joined again, and closed at first contact', async () => {
     expect((await cutover.status()).next.standing).toBe('database_left')
     expect(await cutover.fail(20, 'advance')).toBe('database_left')
-    const found = await cutover.read('cutover-reconciliation', 'reconcile', '--dry-run')
-    expect(found).toMatchObject({ common_seq: 10, database_only: { count: 0 } })
+    const { status, stdout } = await cutover.run('reconcile', '--dry-run')
+    expect(status).toBe(22)
+    expect(JSON.parse(stdout)).toMatchObject({
+      common_seq: 10,
+      database_only: { count: 0 },
+      rows: null,
+    })
   })
 
   test('in a phase with one side there is nothing to lose', async () => {

@@ -19,6 +19,7 @@ import type { CutoverClock } from './lease-observer.ts'
 import { coordinate, type Coordinated, type SidesRequest, withCutoverSides } from './open-sides.ts'
 import { type CutoverSides, readHeads, readSides } from './read-sides.ts'
 import { reconcileChains } from './reconcile-chains.ts'
+import { hasTwoSides, refuseRepair } from './refuse-repair.ts'
 import { repairDrift, toReconciled } from './repair-drift.ts'
 import { WriteRunner } from './write-runner.ts'
 
@@ -73,36 +74,6 @@ export const repairRows = (request: RepairRequest): Promise<CutoverReconciliatio
     const { drift, rows } = await repairDrift({ ...request, find, submit })
     return { ...(await reconcileChains(sides)), rows: summarize(drift, rows) }
   })
-
-/** Whether the two sides have one chain and both keep the rows. */
-const hasTwoSides = ({ phase, next }: CutoverReconciliation): boolean =>
-  PHASE_RULES[phase].second !== null && next.standing === 'ready'
-
-function refuseRepair({ phase, next: { standing, command } }: CutoverReconciliation): FfError {
-  if (standing === 'chains_forked')
-    return new FfError(
-      'chains_forked',
-      'Both sides go on differently, so that no row of one can be set from the other: name the side that goes on.',
-      {
-        hint: `Keep what the other side has alone: \`ff cutover reconcile --dry-run --format json\`. Then \`${command}\`: what it had alone is never joined, and an empty database or folder is filled anew.`,
-      },
-    )
-  if (standing === 'database_left')
-    return new FfError(
-      'database_left',
-      'This database was left by --db-lost, and is never joined again: nothing in it is repaired.',
-      { hint: `Run \`${command}\`.` },
-    )
-  if (PHASE_RULES[phase].second === null)
-    return new FfError(
-      'phase_refused',
-      `The phase is ${phase}, in which one side alone has the rows.`,
-      { hint: 'Run `ff cutover status`.' },
-    )
-  return new FfError('phase_refused', 'A command ended in the middle of a step: finish it first.', {
-    hint: `Run \`${command}\`.`,
-  })
-}
 
 /** Compares the rows of both sides as they are now. */
 function search(
