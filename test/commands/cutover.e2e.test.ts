@@ -74,11 +74,31 @@ describe('a scratch copy', () => {
     expect(await cutover.fail(20, 'advance')).toBe('phase_refused')
   })
 
+  test('says how far a way back of two turns went, where the second is kept from it', async () => {
+    const sql = await connect('18', cutover.database.database)
+    const turns: Promise<unknown>[] = []
+    const { status, stderr } = await cutover.runUntil(
+      'reading both records',
+      () => {
+        // Granted as soon as the first turn lets go of it.
+        turns.push(sql.query(`SELECT pg_advisory_lock(hashtextextended('ff cutover', 0))`))
+      },
+      ['rollback'],
+    )
+    await Promise.all(turns)
+    await sql.end()
+    expect(status, stderr).toBe(22)
+    expect(stderr).toContain('step_unsettled')
+    expect(stderr).toContain('from complete to db_authoritative')
+    expect(stderr).toContain('`ff cutover rollback --to file`')
+    expect(await cutover.status()).toMatchObject({ phase: 'db_authoritative', attempt: 2 })
+  })
+
   test('goes back to the file, which lacks nothing', async () => {
     expect(await cutover.step('rollback')).toMatchObject({
-      from: 'complete',
+      from: 'db_authoritative',
       phase: 'file',
-      attempt: 2,
+      attempt: 3,
     })
     const { file, database } = await cutover.status()
     expect(file).toMatchObject({ seq: database.seq, hash: database.hash })
