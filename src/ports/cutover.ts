@@ -102,6 +102,10 @@ export interface CutoverFile {
   writeRecord(record: PhaseRecord, over: number): Promise<boolean>
   /** Fsyncs the intent. */
   writeIntent(intent: StepIntent): Promise<void>
+  /** The step whose boundary record may be missing; null for none. */
+  readAloneStep(): Promise<AloneStep | null>
+  /** Fsyncs a step before it is decided; null once its boundary record is in the chain, or it was not decided. */
+  writeAloneStep(step: AloneStep | null): Promise<void>
 }
 
 /** The open store of the process that holds the file's lock. */
@@ -116,11 +120,20 @@ export interface FileWriter extends ChainReader {
   write(request: WriteRequest, name: WriteName): Promise<NamedResult<WriteResult>>
   refuse(refused: RefusedWrite, name: WriteName): Promise<NamedResult<RefusalResult>>
   announce(request: Announcement, name: WriteName): Promise<NamedResult<AnnouncementResult>>
-  /** Appends the boundary record of a step that the file decided alone. For a writer that nothing else writes to. */
-  mark(event: StepEvent, record: PhaseRecord, said: StepSaid): Promise<void>
+  /**
+   * Appends the boundary record of a step that the file decided alone, unless it is there. For a writer that nothing else
+   * writes to.
+   */
+  mark(step: AloneStep): Promise<void>
 }
 /** The operator of a step, and when. */
 export type StepEvent = Pick<AuditRecord, 'actor' | 'occurred_at'>
+/** A step that the file decides alone: the record that it publishes, and what its boundary record says. */
+export interface AloneStep {
+  readonly record: PhaseRecord
+  readonly event: StepEvent
+  readonly said: StepSaid
+}
 /** A writer of this process, which holds the file's lock until it is closed. */
 export interface HeldFileWriter {
   readonly writer: FileWriter

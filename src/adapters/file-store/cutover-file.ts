@@ -8,7 +8,12 @@ import { FfError } from '../../errors.ts'
 import { readBounded } from '../../files/read-bounded.ts'
 import { listOrEmpty, nullIfMissing } from '../../files/read-or-null.ts'
 import { replaceFile, syncFolder } from '../../files/replace-file.ts'
-import type { CutoverFile, FileRenewal, RegisteredInstance } from '../../ports/cutover.ts'
+import type {
+  AloneStep,
+  CutoverFile,
+  FileRenewal,
+  RegisteredInstance,
+} from '../../ports/cutover.ts'
 import { tryLock } from '../file-lock/file-lock.ts'
 import { sealLogLine, unsealLogLine } from './lines.ts'
 import { identifyProcess } from './process-identity.ts'
@@ -20,6 +25,7 @@ import { toStoreError } from './store-error.ts'
 export const CUTOVER = 'cutover'
 const RECORD = 'record.json'
 const INTENT = 'intent.json'
+const ALONE_STEP = 'alone-step.json'
 const LOCK = '.lock'
 const INSTANCE = /^instance-([\w.-]{1,128})\.json$/
 const MAX_BYTES = 65_536
@@ -78,6 +84,16 @@ class CutoverFolder implements CutoverFile {
 
   writeIntent = (intent: StepIntent): Promise<void> =>
     this.run(() => this.underLock(() => this.replace(INTENT, intent)))
+
+  readAloneStep = (): Promise<AloneStep | null> =>
+    this.run(() => this.readFile<AloneStep>(ALONE_STEP))
+
+  writeAloneStep = (step: AloneStep | null): Promise<void> =>
+    this.run(() =>
+      step === null
+        ? rm(join(this.home, ALONE_STEP), { force: true })
+        : this.replace(ALONE_STEP, step),
+    )
 
   private async run<T>(work: () => Promise<T>): Promise<T> {
     try {

@@ -15,8 +15,7 @@ export function createFileWriter(store: FileStore): FileWriter {
       if (epoch !== store.epoch) await store.startEpoch(epoch)
     },
     append: (after, changes) => store.append(after, changes),
-    mark: async (event, decided, said) => {
-      const head = await chain.head()
+    mark: async ({ event, record: decided, said }) => {
       const rest = { auth_mode: null, action: 'audit.boundary', before: null, approval_ref: null }
       const step = {
         ...event,
@@ -25,6 +24,8 @@ export function createFileWriter(store: FileStore): FileWriter {
         outcome: 'applied',
       } as const
       const name = { op_id: step.request_id, request_digest: null }
+      if (!store.names.isNew(name)) return
+      const head = await chain.head()
       await store.append(head, [{ record: sealBoundary(step, head), name, rows: [] }])
     },
     write: async (request, name) =>

@@ -11,6 +11,7 @@ import {
   openDatabase,
 } from './open-sides.ts'
 import { decideAlone, type LossRequest } from './run-loss.ts'
+import { settleAloneStep } from './settle-alone-step.ts'
 
 export type AloneOptions = Pick<LossRequest, 'stopped' | 'leaseMs' | 'clock' | 'signal'> & {
   /** How long the end of the writer may take, in milliseconds. */
@@ -38,10 +39,17 @@ export const goOnWithFile = (request: FileRequest, options: AloneOptions): Promi
       await keep(Promise.resolve(held))
       writer = held.writer
     }
-    const own = await adapters.openCutoverFile(folder)
+    const file = await adapters.openCutoverFile(folder)
+    const own = {
+      read: () => file.read(),
+      writeRecord: async (record: PhaseRecord, over: number): Promise<boolean> => {
+        await file.writeAloneStep({ record, event: describe(), said })
+        return file.writeRecord(record, over)
+      },
+    }
     const record = await decideAlone({ ...rest, lost: 'database_lost', own, endWriter })
     // Behind the decision: before it the other side could still join, and the record would part the chains.
-    if (writer !== null) await mark(writer, { record, event: describe(), said })
+    if (writer !== null) await mark(record, () => settleAloneStep(file, writer as FileWriter))
     return record
   })
 
@@ -77,21 +85,17 @@ export const goOnWithDatabase = (
 
 const toSaid = ({ stopped }: AloneOptions): StepSaid => (stopped === null ? {} : { stopped })
 
-/** @throws FfError `step_unsettled` where the folder takes no record */
-async function mark(
-  writer: FileWriter,
-  { record, event, said }: { record: PhaseRecord; event: StepEvent; said: StepSaid },
-): Promise<void> {
+/** @throws FfError `step_unsettled` where the folder takes no boundary record; the next writer tries again */
+async function mark({ phase, epoch }: PhaseRecord, settle: () => Promise<void>): Promise<void> {
   try {
-    await writer.startEpoch(record.epoch)
-    await writer.mark(event, record, said)
+    await settle()
   } catch (error) {
     if (!(error instanceof FfError)) throw error
     throw new FfError(
       'step_unsettled',
-      `The phase is ${record.phase}, epoch ${record.epoch}, without a boundary record: ${error.message}`,
+      `The phase is ${phase}, epoch ${epoch}, without a boundary record yet: ${error.message}`,
       {
-        hint: 'Keep this output as the record of the step; `ff cutover status` shows the phase.',
+        hint: 'The next instance or command that writes to the folder appends it; `ff cutover status` shows the phase.',
         cause: error,
       },
     )

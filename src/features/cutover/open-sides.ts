@@ -9,6 +9,7 @@ import type { AuditOptions } from '../../ports/store.ts'
 import { loadPersistence } from '../migrate/load-persistence.ts'
 import { readLeaseClock } from './lease-clock.ts'
 import { type CutoverSides, isUnreachable } from './read-sides.ts'
+import { settleAloneStep } from './settle-alone-step.ts'
 import { WriterLoop } from './writer-loop.ts'
 
 type CutoverAdapters = Pick<
@@ -99,6 +100,7 @@ export const coordinate = <T>(
     }
     await keep(Promise.resolve(opened))
     const { writer } = opened
+    await settleAloneStep(sides.file, writer)
     const loop = await keep(Promise.resolve(standIn(request, sides, writer)))
     return use({ sides, writer, loop })
   })

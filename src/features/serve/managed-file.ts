@@ -12,6 +12,7 @@ import type { ServiceLog } from '../../ports/telemetry.ts'
 import { ComparedMark } from '../cutover/compared-mark.ts'
 import { DrillReturn, type DrillReturnParts } from '../cutover/drill-return.ts'
 import { CUTOVER_CLOCK, readLeaseClock } from '../cutover/lease-clock.ts'
+import { settleAloneStep } from '../cutover/settle-alone-step.ts'
 import type { HeldFile } from '../cutover/write-runner.ts'
 import { WriterLoop } from '../cutover/writer-loop.ts'
 
@@ -95,6 +96,7 @@ export class ManagedFile {
     await before?.loop.close()
     if (writer === null) return
     const { cutover: file, database, failed, log, drill } = this.parts
+    await settleAloneStep(file, writer)
     const returning = new DrillReturn(
       {
         ...drill,
