@@ -46,7 +46,7 @@ export interface InstanceFacts {
   /** Version or build of the code. */
   readonly code: string
   readonly schema_head: number
-  /** Digest of the settings that have to be the same on all instances. */
+  /** Digest of the settings that have to be the same on all instances, and the lease: as `formatConfiguration`. */
   readonly configuration: string
 }
 /** One instance in one place; `counter` grows with each renewal and `epoch` is the one that it holds. */

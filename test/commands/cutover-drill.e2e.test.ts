@@ -16,6 +16,17 @@ afterAll(async () => {
   await cutover.close()
 })
 
+test('an instance or a command with another lease than the instances that live is refused', async () => {
+  const other = { FF_CUTOVER_LEASE: '3' }
+  await expect(services.start(other)).rejects.toThrow(/lease of 2 s/)
+  const command = cutover.with({ env: other })
+  const said = /has a lease of 2 s, and FF_CUTOVER_LEASE is 3 here/
+  expect((await command.refused(20, 'advance')).message).toMatch(said)
+  expect((await command.refused(20, ...DRILL, '8')).message).toMatch(said)
+  const { blocks } = await command.status()
+  expect(blocks[0]).toMatchObject({ code: 'other_lease', detail: expect.stringMatching(said) })
+})
+
 const DRILL = ['drill', '--staging', '--seconds'] as const
 
 test('a drill goes back by itself when its command is killed, and loses no acknowledged write', async () => {

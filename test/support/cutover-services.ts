@@ -44,9 +44,14 @@ export class CutoverServices {
     return services
   }
 
-  /** Starts an instance, and waits until it takes part: it holds a lease and an epoch. */
-  async start(): Promise<void> {
-    const service = await startService(this.env)
+  /**
+   * Starts an instance, and waits until it takes part: it holds a lease and an epoch.
+   *
+   * @param more settings of this instance alone
+   * @throws where it does not start, with what it said
+   */
+  async start(more: Readonly<Record<string, string>> = {}): Promise<void> {
+    const service = await startService({ ...this.env, ...more })
     this.running = [...this.running, service]
     await until('the instance is ready', async () => {
       const { status } = await ask(service.origin, '/health/ready')

@@ -139,6 +139,7 @@ export interface CutoverJson {
   readonly epoch: number
   readonly attempt: number
   readonly drill_ends_at: string | null
+  readonly blocks: readonly { readonly code: string; readonly detail: string }[]
   readonly next: { readonly standing: string; readonly command: string }
   readonly steps: readonly {
     readonly to: string

@@ -9,6 +9,8 @@ export interface Registration {
   readonly place: 'file' | 'database'
   readonly counter: number
   readonly epoch: number
+  /** Its lease, where that is known to be another one than the observer's. */
+  readonly leaseMs?: number
 }
 /** By place and id. */
 export type LeaseWatch = Readonly<Record<string, SeenRenewal>>
@@ -33,7 +35,7 @@ export const isLeaseCurrent = (since: number | null, at: number, leaseMs: number
 
 /**
  * The instances that may still act under an epoch below `epoch`: in no place do they hold it, and in some place the lease
- * that was seen still runs. Sorted, each once.
+ * that was seen still runs: its own, or the observer's where that is longer. Sorted, each once.
  */
 export function listOldHolders(
   watch: LeaseWatch,
@@ -41,8 +43,19 @@ export function listOldHolders(
   { epoch, at, leaseMs }: { readonly epoch: number; readonly at: number; readonly leaseMs: number },
 ): readonly string[] {
   const holding = new Set(registrations.filter((one) => one.epoch >= epoch).map(({ id }) => id))
-  const acting = registrations.filter(
-    (one) => !holding.has(one.id) && isLeaseCurrent(watch[toKey(one)]?.seenAt ?? at, at, leaseMs),
-  )
+  const acting = registrations.filter((one) => {
+    const longest = Math.max(leaseMs, one.leaseMs ?? 0)
+    return !holding.has(one.id) && isLeaseCurrent(watch[toKey(one)]?.seenAt ?? at, at, longest)
+  })
   return [...new Set(acting.map(({ id }) => id))].sort()
+}
+
+/** What an instance registers of its settings: their digest, and its lease in milliseconds. */
+export const formatConfiguration = (digest: string, leaseMs: number): string =>
+  `${digest}/${Math.round(leaseMs)}`
+
+/** The lease in what an instance has registered, in milliseconds; null where it says none, as an earlier version. */
+export function parseLeaseMs(configuration: string): number | null {
+  const [, lease] = /\/(\d{1,9})$/.exec(configuration) ?? []
+  return lease === undefined ? null : Number(lease)
 }

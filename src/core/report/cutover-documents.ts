@@ -22,6 +22,7 @@ export interface StepBlock {
     | 'drill'
     | 'few_instances'
     | 'older_epoch'
+    | 'other_lease'
     | 'mirror_behind'
     | 'slots_held'
     | 'needs_go'

@@ -4,7 +4,13 @@ import type { CutoverStep, StagingDrill } from '../../core/report/cutover-docume
 import { FfError } from '../../errors.ts'
 import { coordinate, type SidesRequest } from './open-sides.ts'
 import { refuseDrill, type StepGate } from './refuse-step.ts'
-import { readReady, requireInstances, runStep, type StepTools } from './take-step.ts'
+import {
+  readReady,
+  requireInstances,
+  requireOwnLease,
+  runStep,
+  type StepTools,
+} from './take-step.ts'
 
 /** What a drill has at hand. Each of its steps opens both sides and moves the cutover alone, and lets go of it then. */
 export interface DrillTools extends Omit<StepTools, 'sides' | 'writer'> {
@@ -37,6 +43,7 @@ export const beginDrill = (
     const record = findStandingRecord(ready.reading.situation)
     const refusal = refuseDrill({ environment: tools.request.environment, database, record }, gate)
     if (refusal !== null) throw refusal
+    await requireOwnLease(step)
     await requireInstances(step, { ready, wanted: null, oneWriter: false })
     // The record keeps whole milliseconds.
     const drillEndsAt = now + Math.ceil(Math.min(seconds * 1_000, MOST_DRILL_MS))

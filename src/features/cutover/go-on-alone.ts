@@ -10,6 +10,7 @@ import {
   lockFolder,
   openDatabase,
 } from './open-sides.ts'
+import { findLongestLease } from './other-lease.ts'
 import { decideAlone, type LossRequest } from './run-loss.ts'
 import { settleAloneStep } from './settle-alone-step.ts'
 
@@ -47,7 +48,8 @@ export const goOnWithFile = (request: FileRequest, options: AloneOptions): Promi
         return file.writeRecord(record, over)
       },
     }
-    const record = await decideAlone({ ...rest, lost: 'database_lost', own, endWriter })
+    const leaseMs = findLongestLease(await file.instances(), options.leaseMs)
+    const record = await decideAlone({ ...rest, leaseMs, lost: 'database_lost', own, endWriter })
     // Behind the decision: before it the other side could still join, and the record would part the chains.
     if (writer !== null) await mark(record, () => settleAloneStep(file, writer as FileWriter))
     return record
@@ -80,7 +82,8 @@ export const goOnWithDatabase = (
       writeRecord: (record: PhaseRecord, over: number): Promise<boolean> =>
         database.decideAlone(record, over, said),
     }
-    return decideAlone({ ...rest, lost: 'file_lost', own, endWriter })
+    const leaseMs = findLongestLease((await database.look(0)).instances, options.leaseMs)
+    return decideAlone({ ...rest, leaseMs, lost: 'file_lost', own, endWriter })
   })
 
 const toSaid = ({ stopped }: AloneOptions): StepSaid => (stopped === null ? {} : { stopped })

@@ -1,4 +1,9 @@
-import { type LeaseWatch, listOldHolders, watchLeases } from '../../core/cutover/leases.ts'
+import {
+  type LeaseWatch,
+  listOldHolders,
+  parseLeaseMs,
+  watchLeases,
+} from '../../core/cutover/leases.ts'
 import { FfError } from '../../errors.ts'
 import type { RegisteredInstance } from '../../ports/cutover.ts'
 import type { CutoverSides } from './read-sides.ts'
@@ -34,7 +39,10 @@ export class LeaseObserver {
   async listOlder(epoch: number): Promise<readonly string[]> {
     const { file, database } = this.sides
     const [there, look] = await Promise.all([file.instances(), database.look(0)])
-    const registered = [...there, ...look.instances]
+    const registered = [...there, ...look.instances].map((one) => ({
+      ...one,
+      leaseMs: parseLeaseMs(one.facts.configuration) ?? this.leaseMs,
+    }))
     const at = this.see(registered)
     return listOldHolders(this.watch, registered, { epoch, at, leaseMs: this.leaseMs })
   }

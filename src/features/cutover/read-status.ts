@@ -12,6 +12,7 @@ import {
 } from '../../core/cutover/way-out.ts'
 import type { RegisteredInstance } from '../../ports/cutover.ts'
 import { type CutoverClock, LeaseObserver } from './lease-observer.ts'
+import { describeLease, listOtherLeases } from './other-lease.ts'
 import { type CutoverSides, readSides, type SidesReading } from './read-sides.ts'
 
 export interface StatusTools {
@@ -60,7 +61,7 @@ export async function readCutoverStatus(tools: StatusTools): Promise<CutoverStat
           },
     lag: findLag(reading, record.phase),
     instances,
-    blocks: listBlocks(reading, instances, tools.host),
+    blocks: listBlocks(reading, instances, tools),
     next: findWayOut(situation),
   }
 }
@@ -132,7 +133,7 @@ const STANDINGS: Readonly<Partial<Record<WayOut['standing'], StepBlock>>> = {
 function listBlocks(
   reading: SidesReading,
   instances: readonly InstanceStatus[],
-  host: string,
+  { host, leaseMs }: Pick<StatusTools, 'host' | 'leaseMs'>,
 ): readonly StepBlock[] {
   const { situation, database, fault } = reading
   const goal = findAdvanceGoal(situation)
@@ -142,11 +143,10 @@ function listBlocks(
   if (standing !== undefined) return [standing]
   const record = findStandingRecord(situation)
   const live = instances.filter((one) => one.live)
-  const older = live.filter(({ epoch }) => epoch < record.epoch)
-  const blocks: StepBlock[] = older.map(({ id, epoch }) => ({
-    code: 'older_epoch',
-    detail: `${id} holds epoch ${epoch}`,
-  }))
+  const blocks = [
+    ...listOldEpochs(live, record.epoch),
+    ...listOtherLease(reading.registered, live, leaseMs),
+  ]
   if (goal === null || !changesAuthority(record.phase, goal)) return blocks
   const there = live.filter((one) => one.host === host)
   if (there.length < 2)
@@ -159,4 +159,22 @@ function listBlocks(
   if (!record.scratch)
     blocks.push({ code: 'needs_go', detail: 'ff gate says GO, or what is missing' })
   return blocks
+}
+
+const listOldEpochs = (live: readonly InstanceStatus[], now: number): readonly StepBlock[] =>
+  live
+    .filter(({ epoch }) => epoch < now)
+    .map(({ id, epoch }) => ({ code: 'older_epoch', detail: `${id} holds epoch ${epoch}` }))
+
+/** One instance that lives with another lease than this command is enough to say so. */
+function listOtherLease(
+  registered: readonly RegisteredInstance[],
+  live: readonly InstanceStatus[],
+  leaseMs: number,
+): readonly StepBlock[] {
+  const isLive = ({ id }: RegisteredInstance): boolean => live.some((one) => one.id === id)
+  const other = listOtherLeases(registered, leaseMs).find(isLive)
+  if (other === undefined) return []
+  const detail = `${describeLease(other)}, and FF_CUTOVER_LEASE is ${leaseMs / 1_000} here`
+  return [{ code: 'other_lease', detail }]
 }

@@ -12,6 +12,7 @@ import { FfError } from '../../errors.ts'
 import type { DatabaseLook, FileWriter, RegisteredInstance } from '../../ports/cutover.ts'
 import { fillIfEmpty } from './fill-if-empty.ts'
 import { type CutoverClock, LeaseObserver } from './lease-observer.ts'
+import { requireSameLease } from './other-lease.ts'
 import { type CutoverSides, readSides, type SidesReading } from './read-sides.ts'
 import {
   isScratchCopy,
@@ -61,6 +62,7 @@ export async function advanceCutover(request: AdvanceRequest): Promise<CutoverSt
     throw new FfError('phase_refused', 'The cutover is complete: there is no further phase.', {
       hint: 'Run `ff cutover rollback --to db_authoritative` to go back, which fills the folder first.',
     })
+  await requireOwnLease(request)
   const isSwitch = changesAuthority(record.phase, goal)
   if (isSwitch) await requireGo(request, { reading, look })
   const filled = record.phase === 'file' && goal === 'dual_write' ? await fill(request, look) : null
@@ -91,6 +93,10 @@ export async function rollBackCutover(
     })
   return runStep(request, { reading, look, command: { goal: to, raisesAttempt } })
 }
+
+/** A way back needs no such thing: it waits for the longest lease. @throws FfError `phase_refused` */
+export const requireOwnLease = ({ sides, limits, clock, signal }: StepTools): Promise<void> =>
+  requireSameLease(sides, { leaseMs: limits.leaseMs, clock, signal })
 
 /** Both sides before a step. */
 export interface Ready {

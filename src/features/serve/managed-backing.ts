@@ -5,10 +5,18 @@ import { nameEnvironment } from '../../core/auth/environment.ts'
 import type { TargetSpec } from '../../core/parity/target.ts'
 import { FfError } from '../../errors.ts'
 import type { ServeOptions } from '../../ports/adapters.ts'
-import type { CarriedOut, CutoverFile, InstanceFacts, NamedOperation } from '../../ports/cutover.ts'
+import type {
+  CarriedOut,
+  CutoverDatabase,
+  CutoverFile,
+  InstanceFacts,
+  NamedOperation,
+  RegisteredInstance,
+} from '../../ports/cutover.ts'
 import type { ServiceLog } from '../../ports/telemetry.ts'
 import { InstanceLoop } from '../cutover/instance-loop.ts'
-import { readLeaseClock } from '../cutover/lease-clock.ts'
+import { CUTOVER_CLOCK, readLeaseClock } from '../cutover/lease-clock.ts'
+import { findOtherLease, otherLeaseError } from '../cutover/other-lease.ts'
 import { WriteRunner } from '../cutover/write-runner.ts'
 import { loadPersistence } from '../migrate/load-persistence.ts'
 import { digestConfiguration, type RunningVersion } from '../team-folder/identity.ts'
@@ -52,6 +60,7 @@ export async function openManaged(
     one.end(),
   )
   const cutover = FF_STORE_DIR === null ? null : await adapters.openCutoverFile(FF_STORE_DIR)
+  await refuseOtherLease(cutover ?? { instances: () => listThere(side, failed) }, leaseMs)
   const carryOut = async (operation: NamedOperation): Promise<CarriedOut> =>
     (await runner.run(operation)) ?? NOT_HELD
   const file = createFile(serve, { cutover, target, tools, database: side, carryOut, failed })
@@ -93,6 +102,33 @@ export async function openManaged(
     await keep(FileFollower.start({ file, instance, store, changes, failed }))
   }
   return store
+}
+
+/**
+ * An instance with a shorter lease than the others would end a writer that is well.
+ *
+ * @throws FfError `setting_invalid` where an instance lives with another lease; of the file's side
+ */
+async function refuseOtherLease(
+  { instances }: Pick<CutoverFile, 'instances'>,
+  leaseMs: number,
+): Promise<void> {
+  const { signal } = new AbortController()
+  const other = await findOtherLease(instances, { leaseMs, clock: CUTOVER_CLOCK, signal })
+  if (other !== null) throw otherLeaseError('setting_invalid', other, leaseMs)
+}
+
+/** The instances of the database, for one on another host than the file's; none while it does not answer. */
+async function listThere(
+  database: CutoverDatabase,
+  failed: (place: string, error: unknown) => void,
+): Promise<readonly RegisteredInstance[]> {
+  try {
+    return (await database.look(0)).instances
+  } catch (error) {
+    failed('database', error)
+    return []
+  }
 }
 
 /** Of each wait of the way back of a drill, in milliseconds. */

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { formatConfiguration } from '../../core/cutover/leases.ts'
 import type { CutoverIdentity } from '../../core/gate/types.ts'
 import { canonicalizeValue } from '../../core/json/plain.ts'
 import type { GateFiles } from './load-gate-files.ts'
@@ -45,4 +46,4 @@ export const digestSettings = (settings: RunningVersion['settings']): string =>
 export const digestConfiguration = (
   settings: RunningVersion['settings'],
   leaseMs: number,
-): string => digestSettings({ ...settings, FF_CUTOVER_LEASE: String(leaseMs) })
+): string => formatConfiguration(digestSettings(settings), leaseMs)

@@ -1,8 +1,10 @@
 import { describe, expect, test } from 'vitest'
 import { compareHeads } from '../../../src/core/cutover/heads.ts'
 import {
+  formatConfiguration,
   isLeaseCurrent,
   listOldHolders,
+  parseLeaseMs,
   type Registration,
   watchLeases,
 } from '../../../src/core/cutover/leases.ts'
@@ -28,6 +30,14 @@ describe('the leases of other instances', () => {
     const seen = watchLeases({}, [registration('a', 1)], 100)
     const renewed = watchLeases(seen, [registration('a', 2)], 109)
     expect(listOldHolders(renewed, [registration('a', 2)], scope(112))).toEqual(['a'])
+  })
+  test('are waited out for as long as the instance has them, never shorter than the own', () => {
+    const seen = watchLeases({}, [registration('a', 1)], 100)
+    const find = (leaseMs: number, at: number) =>
+      listOldHolders(seen, [registration('a', 1, { leaseMs })], scope(at))
+    expect(find(60, 159)).toEqual(['a'])
+    expect(find(60, 160)).toEqual([])
+    expect(find(2, 109)).toEqual(['a'])
   })
   test('an instance that was never watched counts as live', () => {
     expect(listOldHolders({}, [registration('a', 1)], scope(500))).toEqual(['a'])
@@ -65,4 +75,9 @@ describe('the heads of two chains', () => {
   ] as const)('are %s', (order, file, database, common) => {
     expect(compareHeads({ file, database, common })).toBe(order)
   })
+})
+
+test('a registered configuration says the lease', () => {
+  expect(parseLeaseMs(formatConfiguration('0f', 2_500))).toBe(2_500)
+  expect(parseLeaseMs('0f')).toBeNull()
 })
