@@ -212,8 +212,8 @@ export interface CutoverDatabase extends ChainReader {
    */
   append(after: AuditChainHead, changes: readonly CopiedChange[], epoch: number): Promise<boolean>
   /**
-   * Fills a database without rows whose chain holds nothing but records of migrations: these move into the ledger.
-   * All or none.
+   * Fills a database whose chain holds nothing but records of migrations and imports, and whose rows are all in the content,
+   * as they are or with a later revision; rows and chain are those of the content then. All or none.
    *
    * @throws FfError `rows_would_be_lost` where it holds anything else
    */

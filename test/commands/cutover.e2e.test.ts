@@ -21,7 +21,9 @@ describe('without an instance, a command is the writer', () => {
     expect(steps.map(({ to }) => to)).toEqual(CUTOVER_PHASES.slice(1))
   })
 
-  test('the first step fills the database', async () => {
+  test('the first step fills the database, also one into which the file was imported', async () => {
+    const { status, stderr } = await cutover.type('import', cutover.folder)
+    expect(status, stderr).toBe(0)
     expect(await cutover.step('advance')).toMatchObject({
       from: 'file',
       phase: 'dual_write',

@@ -4,6 +4,7 @@ import copyStreams from 'pg-copy-streams'
 import { type AuditChainHead, EMPTY_HEAD } from '../../core/audit/record.ts'
 import { toColumnTexts } from '../../core/row-format/column-texts.ts'
 import { serializeRow, type TableName, TABLE_NAMES } from '../../core/rows/rows.ts'
+import { quoteValue } from '../../core/text/quote.ts'
 import { FfError } from '../../errors.ts'
 import type { CopiedChange, SideContent } from '../../ports/cutover.ts'
 import type { ColumnTexts } from '../../ports/rows.ts'
@@ -15,7 +16,7 @@ import { beginTransaction, type DatabaseConfig, withSession } from './connect.ts
 import { requireNext } from './copied-changes.ts'
 import { RECORD_COLUMNS } from './record-column.ts'
 import { toCopyChunks } from './rows/row-sink.ts'
-import { buildStatements, type Statements } from './statements.ts'
+import { buildStatements, listKeyColumns, type Statements } from './statements.ts'
 
 /** Milliseconds: all rows are one transaction. */
 const BOUNDS = { query_timeout: 610_000, statement_timeout: 600_000 } as const
@@ -25,7 +26,8 @@ const getStagingTable = (table: TableName): string => `ff_filled_${table}`
 
 /**
  * Fills a database, as `CutoverDatabase.fill`; the session's role owns the schema, because the records of migrations
- * leave the append-only chain. What they say stays in the ledger.
+ * leave the append-only chain: what they say stays in the ledger. Rows of an import are replaced by those of the content,
+ * and its record by the chain, which says how the rows came about.
  *
  * @throws FfError `rows_would_be_lost`, `chains_forked` for records that are no chain up to the content's head,
  * `outcome_unknown`, `rights_missing`, or another of `mapPgError`
@@ -42,9 +44,12 @@ export function fillDatabase(
       await beginTransaction(client, 'ISOLATION LEVEL READ COMMITTED')
       try {
         await lockHead(client, statements)
-        await moveMigrationRecords(client, schema, database.name)
+        await requireCopyOnly(client, schema, database.name)
         await stage(client)
-        await copyRows(client, schema, content)
+        await stageRows(client, content)
+        await requireKept(client, schema, database.name)
+        await empty(client, schema)
+        await insertRows(client, schema)
         await copyRecords(client, schema, content)
         await endFill(client, schema, { statements, head: content.head })
         await commit(client, database.name)
@@ -58,23 +63,54 @@ export function fillDatabase(
   )
 }
 
-/** Empties a chain that says nothing but what the ledger says. */
-async function moveMigrationRecords(client: Client, schema: string, name: string): Promise<void> {
-  const audit = `"${schema}".audit`
-  const held = TABLE_NAMES.map((table) => `EXISTS (SELECT FROM ONLY "${schema}".${table})`)
-  const { rows } = await client.query<{ more: string }>(
-    `SELECT (${held.join(' OR ')} OR EXISTS (SELECT FROM ONLY ${audit} a
-       WHERE a.action <> 'audit.boundary' OR a.target NOT LIKE 'migration/%'))::text AS more`,
+/** A chain of migrations and imports says nothing of a change that was made here. @throws FfError `rows_would_be_lost` */
+async function requireCopyOnly(client: Client, schema: string, name: string): Promise<void> {
+  const { rows } = await client.query<{ target: string }>(
+    `SELECT target FROM ONLY "${schema}".audit WHERE action <> 'audit.boundary'
+       OR (target NOT LIKE 'migration/%' AND target NOT LIKE 'import/%') ORDER BY seq LIMIT 1`,
   )
-  if (rows[0]?.more !== 'false')
-    throw new FfError(
-      'rows_would_be_lost',
-      `The database ${name} holds rows, or audit records of more than its migrations, so it cannot be filled.`,
-      { hint: 'Name a database that was only migrated: createdb, then `ff migrate up`.' },
+  const [own] = rows
+  if (own !== undefined)
+    throw lossError(name, `an audit record of its own, of ${quoteValue(own.target)}`)
+}
+
+/** Each row is in the staged content, as it is or with a later revision. @throws FfError `rows_would_be_lost` */
+async function requireKept(client: Client, schema: string, name: string): Promise<void> {
+  for (const table of TABLE_NAMES) {
+    const keys = listKeyColumns(table)
+    const { rows } = await client.query<{ key: string }>(
+      `SELECT concat_ws('/', ${keys.map((key) => `held.${key}`).join(', ')}) AS key
+       FROM ONLY "${schema}".${table} held WHERE NOT EXISTS (SELECT FROM pg_temp.${getStagingTable(table)} kept
+         WHERE ${keys.map((key) => `kept.${key} = held.${key}`).join(' AND ')}
+         AND (kept.revision > held.revision OR ${formatImage(table, 'kept')} = ${formatImage(table, 'held')})) LIMIT 1`,
     )
-  await client.query(`ALTER TABLE ${audit} DISABLE TRIGGER audit_rows_stay`)
-  await client.query(`DELETE FROM ONLY ${audit}`)
-  await client.query(`ALTER TABLE ${audit} ENABLE TRIGGER audit_rows_stay`)
+    const [lost] = rows
+    if (lost === undefined) continue
+    const what = `a row of ${table} that the file lacks or has otherwise, ${quoteValue(lost.key)}`
+    throw lossError(name, what)
+  }
+}
+const formatImage = (table: TableName, alias: string): string =>
+  `(${formatRowColumn(table, alias)})::text`
+
+const lossError = (name: string, what: string): FfError =>
+  new FfError('rows_would_be_lost', `The database ${name} holds ${what}, so it cannot be filled.`, {
+    hint: 'Name a database that was only migrated: createdb, then `ff migrate up`.',
+  })
+
+/** Removes the rows and the chain that the content replaces, and what the feed says of them. */
+async function empty(client: Client, schema: string): Promise<void> {
+  for (const [table, trigger] of [
+    ['audit', 'audit_rows_stay'],
+    ['feed', 'feed_rows_stay'],
+  ] as const) {
+    await client.query(`ALTER TABLE "${schema}".${table} DISABLE TRIGGER ${trigger}`)
+    await client.query(`DELETE FROM ONLY "${schema}".${table}`)
+    await client.query(`ALTER TABLE "${schema}".${table} ENABLE TRIGGER ${trigger}`)
+  }
+  // An override refers to its flag.
+  for (const table of TABLE_NAMES.toReversed())
+    await client.query(`DELETE FROM ONLY "${schema}".${table}`)
 }
 
 /** Staging tables, because a side lists its rows in any order, and an override refers to its flag. */
@@ -89,7 +125,7 @@ async function stage(client: Client): Promise<void> {
   )
 }
 
-async function copyRows(client: Client, schema: string, { rows }: SideContent): Promise<void> {
+async function stageRows(client: Client, { rows }: SideContent): Promise<void> {
   for await (const batch of rows) {
     for (const table of TABLE_NAMES) {
       const texts = batch.flatMap((one) =>
@@ -99,6 +135,9 @@ async function copyRows(client: Client, schema: string, { rows }: SideContent): 
       await copy(client, `pg_temp.${getStagingTable(table)} (${columns})`, texts)
     }
   }
+}
+
+async function insertRows(client: Client, schema: string): Promise<void> {
   for (const table of TABLE_NAMES) {
     const columns = listColumnNames(table).join(', ')
     await client.query(

@@ -229,7 +229,7 @@ function onConflict(table: TableName): string {
 }
 
 /** The columns of the primary key, in its order. */
-function listKeyColumns(table: TableName): readonly string[] {
+export function listKeyColumns(table: TableName): readonly string[] {
   const scope = SCOPE_MEMBER[table]
   return [...(scope === null ? [] : [scope]), 'flag_key']
 }

@@ -3,8 +3,8 @@ import type { DatabaseLook } from '../../ports/cutover.ts'
 import type { CutoverSides } from './read-sides.ts'
 
 /**
- * Copies rows and records of the file, as of one head, into a database that has none; nothing where its chain is a part
- * of the file's already.
+ * Copies rows and records of the file, as of one head, into a database that has none, or has nothing but what `ff import`
+ * brought from the file; nothing where its chain is a part of the file's already.
  *
  * @returns the number of records that were copied; null where there was nothing to do
  * @throws FfError `chains_forked` where the database holds rows of another chain, and the errors of both sides
@@ -21,9 +21,9 @@ export async function fillIfEmpty(
     if (!(error instanceof FfError) || error.code !== 'rows_would_be_lost') throw error
     throw new FfError(
       'chains_forked',
-      'The database holds rows or audit records that are not those of the file, so it cannot join this cutover.',
+      `The database is not a copy of the file, so it cannot join this cutover: ${error.message}`,
       {
-        hint: 'Name a database with an empty schema: `ff migrate up` in a new one, then `ff cutover advance`.',
+        hint: 'Make an empty database and name it in FF_DATABASE_URL: `createdb NAME`, `ff migrate up`, then `ff cutover advance`.',
         cause: error,
       },
     )

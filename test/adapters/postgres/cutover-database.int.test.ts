@@ -435,6 +435,31 @@ describe.each(SUPPORTED)('the side of PostgreSQL %s', (version) => {
     expect(await failure(side.fill(await other.content()))).toBe('rows_would_be_lost')
   })
 
+  test('what an import brought is replaced, where the content has each of its rows as it is or newer', async () => {
+    const other = await open(await another())
+    for (const at of [side, other]) {
+      await begin('complete', { at })
+      for (const key of ['ff.a', 'ff.b']) await write(putFlag(key), name(key), at)
+    }
+    await write(putFlag('ff.a', { description: '"newer"' }), name('op2'), other)
+    // As an import leaves it: rows, and a boundary record that the feed names.
+    await sql.query(`ALTER TABLE audit DISABLE TRIGGER audit_rows_stay;
+      ALTER TABLE change_log DISABLE TRIGGER change_log_rows_stay;
+      UPDATE audit SET action = 'audit.boundary', target = 'import/0f' WHERE action = 'flag.put';
+      DELETE FROM change_log;
+      ALTER TABLE audit ENABLE TRIGGER audit_rows_stay;
+      ALTER TABLE change_log ENABLE TRIGGER change_log_rows_stay`)
+    const fill = async (): Promise<void> => side.fill(await other.content())
+    await sql.query(`UPDATE flag_registry SET owner = owner || '!' WHERE flag_key = 'ff.b'`)
+    expect(await failure(fill())).toBe('rows_would_be_lost')
+    await sql.query(`UPDATE flag_registry SET owner = rtrim(owner, '!') WHERE flag_key = 'ff.b'`)
+    await fill()
+    const [own, given] = [await side.content(), await other.content()]
+    expect(await readWhole(own)).toStrictEqual(await readWhole(given))
+    const { rows } = await sql.query('SELECT seq::int, kind, prev::int FROM feed')
+    expect(rows).toStrictEqual([{ seq: given.head.seq, kind: 'global', prev: 0 }])
+  })
+
   test('a content without rows, of another end, or with an altered record is not taken', async () => {
     const before = await side.head()
     const content = buildContent(20)
