@@ -36,6 +36,7 @@ import { openRowSource, type RowSourceOptions } from './postgres/rows/row-source
 import { openLiveSchema } from './postgres/live-schema.ts'
 import { readRoleFacts, withoutTimeouts } from './postgres/role-facts.ts'
 import { readSchemaFacts } from './postgres/schema-facts.ts'
+import type { FindServer } from './postgres/read-pipe.ts'
 import { openScratchDatabase, withTemporaryDatabase } from './postgres/scratch-database.ts'
 import { openScratchSchema } from './postgres/scratch-schema.ts'
 import { openServedSchema } from './postgres/served-schema.ts'
@@ -291,6 +292,8 @@ export interface ServedStoreOptions extends ScratchStoreOptions {
   readonly environment: string
   /** Whether a database is refused whose phase record names another authority. */
   readonly writesAlone?: boolean
+  /** The name of the running server that rows have to be read from; absent where any will do. */
+  readonly findServer?: FindServer
 }
 
 /**

@@ -440,6 +440,8 @@ export interface ServeOptions extends Pick<MigrationOptions, 'versions'> {
   readonly environment: string
   /** Whether a database is refused whose phase record names another authority. */
   readonly writesAlone?: boolean
+  /** The name of the running server that rows have to be read from, asked before each read; null where any will do. */
+  readonly findServer?: () => string | null
 }
 
 /** Options to ship from a kept store: as `ServeOptions`, without what writes records. */

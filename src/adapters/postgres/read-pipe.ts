@@ -1,44 +1,53 @@
 import type pg from 'pg'
+import { FfError } from '../../errors.ts'
 import type { Client } from './client.ts'
 import { beginTransaction, connect, type DatabaseConfig } from './connect.ts'
 import { driver } from './driver.ts'
+import { SERVER_NAME } from './server-identity.ts'
 
 /** admin_shutdown, crash_shutdown, idle_session_timeout. */
 const ENDED_BY_SERVER: ReadonlySet<string> = new Set(['57P01', '57P02', '57P05'])
 
+/** The name of the server that reads have to come from; null where any will do. */
+export type FindServer = () => string | null
+
 /**
  * A few read-only connections that pipeline reads: each read is sent without waiting for earlier results, which
  * takes half the work of a connection for each. A read that loses its connection is retried once over a new one;
- * a second loss fails it.
+ * a second loss fails it. A connection to another server than the wanted one is replaced, as after a promotion.
  */
 export class ReadPipe {
   private readonly database: DatabaseConfig
   private readonly connections: number
+  private readonly findServer: FindServer | null
+  private readonly servers = new WeakMap<Client, string>()
   private readonly clients = new Map<number, Promise<Client>>()
   private turn = 0
   private ended = false
 
-  constructor(database: DatabaseConfig, connections: number) {
+  /** @param findServer asked before each read; absent where any server will do, and none is asked for its name */
+  constructor(database: DatabaseConfig, connections: number, findServer?: FindServer) {
     this.database = database
     this.connections = connections
+    this.findServer = findServer ?? null
   }
 
   /**
    * Sends a read over the next connection in turn, which connects if it is not open, and returns each row as a list of
    * texts.
    *
-   * @throws the driver's error, unmapped
+   * @throws FfError `backing_unavailable` where the connection leads to another server than the wanted one; the driver's
+   *   error, unmapped
    */
   async query(query: pg.QueryArrayConfig): Promise<pg.QueryArrayResult<string[]>> {
     this.turn = (this.turn + 1) % this.connections
     const at = this.turn
-    const connection = this.getClient(at)
-    const client = await connection
+    const { connection, client } = await this.take(at)
     try {
       return await sendRead(client, query)
     } catch (error) {
       if (this.ended || !this.isLost(at, connection, error)) throw error
-      return sendRead(await this.getClient(at), query)
+      return sendRead((await this.take(at)).client, query)
     }
   }
 
@@ -49,6 +58,20 @@ export class ReadPipe {
     // A connect that failed has already rejected the query that needed it.
     const open = connections.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
     await Promise.all(open.map((client) => client.end()))
+  }
+
+  /** @throws FfError `backing_unavailable` where a new connection leads to another server than the wanted one too */
+  private async take(at: number): Promise<Taken> {
+    for (let tries = 0; tries < 2; tries++) {
+      const connection = this.getClient(at)
+      const client = await connection
+      const wanted = this.findServer?.() ?? null
+      if (wanted === null || this.servers.get(client) === wanted) return { connection, client }
+      if (this.clients.get(at) !== connection) continue
+      this.forget(at, connection)
+      void client.end() // What it has in flight is of the other server.
+    }
+    throw otherServerError(this.database.name)
   }
 
   /** True if the connection of a failed query is lost, also if the server has only announced its end. */
@@ -84,9 +107,29 @@ export class ReadPipe {
     // Overrides the options of the URL: this connection never writes. Behind a pooler each read is a transaction.
     if (client.pooler === null)
       await client.query('SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY')
+    if (this.findServer !== null) this.servers.set(client, await readServerName(client))
     return client
   }
 }
+
+interface Taken {
+  readonly connection: Promise<Client>
+  readonly client: Client
+}
+
+async function readServerName(client: Client): Promise<string> {
+  const text = `SELECT ${SERVER_NAME}`
+  return (await sendRead(client, { text, rowMode: 'array' })).rows[0]?.[0] ?? ''
+}
+
+const otherServerError = (name: string): FfError =>
+  new FfError(
+    'backing_unavailable',
+    `Reads of the database ${name} lead to another server than the one on which this instance has its lease.`,
+    {
+      hint: 'Check that each host of FF_DATABASE_URL leads to the primary; `ff cutover status` shows the phase.',
+    },
+  )
 
 /**
  * Sends one read over a connection, and returns its rows as lists of texts. Behind a pooler, in a read-only

@@ -16,7 +16,7 @@ import { requirePlainPhase } from './phase-record.ts'
 import { readPlace, refuseOtherPlace } from './place.ts'
 import { PostgresStore } from './postgres-store.ts'
 import { requirePlainTables } from './plain-tables.ts'
-import { ReadPipe } from './read-pipe.ts'
+import { type FindServer, ReadPipe } from './read-pipe.ts'
 
 /** All writers wait for the row lock on the audit head, so more connections would not write faster. */
 const WRITERS = 4
@@ -33,6 +33,8 @@ export interface ServedSchemaOptions {
   readonly environment: string
   /** Whether a database is refused whose phase record names another authority; default false. */
   readonly writesAlone?: boolean
+  /** The server that reads have to come from; absent where any will do. */
+  readonly findServer?: FindServer
 }
 
 /**
@@ -53,6 +55,7 @@ export async function openServedSchema(
     tools,
     environment,
     writesAlone,
+    findServer,
     checkEveryMs = CHECK_MS,
   }: ServedSchemaOptions,
 ): Promise<OpenServiceStore> {
@@ -68,7 +71,7 @@ export async function openServedSchema(
     return found
   })
   const pool = openPool(database, WRITERS)
-  const readers = new ReadPipe(database, READERS)
+  const readers = new ReadPipe(database, READERS, findServer)
   const watch = watchTables(database, checkEveryMs)
   const { name } = database
   const store = new PostgresStore(pool, SCHEMA, { name, tools, readers, refusal: watch.refusal })

@@ -2,6 +2,7 @@ import type { KeepOpen } from '../../concurrency/open-all.ts'
 import { nameEnvironment } from '../../core/auth/environment.ts'
 import { instantFromMs } from '../../core/rows/instant.ts'
 import type { SettingValues } from '../../core/settings/settings.ts'
+import type { ServeOptions } from '../../ports/adapters.ts'
 import type { ChangeFeed, SinkBacklog } from '../../ports/store.ts'
 import type { TargetSpec } from '../../core/parity/target.ts'
 import { loadPersistence } from '../migrate/load-persistence.ts'
@@ -32,6 +33,8 @@ export interface Backing {
   readonly pump: FeedPump | null
 }
 
+export type BackingRequest = ServeRequest & Pick<ServeOptions, 'findServer'>
+
 /**
  * Opens the store behind its deadline and breaker, its last known rows and its cache, and the clients that listen for
  * changes. With rows that an earlier process kept, a store that is away is waited for.
@@ -39,7 +42,7 @@ export interface Backing {
  * @throws FfError as the store, and `setting_invalid` or `target_invalid` for the settings of snapshot and cache
  */
 export async function openBacking(
-  request: ServeRequest,
+  request: BackingRequest,
   target: TargetSpec | null,
   keep: KeepOpen,
 ): Promise<Backing> {
@@ -106,7 +109,7 @@ const createChannel = (
   })
 
 async function openStore(
-  { adapters, root, settings }: ServeRequest,
+  { adapters, root, settings, findServer }: BackingRequest,
   target: TargetSpec | null,
 ): Promise<Opened> {
   const { migrations, versions } = await loadPersistence(root)
@@ -119,5 +122,6 @@ async function openStore(
     environment: nameEnvironment(settings),
     // In a cutover it only reads here.
     writesAlone: settings.FF_BACKING !== 'managed',
+    ...(findServer === undefined ? {} : { findServer }),
   })
 }

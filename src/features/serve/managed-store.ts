@@ -208,6 +208,11 @@ export class ManagedStore implements ServiceStore {
     return record === null ? 'file' : PHASE_RULES[record.phase].authority
   }
 
+  /** The server of this instance's lease, from which alone decisions are read; null where the file decides. */
+  get leaseServer(): string | null {
+    return this.authority === 'database' ? this.parts.instance.state.server : null
+  }
+
   /** The reader of a side for one request. @throws FfError `phase_refused` on another host than the file's */
   openSide(side: CutoverSide): DecisionReader {
     const { database } = this.parts

@@ -4,6 +4,7 @@ import type { RunningVersion } from '../team-folder/identity.ts'
 import { type Backing, openBacking } from './backing.ts'
 import type { ServiceDependencies } from './dependencies.ts'
 import { openManaged } from './managed-backing.ts'
+import type { ManagedStore } from './managed-store.ts'
 import type { ServeRequest } from './start-plan.ts'
 
 type StoreParts = Pick<
@@ -21,10 +22,13 @@ export async function openStoreParts(
   target: TargetSpec | null,
   keep: KeepOpen,
 ): Promise<{ readonly backing: Backing; readonly held: StoreParts }> {
-  const backing = await openBacking(request, target, keep)
+  const isManaged = request.settings.FF_BACKING === 'managed' && target !== null
+  let managed: ManagedStore | null = null
+  const findServer = (): string | null => managed?.leaseServer ?? null
+  const backing = await openBacking(isManaged ? { ...request, findServer } : request, target, keep)
   const { store, lastKnown, reader, channel, changes } = backing
-  if (request.settings.FF_BACKING === 'managed' && target !== null) {
-    const managed = await openManaged({ serve: request, target, database: backing }, keep)
+  if (isManaged) {
+    managed = await openManaged({ serve: request, target, database: backing }, keep)
     return { backing, held: { store: managed, managed, lastKnown: null, changes } }
   }
   const cache = reader === undefined ? {} : { reader }

@@ -1,10 +1,11 @@
-import { appendFile, readdir, rm, writeFile } from 'node:fs/promises'
+import { appendFile, readdir, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { FileReader } from '../../../src/adapters/file-store/file-reader.ts'
 import { createStore, FileStore } from '../../../src/adapters/file-store/file-store.ts'
 import { ReadPipe } from '../../../src/adapters/postgres/read-pipe.ts'
-import { connect, createDatabase, type TestDatabase } from '../../support/database.ts'
+import { SERVER_NAME } from '../../../src/adapters/postgres/server-identity.ts'
+import { connect, createDatabase, startServer, type TestDatabase } from '../../support/database.ts'
 import { startChild } from '../store-contract/child.ts'
 import { temporaryFolder, TOOLS } from '../store-contract/opened-store.ts'
 import { failure, putFlag, taken } from '../store-contract/requests.ts'
@@ -110,6 +111,33 @@ describe('a live database that is only read', () => {
     }
     for (let loss = 0; loss < 5; loss += 1) await end()
     await Promise.all([pipe.end(), admin.end()])
+  })
+
+  test('is read from the wanted server alone, over a new connection where the old one leads elsewhere', async () => {
+    const folder = await temporaryFolder()
+    const link = join(folder, 'server')
+    const [older, newer] = [await startServer('15'), await startServer('18')]
+    await symlink(older, link)
+    let wanted: string | null = null
+    const config = { host: link, user: 'postgres', database: 'postgres' }
+    const pipe = new ReadPipe({ name: 'moved', config }, 1, () => wanted)
+    const read = async () =>
+      (await pipe.query(asked(`SELECT ${SERVER_NAME}, current_setting('server_version_num')`))).rows
+    const [[first = '', version = ''] = []] = await read()
+    expect(version).toMatch(/^15/)
+    wanted = first
+    expect(await read()).toEqual([[first, version]])
+
+    const other = await connect('18')
+    const { rows } = await other.query<{ name: string }>(`SELECT ${SERVER_NAME} AS name`)
+    await other.end()
+    wanted = rows[0]?.name ?? ''
+    await expect(read()).rejects.toMatchObject({ code: 'backing_unavailable' })
+    await rm(link)
+    await symlink(newer, link)
+    expect((await read())[0]?.[0]).toBe(wanted)
+    await pipe.end()
+    await rm(folder, { recursive: true })
   })
 
   test('makes no new connection once it is closed', async () => {
