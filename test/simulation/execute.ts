@@ -75,9 +75,10 @@ export function renew(
     return true
   }
   if (!reachesDatabase(world, actor)) return false
-  const { server, record, publication } = db
+  const { server, identity, record, publication } = db
   db.registrations = register(db.registrations, { id: actor.id, place: 'database', counter, epoch })
-  const event = { type: 'renewed_database', counter, server, record, publication } as const
+  const reading = { server, identity, record, publication }
+  const event = { type: 'renewed_database', counter, ...reading } as const
   actor.instance = protocol.stepInstance(instance, event)[0]
   return true
 }

@@ -46,6 +46,8 @@ export type InstanceEvent =
       readonly type: 'renewed_database'
       readonly counter: number
       readonly server: string
+      /** Of the database that answered. */
+      readonly identity: string
       readonly record: PhaseRecord | null
       readonly publication: MirrorPublication | null
     }
@@ -96,15 +98,22 @@ export function stepInstance(
 type DatabaseRenewal = Extract<InstanceEvent, { readonly type: 'renewed_database' }>
 function takeDatabase(state: CutoverInstance, event: DatabaseRenewal): CutoverInstance {
   const { server, publication } = event
-  const record = state.onFileHost ? state.record : chooseNewer(state.record, event.record)
-  // A database below what is held lacks a tail, or was left: a lease there says nothing.
-  const counts = record !== null && event.record !== null && event.record.epoch >= record.epoch
-  const databaseLeaseAt =
-    counts && !event.record.closed
-      ? (findSent(state, event.counter) ?? state.databaseLeaseAt)
-      : null
+  // The record of a copy names the database that it was copied from.
+  const own = event.record?.database === event.identity ? event.record : null
+  const record = state.onFileHost ? state.record : chooseNewer(state.record, own)
+  const databaseLeaseAt = isLease(record, own)
+    ? (findSent(state, event.counter) ?? state.databaseLeaseAt)
+    : null
   return { ...state, record, server, publication, databaseLeaseAt }
 }
+
+/** A database below what is held lacks a tail or was left, and one of another cutover is none of this one: no lease. */
+const isLease = (held: PhaseRecord | null, own: PhaseRecord | null): boolean =>
+  held !== null &&
+  own !== null &&
+  held.database === own.database &&
+  own.epoch >= held.epoch &&
+  !own.closed
 
 const findSent = ({ sent }: CutoverInstance, counter: number): number | undefined =>
   sent.find((one) => one.counter === counter)?.at

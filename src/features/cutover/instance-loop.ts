@@ -194,13 +194,13 @@ export class InstanceLoop {
       const counted = isCurrent() ? counter : NO_COUNTER
       return { type: 'renewed_file', counter: counted, record, intent }
     }
-    const { server, record, publication } = await database.renew(registration)
+    const { server, identity, record, publication } = await database.renew(registration)
     this.registered.database = epoch
     const phase = this.record?.phase ?? record?.phase
     if (phase !== undefined && PHASE_RULES[phase].authority === 'database') {
       this.sawDatabase(server, (await database.head()).seq)
     }
-    return { type: 'renewed_database', counter, server, record, publication }
+    return { type: 'renewed_database', counter, server, identity, record, publication }
   }
 
   private take(event: InstanceEvent): readonly InstanceEffect[] {

@@ -22,6 +22,7 @@ const readFile = (state: CutoverInstance, record: PhaseRecord, intent: number | 
 interface DatabaseReading {
   readonly record: PhaseRecord | null
   readonly counter?: number
+  readonly identity?: string
   readonly publication?: MirrorPublication | null
 }
 const readDatabase = (state: CutoverInstance, reading: DatabaseReading) =>
@@ -29,6 +30,7 @@ const readDatabase = (state: CutoverInstance, reading: DatabaseReading) =>
     type: 'renewed_database',
     counter: state.counter,
     server: 's1',
+    identity: 'db1',
     publication: null,
     ...reading,
   })[0]
@@ -77,6 +79,10 @@ describe('the record that an instance holds', () => {
     const here = readDatabase(renew(startInstance('a', true), 0), { record })
     const elsewhere = readDatabase(renew(startInstance('o', false), 0), { record })
     expect([here.record, elsewhere.record]).toEqual([null, record])
+  })
+  test('is not that of a copy, which names the database that it was copied from', () => {
+    const record = makeRecord({ database: 'db0' })
+    expect(readDatabase(renew(startInstance('o', false), 0), { record }).record).toBeNull()
   })
 })
 
@@ -170,8 +176,18 @@ describe('what an instance may do', () => {
     ['lacks the record', makeRecord({ epoch: 0, phase: 'db_authoritative' })],
     ['was left', makeRecord({ epoch: 5, closed: true })],
     ['has none', null],
+    ['is a copy of it', makeRecord({ phase: 'db_authoritative', database: 'db0' })],
   ])('a database that %s is no lease', (_what, record) => {
     const held = { ...elsewhere(served, publication()), onFileHost: true }
     expect(readDatabase(held, { record, publication: publication() }).databaseLeaseAt).toBeNull()
+  })
+  test('a database of another cutover is no lease', () => {
+    const other = makeRecord({ epoch: 9, phase: 'complete', database: 'db2' })
+    const here = readFile(renew(startInstance('a', true), 0), makeRecord({ phase: 'complete' }))
+    const state = readDatabase(here, { record: other, identity: 'db2' })
+    expect(state.databaseLeaseAt).toBeNull()
+    expect(readDatabase(here, { record: makeRecord({ phase: 'complete' }) }).databaseLeaseAt).toBe(
+      0,
+    )
   })
 })
