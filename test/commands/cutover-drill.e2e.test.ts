@@ -29,6 +29,15 @@ test('an instance or a command with another lease than the instances that live i
 
 const DRILL = ['drill', '--staging', '--seconds'] as const
 
+test('a drill that is killed before its decision is taken back by the printed command, in the same attempt', async () => {
+  const killed = await cutover.killAt('writing the intent', ...DRILL, '60')
+  expect(killed.signal, killed.stderr).toBe('SIGKILL')
+  const { phase, next } = await cutover.status()
+  expect([phase, next.command]).toEqual(['shadow_read', 'ff cutover rollback --to shadow_read'])
+  expect(await cutover.step('rollback', '--to', 'shadow_read')).toMatchObject({ attempt: 1 })
+  expect(await cutover.status()).toMatchObject({ armed: false, next: { standing: 'ready' } })
+})
+
 test('a drill goes back by itself when its command is killed, and loses no acknowledged write', async () => {
   const load = services.startLoad()
   try {
