@@ -69,7 +69,7 @@ export class ReadPipe {
       if (wanted === null || this.servers.get(client) === wanted) return { connection, client }
       if (this.clients.get(at) !== connection) continue
       this.forget(at, connection)
-      void client.end() // What it has in flight is of the other server.
+      client.end().catch(() => undefined) // What it has in flight is of the other server.
     }
     throw otherServerError(this.database.name)
   }
