@@ -13,7 +13,7 @@ import { printDocument } from './document.ts'
  * times, and ends `ok`. A signal has it go back first.
  *
  * @throws FfError `phase_refused` elsewhere than on staging or a scratch copy, and in another phase than `shadow_read`;
- * `option_invalid`; as `runCutoverAdvance`
+ * `proof_inconclusive` where the writer went back first; `option_invalid`; as `runCutoverAdvance`
  */
 export const runStagingDrill = (invocation: Invocation<typeof CUTOVER_DRILL>): Promise<void> =>
   runCutoverCommand(invocation, async (command) => {

@@ -1,6 +1,13 @@
+import { hostname } from 'node:os'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { adapters } from '../../src/composition.ts'
+import { FfError } from '../../src/errors.ts'
+import { type DrillTools, drillTwice } from '../../src/features/cutover/drill.ts'
+import { CUTOVER_CLOCK } from '../../src/features/cutover/lease-clock.ts'
+import { TOOLS } from '../adapters/store-contract/opened-store.ts'
 import { TestCutover } from '../support/cutover.ts'
 import { CutoverServices } from '../support/cutover-services.ts'
+import { ROOT } from '../support/run-ff.ts'
 import { until } from './outcome.ts'
 
 let cutover: TestCutover
@@ -88,3 +95,64 @@ test('a drill goes back by itself when its command is killed, and loses no ackno
   }
   await load.expectKept()
 }, 90_000)
+
+/** What the command has at hand. */
+const toTools = (): DrillTools => ({
+  request: {
+    root: ROOT,
+    folder: cutover.folder,
+    database: { kind: 'postgres', url: cutover.env['FF_DATABASE_URL'] ?? '', name: 'drilled' },
+    environment: 'prod',
+    tools: TOOLS,
+    adapters,
+    failed: (_place, error) => {
+      throw error
+    },
+  },
+  limits: { boundMs: 10_000, leaseMs: 2_000, drainMs: 0 },
+  clock: CUTOVER_CLOCK,
+  signal: new AbortController().signal,
+  host: hostname(),
+  observe: () => undefined,
+})
+const untilBack = (): Promise<void> =>
+  until('the writer went back', async () => {
+    const { phase, next } = await cutover.status()
+    return phase === 'shadow_read' && next.standing === 'ready'
+  })
+
+test(
+  'a drill whose way back the writer takes first was not timed',
+  { timeout: 30_000 },
+  async () => {
+    const tools = toTools()
+    let opened = 0
+    const late: DrillTools['request']['adapters'] = {
+      ...adapters,
+      openCutoverFile: async (folder) => {
+        opened += 1
+        if (opened === 2) await untilBack()
+        return adapters.openCutoverFile(folder)
+      },
+    }
+    const drill = drillTwice(
+      { ...tools, request: { ...tools.request, adapters: late } },
+      { seconds: 0, gate: null },
+    )
+    await expect(drill).rejects.toMatchObject({ code: 'proof_inconclusive' })
+  },
+)
+
+test('a step that fails and cannot go back says both', { timeout: 30_000 }, async () => {
+  let failures = 0
+  const observe: DrillTools['observe'] = ({ do: effect }) => {
+    if (failures === 0 && effect !== 'free_lock') return
+    failures += 1
+    throw new FfError('step_unsettled', `failure ${failures}`, { hint: '' })
+  }
+  const drill = drillTwice({ ...toTools(), observe }, { seconds: 0, gate: null })
+  await expect(drill).rejects.toMatchObject({
+    message: 'failure 1 The way back failed too: failure 2',
+  })
+  await untilBack()
+})

@@ -52,10 +52,23 @@ export const beginDrill = (
       return await runStep(step, { ...ready, command })
     } catch (error) {
       // It may have been decided, and only not been taken on by every instance.
-      await goBack(step)
-      throw error
+      const second = await goBack(step).then(
+        () => null,
+        (failure: unknown) => failure,
+      )
+      throw second === null ? error : addFailure(error, second)
     }
   })
+
+/** The first error, with what the way back met after it. */
+function addFailure(first: unknown, second: unknown): unknown {
+  if (!(first instanceof FfError)) return first
+  const what = second instanceof Error ? second.message : String(second)
+  return new FfError(first.code, `${first.message} The way back failed too: ${what}`, {
+    hint: second instanceof FfError ? second.hint : first.hint,
+    cause: first,
+  })
+}
 
 /** Between two tries to move the cutover, in milliseconds. */
 const RETRY_MS = 200
@@ -87,15 +100,29 @@ async function goBack(tools: StepTools): Promise<CutoverStep> {
 }
 
 /**
+ * A step that this command has taken itself, from one phase to another.
+ *
+ * @throws FfError `proof_inconclusive` where the writer went back first, so that there was nothing to time
+ */
+export function requireTaken(step: CutoverStep): CutoverStep {
+  if (step.from !== step.phase && step.paused_ms !== null) return step
+  throw new FfError(
+    'proof_inconclusive',
+    `The drill was over before its way back began: the writer went back to ${step.phase} by itself, so nothing was timed.`,
+    { hint: 'Let the drill last longer: `ff cutover drill --staging --seconds 300`.' },
+  )
+}
+
+/**
  * Goes forth and back, and the same again after that way back. After a signal it goes back first.
  *
- * @throws FfError `step_backed_out` after a signal; as `beginDrill` and `endDrill`
+ * @throws FfError `step_backed_out` after a signal; `proof_inconclusive` as `requireTaken`; as `beginDrill` and `endDrill`
  */
 export async function drillTwice(tools: DrillTools, start: DrillStart): Promise<StagingDrill> {
   const steps: TimedStep[] = []
   const take = async (way: () => Promise<CutoverStep>): Promise<StagingDrill['next']> => {
     const since = tools.clock.now()
-    const { from, phase, epoch, attempt, paused_ms, next } = await way()
+    const { from, phase, epoch, attempt, paused_ms, next } = requireTaken(await way())
     const seconds = (tools.clock.now() - since) / 1_000
     steps.push({ from, phase, epoch, attempt, seconds, paused_ms })
     return next
