@@ -86,6 +86,13 @@ const disabled = onScratch((drill, { database }) => ({
     await drill.back()
   },
 }))
+const shut = onScratch((drill, { database }) => ({
+  ...drill,
+  back: async () => {
+    await drill.back()
+    await database.run(DISABLED_SWITCH_SQL)
+  },
+}))
 const undrained = onScratch((drill, { services }) => ({
   ...drill,
   back: async () => {
@@ -105,8 +112,8 @@ const older = onScratch((drill, { database }) => ({
  * I1: under a load of evaluations and writes, how long the way back from the database to the file takes, the share of
  * requests that failed on both ways, how many decisions of a sample are others once the file decides again or the database
  * after it, and whether the way forward was open again. A way back that does not come to its end is tried again for 301 s.
- * On a scratch file and a scratch database. The controls keep the database from deciding the step, end a service without
- * draining it, and go back to a file with older values.
+ * On a scratch file and a scratch database. The controls keep the database from deciding the way back, end a service without
+ * draining it, go back to a file with older values, and keep the database from deciding the way forward after the way back.
  *
  * Inconclusive (`proof_inconclusive`) where no service decides a question of the sample.
  */
@@ -120,7 +127,7 @@ export const defineSwitchBack = (effort: SwitchBackEffort): Probe =>
       back_s: disabled,
       failed_share: undrained,
       decisions_differing: older,
-      forward_again: disabled,
+      forward_again: shut,
     },
     measure: (drill, context) => measureSwitchBack(drill, context, effort),
   })
@@ -155,7 +162,8 @@ async function measureSwitchBack(
     const isForth = isBack && (await isTaken(drill.forth))
     const again = isForth ? await sample('db') : null
     await sleep(AT_REST_MS)
-    await waitForRequests(load, requests, context)
+    const { signal, progress } = context
+    await load.untilSent(requests, { mostMs: MOST_LOAD_MS, signal, progress })
     await load.stop()
     const count = load.take()
     const differing = [after, again].flatMap((one) =>
@@ -185,6 +193,8 @@ async function measureSwitchBack(
 }
 /** Of each client between two requests. */
 const PAUSE_MS = 5
+/** Fewer requests by then are too few for the item. */
+const MOST_LOAD_MS = 300_000
 /** Before the first step and after the last one. */
 const AT_REST_MS = 500
 
@@ -220,17 +230,3 @@ async function isTaken(step: () => Promise<void>): Promise<boolean> {
     throw error
   }
 }
-
-/** Waits until the load was answered so many requests. */
-async function waitForRequests(
-  load: DrillLoad,
-  requests: number,
-  { signal, progress }: ProbeContext,
-): Promise<void> {
-  while (load.sent < requests) {
-    signal.throwIfAborted()
-    progress(load.sent, requests)
-    await CUTOVER_CLOCK.rest(LOOK_MS, signal)
-  }
-}
-const LOOK_MS = 100

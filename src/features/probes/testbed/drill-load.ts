@@ -2,7 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { AuditRecord } from '../../../core/audit/record.ts'
 import { STALENESS_MS } from '../../../core/feed/subscriber.ts'
 import { compareRecords, type ExpectedRecord, toOverridePath } from './audited-changes.ts'
-import type { ServiceInstance } from './cached-services.ts'
+import type { ProbeContext } from '../framework/probe.ts'
+import type { Asked, ServiceInstance } from './cached-services.ts'
 import { ChangeLedger } from './change-ledger.ts'
 
 /** A caller who may change the override of its own tenant; no other caller of the load has that tenant. */
@@ -29,6 +30,14 @@ export interface LoadSlice extends Omit<LoadCount, 'write_gap_ms'> {
   readonly at_ms: number
 }
 
+export interface LoadWait extends Pick<ProbeContext, 'signal' | 'progress'> {
+  /** At most so many milliseconds. */
+  readonly mostMs: number
+}
+
+/** What failed: a write, an evaluation without a decision, or a decision that is wrong. */
+type FaultKind = 'write' | 'evaluation' | 'decision'
+
 /** A write of each client in so many requests. */
 const WRITE_EVERY = 3
 const SLICE_MS = 250
@@ -39,8 +48,6 @@ const NO_COUNT = { requests: 0, failed: 0, stale: 0, acknowledged: 0 }
  * `Idempotency-Key`, and is sent again, at another service, until it is acknowledged; each of these requests counts.
  */
 export class DrillLoad {
-  /** The first failed requests, in words. */
-  readonly examples: string[] = []
   readonly startedAt = performance.now()
   private readonly services: readonly ServiceInstance[]
   private readonly callers: readonly DrillCaller[]
@@ -52,6 +59,13 @@ export class DrillLoad {
   private readonly name = `drill-${crypto.randomUUID()}`
   private readonly clients: readonly Promise<void>[]
   private readonly slices: (typeof NO_COUNT)[] = []
+  private readonly faults: Readonly<Record<FaultKind, string[]>> = {
+    write: [],
+    evaluation: [],
+    decision: [],
+  }
+  /** The errors of clients that have ended with one. */
+  private readonly broken: unknown[] = []
   private isRunning = true
   private count = { ...NO_COUNT }
   private acknowledgedAt = this.startedAt
@@ -66,13 +80,33 @@ export class DrillLoad {
     this.callers = callers
     this.pauseMs = pauseMs
     this.clients = callers.map((caller, at) => this.work(caller, at))
-    // A failure is that of `stop`, which the drill always comes to.
-    for (const client of this.clients) client.catch(() => undefined)
+    // It is the error of `untilSent` and of `stop` too, which the drill always comes to.
+    for (const client of this.clients) client.catch((error: unknown) => this.broken.push(error))
+  }
+
+  /** The first failed requests of each kind, in words: writes first, wrong decisions last. */
+  get examples(): readonly string[] {
+    return Object.values(this.faults).flat()
   }
 
   /** Requests that were answered, or failed, since the last call of `take`. */
   get sent(): number {
     return this.count.requests
+  }
+
+  /**
+   * Waits until so many requests were answered or failed, or the time is over: then there are fewer.
+   *
+   * @throws the first error of a client that is no answer; the reason of the signal
+   */
+  async untilSent(requests: number, { mostMs, signal, progress }: LoadWait): Promise<void> {
+    const until = performance.now() + mostMs
+    while (this.sent < requests && performance.now() < until) {
+      signal.throwIfAborted()
+      if (this.broken.length > 0) throw this.broken[0]
+      progress(this.sent, requests)
+      await sleep(LOOK_MS)
+    }
   }
 
   /** What was answered since the last call, or since the start. */
@@ -108,7 +142,8 @@ export class DrillLoad {
           await sleep(this.pauseMs)
           asked = await service.evaluate(headers)
         }
-        if (asked.ok && asked.answer.value < least) lost += 1
+        if (!asked.ok) this.noteUndecided(asked)
+        else if (asked.answer.value < least) lost += 1
       }
     return lost
   }
@@ -160,7 +195,10 @@ export class DrillLoad {
       const ok = response !== null && response.status < 300
       const acknowledged_ms = ok ? performance.now() : Infinity
       this.ledger.note(tenant_id, { value, by: service.at, sent_ms, acknowledged_ms })
-      this.note(ok ? null : `a write was answered ${response?.text.slice(0, 300) ?? 'not at all'}`)
+      this.note(
+        ok ? null : `a write was answered ${response?.text.slice(0, 300) ?? 'not at all'}`,
+        'write',
+      )
       if (ok) return this.acknowledge(request_id)
       await sleep(this.pauseMs)
     }
@@ -169,15 +207,18 @@ export class DrillLoad {
   private async evaluate({ headers, tenant_id }: DrillCaller, turn: number): Promise<void> {
     const service = this.pick(turn)
     const asked = await service.evaluate(headers)
-    if (!asked.ok) {
-      if (asked.isStale) this.add('stale')
-      return this.note(asked.isStale ? null : `an evaluation was answered ${asked.why}`)
-    }
+    if (!asked.ok) return this.noteUndecided(asked)
     this.note(
       this.ledger.allows(tenant_id, asked.answer)
         ? null
         : `instance ${service.at} decided ${asked.answer.value} for ${tenant_id}, which was ${this.ledger.last(tenant_id)?.value ?? 'never set'}`,
+      'decision',
     )
+  }
+
+  private noteUndecided({ isStale, why }: Extract<Asked, { ok: false }>): void {
+    if (isStale) this.add('stale')
+    this.note(isStale ? null : `an evaluation was answered ${why}`, 'evaluation')
   }
 
   private pick(turn: number): ServiceInstance {
@@ -192,11 +233,12 @@ export class DrillLoad {
     this.add('acknowledged')
   }
 
-  private note(fault: string | null): void {
+  private note(fault: string | null, kind: FaultKind): void {
     this.add('requests')
     if (fault === null) return
     this.add('failed')
-    if (this.examples.length < MOST_EXAMPLES) this.examples.push(fault)
+    const known = this.faults[kind]
+    if (known.length < MOST_EXAMPLES) known.push(fault)
   }
 
   private add(what: keyof typeof NO_COUNT): void {
@@ -206,4 +248,7 @@ export class DrillLoad {
     this.count[what] += 1
   }
 }
+/** Of each kind. */
 const MOST_EXAMPLES = 5
+/** Between two looks at the count, in milliseconds. */
+const LOOK_MS = 100
