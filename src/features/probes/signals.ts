@@ -1,9 +1,6 @@
-import { setTimeout as sleep } from 'node:timers/promises'
-import type { Exposition } from '../../core/alerts/exposition.ts'
 import type { Measurement } from '../../core/gate/judge-measurement.ts'
 import type { Adapters } from '../../ports/adapters.ts'
 import { loadAlerts } from './alert-contract.ts'
-import { METRICS_ROUTE } from '../serve/health.ts'
 import { defineProbe, fromValue, inContext, type ProbeContext } from './framework/probe.ts'
 import type { StagingCaller, StagingNeeds } from './framework/staging-target.ts'
 import { createSpoiledMetrics, createFastClock } from './faults/spoiled-metrics.ts'
@@ -16,12 +13,9 @@ import {
 } from './testbed/called-events.ts'
 import { withCalledInstances } from './testbed/called-instances.ts'
 import { GENERATED_FLAG } from './testbed/generated-store.ts'
+import { type MetricEvent, MetricWatch, MOST_WAIT_S } from './testbed/metric-watch.ts'
 import type { DeliveryFaultKind } from './testbed/faulty-store.ts'
 import { type AdaptersDecorator, TestService } from './testbed/test-service.ts'
-
-/** A metric is `still` after this: longer than the limit of the time from an event to its metric. */
-const MOST_WAIT_S = 120
-const EVERY_MS = 50
 
 /** The planted faults, at a clock by which their waits are short. */
 const spoiled = inContext(
@@ -137,8 +131,7 @@ async function watchStaging(
   })
 }
 
-/** Triggers an event. @returns its undo */
-type Event<S = TestService> = (service: S) => Promise<() => Promise<unknown>>
+type Event<S = TestService> = MetricEvent<S>
 const noUndo = (): Promise<void> => Promise.resolve()
 const withoutUndo =
   <S = TestService>(work: (service: S) => Promise<unknown>): Event<S> =>
@@ -234,67 +227,3 @@ const EVENTS: Readonly<Record<string, Event>> = {
 const EVENTS_ON_STAGING = Object.fromEntries(
   Object.entries(EVENTS_OF_REQUESTS).map(([metric, work]) => [metric, withoutUndo(work)]),
 )
-
-/** A service whose metrics are read. */
-interface Scraped {
-  scrape(): Promise<Exposition | null>
-}
-/** Triggers the event of each metric, and watches its series. */
-class MetricWatch<S extends Scraped> {
-  readonly missing: string[] = []
-  readonly still: string[] = []
-  /** Seconds from each event to the scrape that shows it. */
-  readonly delaysSeconds: number[] = []
-  private readonly service: S
-  private readonly events: Readonly<Record<string, Event<S>>>
-  private readonly context: ProbeContext
-
-  constructor(service: S, events: Readonly<Record<string, Event<S>>>, context: ProbeContext) {
-    this.service = service
-    this.events = events
-    this.context = context
-  }
-
-  async requirePresent(metrics: readonly string[]): Promise<void> {
-    const read = await this.service.scrape()
-    this.missing.push(...metrics.filter((metric) => findSeries(read, metric) === null))
-  }
-
-  async requireChange(metric: string): Promise<void> {
-    const before = findSeries(await this.service.scrape(), metric)
-    const event = Object.hasOwn(this.events, metric) ? this.events[metric] : undefined
-    if (before === null) this.missing.push(metric)
-    else if (event === undefined) this.still.push(metric)
-    else await this.waitForChange(metric, before, event)
-  }
-
-  private async waitForChange(metric: string, before: string, event: Event<S>): Promise<void> {
-    const { now, signal } = this.context
-    const undo = await event(this.service)
-    const since = now().getTime()
-    const seconds = (): number => (now().getTime() - since) / 1000
-    try {
-      while (seconds() < MOST_WAIT_S && !signal.aborted) {
-        const after = findSeries(await this.service.scrape(), metric)
-        // A scrape that fails shows no movement.
-        if (after !== null && after !== before) return void this.delaysSeconds.push(seconds())
-        await sleep(EVERY_MS)
-      }
-      this.still.push(metric)
-    } finally {
-      await undo()
-    }
-  }
-}
-
-/** The series of a metric as JSON, without those that the scrape itself changes; null where the metric is missing. */
-function findSeries(read: Exposition | null, metric: string): string | null {
-  if (read?.ok !== true || !read.families.has(metric)) return null
-  const own = read.samples.filter(
-    ({ name, labels }) =>
-      labels['route'] !== METRICS_ROUTE.id &&
-      (name === metric || (name.startsWith(metric) && PARTS.has(name.slice(metric.length)))),
-  )
-  return JSON.stringify(own)
-}
-const PARTS: ReadonlySet<string> = new Set(['_bucket', '_sum', '_count'])
