@@ -1,4 +1,6 @@
+import { cp } from 'node:fs/promises'
 import { hostname } from 'node:os'
+import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { adapters } from '../../src/composition.ts'
 import { FfError } from '../../src/errors.ts'
@@ -95,6 +97,16 @@ test('a drill goes back by itself when its command is killed, and loses no ackno
   }
   await load.expectKept()
 }, 90_000)
+
+test('a copy of the folder is refused, although its record is the one that stands', async () => {
+  const copy = join(cutover.root, 'copy')
+  await cp(cutover.folder, copy, { recursive: true, filter: (path) => !path.endsWith('.sock') })
+  const { epoch } = await cutover.status()
+  const elsewhere = cutover.with({ env: { FF_STORE_DIR: copy } })
+  const { code, message } = await elsewhere.refused(20, ...DRILL, '60')
+  expect([code, message]).toEqual(['phase_refused', expect.stringContaining('a copy of it')])
+  expect((await cutover.status()).epoch).toBe(epoch)
+})
 
 /** What the command has at hand. */
 const toTools = (): DrillTools => ({

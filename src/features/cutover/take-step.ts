@@ -164,7 +164,7 @@ async function requireGo(request: AdvanceRequest, ready: Ready): Promise<void> {
 
 /**
  * What the step into `db_authoritative` needs beside the right to take it: a database that has caught up, instances that
- * are alike, and two on the file's host.
+ * are alike, the folder of those on this host, and two of them.
  *
  * @param needs.wanted what the instances have to be; null where they need only be alike
  * @throws FfError `phase_refused`
@@ -175,9 +175,11 @@ export async function requireInstances(
 ): Promise<void> {
   const { reading, look } = needs.ready
   refuseLag(reading, look)
-  const live = await listLive(tools, reading)
+  const found = await listLive(tools, reading)
   const refusal =
-    refuseMixed(live, needs.wanted) ?? (needs.oneWriter ? null : refuseFew(live, tools))
+    refuseMixed(found.live, needs.wanted) ??
+    refuseCopy(found, tools) ??
+    (needs.oneWriter ? null : refuseFew(found.live, tools))
   if (refusal !== null) throw refusal
 }
 
@@ -189,6 +191,25 @@ function refuseLag({ fileHead }: SidesReading, { head }: DatabaseLook): void {
   throw new FfError('phase_refused', `The database is ${behind} changes behind the file.`, {
     hint: 'Wait until `ff cutover status` says that it has caught up, then run `ff cutover advance`.',
   })
+}
+
+/**
+ * A copy of the folder has the record of the folder, and no instance writes to it: what it holds then says nothing of the file.
+ * An instance of this host renews in the folder that it has.
+ */
+function refuseCopy(
+  { live, renewing }: LiveInstances,
+  { host }: Pick<StepTools, 'host'>,
+): FfError | null {
+  const other = live.find(({ id, facts }) => facts.host === host && !renewing.has(id))
+  if (other === undefined) return null
+  return new FfError(
+    'phase_refused',
+    `The instance ${quoteValue(other.id)} lives on this host and does not renew in this folder: it has another one, and this is a copy of it.`,
+    {
+      hint: 'Set FF_STORE_DIR to the folder of the instances; `ff config show --origin` says what it is here.',
+    },
+  )
 }
 
 /** Two instances must live on the file's host: one of them stands by for the mirror. */
@@ -206,11 +227,17 @@ function refuseFew(
   )
 }
 
-/** The instances that renew, on every host; watches for at most one lease. */
+interface LiveInstances {
+  /** The instances that renew, on every host. */
+  readonly live: readonly RegisteredInstance[]
+  /** The ids of those that renew in the folder. */
+  readonly renewing: ReadonlySet<string>
+}
+/** Watches for at most one lease. */
 async function listLive(
   { sides, clock, limits, signal, host }: StepTools,
   { registered }: SidesReading,
-): Promise<readonly RegisteredInstance[]> {
+): Promise<LiveInstances> {
   const observer = new LeaseObserver(sides, { clock, leaseMs: limits.leaseMs })
   observer.see(registered)
   const until = clock.now() + limits.leaseMs
@@ -218,15 +245,19 @@ async function listLive(
     const now = await sides.file.instances()
     const there = [...now, ...(await sides.database.look(0)).instances]
     observer.see(there)
-    const live = there.filter((one) => observer.hasRenewed(one))
-    const found = [...new Map(live.map((one) => [one.id, one])).values()]
+    const renewed = there.filter((one) => observer.hasRenewed(one))
+    const live = [...new Map(renewed.map((one) => [one.id, one])).values()]
     const isWhole = there.every((one) => observer.hasRenewed(one))
-    const here = found.filter(({ facts }) => facts.host === host).length
+    const here = live.filter(({ facts }) => facts.host === host).length
     const isOver = clock.now() >= until || signal.aborted
-    if (isOver || (isWhole && here >= LEAST_INSTANCES)) return found
+    if (isOver || (isWhole && here >= LEAST_INSTANCES))
+      return { live, renewing: new Set(listInFolder(renewed)) }
     await clock.rest(limits.leaseMs / 10, signal)
   }
 }
+
+const listInFolder = (all: readonly RegisteredInstance[]): readonly string[] =>
+  all.flatMap(({ place, id }) => (place === 'file' ? [id] : []))
 
 interface Step extends Ready {
   /** What is not usual: the others raise no attempt, were judged for none, and have nothing to do with a drill. */
