@@ -11,7 +11,7 @@ import { parseTargetOrThrow } from '../features/parity/resolve-target.ts'
 import { isLoopback, type TargetSpec } from '../core/parity/target.ts'
 import type { SettingValues } from '../core/settings/settings.ts'
 import { resolveAdmin } from '../features/serve/admin-settings.ts'
-import { readNamedFile } from '../features/serve/secret-file.ts'
+import { readDigestKey, readNamedFile } from '../features/serve/secret-file.ts'
 import { nameEnvironment } from '../core/auth/environment.ts'
 import { FfError } from '../errors.ts'
 import { formatProbeExplanation, formatProbeList } from '../reports/checklist-text.ts'
@@ -124,8 +124,13 @@ async function withStaging(
   const text = path === null ? '' : await readNamedFile({ ...file, path })
   const tokens = text.split('\n').flatMap((line) => (line.trim() === '' ? [] : [line.trim()]))
   const { FF_JWT_SCOPE_CLAIM: scopeClaim, FF_REDIS_URL: redis } = values
+  const cutover = {
+    leaseMs: values.FF_CUTOVER_LEASE * 1_000,
+    drainMs: values.FF_DRAIN_DELAY * 1_000,
+    digestKey: await readDigestKey(values.FF_AUDIT_DIGEST_KEY_FILE),
+  }
   const [admin, approval] = [await resolveAdmin(values), values.FF_STAGING_APPROVAL]
-  const target = { instances, tokens, redis, admin, approval, scopeClaim }
+  const target = { instances, tokens, redis, admin, approval, scopeClaim, cutover }
   return { ...request, targets: { ...request.targets, staging: target } }
 }
 

@@ -1,21 +1,32 @@
-import { cp } from 'node:fs/promises'
+import { cp, readdir, readFile, writeFile } from 'node:fs/promises'
+import { once } from 'node:events'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { adapters } from '../../src/composition.ts'
+import type { EvidenceDraft, EvidenceRecord } from '../../src/core/gate/types.ts'
 import { FfError } from '../../src/errors.ts'
 import { type DrillTools, drillTwice } from '../../src/features/cutover/drill.ts'
+import { runProbe } from '../../src/features/probes/framework/run-probe.ts'
+import { defineSwitchBack } from '../../src/features/probes/switch-back.ts'
+import { loadGateFiles } from '../../src/features/team-folder/load-gate-files.ts'
+import type { Adapters } from '../../src/ports/adapters.ts'
 import { CUTOVER_CLOCK } from '../../src/features/cutover/lease-clock.ts'
+import { TERMS, toContext, toItem } from '../features/probes/context.ts'
 import { TOOLS } from '../adapters/store-contract/opened-store.ts'
 import { TestCutover } from '../support/cutover.ts'
 import { CutoverServices } from '../support/cutover-services.ts'
-import { ROOT } from '../support/run-ff.ts'
-import { until } from './outcome.ts'
+import { BUILD, gateFolder } from '../support/gate-folder.ts'
+import { ROOT, spawnFf, startFf } from '../support/run-ff.ts'
+import { ask } from '../support/service.ts'
+import { getCheck, until } from './outcome.ts'
 
 let cutover: TestCutover
 let services: CutoverServices
 beforeAll(async () => {
-  cutover = await TestCutover.open(true)
+  cutover = (await TestCutover.open(true)).with({ env: { FF_ENV: 'staging' } })
+  // The database of a test is made for production.
+  expect((await cutover.type('migrate', 'up', '--adopt')).status).toBe(0)
   services = await CutoverServices.open(cutover.serviceEnv)
   await cutover.step('advance')
   await cutover.step('advance')
@@ -102,7 +113,7 @@ test('a copy of the folder is refused, although its record is the one that stand
   const copy = join(cutover.root, 'copy')
   await cp(cutover.folder, copy, { recursive: true, filter: (path) => !path.endsWith('.sock') })
   const { epoch } = await cutover.status()
-  const elsewhere = cutover.with({ env: { FF_STORE_DIR: copy } })
+  const elsewhere = cutover.with({ env: { FF_ENV: 'staging', FF_STORE_DIR: copy } })
   const { code, message } = await elsewhere.refused(20, ...DRILL, '60')
   expect([code, message]).toEqual(['phase_refused', expect.stringContaining('a copy of it')])
   expect((await cutover.status()).epoch).toBe(epoch)
@@ -114,7 +125,7 @@ const toTools = (): DrillTools => ({
     root: ROOT,
     folder: cutover.folder,
     database: { kind: 'postgres', url: cutover.env['FF_DATABASE_URL'] ?? '', name: 'drilled' },
-    environment: 'prod',
+    environment: 'staging',
     tools: TOOLS,
     adapters,
     failed: (_place, error) => {
@@ -168,3 +179,105 @@ test('a step that fails and cannot go back says both', { timeout: 30_000 }, asyn
   })
   await untilBack()
 })
+
+/** What `ff probe run I1` needs of a team's folder, and of its settings. */
+async function openTeam() {
+  const cwd = await gateFolder()
+  const origins = services.running.map(({ origin }) => origin)
+  const said = await ask(origins[0] ?? '', '/identity')
+  const { database } = JSON.parse(said.text) as { readonly database: string }
+  const path = join(cwd, 'checklists/plan.json')
+  const plan = JSON.parse(await readFile(path, 'utf8')) as object
+  await writeFile(path, JSON.stringify({ ...plan, staging_database: database }))
+  const tokens = join(cwd, 'tokens')
+  await writeFile(tokens, (await services.listTokens(3)).join('\n'), { mode: 0o600 })
+  const env = {
+    ...cutover.env,
+    FF_STAGING_URL: origins.map((origin) => `${origin},${origin}`).join(' '),
+    FF_STAGING_TOKEN_FILE: tokens,
+  }
+  return { cwd, env }
+}
+
+test('I1 measures the way back on the instances of staging', { timeout: 60_000 }, async () => {
+  const { cwd, env } = await openTeam()
+  const { epoch } = await cutover.status()
+  const run = (...args: readonly string[]) =>
+    spawnFf(['probe', 'run', 'I1', '--format', 'json', ...args], { cwd, env })
+  expect((await run()).stdout).toContain('disrupt_not_allowed')
+  expect((await cutover.status()).epoch).toBe(epoch)
+
+  // Each limit has a control, which `ff probe selftest` runs.
+  expect(getCheck(await run('--allow-disrupt', 'I1')).items[0]?.codes).toEqual(['control_not_run'])
+  const [, record] = await readRecords(cwd)
+  expect(record).toMatchObject({ result: 'pass', where: 'staging', example: null })
+  expect(await cutover.status()).toMatchObject({ phase: 'shadow_read', attempt: 1 })
+})
+
+test('a run of I1 that is ended goes back first', { timeout: 60_000 }, async () => {
+  const { cwd, env } = await openTeam()
+  const child = startFf(['probe', 'run', 'I1', '--allow-disrupt', 'I1'], { cwd, env })
+  const ended = once(child, 'close')
+  await until('the drill has begun', async () => (await cutover.status()).drill_ends_at !== null)
+  child.kill('SIGINT')
+  expect(await ended).toEqual([130, null])
+  expect(await cutover.status()).toMatchObject({ phase: 'shadow_read', drill_ends_at: null })
+})
+
+test('I1 is inconclusive where another one takes the way back', { timeout: 60_000 }, async () => {
+  const { cwd, env } = await openTeam()
+  let opened = 0
+  const found = await measureHere(
+    { cwd, env },
+    {
+      // For the check, the way forth, and the way back.
+      openCutoverFile: async (folder) => {
+        opened += 1
+        if (opened === 3) await cutover.step('rollback', '--to', 'shadow_read')
+        return adapters.openCutoverFile(folder)
+      },
+    },
+  )
+  expect(found).toMatchObject({ result: 'inconclusive', codes: ['proof_inconclusive'] })
+  expect(await cutover.status()).toMatchObject({ phase: 'shadow_read', drill_ends_at: null })
+})
+
+/** The records of the one log of a folder. */
+async function readRecords(cwd: string): Promise<readonly EvidenceRecord[]> {
+  const [kid = ''] = await readdir(join(cwd, '.ff/evidence'))
+  const text = await readFile(join(cwd, '.ff/evidence', kid, 'evidence.ndjson'), 'utf8')
+  return text
+    .trimEnd()
+    .split('\n')
+    .map((line) => (JSON.parse(line) as { readonly record: EvidenceRecord }).record)
+}
+
+/** Measures I1 in this process with other adapters, under a smaller load. */
+async function measureHere(
+  { cwd, env }: Awaited<ReturnType<typeof openTeam>>,
+  change: Partial<Adapters>,
+): Promise<EvidenceDraft> {
+  const { plan } = await loadGateFiles({ root: ROOT, cwd, checklist: null })
+  const { request, limits } = toTools()
+  const tokens = (await readFile(env.FF_STAGING_TOKEN_FILE, 'utf8')).split('\n')
+  const instances = services.running.map(({ origin }) => ({ service: origin, admin: origin }))
+  const settings = { redis: null, admin: null, approval: null, scopeClaim: 'scope' } as const
+  const { leaseMs, drainMs } = limits
+  const own = { leaseMs, drainMs, digestKey: TOOLS.digestKey }
+  const context = toContext({
+    cwd,
+    plan,
+    environment: 'staging',
+    adapters: { ...adapters, ...change },
+    mayDisrupt: new Set(['I1']),
+    targets: {
+      scratch: { kind: 'embedded' },
+      database: request.database,
+      store: { kind: 'file', folder: cutover.folder },
+      staging: { instances, tokens, cutover: own, ...settings },
+    },
+  })
+  const identity = { ...TERMS.identity, build: BUILD }
+  const probe = defineSwitchBack({ requests: 100, givenUpMs: 0 })
+  return runProbe(toItem('I1'), probe, { context, terms: { ...TERMS, identity } })
+}

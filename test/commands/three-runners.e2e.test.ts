@@ -31,8 +31,18 @@ const SLOW: ReadonlySet<string> = new Set(
     () => !FULL,
   ),
 )
-/** D1, D4, F1, H1, H3, H4 and I4 measure instances of staging, of which there are none; G3 reads its database, which on loopback counts as scratch. */
-const OF_STAGING: ReadonlySet<string> = new Set(['D1', 'D4', 'F1', 'G3', 'H1', 'H3', 'H4', 'I4'])
+/** D1, D4, F1, H1, H3, H4, I1 and I4 measure instances of staging, of which there are none; G3 reads its database, which on loopback counts as scratch. */
+const OF_STAGING: ReadonlySet<string> = new Set([
+  'D1',
+  'D4',
+  'F1',
+  'G3',
+  'H1',
+  'H3',
+  'H4',
+  'I1',
+  'I4',
+])
 /** The items of a place: those that are measured here, and those whose records the test writes. */
 function splitItems(place: Where): Record<'measured' | 'written', readonly string[]> {
   const own = CHECKLIST.items.filter(({ where }) => where === place)

@@ -73,6 +73,12 @@ export class CutoverServices {
     )
   }
 
+  /** Tokens of so many users, each of another tenant, with every scope. */
+  listTokens(count: number): Promise<readonly string[]> {
+    const claims = Array.from({ length: count }, (_, at) => ({ sub: `U-${at}`, tid: `T-${at}` }))
+    return Promise.all(claims.map((one) => this.issuer.token(one)))
+  }
+
   /** Clients that write to the instances that run. */
   startLoad(): CutoverLoad {
     return new CutoverLoad(() => this.running, this.token)

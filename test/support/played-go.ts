@@ -22,7 +22,7 @@ import { runProbe } from '../../src/features/probes/framework/run-probe.ts'
 import { judgeInputs, runGateCheck, toReport } from '../../src/features/gate/gate.ts'
 import { readGateInputs } from '../../src/features/item-states/gate-inputs.ts'
 import { loadGateFiles } from '../../src/features/team-folder/load-gate-files.ts'
-import { toContext } from '../features/probes/context.ts'
+import { NO_CUTOVER, toContext } from '../features/probes/context.ts'
 import { detecting, passing, toItem } from '../core/gate/builders.ts'
 import { tools, trustText } from '../features/signoff/people.ts'
 import {
@@ -234,7 +234,13 @@ export async function measureRecording(
   const found = findProbe(item)
   if (!found.ok) throw new Error(`no probe of ${id}`)
   const { plan } = await loadGateFiles({ root: ROOT, cwd: go.cwd, checklist: null })
-  const unused = { tokens: [], redis: null, admin: null, approval: null } as const
+  const unused = {
+    tokens: [],
+    redis: null,
+    admin: null,
+    approval: null,
+    cutover: NO_CUTOVER,
+  } as const
   const staging = { instances: go.staging.addresses, scopeClaim: 'scope', ...unused } as const
   const targets = { scratch: { kind: 'embedded' }, database: null, store: null, staging } as const
   const context = toContext({ cwd, plan, targets, runner: go.runners.staging.kid })

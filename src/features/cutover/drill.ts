@@ -2,9 +2,11 @@ import { DRILL_RETURN, MOST_DRILL_MS } from '../../core/cutover/drill.ts'
 import { findStandingRecord } from '../../core/cutover/way-out.ts'
 import type { CutoverStep, StagingDrill } from '../../core/report/cutover-documents.ts'
 import { FfError } from '../../errors.ts'
-import { coordinate, type SidesRequest } from './open-sides.ts'
-import { refuseDrill, type StepGate } from './refuse-step.ts'
+import type { RegisteredInstance } from '../../ports/cutover.ts'
+import { coordinate, type SidesRequest, withCutoverSides } from './open-sides.ts'
+import { refuseDrill, type StepPlan } from './refuse-step.ts'
 import {
+  type Ready,
   readReady,
   requireInstances,
   requireOwnLease,
@@ -21,7 +23,7 @@ export interface DrillStart {
   /** When the writer goes back by itself, in seconds from now; at most 900. */
   readonly seconds: number
   /** Names staging; null where there is no team folder, as for a scratch copy. */
-  readonly gate: StepGate | null
+  readonly gate: StepPlan | null
 }
 
 /**
@@ -38,16 +40,11 @@ export const beginDrill = (
 ): Promise<CutoverStep> =>
   coordinate(tools.request, async (coordinated) => {
     const step = { ...tools, ...coordinated }
-    const ready = await readReady(step.sides)
-    const { identity: database, now } = ready.look
-    const record = findStandingRecord(ready.reading.situation)
-    const refusal = refuseDrill({ environment: tools.request.environment, database, record }, gate)
-    if (refusal !== null) throw refusal
-    await requireOwnLease(step)
-    await requireInstances(step, { ready, wanted: null, oneWriter: false })
+    const { ready } = await requireDrill(step, gate)
+    const { attempt } = findStandingRecord(ready.reading.situation)
     // The record keeps whole milliseconds.
-    const drillEndsAt = now + Math.ceil(Math.min(seconds * 1_000, MOST_DRILL_MS))
-    const command = { goal: 'db_authoritative', gatedAttempt: record.attempt, drillEndsAt } as const
+    const drillEndsAt = ready.look.now + Math.ceil(Math.min(seconds * 1_000, MOST_DRILL_MS))
+    const command = { goal: 'db_authoritative', gatedAttempt: attempt, drillEndsAt } as const
     try {
       return await runStep(step, { ...ready, command })
     } catch (error) {
@@ -59,6 +56,30 @@ export const beginDrill = (
       throw second === null ? error : addFailure(error, second)
     }
   })
+
+/** Where a drill may begin. */
+interface DrillPlace {
+  /** The instances that live, on every host. */
+  readonly live: readonly RegisteredInstance[]
+  readonly ready: Ready
+}
+async function requireDrill(
+  step: StepTools & Pick<DrillTools, 'request'>,
+  gate: StepPlan | null,
+): Promise<DrillPlace> {
+  const ready = await readReady(step.sides)
+  const { environment } = step.request
+  const record = findStandingRecord(ready.reading.situation)
+  const refusal = refuseDrill({ environment, database: ready.look.identity, record }, gate)
+  if (refusal !== null) throw refusal
+  await requireOwnLease(step)
+  const live = await requireInstances(step, { ready, wanted: null, oneWriter: false })
+  return { live, ready }
+}
+
+/** Whether a drill could begin now: changes nothing, and holds no lock. @throws FfError as `beginDrill` */
+export const checkDrill = (tools: DrillTools, gate: StepPlan | null): Promise<DrillPlace> =>
+  withCutoverSides(tools.request, (sides) => requireDrill({ ...tools, sides, writer: null }, gate))
 
 /** The first error, with what the way back met after it. */
 function addFailure(first: unknown, second: unknown): unknown {

@@ -8,11 +8,15 @@ import { FfError } from '../../errors.ts'
 import type { RegisteredInstance } from '../../ports/cutover.ts'
 import { listRollbackSteps } from './rollback-steps.ts'
 
-/** What a step into `db_authoritative` is judged by. */
-export interface StepGate {
-  readonly report: GateReport
-  /** The database of staging, by the plan; null where the plan names none. */
+/** What a plan says of the places of its cutover: a part of what a step is judged by. */
+export interface StepPlan {
+  readonly report: { readonly identity: Pick<GateReport['identity'], 'environment' | 'database'> }
+  /** The database of staging; null where the plan names none. */
   readonly stagingDatabase: string | null
+}
+/** What a step into `db_authoritative` is judged by. */
+export interface StepGate extends StepPlan {
+  readonly report: GateReport
   /** `digestConfiguration` of the settings that the report is about. */
   readonly configuration: string
 }
@@ -32,7 +36,7 @@ export interface StepPlace {
  */
 export const isScratchCopy = (
   { record, database, environment }: StepPlace,
-  gate: StepGate | null,
+  gate: StepPlan | null,
 ): boolean =>
   record.scratch &&
   (![gate?.report.identity.database, gate?.stagingDatabase].includes(database) ||
@@ -59,7 +63,7 @@ export function refuseByGate(place: StepPlace, gate: StepGate | null): FfError |
  * @param gate null where there is no team folder
  * @returns null where it may
  */
-export function refuseDrill(place: StepPlace, gate: StepGate | null): FfError | null {
+export function refuseDrill(place: StepPlace, gate: StepPlan | null): FfError | null {
   const { record } = place
   return (
     (isScratchCopy(place, gate) ? null : refuseOtherStaging(place, gate)) ??
@@ -70,7 +74,7 @@ export function refuseDrill(place: StepPlace, gate: StepGate | null): FfError | 
 
 function refuseOtherStaging(
   { environment, database }: StepPlace,
-  gate: StepGate | null,
+  gate: StepPlan | null,
 ): FfError | null {
   if (isProductionName(environment))
     return refuse(

@@ -167,12 +167,13 @@ async function requireGo(request: AdvanceRequest, ready: Ready): Promise<void> {
  * are alike, the folder of those on this host, and two of them.
  *
  * @param needs.wanted what the instances have to be; null where they need only be alike
+ * @returns the instances that live, on every host
  * @throws FfError `phase_refused`
  */
 export async function requireInstances(
   tools: StepTools,
   needs: { readonly ready: Ready; readonly wanted: StepGate | null; readonly oneWriter: boolean },
-): Promise<void> {
+): Promise<readonly RegisteredInstance[]> {
   const { reading, look } = needs.ready
   refuseLag(reading, look)
   const found = await listLive(tools, reading)
@@ -181,6 +182,7 @@ export async function requireInstances(
     refuseCopy(found, tools) ??
     (needs.oneWriter ? null : refuseFew(found.live, tools))
   if (refusal !== null) throw refusal
+  return found.live
 }
 
 /** Changes that the database may lack while the step begins: the writer copies them before the switch lock is asked for. */

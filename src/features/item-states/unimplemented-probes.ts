@@ -8,7 +8,6 @@ interface ProbeGap {
 /** By probe name. A commit that adds the part removes the line. */
 export const PROBE_GAPS: Readonly<Record<string, ProbeGap>> = {
   'dual-write': { gap: 'scratch_only', needs: '`ff cutover drill --staging`' },
-  'switch-back': { gap: 'scratch_only', needs: '`ff cutover drill --staging`' },
   capacity: { gap: 'scratch_only', needs: 'a load on the instances of staging by many callers' },
   'admin-blast-radius': { gap: 'scratch_only', needs: 'a failure of the Admin of staging' },
   alerts: { gap: 'scratch_only', needs: 'the rules and faults of the Prometheus of staging' },

@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Measurement } from '../../core/gate/judge-measurement.ts'
 import { FfError } from '../../errors.ts'
-import type { HttpClient } from '../../ports/http.ts'
 import { CUTOVER_CLOCK } from '../cutover/lease-clock.ts'
 import { DISABLED_SWITCH_SQL, OLDER_ROWS_SQL } from './faults/broken-mirror.ts'
 import { defineProbe, type Probe, type ProbeContext, type WithResource } from './framework/probe.ts'
@@ -9,18 +8,23 @@ import { ServiceInstance } from './testbed/cached-services.ts'
 import {
   type DecisionSample,
   listDiffering,
+  listSampledFlags,
   loadSampleRules,
   sampleDecisions,
   type SampleQuestion,
 } from './testbed/decision-sample.ts'
 import { type DrillCaller, DrillLoad } from './testbed/drill-load.ts'
+import { SWITCH_NEEDS, withStagingSwitch } from './testbed/staging-switch.ts'
 import { GENERATED_FLAG } from './testbed/generated-store.ts'
 import { LOADED, type ManagedCutover, withManagedCutover } from './testbed/managed-cutover.ts'
 
 /** Services whose authority can be given to the database and back, and what they are asked meanwhile. */
 interface SwitchDrill {
-  readonly clients: readonly HttpClient[]
+  readonly instances: readonly ServiceInstance[]
+  /** Who sends the load. */
   readonly callers: readonly DrillCaller[]
+  /** Clients of each caller besides the one that writes. */
+  readonly readers: number
   readonly questions: readonly SampleQuestion[]
   /** Gives the authority to the database. @throws FfError of the step */
   readonly forth: () => Promise<void>
@@ -53,8 +57,11 @@ const onScratch =
 function openDrill(cutover: ManagedCutover): SwitchDrill {
   const sampled = list(SAMPLED, 'T-sampled-')
   return {
-    clients: cutover.services.map(({ client }) => client),
+    instances: cutover.services.map(
+      ({ client }, at) => new ServiceInstance(at, { client, admin: client }),
+    ),
     callers: cutover.makeCallers(list(CALLERS, 'T-drill-')),
+    readers: 0,
     questions: cutover
       .makeCallers(sampled)
       .map(({ headers }) => ({ flag_key: GENERATED_FLAG, headers })),
@@ -72,6 +79,19 @@ function openDrill(cutover: ManagedCutover): SwitchDrill {
       server: `PostgreSQL ${cutover.database.server}`,
     },
   }
+}
+
+const READERS = 3
+/** On the instances of staging where some are named, else on scratch. */
+const whereNamed: WithResource<SwitchDrill> = (context, use) => {
+  const { staging } = context.targets
+  if (staging === undefined) return onScratch((drill) => drill)(context, use)
+  return withStagingSwitch(context, staging, async ({ sampler: { headers }, ...drill }) => {
+    // The flag that `change` changes, and others as they are.
+    const keys = new Set([GENERATED_FLAG, ...(await listSampledFlags(context, drill.store))])
+    const questions = [...keys].map((flag_key) => ({ flag_key, headers }))
+    return use({ ...drill, readers: READERS, questions })
+  })
 }
 
 const makeUnchangedError = (tenant: string): FfError =>
@@ -112,17 +132,20 @@ const older = onScratch((drill, { database }) => ({
  * I1: under a load of evaluations and writes, how long the way back from the database to the file takes, the share of
  * requests that failed on both ways, how many decisions of a sample are others once the file decides again or the database
  * after it, and whether the way forward was open again. A way back that does not come to its end is tried again for 301 s.
- * On a scratch file and a scratch database. The controls keep the database from deciding the way back, end a service without
+ * On a scratch file and a scratch database, or on the instances of staging where some are named, as a drill of the cutover
+ * there, which ends before the probe does. The controls keep the database from deciding the way back, end a service without
  * draining it, go back to a file with older values, and keep the database from deciding the way forward after the way back.
  *
- * Inconclusive (`proof_inconclusive`) where no service decides a question of the sample.
+ * Inconclusive (`proof_inconclusive`) where no service decides a question of the sample, and where the writer of staging ends
+ * the drill by itself.
  */
 export const defineSwitchBack = (effort: SwitchBackEffort): Probe =>
   defineProbe<SwitchDrill, 'back_s' | 'failed_share' | 'decisions_differing' | 'forward_again'>({
     version: 1,
     site: 'scratch',
+    staging: SWITCH_NEEDS,
     isolation: 'exclusive',
-    sound: onScratch((drill) => drill),
+    sound: whereNamed,
     faulty: {
       back_s: disabled,
       failed_share: undrained,
@@ -147,12 +170,12 @@ async function measureSwitchBack(
   context: ProbeContext,
   { requests, givenUpMs }: SwitchBackEffort,
 ): Promise<Measurement> {
-  const { clients, callers, questions } = drill
+  const { instances, callers, readers, questions } = drill
+  const clients = instances.map(({ client }) => client)
   const rules = await loadSampleRules(context.root)
   await drill.forth()
   await drill.change()
-  const instances = clients.map((client, at) => new ServiceInstance(at, { client, admin: client }))
-  const load = new DrillLoad(instances, { callers, pauseMs: PAUSE_MS })
+  const load = new DrillLoad(instances, { callers, readers, pauseMs: PAUSE_MS })
   const sample = (kind: DecisionSample['kind']) => sampleDecisions(clients, questions, kind)
   try {
     await sleep(AT_REST_MS)
@@ -165,7 +188,7 @@ async function measureSwitchBack(
     const { signal, progress } = context
     await load.untilSent(requests, { mostMs: MOST_LOAD_MS, signal, progress })
     await load.stop()
-    const count = load.take()
+    const count = load.counter.take()
     const differing = [after, again].flatMap((one) =>
       one === null ? [] : listDiffering(before, one, rules),
     )
@@ -179,6 +202,7 @@ async function measureSwitchBack(
       },
       met: {
         ...drill.met,
+        clients: callers.length * (1 + readers),
         decisions_compared: before.answers.length,
         writes_acknowledged: count.acknowledged,
         decisions_marked_stale: count.stale,

@@ -186,6 +186,7 @@ export const MISSING_PARTS: Readonly<Record<string, string>> = {
   ...Object.fromEntries(Object.entries(PROBE_GAPS).map(([name, { needs }]) => [name, needs])),
   // It is measured in shadow_read.
   'cache-keys': 'a phase in which answers come from Redis',
+  'switch-back': 'the six minutes of its controls',
 }
 /** Items that time alone decides: 48 hours of staging. */
 const OF_TIME: ReadonlySet<string> = new Set(['observation', 'leak'])

@@ -98,6 +98,9 @@ export const TERMS: ProbeRecordTerms = {
   repeat: 1,
 }
 
+/** Of a staging whose cutover nothing moves. */
+export const NO_CUTOVER = { leaseMs: 5_000, drainMs: 0, digestKey: new Uint8Array(32) } as const
+
 export const HOUR_MS = 3_600_000
 export const RUNBOOK = 'turn the key'
 /** A plan that passes J1, with the runbook that it names. */

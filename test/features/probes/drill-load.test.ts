@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, expect, test } from 'vitest'
 import { ServiceInstance } from '../../../src/features/probes/testbed/cached-services.ts'
 import { DrillLoad } from '../../../src/features/probes/testbed/drill-load.ts'
@@ -12,17 +13,22 @@ afterEach(async () => {
   await load?.stop().catch(() => undefined)
 })
 
-type Answer = (request: HttpRequest) => { readonly status: number; readonly text: string }
+interface Answered {
+  readonly status: number
+  readonly text: string
+}
+type Answer = (request: HttpRequest) => Answered | Promise<Answered>
 /** A load on one service that answers so. */
-function startLoad(answer: Answer): DrillLoad {
+function startLoad(answer: Answer, readers = 0): DrillLoad {
   const client: HttpClient = {
     origin: 'http://127.0.0.1:1',
-    send: (request) => Promise.resolve({ headers: {}, ...answer(request) }),
+    send: async (request) => ({ headers: {}, ...(await answer(request)) }),
     close: () => undefined,
   }
   load = new DrillLoad([new ServiceInstance(0, { client, admin: client })], {
     callers: CALLERS,
     pauseMs: 1,
+    readers,
   })
   return load
 }
@@ -46,6 +52,23 @@ test('wrong decisions do not hide a refused write', async () => {
   expect([kinds('decided'), kinds('a write was answered refused')]).toEqual([5, 5])
 })
 
+test('a value is no wrong decision before its change was answered, nor is the default one', async () => {
+  let value = 0
+  const one = startLoad(async (request) => {
+    if (!isWrite(request)) return decide(value)
+    ;({ value } = JSON.parse(request.body ?? '') as { value: number })
+    await sleep(20)
+    return { status: 200, text: '{}' }
+  }, 3)
+  await until(one, 100)
+  await one.stop()
+  expect(one.examples).toEqual([])
+  expect(one.counter.take()).toMatchObject({
+    failed: 0,
+    acknowledged: expect.any(Number) as number,
+  })
+})
+
 test('a look for lost values that gets no decision counts as failed', async () => {
   let isGone = false
   const one = startLoad((request) =>
@@ -57,10 +80,10 @@ test('a look for lost values that gets no decision counts as failed', async () =
   )
   await until(one, 1)
   await one.stop()
-  one.take()
+  one.counter.take()
   isGone = true
   expect(await one.countLost()).toBe(0)
-  expect(one.take()).toMatchObject({ requests: 1, failed: 1 })
+  expect(one.counter.take()).toMatchObject({ requests: 1, failed: 1 })
 })
 
 test('a load without answers is waited for no longer than its time', async () => {

@@ -12,7 +12,15 @@ import type { Probe, ProbeContext } from '../../../src/features/probes/framework
 import type { InstanceIdentity } from '../../../src/features/serve/identity.ts'
 import type { ObservedMinute } from '../../../src/core/observe/minute.ts'
 import type { HttpClient } from '../../../src/ports/http.ts'
-import { expectDetected, expectHeld, runFaults, toAdapters, toContext, toItem } from './context.ts'
+import {
+  expectDetected,
+  expectHeld,
+  NO_CUTOVER,
+  runFaults,
+  toAdapters,
+  toContext,
+  toItem,
+} from './context.ts'
 
 const SAID: InstanceIdentity = {
   environment: 'staging',
@@ -47,6 +55,7 @@ const STAGING = {
   admin: null,
   approval: null,
   scopeClaim: 'scope',
+  cutover: NO_CUTOVER,
 } as const
 
 const getProbe = (id: string): Probe => {

@@ -9,7 +9,7 @@ import {
 } from '../../../src/features/probes/testbed/cached-services.ts'
 import type { ProbeContext } from '../../../src/features/probes/framework/probe.ts'
 import type { Route } from '../../../src/ports/http.ts'
-import { TERMS } from './context.ts'
+import { NO_CUTOVER, TERMS } from './context.ts'
 
 /** What the instances of a test say of themselves. */
 export const SAID: InstanceIdentity = {
@@ -80,6 +80,7 @@ export function withStaging<T>(
         admin: null,
         approval: null,
         scopeClaim: 'scope',
+        cutover: NO_CUTOVER,
       },
     })
   })

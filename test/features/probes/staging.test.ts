@@ -15,7 +15,7 @@ import {
 } from '../../../src/features/probes/framework/staging.ts'
 import type { InstanceIdentity } from '../../../src/features/serve/identity.ts'
 import type { HttpClient } from '../../../src/ports/http.ts'
-import { planAhead, TERMS, toAdapters, toContext, toItem } from './context.ts'
+import { NO_CUTOVER, planAhead, TERMS, toAdapters, toContext, toItem } from './context.ts'
 
 const SCOPES = ['ff:operator', 'ff:tenant:any']
 const NEEDS = { instances: 2, callers: 2, scopes: SCOPES, changes: 'nothing' }
@@ -39,6 +39,7 @@ const target = (change: Partial<StagingTarget> = {}): StagingTarget => ({
   admin: null,
   approval: null,
   scopeClaim: 'scope',
+  cutover: NO_CUTOVER,
   ...change,
 })
 

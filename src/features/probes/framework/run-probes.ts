@@ -28,7 +28,7 @@ import {
 } from './item-results.ts'
 import type { Probe, ProbeContext } from './probe.ts'
 import { runControls } from './run-controls.ts'
-import { describeStagingNeeds, noteProbe, requireDisrupting } from './staging.ts'
+import { describeStagingNeeds, disruptsStaging, noteProbe, requireDisrupting } from './staging.ts'
 import { type ProbeRecordTerms, type ProbeRun, runProbe, toInstant } from './run-probe.ts'
 
 /** The options of `ff probe run` and `ff probe selftest`, loaded. */
@@ -334,8 +334,11 @@ class ItemsRun implements Progress {
       }
       const context = { ...this.context, progress }
       const work = this.deps.work(item, probe, { context, terms: this.terms, onStaging })
-      // The report does not wait for a probe that is slow to end; the probe cleans up by itself.
-      const drafts = await Promise.race([work, this.ended])
+      // The report does not wait for a probe that is slow to end; the probe cleans up by itself. One that disrupts staging
+      // has to put it right first.
+      const drafts = await (disruptsStaging(item, probe, this.context)
+        ? work
+        : Promise.race([work, this.ended]))
       if (drafts === null || signal.aborted) return null
       for (const draft of drafts) await this.append(this.bind(item, draft))
       this.ms[item.id] = now().getTime() - from

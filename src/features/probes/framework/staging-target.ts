@@ -15,12 +15,23 @@ export interface StagingTarget {
   readonly approval: string | null
   /** The claim that holds the scopes of a token. */
   readonly scopeClaim: ScopeClaim
+  /** Settings of the cutover that the instances take part in, as on the host of its file. */
+  readonly cutover: StagingCutover
+}
+export interface StagingCutover {
+  /** FF_CUTOVER_LEASE and FF_DRAIN_DELAY, in milliseconds. */
+  readonly leaseMs: number
+  readonly drainMs: number
+  /** Of FF_AUDIT_DIGEST_KEY_FILE. */
+  readonly digestKey: Uint8Array
 }
 /** What a probe needs to measure the instances of staging. */
 export interface StagingNeeds {
   readonly instances: number
   /** Tokens of so many users, each with all scopes; the last one of another tenant than the first. */
   readonly callers: number
+  /** `each` where no two of them may be of one tenant. */
+  readonly tenants?: 'each'
   readonly scopes: readonly string[]
   /** What it changes there, and what stays. */
   readonly changes: string

@@ -9,7 +9,7 @@ import { noteDisturbance } from '../../observe/disturbances.ts'
 import { findRecordingFolder } from '../../observe/recording.ts'
 import { IDENTITY_ROUTE, type InstanceIdentity } from '../../serve/identity.ts'
 import { makeProductionError, refuseProduction } from '../testbed/production-guard.ts'
-import type { ProbeContext } from './probe.ts'
+import type { Probe, ProbeContext } from './probe.ts'
 import type { StagingCaller, StagingNeeds, StagingTarget } from './staging-target.ts'
 
 /** What a probe needs of staging to measure an item there, in words for a person. */
@@ -24,10 +24,10 @@ export const describeStagingNeeds = (
   needs.changes,
   ...(effect === 'disrupt' ? [`--allow-disrupt ${id}: without it staging is not disrupted`] : []),
 ]
-const describeTokens = ({ callers, scopes }: StagingNeeds): readonly string[] => [
+const describeTokens = ({ callers, tenants, scopes }: StagingNeeds): readonly string[] => [
   callers === 1
     ? 'FF_STAGING_TOKEN_FILE: a token, on the first line, of a user (sub) with a tenant (tid)'
-    : `FF_STAGING_TOKEN_FILE: ${callers} tokens, one on each line, of different users (sub) with a tenant (tid); the last one of another tenant than the first`,
+    : `FF_STAGING_TOKEN_FILE: ${callers} tokens, one on each line, of different users (sub) with a tenant (tid); ${tenants === 'each' ? 'no two of one tenant' : 'the last one of another tenant than the first'}`,
   ...(scopes.length === 0 ? [] : [`in each token the scopes ${scopes.join(' ')}`]),
 ]
 /** The place of a measurement on staging: what all instances say of themselves. */
@@ -120,7 +120,7 @@ export const askIdentity = (admin: string, { adapters }: ProbeContext): Promise<
  *   tenant
  */
 export function readCallers(
-  { callers: count, scopes }: StagingNeeds,
+  { callers: count, tenants, scopes }: StagingNeeds,
   { tokens, scopeClaim }: Pick<StagingTarget, 'tokens' | 'scopeClaim'>,
 ): readonly StagingCaller[] {
   if (count === 0) return []
@@ -139,6 +139,8 @@ export function readCallers(
     throw makeTokenError('tokens of different users')
   if (count > 1 && read[0]?.tenant_id === read.at(-1)?.tenant_id)
     throw makeTokenError('a last token of another tenant than the first')
+  if (tenants === 'each' && new Set(read.map(({ tenant_id }) => tenant_id)).size < count)
+    throw makeTokenError(`${count} tokens of as many tenants`)
   return read
 }
 
@@ -178,6 +180,13 @@ export function requireDisrupting(items: readonly Disturbing[], ids: readonly st
     hint: `Name items by their ids: ${disrupting.join(', ')}.`,
   })
 }
+
+/** Whether a probe disrupts the instances of staging, which are named. */
+export const disruptsStaging = (
+  { effect }: Pick<Disturbing, 'effect'>,
+  { staging }: Pick<Probe, 'staging'>,
+  { targets }: Pick<ProbeContext, 'targets'>,
+): boolean => effect === 'disrupt' && staging !== undefined && targets.staging !== undefined
 
 /** @throws FfError `disrupt_not_allowed` for an item that disrupts staging and that no option names */
 export function requirePermission(

@@ -157,6 +157,11 @@ export class ServiceInstance {
     this.clients = clients
   }
 
+  /** Of its service. */
+  get client(): HttpClient {
+    return this.clients.client
+  }
+
   /** Evaluates the flag for a caller; `why` says what was answered in place of a decision of the store. */
   async evaluate(headers: Readonly<Record<string, string>>): Promise<Asked> {
     const asked_ms = performance.now()

@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { withAll } from '../../../concurrency/open-all.ts'
 import { CUTOVER_PHASES, type CutoverPhase, PHASE_RULES } from '../../../core/cutover/phases.ts'
 import { judgeMeasurement, type Measurement } from '../../../core/gate/judge-measurement.ts'
 import type { ChecklistItem } from '../../../core/gate/types.ts'
@@ -10,9 +9,7 @@ import type {
   CutoverStep,
   DrillStep,
 } from '../../../core/report/cutover-documents.ts'
-import { readLineKey } from '../../../core/row-format/row-line.ts'
 import { FfError } from '../../../errors.ts'
-import { loadPersistence } from '../../migrate/load-persistence.ts'
 import type { ProbeContext } from '../framework/probe.ts'
 import { ServiceInstance } from './cached-services.ts'
 import { withCopiedStore } from './copied-store.ts'
@@ -20,6 +17,7 @@ import { readAuditRecords } from './crash-targets.ts'
 import {
   type DecisionSample,
   listDiffering,
+  listSampledFlags,
   loadSampleRules,
   sampleDecisions,
   type SampleQuestion,
@@ -42,7 +40,6 @@ export interface DrillRequest {
 const CALLERS = 8
 /** Of each client between two requests. */
 const PAUSE_MS = 5
-const SAMPLED_FLAGS = 50
 const SAMPLED_TENANTS = 10
 
 /**
@@ -97,7 +94,7 @@ class Drill {
 
   /** What was answered after the last step counts to it, such as writes that waited for their time limit. */
   private addRest(load: DrillLoad): void {
-    const { requests, failed, stale, acknowledged } = load.take()
+    const { requests, failed, stale, acknowledged } = load.counter.take()
     const last = this.steps.pop() as DrillStep
     this.steps.push({
       ...last,
@@ -117,26 +114,12 @@ class Drill {
       if (revision === null) throw makeUnchangedError(tenant)
     }
     const callers = this.cutover.makeCallers(tenants)
-    const keys = await this.listFlags()
+    const { context, store } = this.request
+    const keys = store === null ? [] : await listSampledFlags(context, store)
     return [
       ...callers.map(({ headers }) => ({ flag_key: GENERATED_FLAG, headers })),
       ...keys.map((flag_key) => ({ flag_key, headers: callers[0]?.headers ?? {} })),
     ]
-  }
-
-  private async listFlags(): Promise<readonly string[]> {
-    const { context, store } = this.request
-    if (store === null) return []
-    const needs = await loadPersistence(context.root)
-    return withAll([() => context.adapters.openRows(store, needs)], async (rows) => {
-      const keys: string[] = []
-      for await (const { table, bytes } of rows.lines()) {
-        if (table !== 'flag_registry' || keys.length >= SAMPLED_FLAGS) break
-        const lines = bytes.toString('utf8').trimEnd().split('\n')
-        keys.push(...lines.flatMap((line) => readLineKey(table, line)?.key.flag_key ?? []))
-      }
-      return keys.slice(0, SAMPLED_FLAGS)
-    })
   }
 
   private async step(
@@ -158,10 +141,10 @@ class Drill {
     const step: DrillStep = {
       from,
       to,
-      at_ms: Math.round(start - load.startedAt),
+      at_ms: Math.round(start - load.counter.startedAt),
       seconds: roundToHundredths(tookMs / 1_000),
       paused_ms: paused_ms === null ? null : Math.round(paused_ms),
-      ...load.take(),
+      ...load.counter.take(),
       lost,
     }
     this.steps.push(step)
@@ -196,7 +179,7 @@ class Drill {
       total: { ...count, failed_share: toShare(count) },
       writes,
       decisions: { compared: later.length * first.answers.length, differing: differing.length },
-      slices: load.listSlices(),
+      slices: load.counter.listSlices(),
       examples: [...differing.slice(0, MOST_EXAMPLES), ...load.examples],
     }
   }

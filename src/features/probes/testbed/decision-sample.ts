@@ -1,11 +1,16 @@
+import { withAll } from '../../../concurrency/open-all.ts'
 import { loadArtefact, packagedArtefact } from '../../../artefacts/load.ts'
 import { toArtefactError } from '../../../artefacts/artefact-error.ts'
 import type { BackingKind } from '../../../core/evaluate/types.ts'
 import type { FieldRule } from '../../../core/parity/field-rules.ts'
 import { answerToNode, compareParties, type SideAnswer } from '../../../core/parity/judge.ts'
+import type { TargetSpec } from '../../../core/parity/target.ts'
+import { readLineKey } from '../../../core/row-format/row-line.ts'
 import { FfError } from '../../../errors.ts'
 import type { HttpClient } from '../../../ports/http.ts'
+import { loadPersistence } from '../../migrate/load-persistence.ts'
 import { evaluateOverHttp } from '../../parity/service-client.ts'
+import type { ProbeContext } from '../framework/probe.ts'
 
 /** A question whose answer has to be the same before and after a change of authority. */
 export interface SampleQuestion {
@@ -18,6 +23,25 @@ type Answer = Exclude<SideAnswer, { status: 'unanswered' }>
 export interface DecisionSample {
   readonly kind: BackingKind
   readonly answers: readonly Answer[]
+}
+
+const SAMPLED_FLAGS = 50
+
+/** The keys of the first flags of a store, fifty at most. @throws the errors of opening and reading it */
+export async function listSampledFlags(
+  { root, adapters }: Pick<ProbeContext, 'root' | 'adapters'>,
+  store: TargetSpec,
+): Promise<readonly string[]> {
+  const needs = await loadPersistence(root)
+  return withAll([() => adapters.openRows(store, needs)], async (rows) => {
+    const keys: string[] = []
+    for await (const { table, bytes } of rows.lines()) {
+      if (table !== 'flag_registry' || keys.length >= SAMPLED_FLAGS) break
+      const lines = bytes.toString('utf8').trimEnd().split('\n')
+      keys.push(...lines.flatMap((line) => readLineKey(table, line)?.key.flag_key ?? []))
+    }
+    return keys.slice(0, SAMPLED_FLAGS)
+  })
 }
 
 /** A question is asked again at the next service where one gives no answer, so many times. */

@@ -5,29 +5,12 @@ import { compareRecords, type ExpectedRecord, toOverridePath } from './audited-c
 import type { ProbeContext } from '../framework/probe.ts'
 import type { Asked, ServiceInstance } from './cached-services.ts'
 import { ChangeLedger } from './change-ledger.ts'
+import { LoadCounter } from './load-counter.ts'
 
 /** A caller who may change the override of its own tenant; no other caller of the load has that tenant. */
 export interface DrillCaller {
   readonly headers: Readonly<Record<string, string>>
   readonly tenant_id: string
-}
-
-/** What a load was answered in some time. */
-export interface LoadCount {
-  readonly requests: number
-  /** No whole answer, another status than 2xx, or a value that a known change had replaced and that is not marked stale. */
-  readonly failed: number
-  /** Decisions by the last known rows, marked as such. */
-  readonly stale: number
-  readonly acknowledged: number
-  /** Longest time without an acknowledged write, in milliseconds. */
-  readonly write_gap_ms: number
-}
-
-/** What a load was answered in one slice of its time. */
-export interface LoadSlice extends Omit<LoadCount, 'write_gap_ms'> {
-  /** Milliseconds from the start of the load to the start of the slice. */
-  readonly at_ms: number
 }
 
 export interface LoadWait extends Pick<ProbeContext, 'signal' | 'progress'> {
@@ -40,15 +23,26 @@ type FaultKind = 'write' | 'evaluation' | 'decision'
 
 /** A write of each client in so many requests. */
 const WRITE_EVERY = 3
-const SLICE_MS = 250
-const NO_COUNT = { requests: 0, failed: 0, stale: 0, acknowledged: 0 }
+/** The default value comes from none. */
+const NO_SERVICE = -1
+
+/** Who sends a load, and how much. */
+export interface LoadParts {
+  /** Those without an override of the flag have its default value, 0. */
+  readonly callers: readonly DrillCaller[]
+  /** Of each client between two requests. */
+  readonly pauseMs: number
+  /** Clients of each caller that evaluate only, besides the one that writes too; 0 by default. */
+  readonly readers?: number
+}
 
 /**
  * Evaluations and writes from one client for each caller, each at the services by turns. Each write has an
  * `Idempotency-Key`, and is sent again, at another service, until it is acknowledged; each of these requests counts.
  */
 export class DrillLoad {
-  readonly startedAt = performance.now()
+  /** What it was answered. */
+  readonly counter = new LoadCounter()
   private readonly services: readonly ServiceInstance[]
   private readonly callers: readonly DrillCaller[]
   private readonly pauseMs: number
@@ -58,7 +52,6 @@ export class DrillLoad {
   /** Of the ids of this load's requests. */
   private readonly name = `drill-${crypto.randomUUID()}`
   private readonly clients: readonly Promise<void>[]
-  private readonly slices: (typeof NO_COUNT)[] = []
   private readonly faults: Readonly<Record<FaultKind, string[]>> = {
     write: [],
     evaluation: [],
@@ -67,19 +60,20 @@ export class DrillLoad {
   /** The errors of clients that have ended with one. */
   private readonly broken: unknown[] = []
   private isRunning = true
-  private count = { ...NO_COUNT }
-  private acknowledgedAt = this.startedAt
-  private gapMs = 0
 
-  /** @param pauseMs of each client between two requests */
-  constructor(
-    services: readonly ServiceInstance[],
-    { callers, pauseMs }: { readonly callers: readonly DrillCaller[]; readonly pauseMs: number },
-  ) {
+  constructor(services: readonly ServiceInstance[], { callers, pauseMs, readers = 0 }: LoadParts) {
     this.services = services
     this.callers = callers
     this.pauseMs = pauseMs
-    this.clients = callers.map((caller, at) => this.work(caller, at))
+    const { startedAt: sent_ms, startedAt: acknowledged_ms } = this.counter
+    for (const { tenant_id } of callers)
+      this.ledger.note(tenant_id, { value: 0, by: NO_SERVICE, sent_ms, acknowledged_ms })
+    this.clients = [
+      ...callers.map((caller, at) => this.work(caller, at)),
+      ...callers.flatMap((caller) =>
+        Array.from({ length: readers }, (_, at) => this.read(caller, at)),
+      ),
+    ]
     // It is the error of `untilSent` and of `stop` too, which the drill always comes to.
     for (const client of this.clients) client.catch((error: unknown) => this.broken.push(error))
   }
@@ -89,11 +83,6 @@ export class DrillLoad {
     return Object.values(this.faults).flat()
   }
 
-  /** Requests that were answered, or failed, since the last call of `take`. */
-  get sent(): number {
-    return this.count.requests
-  }
-
   /**
    * Waits until so many requests were answered or failed, or the time is over: then there are fewer.
    *
@@ -101,30 +90,12 @@ export class DrillLoad {
    */
   async untilSent(requests: number, { mostMs, signal, progress }: LoadWait): Promise<void> {
     const until = performance.now() + mostMs
-    while (this.sent < requests && performance.now() < until) {
+    while (this.counter.sent < requests && performance.now() < until) {
       signal.throwIfAborted()
       if (this.broken.length > 0) throw this.broken[0]
-      progress(this.sent, requests)
+      progress(this.counter.sent, requests)
       await sleep(LOOK_MS)
     }
-  }
-
-  /** What was answered since the last call, or since the start. */
-  take(): LoadCount {
-    const gap = Math.max(this.gapMs, performance.now() - this.acknowledgedAt)
-    const { count } = this
-    this.count = { ...NO_COUNT }
-    this.gapMs = 0
-    return { ...count, write_gap_ms: Math.round(gap) }
-  }
-
-  /** What was answered in each slice of 250 ms; one without an answer has zeros. */
-  listSlices(): readonly LoadSlice[] {
-    return Array.from(this.slices, (slice, at) => ({
-      at_ms: at * SLICE_MS,
-      ...NO_COUNT,
-      ...slice,
-    }))
   }
 
   /**
@@ -168,11 +139,17 @@ export class DrillLoad {
   private async work(caller: DrillCaller, client: number): Promise<void> {
     let value = 0
     for (let turn = client; this.isRunning; turn += 1) {
-      // Before its first change a tenant has no value to compare with.
-      if (value === 0 || turn % WRITE_EVERY === 0) {
+      if (turn % WRITE_EVERY === 0) {
         value += 1
         await this.write(caller, { value, turn, client })
       } else await this.evaluate(caller, turn)
+      await sleep(this.pauseMs)
+    }
+  }
+
+  private async read(caller: DrillCaller, client: number): Promise<void> {
+    for (let turn = client; this.isRunning; turn += 1) {
+      await this.evaluate(caller, turn)
       await sleep(this.pauseMs)
     }
   }
@@ -185,7 +162,9 @@ export class DrillLoad {
     this.due.set(request_id, 'either')
     for (let at = turn; this.isRunning; at += 1) {
       const service = this.pick(at)
-      const sent_ms = performance.now()
+      const sent = { value, by: service.at, sent_ms: performance.now() }
+      // It may be in effect before it is answered.
+      this.ledger.note(tenant_id, { ...sent, acknowledged_ms: Infinity })
       const response = await service.send({
         method: 'PUT',
         path: toOverridePath(encodeURIComponent(tenant_id)),
@@ -193,13 +172,14 @@ export class DrillLoad {
         body: JSON.stringify({ value }),
       })
       const ok = response !== null && response.status < 300
-      const acknowledged_ms = ok ? performance.now() : Infinity
-      this.ledger.note(tenant_id, { value, by: service.at, sent_ms, acknowledged_ms })
       this.note(
         ok ? null : `a write was answered ${response?.text.slice(0, 300) ?? 'not at all'}`,
         'write',
       )
-      if (ok) return this.acknowledge(request_id)
+      if (ok) {
+        this.ledger.note(tenant_id, { ...sent, acknowledged_ms: performance.now() })
+        return this.acknowledge(request_id)
+      }
       await sleep(this.pauseMs)
     }
   }
@@ -217,7 +197,7 @@ export class DrillLoad {
   }
 
   private noteUndecided({ isStale, why }: Extract<Asked, { ok: false }>): void {
-    if (isStale) this.add('stale')
+    if (isStale) this.counter.add('stale')
     this.note(isStale ? null : `an evaluation was answered ${why}`, 'evaluation')
   }
 
@@ -227,25 +207,15 @@ export class DrillLoad {
 
   private acknowledge(request_id: string): void {
     this.due.set(request_id, 'applied')
-    const now = performance.now()
-    this.gapMs = Math.max(this.gapMs, now - this.acknowledgedAt)
-    this.acknowledgedAt = now
-    this.add('acknowledged')
+    this.counter.acknowledge()
   }
 
   private note(fault: string | null, kind: FaultKind): void {
-    this.add('requests')
+    this.counter.add('requests')
     if (fault === null) return
-    this.add('failed')
+    this.counter.add('failed')
     const known = this.faults[kind]
     if (known.length < MOST_EXAMPLES) known.push(fault)
-  }
-
-  private add(what: keyof typeof NO_COUNT): void {
-    const at = Math.floor((performance.now() - this.startedAt) / SLICE_MS)
-    const slice = this.slices[at] ?? NO_COUNT
-    this.slices[at] = { ...slice, [what]: slice[what] + 1 }
-    this.count[what] += 1
   }
 }
 /** Of each kind. */
