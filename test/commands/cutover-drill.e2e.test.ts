@@ -224,6 +224,25 @@ test('a run of I1 that is ended goes back first', { timeout: 60_000 }, async () 
   expect(await cutover.status()).toMatchObject({ phase: 'shadow_read', drill_ends_at: null })
 })
 
+test(
+  'I1 is refused while an instance of the cutover is not named',
+  { timeout: 60_000 },
+  async () => {
+    const team = await openTeam()
+    const named = services.running
+    const { epoch } = await cutover.status()
+    await services.start()
+    try {
+      const found = await measureHere(team, {}, named)
+      expect(found).toMatchObject({ result: 'inconclusive', codes: ['target_missing'] })
+      expect(found.example).toContain('3 take part in it, and 2 are named')
+      expect((await cutover.status()).epoch).toBe(epoch)
+    } finally {
+      await services.kill(services.running.at(-1)?.child.pid ?? 0)
+    }
+  },
+)
+
 test('I1 is inconclusive where another one takes the way back', { timeout: 60_000 }, async () => {
   const { cwd, env } = await openTeam()
   let opened = 0
@@ -256,11 +275,12 @@ async function readRecords(cwd: string): Promise<readonly EvidenceRecord[]> {
 async function measureHere(
   { cwd, env }: Awaited<ReturnType<typeof openTeam>>,
   change: Partial<Adapters>,
+  named = services.running,
 ): Promise<EvidenceDraft> {
   const { plan } = await loadGateFiles({ root: ROOT, cwd, checklist: null })
   const { request, limits } = toTools()
   const tokens = (await readFile(env.FF_STAGING_TOKEN_FILE, 'utf8')).split('\n')
-  const instances = services.running.map(({ origin }) => ({ service: origin, admin: origin }))
+  const instances = named.map(({ origin }) => ({ service: origin, admin: origin }))
   const settings = { redis: null, admin: null, approval: null, scopeClaim: 'scope' } as const
   const { leaseMs, drainMs } = limits
   const own = { leaseMs, drainMs, digestKey: TOOLS.digestKey }

@@ -123,14 +123,17 @@ async function goBack(tools: StepTools): Promise<CutoverStep> {
 /**
  * A step that this command has taken itself, from one phase to another.
  *
- * @throws FfError `proof_inconclusive` where the writer went back first, so that there was nothing to time
+ * @throws FfError `proof_inconclusive` where the writer, or another command, went back first, so that there was nothing to
+ *   time
  */
 export function requireTaken(step: CutoverStep): CutoverStep {
   if (step.from !== step.phase && step.paused_ms !== null) return step
   throw new FfError(
     'proof_inconclusive',
-    `The drill was over before its way back began: the writer went back to ${step.phase} by itself, so nothing was timed.`,
-    { hint: 'Let the drill last longer: `ff cutover drill --staging --seconds 300`.' },
+    `The drill was over before its way back began: the writer, or another command, went back to ${step.phase}, so nothing was timed.`,
+    {
+      hint: 'Run it again while no other command moves the cutover; a drill of few --seconds ends too early.',
+    },
   )
 }
 

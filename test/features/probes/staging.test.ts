@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { ChecklistItem } from '../../../src/core/gate/types.ts'
 import { findRecordingFolder } from '../../../src/features/observe/recording.ts'
-import type { Probe } from '../../../src/features/probes/framework/probe.ts'
+import type { Probe, ProbeContext } from '../../../src/features/probes/framework/probe.ts'
+import { switchBack } from '../../../src/features/probes/switch-back.ts'
 import { runProbe } from '../../../src/features/probes/framework/run-probe.ts'
 import type { StagingTarget } from '../../../src/features/probes/framework/staging-target.ts'
 import { resolveStaging } from '../../../src/features/observe/staging-addresses.ts'
@@ -62,6 +63,32 @@ describe('the callers of staging', () => {
       expect.objectContaining({ code: 'target_missing' }),
     ),
   )
+})
+
+test('no two callers may be of one tenant where each needs its own', () => {
+  const own = { ...NEEDS, callers: 3, tenants: 'each' } as const
+  const tokens = (second: string): readonly string[] => [
+    TOKENS[0] ?? '',
+    toToken(claims(2, { tid: second })),
+    TOKENS[1] ?? '',
+  ]
+  expect(readCallers(own, target({ tokens: tokens('T-2') }))).toHaveLength(3)
+  expect(readCallers({ ...NEEDS, callers: 3 }, target({ tokens: tokens('T-0') }))).toHaveLength(3)
+  expect(() => readCallers(own, target({ tokens: tokens('T-0') }))).toThrow(
+    expect.objectContaining({ code: 'target_missing' }),
+  )
+})
+
+test.each<readonly [string, Partial<ProbeContext['targets']>]>([
+  ['store', { database: { kind: 'postgres', url: 'postgres://127.0.0.1:1/x', name: 'x' } }],
+  ['store that is a folder', { store: { kind: 'embedded' } }],
+  ['database', { store: { kind: 'file', folder: '/nowhere' } }],
+])('I1 on staging without a %s measures nothing on scratch in its place', async (_what, named) => {
+  const staging = { ...target(), tokens: [0, 1, 2].map((at) => toToken(claims(at))) }
+  const targets = { scratch: { kind: 'embedded' }, database: null, store: null, ...named } as const
+  await expect(
+    switchBack.measure(toContext({ targets: { ...targets, staging } })),
+  ).rejects.toMatchObject({ code: 'target_missing' })
 })
 
 describe('the instances of staging', () => {
