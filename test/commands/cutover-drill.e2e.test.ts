@@ -1,4 +1,5 @@
 import { cp, readdir, readFile, writeFile } from 'node:fs/promises'
+import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
@@ -6,7 +7,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { adapters } from '../../src/composition.ts'
 import type { EvidenceDraft, EvidenceRecord } from '../../src/core/gate/types.ts'
 import { FfError } from '../../src/errors.ts'
-import { type DrillTools, drillTwice } from '../../src/features/cutover/drill.ts'
+import { beginDrill, type DrillTools, drillTwice } from '../../src/features/cutover/drill.ts'
 import { runProbe } from '../../src/features/probes/framework/run-probe.ts'
 import { defineSwitchBack } from '../../src/features/probes/switch-back.ts'
 import { loadGateFiles } from '../../src/features/team-folder/load-gate-files.ts'
@@ -110,14 +111,28 @@ test('a drill goes back by itself when its command is killed, and loses no ackno
 }, 90_000)
 
 test('a copy of the folder is refused, although its record is the one that stands', async () => {
-  const copy = join(cutover.root, 'copy')
-  await cp(cutover.folder, copy, { recursive: true, filter: (path) => !path.endsWith('.sock') })
+  const copy = await copyFolder()
   const { epoch } = await cutover.status()
   const elsewhere = cutover.with({ env: { FF_ENV: 'staging', FF_STORE_DIR: copy } })
   const { code, message } = await elsewhere.refused(20, ...DRILL, '60')
-  expect([code, message]).toEqual(['phase_refused', expect.stringContaining('a copy of it')])
+  expect([code, message]).toEqual(['phase_refused', expect.stringContaining('a copy of')])
   expect((await cutover.status()).epoch).toBe(epoch)
 })
+
+test('on a copy of the folder nothing goes back to the file', { timeout: 30_000 }, async () => {
+  await beginDrill(toTools(), { seconds: 60, gate: null })
+  const copy = await copyFolder()
+  const elsewhere = cutover.with({ env: { FF_ENV: 'staging', FF_STORE_DIR: copy } })
+  const { code, message } = await elsewhere.refused(22, 'rollback', '--to', 'shadow_read')
+  expect([code, message]).toEqual(['step_backed_out', expect.stringContaining('a copy of')])
+  expect(await cutover.step('rollback', '--to', 'shadow_read')).toMatchObject({ attempt: 1 })
+})
+
+async function copyFolder(): Promise<string> {
+  const copy = join(cutover.root, `copy-${randomUUID()}`)
+  await cp(cutover.folder, copy, { recursive: true, filter: (path) => !path.endsWith('.sock') })
+  return copy
+}
 
 /** What the command has at hand. */
 const toTools = (): DrillTools => ({
@@ -224,6 +239,24 @@ test('a run of I1 that is ended goes back first', { timeout: 60_000 }, async () 
   expect(await cutover.status()).toMatchObject({ phase: 'shadow_read', drill_ends_at: null })
 })
 
+test('I1 is inconclusive where another one takes the way back', { timeout: 60_000 }, async () => {
+  const { cwd, env } = await openTeam()
+  let opened = 0
+  const found = await measureHere(
+    { cwd, env },
+    {
+      // For the check, the way forth, and the way back.
+      openCutoverFile: async (folder) => {
+        opened += 1
+        if (opened === 3) await cutover.step('rollback', '--to', 'shadow_read')
+        return adapters.openCutoverFile(folder)
+      },
+    },
+  )
+  expect(found).toMatchObject({ result: 'inconclusive', codes: ['proof_inconclusive'] })
+  expect(await cutover.status()).toMatchObject({ phase: 'shadow_read', drill_ends_at: null })
+})
+
 test(
   'I1 is refused while an instance of the cutover is not named',
   { timeout: 60_000 },
@@ -242,24 +275,6 @@ test(
     }
   },
 )
-
-test('I1 is inconclusive where another one takes the way back', { timeout: 60_000 }, async () => {
-  const { cwd, env } = await openTeam()
-  let opened = 0
-  const found = await measureHere(
-    { cwd, env },
-    {
-      // For the check, the way forth, and the way back.
-      openCutoverFile: async (folder) => {
-        opened += 1
-        if (opened === 3) await cutover.step('rollback', '--to', 'shadow_read')
-        return adapters.openCutoverFile(folder)
-      },
-    },
-  )
-  expect(found).toMatchObject({ result: 'inconclusive', codes: ['proof_inconclusive'] })
-  expect(await cutover.status()).toMatchObject({ phase: 'shadow_read', drill_ends_at: null })
-})
 
 /** The records of the one log of a folder. */
 async function readRecords(cwd: string): Promise<readonly EvidenceRecord[]> {

@@ -10,6 +10,7 @@ import {
   type SwitchEffect,
   type SwitchEvent,
 } from '../../core/cutover/switch.ts'
+import { quoteValue } from '../../core/text/quote.ts'
 import { FfError } from '../../errors.ts'
 import type { FileWriter, StepSaid, SwitchSession } from '../../ports/cutover.ts'
 import { type CutoverClock, LeaseObserver } from './lease-observer.ts'
@@ -152,9 +153,10 @@ class SwitchRun {
     },
     write_record: (effect) => this.writeRecord(effect),
     leave_mirror: ({ record, over }) => this.tools.sides.database.leaveMirror(record, over),
-    await_held: async ({ epoch }) => {
+    await_held: async ({ epoch }, { next }) => {
       this.waitingFor = await this.observer.untilHeld(epoch, this.wait)
-      return this.waitingFor.length === 0
+      if (this.waitingFor.length > 0) return false
+      return !next.armed || this.untilOwnFolder(epoch)
     },
     await_caught_up: (_, { next }) => this.untilCaughtUp(next),
     await_compared: () => this.untilCompared(),
@@ -230,6 +232,29 @@ class SwitchRun {
       const order = compareHeads({ file: fileHead, database: look.head, common })
       return order === 'equal' || order === 'file_continues'
     })
+  }
+
+  /**
+   * Waits until each instance that is registered in this folder holds the epoch here where it holds it in the database: in
+   * a copy of the folder, whose chain would be compared in place of the file's, none does.
+   */
+  private async untilOwnFolder(epoch: number): Promise<boolean> {
+    const { sides, limits, signal } = this.tools
+    let other: string | null = null
+    const check = async (): Promise<boolean> => {
+      const { instances } = await sides.database.look(0)
+      const there = new Set(instances.flatMap((one) => (one.epoch === epoch ? [one.id] : [])))
+      const older = (await sides.file.instances()).filter((one) => one.epoch < epoch)
+      other = older.find(({ id }) => there.has(id))?.id ?? null
+      return other === null
+    }
+    if (await this.poll(LOOK_MS, check, Math.min(limits.boundMs, limits.leaseMs))) return true
+    if (signal.aborted || other === null) return false
+    throw new FfError(
+      'step_backed_out',
+      `The instance ${quoteValue(other)} renews in the database and no longer in this folder: this is a copy of its folder, or it cannot write there.`,
+      { hint: 'Set FF_STORE_DIR to the folder of the instances.' },
+    )
   }
 
   /** Waits, while no write begins, until both heads are the same and the shipping slots are free. */

@@ -197,17 +197,18 @@ function refuseLag({ fileHead }: SidesReading, { head }: DatabaseLook): void {
 
 /**
  * A copy of the folder has the record of the folder, and no instance writes to it: what it holds then says nothing of the file.
- * An instance of this host renews in the folder that it has.
+ * Of the instances of this host one at least renews in the file's folder.
  */
 function refuseCopy(
   { live, renewing }: LiveInstances,
   { host }: Pick<StepTools, 'host'>,
 ): FfError | null {
-  const other = live.find(({ id, facts }) => facts.host === host && !renewing.has(id))
-  if (other === undefined) return null
+  const here = live.filter(({ facts }) => facts.host === host)
+  const [other] = here
+  if (other === undefined || here.some(({ id }) => renewing.has(id))) return null
   return new FfError(
     'phase_refused',
-    `The instance ${quoteValue(other.id)} lives on this host and does not renew in this folder: it has another one, and this is a copy of it.`,
+    `The instance ${quoteValue(other.id)} lives on this host, and no instance renews in this folder: this is a copy of the folder that they have.`,
     {
       hint: 'Set FF_STORE_DIR to the folder of the instances; `ff config show --origin` says what it is here.',
     },
