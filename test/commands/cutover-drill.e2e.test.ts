@@ -9,6 +9,7 @@ import type { EvidenceDraft, EvidenceRecord } from '../../src/core/gate/types.ts
 import { FfError } from '../../src/errors.ts'
 import { beginDrill, type DrillTools, drillTwice } from '../../src/features/cutover/drill.ts'
 import { runProbe } from '../../src/features/probes/framework/run-probe.ts'
+import { rollbackLossless } from '../../src/features/probes/rollback-lossless.ts'
 import { defineSwitchBack } from '../../src/features/probes/switch-back.ts'
 import { loadGateFiles } from '../../src/features/team-folder/load-gate-files.ts'
 import type { Adapters } from '../../src/ports/adapters.ts'
@@ -19,6 +20,7 @@ import { TestCutover } from '../support/cutover.ts'
 import { CutoverServices } from '../support/cutover-services.ts'
 import { BUILD, gateFolder } from '../support/gate-folder.ts'
 import { ROOT, spawnFf, startFf } from '../support/run-ff.ts'
+import { FULL } from '../support/scale.ts'
 import { ask } from '../support/service.ts'
 import { getCheck, until } from './outcome.ts'
 
@@ -233,9 +235,14 @@ test('a run of I1 that is ended goes back first', { timeout: 60_000 }, async () 
   const { cwd, env } = await openTeam()
   const child = startFf(['probe', 'run', 'I1', '--allow-disrupt', 'I1'], { cwd, env })
   const ended = once(child, 'close')
-  await until('the drill has begun', async () => (await cutover.status()).drill_ends_at !== null)
-  child.kill('SIGINT')
-  expect(await ended).toEqual([130, null])
+  try {
+    const hasBegun = async () => (await cutover.status()).drill_ends_at !== null
+    await until('the drill has begun', hasBegun, 40_000)
+    child.kill('SIGINT')
+    expect(await ended).toEqual([130, null])
+  } finally {
+    child.kill('SIGKILL')
+  }
   expect(await cutover.status()).toMatchObject({ phase: 'shadow_read', drill_ends_at: null })
 })
 
@@ -266,13 +273,32 @@ test(
     const { epoch } = await cutover.status()
     await services.start()
     try {
-      const found = await measureHere(team, {}, named)
+      const found = await measureHere(team, {}, { named })
       expect(found).toMatchObject({ result: 'inconclusive', codes: ['target_missing'] })
       expect(found.example).toContain('3 take part in it, and 2 are named')
       expect((await cutover.status()).epoch).toBe(epoch)
     } finally {
       await services.kill(services.running.at(-1)?.child.pid ?? 0)
     }
+  },
+)
+
+test(
+  'I2 finds in the file what the database took during a drill',
+  { timeout: 60_000 },
+  async () => {
+    const changes = FULL ? 200 : 20
+    const whole = toItem('I2')
+    const item = {
+      ...whole,
+      probe: { ...whole.probe, params: { changes } },
+      limits: whole.limits.map((one) => (one.value === 200 ? { ...one, value: changes } : one)),
+      min_sample: changes,
+    }
+    const found = await measureHere(await openTeam(), {}, { item })
+    expect(found).toMatchObject({ result: 'pass', where: 'staging', example: null })
+    expect(found.measured).toEqual({ changes_kept: changes, revisions_differing: 0 })
+    expect(await cutover.status()).toMatchObject({ phase: 'shadow_read', drill_ends_at: null })
   },
 )
 
@@ -290,7 +316,7 @@ async function readRecords(cwd: string): Promise<readonly EvidenceRecord[]> {
 async function measureHere(
   { cwd, env }: Awaited<ReturnType<typeof openTeam>>,
   change: Partial<Adapters>,
-  named = services.running,
+  { named = services.running, item = toItem('I1') } = {},
 ): Promise<EvidenceDraft> {
   const { plan } = await loadGateFiles({ root: ROOT, cwd, checklist: null })
   const { request, limits } = toTools()
@@ -304,7 +330,7 @@ async function measureHere(
     plan,
     environment: 'staging',
     adapters: { ...adapters, ...change },
-    mayDisrupt: new Set(['I1']),
+    mayDisrupt: new Set([item.id]),
     targets: {
       scratch: { kind: 'embedded' },
       database: request.database,
@@ -313,6 +339,7 @@ async function measureHere(
     },
   })
   const identity = { ...TERMS.identity, build: BUILD }
-  const probe = defineSwitchBack({ requests: 100, givenUpMs: 0 })
-  return runProbe(toItem('I1'), probe, { context, terms: { ...TERMS, identity } })
+  const probe =
+    item.id === 'I1' ? defineSwitchBack({ requests: 100, givenUpMs: 0 }) : rollbackLossless
+  return runProbe(item, probe, { context, terms: { ...TERMS, identity } })
 }

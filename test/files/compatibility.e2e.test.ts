@@ -49,6 +49,9 @@ describe.each(versions)('files of %s', (version) => {
     expect(first?.length).toBeGreaterThan(0)
     expect(first).toEqual(second)
   })
+  test('the checklist takes what the package has stricter', async () => {
+    expect((await inTeam('checklist', 'diff', '--take')).status).toBe(0)
+  })
   test.each([
     ['the evidence logs', ['evidence', 'list']],
     ['the trust file', ['trust', 'show']],

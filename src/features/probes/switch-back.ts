@@ -14,7 +14,7 @@ import {
   type SampleQuestion,
 } from './testbed/decision-sample.ts'
 import { type DrillCaller, DrillLoad } from './testbed/drill-load.ts'
-import { SWITCH_NEEDS, withStagingSwitch } from './testbed/staging-switch.ts'
+import { describeSwitchNeeds, withStagingSwitch } from './testbed/staging-switch.ts'
 import { GENERATED_FLAG } from './testbed/generated-store.ts'
 import { LOADED, type ManagedCutover, withManagedCutover } from './testbed/managed-cutover.ts'
 
@@ -82,16 +82,26 @@ function openDrill(cutover: ManagedCutover): SwitchDrill {
 }
 
 const READERS = 3
+const NEEDS = describeSwitchNeeds({
+  callers: 3,
+  tenants: 'each',
+  scopes: ['ff:registry:write', 'ff:override:write'],
+  changes: 'an override of it for each caller, which it removes; both ways are taken twice',
+})
 /** On the instances of staging where some are named, else on scratch. */
 const whereNamed: WithResource<SwitchDrill> = (context, use) => {
   const { staging } = context.targets
   if (staging === undefined) return onScratch((drill) => drill)(context, use)
-  return withStagingSwitch(context, staging, async ({ sampler: { headers }, ...drill }) => {
-    // The flag that `change` changes, and others as they are.
-    const keys = new Set([GENERATED_FLAG, ...(await listSampledFlags(context, drill.store))])
-    const questions = [...keys].map((flag_key) => ({ flag_key, headers }))
-    return use({ ...drill, readers: READERS, questions })
-  })
+  return withStagingSwitch(
+    context,
+    { staging, needs: NEEDS },
+    async ({ sampler: { headers }, ...drill }) => {
+      // The flag that `change` changes, and others as they are.
+      const keys = new Set([GENERATED_FLAG, ...(await listSampledFlags(context, drill.store))])
+      const questions = [...keys].map((flag_key) => ({ flag_key, headers }))
+      return use({ ...drill, readers: READERS, questions })
+    },
+  )
 }
 
 const makeUnchangedError = (tenant: string): FfError =>
@@ -143,7 +153,7 @@ export const defineSwitchBack = (effort: SwitchBackEffort): Probe =>
   defineProbe<SwitchDrill, 'back_s' | 'failed_share' | 'decisions_differing' | 'forward_again'>({
     version: 1,
     site: 'scratch',
-    staging: SWITCH_NEEDS,
+    staging: NEEDS,
     isolation: 'exclusive',
     sound: whereNamed,
     faulty: {

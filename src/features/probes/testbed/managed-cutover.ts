@@ -8,6 +8,7 @@ import type { TargetSpec } from '../../../core/parity/target.ts'
 import type { CutoverStep } from '../../../core/report/cutover-documents.ts'
 import { FfError } from '../../../errors.ts'
 import type { ScratchDatabase } from '../../../ports/database.ts'
+import type { HttpClient } from '../../../ports/http.ts'
 import { CUTOVER_CLOCK } from '../../cutover/lease-clock.ts'
 import {
   coordinate,
@@ -121,42 +122,11 @@ export class ManagedCutover {
     }))
   }
 
-  /**
-   * Sends a change of a tenant's override of the generated flag to one of the services, under its id as the key, and again
-   * while the answer is 503, for at most 20 s.
-   *
-   * @throws FfError `proof_inconclusive` on another status
-   */
+  /** As `sendTenantChange`, at one of the services. */
   async change(change: TenantChange, at: number): Promise<AnsweredChange> {
     const { client } = this.services[at % this.services.length] as RunningService
-    const { tenant, value, request_id } = change
-    const start = performance.now()
-    for (;;) {
-      const { status, text } = await client.send({
-        method: 'PUT',
-        path: toOverridePath(tenant),
-        body: JSON.stringify({ value }),
-        headers: {
-          ...this.issuer.toHeaders('writer'),
-          'x-request-id': request_id,
-          'idempotency-key': request_id,
-        },
-      })
-      const tookMs = performance.now() - start
-      const revision = readNumber(text, 'revision')
-      if (status < 300 && revision !== null) return { ...change, revision, tookMs }
-      if (status !== 503)
-        throw new FfError(
-          'proof_inconclusive',
-          `A change of ${tenant} was answered with ${status}.`,
-          {
-            hint: `It said: ${text.slice(0, 300)}`,
-          },
-        )
-      if (tookMs > CHANGE_MS) return { ...change, revision: null, tookMs }
-      await CUTOVER_CLOCK.rest(RETRY_MS, this.context.signal)
-      this.context.signal.throwIfAborted()
-    }
+    const headers = this.issuer.toHeaders('writer')
+    return sendTenantChange(client, change, { headers, signal: this.context.signal })
   }
 
   /** How many records the file has that the database lacks; null where the database does not answer. */
@@ -217,6 +187,46 @@ export interface AnsweredChange extends TenantChange {
   /** Null where it was not acknowledged in time; it may be in effect. */
   readonly revision: number | null
   readonly tookMs: number
+}
+
+/**
+ * Sends a change of a tenant's override of the generated flag under its id as the key, and again while the answer is 503, for
+ * at most 20 s.
+ *
+ * @throws FfError `proof_inconclusive` on another status
+ */
+export async function sendTenantChange(
+  client: HttpClient,
+  change: TenantChange,
+  {
+    headers,
+    signal,
+  }: { readonly headers: Readonly<Record<string, string>>; readonly signal: AbortSignal },
+): Promise<AnsweredChange> {
+  const { tenant, value, request_id } = change
+  const start = performance.now()
+  for (;;) {
+    const { status, text } = await client.send({
+      method: 'PUT',
+      path: toOverridePath(tenant),
+      body: JSON.stringify({ value }),
+      headers: { ...headers, 'x-request-id': request_id, 'idempotency-key': request_id },
+    })
+    const tookMs = performance.now() - start
+    const revision = readNumber(text, 'revision')
+    if (status < 300 && revision !== null) return { ...change, revision, tookMs }
+    if (status !== 503)
+      throw new FfError(
+        'proof_inconclusive',
+        `A change of ${tenant} was answered with ${status}.`,
+        {
+          hint: `It said: ${text.slice(0, 300)}`,
+        },
+      )
+    if (tookMs > CHANGE_MS) return { ...change, revision: null, tookMs }
+    await CUTOVER_CLOCK.rest(RETRY_MS, signal)
+    signal.throwIfAborted()
+  }
 }
 
 /** A number of a JSON object; null for any other member. */

@@ -1,6 +1,11 @@
 import { hostname } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { closeAfter, type KeepOpen } from '../../../concurrency/open-all.ts'
+import {
+  type Closable,
+  closeAfter,
+  closeAll,
+  type KeepOpen,
+} from '../../../concurrency/open-all.ts'
 import type { Measurement } from '../../../core/gate/judge-measurement.ts'
 import type { TargetSpec } from '../../../core/parity/target.ts'
 import { FfError } from '../../../errors.ts'
@@ -28,13 +33,19 @@ const DRILL_S = 600
 /** Of each wait of a step. */
 const BOUND_MS = 30_000
 
-export const SWITCH_NEEDS: StagingNeeds = {
+/**
+ * What a probe needs of staging to move its authority.
+ *
+ * @param needs.changes what it does there besides
+ */
+export const describeSwitchNeeds = ({
+  changes,
+  ...needs
+}: Omit<StagingNeeds, 'instances'>): StagingNeeds => ({
+  ...needs,
   instances: 2,
-  callers: 3,
-  tenants: 'each',
-  scopes: ['ff:registry:write', 'ff:override:write'],
-  changes: `the host of the file of staging in shadow_read, with FF_ENV, FF_STORE_DIR, FF_DATABASE_URL, FF_CUTOVER_LEASE and FF_AUDIT_DIGEST_KEY_FILE of its instances: it gives the authority to the database and takes it back, twice, as \`ff cutover drill --staging\` does; where it dies, the writer goes back ${DRILL_S / 60} minutes later. It sets the flag ${GENERATED_FLAG}, which stays, and overrides of it, which it removes`,
-}
+  changes: `the host of the file of staging in shadow_read, with FF_ENV, FF_STORE_DIR, FF_DATABASE_URL, FF_CUTOVER_LEASE and FF_AUDIT_DIGEST_KEY_FILE of its instances: it gives the authority to the database and takes it back as \`ff cutover drill --staging\` does; where it dies, the writer goes back ${DRILL_S / 60} minutes later. It sets the flag ${GENERATED_FLAG}, which stays, and ${changes}`,
+})
 
 /** The instances of staging, whose authority can be given to the database and back. */
 export interface StagingSwitch {
@@ -44,12 +55,14 @@ export interface StagingSwitch {
   /** Who asks for the sample: no caller of the load has its tenant. */
   readonly sampler: StagingCaller
   /** The file of staging. */
-  readonly store: TargetSpec
+  readonly store: TargetSpec & { readonly kind: 'file' }
   /** Changes what the sampler is decided, until each instance knows it. @throws FfError `proof_inconclusive` */
   readonly change: () => Promise<void>
   readonly met: Measurement['met']
   /** Begins a drill. @throws FfError as `beginDrill`; `proof_inconclusive` where an instance is in none after it */
   readonly forth: () => Promise<void>
+  /** Has work done once the drill is over, the last one first. */
+  readonly later: (work: () => Promise<void>) => void
   /** Ends it. @throws FfError as `endDrill`; `proof_inconclusive` where the writer has ended it before */
   readonly back: () => Promise<void>
 }
@@ -63,7 +76,7 @@ export interface StagingSwitch {
  */
 export async function withStagingSwitch<T>(
   context: ProbeContext,
-  staging: StagingTarget,
+  { staging, needs }: { readonly staging: StagingTarget; readonly needs: StagingNeeds },
   use: (drill: StagingSwitch) => Promise<T>,
 ): Promise<T> {
   // A run that has ended begins no further measurement.
@@ -72,11 +85,12 @@ export async function withStagingSwitch<T>(
   const gate = toPlan(context)
   await requireSameCutover(await checkDrill(tools, gate), staging, context)
   const { adapters } = context
-  const { instances: count } = SWITCH_NEEDS
-  const wanted = { count, decorate: () => adapters, needs: SWITCH_NEEDS }
+  const wanted = { count: needs.instances, decorate: () => adapters, needs }
   return withCalledInstances(context, wanted, ({ instances, callers, met }) =>
     closeAfter(async (keep) => {
       await prepare(instances[0] as ServiceInstance, callers, keep)
+      const kept: Promise<Closable>[] = []
+      await keep(Promise.resolve({ close: () => closeAll(kept.toReversed()) }))
       const drill = new Drill(tools, { seconds: DRILL_S, gate })
       await keep(Promise.resolve(drill))
       const sampler = callers.at(-1) as StagingCaller
@@ -91,6 +105,7 @@ export async function withStagingSwitch<T>(
           await drill.forth()
           await requireDrilled(instances, staging)
         },
+        later: (close) => void kept.push(Promise.resolve({ close })),
         back: () => drill.back(),
       })
     }),
