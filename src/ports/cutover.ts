@@ -203,8 +203,8 @@ export interface CutoverDatabase extends ChainReader {
   leaveMirror(record: PhaseRecord, over: number): Promise<boolean>
   /** As `SwitchSession.decide`, without the file: on a connection of its own, and without the switch lock. */
   decideAlone(record: PhaseRecord, over: number, said: StepSaid): Promise<boolean>
-  /** Closes the record of a database that was left: nothing joins it again. */
-  close(): Promise<void>
+  /** Closes the record of a database that was left: nothing joins it again. @returns false where another one is there */
+  close(identity: string): Promise<boolean>
   /**
    * Appends changes of the file behind `after`, all or none: records, rows, feed and change log in one transaction.
    *

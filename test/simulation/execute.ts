@@ -180,7 +180,7 @@ export function runWriter(
       if (effect.side === 'database' ? !reaches : late) return false
       return writeRecord(world, protocol, effect)
     case 'close_database':
-      if (!reaches || db.record === null) return false
+      if (!reaches || db.record === null || db.identity !== effect.identity) return false
       db.record = { ...db.record, closed: true }
       db.exclusive = null
       db.shared = []

@@ -141,12 +141,12 @@ class PostgresCutover implements CutoverDatabase {
     return this.read((client) => decideStep(client, context, { record, over, said }))
   }
 
-  async close(): Promise<void> {
-    await this.transaction(null, async (client) => {
+  async close(identity: string): Promise<boolean> {
+    return this.transaction(null, async (client) => {
       // In the order of a switch, so that the two do not wait for each other.
       await lockSwitchLocally(client, CLOSE_MS)
       await client.query(LOCK_RECORD)
-      await client.query(this.cutover.close)
+      return (await client.query(this.cutover.close, [identity])).rowCount === 1
     })
   }
 

@@ -122,7 +122,7 @@ function buildReplacements(
       ` AND EXISTS (SELECT FROM ONLY ${at('cutover_mirror')} m` +
         ` WHERE m.epoch = $10::bigint AND m.server = ${SERVER_NAME})`,
     ),
-    close: `UPDATE ONLY ${at('phase')} SET closed = true WHERE NOT closed`,
+    close: `UPDATE ONLY ${at('phase')} SET closed = true WHERE $1::text = ${identity}`,
   }
 }
 

@@ -51,8 +51,8 @@ export type WriterEffect =
   /** Takes every whole line of the newest segment, fsyncs it and its folder, and makes the new one exclusively. */
   | { readonly do: 'begin_segment'; readonly segment: Pick<LogSegment, 'epoch' | 'term'> }
   | WriteRecord
-  /** Closes the record of a database that was left. */
-  | { readonly do: 'close_database' }
+  /** Closes the record of a database that was left; of no other one that is there meanwhile. */
+  | { readonly do: 'close_database'; readonly identity: string }
   /** Appends to `side` what the other side has after `after`, in order, if `after` is the head there. */
   | {
       readonly do: 'copy'
@@ -102,7 +102,10 @@ function join(state: MirrorWriter, view: WriterView, database: DatabaseView): Wr
   const other = database.record
   if (record.database !== database.identity) {
     const left = other !== null && !other.closed
-    return [compareAlone(state, view), left ? { do: 'close_database' } : null]
+    return [
+      compareAlone(state, view),
+      left ? { do: 'close_database', identity: database.identity } : null,
+    ]
   }
   if (other?.epoch === record.epoch) return null
   const decides = chooseRecord(record, other)

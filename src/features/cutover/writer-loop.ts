@@ -221,8 +221,7 @@ export class WriterLoop {
         return side.writeRecord(effect.record, effect.over)
       }
       case 'close_database':
-        await database.close()
-        return true
+        return database.close(effect.identity)
       case 'copy': {
         const { after, epoch } = effect
         if (effect.side === 'file')

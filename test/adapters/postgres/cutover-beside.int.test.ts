@@ -77,7 +77,7 @@ describe.each(SUPPORTED)('other programs beside a cutover on PostgreSQL %s', (ve
     const service = await serve(true)
     await taken(service.store, putFlag('ff.a'))
     await importRows()
-    await side.close()
+    await side.close((await side.look(0)).identity)
     expect(await failure(service.store.write(putFlag('ff.b')))).toBe('phase_refused')
     expect(await failure(serve(true))).toBe('phase_refused')
     await service.close()

@@ -182,8 +182,11 @@ describe.each(SUPPORTED)('the side of PostgreSQL %s', (version) => {
 
   test('a database that was left stays closed, and takes nothing', async () => {
     const record = await begin('db_authoritative')
-    await side.close()
-    await side.close()
+    const { identity } = await side.look(0)
+    expect(await side.close(`${identity}2`)).toBe(false)
+    expect((await side.look(0)).record).toStrictEqual(record)
+    expect(await side.close(identity)).toBe(true)
+    expect(await side.close(identity)).toBe(true)
     expect((await side.look(0)).record).toStrictEqual({ ...record, closed: true })
     expect(await side.writeRecord({ ...record, epoch: 9 }, 8)).toBe(false)
     expect(await side.writeRecord(record, 1)).toBe(false)
@@ -345,7 +348,7 @@ describe.each(SUPPORTED)('the side of PostgreSQL %s', (version) => {
       expect(await side.writeRecord(next, record.epoch)).toBe(true)
       expect(await side.isMirrored(head)).toBe('mirrored')
       expect(await side.isMirrored({ ...head, hash: 'f'.repeat(64) })).toBe('gone')
-      await side.close()
+      await side.close((await side.look(0)).identity)
       expect(await side.isMirrored(head)).toBe('waiting')
     },
   )

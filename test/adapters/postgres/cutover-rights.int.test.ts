@@ -85,7 +85,7 @@ describe.each(SUPPORTED)('the role of the service on PostgreSQL %s', (version) =
   })
 
   test('it closes a record, and opens none again', async () => {
-    await service.close()
+    expect(await service.close((await service.look(0)).identity)).toBe(true)
     await expect(sql.query('UPDATE phase SET epoch = 9, closed = false')).rejects.toMatchObject({
       code: 'FFC01',
     })

@@ -94,7 +94,11 @@ describe('the two copies of the record', () => {
     })
   })
   test.each([
-    ['closed at first contact', makeRecord({ epoch: 9 }), { do: 'close_database' }],
+    [
+      'closed at first contact',
+      makeRecord({ epoch: 9 }),
+      { do: 'close_database', identity: 'db1' },
+    ],
     ['closed once', makeRecord({ epoch: 9, closed: true }), null],
     ['new', null, null],
   ])('a database that is not joined is %s', (_what, record, effect) => {
