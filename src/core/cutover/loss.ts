@@ -2,6 +2,7 @@ import { PHASE_RULES } from './phases.ts'
 import {
   followRecord,
   isIntentOpen,
+  isMirrorPartial,
   type PhaseRecord,
   type StepIntent,
   type WriteRecord,
@@ -44,15 +45,20 @@ export function refuseLoss(
   { lost, record, intent }: Pick<LossCommand, 'lost' | 'record' | 'intent'>,
   stopped: boolean,
 ): LossRefusal | null {
-  const completes = isIntentOpen(record, intent) && intent?.phase === 'complete'
   if (lost === 'file_lost') {
     if (record.phase !== 'db_authoritative') return 'one_side_only'
     return stopped || record.survivor === 'database' ? null : 'needs_stopped'
   }
   if (record.phase === 'file') return 'one_side_only'
-  const isAlone = PHASE_RULES[record.phase].second === null || completes
-  return stopped || (record.survivor === 'file' && !isAlone) ? null : 'needs_stopped'
+  const isWhole = record.survivor === 'file' && !isDatabaseAhead(record, intent)
+  return stopped || isWhole ? null : 'needs_stopped'
 }
+
+/** Whether the database may have acknowledged what the file lacks. */
+const isDatabaseAhead = (record: PhaseRecord, intent: StepIntent | null): boolean =>
+  PHASE_RULES[record.phase].second === null ||
+  (isIntentOpen(record, intent) && intent?.phase === 'complete') ||
+  isMirrorPartial(record, intent)
 
 export const startLoss = (command: Pick<LossCommand, 'lost' | 'record' | 'intent'>): LossStep =>
   enter({ ...command, done: 0, failed: false })

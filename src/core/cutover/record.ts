@@ -21,7 +21,10 @@ export interface PhaseRecord {
   readonly closed: boolean
 }
 
-/** What is fsynced beside the file before a step that the database decides: it stands until the file's copy reaches it. */
+/**
+ * What is fsynced beside the file before a step that the database decides: it stands until the file's copy reaches it. The
+ * step out of `complete` leaves one above its own record, which the record after it ends.
+ */
 export interface StepIntent {
   readonly epoch: number
   readonly phase: CutoverPhase
@@ -60,3 +63,7 @@ export const chooseRecord = (file: PhaseRecord, database: PhaseRecord | null): P
 /** Whether the database may have decided a step that the file's copy does not show yet. */
 export const isIntentOpen = (record: PhaseRecord, intent: StepIntent | null): boolean =>
   intent !== null && intent.epoch > record.epoch
+
+/** Whether the step out of `complete` is not finished: the mirror may lack what was acknowledged without it. */
+export const isMirrorPartial = (record: PhaseRecord, intent: StepIntent | null): boolean =>
+  isIntentOpen(record, intent) && intent?.phase === record.phase

@@ -9,6 +9,7 @@ import {
   chooseRecord,
   followRecord,
   isIntentOpen,
+  isMirrorPartial,
   type PhaseRecord,
   type StepIntent,
   type WriteRecord,
@@ -37,7 +38,10 @@ type SwitchStage =
   | 'publish_second'
   | 'settle'
   | 'catch_up'
+  | 'intend_mirror'
   | 'rebuild'
+  | 'mirror_settle'
+  | 'mirror_catch_up'
   | 'compare'
   | 'arm'
   | 'arm_second'
@@ -155,6 +159,11 @@ const intend = ({ next: { epoch, phase } }: CutoverSwitch): SwitchEffect => ({
   do: 'write_intent',
   intent: { epoch, phase },
 })
+/** Above the record of the step, so that it stands until the mirror has all that was acknowledged without it. */
+const intendMirror = ({ next: { epoch, phase } }: CutoverSwitch): SwitchEffect => ({
+  do: 'write_intent',
+  intent: { epoch: epoch + 1, phase },
+})
 const END = { effect: null, done: 'look', failed: 'look' } as const
 
 const STAGES: Readonly<Record<SwitchStage, StageRules>> = {
@@ -168,7 +177,12 @@ const STAGES: Readonly<Record<SwitchStage, StageRules>> = {
     done: 'publish_second',
     failed: 'backed_out',
   },
-  rebuild: { effect: () => ({ do: 'rebuild_mirror' }), done: 'publish', failed: 'chains_forked' },
+  rebuild: {
+    effect: () => ({ do: 'rebuild_mirror' }),
+    done: 'intend_mirror',
+    failed: 'chains_forked',
+  },
+  intend_mirror: { effect: intendMirror, done: 'publish', failed: 'backed_out' },
   compare: { effect: () => ({ do: 'await_compared' }), done: 'publish', failed: 'backed_out' },
   publish: { effect: write('authority'), done: 'publish_second', failed: 'unreachable' },
   publish_second: { effect: write('second'), done: 'settle', failed: 'unreachable' },
@@ -192,6 +206,17 @@ const STAGES: Readonly<Record<SwitchStage, StageRules>> = {
   back: { effect: writeTo('database'), done: 'back_file', failed: 'look' },
   back_file: { effect: writeTo('file'), done: 'back_free', failed: 'unreachable' },
   back_free: { effect: () => ({ do: 'free_lock' }), done: 'backed_out', failed: 'backed_out' },
+  // The mirror has what was acknowledged without it: its intent may end.
+  mirror_settle: {
+    effect: ({ record }) => ({ do: 'await_held', epoch: record.epoch }),
+    done: 'mirror_catch_up',
+    failed: 'unsettled',
+  },
+  mirror_catch_up: {
+    effect: () => ({ do: 'await_caught_up' }),
+    done: 'clean',
+    failed: 'unsettled',
+  },
   // The same for what an earlier command left.
   clean: { effect: writeTo('database'), done: 'clean_file', failed: 'unreachable' },
   clean_file: { effect: writeTo('file'), done: 'look', failed: 'unreachable' },
@@ -241,7 +266,10 @@ function choose(state: CutoverSwitch, { file, database, intent }: BothRecords): 
     return align(seen, record === file ? 'database' : 'file')
   if (endsDrill && record.drillEndsAt === null) return enter(seen, 'done')
   const left = findLeftover(record, intent)
-  if (left !== null) return enter({ ...seen, next: followRecord(record, {}, left) }, 'clean')
+  if (left !== null) {
+    const next = followRecord(record, {}, left.epoch)
+    return enter({ ...seen, next }, left.stage)
+  }
   if (record.phase === goal) return enter(seen, 'done')
   // One with a record of its own that the file does not know, closed at first contact or not yet.
   if (!joined && database !== null) return enter(seen, 'database_left')
@@ -263,12 +291,19 @@ const findAttempt = ({ attempt, command }: CutoverSwitch, record: PhaseRecord): 
     : record.attempt + (command.raisesAttempt ? 1 : 0)
 
 /**
- * The epoch that an earlier command had promised when it ended between its intent and its decision, or while it was armed;
- * null where it left nothing.
+ * The epoch that an earlier command had promised when it ended between its intent and its decision, while it was armed, or
+ * before the mirror was whole, and the stage that begins to end it; null where it left nothing.
  */
-function findLeftover(record: PhaseRecord, intent: StepIntent | null): number | null {
-  if (intent !== null && isIntentOpen(record, intent)) return intent.epoch
-  return record.armed ? record.epoch : null
+function findLeftover(
+  record: PhaseRecord,
+  intent: StepIntent | null,
+): { readonly epoch: number; readonly stage: 'clean' | 'mirror_settle' } | null {
+  if (intent !== null && isIntentOpen(record, intent))
+    return {
+      epoch: intent.epoch,
+      stage: isMirrorPartial(record, intent) ? 'mirror_settle' : 'clean',
+    }
+  return record.armed ? { epoch: record.epoch, stage: 'clean' } : null
 }
 
 /** Brings the older copy up to the newer one. */

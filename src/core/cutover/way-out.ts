@@ -2,7 +2,13 @@ import { DRILL_RETURN } from './drill.ts'
 import type { ChainOrder } from './heads.ts'
 import { type LossCommand, type LostSide, refuseLoss } from './loss.ts'
 import { changesAuthority, CUTOVER_PHASES, type CutoverPhase, PHASE_RULES } from './phases.ts'
-import { chooseRecord, isIntentOpen, type PhaseRecord, type StepIntent } from './record.ts'
+import {
+  chooseRecord,
+  isIntentOpen,
+  isMirrorPartial,
+  type PhaseRecord,
+  type StepIntent,
+} from './record.ts'
 
 /** What a command reads of both sides before it decides what to do. */
 export interface CutoverSituation {
@@ -87,6 +93,8 @@ function findLeft(
       command: toStepCommand(newer, [older.phase, newer.phase]),
     }
   }
+  if (isMirrorPartial(file, intent))
+    return { standing: 'intent_open', command: `ff cutover rollback --to ${file.phase}` }
   if (intent !== null && isIntentOpen(file, intent)) {
     const command = changesAuthority(file.phase, intent.phase)
       ? TAKE_BACK

@@ -83,6 +83,16 @@ test.each<[string, Start, boolean, ReturnType<typeof refuseLoss>]>([
     'needs_stopped',
   ],
   [
+    'and one that was, while the mirror is not whole yet',
+    {
+      lost: 'database_lost',
+      record: served,
+      intent: { epoch: 5, phase: 'db_authoritative' },
+    },
+    false,
+    'needs_stopped',
+  ],
+  [
     'and one that is',
     { lost: 'database_lost', record: { ...served, phase: 'complete' }, intent: null },
     false,

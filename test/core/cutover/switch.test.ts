@@ -142,8 +142,49 @@ test('a rollback passes through each phase in between, and raises the attempt on
   const complete = makeRecord({ phase: 'complete', epoch: 5 })
   const sides = new Sides(complete, { goal: 'file', raisesAttempt: true }).run()
   expect(sides.end).toBe('done')
-  expect(sides.done.slice(0, 3)).toEqual(['read_records', 'rebuild_mirror', 'write_database'])
-  expect(sides.file).toEqual(makeRecord({ phase: 'file', epoch: 10, attempt: 2 }))
+  expect(sides.done.slice(0, 4)).toEqual([
+    'read_records',
+    'rebuild_mirror',
+    'write_intent',
+    'write_database',
+  ])
+  expect(sides.file).toEqual(makeRecord({ phase: 'file', epoch: 12, attempt: 2 }))
+})
+
+describe('the step out of complete', () => {
+  const complete = makeRecord({ phase: 'complete', epoch: 5 })
+  const back = { goal: 'db_authoritative', raisesAttempt: true } as const
+
+  test('keeps its intent open until the mirror has all that was acknowledged without it', () => {
+    const sides = new Sides(complete, back).run(['await_caught_up', 'failed'])
+    expect(sides.end).toBe('unsettled')
+    expect([sides.file.epoch, sides.intent]).toEqual([6, { epoch: 7, phase: 'db_authoritative' }])
+    const { file, intent } = sides
+    const again = new Sides(file, { goal: 'complete' })
+    again.intent = intent
+    again.run(['await_held', 'failed'])
+    expect([again.end, again.file, again.intent]).toEqual(['unsettled', file, intent])
+  })
+  test('is finished by the next command, before anything else', () => {
+    const { file, intent } = new Sides(complete, back).run(['await_caught_up', 'failed'])
+    const again = new Sides(file, back)
+    again.intent = intent
+    expect(again.run().done).toEqual([
+      'read_records',
+      'await_held',
+      'await_caught_up',
+      'write_database',
+      'write_file',
+      'read_records',
+    ])
+    expect([again.end, again.file]).toEqual(['done', { ...file, epoch: 8 }])
+  })
+  test('that published nothing leaves the phase as it was', () => {
+    const { file, intent } = new Sides(complete, back).run(['write_record', 'failed'])
+    const again = new Sides(file, { goal: 'complete' })
+    again.intent = intent
+    expect(again.run().file).toEqual({ ...complete, epoch: 8 })
+  })
 })
 
 test('a rollback that begins with a change of authority raises the attempt', () => {

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { CUTOVER_PHASES, type CutoverPhase, PHASE_RULES } from '../../../src/core/cutover/phases.ts'
 import {
   isIntentOpen,
+  isMirrorPartial,
   type PhaseRecord,
   type StepIntent,
 } from '../../../src/core/cutover/record.ts'
@@ -189,6 +190,18 @@ describe('the command that leads out', () => {
       'ff cutover rollback --to shadow_read',
     ],
     [
+      'with a mirror that is not whole yet',
+      makeSituation({ phase: 'db_authoritative' }, {}, { epoch: 6, phase: 'db_authoritative' }),
+      'intent_open',
+      'ff cutover rollback --to db_authoritative',
+    ],
+    [
+      'without the database, before the mirror is whole',
+      makeSituation({ phase: 'db_authoritative' }, null, { epoch: 6, phase: 'db_authoritative' }),
+      'database_unreachable',
+      'ff cutover rollback --db-lost --stopped TEXT',
+    ],
+    [
       'with an intent that was carried out',
       makeSituation({ phase: 'db_authoritative' }, {}, { epoch: 5, phase: 'db_authoritative' }),
       'ready',
@@ -241,14 +254,20 @@ function* listSituations(): Generator<CutoverSituation> {
                 if (isReachable(situation)) yield situation
               }
 }
-/** The file goes on alone in `file`, at rest, and only a database that it has left is closed. */
+/**
+ * The file goes on alone in `file`, at rest, and only a database that it has left is closed. No drill begins before the
+ * mirror is whole.
+ */
 const isReachable = ({ file, intent, database }: CutoverSituation): boolean =>
   file.database === null
     ? file.phase === 'file' && !file.armed && !isIntentOpen(file, intent)
-    : database?.record?.closed !== true
+    : database?.record?.closed !== true &&
+      (file.drillEndsAt === null || !isMirrorPartial(file, intent))
 function listIntents(phase: CutoverPhase): readonly (StepIntent | null)[] {
   const { back, forth } = PHASE_RULES[phase]
   const goals = [back, forth].filter((goal) => goal !== null)
+  // Its own phase: the step out of complete is not finished.
+  if (phase === 'db_authoritative') goals.push(phase)
   return [null, { epoch: 5, phase }, ...goals.map((goal) => ({ epoch: 6, phase: goal }))]
 }
 function listDatabases(phase: CutoverPhase): readonly CutoverSituation['database'][] {
