@@ -8,6 +8,7 @@ import { startWrite, type WriteEffect, type WriteEvent } from '../../src/core/cu
 import { IDLE_WRITER } from '../../src/core/cutover/writer.ts'
 import {
   crash,
+  findTruth,
   flush,
   look,
   renew,
@@ -21,6 +22,7 @@ import { acknowledge, checkSecond, type GivenAnswer, serve } from './invariants.
 import type { Protocol } from './protocol.ts'
 import {
   type Actor,
+  type Floating,
   readChain,
   reachesDatabase,
   startActor,
@@ -197,16 +199,20 @@ function disturb(world: World, action: Disturbance): void {
         file.vouched === null ||
         db.record?.phase === 'complete' ||
         file.record.phase === 'complete' ||
+        standby?.record?.phase === 'complete' ||
         world.promises.some(({ alone, seq }) => alone && seq > (standby?.log.length ?? 0))
       if (!promised && standby !== null) {
         if (standby.log.length < db.log.length) world.tailLost = true
         Object.assign(db, standby)
+        forgetDecision(world)
       }
       Object.assign(db, { server: `${db.server}+`, exclusive: null, shared: [], standby: null })
       return
     }
     case 'power_cut':
       for (const actor of world.actors) if (actor.onFileHost && actor.alive) crash(world, actor)
+      // What was on its way to the disk ends with the host.
+      world.floating = world.floating.filter(({ effect }) => !writesFile(effect))
       // Nor does the disk lose what a promotion has lost.
       if (file.lies && db.log.length < readChain(file).length) flush(world)
       if (file.lies) world.tailLost = true
@@ -235,6 +241,18 @@ function disturb(world: World, action: Disturbance): void {
         standby: null,
       })
   }
+}
+
+const writesFile = (effect: Floating['effect']): boolean =>
+  effect.do === 'append_file' || (effect.do === 'copy' && effect.side === 'file')
+
+/**
+ * A decision that a promotion takes away before the file has it was not taken: without a publication under it no instance
+ * acts on it.
+ */
+function forgetDecision(world: World): void {
+  const truth = findTruth(world)
+  if (truth.epoch < world.decided.epoch) world.decided = truth
 }
 
 /** Notes renewals, as each process that watches does all the time. */
@@ -325,14 +343,14 @@ function lookAround(world: World, protocol: Protocol, actor: Actor): void {
   // A command looks as long as it runs.
   if (actor.instance === null && actor.command === null) return
   observe(world, actor)
-  const [writer, effect] = protocol.stepWriter(actor.writer, look(world, protocol, actor))
+  const view = look(world, protocol, actor)
+  const [writer, effect] = protocol.stepWriter(actor.writer, view)
   actor.writer = writer
   actor.writing = effect
   // The file lacks nothing: not before a mirror has caught up.
-  const isFilling = effect?.do === 'copy' && effect.side === 'file'
-  const isBehind = effect?.do === 'publish' && world.file.announced < world.db.log.length
-  if (protocol.mayWriteFile(writer, world.file.record) && !isFilling && !isBehind)
-    world.file.vouched ??= world.file.announced
+  const heads = view.database?.heads
+  const lacksNothing = heads !== undefined && heads.file.seq >= heads.database.seq
+  if (writer.compared !== null && lacksNothing) world.file.vouched ??= view.head.seq
 }
 
 /** A follower applies what is announced, and answers the clients whose writes it has handed over. */
