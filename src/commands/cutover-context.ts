@@ -176,6 +176,7 @@ const WORDS: Readonly<Record<Parameters<StepTools['observe']>[0]['do'], string>>
   write_intent: 'writing the intent',
   drain: 'waiting for instances on other hosts to drain',
   lock_exclusive: 'waiting for the switch lock',
+  await_writer: 'asking the instance that writes to the file',
   check_heads: 'comparing the heads of both sides',
   decide: 'deciding',
   free_lock: 'freeing the switch lock',

@@ -106,6 +106,11 @@ export interface CutoverFile {
   readAloneStep(): Promise<AloneStep | null>
   /** Fsyncs a step before it is decided; null once its boundary record is in the chain, or it was not decided. */
   writeAloneStep(step: AloneStep | null): Promise<void>
+  /**
+   * Whether the process that holds the store's lock answers within `boundMs`: what it had begun to append is in the log
+   * then, and no process before it adds to that.
+   */
+  askWriter(boundMs: number): Promise<boolean>
 }
 
 /** The open store of the process that holds the file's lock. */

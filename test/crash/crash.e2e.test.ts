@@ -24,6 +24,7 @@ const COMMAND_POINTS = [
   'waiting until every instance holds the epoch',
   'writing the intent',
   'waiting for the switch lock',
+  'asking the instance that writes to the file',
   'comparing the heads of both sides',
   'deciding',
   'freeing the switch lock',

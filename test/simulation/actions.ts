@@ -32,13 +32,14 @@ import {
 } from './world.ts'
 
 /**
- * What may happen to an effect: it ends; it does not take place; its answer is lost; its process is killed before it, after
- * it, or while it is under way, so that it takes place later or never.
+ * What may happen to an effect: it ends; it does not take place; its answer is lost; it is given up while it is under way, or
+ * its process is killed meanwhile, so that it takes place later or never; its process is killed before it, or after it.
  */
 export const OUTCOMES = [
   'ok',
   'lost',
   'unanswered',
+  'delayed',
   'killed_before',
   'killed_after',
   'killed_during',
@@ -278,7 +279,7 @@ function runEffect(world: World, protocol: Protocol, action: EffectAction): void
   const actor = find(world, action.actor)
   const { outcome } = action
   const takesPlace = outcome === 'ok' || outcome === 'unanswered' || outcome === 'killed_after'
-  if (outcome === 'killed_during') keepFloating(world, actor, action)
+  if (outcome === 'killed_during' || outcome === 'delayed') keepFloating(world, actor, action)
   if (action.do === 'renewal') {
     const [effect, ...rest] = actor.renewals
     actor.renewals = rest
@@ -474,7 +475,7 @@ function runNextWrite(world: World, protocol: Protocol, next: NextWrite): void {
   let event: WriteEvent | 'ended' | null = { type: 'failed' }
   if (takesPlace) event = runWrite(world, protocol, { actor, effect, session, late: false })
   if (event === null || isIdle(protocol, write, event)) return
-  if (outcome === 'unanswered') event = { type: 'unknown' }
+  if (outcome === 'unanswered' || outcome === 'delayed') event = { type: 'unknown' }
   replaceWrite(actor, at, { ...write, queue })
   if (effect.do === 'answer' && outcome === 'ok') {
     const { op, record } = write.state
@@ -627,7 +628,7 @@ function runCommand(
   let event: SwitchEvent | null = { type: 'failed' }
   if (takesPlace) event = runSwitch(world, protocol, { actor, effect: command.effect, late: false })
   if (event === null) return
-  if (outcome === 'unanswered') event = { type: 'unknown' }
+  if (outcome === 'unanswered' || outcome === 'delayed') event = { type: 'unknown' }
   const [state, effect] = protocol.stepSwitch(command.state, event)
   actor.command = { kind: 'switch', state, effect }
 }

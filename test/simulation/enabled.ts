@@ -10,7 +10,7 @@ import {
   mayReturn,
   type Outcome,
 } from './actions.ts'
-import { isCompared, look, runWrite } from './execute.ts'
+import { answersAsWriter, isCompared, look, runWrite } from './execute.ts'
 import type { Protocol } from './protocol.ts'
 import { type Actor, reachesDatabase, readChain, type World, type WriteAtActor } from './world.ts'
 
@@ -132,6 +132,7 @@ export function mayEndSwitch(
     return protocol.listOldHolders(actor.watch, known, scope).length === 0
   }
   if (effect.do === 'await_compared') return !reaches || isCompared(world)
+  if (effect.do === 'await_writer') return answersAsWriter(world, actor)
   if (effect.do === 'lock_exclusive')
     return (
       !reaches || db.exclusive === actor.id || (db.exclusive === null && db.shared.length === 0)
@@ -166,7 +167,8 @@ export function listOutcomes(world: World, action: Action): readonly Outcome[] {
       : effect === 'decide' || effect === 'leave_mirror' || effect === 'write_record'
   const during: readonly Outcome[] = side ? ['killed_during'] : []
   const network: readonly Outcome[] = NETWORK.has(effect) ? ['lost', 'unanswered'] : []
-  return [...kills, ...during, ...network]
+  const delayed: readonly Outcome[] = side && NETWORK.has(effect) ? ['delayed'] : []
+  return [...kills, ...during, ...network, ...delayed]
 }
 
 const FLOATING = new Set<string>(['append_file', 'commit_database', 'copy', 'publish'])

@@ -369,6 +369,15 @@ export const isCompared = ({ actors, file, db }: World): boolean =>
       writer.compared.server === db.server,
   )
 
+/** Whether the holder of the file's lock answers a command: it runs, its segment is the newest, and it appends nothing. */
+export function answersAsWriter({ actors, file }: World, command: Actor): boolean {
+  const holder = actors.find(({ id }) => id === file.lock)
+  if (holder === undefined || holder === command) return holder !== undefined
+  const isAppending = holder.writes.some(({ queue }) => queue[0]?.do === 'append_file')
+  const isNewest = holder.writer.term === last(file.segments).term
+  return holder.alive && !holder.frozen && isNewest && !isAppending
+}
+
 const DONE: SwitchEvent = { type: 'done' }
 const FAILED: SwitchEvent = { type: 'failed' }
 const result = (done: boolean): SwitchEvent => (done ? DONE : FAILED)
@@ -426,6 +435,8 @@ export function runSwitch(
       if (db.exclusive !== null || db.shared.length > 0) return null
       db.exclusive = actor.id
       return DONE
+    case 'await_writer':
+      return answersAsWriter(world, actor) ? DONE : null
     case 'check_heads': {
       if (!reaches || db.exclusive !== actor.id) return FAILED
       return result(compareHeads(findHeads(chain(), db.log)) === 'equal')

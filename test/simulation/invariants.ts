@@ -54,6 +54,10 @@ export function serve(world: World, protocol: Protocol, actor: Actor): void {
   if (served.seq < actor.acknowledged)
     fail(world, `unread: ${actor.name} acknowledged ${actor.acknowledged}, served ${served.seq}`)
   actor.served = served.seq
+  const side = authority === 'database' ? db.log : readChain(world.file)
+  for (const one of world.promises)
+    if (one.kind === 'acknowledged' && one.seq > side.length)
+      fail(world, `parted: ${actor.name} serves the ${authority}, which lacks ${one.op}`)
   const bound = world.now - world.leaseMs
   for (const one of world.promises)
     if (one.kind === 'acknowledged' && one.at < bound && one.seq > served.seq)

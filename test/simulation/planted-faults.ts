@@ -179,7 +179,7 @@ export const PLANTED_FAULTS: Readonly<Record<string, PlantedFault>> = {
     drillReturn: { ...SOUND.drillReturn, goal: 'file', endsDrill: false },
   }),
   no_wait: plant('--db-lost does not wait for the leases', { stepLoss: noWait }),
-  writes_uncompared: plant('a writer writes before it has compared the heads', {
-    mayWriteFile: () => true,
+  no_answer: plant('a step decides without the answer of the writer', {
+    stepSwitch: skip('await_writer'),
   }),
 }

@@ -1,9 +1,10 @@
 import { type CutoverPhase, CUTOVER_PHASES } from '../../src/core/cutover/phases.ts'
 import { act, type Action, describeAction, isRunning } from './actions.ts'
-import { listCommands, listOutcomes, listProgress } from './enabled.ts'
+import { listDisturbances } from './disturbances.ts'
+import { listCommands, listProgress } from './enabled.ts'
 import { heal } from './heal.ts'
 import { checkWorld, serve } from './invariants.ts'
-import { listDeadSessions, prepare } from './model.ts'
+import { prepare } from './model.ts'
 import type { Protocol } from './protocol.ts'
 import { createWorld, type World } from './world.ts'
 
@@ -57,9 +58,15 @@ export function simulate(
   let farthest = 0
   let switches = 0
   const bound = Math.round((1 - faults) * 1024)
+  const kinds = findKinds(first >>> 2)
+  let slow = ''
   for (const choice of others) {
-    const action = choose(world, protocol, { choice, bound, drills })
+    const action = choose(world, protocol, { choice, bound, drills, kinds, slow })
     if (action === null) continue
+    if (action.do === 'slow') {
+      slow = action.key
+      continue
+    }
     const { phase } = world.file.record
     act(world, protocol, action)
     checkWorld(world, protocol)
@@ -85,22 +92,46 @@ export function simulate(
   }
 }
 
+/** Half of the runs meet every kind of disturbance, the others a few of them. */
+const findKinds = (choice: number): number => (choice % 2 === 0 ? 0 : (choice >>> 1) & 511)
+
+/** From now on one thing waits while all others go on: a write, a command, a renewal, a copy. */
+interface Slowing {
+  readonly do: 'slow'
+  readonly key: string
+}
+const SLOWED = 12
+
+/** Names what makes a step, over all of its steps. */
+function toKey(world: World, action: Action): string {
+  if (action.do !== 'write') return describeAction(action)
+  const { actor, at } = action
+  return `${actor} ${world.actors.find(({ name }) => name === actor)?.writes[at]?.state.op}`
+}
+
 interface Choosing {
   readonly choice: number
   readonly bound: number
   readonly drills: boolean
+  readonly kinds: number
+  readonly slow: string
 }
 /** The low ten bits say what kind of thing happens, the others which one. */
 function choose(
   world: World,
   protocol: Protocol,
-  { choice, bound, drills }: Choosing,
-): Action | null {
+  { choice, bound, drills, kinds, slow }: Choosing,
+): Action | Slowing | null {
   const kind = choice & 1023
   const which = choice >>> 10
   const pick = <T>(list: readonly T[]): T | null => list[which % list.length] ?? null
-  if (kind >= bound) return pick(listDisturbances(world, protocol))
-  const progress = listProgress(world, protocol)
+  const all = listProgress(world, protocol)
+  if (kind >= bound && which % SLOWED === 0) {
+    const slowed = all[Math.floor(which / SLOWED) % (all.length + 1)]
+    return { do: 'slow', key: slowed === undefined ? '' : toKey(world, slowed) }
+  }
+  if (kind >= bound) return pick(listDisturbances(world, protocol, kinds))
+  const progress = slow === '' ? all : all.filter((one) => toKey(world, one) !== slow)
   const [, ...isBusy] = progress
   if (kind < 900 && progress.length > 0) return pick(progress)
   if (kind < 930) {
@@ -127,49 +158,4 @@ function listClients(world: World): Action[] {
       (actor) => isRunning(actor) && actor.instance?.record != null && actor.writes.length < 2,
     )
     .map((actor) => ({ do: 'begin', actor: actor.name }))
-}
-
-function listDisturbances(world: World, protocol: Protocol): Action[] {
-  const actions: Action[] = []
-  for (const action of listProgress(world, protocol))
-    for (const outcome of listOutcomes(world, action))
-      actions.push({ ...action, outcome } as Action)
-  for (const actor of world.actors) {
-    const { name, alive, frozen } = actor
-    if (!alive && name !== 'k')
-      actions.push({ do: 'restart', actor: name }, { do: 'restart', actor: name })
-    if (frozen) actions.push({ do: 'thaw', actor: name }, { do: 'thaw', actor: name })
-    if (alive && !frozen) actions.push({ do: 'kill', actor: name }, { do: 'freeze', actor: name })
-    actor.writes.forEach((_, at) => actions.push({ do: 'late', actor: name, at }))
-    actor.handed.forEach((_, at) => actions.push({ do: 'handed_late', actor: name, at }))
-    if (actor.command?.kind === 'switch' && alive) actions.push({ do: 'bound', actor: name })
-  }
-  world.floating.forEach((_, at) =>
-    actions.push({ do: 'floating', at, drop: false }, { do: 'floating', at, drop: true }),
-  )
-  for (const session of listDeadSessions(world)) actions.push({ do: 'end_session', session })
-  for (const link of ['file', 'other'] as const) {
-    const on = !world.cut[link]
-    actions.push({ do: 'cut', link, on })
-    if (!on) actions.push({ do: 'cut', link, on })
-  }
-  actions.push(
-    { do: 'replicate' },
-    { do: 'replicate' },
-    { do: 'promote' },
-    { do: 'power_cut' },
-    { do: 'lie' },
-  )
-  actions.push({ do: 'clock', host: 'file', by: 4 }, { do: 'clock', host: 'other', by: -4 })
-  const coordinator = world.actors.find(({ name }) => name === 'k')
-  const isLeft = world.file.record.database === null && world.db.record !== null
-  if (isLeft && coordinator?.command === null) actions.push({ do: 'new_database' })
-  const loses = { do: 'lose', lost: 'database_lost' } as const
-  if (coordinator?.command === null)
-    actions.push(
-      loses,
-      { do: 'lose', lost: 'file_lost' },
-      ...(world.cut.file ? [loses, loses] : []),
-    )
-  return actions
 }

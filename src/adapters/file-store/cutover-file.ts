@@ -15,6 +15,7 @@ import type {
   RegisteredInstance,
 } from '../../ports/cutover.ts'
 import { tryLock } from '../file-lock/file-lock.ts'
+import { askWriter } from './ask-writer.ts'
 import { sealLogLine, unsealLogLine } from './lines.ts'
 import { identifyProcess } from './process-identity.ts'
 import { listSegments } from './segments.ts'
@@ -94,6 +95,8 @@ class CutoverFolder implements CutoverFile {
         ? rm(join(this.home, ALONE_STEP), { force: true })
         : this.replace(ALONE_STEP, step),
     )
+
+  askWriter = (boundMs: number): Promise<boolean> => this.run(() => askWriter(this.folder, boundMs))
 
   private async run<T>(work: () => Promise<T>): Promise<T> {
     try {

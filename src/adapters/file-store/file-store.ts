@@ -167,10 +167,8 @@ export class FileStore extends StoreReader implements ScratchStore, ServiceStore
    * @throws FfError `backing_unavailable` after `close`, `disk_full`, or another of `toStoreError`; then no write of
    *   the queue is acknowledged
    */
-  async write(request: WriteRequest): Promise<WriteResult> {
-    const { result } = await this.perform({ call: 'write', name: makeWriteName(), request })
-    return result as WriteResult
-  }
+  write = async (request: WriteRequest): Promise<WriteResult> =>
+    (await this.perform({ call: 'write', name: makeWriteName(), request })).result as WriteResult
 
   /**
    * Queues the audit record of a refused write. Resolves to the new audit head, or to the problems of a request that
@@ -231,6 +229,9 @@ export class FileStore extends StoreReader implements ScratchStore, ServiceStore
   protected get index(): RowIndex {
     return this.snapshot.index
   }
+
+  /** Resolves once every operation that was queued before has ended. */
+  settle = (): Promise<void> => this.runExclusively(() => Promise.resolve())
 
   /** Resolves while no other process has claimed the store. @throws FfError `backing_unavailable` after that */
   requireTerm = (): Promise<void> => this.log.requireTerm()

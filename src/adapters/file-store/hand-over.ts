@@ -23,6 +23,8 @@ export function isHandedOperation(message: object): message is HandedOperation {
 /** Asks the writer up to where the log counts now: what it has acknowledged before is announced before the answer. */
 export interface SyncRequest {
   readonly sync: number
+  /** Whether the writer first ends what it had begun to append. */
+  readonly settles?: true
 }
 export const isSyncRequest = (message: object): message is SyncRequest =>
   typeof (message as { readonly sync?: unknown }).sync === 'number'

@@ -294,6 +294,7 @@ export class SharedFileStore implements ManagedFileStore {
         head,
         run: (operation) => carryOutOrLeave(store, operation, carryOutHanded),
         confirm: () => store.requireTerm(),
+        settle: store.settle,
       })
       const beating = this.beat(store, server, ended.signal)
       beating.catch(() => undefined) // Met below, once the process leads.

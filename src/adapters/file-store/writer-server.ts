@@ -56,6 +56,7 @@ export class WriterServer {
   private readonly held: FileHandle
   private readonly run: WriterServerOptions['run']
   private readonly confirm: WriterServerOptions['confirm']
+  private readonly settle: WriterServerOptions['settle']
   private readonly channels = new Set<Channel>()
   /** What is under way, by name: a follower that lost its connection sends the same operation again. */
   private readonly running = new Map<string, Promise<WriterMessage | null>>()
@@ -68,6 +69,7 @@ export class WriterServer {
     this.head = options.head
     this.run = options.run
     this.confirm = options.confirm
+    this.settle = options.settle
     server.maxConnections = MAX_FOLLOWERS
     server.on('connection', (socket) => {
       const channel: Channel = new LineChannel(socket, (operation) => {
@@ -129,8 +131,9 @@ export class WriterServer {
   }
 
   /** A writer that was replaced gives no answer: the follower asks the next one. */
-  private sync(channel: Channel, { sync }: SyncRequest): void {
-    this.confirm().then(
+  private sync(channel: Channel, { sync, settles }: SyncRequest): void {
+    const confirmed = settles === true ? this.settle().then(this.confirm) : this.confirm()
+    confirmed.then(
       () => {
         channel.send({ kind: 'durable', head: this.head })
         channel.send({ kind: 'synced', sync })
@@ -171,4 +174,6 @@ interface WriterServerOptions {
   readonly run: (operation: HandedOperation) => Promise<CarriedOut | null>
   /** Rejects once a later term is claimed. */
   readonly confirm: () => Promise<void>
+  /** Resolves once the operations that were begun before are in the log, or never will be. */
+  readonly settle: () => Promise<void>
 }

@@ -49,6 +49,7 @@ type SwitchStage =
   | 'close'
   | 'drain'
   | 'lock'
+  | 'ask_writer'
   | 'check'
   | 'decide'
   | 'ask'
@@ -118,6 +119,11 @@ export type SwitchEffect =
   | { readonly do: 'drain' }
   /** Fair, within a bound, on a session that the server ends after the same bound of silence; done where it holds it. */
   | { readonly do: 'lock_exclusive' }
+  /**
+   * Ends when the holder of the file's lock has answered: all that it had begun to append is in the file then, and it
+   * appends nothing more without the switch lock. One that is frozen answers nothing, and would append once it thaws.
+   */
+  | { readonly do: 'await_writer' }
   /** Whether both heads are the same and the shipping slots are released. */
   | { readonly do: 'check_heads' }
   /** Commits record and boundary record on the session that holds the lock, if the record there is the one before. */
@@ -195,7 +201,8 @@ const STAGES: Readonly<Record<SwitchStage, StageRules>> = {
   arm_settle: { effect: settle, done: 'close', failed: 'back' },
   close: { effect: intend, done: 'drain', failed: 'back' },
   drain: { effect: () => ({ do: 'drain' }), done: 'lock', failed: 'back' },
-  lock: { effect: () => ({ do: 'lock_exclusive' }), done: 'check', failed: 'back' },
+  lock: { effect: () => ({ do: 'lock_exclusive' }), done: 'ask_writer', failed: 'back' },
+  ask_writer: { effect: () => ({ do: 'await_writer' }), done: 'check', failed: 'back' },
   check: { effect: () => ({ do: 'check_heads' }), done: 'decide', failed: 'back' },
   decide: { effect: ({ next }) => ({ do: 'decide', record: next }), done: 'open', failed: 'ask' },
   ask: { effect: () => ({ do: 'read_records' }), done: 'ask', failed: 'unreachable' },

@@ -95,8 +95,10 @@ const DONE: SwitchEvent = { type: 'done' }
 const FAILED: SwitchEvent = { type: 'failed' }
 /** Between two looks at a head, in milliseconds. */
 const POLL_MS = 5
-/** How long writes wait at most while the heads become the same, in milliseconds. */
+/** How long writes wait at most for the writer's answer, and while the heads become the same, in milliseconds each. */
 const MOST_CHECK_MS = 5_000
+/** How long one connection to a writer waits for its answer, in milliseconds: another process may have replaced it. */
+const ANSWER_MS = 500
 
 class SwitchRun {
   waitingFor: readonly string[] = []
@@ -178,6 +180,7 @@ class SwitchRun {
       this.lockedAt = this.tools.clock.now()
       return true
     },
+    await_writer: () => this.untilWriterAnswers(),
     check_heads: () => this.untilEqual(),
     decide: async ({ record }) => {
       if (this.session === null) return false
@@ -257,6 +260,18 @@ class SwitchRun {
     )
   }
 
+  /** Asks the holder of the file's lock until one answers: this process where it holds the lock itself. */
+  private async untilWriterAnswers(): Promise<boolean> {
+    const { sides, limits, signal, writer } = this.tools
+    const boundMs = Math.min(limits.boundMs, MOST_CHECK_MS)
+    const ask = (): Promise<boolean> => sides.file.askWriter(ANSWER_MS)
+    if (writer !== null || (await this.poll(POLL_MS, ask, boundMs))) return true
+    if (signal.aborted) return false
+    throw new FfError('step_backed_out', 'The instance that writes to the file gives no answer.', {
+      hint: 'Run `ff cutover status`, which names it.',
+    })
+  }
+
   /** Waits, while no write begins, until both heads are the same and the shipping slots are free. */
   private async untilEqual(): Promise<boolean> {
     const { session } = this
@@ -315,6 +330,7 @@ const ENDED_BY_SIGNAL: ReadonlySet<SwitchEffect['do']> = new Set([
   'write_intent',
   'drain',
   'lock_exclusive',
+  'await_writer',
   'check_heads',
   'decide',
   'rebuild_mirror',

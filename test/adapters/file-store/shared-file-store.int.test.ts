@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setImmediate } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { openCutoverFolder } from '../../../src/adapters/file-store/cutover-file.ts'
 import { createStore, FileStore } from '../../../src/adapters/file-store/file-store.ts'
 import { endHolder, identifyProcess } from '../../../src/adapters/file-store/process-identity.ts'
 import { listSegments } from '../../../src/adapters/file-store/segments.ts'
@@ -71,6 +72,19 @@ async function verifyFolder(flag: string): Promise<number> {
   await store.close()
   return found
 }
+
+test('a writer that a command asks answers once all that it had begun is in the log, and not while it is frozen', async () => {
+  const cutover = await openCutoverFolder(folder)
+  expect(await cutover.askWriter(1_000)).toBe(false)
+  const writer = await startWriter({ step: 'write segment', nth: 1, signal: 'SIGSTOP' })
+  expect(await writer.next()).toBe('ready')
+  expect(await writer.ask('write ff.a')).toStrictEqual({ reached: 'write segment' })
+  expect(await cutover.askWriter(300)).toBe(false)
+  expect(await loggedRecords(folder)).toHaveLength(0)
+  process.kill(writer.pid, 'SIGCONT')
+  expect(await cutover.askWriter(5_000)).toBe(true)
+  expect(await loggedRecords(folder)).toHaveLength(1)
+})
 
 describe('a read that waits for what was acknowledged before', () => {
   test('shows at a follower each change that the writer has acknowledged, at once', async () => {
@@ -396,6 +410,7 @@ test('a writer that was frozen while it took over removes no socket of its succe
       head,
       run: () => Promise.resolve(null),
       confirm: () => Promise.resolve(),
+      settle: () => Promise.resolve(),
     })
   const servers = [await listen(3), await listen(5), await listen(4)]
   expect(await findWriterSocket(folder)).toMatchObject({ term: 5 })

@@ -95,6 +95,7 @@ test('a change of authority is armed, closed, checked, decided and opened', () =
     'write_intent',
     'drain',
     'lock_exclusive',
+    'await_writer',
     'check_heads',
     'decide',
     'write_file',
