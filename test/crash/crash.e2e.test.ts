@@ -63,7 +63,7 @@ afterAll(async () => {
   await Promise.all(services.map((one) => one.stop('SIGKILL')))
   await issuer.close()
   await cutover.close()
-  if (WHOLE) await writeResults(outcomes, load.count)
+  if (WHOLE) await writeResults(outcomes, { writes: load.count, history: load.history })
 })
 
 async function startInstance(): Promise<StartedService> {
@@ -108,6 +108,7 @@ async function crash(
     expect([FILE_PHASE, DATABASE_PHASE]).toContain(phase)
     await load.goesOn()
     await load.expectKept()
+    expect(load.history.findFaults()).toEqual([])
     stood += phase === step.to ? 1 : 0
     most = Math.max(most, commands)
     silenceMs = Math.max(silenceMs, load.takeSilence())
@@ -181,4 +182,7 @@ test('at the end both sides are one chain, and a rollback reaches the file', asy
   })
   expect(await cutover.step('rollback')).toMatchObject({ phase: 'file' })
   await load.expectKept()
+  const { history } = load
+  expect(history.findFaults()).toEqual([])
+  expect(Math.min(history.reads, history.decisions)).toBeGreaterThan(10)
 })
