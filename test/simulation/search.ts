@@ -14,7 +14,7 @@ export interface Detection {
 }
 
 /** Seeds that are simulated, then states of each scenario that are explored, in the search for one fault. */
-const SEEDS = 6_000
+const SEEDS = 20_000
 
 /** Searches a planted fault by seeds; null where no run of them shows it. */
 export function findPlanted(name: string): Detection | null {

@@ -78,6 +78,7 @@ const SHOWN: Readonly<Record<string, readonly [seed: number, kind: string]>> = {
   blind_back_out: [475, 'attempt'],
   no_wait: [235, 'parted'],
   no_answer: [5653, 'forked'],
+  wall_clock: [19871, 'parted'],
 }
 
 test.each(Object.entries(SHOWN))('the planted fault %s is found', (name, [seed, kind]) => {
