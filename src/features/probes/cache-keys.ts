@@ -13,7 +13,7 @@ import {
   withScratchCallers,
   withStagingCallers,
 } from './testbed/cached-callers.ts'
-import { sendChange } from './testbed/called-instances.ts'
+import { removeRows, sendChange } from './testbed/called-instances.ts'
 import { GENERATED_FLAG } from './testbed/generated-store.ts'
 import type { ListedKeys } from './testbed/redis-keys.ts'
 
@@ -40,7 +40,7 @@ const NEEDS: StagingNeeds = {
  * leave are the keys of the namespace of controls. A sample is an evaluation of staging.
  *
  * Inconclusive (`proof_inconclusive`) where a request fails, no answer came from the cache, or a namespace of values was
- * never used; `target_missing` where an instance has another Redis.
+ * never used, or a tenant's value may have stayed; `target_missing` where an instance has another Redis.
  */
 export const cacheKeys = defineProbe<
   PlantedKeys,
@@ -120,7 +120,7 @@ async function measureKeys(called: CachedCallers, context: ProbeContext): Promis
     for (const [at, [tenant, value]] of [...values].entries())
       await sendChange(instances[at % instances.length] as ServiceInstance, {
         method: 'PUT',
-        path: toOverridePath(encodeURIComponent(tenant)),
+        path: toOverride(tenant),
         headers: operators[0].headers,
         body: JSON.stringify({ value }),
       })
@@ -140,14 +140,12 @@ async function measureKeys(called: CachedCallers, context: ProbeContext): Promis
       cache_hits,
     }
   } finally {
-    for (const tenant of values.keys())
-      await (instances[0] as ServiceInstance).send({
-        method: 'DELETE',
-        path: toOverridePath(encodeURIComponent(tenant)),
-        headers: operators[0].headers,
-      })
+    const { headers } = operators[0]
+    const rows = [...values.keys()].map((one) => ({ path: toOverride(one), headers }))
+    await removeRows(instances[0] as ServiceInstance, rows)
   }
 }
+const toOverride = (tenant: string): string => toOverridePath(encodeURIComponent(tenant))
 const toTenant = ({ tenant_id }: StagingCaller): string => tenant_id
 
 const countHits = async (instances: readonly ServiceInstance[]): Promise<number> => {

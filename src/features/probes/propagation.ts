@@ -15,7 +15,12 @@ import type { ServiceInstance } from './testbed/cached-services.ts'
 import { buildFlagBody } from './testbed/endpoints.ts'
 import { GENERATED_FLAG } from './testbed/generated-store.ts'
 import { withMessageLoss } from './testbed/lost-messages.ts'
-import { sendChange, type ServiceRequest, withCalledInstances } from './testbed/called-instances.ts'
+import {
+  removeRows,
+  sendChange,
+  type ServiceRequest,
+  withCalledInstances,
+} from './testbed/called-instances.ts'
 
 interface PropagationInput {
   readonly decorate: (adapters: Adapters) => Adapters
@@ -186,7 +191,7 @@ async function changeRows(
   const changes = readNumberParam(context, 'changes')
   const base = context.now().getTime()
   const arrivals: Arrival[] = []
-  const overridden = new Map<string, ServiceRequest>()
+  const overridden = new Map<string, Pick<ServiceRequest, 'path' | 'headers'>>()
   try {
     for (let at = 0; at < changes && !context.signal.aborted; at += 1) {
       const { kind, caller, ...row } = ROWS[at % ROWS.length] as (typeof ROWS)[number]
@@ -196,8 +201,9 @@ async function changeRows(
       const value = base + at
       const path = row.toPath(by)
       const instance = instances[at % instances.length] as ServiceInstance
+      // Also where it is not acknowledged: it may be in effect.
+      if (kind !== 'flag') overridden.set(kind, { path, headers })
       await sendChange(instance, { method: 'PUT', path, headers, body: row.toBody(value) })
-      if (kind !== 'flag') overridden.set(kind, { method: 'DELETE', path, headers })
       arrivals.push(
         await watchArrival(kind, instances, async (one) => {
           const asked = await one.evaluate(headers)
@@ -207,8 +213,7 @@ async function changeRows(
       context.progress(at + 1, changes)
     }
   } finally {
-    for (const request of overridden.values())
-      await sendChange(instances[0] as ServiceInstance, request)
+    await removeRows(instances[0] as ServiceInstance, overridden.values())
   }
   return arrivals
 }

@@ -110,8 +110,32 @@ export async function sendChange(
   request: ServiceRequest,
 ): Promise<void> {
   const done = await instance.send(request)
-  if (done !== null && done.status < 300) return
-  throw new FfError('proof_inconclusive', `A change was answered ${done?.text ?? 'not at all'}.`, {
+  if (done === null || done.status >= 300) throw makeChangeError('A change was', done)
+}
+
+/**
+ * Removes rows by their paths, also after one that stays; one that is not there is no fault.
+ *
+ * @throws FfError `proof_inconclusive` with the first path that may have stayed
+ */
+export async function removeRows(
+  instance: ServiceInstance,
+  rows: Iterable<Pick<ServiceRequest, 'path' | 'headers'>>,
+): Promise<void> {
+  const faults: FfError[] = []
+  for (const { path, headers = {} } of rows) {
+    const done = await instance.send({ method: 'DELETE', path, headers })
+    const isGone = done !== null && (done.status < 300 || done.status === 404)
+    if (!isGone) faults.push(makeChangeError(`${path} may have stayed: its removal was`, done))
+  }
+  const [first] = faults
+  if (first !== undefined) throw first
+}
+
+const makeChangeError = (
+  what: string,
+  answer: Awaited<ReturnType<ServiceInstance['send']>>,
+): FfError =>
+  new FfError('proof_inconclusive', `${what} answered ${answer?.text ?? 'not at all'}.`, {
     hint: 'Send the same request to the service, and correct what it says.',
   })
-}
