@@ -1,5 +1,6 @@
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { runGateCheck } from '../../../src/features/gate/gate.ts'
 import {
@@ -110,4 +111,42 @@ test('a terminated run is cancelled, and records no unfinished item', async () =
   expect([report.verdict, report.exitCode]).toEqual(['cancelled', 143])
   expect(report.items.at(-1)).toMatchObject({ id: 'E3', state: 'pending' })
   expect(await getStates(['E3'])).toEqual([['E3', 'pending', ['no_record']]])
+})
+
+test('of probes that measure staging one runs at a time, and none is left behind', async () => {
+  const request = await requestFor(['F1', 'H1'])
+  const controller = new AbortController()
+  const open = { now: 0, most: 0 }
+  const openClient = (origin: string) => {
+    open.now += 1
+    open.most = Math.max(open.most, open.now)
+    return Promise.resolve({
+      origin,
+      send: async () => {
+        await sleep(20)
+        controller.abort('terminated')
+        return { status: 503, text: '', headers: {} }
+      },
+      close: () => void (open.now -= 1),
+    })
+  }
+  const tokens = ['U-0', 'U-1'].map((sub, at) => {
+    const claims = { sub, tid: `T-${at}`, scope: 'ff:registry:write' }
+    return `e30.${Buffer.from(JSON.stringify(claims)).toString('base64url')}.x`
+  })
+  const instances = ['a', 'b'].map((name) => ({
+    service: `https://${name}.example`,
+    admin: `https://${name}.example:9090`,
+  }))
+  const unused = { redis: null, admin: null, approval: null, scopeClaim: 'scope' } as const
+  const targets = { ...request.targets, staging: { ...unused, instances, tokens } }
+  const adapters = { ...request.adapters, openClient }
+  const named = { ...request, adapters, targets }
+  expect((await probeRun(named)).items.map(({ state }) => state)).toEqual([
+    'inconclusive',
+    'inconclusive',
+  ])
+  expect(open).toEqual({ now: 0, most: instances.length })
+  const report = await probeRun({ ...named, signal: controller.signal })
+  expect([report.exitCode, open.now]).toEqual([143, 0])
 })

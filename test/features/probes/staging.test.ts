@@ -267,12 +267,8 @@ test.each<readonly [string, ChecklistItem['effect'], readonly string[], readonly
     mayDisrupt: new Set(ids),
   })
   const item = { ...toItem('D1'), effect }
-  let end = (): Promise<void> => Promise.resolve()
-  const onStaging = async (): Promise<void> => {
-    end = await noteProbe(item, context)
-  }
+  const onStaging = () => noteProbe(item, context)
   const { codes } = await runProbe(item, probe, { context, terms: TERMS, onStaging })
-  await end()
   const notes = await readFile(join(findRecordingFolder(cwd), 'disturbances.ndjson'), 'utf8').catch(
     () => '',
   )

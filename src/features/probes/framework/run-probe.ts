@@ -53,8 +53,11 @@ export const NOTHING_FOUND: Measurement = { measured: {}, met: {}, sample_size: 
 export interface ProbeRun {
   readonly context: ProbeContext
   readonly terms: ProbeRecordTerms
-  /** Called once before the instances of staging are measured, which then are those that were meant. */
-  readonly onStaging?: () => Promise<void>
+  /**
+   * Called once before the instances of staging are measured, which then are those that were meant. What it returns is
+   * called after that, before any control.
+   */
+  readonly onStaging?: () => Promise<() => Promise<void>>
 }
 
 /**
@@ -76,16 +79,23 @@ export async function runProbe(
   const started_at = toInstant(context)
   const own: ProbeContext = { ...context, params: item.probe.params }
   const elsewhere: Place = { where: 'scratch', database: null }
+  let end = (): Promise<void> => Promise.resolve()
   const place = await attempt(async () => {
     const found = await (findStaging(probe, own, terms) ?? findPlace(item, probe, own))
     if (found.where === 'staging') requirePermission(item, own)
-    if (found.said !== undefined) await onStaging?.()
+    if (found.said !== undefined) end = (await onStaging?.()) ?? end
     return found
   })
-  const last =
-    place.ok === true
-      ? await measureInPlace(item, probe, { context: own, terms, place: place.value })
-      : toFailedAttempt(place.error)
+  const done = !place.ok
+    ? place
+    : await attempt(async () => {
+        try {
+          return await measureInPlace(item, probe, { context: own, terms, place: place.value })
+        } finally {
+          await end()
+        }
+      })
+  const last = done.ok ? done.value : toFailedAttempt(done.error)
   const { where, database, said } = place.ok === true ? place.value : elsewhere
   return {
     schemaVersion: 1,

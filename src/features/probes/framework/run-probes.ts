@@ -28,7 +28,7 @@ import {
 } from './item-results.ts'
 import type { Probe, ProbeContext } from './probe.ts'
 import { runControls } from './run-controls.ts'
-import { describeStagingNeeds, disruptsStaging, noteProbe, requireDisrupting } from './staging.ts'
+import { describeStagingNeeds, noteProbe, requireDisrupting } from './staging.ts'
 import { type ProbeRecordTerms, type ProbeRun, runProbe, toInstant } from './run-probe.ts'
 
 /** The options of `ff probe run` and `ff probe selftest`, loaded. */
@@ -71,7 +71,8 @@ type Work = (item: ChecklistItem, probe: Probe, run: ProbeRun) => Promise<readon
 /**
  * `ff probe run`: measures the items of `ids`, with their `with_probe` controls, and appends a signed record for
  * each measurement and for the control of each limit to the evidence log. Without ids, measures each item that has a
- * probe. Parallel probes run first, three at once, then the exclusive ones one at a time. The report holds one
+ * probe. Parallel probes run first, three at once, then one at a time the exclusive ones and those that measure instances
+ * of staging, which may have no other callers. The report holds one
  * result for each item: `inconclusive` for a named item without a probe, where the control of a limit is missing or
  * was not detected, and for a pass that was measured elsewhere than the item says; `pending` for one that an ended run
  * did not finish, of which nothing is recorded; the exit of an ended run is that of its ending.
@@ -271,20 +272,21 @@ class ItemsRun implements Progress {
     this.context = { root, cwd, ...given, plan, triggers, params: {}, progress }
   }
 
-  /** Runs parallel probes first, then exclusive ones one at a time. */
+  /** Runs parallel probes first, then those that run alone. */
   async runAll(chosen: readonly ProbeLookup[]): Promise<readonly CheckResult[]> {
     for (const { item } of chosen) this.count(item.group, [0, 1])
     this.reportProgress()
     const places = chosen.map((one, at) => [one, at] as const)
-    const exclusive = places.filter(([one]) => one.ok && one.probe.isolation === 'exclusive')
-    const parallel = places.filter(([one]) => !(one.ok && one.probe.isolation === 'exclusive'))
+    const isAlone = ([one]: (typeof places)[number]): boolean =>
+      one.ok && (one.probe.isolation === 'exclusive' || this.isPointed(one.probe))
+    const [alone, parallel] = [places.filter(isAlone), places.filter((one) => !isAlone(one))]
     const checked: (CheckResult | null)[] = chosen.map(() => null)
     const runAt = async ([one, at]: readonly [ProbeLookup, number]): Promise<void> => {
       if (this.request.signal.aborted) return
       checked[at] = await this.runItem(one)
     }
     await mapConcurrently(parallel, CONCURRENCY, runAt)
-    await mapConcurrently(exclusive, 1, runAt)
+    await mapConcurrently(alone, 1, runAt)
     return checked.map((one, at) => one ?? toPendingResult(chosen[at] as ProbeLookup))
   }
 
@@ -316,6 +318,11 @@ class ItemsRun implements Progress {
     }))
   }
 
+  /** Whether a probe measures the instances of staging. */
+  private isPointed({ staging }: Probe): boolean {
+    return staging !== undefined && this.context.targets.staging !== undefined
+  }
+
   /** Null where the run was ended meanwhile; nothing is recorded then. */
   private async measure(
     item: ChecklistItem,
@@ -323,10 +330,7 @@ class ItemsRun implements Progress {
   ): Promise<readonly EvidenceDraft[] | null> {
     const { now, signal } = this.request
     const from = now().getTime()
-    let end = (): Promise<void> => Promise.resolve()
-    const onStaging = async (): Promise<void> => {
-      end = await noteProbe(item, this.context)
-    }
+    const onStaging = (): Promise<() => Promise<void>> => noteProbe(item, this.context)
     try {
       const progress = (done: number, of: number): void => {
         this.running.set(item.id, [done, of])
@@ -334,11 +338,8 @@ class ItemsRun implements Progress {
       }
       const context = { ...this.context, progress }
       const work = this.deps.work(item, probe, { context, terms: this.terms, onStaging })
-      // The report does not wait for a probe that is slow to end; the probe cleans up by itself. One that disrupts staging
-      // has to put it right first.
-      const drafts = await (disruptsStaging(item, probe, this.context)
-        ? work
-        : Promise.race([work, this.ended]))
+      // The report waits for a probe that is slow to end where it has to leave staging as it was; others clean up by themselves.
+      const drafts = await (this.isPointed(probe) ? work : Promise.race([work, this.ended]))
       if (drafts === null || signal.aborted) return null
       for (const draft of drafts) await this.append(this.bind(item, draft))
       this.ms[item.id] = now().getTime() - from
@@ -346,8 +347,6 @@ class ItemsRun implements Progress {
     } catch (error) {
       if (signal.aborted) return null
       throw error
-    } finally {
-      await end()
     }
   }
 

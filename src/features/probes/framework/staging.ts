@@ -181,13 +181,6 @@ export function requireDisrupting(items: readonly Disturbing[], ids: readonly st
   })
 }
 
-/** Whether a probe disrupts the instances of staging, which are named. */
-export const disruptsStaging = (
-  { effect }: Pick<Disturbing, 'effect'>,
-  { staging }: Pick<Probe, 'staging'>,
-  { targets }: Pick<ProbeContext, 'targets'>,
-): boolean => effect === 'disrupt' && staging !== undefined && targets.staging !== undefined
-
 /** @throws FfError `disrupt_not_allowed` for an item that disrupts staging and that no option names */
 export function requirePermission(
   { id, effect }: Disturbing,
