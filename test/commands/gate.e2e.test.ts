@@ -186,7 +186,7 @@ describe('an invalid file of the team ends 2 under its own code', () => {
   const WAIVER = {
     id: 'WV-1',
     item: 'H4',
-    covers: { state: 'inconclusive', code: 'not_measured_yet' },
+    covers: { state: 'inconclusive', code: 'target_missing' },
     reason: 'r',
     risk: 'r',
     compensation: 'c',

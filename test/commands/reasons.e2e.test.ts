@@ -434,7 +434,6 @@ const ANSWERS = Object.keys(REASONS).filter(
 const ELSEWHERE: Readonly<Record<string, string>> = {
   evidence_edited: 'nowhere: its command measures everything again, which takes minutes',
   disrupt_not_allowed: 'the tests of probes at staging: its command wants instances',
-  not_measured_yet: 'nowhere: this version has a probe for each item',
   trust_missing: 'the walk, which begins without a trust file',
   role_missing: 'the walk, after the first signature',
 }
@@ -474,7 +473,6 @@ test('every other reason proposes what one of these executes', () => {
   const given = {
     item: null,
     detail: 'x',
-    measurable: false,
     unclosed: false,
     waiting: [],
     signers: {},

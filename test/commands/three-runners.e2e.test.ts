@@ -8,7 +8,7 @@ import { readRunnerKey } from '../../src/adapters/evidence-log/runner-key.ts'
 import { adapters } from '../../src/composition.ts'
 import type { EvidenceDraft, Where } from '../../src/core/gate/types.ts'
 import { instantFromMs } from '../../src/core/rows/instant.ts'
-import { PROBE_GAPS } from '../../src/features/item-states/unimplemented-probes.ts'
+import { PROBE_GAPS } from '../../src/features/item-states/probe-gaps.ts'
 import { CHECKLIST } from '../core/gate/builders.ts'
 import {
   connect,

@@ -24,8 +24,6 @@ export interface EvidenceContext {
   readonly expected: CutoverIdentity
   /** Runners that the trust file names. */
   readonly runners: readonly RunnerKey[]
-  /** Probes that cannot run yet: the missing prerequisite by probe name. */
-  readonly unmeasurable: Readonly<Record<string, string>>
   readonly inputs: InputTerms
   /** By item, as of `digestItem`: a record of another form of its item does not count. */
   readonly item_digests: Readonly<Record<string, string | undefined>>
@@ -44,7 +42,6 @@ type RecordedCode = string & { readonly [recorded]: true }
 /** A reason that the judgement of a record gives. */
 export type EvidenceCode =
   | 'no_record'
-  | 'not_measured_yet'
   | 'runner_not_named'
   | 'runner_not_current'
   | 'runner_not_for_place'

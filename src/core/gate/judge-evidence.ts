@@ -36,8 +36,7 @@ export function judgeEvidence(
   })
   const judged = entries.map((entry) => waive(judgeRecord({ item, entry, controls, context })))
   const [worst] = STATES_BY_WEIGHT.flatMap((state) => judged.filter((one) => one.state === state))
-  if (worst === undefined)
-    return waive(buildItemResult(item, null, findMissingRecord(item, context.unmeasurable)))
+  if (worst === undefined) return waive(buildItemResult(item, null, [['pending', 'no_record', '']]))
   // A record that becomes too old weighs more than one that passes.
   const ends = judged.map(({ valid_until }) => valid_until)
   return { ...worst, valid_until: worst.valid_until === null ? null : findEarliest(ends) }
@@ -90,17 +89,6 @@ function buildItemResult(
           },
     waiver: null,
   }
-}
-
-/** Without a record: pending, or inconclusive where the probe cannot run yet. */
-function findMissingRecord(
-  { probe }: ChecklistItem,
-  unmeasurable: EvidenceContext['unmeasurable'],
-): readonly EvidenceFinding[] {
-  const needs = Object.hasOwn(unmeasurable, probe.name) ? unmeasurable[probe.name] : undefined
-  return needs === undefined
-    ? [['pending', 'no_record', '']]
-    : [['inconclusive', 'not_measured_yet', `needs ${needs}`]]
 }
 
 /** The earliest time from now on at which the measurement or one of its controls becomes too old. */

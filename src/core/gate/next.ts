@@ -10,8 +10,6 @@ export interface Step {
 }
 /** The arguments of a reason that are the same for every item. */
 export interface StepFacts extends Pick<ReasonArguments, 'waiting' | 'signers'> {
-  /** Probes that this version of ff lacks, by name. */
-  readonly unmeasurable: Readonly<Record<string, string>>
   /** Members of the identity that are not known: no plan, or no version of the code. */
   readonly unknown: readonly string[]
 }
@@ -23,8 +21,6 @@ export interface JudgedItem {
 type Faults = GateJudgement['faults']
 
 const isEarlier = ({ earlier }: ReturnType<typeof findReason>): boolean => earlier === true
-const isMeasurable = ({ probe }: ReasonItem, { unmeasurable }: StepFacts): boolean =>
-  !Object.hasOwn(unmeasurable, probe.name)
 
 /**
  * The step that leaves the state of an item: the words of all its reasons, and the first command that one of them
@@ -33,8 +29,7 @@ const isMeasurable = ({ probe }: ReasonItem, { unmeasurable }: StepFacts): boole
 export function findItemStep({ item, found }: JudgedItem, facts: StepFacts): Step {
   const { state, codes, detail } = found
   if (state === 'pass' || state === 'waived') return { fix: null, next: null }
-  const measurable = isMeasurable(item, facts)
-  const given = { ...facts, item, detail, measurable, unclosed: false }
+  const given = { ...facts, item, detail, unclosed: false }
   const all = codes.map(findReason)
   const reasons = [...all.filter(isEarlier), ...all.filter((one) => !isEarlier(one))]
   return {
@@ -51,7 +46,7 @@ export function findRunStep(
   { code, detail, next: command, unclosed }: Faults[number],
   facts: Pick<StepFacts, 'waiting' | 'signers'>,
 ): { readonly fix: string; readonly next: string | null } {
-  const given = { ...facts, item: null, detail, measurable: false, unclosed: unclosed === true }
+  const given = { ...facts, item: null, detail, unclosed: unclosed === true }
   const { fix, next } = findReason(code)
   return { fix: fix(given), next: command ?? next(given) }
 }
@@ -69,8 +64,8 @@ const LATE: Readonly<Record<LateLog['code'], true>> = { log_missing: true, head_
 
 /**
  * The first step of a report: what no item means anything without, then an unknown identity, a failing item, what has to
- * end before measuring again helps, measuring again, the controls, any other item with a command, the logs, what waits for a person or
- * another version of ff, and last the signatures, which want all of these.
+ * end before measuring again helps, measuring again, the controls, any other item with a command, the logs, what waits for a
+ * person, and last the signatures, which want all of these.
  */
 export function findFirstStep(
   judged: readonly JudgedItem[],
@@ -86,8 +81,8 @@ export function findFirstStep(
     findFaultStep(toUnknown(facts), facts) ??
     toNamedStep(own.find(({ found }) => found.state === 'fail')) ??
     toNamedStep(own.find(({ found }) => found.codes.map(findReason).some(isEarlier))) ??
-    findRemeasureStep(judged, facts) ??
-    findSelftestStep(judged, facts) ??
+    findRemeasureStep(judged) ??
+    findSelftestStep(judged) ??
     toNamedStep(own.find(({ next }) => next !== null)) ??
     findFaultStep(late, facts) ??
     toNamedStep(own.find(({ fix }) => fix !== null)) ??
@@ -105,17 +100,17 @@ const isSigning = ({ kind }: ReasonItem, { codes }: JudgedItem['found']): boolea
 const toNamedStep = (one: (JudgedItem & Step) | undefined): Step | undefined =>
   one === undefined ? undefined : { fix: `${one.item.id}: ${one.fix}`, next: one.next }
 
-function findRemeasureStep(judged: readonly JudgedItem[], facts: StepFacts): Step | undefined {
-  const next = buildRemeasureCommand(judged, facts)
+function findRemeasureStep(judged: readonly JudgedItem[]): Step | undefined {
+  const next = buildRemeasureCommand(judged)
   return next === null
     ? undefined
     : { fix: 'Measure what was never measured, or not since something changed.', next }
 }
 
-function findSelftestStep(judged: readonly JudgedItem[], facts: StepFacts): Step | undefined {
+function findSelftestStep(judged: readonly JudgedItem[]): Step | undefined {
   const tries = ({ selftest }: ReturnType<typeof findReason>): boolean => selftest === true
   const ids = judged.flatMap(({ item, found: { codes } }) =>
-    codes.map(findReason).some(tries) && isMeasurable(item, facts) ? [item.id] : [],
+    codes.map(findReason).some(tries) ? [item.id] : [],
   )
   return ids.length === 0
     ? undefined
@@ -127,17 +122,13 @@ function findSelftestStep(judged: readonly JudgedItem[], facts: StepFacts): Step
 
 /**
  * One `ff probe run` command with the ids of all items that were never measured, or whose evidence is old or has
- * another identity, input or probe; null where there is none that has a probe.
+ * another identity, input or probe; null where there is none.
  */
-export function buildRemeasureCommand(
-  judged: readonly JudgedItem[],
-  facts: StepFacts,
-): string | null {
+export function buildRemeasureCommand(judged: readonly JudgedItem[]): string | null {
   const ids = judged
-    .filter(({ item, found: { codes } }) => {
+    .filter(({ found: { codes } }) => {
       const reasons = codes.map(findReason)
-      const isStale = reasons.some(({ again }) => again === true) && !reasons.some(isEarlier)
-      return isStale && isMeasurable(item, facts)
+      return reasons.some(({ again }) => again === true) && !reasons.some(isEarlier)
     })
     .map(({ item }) => item.id)
   return ids.length === 0 ? null : `ff probe run ${ids.join(' ')}`

@@ -6,8 +6,6 @@ export interface ReasonArguments {
   readonly item: ReasonItem | null
   /** As the report shows it: a file, the members of an identity, a limit, or what a probe said. */
   readonly detail: string
-  /** Whether this version of ff has a probe for the item. */
-  readonly measurable: boolean
   /** The roles that have not signed the statement yet; none where there is no statement that waits for one. */
   readonly waiting: readonly SignoffRole[]
   /** Whether it is about a log that the trust file has to close. */
@@ -45,18 +43,15 @@ export const run = (command: string) => (): string => command
 /** The command of a reason after which a person has to act first: always null. */
 export const none = (): null => null
 
-/** The command `ff probe run ID`; null without an item, and for one that no probe of this version measures. */
-export const measure = ({ item, measurable }: ReasonArguments): string | null =>
-  item !== null && measurable ? `ff probe run ${item.id}` : null
+/** The command `ff probe run ID`; null without an item. */
+export const measure = ({ item }: ReasonArguments): string | null =>
+  item === null ? null : `ff probe run ${item.id}`
 /** The command `ff probe run ID` that lets the item disrupt staging; null as `measure`. */
-export const allowDisruption = ({ item, measurable }: ReasonArguments): string | null =>
-  item !== null && measurable ? `ff probe run ${item.id} --allow-disrupt ${item.id}` : null
-/**
- * The command `ff probe selftest ID`, which tries the control of each limit; null without an item, and for one that
- * no probe of this version measures.
- */
-export const control = ({ item, measurable }: ReasonArguments): string | null =>
-  item !== null && measurable ? `ff probe selftest ${item.id}` : null
+export const allowDisruption = ({ item }: ReasonArguments): string | null =>
+  item === null ? null : `ff probe run ${item.id} --allow-disrupt ${item.id}`
+/** The command `ff probe selftest ID`, which tries the control of each limit; null without an item. */
+export const control = ({ item }: ReasonArguments): string | null =>
+  item === null ? null : `ff probe selftest ${item.id}`
 /**
  * The command of a signature that is missing: `ff signoff sign` with the key of a role that has not signed the
  * statement yet, first the role of the item (without an item the role that the detail names); `ff signoff request`

@@ -95,12 +95,6 @@ export const REASONS: Readonly<Record<ReasonCode, Reason>> = {
     next: allowDisruption,
     person: true,
   },
-  not_measured_yet: {
-    fix: ({ detail, item }) =>
-      `This version of ff cannot measure it: it ${detail}.${item === null || item.waivable === 'no' ? '' : ' A waiver can cover it; `ff waiver new --help` says how.'}`,
-    next: none,
-    person: true,
-  },
   runner_not_named: {
     fix: say(
       'Measure again as a runner that the trust file names; or name this one in the next version of the trust file, which both leads sign with ff trust rotate. `ff evidence list` shows each log with its runner.',

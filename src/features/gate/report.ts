@@ -28,7 +28,6 @@ import { EXIT_STATUSES } from '../../core/exit.ts'
 import { findSigners } from '../../core/signoff/signers.ts'
 import type { SignoffTexts } from '../../core/signoff/types.ts'
 import type { Instant } from '../../core/rows/instant.ts'
-import { UNIMPLEMENTED_PROBES } from '../item-states/unimplemented-probes.ts'
 import type { GateFiles } from '../team-folder/load-gate-files.ts'
 
 interface ReportFacts {
@@ -103,7 +102,7 @@ export function buildGateReport(judgement: GateJudgement, facts: ReportFacts): G
       waivers.filter((one) => one.id === id).map(toWaiverInUse),
     ),
     expires_next: judgement.expires_next.slice(0, MOST_ENDS),
-    remeasure: buildRemeasureCommand(judged, given),
+    remeasure: buildRemeasureCommand(judged),
     ...findFirstStep(judged, judgement.faults, given),
     signatures: signoff.status === 'verified' ? signoff.signatures : [],
     departures,
@@ -147,7 +146,6 @@ const countStates = (
 const toStepFacts = ({ texts, at, signoff, trust, identity }: ReportFacts): StepFacts => ({
   waiting: texts.signoff !== null && signoff.status === 'missing' ? signoff.roles : [],
   signers: findSigners(trust, at),
-  unmeasurable: UNIMPLEMENTED_PROBES,
   unknown: Object.entries(identity).flatMap(([name, value]) => (value === null ? [name] : [])),
 })
 

@@ -1,6 +1,5 @@
 import { createSignoffDependencies } from '../../artefacts/documents.ts'
 import type { Adapters } from '../../ports/adapters.ts'
-import { UNIMPLEMENTED_PROBES } from './unimplemented-probes.ts'
 import { digestItem } from '../../core/gate/inputs.ts'
 import { measurePlan } from '../../core/gate/plan-rules.ts'
 import type { RunnerSight } from '../../core/gate/heads.ts'
@@ -61,7 +60,6 @@ export async function loadItemFacts(
       sight: toRunnerSight(outcome, { withdrawals: texts.withdrawals, now }, tools),
       pinned_heads,
       approvals_until: until,
-      unmeasurable: UNIMPLEMENTED_PROBES,
       inputs: { floor: files.contract.inputs, present },
       item_digests: Object.fromEntries(
         files.checklist.value.items.map((item) => [item.id, digestItem(item, tools.sha256)]),

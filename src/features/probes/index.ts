@@ -1,5 +1,4 @@
 import type { ChecklistItem } from '../../core/gate/types.ts'
-import { UNIMPLEMENTED_PROBES } from '../item-states/unimplemented-probes.ts'
 import { auditAppendOnly } from './audit-append-only.ts'
 import { auditContinuity } from './audit-continuity.ts'
 import { adminBlastRadius } from './admin-blast-radius.ts'
@@ -118,6 +117,5 @@ export function findProbe(item: ChecklistItem): ProbeLookup {
   const found = Object.hasOwn(PROBES, name) ? PROBES[name] : undefined
   if (found !== undefined && (name === 'command') === (item.kind === 'command'))
     return { ok: true, item, probe: found }
-  const needs = Object.hasOwn(UNIMPLEMENTED_PROBES, name) ? UNIMPLEMENTED_PROBES[name] : undefined
-  return { ok: false, item, code: 'not_measured_yet', needs: needs ?? `the probe ${name}` }
+  return { ok: false, item, code: 'not_measured_yet', needs: `the probe ${name}` }
 }

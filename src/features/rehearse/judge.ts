@@ -73,14 +73,16 @@ const listOpen = (
     .map(({ id, state, codes, detail }) => {
       const item = terms.items.find((one) => one.id === id)
       const reason = item === undefined ? null : findReason(item, terms)
-      // Nothing that fails is left open on purpose.
-      const isOpen = state === 'pending' || (state === 'inconclusive' && codes.includes(NO_PROBE))
       const isLacking = state === 'inconclusive' && codes.includes('target_missing')
       const program = isLacking ? (PROGRAMS[item?.probe.name ?? ''] ?? null) : null
       const found = [state, ...codes, detail].filter((word) => word !== '').join(' ')
-      return { id, expected: isOpen ? reason : program, found }
+      return {
+        id,
+        // Nothing that fails is left open on purpose.
+        expected: state === 'pending' ? reason : program,
+        found,
+      }
     })
-const NO_PROBE = 'not_measured_yet'
 
 /** Why a rehearsal leaves an item open; null where it does not. */
 function findReason(item: ChecklistItem, { quick, sign }: Terms): string | null {

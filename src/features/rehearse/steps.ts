@@ -1,6 +1,6 @@
 import type { ChecklistItem } from '../../core/gate/types.ts'
 import { CUTOVER_PHASES, type CutoverPhase } from '../../core/cutover/phases.ts'
-import { PROBE_GAPS } from '../item-states/unimplemented-probes.ts'
+import { PROBE_GAPS } from '../item-states/probe-gaps.ts'
 
 /** Where the rows come from. */
 export type RehearsedRows =
@@ -183,7 +183,7 @@ export const PROGRAMS: Readonly<Record<string, string>> = {
 }
 /** What nothing measures in a rehearsal: the part that is missing, by the name of the probe. */
 export const MISSING_PARTS: Readonly<Record<string, string>> = {
-  ...Object.fromEntries(Object.entries(PROBE_GAPS).map(([name, { needs }]) => [name, needs])),
+  ...PROBE_GAPS,
   // It is measured in shadow_read.
   'cache-keys': 'a phase in which answers come from Redis',
   'switch-back': 'the six minutes of its controls',

@@ -134,7 +134,7 @@ describe('waivers and plans', () => {
     environment: 'production',
     cutover_id: 'flags-to-postgres',
     attempt: 1,
-    covers: { state: 'inconclusive', code: 'not_measured_yet' },
+    covers: { state: 'inconclusive', code: 'target_missing' },
     reason: 'r',
     risk: 'r',
     compensation: 'c',

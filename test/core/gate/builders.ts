@@ -240,7 +240,6 @@ export const go = (change: Partial<GateInput> = {}): GateInput => ({
   sight: { trust: { version: 1, sha256: getHash(1) }, withdrawn: [] },
   pinned_heads: [],
   approvals_until: null,
-  unmeasurable: {},
   now: NOW,
   ...change,
 })

@@ -199,16 +199,10 @@ describe('evidence', () => {
     expect(toVerdict(go({ evidence: whole([older, ...all, failing]) }), 'A1').state).toBe('fail')
     expect(toVerdict(go({ evidence: whole([failing, ...all, older]) }), 'A1').state).toBe('pass')
   })
-  test('without a record: pending, or inconclusive with the missing prerequisite', () => {
-    const evidence = whole(WITHOUT('D1', 'A1'))
-    const input = go({ evidence, unmeasurable: { propagation: 'the cache' } })
+  test('without a record it is pending', () => {
+    const input = go({ evidence: whole(WITHOUT('A1')) })
     expect(toVerdict(input, 'A1')).toMatchObject({ state: 'pending', codes: ['no_record'] })
-    expect(toVerdict(input, 'D1')).toMatchObject({
-      state: 'inconclusive',
-      codes: ['not_measured_yet'],
-      detail: 'needs the cache',
-    })
-    expect(judgeGate(input).exitName).toBe('inconclusive')
+    expect(judgeGate(input).exitName).toBe('not_ready')
     // A signature stays valid where an accepted item falls away; the gate is still no GO.
     expect(toVerdict(input, 'J2').state).toBe('pass')
   })

@@ -53,7 +53,6 @@ test.each([
 const FACTS: StepFacts = {
   waiting: [],
   signers: { 'platform-lead': 'ada', 'security-lead': 'grace' },
-  unmeasurable: { observation: 'the staging observation' },
   unknown: [],
 }
 const judgedItem = (
@@ -68,13 +67,11 @@ describe('the step of an item', () => {
     ['A1', 'pass', [], '', null],
     ['H4', 'waived', ['limit_broken'], '', null],
     ['A1', 'pending', ['no_record'], '', 'ff probe run A1'],
-    ['H3', 'pending', ['no_record'], '', null],
     ['A1', 'fail', ['limit_broken'], '', 'ff probe run A1'],
     ['J1', 'fail', ['limit_broken'], '', 'ff plan check'],
     ['A1', 'inconclusive', ['control_not_run'], '', 'ff probe selftest A1'],
     ['H2', 'inconclusive', ['control_not_run'], '', 'ff probe selftest H2'],
     ['H2', 'inconclusive', ['too_few_samples'], '', 'ff probe run H2'],
-    ['H3', 'inconclusive', ['not_measured_yet'], 'needs x', null],
     ['B1', 'inconclusive', ['measured_elsewhere'], '', 'ff plan check'],
     ['D1', 'inconclusive', ['measured_elsewhere'], '', 'ff probe explain D1'],
     ['B1', 'stale', ['identity_not_said'], 'cutover_id; code', 'ff plan new'],
@@ -146,7 +143,7 @@ describe('the first step', () => {
   const flaky = judgedItem('C1', 'inconclusive', ['flaky'])
   const untried = judgedItem('A3', 'inconclusive', ['control_not_run'])
   const another = judgedItem('A5', 'inconclusive', ['control_stale'])
-  const waits = judgedItem('H3', 'inconclusive', ['not_measured_yet'], 'needs x')
+  const waits = judgedItem('H3', 'inconclusive', ['clock_set_back'])
   const unsigned = judgedItem('J2', 'pending', ['signature_missing'])
   const unattested = judgedItem('G3', 'pending', ['attestation_missing'])
   const all = [stale, failing, elsewhere, waits, unattested, unsigned]
@@ -180,15 +177,15 @@ describe('the first step', () => {
     }))
 })
 
-test('one command measures exactly the stale and never measured items that have a probe', () => {
+test('one command measures exactly the stale and never measured items', () => {
   const judged = (change: Parameters<typeof go>[0]): readonly JudgedItem[] =>
     judgeGate(go(change)).items.map((found) => ({ item: toItem(found.id), found }))
-  // The items of the target name the attempt; A1 and C3 do not. H3 has no probe here.
-  const command = buildRemeasureCommand(judged({ expected: { ...IDENTITY, attempt: 2 } }), FACTS)
+  // The items of the target name the attempt; A1 and C3 do not.
+  const command = buildRemeasureCommand(judged({ expected: { ...IDENTITY, attempt: 2 } }))
   expect(command).toBe('ff probe run B1 B2 B4 C1 C2 G2')
-  expect(buildRemeasureCommand(judged({}), FACTS)).toBeNull()
-  const ids = CHECKLIST.items.map(({ id }) => id).filter((id) => id !== 'H3')
-  expect(buildRemeasureCommand(judged({ evidence: whole([]) }), FACTS)).toBe(
+  expect(buildRemeasureCommand(judged({}))).toBeNull()
+  const ids = CHECKLIST.items.map(({ id }) => id)
+  expect(buildRemeasureCommand(judged({ evidence: whole([]) }))).toBe(
     `ff probe run ${ids.join(' ')}`,
   )
 })
@@ -200,7 +197,6 @@ describe('the table of reasons', () => {
       [true, false].map((flag) => ({
         item: one ?? null,
         detail: 'there is no plan',
-        measurable: flag,
         unclosed: flag,
         waiting: flag ? (['security-lead'] as const) : [],
         signers: FACTS.signers,
@@ -238,7 +234,7 @@ describe('the table of reasons', () => {
       'no_record runner_not_current identity_changed probe_changed item_changed build_differs input_changed input_missing evidence_old',
     ],
     ['ff probe run A1 --allow-disrupt A1', ['person'], 'disrupt_not_allowed'],
-    [null, ['person'], 'not_measured_yet clock_set_back signed_in_future'],
+    [null, ['person'], 'clock_set_back signed_in_future'],
     [
       'ff trust rotate --runner .ff/runner.pub.json --key ada.key.json',
       ['person'],
@@ -303,7 +299,6 @@ describe('the table of reasons', () => {
     const args = {
       item: toItem('A1'),
       detail: 'x',
-      measurable: true,
       unclosed: false,
       waiting: ['platform-lead'] as const,
       signers: FACTS.signers,
@@ -352,6 +347,6 @@ test('an item that waits for a person comes before a signature, wherever it stan
 test('old evidence is not measured again before the plan that is over', () => {
   const old = judgedItem('J1', 'stale', ['evidence_old'])
   const over = judgedItem('J1', 'stale', ['evidence_old', 'plan_over'])
-  expect(buildRemeasureCommand([old], FACTS)).toBe('ff probe run J1')
-  expect(buildRemeasureCommand([over], FACTS)).toBeNull()
+  expect(buildRemeasureCommand([old])).toBe('ff probe run J1')
+  expect(buildRemeasureCommand([over])).toBeNull()
 })

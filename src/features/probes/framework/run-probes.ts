@@ -15,7 +15,7 @@ import {
   toGateFiles,
 } from '../../team-folder/load-gate-files.ts'
 import { readRunnerTrust, requireLogHere } from '../../item-states/runner-trust.ts'
-import { PROBE_GAPS } from '../../item-states/unimplemented-probes.ts'
+import { PROBE_GAPS } from '../../item-states/probe-gaps.ts'
 import { digestInputs } from '../../team-folder/digest-inputs.ts'
 import { readSignoffFiles } from '../../team-folder/signoff-files.ts'
 import { buildIdentity, type RunningVersion } from '../../team-folder/identity.ts'
@@ -150,7 +150,7 @@ function listStagingNeeds({
         '--database or FF_DATABASE_URL: the database that staging_database of checklists/plan.json names',
       ]
     : [
-        `${gap.needs}, which this version of ff lacks: it measures on scratch, which counts for scratch alone`,
+        `${gap}, which this version of ff lacks: it measures on scratch, which counts for scratch alone`,
       ]
 }
 

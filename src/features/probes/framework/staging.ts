@@ -9,7 +9,7 @@ import { noteDisturbance } from '../../observe/disturbances.ts'
 import { findRecordingFolder } from '../../observe/recording.ts'
 import { IDENTITY_ROUTE, type InstanceIdentity } from '../../serve/identity.ts'
 import { makeProductionError, refuseProduction } from '../testbed/production-guard.ts'
-import type { Probe, ProbeContext } from './probe.ts'
+import type { ProbeContext } from './probe.ts'
 import type { StagingCaller, StagingNeeds, StagingTarget } from './staging-target.ts'
 
 /** What a probe needs of staging to measure an item there, in words for a person. */

@@ -1,0 +1,10 @@
+/**
+ * By probe name, what it needs to measure on staging what the checklist wants there: it measures on scratch alone. A commit
+ * that adds the part removes the line.
+ */
+export const PROBE_GAPS: Readonly<Record<string, string>> = {
+  'dual-write': '`ff cutover drill --staging`',
+  capacity: 'a load on the instances of staging by many callers',
+  'admin-blast-radius': 'a failure of the Admin of staging',
+  alerts: 'the rules and faults of the Prometheus of staging',
+}
