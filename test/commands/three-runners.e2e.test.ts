@@ -31,19 +31,10 @@ const SLOW: ReadonlySet<string> = new Set(
     () => !FULL,
   ),
 )
-/** D1, D4, F1, H1, H3, H4, I1, I2 and I4 measure instances of staging, of which there are none; G3 reads its database, which on loopback counts as scratch. */
-const OF_STAGING: ReadonlySet<string> = new Set([
-  'D1',
-  'D4',
-  'F1',
-  'G3',
-  'H1',
-  'H3',
-  'H4',
-  'I1',
-  'I2',
-  'I4',
-])
+/** These measure instances of staging, of which there are none; G3 reads its database, which on loopback counts as scratch. */
+const OF_STAGING: ReadonlySet<string> = new Set(
+  'C3 D1 D4 E5 F1 F5 G3 H1 H2 H3 H4 I1 I2 I4'.split(' '),
+)
 /** The items of a place: those that are measured here, and those whose records the test writes. */
 function splitItems(place: Where): Record<'measured' | 'written', readonly string[]> {
   const own = CHECKLIST.items.filter(({ where }) => where === place)

@@ -4,7 +4,6 @@
  */
 export const PROBE_GAPS: Readonly<Record<string, string>> = {
   'dual-write': '`ff cutover drill --staging`',
-  capacity: 'a load on the instances of staging by many callers',
   'admin-blast-radius': 'a failure of the Admin of staging',
   alerts: 'the rules and faults of the Prometheus of staging',
 }

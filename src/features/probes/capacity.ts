@@ -7,7 +7,10 @@ import {
   roundToHundredths,
   summarizeLoad,
 } from '../../core/load-stats/load.ts'
+import { type CutoverPhase, PHASE_RULES } from '../../core/cutover/phases.ts'
+import type { Measurement } from '../../core/gate/judge-measurement.ts'
 import { FfError } from '../../errors.ts'
+import type { Adapters } from '../../ports/adapters.ts'
 import type { HttpClient } from '../../ports/http.ts'
 import type { ServiceStore } from '../../ports/store.ts'
 import { runLoad } from './testbed/load-generator.ts'
@@ -23,7 +26,14 @@ import { rejectSome } from './faults/rejected-reads.ts'
 import { withScratchPair } from './testbed/served-endpoints.ts'
 import { withLoadService } from './testbed/load-service.ts'
 import { LOAD_ROWS, createOrdinaryLoad } from './testbed/load-rows.ts'
+import type { StagingCaller, StagingNeeds } from './framework/staging-target.ts'
+import type { ServiceInstance } from './testbed/cached-services.ts'
+import { CalledInstance } from './testbed/called-events.ts'
+import { withCalledInstances } from './testbed/called-instances.ts'
 import { overrideMethods } from './testbed/faulty-store.ts'
+import { GENERATED_FLAG } from './testbed/generated-store.ts'
+import { createStagingLoad } from './testbed/staging-load.ts'
+import { requirePhase } from './testbed/staging-phase.ts'
 
 /** Wraps the store of the service on a database; the control plants its faults there. */
 type DecorateStore = (store: ServiceStore) => ServiceStore
@@ -48,17 +58,30 @@ const spoiled = inContext(
   ({ params }) => ({ params: { ...params, ...BELOW_PEAK }, plan: PEAK }),
 )
 
+const NEEDS: StagingNeeds = {
+  instances: 2,
+  callers: 2,
+  scopes: ['ff:registry:write', 'ff:evaluate:any'],
+  changes: `instances that decide by the database: in db_authoritative or complete, or outside of a cutover. It sets the flag ${GENERATED_FLAG}, which stays, and evaluates it for users who do not exist, at each instance in turn, as often as peak_requests_per_second of checklists/plan.json asks for; what the cache keeps of that ends by itself`,
+}
+
 /**
  * E5: p99 and errors of a service on a scratch file and of one on a scratch database, both in this process, under the
  * same load of ordinary evaluations: the plan's peak times `peak_factor`. One instance takes all of it, whatever the
  * plan's number of replicas. The control delays each read of the database by 100 ms, rejects one in ten, and sends half
  * of the peak.
  *
- * Inconclusive without a plan (`target_missing`), or where fewer requests a second were sent (`proof_inconclusive`).
+ * Where instances of staging are named, they take that load in its place, one after the other, and the worst one counts.
+ * Each request is of another user, so that it is answered by the database and not by a cache. There is no file beside it:
+ * the limit of the database alone counts, whatever the file would take.
+ *
+ * Inconclusive without a plan, or where the instances decide by the file (`target_missing`), or where fewer requests a
+ * second were sent (`proof_inconclusive`).
  */
 export const capacity = defineProbe<DecorateStore, 'db_p99_ms' | 'error_share' | 'load_share'>({
   version: 1,
   site: 'scratch',
+  staging: NEEDS,
   isolation: 'exclusive',
   sound: fromValue((): DecorateStore => (store) => store),
   faulty: { db_p99_ms: spoiled, error_share: spoiled, load_share: spoiled },
@@ -67,6 +90,8 @@ export const capacity = defineProbe<DecorateStore, 'db_p99_ms' | 'error_share' |
     const least_per_s = peak * readNumberParam(context, 'peak_factor')
     const requests = readNumberParam(context, 'requests')
     const pace = planPace({ least_per_s, requests, seconds: readNumberParam(context, 'seconds') })
+    if (context.targets.staging !== undefined)
+      return measureStaging(context, { peak, least_per_s, pace })
     return withScratchPair(context, async (scratch) => {
       await Promise.all([scratch.file.store.load(LOAD_ROWS), scratch.db.store.load(LOAD_ROWS)])
       const { file, db } = await withLoadService(context, { store: scratch.file.store }, (left) =>
@@ -74,8 +99,7 @@ export const capacity = defineProbe<DecorateStore, 'db_p99_ms' | 'error_share' |
           alternateLoad({ file: left, db: right }, pace, context),
         ),
       )
-      const per_s = Math.min(file.per_s, db.per_s)
-      if (per_s < least_per_s) throw makeRateError(per_s, least_per_s)
+      const per_s = requireRate([file, db], least_per_s)
       return {
         measured: {
           file_p99_ms: file.p99_ms,
@@ -98,6 +122,60 @@ export const capacity = defineProbe<DecorateStore, 'db_p99_ms' | 'error_share' |
     })
   },
 })
+
+interface StagingTerms {
+  readonly peak: number
+  readonly least_per_s: number
+  readonly pace: LoadPace
+}
+const isByDatabase = (phase: CutoverPhase | null): boolean =>
+  phase === null || PHASE_RULES[phase].authority === 'database'
+
+/** Loads each instance of staging in turn; the worst one counts. */
+function measureStaging(
+  context: ProbeContext,
+  { peak, least_per_s, pace }: StagingTerms,
+): Promise<Measurement> {
+  const wanted = { count: NEEDS.instances, decorate: (own: Adapters) => own, needs: NEEDS }
+  return withCalledInstances(context, wanted, async ({ instances, callers, met }) => {
+    const phase = await requirePhase(context, isByDatabase)
+    const [first] = instances as readonly [ServiceInstance]
+    await new CalledInstance(first, callers[0] as StagingCaller).change()
+    const loads: LoadSummary[] = []
+    for (const instance of instances) {
+      const warm = { ...pace, requests: WARM_REQUESTS }
+      await runLoad(createStagingLoad(instance, callers), warm, context.signal)
+      const arrivals = await runLoad(createStagingLoad(instance, callers), pace, context.signal)
+      loads.push(summarizeLoad([arrivals], pace))
+      context.progress(loads.length, instances.length)
+    }
+    await requirePhase(context, (one) => one === phase)
+    const per_s = requireRate(loads, least_per_s)
+    return {
+      measured: {
+        db_p99_ms: Math.max(...loads.map(({ p99_ms }) => p99_ms)),
+        error_share: Math.max(...loads.map(({ failed_share }) => failed_share)),
+        load_share: roundToHundredths(per_s / peak),
+      },
+      met: {
+        ...met,
+        phase: phase ?? 'outside of a cutover',
+        declared_peak_per_s: peak,
+        sent_per_s: roundToHundredths(per_s),
+        db_failed: loads.reduce((sum, { failed }) => sum + failed, 0),
+      },
+      sample_size: Math.min(...loads.map(({ requests }) => requests)),
+      example: null,
+    }
+  })
+}
+
+/** The least rate of some loads. @throws FfError `proof_inconclusive` where it is too low */
+function requireRate(loads: readonly LoadSummary[], least: number): number {
+  const per_s = Math.min(...loads.map((one) => one.per_s))
+  if (per_s < least) throw makeRateError(per_s, least)
+  return per_s
+}
 
 interface Sides<T> {
   readonly file: T

@@ -6,7 +6,7 @@ import type { Route, RouteResponse } from '../../ports/http.ts'
 import { loadPersistence } from '../migrate/load-persistence.ts'
 import { digestSettings, type RunningVersion } from '../team-folder/identity.ts'
 import { isAway } from './guarded-store.ts'
-import type { ManagedStore } from './managed-store.ts'
+import type { CutoverStatus, ManagedStore } from './managed-store.ts'
 import { toJsonResponse } from './reply.ts'
 import { withRefusals } from './routes.ts'
 
@@ -22,6 +22,8 @@ export interface InstanceIdentity {
   readonly build: string
   /** The identity of the database, as in a cutover plan; null for a file store. */
   readonly database: string | null
+  /** Where it is in a cutover at the request; absent outside of one. */
+  readonly cutover?: Pick<CutoverStatus, 'phase' | 'epoch' | 'role'>
 }
 
 /**

@@ -7,7 +7,7 @@ test.each<readonly [string, string | null]>([
   ['D1', 'staging_database of checklists/plan.json'],
   ['D4', 'FF_REDIS_URL: their Redis'],
   ['F1', 'FF_STAGING_APPROVAL: a valid approval there'],
-  ['E5', 'counts for scratch alone'],
+  ['E5', 'instances that decide by the database'],
   ['H1', 'a token, on the first line'],
   ['G3', '--database or FF_DATABASE_URL'],
   ['H3', 'ff observe start'],

@@ -8,6 +8,7 @@ import { ADMIN_LIMITS } from '../../../src/core/admin/contract.ts'
 import type { EvidenceDraft } from '../../../src/core/gate/types.ts'
 import type { Probe, ProbeContext } from '../../../src/features/probes/framework/probe.ts'
 import { runProbe } from '../../../src/features/probes/framework/run-probe.ts'
+import type { InstanceIdentity } from '../../../src/features/serve/identity.ts'
 import type { ServiceInstance } from '../../../src/features/probes/testbed/cached-services.ts'
 import { putSensitiveFlag } from '../../../src/features/probes/testbed/called-events.ts'
 import { PROBES } from '../../../src/features/probes/index.ts'
@@ -18,8 +19,8 @@ import type { AdminPlan, AdminServer } from '../../../src/ports/admin.ts'
 import type { Adapters } from '../../../src/ports/adapters.ts'
 import { createDatabase, type TestDatabase } from '../../support/database.ts'
 import { shared } from '../../support/shared.ts'
-import { scratchIn, TERMS, toContext, toItem } from './context.ts'
-import { type Staged, withStaging } from './staged.ts'
+import { planAhead, scratchIn, TERMS, toContext, toItem } from './context.ts'
+import { SAID, type Staged, withStaging } from './staged.ts'
 
 let database: TestDatabase
 let staged: Staged
@@ -37,6 +38,8 @@ const APPROVAL: Approval = {
 }
 let stop = (): void => undefined
 let stopped: Promise<void>
+/** What both instances say of themselves. */
+let said: InstanceIdentity = SAID
 /** The metrics of the second instance, as it shows them. */
 let show = (given: string): string => given
 const decorate = (given: Adapters, at: number, openApprovals: Adapters['openApprovals']) => ({
@@ -63,7 +66,8 @@ beforeAll(async () => {
   const credential = { token: admin.token, client: null, ca: null }
   plan = { kind: 'admin', url: admin.url, credential, limits: ADMIN_LIMITS }
   const options = {
-    scopes: 'ff:override:write ff:registry:write ff:tenant:any ff:operator',
+    scopes: 'ff:override:write ff:registry:write ff:tenant:any ff:operator ff:evaluate:any',
+    say: () => said,
     decorate: (given: Adapters, { at }: { readonly at: number }) =>
       decorate(given, at, () => given.openApprovals(plan)),
   }
@@ -87,13 +91,14 @@ afterAll(async () => {
 })
 
 interface Change extends Partial<Pick<StagingTarget, 'redis' | 'admin' | 'approval'>> {
+  readonly plan?: ProbeContext['plan']
   readonly min_sample?: number
 }
 /** Measures an item on the pair, or with other things named as its own. */
 function run(
   id: string,
   params: object = {},
-  { min_sample = toItem(id).min_sample, ...change }: Change = {},
+  { min_sample = toItem(id).min_sample, plan: cutover = null, ...change }: Change = {},
 ): Promise<EvidenceDraft> {
   const item = { ...toItem(id), min_sample }
   const probe = { ...item.probe, params: { ...item.probe.params, ...params } }
@@ -102,11 +107,12 @@ function run(
     staging: { ...staged.staging, admin: plan, approval: APPROVAL.approval_ref, ...change },
   }
   return runProbe({ ...item, probe }, PROBES[item.probe.name] as Probe, {
-    context: contextFor(id, { targets, mayDisrupt: new Set([id]) }),
+    context: contextFor(id, { targets, plan: cutover, mayDisrupt: new Set([id]) }),
     terms: TERMS,
   })
 }
 const LONG = { timeout: 120_000 }
+const IN_SHADOW = { phase: 'shadow_read', epoch: 3, role: 'writer' } as const
 
 describe('H1', () => {
   test('moves on each instance what a request moves, and names the others', LONG, async () => {
@@ -156,6 +162,47 @@ describe('D4', () => {
     } finally {
       await other.close()
     }
+  })
+})
+
+describe('E5', () => {
+  const SHORT = { requests: 200, seconds: 1 }
+  const planned = (peak_requests_per_second: number): Change => ({
+    min_sample: SHORT.requests,
+    plan: planAhead({ peak_requests_per_second, staging_database: SAID.database }),
+  })
+  const countLoads = async (): Promise<number> => {
+    const counts = await Promise.all(
+      staged.instances.map((one) => one.count('ff_cache_loads_total')),
+    )
+    return counts.reduce((sum, one) => sum + one, 0)
+  }
+
+  test('loads each instance with requests that the database answers', LONG, async () => {
+    const before = await countLoads()
+    const found = await run('E5', SHORT, planned(20))
+    const { db_p99_ms } = found.measured
+    expect(found).toMatchObject({
+      result: Number(db_p99_ms) <= 50 ? 'pass' : 'fail',
+      where: 'staging',
+      sample_size: SHORT.requests,
+      met: { service: '2 instances of staging', declared_peak_per_s: 20, db_failed: 0 },
+    })
+    // What a file would take excuses nothing.
+    expect(Object.keys(found.measured)).toEqual(['db_p99_ms', 'error_share', 'load_share'])
+    // Each request read its rows of the store, of both instances.
+    expect((await countLoads()) - before).toBeGreaterThanOrEqual(2 * SHORT.requests)
+  })
+
+  test.each<readonly [string, InstanceIdentity['cutover'], number, string, string]>([
+    ['decide by the file', IN_SHADOW, 20, 'target_missing', 'is in shadow_read'],
+    ['cannot be sent as much', undefined, 1e5, 'proof_inconclusive', 'Too few samples'],
+  ])('is inconclusive for instances that %s', LONG, async (_what, cutover, peak, code, why) => {
+    said = cutover === undefined ? SAID : { ...SAID, cutover }
+    const short = { ...SHORT, seconds: 0.04 }
+    const found = await run('E5', short, planned(peak)).finally(() => (said = SAID))
+    expect([found.result, found.codes]).toEqual(['inconclusive', [code]])
+    expect(found.example).toContain(why)
   })
 })
 

@@ -162,14 +162,20 @@ export class ServiceInstance {
     return this.clients.client
   }
 
-  /** Evaluates the flag for a caller; `why` says what was answered in place of a decision of the store. */
-  async evaluate(headers: Readonly<Record<string, string>>): Promise<Asked> {
+  /**
+   * Evaluates the flag for a caller, or for the tenant and user of `whom`; `why` says what was answered in place of a
+   * decision of the store.
+   */
+  async evaluate(
+    headers: Readonly<Record<string, string>>,
+    whom: { readonly tenant_id?: string; readonly user_id?: string } = {},
+  ): Promise<Asked> {
     const asked_ms = performance.now()
     const response = await this.send({
       method: 'POST',
       path: '/v1/flags/evaluate',
       headers,
-      body: JSON.stringify({ flag_key: GENERATED_FLAG }),
+      body: JSON.stringify({ flag_key: GENERATED_FLAG, ...whom }),
     })
     const value = response?.status === 200 ? readValue(response.text) : null
     const text = response?.text ?? 'no response'
