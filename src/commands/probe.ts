@@ -129,8 +129,9 @@ async function withStaging(
     drainMs: values.FF_DRAIN_DELAY * 1_000,
     digestKey: await readDigestKey(values.FF_AUDIT_DIGEST_KEY_FILE),
   }
-  const [admin, approval] = [await resolveAdmin(values), values.FF_STAGING_APPROVAL]
-  const target = { instances, tokens, redis, admin, approval, scopeClaim, cutover }
+  const { FF_STAGING_APPROVAL: approval, FF_STAGING_FAULTS: faults } = values
+  const admin = await resolveAdmin(values)
+  const target = { instances, tokens, redis, admin, approval, faults, scopeClaim, cutover }
   return { ...request, targets: { ...request.targets, staging: target } }
 }
 

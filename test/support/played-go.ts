@@ -239,6 +239,7 @@ export async function measureRecording(
     redis: null,
     admin: null,
     approval: null,
+    faults: null,
     cutover: NO_CUTOVER,
   } as const
   const staging = { instances: go.staging.addresses, scopeClaim: 'scope', ...unused } as const

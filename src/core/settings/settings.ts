@@ -55,6 +55,7 @@ const count = ([least, most]: Range, otherwise: number, what: string) =>
   number({ least, most, decimals: 0 }, otherwise, what)
 const seconds = ([least, most]: Range, otherwise: number, what: string) =>
   number({ least, most, decimals: 3 }, otherwise, `${what}, in seconds`)
+const text = (what: string) => ({ parse: parseTextSetting, what })
 
 /** Every setting. Its key in the file is the name without `FF_`, in camelCase. */
 export const SETTINGS = {
@@ -260,22 +261,21 @@ export const SETTINGS = {
     otherwise: NO_HEADS,
     what: 'records that evidence logs must hold, from outside the repository: KID:SEQ:HASH:WITHDRAWALS, separated by commas',
   },
-  FF_RUNNER_KEY_FILE: {
-    parse: parseTextSetting,
-    what: 'file of the key that signs evidence and audit heads; default .ff/runner.pem, created on demand',
-  },
-  FF_STAGING_URL: {
-    parse: parseTextSetting,
-    what: 'instances of staging for probes: SERVICE,ADMIN of each, their origins, separated by spaces',
-  },
-  FF_STAGING_TOKEN_FILE: {
-    parse: parseTextSetting,
-    what: 'file of the tokens by which probes call staging, one on each line, each of another user',
-  },
-  FF_STAGING_APPROVAL: {
-    parse: parseTextSetting,
-    what: 'reference of an approval in the Admin of staging, of the flag ff.probe.sensitive for the first token',
-  },
+  FF_RUNNER_KEY_FILE: text(
+    'file of the key that signs evidence and audit heads; default .ff/runner.pem, created on demand',
+  ),
+  FF_STAGING_URL: text(
+    'instances of staging for probes: SERVICE,ADMIN of each, their origins, separated by spaces',
+  ),
+  FF_STAGING_TOKEN_FILE: text(
+    'file of the tokens by which probes call staging, one on each line, each of another user',
+  ),
+  FF_STAGING_APPROVAL: text(
+    'reference of an approval in the Admin of staging, of the flag ff.probe.sensitive for the first token',
+  ),
+  FF_STAGING_FAULTS: text(
+    'program that makes a part of staging fail for a probe: it is run with begin NAME, and with end NAME',
+  ),
   FF_DEV_SCOPES: {
     behavioural: true,
     parse: parseWords,

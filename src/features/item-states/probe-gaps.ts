@@ -4,6 +4,5 @@
  */
 export const PROBE_GAPS: Readonly<Record<string, string>> = {
   'dual-write': '`ff cutover drill --staging`',
-  'admin-blast-radius': 'a failure of the Admin of staging',
   alerts: 'the rules and faults of the Prometheus of staging',
 }

@@ -144,8 +144,8 @@ function measureStaging(
     const loads: LoadSummary[] = []
     for (const instance of instances) {
       const warm = { ...pace, requests: WARM_REQUESTS }
-      await runLoad(createStagingLoad(instance, callers), warm, context.signal)
-      const arrivals = await runLoad(createStagingLoad(instance, callers), pace, context.signal)
+      await runLoad(createStagingLoad([instance], callers), warm, context.signal)
+      const arrivals = await runLoad(createStagingLoad([instance], callers), pace, context.signal)
       loads.push(summarizeLoad([arrivals], pace))
       context.progress(loads.length, instances.length)
     }

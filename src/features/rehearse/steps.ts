@@ -187,6 +187,7 @@ export const MISSING_PARTS: Readonly<Record<string, string>> = {
   // It is measured in shadow_read.
   'cache-keys': 'a phase in which answers come from Redis',
   'switch-back': 'the six minutes of its controls',
+  'admin-blast-radius': 'a program that takes Admin away',
   capacity: 'a phase in which the database decides',
 }
 /** Items that time alone decides: 48 hours of staging. */

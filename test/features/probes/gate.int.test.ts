@@ -138,7 +138,13 @@ test('of probes that measure staging one runs at a time, and none is left behind
     service: `https://${name}.example`,
     admin: `https://${name}.example:9090`,
   }))
-  const unused = { redis: null, admin: null, approval: null, scopeClaim: 'scope' } as const
+  const unused = {
+    redis: null,
+    admin: null,
+    approval: null,
+    faults: null,
+    scopeClaim: 'scope',
+  } as const
   const targets = { ...request.targets, staging: { ...unused, instances, tokens } }
   const adapters = { ...request.adapters, openClient }
   const named = { ...request, adapters, targets }

@@ -54,6 +54,7 @@ const STAGING = {
   redis: null,
   admin: null,
   approval: null,
+  faults: null,
   scopeClaim: 'scope',
   cutover: NO_CUTOVER,
 } as const

@@ -8,6 +8,8 @@ test.each<readonly [string, string | null]>([
   ['D4', 'FF_REDIS_URL: their Redis'],
   ['F1', 'FF_STAGING_APPROVAL: a valid approval there'],
   ['E5', 'instances that decide by the database'],
+  ['F5', 'run with the words begin admin'],
+  ['F5', '--allow-disrupt F5'],
   ['H1', 'a token, on the first line'],
   ['G3', '--database or FF_DATABASE_URL'],
   ['H3', 'ff observe start'],

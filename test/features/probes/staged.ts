@@ -79,6 +79,7 @@ export function withStaging<T>(
         redis: services.redis.url,
         admin: null,
         approval: null,
+        faults: null,
         scopeClaim: 'scope',
         cutover: NO_CUTOVER,
       },

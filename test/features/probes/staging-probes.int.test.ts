@@ -1,6 +1,9 @@
 import { once } from 'node:events'
-import { createServer } from 'node:http'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { adapters } from '../../../src/composition.ts'
@@ -15,7 +18,7 @@ import { PROBES } from '../../../src/features/probes/index.ts'
 import type { Approval } from '../../../src/core/evaluate/approvals.ts'
 import { instantFromMs } from '../../../src/core/rows/instant.ts'
 import type { StagingTarget } from '../../../src/features/probes/framework/staging-target.ts'
-import type { AdminPlan, AdminServer } from '../../../src/ports/admin.ts'
+import type { AdminBehaviour, AdminPlan, AdminServer } from '../../../src/ports/admin.ts'
 import type { Adapters } from '../../../src/ports/adapters.ts'
 import { createDatabase, type TestDatabase } from '../../support/database.ts'
 import { shared } from '../../support/shared.ts'
@@ -90,7 +93,7 @@ afterAll(async () => {
   await database.drop()
 })
 
-interface Change extends Partial<Pick<StagingTarget, 'redis' | 'admin' | 'approval'>> {
+interface Change extends Partial<Pick<StagingTarget, 'redis' | 'admin' | 'approval' | 'faults'>> {
   readonly plan?: ProbeContext['plan']
   readonly min_sample?: number
 }
@@ -203,6 +206,77 @@ describe('E5', () => {
     const found = await run('E5', short, planned(peak)).finally(() => (said = SAID))
     expect([found.result, found.codes]).toEqual(['inconclusive', [code]])
     expect(found.example).toContain(why)
+  })
+})
+
+describe('F5', () => {
+  const SHORT = { runs: 1, requests: 100, seconds: 0.5 }
+  const asked: string[] = []
+  let server: Server
+  let folder = ''
+  /** What the program of staging does to Admin. */
+  let fail: AdminBehaviour = 'refused'
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'ff-faults-'))
+    server = createServer((request, response) => {
+      asked.push(String(request.url))
+      const behaviour = request.url === '/begin/admin' ? fail : 'honest'
+      void admin.setBehaviour({ behaviour, delay_ms: 0 }).then(() => response.end())
+    }).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+  })
+  afterAll(async () => {
+    server.close()
+    await rm(folder, { recursive: true })
+  })
+  /** A program that has Admin behave as the test wants, then ends so. */
+  const program = async (status = 0): Promise<string> => {
+    const { port } = server.address() as AddressInfo
+    const path = join(folder, `faults-${status}.mjs`)
+    const text = `#!/usr/bin/env node
+      await fetch('http://127.0.0.1:${port}/' + process.argv.slice(2).join('/'))
+      process.exitCode = process.argv[2] === 'begin' ? ${status} : 0`
+    await writeFile(path, text, { mode: 0o700 })
+    return path
+  }
+
+  test('loads the instances while the program of the team lets Admin fail', LONG, async () => {
+    fail = 'never'
+    asked.length = 0
+    const found = await run('F5', SHORT, { min_sample: 100, faults: await program() })
+    expect(asked).toEqual(['/begin/admin', '/end/admin'])
+    expect(found).toMatchObject({ where: 'staging', sample_size: 100 })
+    // One run is too few, and the numbers of a busy machine are its own.
+    expect(found.result).toBe('fail')
+    expect(found.measured).toMatchObject({ error_share: 0, runs: 1 })
+    expect(found.met['run 1 on staging']).toMatch(/^p99 [\d.]+ ms before, [\d.]+ ms during$/)
+  })
+
+  test.each<readonly [string, AdminBehaviour, number, string, string]>([
+    ['lets Admin answer', 'honest', 0, 'proof_inconclusive', 'Admin answered most calls'],
+    [
+      'does not end with 0',
+      'refused',
+      3,
+      'command_unanswered',
+      'begin the failure of admin: ended 3',
+    ],
+  ])(
+    'is inconclusive where the program %s, which is asked to end it',
+    LONG,
+    async (_what, behaviour, status, code, why) => {
+      fail = behaviour
+      asked.length = 0
+      const found = await run('F5', SHORT, { faults: await program(status) })
+      expect([found.codes, asked]).toEqual([[code], ['/begin/admin', '/end/admin']])
+      expect(found.example).toContain(why)
+    },
+  )
+
+  test('is inconclusive without a program, before anything is disturbed', async () => {
+    const found = await run('F5', SHORT)
+    expect(found.codes).toEqual(['target_missing'])
+    expect(found.example).toContain('FF_STAGING_FAULTS')
   })
 })
 

@@ -39,6 +39,7 @@ const target = (change: Partial<StagingTarget> = {}): StagingTarget => ({
   redis: null,
   admin: null,
   approval: null,
+  faults: null,
   scopeClaim: 'scope',
   cutover: NO_CUTOVER,
   ...change,

@@ -13,6 +13,8 @@ export interface StagingTarget {
   readonly admin: AdminPlan | null
   /** FF_STAGING_APPROVAL; null where it is not set. */
   readonly approval: string | null
+  /** FF_STAGING_FAULTS, a program that causes failures there; null where it is not set. */
+  readonly faults: string | null
   /** The claim that holds the scopes of a token. */
   readonly scopeClaim: ScopeClaim
   /** Settings of the cutover that the instances take part in, as on the host of its file. */
@@ -25,6 +27,8 @@ export interface StagingCutover {
   /** Of FF_AUDIT_DIGEST_KEY_FILE. */
   readonly digestKey: Uint8Array
 }
+/** What the program of FF_STAGING_FAULTS makes fail. */
+export type StagingFault = 'admin'
 /** What a probe needs to measure the instances of staging. */
 export interface StagingNeeds {
   readonly instances: number
@@ -33,6 +37,8 @@ export interface StagingNeeds {
   /** `each` where no two of them may be of one tenant. */
   readonly tenants?: 'each'
   readonly scopes: readonly string[]
+  /** What has to be made to fail; absent for nothing. */
+  readonly fault?: StagingFault
   /** What it changes there, and what stays. */
   readonly changes: string
 }

@@ -10,7 +10,7 @@ import { findRecordingFolder } from '../../observe/recording.ts'
 import { IDENTITY_ROUTE, type InstanceIdentity } from '../../serve/identity.ts'
 import { makeProductionError, refuseProduction } from '../testbed/production-guard.ts'
 import type { ProbeContext } from './probe.ts'
-import type { StagingCaller, StagingNeeds, StagingTarget } from './staging-target.ts'
+import type { StagingCaller, StagingFault, StagingNeeds, StagingTarget } from './staging-target.ts'
 
 /** What a probe needs of staging to measure an item there, in words for a person. */
 export const describeStagingNeeds = (
@@ -21,9 +21,12 @@ export const describeStagingNeeds = (
   'of each instance, by GET /identity of its admin port: the same environment (not prod), code, schema, configuration, database, and this build of ff',
   'staging_database of checklists/plan.json: that database; without it no record counts',
   ...(needs.callers === 0 ? [] : describeTokens(needs)),
+  ...(needs.fault === undefined ? [] : [describeFault(needs.fault)]),
   needs.changes,
   ...(effect === 'disrupt' ? [`--allow-disrupt ${id}: without it staging is not disrupted`] : []),
 ]
+const describeFault = (fault: StagingFault): string =>
+  `FF_STAGING_FAULTS: a program that makes ${fault} fail for the instances when it is run with the words begin ${fault}, and ends that with end ${fault}, also where nothing fails; it ends with 0 once that is so`
 const describeTokens = ({ callers, tenants, scopes }: StagingNeeds): readonly string[] => [
   callers === 1
     ? 'FF_STAGING_TOKEN_FILE: a token, on the first line, of a user (sub) with a tenant (tid)'
@@ -48,6 +51,7 @@ export async function checkStaging(
   { context, build }: { readonly context: ProbeContext; readonly build: string },
 ): Promise<StagingIdentity> {
   readCallers(needs, target)
+  requireFaults(needs, target)
   const { instances } = target
   requireDifferentOrigins(needs, target)
   const said = await Promise.all(instances.map(({ admin }) => askIdentity(admin, context)))
@@ -152,6 +156,14 @@ function readClaims(token: string): Readonly<Record<string, unknown>> | null {
   } catch {
     return null // No token: the caller says what is missing.
   }
+}
+
+/** @throws FfError `target_missing` where something has to fail, and no program is named that causes it */
+function requireFaults({ fault }: StagingNeeds, { faults }: StagingTarget): void {
+  if (fault === undefined || faults !== null) return
+  throw new FfError('target_missing', `The probe needs a failure of ${fault} on staging.`, {
+    hint: 'Set FF_STAGING_FAULTS to a program that causes it; ff probe explain says how it is run.',
+  })
 }
 
 /** Makes the FfError `target_missing` of a probe that needs other instances. */

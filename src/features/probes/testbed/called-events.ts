@@ -66,13 +66,17 @@ export class CalledInstance {
     })
   }
 
-  /** Asks for a decision about `SENSITIVE_PROBE_FLAG` under an approval that no other call names. */
-  async evaluateSensitive(): Promise<void> {
+  /**
+   * Asks for a decision about `SENSITIVE_PROBE_FLAG` under an approval that no other call names.
+   *
+   * @returns whether it was decided, also by a denial
+   */
+  async evaluateSensitive(): Promise<boolean> {
     const body = {
       flag_key: SENSITIVE_PROBE_FLAG,
       approval_ref: `APP-1-${randomUUID().replaceAll('-', '')}`,
     }
-    await this.post(body, this.caller.headers)
+    return (await this.post(body, this.caller.headers))?.status === 200
   }
 
   /** Evaluates with a token whose signature is broken, which is refused. */
@@ -91,7 +95,10 @@ export class CalledInstance {
     await this.instance.send({ method: 'GET', path: '/nothing' })
   }
 
-  private post(body: object, headers: StagingCaller['headers']): Promise<unknown> {
+  private post(
+    body: object,
+    headers: StagingCaller['headers'],
+  ): ReturnType<ServiceInstance['send']> {
     const path = '/v1/flags/evaluate'
     return this.instance.send({ method: 'POST', path, headers, body: JSON.stringify(body) })
   }
