@@ -4,5 +4,4 @@
  */
 export const PROBE_GAPS: Readonly<Record<string, string>> = {
   'dual-write': '`ff cutover drill --staging`',
-  alerts: 'the rules and faults of the Prometheus of staging',
 }

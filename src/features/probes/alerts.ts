@@ -1,18 +1,19 @@
-import { evaluateAlert } from '../../core/alerts/alert-state.ts'
-import type { AlertRule, AlertState, Scrape } from '../../core/alerts/types.ts'
+import type { AlertRule, AlertState } from '../../core/alerts/types.ts'
 import { loadAlerts } from './alert-contract.ts'
 import { defineProbe, fromValue, type ProbeContext } from './framework/probe.ts'
+import type { StagingNeeds } from './framework/staging-target.ts'
 import { type AlertDrill, ALERT_DRILLS } from './testbed/alert-drills.ts'
+import { SENSITIVE_PROBE_FLAG } from './testbed/called-events.ts'
+import { GENERATED_FLAG } from './testbed/generated-store.ts'
+import {
+  countUntilFiring,
+  MOST_SCRAPES,
+  SCRAPE_S,
+  ScrapeHistory,
+} from './testbed/scrape-history.ts'
+import { drillStaging, RULES_OF_ADMIN } from './testbed/staging-alerts.ts'
 import { TestService } from './testbed/test-service.ts'
 
-/** Seconds of virtual time between two scrapes. Windows are not waited out; everything else is real. */
-const SCRAPE_S = 15
-/** Scrapes within which a rule has to fire or clear: longer than any window of a rule. */
-const MAX_SCRAPES = 120
-/** Scrapes kept for evaluation: no window of a rule is longer. */
-const KEPT_SCRAPES = 120
-/** Name of the scrape job of the service, by which rules select `up`. */
-const JOB = 'ff'
 type SelectRules = (rules: readonly AlertRule[]) => readonly AlertRule[]
 /** The planted faults: the contract has one rule alone, which fires while its series are sound. */
 const onlyFiring: SelectRules = (rules) =>
@@ -21,20 +22,36 @@ const onlyFiring: SelectRules = (rules) =>
     .map((rule) => ({ ...rule, op: 'below', threshold: 2 }))
 const spoiled = fromValue(() => onlyFiring)
 
+const NEEDS: StagingNeeds = {
+  instances: 2,
+  callers: 1,
+  scopes: ['ff:registry:write'],
+  fault: 'admin',
+  changes: `it sets the flags ${GENERATED_FLAG} and ${SENSITIVE_PROBE_FLAG}, which stay, evaluates the second one, and has Admin fail for at most half a minute`,
+}
+
 /**
  * H2: alert rules of the contract that do not fire on their fault (silent), and rules that fire without it or do not
  * clear after it (stuck), evaluated on scrapes of a real service in this process on a file store; the time between
  * scrapes is virtual. A rule without a drill is silent, also a drill without a rule. The control has a single rule, which
  * always fires.
+ *
+ * Where instances of staging are named, each of them has the series of every rule, no rule fires there without a fault, and
+ * those of Admin fire while the program of FF_STAGING_FAULTS lets it fail, and clear after. The faults of the others are
+ * those of this process alone; the record names them. Whether the Prometheus of staging holds the rules is not looked at.
  */
 export const alerts = defineProbe<SelectRules, 'rules_silent' | 'rules_stuck'>({
   version: 2,
   site: 'scratch',
+  staging: NEEDS,
   isolation: 'exclusive',
   sound: fromValue((): SelectRules => (rules) => rules),
   faulty: { rules_silent: spoiled, rules_stuck: spoiled },
   measure: async (selectRules, context) => {
     const rules = selectRules((await loadAlerts(context.root)).rules)
+    // Staging first: what it lacks is known at once.
+    const isStaged = context.targets.staging !== undefined
+    const there = isStaged ? await drillStaging(rules, NEEDS, context) : null
     const ids = [...new Set([...rules.map(({ id }) => id), ...Object.keys(ALERT_DRILLS)])]
     const run = await TestService.withRunning(
       context,
@@ -53,7 +70,9 @@ export const alerts = defineProbe<SelectRules, 'rules_silent' | 'rules_stuck'>({
         return alertRun
       },
     )
-    const { silent, stuck, fired, scrapes } = run
+    const { fired, scrapes } = run
+    const silent = [...(there?.silent ?? []), ...run.silent]
+    const stuck = [...(there?.stuck ?? []), ...run.stuck]
     return {
       measured: { rules_silent: silent.length, rules_stuck: stuck.length },
       met: {
@@ -63,6 +82,15 @@ export const alerts = defineProbe<SelectRules, 'rules_silent' | 'rules_stuck'>({
         scrapes,
         time: `virtual: ${SCRAPE_S} s from one scrape to the next`,
         slowest_to_fire_s: Math.max(0, ...fired),
+        ...(there === null
+          ? {}
+          : {
+              staging: `${there.instances} instances`,
+              drilled_on_staging: RULES_OF_ADMIN.join(', '),
+              drilled_in_this_process_alone: ids
+                .filter((id) => !RULES_OF_ADMIN.includes(id))
+                .join(', '),
+            }),
       },
       sample_size: ids.length,
       example: [...silent, ...stuck][0] ?? null,
@@ -79,7 +107,7 @@ class AlertRun {
   scrapes = 0
   private readonly service: TestService
   private readonly signal: AbortSignal
-  private history: Scrape[] = []
+  private readonly history = new ScrapeHistory()
 
   constructor(service: TestService, { signal }: ProbeContext) {
     this.service = service
@@ -91,7 +119,7 @@ class AlertRun {
     if (rule === undefined) return void this.silent.push(`${id}: the contract has no such rule`)
     if (drill === undefined)
       return void this.silent.push(`${id}: the probe has no drill for this rule`)
-    this.history = []
+    this.history.clear()
     if (!(await this.staysClear(rule, drill)))
       return void this.stuck.push(`${id}: it fires without its fault`)
     const removeFault = await drill.inject(this.service)
@@ -106,8 +134,7 @@ class AlertRun {
 
   /** Whether the rule is clear after longer than its `for_s` without a fault. */
   private async staysClear(rule: AlertRule, { usual }: AlertDrill): Promise<boolean> {
-    for (let passed = 0; passed < rule.for_s + 3 * SCRAPE_S; passed += SCRAPE_S)
-      await this.scrape(usual)
+    for (let left = countUntilFiring(rule); left > 0; left -= 1) await this.scrape(usual)
     return this.reaches(rule, 'clear', usual)
   }
 
@@ -116,9 +143,9 @@ class AlertRun {
     state: AlertState,
     traffic: AlertDrill['usual'],
   ): Promise<boolean> {
-    for (let at = 0; at < MAX_SCRAPES && !this.signal.aborted; at += 1) {
+    for (let at = 0; at < MOST_SCRAPES && !this.signal.aborted; at += 1) {
       await this.scrape(traffic)
-      if (evaluateAlert(rule, this.history) === state) return true
+      if (this.history.evaluate(rule) === state) return true
     }
     return false
   }
@@ -126,14 +153,7 @@ class AlertRun {
   private async scrape(traffic: AlertDrill['usual']): Promise<void> {
     await this.service.advance(SCRAPE_S)
     await traffic(this.service)
-    const read = await this.service.scrape()
-    const isUp = read?.ok === true
-    // As Prometheus adds it to the samples of a target.
-    const up = { name: 'up', labels: { job: JOB }, value: isUp ? 1 : 0 }
-    const samples = isUp ? [...read.samples, up] : [up]
-    this.history = [...this.history, { at_ms: this.service.elapsed_s * 1000, samples }].slice(
-      -KEPT_SCRAPES,
-    )
+    this.history.add(await this.service.scrape(), this.service.elapsed_s)
     this.scrapes += 1
   }
 }

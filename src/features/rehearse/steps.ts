@@ -187,7 +187,8 @@ export const MISSING_PARTS: Readonly<Record<string, string>> = {
   // It is measured in shadow_read.
   'cache-keys': 'a phase in which answers come from Redis',
   'switch-back': 'the six minutes of its controls',
-  'admin-blast-radius': 'a program that takes Admin away',
+  'admin-blast-radius': 'a program that makes Admin fail',
+  alerts: 'a program that makes Admin fail',
   capacity: 'a phase in which the database decides',
 }
 /** Items that time alone decides: 48 hours of staging. */

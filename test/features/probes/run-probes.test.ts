@@ -10,6 +10,7 @@ test.each<readonly [string, string | null]>([
   ['E5', 'instances that decide by the database'],
   ['F5', 'run with the words begin admin'],
   ['F5', '--allow-disrupt F5'],
+  ['H2', 'run with the words begin admin'],
   ['H1', 'a token, on the first line'],
   ['G3', '--database or FF_DATABASE_URL'],
   ['H3', 'ff observe start'],

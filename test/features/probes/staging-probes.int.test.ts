@@ -7,6 +7,13 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { adapters } from '../../../src/composition.ts'
+import { loadAlerts } from '../../../src/features/probes/alert-contract.ts'
+import {
+  drillStaging,
+  RULES_OF_ADMIN,
+} from '../../../src/features/probes/testbed/staging-alerts.ts'
+import type { AlertRule } from '../../../src/core/alerts/types.ts'
+import { ROOT } from '../../support/run-ff.ts'
 import { ADMIN_LIMITS } from '../../../src/core/admin/contract.ts'
 import type { EvidenceDraft } from '../../../src/core/gate/types.ts'
 import type { Probe, ProbeContext } from '../../../src/features/probes/framework/probe.ts'
@@ -17,7 +24,10 @@ import { putSensitiveFlag } from '../../../src/features/probes/testbed/called-ev
 import { PROBES } from '../../../src/features/probes/index.ts'
 import type { Approval } from '../../../src/core/evaluate/approvals.ts'
 import { instantFromMs } from '../../../src/core/rows/instant.ts'
-import type { StagingTarget } from '../../../src/features/probes/framework/staging-target.ts'
+import type {
+  StagingNeeds,
+  StagingTarget,
+} from '../../../src/features/probes/framework/staging-target.ts'
 import type { AdminBehaviour, AdminPlan, AdminServer } from '../../../src/ports/admin.ts'
 import type { Adapters } from '../../../src/ports/adapters.ts'
 import { createDatabase, type TestDatabase } from '../../support/database.ts'
@@ -209,42 +219,43 @@ describe('E5', () => {
   })
 })
 
+/** What the program of staging was asked for, and what it has Admin do. */
+const asked: string[] = []
+let fail: AdminBehaviour = 'refused'
+let faults: Server
+let folder = ''
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'ff-faults-'))
+  faults = createServer((request, response) => {
+    asked.push(String(request.url))
+    const behaviour = request.url === '/begin/admin' ? fail : 'honest'
+    void admin.setBehaviour({ behaviour, delay_ms: 0 }).then(() => response.end())
+  }).listen(0, '127.0.0.1')
+  await once(faults, 'listening')
+})
+afterAll(async () => {
+  faults.close()
+  await rm(folder, { recursive: true })
+})
+/** A program that has Admin behave as the test wants, and ends with the status. */
+async function writeProgram(behaviour: AdminBehaviour, status = 0): Promise<string> {
+  fail = behaviour
+  asked.length = 0
+  const { port } = faults.address() as AddressInfo
+  const path = join(folder, `faults-${status}.mjs`)
+  const text = `#!/usr/bin/env node
+    await fetch('http://127.0.0.1:${port}/' + process.argv.slice(2).join('/'))
+    process.exitCode = process.argv[2] === 'begin' ? ${status} : 0`
+  await writeFile(path, text, { mode: 0o700 })
+  return path
+}
+const BOTH = ['/begin/admin', '/end/admin']
+
 describe('F5', () => {
   const SHORT = { runs: 1, requests: 100, seconds: 0.5 }
-  const asked: string[] = []
-  let server: Server
-  let folder = ''
-  /** What the program of staging does to Admin. */
-  let fail: AdminBehaviour = 'refused'
-  beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'ff-faults-'))
-    server = createServer((request, response) => {
-      asked.push(String(request.url))
-      const behaviour = request.url === '/begin/admin' ? fail : 'honest'
-      void admin.setBehaviour({ behaviour, delay_ms: 0 }).then(() => response.end())
-    }).listen(0, '127.0.0.1')
-    await once(server, 'listening')
-  })
-  afterAll(async () => {
-    server.close()
-    await rm(folder, { recursive: true })
-  })
-  /** A program that has Admin behave as the test wants, then ends so. */
-  const program = async (status = 0): Promise<string> => {
-    const { port } = server.address() as AddressInfo
-    const path = join(folder, `faults-${status}.mjs`)
-    const text = `#!/usr/bin/env node
-      await fetch('http://127.0.0.1:${port}/' + process.argv.slice(2).join('/'))
-      process.exitCode = process.argv[2] === 'begin' ? ${status} : 0`
-    await writeFile(path, text, { mode: 0o700 })
-    return path
-  }
-
   test('loads the instances while the program of the team lets Admin fail', LONG, async () => {
-    fail = 'never'
-    asked.length = 0
-    const found = await run('F5', SHORT, { min_sample: 100, faults: await program() })
-    expect(asked).toEqual(['/begin/admin', '/end/admin'])
+    const found = await run('F5', SHORT, { min_sample: 100, faults: await writeProgram('never') })
+    expect(asked).toEqual(BOTH)
     expect(found).toMatchObject({ where: 'staging', sample_size: 100 })
     // One run is too few, and the numbers of a busy machine are its own.
     expect(found.result).toBe('fail')
@@ -265,10 +276,8 @@ describe('F5', () => {
     'is inconclusive where the program %s, which is asked to end it',
     LONG,
     async (_what, behaviour, status, code, why) => {
-      fail = behaviour
-      asked.length = 0
-      const found = await run('F5', SHORT, { faults: await program(status) })
-      expect([found.codes, asked]).toEqual([[code], ['/begin/admin', '/end/admin']])
+      const found = await run('F5', SHORT, { faults: await writeProgram(behaviour, status) })
+      expect([found.codes, asked]).toEqual([[code], BOTH])
       expect(found.example).toContain(why)
     },
   )
@@ -277,6 +286,50 @@ describe('F5', () => {
     const found = await run('F5', SHORT)
     expect(found.codes).toEqual(['target_missing'])
     expect(found.example).toContain('FF_STAGING_FAULTS')
+  })
+})
+
+describe('H2', () => {
+  const rule = (id: string, metric: string, change: Partial<AlertRule> = {}): AlertRule => ({
+    id,
+    measure: { kind: 'value', of: { metric, labels: {} } },
+    op: 'below',
+    threshold: 1,
+    for_s: 15,
+    ...change,
+  })
+
+  test('sees the rules of Admin fire and clear, and what is wrong with others', LONG, async () => {
+    const { rules } = await loadAlerts(ROOT)
+    const planted = [
+      ...rules,
+      rule('of_no_metric', 'ff_nothing'),
+      rule('always', 'ff_store_up', { threshold: 2 }),
+    ]
+    const staging = { ...staged.staging, faults: await writeProgram('refused') }
+    const context = contextFor('H2', { targets: { ...scratchIn(database), staging } })
+    const needs = PROBES['alerts']?.staging as StagingNeeds
+    expect(await drillStaging(planted, needs, context)).toEqual({
+      instances: 2,
+      silent: [0, 1].map((at) => `of_no_metric at instance ${at}: ff_nothing is not there`),
+      stuck: [0, 1].map((at) => `always at instance ${at}: it fires without its fault`),
+    })
+    expect(asked).toEqual(BOTH)
+  })
+
+  test('finds a rule silent that does not fire until the run is ended', LONG, async () => {
+    const controller = new AbortController()
+    const { signal } = controller
+    const staging = { ...staged.staging, faults: await writeProgram('honest') }
+    const context = contextFor('H2', { signal, targets: { ...scratchIn(database), staging } })
+    const needs = PROBES['alerts']?.staging as StagingNeeds
+    const { rules } = await loadAlerts(ROOT)
+    const drill = drillStaging(rules, needs, context)
+    await expect.poll(() => asked, { timeout: 30_000 }).toContain('/begin/admin')
+    setTimeout(() => controller.abort(), 1_500)
+    const { silent } = await drill
+    expect(silent).toContain('admin_failing at instance 0: it did not fire on its fault')
+    expect([silent.length, asked]).toEqual([2 * RULES_OF_ADMIN.length, BOTH])
   })
 })
 
