@@ -22,7 +22,8 @@ const FLAG = JSON.stringify({
 export class CutoverServices {
   running: readonly StartedService[] = []
   private readonly issuer: Issuer
-  private readonly token: string
+  /** Of a caller with every scope. */
+  readonly token: string
   private readonly env: Readonly<Record<string, string>>
 
   private constructor(issuer: Issuer, token: string, env: Readonly<Record<string, string>>) {

@@ -3,5 +3,4 @@
  * that adds the part removes the line.
  */
 export const PROBE_GAPS: Readonly<Record<string, string>> = {
-  'dual-write': '`ff cutover drill --staging`',
 }

@@ -1,15 +1,22 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { mapConcurrently } from '../../concurrency/map-concurrently.ts'
+import type { Measurement } from '../../core/gate/judge-measurement.ts'
 import { percentile } from '../../core/load-stats/load.ts'
 import { FfError } from '../../errors.ts'
 import { HELD_RECORDS_SQL, OTHER_ROWS_SQL, REFUSED_RECORDS_SQL } from './faults/broken-mirror.ts'
 import { defineProbe, type ProbeContext, type WithResource } from './framework/probe.ts'
+import { attempt } from './framework/run-probe.ts'
+import type { StagingNeeds } from './framework/staging-target.ts'
 import { type ManagedCutover, withManagedCutover } from './testbed/managed-cutover.ts'
-import { compareStores, listTableFindings } from './testbed/store-pair.ts'
+import { GENERATED_FLAG } from './testbed/generated-store.ts'
+import { type StagingCutover, withStagingCutover } from './testbed/staging-cutover.ts'
+import { withStagingFault } from './testbed/staging-faults.ts'
+import { compareStores, listTableFindings, type StorePair } from './testbed/store-pair.ts'
 
 /** A cutover, and what is done to its database once both stores are written: before the changes, and before the failure. */
 interface Written {
-  readonly cutover: ManagedCutover
+  /** Null for that of staging. */
+  readonly cutover: ManagedCutover | null
   readonly spoilChanges: string | null
   readonly spoilRepair: string | null
 }
@@ -45,6 +52,14 @@ END $$`
 const BEGUN_MS = 300
 const MET_MS = 1_000
 
+const NEEDS: StagingNeeds = {
+  instances: 2,
+  callers: 1,
+  scopes: ['ff:registry:write', 'ff:override:write', 'ff:tenant:any'],
+  fault: 'database',
+  changes: `instances in dual_write or shadow_read; FF_STORE_DIR and FF_DATABASE_URL: their file store on this host, and their database, which are read. It sets the flag ${GENERATED_FLAG}, which stays, overrides it for twenty tenants until its end, and has the database fail for two seconds and as long as the program takes to end that`,
+}
+
 const refused = withWrites({ spoilRepair: REFUSED_RECORDS_SQL })
 /**
  * C3: after changes at two `ff serve` processes that write a scratch file and a scratch database, with a failure of the
@@ -52,6 +67,10 @@ const refused = withWrites({ spoilRepair: REFUSED_RECORDS_SQL })
  * which a change was in both stores (as its caller waited for it), and how long after the failure both had the same
  * records. The controls refuse records, write other rows, and hold records back. Inconclusive (`proof_inconclusive`) on an
  * unexpected status.
+ *
+ * Where instances of staging are named, these are changed in its place, while the program of FF_STAGING_FAULTS lets their
+ * database fail. How long that takes is up to the program, so the time in which a change was in both stores is that of the
+ * changes before the failure alone, and the repair counts from when the program has ended it.
  */
 export const dualWrite = defineProbe<
   Written,
@@ -59,8 +78,12 @@ export const dualWrite = defineProbe<
 >({
   version: 1,
   site: 'scratch',
+  staging: NEEDS,
   isolation: 'parallel',
-  sound: withWrites({}),
+  sound: (context, use) =>
+    context.targets.staging === undefined
+      ? withWrites({})(context, use)
+      : use({ cutover: null, spoilChanges: null, spoilRepair: null }),
   faulty: {
     unresolved: refused,
     divergences: withWrites({ spoilChanges: OTHER_ROWS_SQL }),
@@ -68,6 +91,8 @@ export const dualWrite = defineProbe<
     repair_s: refused,
   },
   measure: async ({ cutover, spoilChanges, spoilRepair }, context) => {
+    if (cutover === null)
+      return withStagingCutover(context, NEEDS, (one) => measureStaging(one, context))
     const { database } = cutover
     await cutover.advanceTo('dual_write')
     const [before] = await Promise.all([
@@ -80,12 +105,10 @@ export const dualWrite = defineProbe<
       sleep(BEGUN_MS).then(() => makeChanges(cutover, { from: BEFORE.count, ...DURING })),
       database.run(FAILURE_SQL).then(() => untilRepaired(cutover, context)),
     ])
-    if (Math.max(...during) < MET_MS)
-      throw new FfError('proof_inconclusive', 'No change met the failure of the database.', {
-        hint: 'Run the probe again on a machine that does less at the same time.',
-      })
+    requireMet(during)
     const lags = [...before, ...during]
-    const differing = await listDifferences(cutover, context)
+    const pair = { store: cutover.store, database: database.target }
+    const differing = await listDifferences(pair, context)
     return {
       measured: {
         unresolved,
@@ -103,6 +126,53 @@ export const dualWrite = defineProbe<
     }
   },
 })
+
+/** @throws FfError `proof_inconclusive` where no change waited for the database */
+function requireMet(during: readonly number[]): void {
+  if (Math.max(...during) >= MET_MS) return
+  throw new FfError('proof_inconclusive', 'No change met the failure of the database.', {
+    hint: 'Run the probe again on a machine that does less at the same time.',
+  })
+}
+
+/** Changes of staging before its failure: as many as have to be looked at. */
+const BEFORE_STAGING = { count: 100, atOnce: 4 } as const
+const FAILED_MS = 2_000
+
+async function measureStaging(
+  cutover: StagingCutover,
+  context: ProbeContext,
+): Promise<Measurement> {
+  const change = (from: number, { count, atOnce }: typeof BEFORE_STAGING | typeof DURING) =>
+    mapConcurrently(
+      Array.from({ length: count }, (_, at) => from + at),
+      atOnce,
+      cutover.change,
+    )
+  const before = await change(1, BEFORE_STAGING)
+  // In an object: the failure is not waited for by the changes, which wait for its end.
+  const { changes } = await withStagingFault(context, 'database', async () => {
+    const begun = attempt(() => change(1 + BEFORE_STAGING.count, DURING))
+    await sleep(FAILED_MS)
+    return { changes: begun }
+  })
+  const { unresolved, repairMs } = await untilRepaired(cutover, context)
+  const during = await changes
+  if (!during.ok) throw during.error
+  requireMet(during.value)
+  const differing = await listDifferences(cutover, context)
+  return {
+    measured: {
+      unresolved,
+      divergences: differing.length,
+      lag_p99_ms: Math.round(percentile(before, 0.99)),
+      repair_s: Math.round(repairMs / 100) / 10,
+    },
+    met: { ...cutover.met, changes_before: before.length, changes_meanwhile: during.value.length },
+    sample_size: before.length,
+    example: differing[0] ?? null,
+  }
+}
 
 /** Makes changes of a row each. @returns how long each caller waited, in milliseconds */
 async function makeChanges(
@@ -124,7 +194,7 @@ async function makeChanges(
 
 /** Waits until the database has all that the file has. */
 async function untilRepaired(
-  cutover: ManagedCutover,
+  cutover: Pick<ManagedCutover, 'countBehind'>,
   { signal }: ProbeContext,
 ): Promise<{ readonly unresolved: number; readonly repairMs: number }> {
   const start = performance.now()
@@ -138,11 +208,8 @@ async function untilRepaired(
   }
 }
 
-async function listDifferences(
-  { store, database }: ManagedCutover,
-  context: ProbeContext,
-): Promise<readonly string[]> {
-  const result = await compareStores({ store, database: database.target }, context)
+async function listDifferences(pair: StorePair, context: ProbeContext): Promise<readonly string[]> {
+  const result = await compareStores(pair, context)
   return listTableFindings(result).map(
     ({ table, pointer, code }) => `${table}${pointer ?? ''}: ${code}`,
   )

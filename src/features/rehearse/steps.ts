@@ -188,6 +188,7 @@ export const MISSING_PARTS: Readonly<Record<string, string>> = {
   'cache-keys': 'a phase in which answers come from Redis',
   'switch-back': 'the six minutes of its controls',
   'admin-blast-radius': 'a program that makes Admin fail',
+  'dual-write': 'a program that makes the database fail',
   alerts: 'a program that makes Admin fail',
   capacity: 'a phase in which the database decides',
 }

@@ -4,6 +4,7 @@ import { probeExplain } from '../../../src/features/probes/framework/run-probes.
 import { ROOT } from '../../support/run-ff.ts'
 
 test.each<readonly [string, string | null]>([
+  ['C3', 'run with the words begin database'],
   ['D1', 'staging_database of checklists/plan.json'],
   ['D4', 'FF_REDIS_URL: their Redis'],
   ['F1', 'FF_STAGING_APPROVAL: a valid approval there'],

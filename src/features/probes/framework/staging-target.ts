@@ -28,7 +28,7 @@ export interface StagingCutover {
   readonly digestKey: Uint8Array
 }
 /** What the program of FF_STAGING_FAULTS makes fail. */
-export type StagingFault = 'admin'
+export type StagingFault = 'admin' | 'database'
 /** What a probe needs to measure the instances of staging. */
 export interface StagingNeeds {
   readonly instances: number
