@@ -45,6 +45,33 @@ const target = (change: Partial<StagingTarget> = {}): StagingTarget => ({
   ...change,
 })
 
+/** A client for each admin port, which answers with what `say` returns for it. */
+const toOpenClient =
+  (say: (origin: string) => { readonly status: number; readonly text: string }) =>
+  (origin: string): Promise<HttpClient> =>
+    Promise.resolve({
+      origin,
+      send: ({ path }) => {
+        expect(path).toBe('/identity')
+        return Promise.resolve({ ...say(origin), headers: {} })
+      },
+      close: () => undefined,
+    })
+const SCRATCH = { scratch: { kind: 'embedded' }, database: null, store: null } as const
+/** A probe of D1 that calls `measure` and misses so many instances. */
+const toProbe = (missed: number, measure: () => void): Probe => ({
+  version: 1,
+  site: 'scratch',
+  staging: NEEDS,
+  isolation: 'exclusive',
+  controls: new Map(),
+  measure: () => {
+    measure()
+    const measured = { p99_ms: 1, instances_missed: missed, kinds_unseen: 0 }
+    return Promise.resolve({ measured, met: {}, sample_size: 209, example: null })
+  },
+})
+
 describe('the callers of staging', () => {
   test('have their claims', () =>
     expect(readCallers(NEEDS, target())).toEqual([
@@ -119,16 +146,7 @@ describe('the instances of staging', () => {
       const text = typeof second === 'string' ? second : JSON.stringify({ ...SAID, ...second })
       return { status: 200, text }
     }
-    const openClient = (origin: string): Promise<HttpClient> =>
-      Promise.resolve({
-        origin,
-        send: ({ path }) => {
-          expect(path).toBe('/identity')
-          return Promise.resolve({ ...answer(origin), headers: {} })
-        },
-        close: () => undefined,
-      })
-    const context = toContext({ adapters: toAdapters({ openClient }), plan })
+    const context = toContext({ adapters: toAdapters({ openClient: toOpenClient(answer) }), plan })
     try {
       return await checkStaging(NEEDS, target(more), { context, build: BUILD })
     } catch (error) {
@@ -195,31 +213,16 @@ test.each<readonly [string, boolean, number, string, readonly string[]]>([
   let code = 'sha256:aa'
   const said = { environment: 'staging', schema_head: '0004_feed', database: '9/1/ff/0' }
   const digests = { config_digest: 'c'.repeat(64), build: TERMS.identity.build }
-  const openClient = (origin: string): Promise<HttpClient> =>
-    Promise.resolve({
-      origin,
-      send: () => {
-        const text = JSON.stringify({ ...said, ...digests, code })
-        return Promise.resolve({ status: 200, text, headers: {} })
-      },
-      close: () => undefined,
-    })
-  const probe: Probe = {
-    version: 1,
-    site: 'scratch',
-    staging: NEEDS,
-    isolation: 'exclusive',
-    controls: new Map(),
-    measure: () => {
-      if (isReplaced) code = 'sha256:bb'
-      const measured = { p99_ms: 1, instances_missed: missed, kinds_unseen: 0 }
-      return Promise.resolve({ measured, met: {}, sample_size: 209, example: null })
-    },
-  }
-  const targets = { scratch: { kind: 'embedded' }, database: null, store: null } as const
+  const openClient = toOpenClient(() => ({
+    status: 200,
+    text: JSON.stringify({ ...said, ...digests, code }),
+  }))
+  const probe = toProbe(missed, () => {
+    if (isReplaced) code = 'sha256:bb'
+  })
   const context = toContext({
     adapters: toAdapters({ openClient }),
-    targets: { ...targets, staging: target() },
+    targets: { ...SCRATCH, staging: target() },
   })
   const draft = await runProbe(toItem('D1'), probe, { context, terms: TERMS })
   expect([draft.result, draft.codes, draft.where]).toEqual([result, codes, 'staging'])
@@ -240,31 +243,14 @@ test.each<readonly [string, ChecklistItem['effect'], readonly string[], readonly
     config_digest: 'c'.repeat(64),
     build: what.includes('another build') ? `sha256:${'f'.repeat(64)}` : TERMS.identity.build,
   })
-  const openClient = (origin: string): Promise<HttpClient> =>
-    Promise.resolve({
-      origin,
-      send: () => Promise.resolve({ status: 200, text, headers: {} }),
-      close: () => undefined,
-    })
+  const openClient = toOpenClient(() => ({ status: 200, text }))
   let measured = 0
-  const probe: Probe = {
-    version: 1,
-    site: 'scratch',
-    staging: NEEDS,
-    isolation: 'exclusive',
-    controls: new Map(),
-    measure: () => {
-      measured += 1
-      const held = { p99_ms: 1, instances_missed: 0, kinds_unseen: 0 }
-      return Promise.resolve({ measured: held, met: {}, sample_size: 209, example: null })
-    },
-  }
+  const probe = toProbe(0, () => (measured += 1))
   const cwd = await mkdtemp(join(tmpdir(), 'ff-staging-'))
-  const targets = { scratch: { kind: 'embedded' }, database: null, store: null } as const
   const context = toContext({
     adapters: toAdapters({ openClient }),
     cwd,
-    targets: { ...targets, staging: target() },
+    targets: { ...SCRATCH, staging: target() },
     mayDisrupt: new Set(ids),
   })
   const item = { ...toItem('D1'), effect }

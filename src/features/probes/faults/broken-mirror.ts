@@ -1,35 +1,28 @@
 import { cp } from 'node:fs/promises'
 
-/** The place of the revision in the image of a tenant's override, from 0. */
-const REVISION_AT = 8
+/** The places of the value and of the revision in the image of a tenant's override, from 0. */
+const [VALUE_AT, REVISION_AT] = [2, 8]
+/** Has each row image that the mirror copies from now on hold a number at a place. */
+const spoilImages = (at: number, value: number): string => `
+CREATE FUNCTION ff.image_is_spoiled() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  NEW.image := jsonb_set(NEW.image::jsonb, '{${at}}', '${value}')::json;
+  RETURN NEW;
+END $$;
+CREATE TRIGGER image_is_spoiled BEFORE INSERT ON ff.change_log
+  FOR EACH ROW EXECUTE FUNCTION ff.image_is_spoiled();`
 
 /**
  * The planted fault of I2 on a database: the row images that the mirror copies have revision 1, as those of a mirror that
  * counts revisions anew.
  */
-export const FIRST_REVISIONS_SQL = `
-CREATE FUNCTION ff.image_counts_anew() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-  NEW.image := jsonb_set(NEW.image::jsonb, '{${REVISION_AT}}', '1')::json;
-  RETURN NEW;
-END $$;
-CREATE TRIGGER image_counts_anew BEFORE INSERT ON ff.change_log
-  FOR EACH ROW EXECUTE FUNCTION ff.image_counts_anew();`
+export const FIRST_REVISIONS_SQL = spoilImages(REVISION_AT, 1)
 
-/** The place of the value in the image of a tenant's override, from 0. */
-const VALUE_AT = 2
 /**
  * The planted fault of I1: the row images that the mirror copies have the values of before, so that the file is an older one
  * when it takes over again.
  */
-export const OLDER_ROWS_SQL = `
-CREATE FUNCTION ff.image_is_older() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-  NEW.image := jsonb_set(NEW.image::jsonb, '{${VALUE_AT}}', '0')::json;
-  RETURN NEW;
-END $$;
-CREATE TRIGGER image_is_older BEFORE INSERT ON ff.change_log
-  FOR EACH ROW EXECUTE FUNCTION ff.image_is_older();`
+export const OLDER_ROWS_SQL = spoilImages(VALUE_AT, 0)
 
 /** The planted fault of I1: the database decides no change of authority. May be planted again. */
 export const DISABLED_SWITCH_SQL = `
