@@ -25,8 +25,9 @@ export const describeStagingNeeds = (
   needs.changes,
   ...(effect === 'disrupt' ? [`--allow-disrupt ${id}: without it staging is not disrupted`] : []),
 ]
+const FAULTS: Readonly<Record<StagingFault, string>> = { admin: 'Admin', database: 'the database' }
 const describeFault = (fault: StagingFault): string =>
-  `FF_STAGING_FAULTS: a program that makes ${fault} fail for the instances when it is run with the words begin ${fault}, and ends that with end ${fault}, also where nothing fails; it ends with 0 once that is so`
+  `FF_STAGING_FAULTS: a program that makes ${FAULTS[fault]} fail for the instances when it is run with the words begin ${fault}, and ends that with end ${fault}, also where nothing fails; it ends with 0 once that is so`
 const describeTokens = ({ callers, tenants, scopes }: StagingNeeds): readonly string[] => [
   callers === 1
     ? 'FF_STAGING_TOKEN_FILE: a token, on the first line, of a user (sub) with a tenant (tid)'
@@ -161,7 +162,7 @@ function readClaims(token: string): Readonly<Record<string, unknown>> | null {
 /** @throws FfError `target_missing` where something has to fail, and no program is named that causes it */
 function requireFaults({ fault }: StagingNeeds, { faults }: StagingTarget): void {
   if (fault === undefined || faults !== null) return
-  throw new FfError('target_missing', `The probe needs a failure of ${fault} on staging.`, {
+  throw new FfError('target_missing', `The probe needs a failure of ${FAULTS[fault]} on staging.`, {
     hint: 'Set FF_STAGING_FAULTS to a program that causes it; ff probe explain says how it is run.',
   })
 }
