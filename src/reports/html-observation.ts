@@ -1,4 +1,4 @@
-import { type SideLatency, sumCounts } from '../core/observe/minute.ts'
+import { MINUTE_MS, type SideLatency, sumCounts } from '../core/observe/minute.ts'
 import type {
   MinuteState,
   ObservationAway,
@@ -6,6 +6,7 @@ import type {
   ObservationView,
   ObservedSeriesHour,
 } from '../core/observe/series.ts'
+import { instantToMs } from '../core/rows/instant.ts'
 import { escapeForTerminal } from '../core/text/terminal.ts'
 import { type Html, markup, table } from './html-markup.ts'
 
@@ -61,6 +62,7 @@ const ROW = 9
 const HEIGHT = 8
 const WIDTH = 400
 const LABEL_EVERY = 6
+const HOUR_MS = 60 * MINUTE_MS
 
 const formatHour = (hour: string): string => `${hour.slice(5, 10)} ${hour.slice(11, 16)}`
 const round = (value: number): string => String(Math.round(value * 10) / 10)
@@ -73,7 +75,7 @@ function timeline({ hours }: ObservationSeries): Html {
 <desc id="staging-desc">${describeStates(hours)}. Times are UTC.</desc>
 <defs><pattern id="hatch" width="4" height="4" patternUnits="userSpaceOnUse"><path class="hatch" d="M0 4L4 0" /></pattern></defs>
 ${[0, 15, 30, 45].map((minute) => markup`<text x="${round(LABEL + minute * MINUTE)}" y="9">:${String(minute).padStart(2, '0')}</text>`)}
-${hours.map((hour, row) => timelineRow(hour, row))}
+${hours.map((hour, row) => timelineRow(hour, { row, isAfterJump: isJump(hours[row - 1], hour) }))}
 </svg>
 <ul class="legend">
 ${Object.entries(STATES).map(
@@ -82,6 +84,10 @@ ${Object.entries(STATES).map(
 )}
 </ul>`
 }
+
+/** Whether hours without a minute are left out between two rows. */
+const isJump = (before: ObservedSeriesHour | undefined, { hour }: ObservedSeriesHour): boolean =>
+  before !== undefined && instantToMs(hour) - instantToMs(before.hour) > HOUR_MS
 
 const countStates = (hours: readonly ObservedSeriesHour[], state: MinuteState): number =>
   hours
@@ -92,9 +98,12 @@ const describeStates = (hours: readonly ObservedSeriesHour[]): string =>
     .map(([state, { words }]) => `${countStates(hours, state as MinuteState)} minutes ${words}`)
     .join(', ')
 
-function timelineRow({ hour, spans }: ObservedSeriesHour, row: number): Html {
+function timelineRow(
+  { hour, spans }: ObservedSeriesHour,
+  { row, isAfterJump }: { readonly row: number; readonly isAfterJump: boolean },
+): Html {
   const y = 14 + row * ROW
-  const label = row % LABEL_EVERY === 0 ? formatHour(hour) : ''
+  const label = row % LABEL_EVERY === 0 || isAfterJump ? formatHour(hour) : ''
   return markup`${label === '' ? '' : markup`<text x="0" y="${y + HEIGHT - 1}">${label}</text>`}
 ${spans.map(
   ({ state, from, minutes }) =>
@@ -202,12 +211,13 @@ const valuesTable = (hours: readonly ObservedSeriesHour[]): Html =>
     ]),
   )
 
-/** None of n bounds the share by about 3/n with 95 % confidence. */
+/** None of n bounds the share p with 95 % confidence, where (1 - p) to the n is 5 %. */
+const boundShare = (count: number): number => -Math.expm1(Math.log(0.05) / count)
 function formatNoneDiffer(compared: Readonly<Record<string, number>>): string {
   const count = sumCounts(compared)
   return count === 0
     ? 'Nothing was compared.'
-    : `No field differed in ${count} decisions: with 95 % confidence fewer than ${Math.max(1, Math.ceil(3e6 / count))} of a million differ.`
+    : `No field differed in ${count} decisions: with 95 % confidence fewer than ${Math.ceil(1e6 * boundShare(count))} of a million differ.`
 }
 
 function parityTables({ compared, divergences }: ObservationSeries): Html {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { ObservedHour } from '../core/observe/report.ts'
-import type { WatchedTraffic } from '../core/observe/traffic.ts'
+import { findDivergenceState, type WatchedTraffic } from '../core/observe/traffic.ts'
 import { getFresh, type WatchView } from '../core/observe/watch-view.ts'
 import { type Html, markup } from './html-markup.ts'
 import { WATCH_SCRIPT } from './watch-script.ts'
@@ -111,10 +111,16 @@ function formatSummary({ parts, verdict, on }: WatchView): string {
 
 function formatDiverged(traffic: WatchedTraffic | null): string {
   if (traffic === null) return 'divergences not known'
-  const fields = Object.keys(traffic.divergences)
-  if (fields.length > 0) return `divergences in ${fields.join(', ')}`
-  return traffic.compared === 0 ? 'nothing compared' : 'no divergence'
+  const state = findDivergenceState(traffic)
+  return state === 'differ'
+    ? `divergences in ${Object.keys(traffic.divergences).join(', ')}`
+    : NO_DIVERGENCE[state]
 }
+const NO_DIVERGENCE = {
+  not_known: 'divergences not known',
+  not_compared: 'nothing compared',
+  none: 'no divergence',
+} as const
 
 /** What a client was sent of each part, by its id. */
 export type SentParts = ReadonlyMap<string, string>

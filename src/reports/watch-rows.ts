@@ -1,6 +1,6 @@
 import type { SideLatency } from '../core/observe/minute.ts'
 import type { ObservationReport } from '../core/observe/report.ts'
-import type { WatchedTraffic } from '../core/observe/traffic.ts'
+import { findDivergenceState, type WatchedTraffic } from '../core/observe/traffic.ts'
 import type { WatchView } from '../core/observe/watch-view.ts'
 import type { CutoverStatusDocument, SideStatus } from '../core/report/cutover-documents.ts'
 import type { GateItem, GateReport } from '../core/report/types.ts'
@@ -80,9 +80,8 @@ const formatSide = ({ epoch, phase, seq }: SideStatus): string =>
 
 /** What the instances do now. */
 export function listTrafficRows(traffic: WatchedTraffic): readonly WatchRow[] {
-  const { latency, writes, divergences, lag, audit, window_s } = traffic
+  const { latency, writes, lag, audit, window_s } = traffic
   const over = `in ${Math.round(window_s)} s`
-  const diverged = Object.entries(divergences)
   return [
     ...traffic.instances.map((one) =>
       one.answers
@@ -101,16 +100,7 @@ export function listTrafficRows(traffic: WatchedTraffic): readonly WatchRow[] {
     makeRow('compared', `${traffic.compared}, ${traffic.dropped} dropped, since the start`, {
       steady: false,
     }),
-    ...(diverged.length === 0
-      ? [
-          // Where nothing was compared, no divergence says nothing.
-          makeRow('divergences', traffic.compared === 0 ? 'nothing was compared' : 'none', {
-            tone: traffic.compared === 0 ? 'wait' : 'good',
-          }),
-        ]
-      : diverged.map(([field, count]) =>
-          makeRow(`divergence ${field}`, `${count}`, { tone: 'bad' }),
-        )),
+    ...listDivergenceRows(traffic),
     makeRow(
       'mirror',
       lag === null ? 'no second side' : `${lag.changes} changes, ${formatMs(lag.ms)}`,
@@ -122,6 +112,23 @@ export function listTrafficRows(traffic: WatchedTraffic): readonly WatchRow[] {
     ...listAuditRows(audit),
   ]
 }
+
+/** Of instances that do not answer nothing is counted, so what the others found may be too little. */
+function listDivergenceRows(traffic: WatchedTraffic): readonly WatchRow[] {
+  const state = findDivergenceState(traffic)
+  if (state !== 'differ')
+    return [
+      makeRow('divergences', NO_DIVERGENCE[state], { tone: state === 'none' ? 'good' : 'wait' }),
+    ]
+  return Object.entries(traffic.divergences).map(([field, count]) =>
+    makeRow(`divergence ${field}`, `${count}`, { tone: 'bad' }),
+  )
+}
+const NO_DIVERGENCE = {
+  not_known: 'not known: an instance does not answer',
+  not_compared: 'nothing was compared',
+  none: 'none',
+} as const
 
 const listAuditRows = (audit: WatchedTraffic['audit']): readonly WatchRow[] =>
   audit === null

@@ -103,6 +103,10 @@ describe('the observation of staging in the HTML report', () => {
     expect(text).toContain('divergence: the two sides differ in')
     expect(text).toContain('gap: 4200 s without a minute')
   })
+  test('labels the first hour after some that are left out', () => {
+    const ahead = makeMinutes(60 * 24 * 30, 60 * 24 * 30 + 1)
+    expect(page(go(), view([...ahead, ...makeMinutes(0, 60)]))).toContain('>12-31 00:00</text>')
+  })
   test('draws both sides as lines, and has their values by hour in a table', () => {
     for (const side of ['file', 'database'])
       expect(text).toMatch(new RegExp(`<path class="line-${side}" d="M[\\d.]+ [\\d.]+L`))
@@ -116,6 +120,8 @@ describe('the observation of staging in the HTML report', () => {
     expect(page(go(), view(makeMinutes(0, 200)))).toContain(
       'No field differed in 30000 decisions: with 95 % confidence fewer than 100 of a million differ.',
     )
+    const two = makeMinutes(0, 2, { compared: { default: 1 } })
+    expect(page(go(), view(two))).toContain('fewer than 776394 of a million differ.')
     expect(page(go(), view([]))).toContain('Nothing was compared.')
   })
   test('loads nothing, and has no style of its own', () => {

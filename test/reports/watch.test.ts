@@ -33,6 +33,13 @@ const hostile = makeView({
   ),
   recording: readAway(HOSTILE),
 })
+const SILENT = {
+  traffic: readNow(
+    makeTraffic({
+      instances: makeTraffic().instances.map((one, at) => ({ ...one, answers: at === 0 })),
+    }),
+  ),
+}
 const SCREEN = { columns: 100, rows: 200 }
 const draw = (view = makeView(), size = SCREEN): readonly string[] =>
   formatWatchScreen(view, size, { color: false })
@@ -44,6 +51,10 @@ describe('the screen', () => {
       expect(lines).toContain(`${title}  read 2 s ago`)
     expect(lines.join('\n')).toContain('ff cutover advance')
     expect(lines.join('\n')).toContain('p99 3.25 ms')
+  })
+  test('says nothing of divergences while an instance is silent', () => {
+    expect(draw().join('\n')).toMatch(/^\+ divergences +none$/m)
+    expect(draw(makeView(SILENT)).join('\n')).toMatch(/^~ divergences +not known: an instance/m)
   })
   test('marks what is old, and shows no value of what is away', () => {
     const at_ms = NOW.at_ms - 60_000
@@ -179,6 +190,7 @@ describe('an event of the page', () => {
       makeView({ traffic: readNow(makeTraffic({ compared: 0 })) }),
       'nothing compared',
     ],
+    ['nothing that is not known of a silent instance', makeView(SILENT), 'divergences not known'],
     [
       'a divergence',
       makeView({ traffic: readNow(makeTraffic({ divergences: { '/a': 1 } })) }),

@@ -24,7 +24,7 @@ export interface ObservationReport {
   readonly unseen: readonly string[]
   readonly measured: ObservationMeasures
   readonly latency: ObservedMinute['latency'] | null
-  /** The newest hours, at most 48, oldest first. */
+  /** The hours until that of the last minute, at most 48, oldest first. */
   readonly timeline: readonly ObservedHour[]
 }
 
@@ -83,9 +83,12 @@ function buildTimeline(
     const held = hours.get(toHour(at))
     if (held !== undefined && cause !== 'gap') held.isBroken = true
   }
-  const newest = Math.max(...hours.keys())
+  const last = minutes.at(-1)
+  if (last === undefined) return []
+  // Not the latest hour: before the clock was set back, minutes may be dated far ahead.
+  const newest = toHour(last.minute)
   const first = Math.max(Math.min(...hours.keys()), newest - OBSERVATION_HOURS + 1)
-  const count = hours.size === 0 ? 0 : newest - first + 1
+  const count = newest - first + 1
   return Array.from({ length: count }, (_, at) => {
     const hour = first + at
     const held = hours.get(hour)

@@ -25,7 +25,10 @@ export interface ObservedSeriesHour {
 }
 /** The minutes that a measurement judged, as a reader looks at them. */
 export interface ObservationSeries {
-  /** Oldest first; an hour without any minute too. Empty without a minute. */
+  /**
+   * Oldest first; an hour without any minute too, but none of more than 48 such in a row, which a clock that was set far
+   * ahead leaves. Empty without a minute.
+   */
   readonly hours: readonly ObservedSeriesHour[]
   /** What began the time again, of these hours, oldest first. */
   readonly restarts: readonly ObservationRestart[]
@@ -46,7 +49,6 @@ export function buildSeries({
   const times = judged.map(({ minute }) => instantToMs(minute.minute))
   // The clock may have been set back.
   const [from, until] = [Math.min(...times), Math.max(...times)]
-  const [start, end] = [from, until].map((time) => Math.floor(time / HOUR_MS)) as [number, number]
   const byHour = new Map<number, JudgedMinute[]>()
   for (const one of judged) {
     const hour = Math.floor(instantToMs(one.minute.minute) / HOUR_MS)
@@ -55,14 +57,27 @@ export function buildSeries({
     else held.push(one)
   }
   return {
-    hours: Array.from({ length: judged.length === 0 ? 0 : end - start + 1 }, (_, at) =>
-      buildHour((start + at) * HOUR_MS, byHour.get(start + at) ?? [], { from, until }),
+    hours: listHours([...byHour.keys()]).map((hour) =>
+      buildHour(hour * HOUR_MS, byHour.get(hour) ?? [], { from, until }),
     ),
     restarts: restarts.filter(({ at }) => instantToMs(at) >= from && instantToMs(at) <= until),
     compared: addCounts(judged.map(({ minute }) => minute.compared)),
     divergences: addCounts(judged.map(({ minute }) => minute.divergences)),
   }
 }
+
+/** The longest stretch without a minute that is shown hour by hour. */
+const MOST_EMPTY_HOURS = 48
+
+/** Hours in their order, with the empty ones between them. */
+const listHours = (recorded: readonly number[]): readonly number[] =>
+  recorded
+    .toSorted((a, b) => a - b)
+    .flatMap((hour, at, sorted) => {
+      const empty = at === 0 ? 0 : hour - (sorted[at - 1] as number) - 1
+      const shown = empty > MOST_EMPTY_HOURS ? 0 : empty
+      return Array.from({ length: shown + 1 }, (_, step) => hour - shown + step)
+    })
 
 function addCounts(
   all: readonly Readonly<Record<string, number>>[],

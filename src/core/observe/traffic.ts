@@ -44,6 +44,21 @@ export interface WatchedTraffic {
   } | null
 }
 
+/**
+ * Whether the instances differed since their start. `not_known`: one does not answer, so what it found is not counted;
+ * `not_compared`: all answer, and none has compared anything.
+ */
+export type DivergenceState = 'differ' | 'not_known' | 'not_compared' | 'none'
+export function findDivergenceState({
+  divergences,
+  instances,
+  compared,
+}: Pick<WatchedTraffic, 'divergences' | 'instances' | 'compared'>): DivergenceState {
+  if (Object.keys(divergences).length > 0) return 'differ'
+  if (instances.some(({ answers }) => !answers)) return 'not_known'
+  return compared === 0 ? 'not_compared' : 'none'
+}
+
 /** How long rates and latencies look back. */
 export const TRAFFIC_WINDOW_MS = 30_000
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { reportObservation } from '../../../src/core/observe/report.ts'
 import { at, makeMinute, makeMinutes, START } from './minutes.ts'
+import type { Instant } from '../../../src/core/rows/instant.ts'
 import { MINUTE_MS } from '../../../src/core/observe/minute.ts'
 
 const standings = (minutes: Parameters<typeof reportObservation>[0]) =>
@@ -36,6 +37,13 @@ describe('reportObservation', () => {
       ...makeMinutes(300, 305),
     ]
     expect(standings(parts)).toEqual(['clean', 'gap', 'broken', 'broken', 'gap', 'clean'])
+  })
+  it('shows the hours until the last minute, though one before is dated far ahead', () => {
+    const ahead = makeMinute(60, { minute: '2999-01-01T00:00:00.000Z' as Instant })
+    expect(standings([...makeMinutes(0, 60), ahead, ...makeMinutes(60, 90)])).toEqual([
+      'clean',
+      'broken',
+    ])
   })
   it('shows 48 hours, and the newest ten restarts', () => {
     const identities = (number: number) => ({ identities: [`${Math.floor(number / 60)}`] })

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { judgeObservation } from '../../../src/core/observe/judge.ts'
 import { OBSERVATION_BOUNDS } from '../../../src/core/observe/bounds.ts'
+import type { Instant } from '../../../src/core/rows/instant.ts'
 import type { ObservedMinute } from '../../../src/core/observe/minute.ts'
 import { buildSeries, type ObservationSeries } from '../../../src/core/observe/series.ts'
 import { at, makeMinute, makeMinutes } from './minutes.ts'
@@ -29,6 +30,11 @@ describe('the hours of a recording', () => {
     expect(series(minutes).restarts).toEqual([
       expect.objectContaining({ cause: 'gap', at: at(150) }),
     ])
+  })
+  test('leave out a longer stretch than 48 hours, which a minute far ahead makes', () => {
+    const ahead = makeMinute(0, { minute: '2999-01-01T00:00:00.000Z' as Instant })
+    const { hours } = series([...makeMinutes(0, 60), ahead, ...makeMinutes(60, 90)])
+    expect(hours.map(({ hour }) => hour)).toEqual([at(0), at(60), '2999-01-01T00:00:00.000Z'])
   })
   test('show minutes that a probe disturbed, of a drill, idle and broken ones', () => {
     const minutes = [

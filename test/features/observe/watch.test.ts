@@ -102,8 +102,8 @@ test('a part whose reading hangs is old after twice its time', async () => {
 })
 
 test.each([
-  [4, 2_000],
-  [40, 16_000],
+  [4, 30_000],
+  [100, 40_000],
   [40_000, 300_000],
 ])('a reading that costs %i ms is followed by a rest of %i ms', async (cost_ms, rest_ms) => {
   let spent = 0
@@ -111,7 +111,9 @@ test.each([
     spent += cost_ms
     return makeGate()
   })
-  const { clock, controller, watch } = open({ gate: { ...PACE, cost: () => spent, run } })
+  const { clock, controller, watch } = open({
+    gate: { ...PACE, every_ms: 30_000, cost: () => spent, run },
+  })
   await settle()
   expect(clock.rests).toContain(rest_ms)
   controller.abort()
