@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { mapConcurrently } from '../../concurrency/map-concurrently.ts'
 import { formatNamespacePattern, type Namespace, NAMESPACE_NAMES } from '../../core/cache/keys.ts'
+import { CUTOVER_PHASES, PHASE_RULES } from '../../core/cutover/phases.ts'
 import { FfError } from '../../errors.ts'
 import { plantKeys, withMixedTenants } from './faults/mixed-keys.ts'
 import { defineProbe, fromValue, type ProbeContext, readNumberParam } from './framework/probe.ts'
@@ -39,8 +40,11 @@ const NEEDS: StagingNeeds = {
  * outside of the prefix counts there. Nothing is planted in that Redis: what an invalidation has to
  * leave are the keys of the namespace of controls. A sample is an evaluation of staging.
  *
- * Inconclusive (`proof_inconclusive`) where a request fails, no answer came from the cache, or a namespace of values was
- * never used, or a tenant's value may have stayed; `target_missing` where an instance has another Redis.
+ * Of instances in a cutover the namespace of decisions is not asked for, as they cache none.
+ *
+ * Inconclusive (`proof_inconclusive`) where a request fails, the file decides in a cutover, no answer came from the cache, a
+ * namespace of values was never used, or a tenant's value may have stayed; `target_missing` where an instance has another
+ * Redis.
  */
 export const cacheKeys = defineProbe<
   PlantedKeys,
@@ -114,6 +118,7 @@ const listExamples = ({ wrong, outside, endless, unlimited }: KeyFindings): read
 
 async function measureKeys(called: CachedCallers, context: ProbeContext): Promise<KeyFindings> {
   const { instances, callers, operators, met } = called
+  const namespaces = await listUsed(instances)
   const before = await countHits(instances)
   const values = new Map([...new Set(callers.map(toTenant))].map((one, at) => [one, at + 1]))
   try {
@@ -127,7 +132,7 @@ async function measureKeys(called: CachedCallers, context: ProbeContext): Promis
     const hits = await askAcrossTenants(called, values, context)
     await called.plant()
     const listed = await called.listKeys()
-    requireNamespaces(listed)
+    requireNamespaces(listed, namespaces)
     const cache_hits = (await countHits(instances)) - before
     if (!(cache_hits > 0)) throw makeUnusedError('no answer came from the cache')
     return {
@@ -187,8 +192,32 @@ const VALUES: readonly Namespace[] = NAMESPACE_NAMES.filter(
 const isIn = (name: string, namespace: Namespace): boolean =>
   name.startsWith(formatNamespacePattern(namespace).replace(/\*\}$/, ''))
 
-function requireNamespaces({ own }: ListedKeys): void {
-  const unused = VALUES.find((one) => !own.some(({ name }) => isIn(name, one)))
+/**
+ * The namespaces that instances fill: outside of a cutover all of them. In a cutover no decisions are cached, and rows
+ * only reach a caller once the database decides.
+ *
+ * @throws FfError `proof_inconclusive` where the file decides, as no answer comes from Redis
+ */
+async function listUsed(instances: readonly ServiceInstance[]): Promise<readonly Namespace[]> {
+  const phases = await Promise.all(
+    CUTOVER_PHASES.map(async (phase) => {
+      const counts = instances.map((one) => one.count('ff_cutover_phase', { phase }))
+      return { phase, isNow: (await Promise.all(counts)).some((count) => count > 0) }
+    }),
+  )
+  const now = phases.filter(({ isNow }) => isNow).map(({ phase }) => phase)
+  const ofFile = now.find((phase) => PHASE_RULES[phase].authority === 'file')
+  if (ofFile !== undefined)
+    throw new FfError(
+      'proof_inconclusive',
+      `The cache was not in use: in the phase ${ofFile} the file decides.`,
+      { hint: 'Run `ff cutover advance` until `ff cutover status` says db_authoritative.' },
+    )
+  return now.length === 0 ? VALUES : VALUES.filter((name) => name !== 'eval')
+}
+
+function requireNamespaces({ own }: ListedKeys, namespaces: readonly Namespace[]): void {
+  const unused = namespaces.find((one) => !own.some(({ name }) => isIn(name, one)))
   if (unused !== undefined) throw makeUnusedError(`Redis holds no key of the namespace ${unused}`)
 }
 
