@@ -137,6 +137,8 @@ export const adapters: Adapters = {
   openRowCache: async (options) =>
     (await import('./adapters/cache/index.ts')).openRowCache(options),
   cacheMac: async (key) => (await import('./adapters/cache/mac.ts')).createCacheMac(key),
+  openInstalledPostgres: async (versions) =>
+    (await import('./adapters/postgres/installed-server.ts')).openInstalledPostgres(versions),
   openScratchBroker: async (signal) =>
     (await import('./adapters/kafka/scratch-broker.ts')).openScratchBroker(signal),
   openScratchRedis: async (signal) =>

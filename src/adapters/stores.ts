@@ -219,10 +219,8 @@ export async function withSink<T>(
  */
 export const withPrivateDatabase = <T>(use: (spec: TargetSpec) => Promise<T>): Promise<T> =>
   closeAfter(async (keep) => {
-    const server = await keep(startEmbedded(), (one) => one.stop())
-    const { host = '', port, user = '', database = '' } = server.database.config
-    const url = `postgres://${user}@/${database}?host=${encodeURIComponent(host)}&port=${port}`
-    return use({ kind: 'postgres', url, name: server.database.name })
+    const { url, database } = await keep(startEmbedded(), (one) => one.stop())
+    return use({ kind: 'postgres', url, name: database.name })
   })
 
 /**

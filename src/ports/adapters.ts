@@ -37,7 +37,7 @@ import type {
   NamedOperation,
   SideContent,
 } from './cutover.ts'
-import type { RoleFacts, SchemaFacts, ScratchDatabase } from './database.ts'
+import type { InstalledPostgres, RoleFacts, SchemaFacts, ScratchDatabase } from './database.ts'
 import type {
   EvidenceNeeds,
   EvidenceShapes,
@@ -110,6 +110,12 @@ export interface Adapters {
    * @throws FfError `target_invalid` for the URL
    */
   connectRedis(url: string, options?: RedisOptions): Promise<RedisClient>
+  /**
+   * Starts a private PostgreSQL whose pg_dump and pg_restore Debian has installed; it ends with this process.
+   *
+   * @throws FfError `command_unanswered` where none of these versions is installed, `embedded_unavailable`
+   */
+  openInstalledPostgres(versions: MigrationOptions['versions']): Promise<InstalledPostgres>
   /**
    * Starts a Redis of its own on a free port of loopback; it ends with this process, or when `signal` is aborted.
    *

@@ -20,6 +20,14 @@ export interface ScratchDatabase {
   files(): Promise<ReadonlyMap<string, string>>
 }
 
+/** A private server with the programs that dump and restore its databases. */
+export interface InstalledPostgres {
+  readonly url: string
+  /** Its major version, such as `15`. */
+  readonly version: string
+  close(): Promise<void>
+}
+
 /** A running watch on the ACCESS EXCLUSIVE locks of a database. */
 export interface LockWatch {
   /**

@@ -14,6 +14,7 @@ import { linkServerLibraries } from './embedded-libraries.ts'
 /** A private PostgreSQL server on a Unix socket. It ends with this process, kill -9 included. */
 export interface EmbeddedServer {
   readonly database: DatabaseConfig
+  readonly url: string
   stop(): Promise<void>
 }
 
@@ -32,14 +33,30 @@ const PORT = 5432
  * @throws FfError `embedded_unavailable` without the package, or with the last lines of output of the last launcher;
  *   `system_refused` or `disk_full` for the temporary folder, `backing_unavailable` without `flock`
  */
-export async function startEmbedded(packageName = EMBEDDED_PACKAGE): Promise<EmbeddedServer> {
-  const native = findNative(packageName)
+export const startEmbedded = async (packageName = EMBEDDED_PACKAGE): Promise<EmbeddedServer> =>
+  startPrivate({ folder: findNative(packageName), isPackaged: true })
+
+/**
+ * As `startEmbedded`, with the programs of a PostgreSQL in a folder such as `/usr/lib/postgresql/15`.
+ *
+ * @throws FfError as `startEmbedded`
+ */
+export const startInstalled = (folder: string): Promise<EmbeddedServer> =>
+  startPrivate({ folder, isPackaged: false })
+
+/** Where the programs are; those of the npm package may be copied, and need links to their libraries. */
+interface ServerPrograms {
+  readonly folder: string
+  readonly isPackaged: boolean
+}
+
+async function startPrivate(programs: ServerPrograms): Promise<EmbeddedServer> {
   const folder = await makeTemporaryFolder(PREFIX)
   try {
     const failures: unknown[] = []
     for (const runner of findLaunchers()) {
       try {
-        return await startWith(runner, native, folder)
+        return await startWith(runner, programs, folder)
       } catch (error) {
         failures.push(error)
       }
@@ -75,14 +92,16 @@ const unavailableError = (
 
 async function startWith(
   runner: ServerLauncher,
-  packaged: string,
+  programs: ServerPrograms,
   folder: PrivateFolder,
 ): Promise<EmbeddedServer> {
   const home = join(folder.path, runner.name)
   await mkdir(home, { mode: 0o700 })
-  const native = runner.copies ? join(home, 'native') : packaged
-  if (runner.copies) await cp(packaged, native, { recursive: true, verbatimSymlinks: true })
-  const libraries = await linkServerLibraries(native, home)
+  const { isPackaged } = programs
+  const isCopied = runner.copies && isPackaged
+  const native = isCopied ? join(home, 'native') : programs.folder
+  if (isCopied) await cp(programs.folder, native, { recursive: true, verbatimSymlinks: true })
+  const libraries = isPackaged ? await linkServerLibraries(native, home) : ''
   if (runner.owner !== null) await changeOwner(folder.path, home, runner.owner)
   const run = (program: string, args: readonly string[]): Server =>
     launch(runner, [join(native, 'bin', program), ...args], {
@@ -104,6 +123,7 @@ async function startWith(
   const config = { host: home, port: PORT, user: 'postgres', database: 'postgres' }
   return {
     database: { config, name: 'embedded' },
+    url: `postgres://${config.user}@/${config.database}?host=${encodeURIComponent(home)}&port=${PORT}`,
     stop: async () => {
       const running = server.child.exitCode === null && server.child.signalCode === null
       const exit = running ? once(server.child, 'exit') : Promise.resolve()

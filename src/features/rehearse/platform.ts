@@ -11,14 +11,14 @@ import { loadPersistence } from '../migrate/load-persistence.ts'
 import type { ProbeContext } from '../probes/framework/probe.ts'
 import { SENSITIVE_PROBE_FLAG } from '../probes/testbed/called-events.ts'
 import { openIssuer } from '../probes/testbed/issuer.ts'
-import { PRIVATE } from './steps.ts'
+import { PRIVATE, type RehearsalParts, RESTORE_TARGET } from './steps.ts'
 
 /** What a service runs on, all of it private and on loopback. */
 export interface RehearsalPlatform {
   readonly database: ScratchDatabase
   /** Settings of each command and each instance. */
   readonly env: Readonly<Record<string, string>>
-  readonly hasBroker: boolean
+  readonly parts: RehearsalParts
   /** A line for each part. */
   readonly told: readonly string[]
 }
@@ -50,6 +50,7 @@ export async function withPlatform<T>(
   return adapters.withScratchDatabase(targets.scratch, versions, (database) =>
     closeAfter(async (keep) => {
       const redis = await openIfHere(() => keep(adapters.openScratchRedis(signal)))
+      const restorable = await openIfHere(() => keep(adapters.openInstalledPostgres(versions)))
       const broker = await openIfHere(() => keep(adapters.openScratchBroker(signal)))
       const callers = await openCallers(context, keep)
       const admin = await keep(adapters.openAdminServer([approveFirst(context)]))
@@ -67,16 +68,26 @@ export async function withPlatform<T>(
         FF_AUDIT_DIGEST_KEY_FILE: await writePrivate(context, 'digest.key', randomBytes(32)),
         FF_CACHE_KEY_FILE: await writePrivate(context, 'cache.key', randomBytes(32)),
         ...callers,
+        ...(restorable.opened === null ? {} : { [RESTORE_TARGET]: restorable.opened.url }),
         ...(redis.opened === null ? {} : { FF_REDIS_URL: redis.opened.url }),
         ...(broker.opened === null ? {} : { FF_KAFKA_BROKERS: broker.opened.brokers }),
       }
       return use({
         database,
         env,
-        hasBroker: broker.opened !== null,
+        parts: {
+          broker: broker.opened !== null,
+          redis: redis.opened !== null,
+          restore: restorable.opened !== null,
+        },
         told: [
           `PostgreSQL ${database.server}, a key server and an Admin`,
-          redis.opened === null ? `no Redis: ${redis.why}` : `Redis ${redis.opened.version}`,
+          redis.opened === null
+            ? `no Redis, so D4 stays open: ${redis.why}`
+            : `Redis ${redis.opened.version}`,
+          restorable.opened === null
+            ? `no PostgreSQL to dump, so I3 stays open: ${restorable.why}`
+            : `PostgreSQL ${restorable.opened.version} with its pg_dump for I3`,
           broker.opened === null ? `no Kafka broker: ${broker.why}` : 'a Kafka broker',
         ],
       })

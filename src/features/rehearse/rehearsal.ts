@@ -90,7 +90,7 @@ export async function rehearse(request: RehearseRequest): Promise<Rehearsed> {
         const state: RehearsalState = { context, platform, rows, keep, env, load: null }
         const items = (await loadChecklist({ root, cwd: folder, checklist: null })).checklist.value
           .items
-        const steps = listRehearsalSteps(request, items, { broker: platform.hasBroker })
+        const steps = listRehearsalSteps(request, items, platform.parts)
         await print(`Private parts on loopback: ${platform.told.join('; ')}.\n`)
         await print(formatEstimate(steps, request))
         try {

@@ -1,6 +1,5 @@
 import type { ChecklistItem } from '../../core/gate/types.ts'
 import { CUTOVER_PHASES, type CutoverPhase } from '../../core/cutover/phases.ts'
-import { PROBE_GAPS } from '../item-states/probe-gaps.ts'
 
 /** Where the rows come from. */
 export type RehearsedRows =
@@ -50,6 +49,9 @@ export type RehearsalStep =
 /** What this machine has the program of. */
 export interface RehearsalParts {
   readonly broker: boolean
+  readonly redis: boolean
+  /** A PostgreSQL with its pg_dump. */
+  readonly restore: boolean
 }
 
 const title = (text: string): RehearsalStep => ({ do: 'title', text })
@@ -79,6 +81,8 @@ export const QUICK_EVIDENCE = `${PRIVATE}/quick-evidence`
 export const QUICK_KEY = `${PRIVATE}/quick.pem`
 /** The target that probes measure with the rights of a service. */
 export const SERVICE_TARGET = 'SERVICE_DATABASE_URL'
+/** A private server of the version of a pg_dump that is here. */
+export const RESTORE_TARGET = 'RESTORE_DATABASE_URL'
 export const REPORT_FILE = 'reports/gate.json'
 const LEADS = ['alice', 'bob'] as const
 const [ALICE, BOB] = LEADS
@@ -179,13 +183,11 @@ const listPlanSteps = (): readonly RehearsalStep[] => [
 
 /** What a probe needs of the machine that npm does not bring, by its name. */
 export const PROGRAMS: Readonly<Record<string, string>> = {
-  restore: 'needs pg_dump and pg_restore of the version of the private PostgreSQL',
+  restore: 'needs a PostgreSQL with its pg_dump and pg_restore, as Debian installs it',
+  'cache-keys': 'needs redis-server',
 }
 /** What nothing measures in a rehearsal: the part that is missing, by the name of the probe. */
 export const MISSING_PARTS: Readonly<Record<string, string>> = {
-  ...PROBE_GAPS,
-  // It is measured in shadow_read.
-  'cache-keys': 'a phase in which answers come from Redis',
   'switch-back': 'the six minutes of its controls',
   'admin-blast-radius': 'a program that makes Admin fail',
   'dual-write': 'a program that makes the database fail',
@@ -208,10 +210,10 @@ export function findUnmeasured(
 function listMeasureSteps(
   { quick }: RehearsalOptions,
   items: readonly ChecklistItem[],
-  { broker }: RehearsalParts,
+  parts: RehearsalParts,
 ): readonly RehearsalStep[] {
   const measured = items.filter((item) => findUnmeasured(item, quick) === null)
-  const ship = broker && !quick ? [ff('audit ship', { stops: false })] : []
+  const ship = parts.broker && !quick ? [ff('audit ship', { stops: false })] : []
   return [
     title(
       quick
@@ -225,6 +227,7 @@ function listMeasureSteps(
       .toSorted((a, b) => rank(a) - rank(b))
       .flatMap((item) => [
         ...(item.probe.name === 'audit-continuity' ? ship : []),
+        ...(item.probe.name === OF_CACHE ? [step('cutover advance')] : []),
         ...(quick || !item.controls.some(({ run }) => run === 'selftest')
           ? []
           : [
@@ -233,18 +236,21 @@ function listMeasureSteps(
                 stops: false,
               }),
             ]),
-        measure(item, quick),
+        measure(item, { quick, parts }),
       ]),
   ]
 }
 
-/** H1 makes the flag that F1 asks for. What ages within the hour comes last. */
+/** Of the answers from Redis, which there are once the database decides: the cutover goes on for it. */
+const OF_CACHE = 'cache-keys'
+const RANKS: Readonly<Record<string, number>> = { signals: -1, [OF_CACHE]: 2 }
+/** H1 makes the flag that F1 asks for. What ages within the hour comes at the end, and what needs another phase after it. */
 const rank = ({ max_age, probe }: ChecklistItem): number =>
-  probe.name === 'signals' ? -1 : Number(max_age === 'PT1H')
+  RANKS[probe.name] ?? Number(max_age === 'PT1H')
 
 const measure = (
   { id, where, effect, probe }: Pick<ChecklistItem, 'id' | 'where' | 'effect' | 'probe'>,
-  quick: boolean,
+  { quick, parts }: { readonly quick: boolean; readonly parts: RehearsalParts },
 ): RehearsedCommand =>
   ffWords(
     [
@@ -253,6 +259,7 @@ const measure = (
       id,
       '--database',
       `env:${SERVICE_TARGET}`,
+      ...(probe.name === 'restore' && parts.restore ? ['--scratch', `env:${RESTORE_TARGET}`] : []),
       ...(where === 'staging' && effect === 'disrupt' ? ['--allow-disrupt', id] : []),
       ...(quick ? ['--evidence', QUICK_EVIDENCE] : []),
     ],
@@ -282,13 +289,16 @@ const SECONDS: Readonly<Record<string, number>> = {
   D1: 55,
   D2: 12,
   D3: 28,
+  D4: 15,
   E2: 117,
   E3: 46,
   F2: 9,
   F4: 12,
   G1: 40,
   G3: 5,
+  H1: 10,
   I2: 20,
+  I3: 5,
 }
 const getSeconds = (id: string): number => SECONDS[id] ?? 2
 /** What takes longer is no part of a sample. */

@@ -4,6 +4,7 @@ import {
   listRehearsalSteps,
   MISSING_PARTS,
   type RehearsalOptions,
+  type RehearsalParts,
   type RehearsedCommand,
   sumSeconds,
 } from '../../../src/features/rehearse/steps.ts'
@@ -15,8 +16,9 @@ const OPTIONS: RehearsalOptions = {
   quick: false,
   sign: true,
 }
-const list = (change: Partial<RehearsalOptions> = {}, broker = true) =>
-  listRehearsalSteps({ ...OPTIONS, ...change }, items, { broker })
+const PARTS = { broker: true, redis: true, restore: true }
+const list = (change: Partial<RehearsalOptions> = {}, parts: Partial<RehearsalParts> = {}) =>
+  listRehearsalSteps({ ...OPTIONS, ...change }, items, { ...PARTS, ...parts })
 const listCommands = (...given: Parameters<typeof list>): readonly RehearsedCommand[] =>
   list(...given).flatMap((one) => (one.do === 'command' ? [one] : []))
 const find = (start: string, ...given: Parameters<typeof list>): readonly string[] =>
@@ -39,7 +41,19 @@ describe('the measurements of a rehearsal', () => {
   })
   test('end with what ages within the hour', () => {
     const ids = find('probe run').map((words) => words.split(' ')[2])
-    expect(ids.slice(-3)).toEqual(['B1', 'C1', 'C2'])
+    expect(ids.slice(-4, -1)).toEqual(['B1', 'C1', 'C2'])
+  })
+  test('measure last, in the next phase, what answers from Redis have', () => {
+    const [step, probe] = listCommands()
+      .map(({ words }) => words.join(' '))
+      .filter((words) => /^(cutover advance|probe run)/.test(words))
+      .slice(-2)
+    expect([step, probe?.slice(0, 12)]).toEqual(['cutover advance', 'probe run D4'])
+  })
+  test('restore a backup on the server whose pg_dump is here', () => {
+    const scratch = (words: readonly string[]) => words.map((one) => one.includes('--scratch'))
+    expect(scratch(find('probe run I3'))).toEqual([true])
+    expect(scratch(find('probe run I3', {}, { restore: false }))).toEqual([false])
   })
   test('make the flag of F1 before it', () => {
     const ids = find('probe run').map((words) => words.split(' ')[2])
@@ -51,7 +65,7 @@ describe('the measurements of a rehearsal', () => {
       words.findIndex((one) => one.startsWith(start)),
     ) as [number, number]
     expect(ship).toBe(probe - 1)
-    expect(find('audit ship', {}, false)).toEqual([])
+    expect(find('audit ship', {}, { broker: false })).toEqual([])
   })
   test('allow by name what disrupts staging, and nothing else', () => {
     const disrupting = find('probe run').filter((words) => words.includes('--allow-disrupt'))
@@ -87,7 +101,7 @@ test('no person signs with --no-sign', () => {
 })
 
 test('goes to complete twice, and back', () => {
-  expect(find('cutover advance')).toHaveLength(8)
+  expect(find('cutover advance')).toHaveLength(9)
   expect(find('cutover rollback --to')).toEqual([
     'cutover rollback --to db_authoritative',
     'cutover rollback --to file',
