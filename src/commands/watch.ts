@@ -1,4 +1,5 @@
 import { hostname } from 'node:os'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { getEnding } from '../concurrency/ended.ts'
 import { closeAfter, type KeepOpen } from '../concurrency/open-all.ts'
@@ -15,6 +16,7 @@ import { FfError } from '../errors.ts'
 import { withCutoverSides } from '../features/cutover/open-sides.ts'
 import { readCutoverStatus } from '../features/cutover/read-status.ts'
 import { judgeFolder, toReport } from '../features/gate/gate.ts'
+import { markFiles } from '../features/observe/file-mark.ts'
 import { readInstance } from '../features/observe/instances.ts'
 import type { ObserveClock } from '../features/observe/record.ts'
 import { readStagingRecording } from '../features/observe/recording.ts'
@@ -41,6 +43,8 @@ type WatchInvocation = Invocation<typeof OBSERVE_WATCH>
 const CHEAP_MS = 2_000
 const GATE_MS = 30_000
 const RECORDING_MS = 60_000
+/** Where the gate reads what changes while it is watched. */
+const GATE_FOLDERS = ['.ff/evidence', 'checklists']
 /** The longest that reading or judging files takes where nothing is wrong. */
 const FILES_MS = 10_000
 /** The longest that the instances take to answer. */
@@ -107,6 +111,7 @@ async function openSources(
     traffic: await openTrafficSource(invocation, keep),
     recording: {
       ...files,
+      mark: null,
       every_ms: RECORDING_MS,
       run: repeatRead(async () => {
         const { minutes } = await readStagingRecording(context.adapters, context.cwd)
@@ -115,6 +120,8 @@ async function openSources(
     },
     gate: {
       ...files,
+      // New evidence may end a GO: it is not waited out.
+      mark: () => markFiles(GATE_FOLDERS.map((folder) => join(context.cwd, folder))),
       every_ms: GATE_MS,
       run: repeatRead(async () =>
         toReport(
@@ -134,6 +141,7 @@ const toCutoverSource = (
   // Renewals are watched for half a lease.
   longest_ms: leaseMs / 2 + ANSWER_MS,
   cost: null,
+  mark: null,
   run: async (put, signal) => {
     const request = await both()
     const findWriter = () => adapters.findLockHolder(request.folder)
@@ -167,7 +175,13 @@ async function openTrafficSource(
     before = [...before, last]
     return traffic
   }
-  return { every_ms: CHEAP_MS, longest_ms: ANSWER_MS, cost: null, run: repeatRead(read) }
+  return {
+    every_ms: CHEAP_MS,
+    longest_ms: ANSWER_MS,
+    cost: null,
+    mark: null,
+    run: repeatRead(read),
+  }
 }
 
 interface ShowTools {

@@ -20,6 +20,8 @@ export interface WatchSource<T> {
   readonly longest_ms: number
   /** A clock of what a reading costs, in milliseconds of CPU; null for one that costs little. */
   readonly cost: (() => number) | null
+  /** A cheap text that is another one once there is something new to read: it ends the rest. Null where nothing tells. */
+  readonly mark: (() => Promise<string>) | null
   /**
    * Reads and puts one value after the other until the signal.
    *
@@ -31,6 +33,10 @@ export type WatchSources = { readonly [Name in WatchPartName]: WatchSource<Watch
 
 /** The share of a core that one part may take: it rests the longer, the more a reading costs. */
 const SHARE = 0.0025
+/** The share while what it reads goes on changing. */
+const CHANGED_SHARE = 0.01
+/** How often a mark is looked at. */
+const MARK_MS = 2_000
 const MOST_REST_MS = 300_000
 
 interface WatchTools {
@@ -68,18 +74,30 @@ export function startWatch(sources: WatchSources, tools: WatchTools): Watch {
 
 async function follow<T>(
   source: WatchSource<T>,
-  { clock, signal }: WatchTools,
+  tools: WatchTools,
   show: (reading: WatchReading<T>) => void,
 ): Promise<void> {
+  const { clock, signal } = tools
+  const { mark } = source
   const readCost = source.cost ?? (() => 0)
-  let began = readCost()
+  // Both before the reading: what changes during it is read again.
+  let [marked, began] = [await mark?.(), readCost()]
   const put = async (result: WatchReading<T>['result']): Promise<void> => {
-    const due_ms = (readCost() - began) / SHARE
-    const rest_ms = Math.min(Math.max(source.every_ms, due_ms), MOST_REST_MS)
+    const cost_ms = readCost() - began
+    const toRest = (share: number): number =>
+      Math.min(Math.max(source.every_ms, cost_ms / share), MOST_REST_MS)
+    const rest_ms = toRest(SHARE)
     // One reading may be late: two that are missing are not.
     const fresh_ms = 2 * (rest_ms + source.longest_ms)
     show({ at_ms: clock.monotonic(), fresh_ms, result })
-    await clock.rest(rest_ms, signal)
+    if (mark === null) await clock.rest(rest_ms, signal)
+    else
+      await restUntil(tools, {
+        least_ms: toRest(CHANGED_SHARE),
+        most_ms: rest_ms,
+        isChanged: async () => (await mark()) !== marked,
+      })
+    marked = await mark?.()
     began = readCost()
   }
   while (!signal.aborted)
@@ -89,6 +107,28 @@ async function follow<T>(
       if (!(error instanceof FfError)) throw error
       if (!signal.aborted) await put({ ok: false, reason: toReason(error) })
     }
+}
+
+/** Rests until something has changed, at least and at most so long. */
+async function restUntil(
+  { clock, signal }: WatchTools,
+  {
+    least_ms,
+    most_ms,
+    isChanged,
+  }: {
+    readonly least_ms: number
+    readonly most_ms: number
+    readonly isChanged: () => Promise<boolean>
+  },
+): Promise<void> {
+  const end = clock.monotonic() + most_ms
+  await clock.rest(least_ms, signal)
+  for (;;) {
+    const left = end - clock.monotonic()
+    if (left <= 0 || signal.aborted || (await isChanged())) return
+    await clock.rest(Math.min(MARK_MS, left), signal)
+  }
 }
 
 const toReason = ({ message, hint }: FfError): string =>

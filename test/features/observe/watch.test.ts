@@ -31,7 +31,7 @@ const settle = async (): Promise<void> => {
   for (let turn = 0; turn < 5; turn += 1) await setImmediate()
 }
 const never = () => new Promise<never>(() => undefined)
-const PACE = { every_ms: 2_000, longest_ms: 1_000, cost: null }
+const PACE = { every_ms: 2_000, longest_ms: 1_000, cost: null, mark: null }
 
 function open(change: Partial<WatchSources> = {}) {
   const clock = new HandClock()
@@ -116,6 +116,33 @@ test.each([
   })
   await settle()
   expect(clock.rests).toContain(rest_ms)
+  controller.abort()
+  await watch.ended
+})
+
+test('a change of what is read ends the rest, but not before the reading is paid for', async () => {
+  let [spent, reads, mark] = [0, 0, 'a']
+  const run = repeatRead(async () => {
+    spent += 400
+    reads += 1
+    return makeGate()
+  })
+  const gate = { ...PACE, cost: () => spent, mark: async () => mark, run }
+  const { clock, controller, watch } = open({ gate })
+  await settle()
+  const move = async (seconds: number): Promise<number> => {
+    for (let at = 0; at < seconds; at += 1) await clock.move(1_000)
+    return reads
+  }
+  mark = 'b'
+  expect(await move(39)).toBe(1)
+  expect(await move(2)).toBe(2)
+  // Nothing has changed since: the long rest, until a change within it.
+  expect(await move(100)).toBe(2)
+  mark = 'c'
+  expect(await move(2)).toBe(3)
+  expect(await move(158)).toBe(3)
+  expect(await move(2)).toBe(4)
   controller.abort()
   await watch.ended
 })
