@@ -10,26 +10,16 @@ import {
   formatCutoverStatus,
   formatCutoverStep,
 } from '../../src/reports/cutover-text.ts'
+import { makeStatus as makeWatchedStatus } from '../core/observe/watch-views.ts'
 
 const HASH = 'a'.repeat(64)
 const NEXT = { standing: 'ready', command: 'ff cutover advance' } as const
-const makeStatus = (change: Partial<CutoverStatusDocument> = {}): CutoverStatusDocument => ({
-  phase: 'shadow_read',
-  epoch: 7,
-  attempt: 2,
-  armed: false,
-  intent: null,
-  survivor: 'file',
-  scratch: false,
-  drill_ends_at: null,
-  file: { epoch: 7, phase: 'shadow_read', seq: 12, hash: HASH },
-  database: { epoch: 7, phase: 'shadow_read', seq: 10, hash: HASH, identity: 'db', closed: false },
-  lag: { changes: 2 },
-  instances: [],
-  blocks: [],
-  next: NEXT,
-  ...change,
-})
+/** As the watch has it, two changes behind, with no instance and no block. */
+const makeStatus = (change: Partial<CutoverStatusDocument> = {}): CutoverStatusDocument => {
+  const status = makeWatchedStatus({ lag: { changes: 2 }, instances: [], blocks: [] })
+  const { database } = status
+  return { ...status, database: database && { ...database, seq: 10 }, ...change }
+}
 const getLast = (text: string): string | undefined => text.trimEnd().split('\n').at(-1)
 
 describe('the status', () => {
