@@ -40,8 +40,16 @@ export const isJsonArray = (node: JsonNode): node is readonly JsonNode[] => Arra
  * (also for a byte order mark) or `json_too_deep` (a value within more than 64 objects and arrays) with line and
  * column from 1. Never throws; keeps repeated members and lone surrogates.
  */
-export function parseLosslessJson(text: string): JsonRead {
-  const reader = new Reader(text)
+export const parseLosslessJson = (text: string): JsonRead => read(text, new Reader(text))
+
+/**
+ * As `parseLosslessJson`, in a small part of the memory for a large text of small objects: one of at most 65,536
+ * characters is its place in the text, and read again when its members are asked for. The text stays in memory.
+ */
+export const parseLargeJson = (text: string): JsonRead =>
+  read(text, new Reader(text, { placed: new PlacedText(text) }))
+
+function read(text: string, reader: Reader): JsonRead {
   try {
     return { ok: true, node: reader.readDocument() }
   } catch (error) {
@@ -79,12 +87,53 @@ const LITERALS: Readonly<Record<string, readonly [string, JsonNode]>> = {
   n: ['null', null],
 }
 
-class Reader {
+/** Characters of an object that is kept as its place. */
+const MOST_PLACED = 65_536
+
+/** An object as its place in a text that was read without a fault. */
+class PlacedObject implements JsonObject {
+  private readonly text: PlacedText
+  private readonly at: number
+
+  constructor(text: PlacedText, at: number) {
+    this.text = text
+    this.at = at
+  }
+
+  get members(): readonly JsonMember[] {
+    return this.text.readMembers(this.at)
+  }
+}
+
+class PlacedText {
   private readonly text: string
-  private at = 0
+  /** The object that was read last: its members are asked for one after the other. */
+  private last: { readonly at: number; readonly members: readonly JsonMember[] } | null = null
 
   constructor(text: string) {
     this.text = text
+  }
+
+  readMembers(at: number): readonly JsonMember[] {
+    if (this.last?.at !== at)
+      this.last = { at, members: new Reader(this.text, { at }).readObject(0).members }
+    return this.last.members
+  }
+}
+
+class Reader {
+  private readonly text: string
+  private readonly placed: PlacedText | null
+  private at: number
+
+  /** @param placed null keeps each object as its members */
+  constructor(
+    text: string,
+    { placed = null, at = 0 }: { readonly placed?: PlacedText | null; readonly at?: number } = {},
+  ) {
+    this.text = text
+    this.placed = placed
+    this.at = at
   }
 
   readDocument(): JsonNode {
@@ -109,11 +158,19 @@ class Reader {
     return literal[1]
   }
 
-  private readObject(depth: number): JsonObject {
+  readObject(depth: number): JsonObject {
+    const { at, placed } = this
+    const members = this.readMembers(depth)
+    return placed === null || this.at - at > MOST_PLACED
+      ? { members }
+      : new PlacedObject(placed, at)
+  }
+
+  private readMembers(depth: number): readonly JsonMember[] {
     const members: JsonMember[] = []
     this.at += 1
     this.skipSpace()
-    if (this.consume('}')) return { members }
+    if (this.consume('}')) return members
     do {
       this.skipSpace()
       if (this.text.charAt(this.at) !== '"') this.fail()
@@ -125,7 +182,7 @@ class Reader {
       this.skipSpace()
     } while (this.consume(','))
     if (!this.consume('}')) this.fail()
-    return { members }
+    return members
   }
 
   private readArray(depth: number): readonly JsonNode[] {

@@ -1,5 +1,5 @@
 import { readTextFile } from '../../artefacts/read-text.ts'
-import { type JsonNode, parseLosslessJson } from '../../core/json/read.ts'
+import { type JsonNode, parseLargeJson } from '../../core/json/read.ts'
 import { FfError } from '../../errors.ts'
 import type { Adapters } from '../../ports/adapters.ts'
 
@@ -46,7 +46,7 @@ export async function readImportDocument(
     if (yaml.ok) return { node: yaml.node, faults: mark }
     throw makeUnreadableError(path, 'it is not one YAML document without doubt', yaml.problems)
   }
-  const json = parseLosslessJson(text)
+  const json = parseLargeJson(text)
   if (json.ok) return { node: json.node, faults: mark }
   const place = `line ${json.line}, column ${json.column}`
   if (json.code !== 'json_too_deep')

@@ -7,8 +7,10 @@ import {
   isJsonObject,
   type JsonNode,
   MAX_DEPTH,
+  parseLargeJson,
   parseLosslessJson,
 } from '../../../src/core/json/read.ts'
+import { serializeNode } from '../../../src/core/parity/node-text.ts'
 import { examples } from '../../support/scale.ts'
 
 const ok = (node: JsonNode): unknown => ({ ok: true, node })
@@ -130,6 +132,43 @@ const agrees = (text: string): void => {
   expect(ours.ok).toBe(theirs.ok)
   if (ours.ok) expect(nodeToValue(ours.node)).toEqual(theirs.value)
 }
+
+describe('parseLargeJson', () => {
+  /** Half of the members are long, so that objects are smaller and larger than what is kept as a place. */
+  const text = fc
+    .jsonValue({ maxDepth: 4 })
+    .chain((value) =>
+      fc
+        .constantFrom(1, 70_000)
+        .map((length) =>
+          JSON.stringify({ one: [value, { two: value, long: 'x'.repeat(length) }], value }),
+        ),
+    )
+
+  test('reads what parseLosslessJson reads, also when members are asked for in turns', () => {
+    fc.assert(
+      fc.property(text, (json) => {
+        const [large, whole] = [parseLargeJson(json), parseLosslessJson(json)]
+        if (!large.ok || !whole.ok) throw new Error('the text is JSON')
+        for (const turn of [1, 2])
+          expect([turn, serializeNode(large.node)]).toEqual([turn, serializeNode(whole.node)])
+      }),
+      examples(100),
+    )
+  })
+
+  test('reads objects of the same names next to each other', () => {
+    const read = parseLargeJson(`[{"a":1},{"a":{"b":2}},"${'x'.repeat(70_000)}"]`)
+    const [first, second] = read.ok && isJsonArray(read.node) ? read.node : []
+    const list = [first, second, first].map((one) => one !== undefined && serializeNode(one))
+    expect(list).toEqual(['{"a":1}', '{"a":{"b":2}}', '{"a":1}'])
+  })
+
+  test('refuses what parseLosslessJson refuses, at the same place', () => {
+    for (const json of ['', '{"a":{"b":1}', '{"a":{"b":01}}', `{"a":${'['.repeat(70)}`])
+      expect(parseLargeJson(json)).toEqual(parseLosslessJson(json))
+  })
+})
 
 describe('parseLosslessJson and JSON.parse', () => {
   test('accept the same texts with the same values', () => {
