@@ -43,16 +43,18 @@ export function* listChildren(above: MappingEntry): Generator<MappingEntry> {
   else for (const [name, one] of node.members) yield new MappingEntry(one, name, above)
 }
 
-/** The children that a token of a pattern matches. */
-function* listMatching(above: MappingEntry, token: string): Generator<MappingEntry> {
+/** The children that a token of a pattern matches; lazily where it matches all. */
+function listMatching(above: MappingEntry, token: string): Iterable<MappingEntry> {
   const { node } = above
-  if (token === WILDCARD) return yield* listChildren(above)
-  if (typeof node !== 'object' || node === null || isJsonNumber(node)) return
-  if (!isJsonArray(node)) {
-    for (const [name, one] of node.members)
-      if (name === token) yield new MappingEntry(one, name, above)
-  } else if (ARRAY_INDEX.test(token) && Number(token) < node.length)
-    yield new MappingEntry(node[Number(token)] as JsonNode, Number(token), above)
+  if (token === WILDCARD) return listChildren(above)
+  if (typeof node !== 'object' || node === null || isJsonNumber(node)) return []
+  if (!isJsonArray(node))
+    return node.members
+      .filter(([name]) => name === token)
+      .map(([name, one]) => new MappingEntry(one, name, above))
+  return ARRAY_INDEX.test(token) && Number(token) < node.length
+    ? [new MappingEntry(node[Number(token)] as JsonNode, Number(token), above)]
+    : []
 }
 /** RFC 6901, section 4: no leading zeros. */
 const ARRAY_INDEX = /^(?:0|[1-9][0-9]*)$/
@@ -64,7 +66,27 @@ const ARRAY_INDEX = /^(?:0|[1-9][0-9]*)$/
  * @param pattern JSON pointer from that place; the token `*` stands for each member or element
  */
 export function* findEntries(from: MappingEntry, pattern: string): Generator<MappingEntry> {
-  yield* walkPattern(from, parsePointer(pattern))
+  yield* walkPattern(from, parsePattern(pattern).tokens)
+}
+
+/** A pattern that was parsed. */
+interface ParsedPattern {
+  readonly tokens: readonly string[]
+  /** The depths of the places that its wildcards match, in their order. */
+  readonly wildcards: readonly number[]
+}
+/** A mapping has few patterns, and each is used for every entry. */
+const PARSED = new Map<string, ParsedPattern>()
+const MOST_PARSED = 1_000
+
+function parsePattern(pattern: string): ParsedPattern {
+  const known = PARSED.get(pattern)
+  if (known !== undefined) return known
+  const tokens = parsePointer(pattern)
+  const wildcards = tokens.flatMap((token, index) => (token === WILDCARD ? [index + 1] : []))
+  if (PARSED.size === MOST_PARSED) PARSED.clear()
+  PARSED.set(pattern, { tokens, wildcards })
+  return { tokens, wildcards }
 }
 
 /** Places that are looked at between two pauses. */
@@ -87,7 +109,22 @@ export function* pauseBetween(entries: Iterable<MappingEntry>): Generator<Mappin
  * @param pattern JSON pointer from `from`; the token `*` stands for each member or element
  */
 export const findFirstEntry = (from: MappingEntry, pattern: string): MappingEntry | undefined =>
-  findEntries(from, pattern).next().value ?? undefined
+  findFirst(from, parsePattern(pattern).tokens, 0)
+
+/** As `walkPattern` up to its first place. */
+function findFirst(
+  above: MappingEntry,
+  tokens: readonly string[],
+  from: number,
+): MappingEntry | undefined {
+  const token = tokens[from]
+  if (token === undefined) return above
+  for (const child of listMatching(above, token)) {
+    const found = findFirst(child, tokens, from + 1)
+    if (found !== undefined) return found
+  }
+  return undefined
+}
 
 function* walkPattern(
   entry: MappingEntry,
@@ -112,7 +149,7 @@ export const findRoot = (entry: MappingEntry): MappingEntry =>
 
 /** The depths of the places that the wildcards of a pattern match, in their order. */
 export const listWildcardDepths = (pattern: string): readonly number[] =>
-  parsePointer(pattern).flatMap((token, index) => (token === WILDCARD ? [index + 1] : []))
+  parsePattern(pattern).wildcards
 
 /** The name of a place as a value: a text, or the number of an element. */
 export const toNameNode = ({ name }: MappingEntry): JsonNode =>

@@ -97,14 +97,18 @@ const readWithin = (places: readonly string[]): ReadPlaces => ({
 })
 
 /** Places anywhere in the file, of which there may be many. */
-function readAnywhere(places: readonly string[]): ReadPlaces {
-  const [all, above] = [new Set(places), new Set<string>()]
+function readAnywhere(all: ReadonlySet<string>): ReadPlaces {
+  const above = new Set<string>()
   for (const place of all)
     for (let at = place; at !== '';) {
       at = at.slice(0, at.lastIndexOf('/'))
       above.add(at)
     }
   return { has: (at) => all.has(at), leadsFrom: (at) => above.has(at) }
+}
+
+function addReadsElsewhere(taker: TableRule, entry: MappingEntry, places: Set<string>): void {
+  for (const at of listRuleReads(taker, entry)) if (!isWithin(at, entry.at)) places.add(at)
 }
 
 class Surveyor {
@@ -146,12 +150,12 @@ class Surveyor {
 
   /** The places outside of their entries that rules read; there are few. */
   *listReadsElsewhere(file: MappingEntry): Generator<void, ReadPlaces> {
-    const places: string[] = []
+    // The entries of one place above read the same place there.
+    const places = new Set<string>()
     for (const taker of this.rules.filter(readsElsewhere))
       for (const entry of pauseBetween(findEntries(file, taker.rule.at)))
         if (entry === null) yield
-        else if (this.selector.takes(taker.rule, entry))
-          places.push(...listRuleReads(taker, entry).filter((at) => !isWithin(at, entry.at)))
+        else if (this.selector.takes(taker.rule, entry)) addReadsElsewhere(taker, entry, places)
     return readAnywhere(places)
   }
 
@@ -194,7 +198,7 @@ class Surveyor {
     { spared }: Context,
     ends: readonly Pattern[],
   ): Context['spared'] {
-    if (spared?.skip) return spared
+    if (spared?.skip || ends.length === 0) return spared
     const kinds = ends.map(({ kind }) => kind)
     const skip = kinds.includes('skipped') ? this.selector.findSkip(place) : null
     if (skip !== null) return { skip }
@@ -213,6 +217,7 @@ class Surveyor {
       readonly ends: readonly Pattern[]
     },
   ): boolean {
+    if (ends.length === 0) return false
     const { at } = place
     const entries = ends.filter(({ kind }) => kind === 'entry')
     if (entries.length > 0 && takers.length === 0 && spared === null)

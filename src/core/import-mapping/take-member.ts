@@ -83,7 +83,8 @@ const canContinue = ({ node, fault }: MemberRead): boolean => node !== undefined
 type Step = (current: MemberRead, steps: ConversionSteps) => MemberRead
 const STEPS: readonly Step[] = [applyMap, applySplit, applyConversion, applyCase, applyPrefix]
 
-function applyMap(current: MemberRead, { map = [] }: ConversionSteps): MemberRead {
+function applyMap(current: MemberRead, { map }: ConversionSteps): MemberRead {
+  if (map === undefined) return current
   const form = canonicalize(current.node as JsonNode)
   const row = form.ok ? map.find(({ was }) => canonicalizeValue(was) === form.text) : undefined
   if (row === undefined) return current
@@ -129,8 +130,8 @@ const toMerged = ({ node, merged }: MemberRead, text: string): MemberRead['merge
 })
 
 /** As with `applyCase`. */
-function applyPrefix(current: MemberRead, { prefix = '' }: ConversionSteps): MemberRead {
-  return typeof current.node === 'string'
+function applyPrefix(current: MemberRead, { prefix }: ConversionSteps): MemberRead {
+  return prefix !== undefined && typeof current.node === 'string'
     ? recordChange(current, ['prefixed'], `${prefix}${current.node}`)
     : current
 }
@@ -171,10 +172,36 @@ function recordChange(
   codes: readonly MappingChangeCode[],
   node: JsonNode | undefined,
 ): MemberRead {
-  const [was, becomes] = [toText(current.node), toText(node)]
-  if (was === becomes) return current
-  const changes = codes.map((code) => ({ code, pointer: current.at, was, becomes }))
+  if (isSameNode(current.node, node)) return current
+  const changes = codes.map((code) => new NodeChange(code, current, node))
   return { ...current, node, changes: [...current.changes, ...changes], untouched: false }
 }
+/** Texts are compared as they are, since most values are. */
+const isSameNode = (a: JsonNode | undefined, b: JsonNode | undefined): boolean =>
+  a === b || (!(typeof a === 'string' && typeof b === 'string') && toText(a) === toText(b))
+
+/** Writes its texts when they are asked for: of many changes few are listed. */
+class NodeChange implements MappingChange {
+  readonly code: MappingChangeCode
+  readonly pointer: string
+  private readonly from: JsonNode | undefined
+  private readonly to: JsonNode | undefined
+
+  constructor(code: MappingChangeCode, { at, node }: MemberRead, to: JsonNode | undefined) {
+    this.code = code
+    this.pointer = at
+    this.from = node
+    this.to = to
+  }
+
+  get was(): string | null {
+    return toText(this.from)
+  }
+
+  get becomes(): string | null {
+    return toText(this.to)
+  }
+}
+
 const toText = (node: JsonNode | undefined): string | null =>
   node === undefined ? null : serializeNode(node)

@@ -62,10 +62,11 @@ function readFields(fields: Fields | undefined, allowed: TimeAllowances): TimeRe
   const local = readLocal(fields, digits)
   const offset = readOffset(zone)
   if (local === undefined || offset === undefined) return refuse('clock')
-  return fromUnix(Date.parse(local) - offset, [
-    ...lost,
-    ...(fields['zone'] === undefined ? (['zone_assumed'] as const) : []),
-  ])
+  const changes = fields['zone'] === undefined ? ([...lost, 'zone_assumed'] as const) : lost
+  // Most times are in UTC, and then as they are wanted.
+  return offset === 0
+    ? { instant: local, lost: changes }
+    : fromUnix(Date.parse(local) - offset, changes)
 }
 
 /** The time as if it were in UTC; undefined where there is none, or where it is of another day of the week. */
@@ -75,9 +76,9 @@ function readLocal(
 ): Instant | undefined {
   const seconds = time.length === 5 ? `${time}:00` : time
   const local = parseInstant(`${date}T${seconds}.${digits.slice(0, 3).padEnd(3, '0')}Z`)
-  return local !== undefined && new Date(local).toUTCString().startsWith(weekday)
-    ? local
-    : undefined
+  const isOfTheDay =
+    local !== undefined && (weekday === '' || new Date(local).toUTCString().startsWith(weekday))
+  return isOfTheDay ? local : undefined
 }
 
 const findLostDigits = (

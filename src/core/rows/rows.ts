@@ -131,11 +131,12 @@ export function serializeRow(
   row: AnyRow,
   seal: (value: CanonicalJson) => string = (value) => value,
 ): CanonicalJson {
-  const members = Object.entries(row)
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([name, held]) => {
-      const text = VALUE_MEMBERS.has(name) ? seal(held as CanonicalJson) : JSON.stringify(held)
-      return `"${name}":${text}`
+  const held = row as unknown as Readonly<Record<string, CanonicalJson>>
+  const members = Object.keys(row)
+    .sort()
+    .map((name) => {
+      const member = held[name] as CanonicalJson
+      return `"${name}":${VALUE_MEMBERS.has(name) ? seal(member) : JSON.stringify(member)}`
     })
   return `{${members.join(',')}}` as CanonicalJson
 }
