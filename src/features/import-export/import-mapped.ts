@@ -1,11 +1,11 @@
 import { throwIfEnded } from '../../concurrency/ended.ts'
 import { EMPTY_HEAD } from '../../core/audit/record.ts'
-import type { MappedRow } from '../../core/import-mapping/types.ts'
+import type { RowRuns } from '../../core/import-mapping/row-runs.ts'
 import type { TargetSpec } from '../../core/parity/target.ts'
 import type { CheckReport } from '../../core/report/types.ts'
 import { TABLE_NAMES, type TableName } from '../../core/rows/rows.ts'
 import { FfError } from '../../errors.ts'
-import type { RowBatch, RowSource } from '../../ports/rows.ts'
+import type { RowBatch } from '../../ports/rows.ts'
 import { buildCheckReport, type CheckResult, passResult } from '../../core/report/check-report.ts'
 import { importInto, type ImportRequest, type ImportSource } from './import-rows.ts'
 import { loadPersistence } from '../migrate/load-persistence.ts'
@@ -83,23 +83,30 @@ async function* streamBytes(source: ImportSource, signal: AbortSignal): AsyncGen
 
 const BATCH_ROWS = 1_000
 
-function toSource(rows: readonly MappedRow[]): ImportSource {
-  const of = (table: TableName): readonly MappedRow[] => rows.filter((row) => row.table === table)
-  const counts = Object.fromEntries(
-    TABLE_NAMES.map((table) => [table, of(table).length]),
-  ) as RowSource['counts']
+function toSource(rows: RowRuns): ImportSource {
   return {
-    counts,
-    lines: async function* (): AsyncGenerator<RowBatch> {
-      for (const table of TABLE_NAMES) {
-        const own = of(table)
-        for (let from = 0; from < own.length; from += BATCH_ROWS) {
-          const lines = own.slice(from, from + BATCH_ROWS).map(({ line }) => `${line}\n`)
-          yield { table, bytes: Buffer.from(lines.join('')), unsure: [] }
-        }
-      }
+    counts: rows.counts,
+    lines: async function* () {
+      yield* toBatches(rows)
     },
     faults: () => [],
     close: () => Promise.resolve(),
   }
 }
+
+function* toBatches(rows: RowRuns): Generator<RowBatch> {
+  let [table, lines]: [TableName, string[]] = ['flag_registry', []]
+  for (const row of rows) {
+    if (row.table !== table || lines.length === BATCH_ROWS) {
+      yield toBatch(table, lines)
+      ;[table, lines] = [row.table, []]
+    }
+    lines.push(row.line)
+  }
+  yield toBatch(table, lines)
+}
+const toBatch = (table: TableName, lines: readonly string[]): RowBatch => ({
+  table,
+  bytes: Buffer.from(lines.map((line) => `${line}\n`).join('')),
+  unsure: [],
+})

@@ -1,15 +1,23 @@
 import { setImmediate } from 'node:timers/promises'
+import { deflateRawSync, inflateRawSync } from 'node:zlib'
 import { toArtefactError } from '../../artefacts/artefact-error.ts'
 import { loadArtefact } from '../../artefacts/load.ts'
 import { findMappingProblems } from '../../artefacts/rules/mapping-rules.ts'
 import { throwIfEnded } from '../../concurrency/ended.ts'
 import { type MappedDocument, mapInSteps } from '../../core/import-mapping/map-document.ts'
-import type { ImportMapping, MappedRow } from '../../core/import-mapping/types.ts'
+import type { RowRuns, TextPacking } from '../../core/import-mapping/row-runs.ts'
+import type { ImportMapping } from '../../core/import-mapping/types.ts'
 import type { CheckResult } from '../../core/report/check-report.ts'
 import { FfError } from '../../errors.ts'
 import type { Adapters } from '../../ports/adapters.ts'
 import { buildMappingItems } from './mapping-items.ts'
 import { readImportDocument } from './read-document.ts'
+
+/** The fastest level: lines of rows have much in common. */
+const DEFLATED: TextPacking = {
+  pack: (text) => deflateRawSync(text, { level: 1 }),
+  unpack: (bytes) => inflateRawSync(bytes).toString('utf8'),
+}
 
 /** A file of another service, and how to read it. */
 export interface MappedFile {
@@ -28,7 +36,7 @@ export interface MappedFile {
 /** The items of a mapped file, and its rows in the order of a snapshot; null where anything is refused. */
 export interface JudgedMapping {
   readonly items: readonly CheckResult[]
-  readonly rows: readonly MappedRow[] | null
+  readonly rows: RowRuns | null
 }
 
 /**
@@ -45,11 +53,13 @@ export async function judgeMapping(request: MappedFile): Promise<JudgedMapping> 
   refuseUnknownLosses(mapping, accepted)
   const { node, faults } = await readImportDocument(request.file, request.adapters)
   const document =
-    node === null ? null : await finish(mapInSteps(node, mapping, accepted), request.signal)
+    node === null
+      ? null
+      : await finish(mapInSteps(node, { mapping, accepted, packing: DEFLATED }), request.signal)
   const whole = faults.map(({ code, detail }) => ({ code, pointer: '', detail }))
   const items = buildMappingItems(whole, document, request.explain)
   if (document === null || items.some(({ state }) => state === 'fail')) return { items, rows: null }
-  if (document.rows.length > 0) return { items, rows: document.rows }
+  if (document.rows.count > 0) return { items, rows: document.rows }
   throw new FfError(
     'nothing_to_check',
     `The mapping finds no flag and no override in ${request.file}.`,

@@ -3,8 +3,8 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { loadArtefact } from '../../../src/artefacts/load.ts'
 import { findMappingProblems } from '../../../src/artefacts/rules/mapping-rules.ts'
-import { mapDocument } from '../../../src/core/import-mapping/map-document.ts'
 import { node } from '../builders.ts'
+import { mapDocument } from './mappings.ts'
 
 const MAPPINGS = join(import.meta.dirname, '../../../contracts/mappings')
 const SAMPLES = join(import.meta.dirname, 'formats')
@@ -133,7 +133,7 @@ test.each(Object.entries(FORMATS))('%s', async (format, { losses, rows }) => {
   const accepted = await mapSample(format, names)
   expect(accepted.refusals.kept).toEqual([])
   expect(
-    accepted.rows.map(({ key, line }) => {
+    [...accepted.rows].map(({ key, line }) => {
       const { row } = JSON.parse(line) as { row: Readonly<Record<string, unknown>> }
       const shown = [row['value'] ?? row['default_value'], row['safe_value'], row['state']]
       return [

@@ -1,8 +1,18 @@
 import { describe, expect, test } from 'vitest'
-import { mapDocument, mapInSteps } from '../../../src/core/import-mapping/map-document.ts'
+import { mapInSteps } from '../../../src/core/import-mapping/map-document.ts'
 import type { ImportMapping, MemberRule } from '../../../src/core/import-mapping/types.ts'
 import { node } from '../builders.ts'
-import { flags, readAt, mapped, none, tenants, users, without } from './mappings.ts'
+import {
+  flags,
+  readAt,
+  mapped,
+  none,
+  tenants,
+  users,
+  without,
+  mapDocument,
+  UNPACKED,
+} from './mappings.ts'
 
 describe('mapDocument', () => {
   test('returns rows in the order of a snapshot, whatever the order of the file', () => {
@@ -85,6 +95,16 @@ describe('mapDocument', () => {
     ],
     ['a name that is not a flag key', '{"flags":{"A b":1}}', {}, ['/flags/A b form_wrong']],
     ['2^53+1', '{"flags":{"a":9007199254740993}}', {}, ['/flags/a number_not_canonical']],
+    [
+      '2^53+1 where the mapping has a map',
+      '{"flags":{"a":9007199254740993}}',
+      {
+        flags: [
+          flags({ default_value: { from: '', map: [{ was: 9007199254740992, becomes: 1 }] } }),
+        ],
+      },
+      ['/flags/a number_not_canonical'],
+    ],
     [
       'a repeated member',
       '{"flags":{"a":1,"a":2}}',
@@ -215,17 +235,17 @@ describe('mapDocument', () => {
   test('pauses about every thousand places, in each pass', () => {
     const members = Array.from({ length: 1_000 }, (_, at) => `"k${at}":1`).join(',')
     const rule = flags({ owner: { from: '/team', up: 2 } })
-    const steps = mapInSteps(
-      node(`{"flags":{${members}},"team":"web"}`),
-      { ...none, flags: [rule] },
-      new Set(),
-    )
+    const steps = mapInSteps(node(`{"flags":{${members}},"team":"web"}`), {
+      mapping: { ...none, flags: [rule] },
+      accepted: new Set(),
+      packing: UNPACKED,
+    })
     const pauses: unknown[] = []
     let step = steps.next()
     for (; step.done !== true; step = steps.next()) pauses.push(step.value)
-    // Reads elsewhere, the survey, and the rows.
-    expect(pauses).toHaveLength(3)
-    expect(step.value.rows).toHaveLength(1_000)
+    // Reads elsewhere, the survey, the rows, and the search for repeated ones.
+    expect(pauses).toHaveLength(4)
+    expect(step.value.rows.count).toBe(1_000)
   })
 
   test('keeps the first thousand refusals and changes, and counts them all', () => {

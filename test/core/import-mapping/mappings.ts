@@ -1,4 +1,6 @@
-import { mapDocument } from '../../../src/core/import-mapping/map-document.ts'
+import type { JsonNode } from '../../../src/core/json/read.ts'
+import { type MappedDocument, mapInSteps } from '../../../src/core/import-mapping/map-document.ts'
+import type { TextPacking } from '../../../src/core/import-mapping/row-runs.ts'
 import type {
   EntryRule,
   ImportMapping,
@@ -49,6 +51,24 @@ export const users = (more: Members = {}): EntryRule => ({
 })
 
 export const none = { flags: [], tenant_overrides: [], user_overrides: [], ignored: [] }
+/** Maps a document in one go. */
+export function mapDocument(
+  root: JsonNode,
+  mapping: ImportMapping,
+  accepted: ReadonlySet<string> = new Set(),
+): MappedDocument {
+  const steps = mapInSteps(root, { mapping, accepted, packing: UNPACKED })
+  for (;;) {
+    const { done, value } = steps.next()
+    if (done === true) return value
+  }
+}
+/** Packs nothing. */
+export const UNPACKED: TextPacking = {
+  pack: (text) => Buffer.from(text),
+  unpack: (bytes) => Buffer.from(bytes).toString('utf8'),
+}
+
 /** Maps a document; without rules of its own, `/flags/*` are flags. */
 export function mapped(
   text: string,
@@ -57,7 +77,8 @@ export function mapped(
 ) {
   const whole = { ...none, flags: [flags()], ...mapping }
   const document = mapDocument(node(text), whole, new Set(accepted))
-  const { rows, refusals, changes, constants, left } = document
+  const rows = [...document.rows]
+  const { refusals, changes, constants, left } = document
   return {
     ignored: left.count,
     left: left.kept.map(({ pointer, skip }) => `${pointer} ${skip?.reason ?? 'ignored'}`),

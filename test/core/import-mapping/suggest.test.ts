@@ -2,10 +2,10 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { detectFormat } from '../../../src/core/import-mapping/detect-format.ts'
-import { mapDocument } from '../../../src/core/import-mapping/map-document.ts'
 import { suggestMapping } from '../../../src/core/import-mapping/suggest.ts'
 import type { ImportMapping } from '../../../src/core/import-mapping/types.ts'
 import { node } from '../builders.ts'
+import { mapDocument } from './mappings.ts'
 
 const SAMPLES = join(import.meta.dirname, 'formats')
 const names = readdirSync(SAMPLES).map((name) => name.replace(/\.json$/, ''))
@@ -42,7 +42,7 @@ function suggested(text: string) {
   const { rows, refusals } = mapDocument(node(text), fill(mapping))
   return {
     mapping,
-    keys: rows.map(({ table, key }) => `${table} ${key.scope_id ?? ''} ${key.flag_key}`),
+    keys: [...rows].map(({ table, key }) => `${table} ${key.scope_id ?? ''} ${key.flag_key}`),
     refused: refusals.kept.map(({ code, pointer }) => `${pointer} ${code}`),
   }
 }
