@@ -17,7 +17,7 @@ export interface RepeatedRow {
 }
 
 /** Rows that are sorted, packed and unpacked at once: few, so that their texts die young and need no large heap. */
-const BLOCK_ROWS = 500
+const BLOCK_ROWS = 200
 /** Runs that are merged into one of the next level, and read at once. */
 const RUNS_OF_A_LEVEL = 40
 /** Digits of the number of a row; a document of 64 MiB has fewer rows. */

@@ -81,7 +81,7 @@ async function* streamBytes(source: ImportSource, signal: AbortSignal): AsyncGen
   }
 }
 
-const BATCH_ROWS = 1_000
+const BATCH_ROWS = 200
 
 function toSource(rows: RowRuns): ImportSource {
   return {

@@ -17,7 +17,7 @@ import {
 } from './row-report.ts'
 
 /** Rows of one transaction; bounds the time that its locks are held to some tenths of a second. */
-const CHUNK_ROWS = 5_000
+const CHUNK_ROWS = 2_500
 /** Findings kept for each table; `refused` counts all of them. */
 const MAX_FINDINGS = 1_000
 
@@ -162,7 +162,7 @@ export class ImportVisitor implements MergeVisitor {
   }
 
   /**
-   * Sends the queued rows if there are 5,000 of one table, or rows of two tables. @returns undefined if there is
+   * Sends the queued rows if there are 2,500 of one table, or rows of two tables. @returns undefined if there is
    * nothing to send yet
    */
   pending(): Promise<void> | undefined {

@@ -14,9 +14,22 @@ import { buildMappingItems } from './mapping-items.ts'
 import { readImportDocument } from './read-document.ts'
 
 /** The fastest level: lines of rows have much in common. */
+const LEVEL = 1
+const LENGTH_BYTES = 4
+/** The length stands in front, so that unpacking takes one buffer: the garbage of buffers is collected late. */
 const DEFLATED: TextPacking = {
-  pack: (text) => deflateRawSync(text, { level: 1 }),
-  unpack: (bytes) => inflateRawSync(bytes).toString('utf8'),
+  pack: (text) => {
+    const bytes = Buffer.from(text)
+    const length = Buffer.alloc(LENGTH_BYTES)
+    length.writeUInt32LE(bytes.length)
+    return Buffer.concat([length, deflateRawSync(bytes, { level: LEVEL })])
+  },
+  unpack: (packed) => {
+    const length = Buffer.from(packed.subarray(0, LENGTH_BYTES)).readUInt32LE()
+    // One byte more, so that the end is seen; 64 is the least.
+    const chunkSize = Math.max(64, length + 1)
+    return inflateRawSync(packed.subarray(LENGTH_BYTES), { chunkSize }).toString('utf8')
+  },
 }
 
 /** A file of another service, and how to read it. */
