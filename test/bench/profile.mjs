@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { startEmbedded } from '../../dist/src/adapters/postgres/embedded.js'
 import { call, put, withPlace } from './cache-speed.mjs'
+import { makeDocument } from './make-document.mjs'
 import { makeStore } from './make-store.mjs'
 import { load, withServices } from './service-speed.mjs'
 
@@ -68,6 +69,12 @@ async function profileDiff() {
   }
 }
 
+/** `ff mapping check` of 100,000 overrides in a list, which is a mapped import up to its first row in a database. */
+function profileMapping() {
+  const { file, mapping } = makeDocument(place, { shape: 'list', tenants: 100, flags: 1_000 })
+  return run(PROFILED, ['mapping', 'check', file, '--mapping', mapping])
+}
+
 /** Each runs one path, and returns the id of the process that left the profile. */
 const PATHS = {
   'serve-file': () => profileService('file'),
@@ -75,6 +82,7 @@ const PATHS = {
   'serve-cached': profileCached,
   version: () => run([...PROFILED, '--cpu-prof-interval=100'], ['--version']),
   diff: profileDiff,
+  mapping: profileMapping,
 }
 
 /** The functions with the most time of their own, in milliseconds, without idle time. */
