@@ -1,5 +1,6 @@
 import { type AuthRefusalCode, AUTH_REFUSALS } from '../auth/types.ts'
 import type { Problem, ProblemCode } from '../problem.ts'
+import { PATTERNS } from '../rows/grammar.ts'
 
 /** Refusals that do not depend on stored data. */
 export type RequestCode =
@@ -198,6 +199,13 @@ const shortenPointer = ({ code, pointer }: Problem): Problem => ({
       : pointer.slice(0, pointer.lastIndexOf('/', MAX_POINTER)),
 })
 
+/** A place of a text whose form is known says that form. */
+const describePlace = (place: Problem): object => {
+  const pattern = PATTERNS.get(place.pointer.slice(1))
+  const shown = shortenPointer(place)
+  return place.code === 'form_wrong' && pattern !== undefined ? { ...shown, pattern } : shown
+}
+
 /** What a problem document says besides its code. */
 export interface ProblemFacts {
   readonly places?: readonly Problem[]
@@ -207,7 +215,8 @@ export interface ProblemFacts {
 
 /**
  * A problem document (RFC 9457) as JSON: type, title, status, code and request id. `errors` lists the first 100
- * places, each pointer of more than 1,024 characters cut to an ancestor's; it is left out without places.
+ * places, each pointer of more than 1,024 characters cut to an ancestor's; it is left out without places. A
+ * `form_wrong` of a key, an id or an approval has the `pattern` that the text has to match.
  */
 export function formatProblem(
   code: ServiceCode,
@@ -222,6 +231,6 @@ export function formatProblem(
     code,
     request_id,
     ...change,
-    ...(places.length > 0 ? { errors: places.slice(0, MOST_PLACES).map(shortenPointer) } : {}),
+    ...(places.length > 0 ? { errors: places.slice(0, MOST_PLACES).map(describePlace) } : {}),
   })
 }

@@ -40,16 +40,20 @@ const MAX_REQUEST_ID = 128
  * approval ref; empty for none. Does not check the body. A store calls this before it queries its database, which would
  * reject some of these values.
  */
-export function findRequestProblems(request: WriteRequest): readonly Problem[] {
-  const { table, key } = request
+export const findRequestProblems = (request: WriteRequest): readonly Problem[] => [
+  ...findKeyProblems(request.table, request.key),
+  ...findCallerProblems(request),
+]
+
+/** The faults of the key of a row, each `form_wrong`, at the members that have its parts; empty for none. */
+export function findKeyProblems(table: TableName, key: RowKey): readonly Problem[] {
   const member = SCOPE_MEMBER[table]
   const scopeFits =
     member === null ? key.scope_id === null : key.scope_id !== null && isScopeId(key.scope_id)
-  const checks: readonly Check[] = [
+  return toProblems([
     [isFlagKey(key.flag_key), '/flag_key'],
     [scopeFits, `/${member ?? 'scope_id'}`],
-  ]
-  return [...toProblems(checks), ...findCallerProblems(request)]
+  ])
 }
 
 /**

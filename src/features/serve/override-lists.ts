@@ -74,6 +74,9 @@ const LISTS: Readonly<Record<OverrideList['param'], OverrideList>> = {
   user: ofScope('user', 'user_override'),
 }
 
+/** The member of a row that has the parameter of a path. */
+const MEMBER = { flag: '/flag_key', tenant: '/tenant_id', user: '/user_id' } as const
+
 /**
  * The handler of a list of live overrides: of a flag, tenants before users and each by id; of a tenant or a user, by
  * flag key. One page as `overrides` and `next`, the `after` of the following page or null on the last; 304 for the tag
@@ -92,7 +95,8 @@ export function createOverrideListRoute(
     const value = call.params[param] ?? ''
     const need = { ...READ_REGISTRY, tenant: param === 'tenant' ? value : null }
     requireScopes(await authenticateCaller(service, call, service.now()), need)
-    if (!isParam(value)) throw new HttpRefusal('form_wrong', [makeProblem('form_wrong', '')])
+    if (!isParam(value))
+      throw new HttpRefusal('form_wrong', [makeProblem('form_wrong', MEMBER[param])])
     const { limit, after } = parsePageQuery(call.query, isAfter)
     const found = await read(service.store, value, { after, limit: limit + 1 })
     return toPageResponse(call, 'overrides', { found, limit })

@@ -1,7 +1,7 @@
-import { makeProblem } from '../../core/problem.ts'
 import type { ScopeRequirement } from '../../core/http-api/access.ts'
 import { formatEntityTag } from '../../core/http-api/preconditions.ts'
-import { isFlagKey, isScopeId } from '../../core/rows/grammar.ts'
+import { isFlagKey } from '../../core/rows/grammar.ts'
+import { findKeyProblems } from '../../core/rows/write-request.ts'
 import { type RowKey, serializeRow, type TableName } from '../../core/rows/rows.ts'
 import type { RouteRequest, RouteResponse } from '../../ports/http.ts'
 import { authenticateCaller, requireScopes } from './authorize.ts'
@@ -51,9 +51,8 @@ export const createRowRoute =
     const caller = await authenticateCaller(service, call, service.now())
     const key = listed.key(call.params)
     requireScopes(caller, listed.need(key))
-    const { flag_key, scope_id } = key
-    if (!isFlagKey(flag_key) || (scope_id !== null && !isScopeId(scope_id)))
-      throw new HttpRefusal('form_wrong', [makeProblem('form_wrong', '')])
+    const problems = findKeyProblems(listed.table, key)
+    if (problems.length > 0) throw new HttpRefusal('form_wrong', problems)
     const row = await readStoredRow(service.store, listed.table, key)
     if (row === null || ('deleted_at' in row && row.deleted_at !== undefined))
       throw new HttpRefusal(listed.table === 'flag_registry' ? 'flag_unknown' : 'override_unknown')

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { AUTH_REFUSALS } from '../../../src/core/auth/types.ts'
 import { makeProblem } from '../../../src/core/problem.ts'
+import { isFlagKey, PATTERNS } from '../../../src/core/rows/grammar.ts'
 import {
   isServiceCode,
   SERVICE_PROBLEMS,
@@ -33,9 +34,26 @@ test('a problem document has title, status, code, request id and places', () => 
     status: 400,
     code: 'form_wrong',
     request_id: 'r-1',
-    errors: [{ code: 'form_wrong', pointer: '/flag_key' }],
+    errors: [{ code: 'form_wrong', pointer: '/flag_key', pattern: PATTERNS.get('flag_key') }],
   })
   expect(JSON.parse(formatProblem('internal', 'r-2'))).not.toHaveProperty('errors')
+})
+
+test('the pattern of a flag key is the whole rule', () => {
+  const pattern = new RegExp(PATTERNS.get('flag_key') as string)
+  for (const key of ['ff.a', 'my-flag', `ff.${'a'.repeat(125)}`, `ff.${'a'.repeat(126)}`, 'ff.'])
+    expect([key, pattern.test(key)]).toEqual([key, isFlagKey(key)])
+})
+
+test.each([
+  ['member_missing', '/flag_key'],
+  ['form_wrong', '/default_value'],
+  ['form_wrong', '/constructor'],
+] as const)('%s at %s has no pattern', (code, at) => {
+  const { errors } = JSON.parse(
+    formatProblem('form_wrong', 'r', { places: [makeProblem(code, at)] }),
+  ) as { readonly errors: object }
+  expect(errors).toEqual([{ code, pointer: at }])
 })
 
 test('the problem of a change in effect names its record and revision', () => {

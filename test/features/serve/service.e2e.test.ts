@@ -12,6 +12,7 @@ import {
   startService,
   FLAG_BODY,
 } from '../../support/service.ts'
+import { PATTERNS } from '../../../src/core/rows/grammar.ts'
 import { getAudit } from './audit-of.ts'
 
 const FLAG = {
@@ -301,6 +302,14 @@ describe.each([
       expect([problem.code, problem.errors[0]?.pointer]).toEqual([code, at])
     },
   )
+
+  test('N11: a malformed key in a path is refused with its pointer and the pattern of a key', async () => {
+    // The refusals of an actor are counted together, and another test counts those of U1.
+    const change = { method: 'PUT', body: json(FLAG), token: await issuer.token({ sub: 'U-key' }) }
+    const errors = [{ code: 'form_wrong', pointer: '/flag_key', pattern: PATTERNS.get('flag_key') }]
+    for (const answer of [await call('/v1/flags/my-flag', change), await call('/v1/flags/my-flag')])
+      expect([answer.status, JSON.parse(answer.text)]).toMatchObject([400, { errors }])
+  })
 
   test('a refused change gets the code of the store, and is recorded', async () => {
     const path = '/v1/flags/ff.refused'
