@@ -4,8 +4,16 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createDatabase, type TestDatabase } from '../support/database.ts'
+import {
+  ask,
+  FLAG_BODY,
+  openDatabaseTarget,
+  openFileTarget,
+  openIssuer,
+  startService,
+} from '../support/service.ts'
 import { ROOT, type Run, runFf } from '../support/run-ff.ts'
-import { expecting, getParity } from './outcome.ts'
+import { expecting, getCheck, getParity } from './outcome.ts'
 
 let cwd = ''
 let database: TestDatabase
@@ -45,6 +53,52 @@ test('N5: the command that repeats a failed vector of a matrix of one’s own wo
   const { status, stdout } = await paste(again)
   expect([again, status]).toEqual([again, 20])
   expect(stdout).toMatch(/FAIL +XV-01/)
+})
+
+test('N6: the way out of a row that differs at one revision exists: PUT the right one again', async () => {
+  const [issuer, file, held] = await Promise.all([
+    openIssuer(),
+    openFileTarget(),
+    openDatabaseTarget('18'),
+  ])
+  const services = await Promise.all(
+    [file, held].map((at) => startService({ ...at.env, ...issuer.env })),
+  )
+  const token = await issuer.token()
+  const put = async (at: number, value: boolean): Promise<void> => {
+    const body = JSON.stringify({ ...FLAG_BODY, default_value: value })
+    const origin = services[at]?.origin ?? ''
+    const { status } = await ask(origin, '/v1/flags/ff.n6', { method: 'PUT', token, body })
+    expect([200, 201]).toContain(status)
+  }
+  await Promise.all([put(0, true), put(1, false)])
+  const url = held.database?.url ?? ''
+  const sides = ['--baseline', `file:${file.folder}`, '--candidate', url]
+  const ways = [
+    ['import', file.folder ?? '', '--database', url],
+    ['parity', 'diff', ...sides],
+  ]
+  const run = async () => {
+    const done = []
+    for (const words of ways) {
+      const ended = await runFf([...words, '--json'], { cwd })
+      const next = getCheck(ended).items.find(({ id }) => id === 'flag_registry')?.next
+      done.push([ended.status, next])
+    }
+    return done
+  }
+  const wayOut = expect.stringMatching(/PUT .*`ff serve`/)
+  expect(await run()).toEqual([
+    [20, wayOut],
+    [20, wayOut],
+  ])
+  await put(0, true)
+  expect(await run()).toEqual([
+    [0, null],
+    [0, null],
+  ])
+  await Promise.all(services.map((one) => one.stop()))
+  await Promise.all([file.remove(), held.remove(), issuer.close()])
 })
 
 describe('N7: a missing file is called missing, by its name', () => {

@@ -184,7 +184,9 @@ function toReport(
     },
   )
 }
-const NEXT = 'Correct these rows in the source or in the database; nothing was written.'
+const NEXT =
+  'Nothing was written. Correct invalid rows in the source. Of two rows with one revision, PUT the right one again ' +
+  'through `ff serve` on its side: its revision rises, and the import keeps the higher one.'
 
 function describeCounts(counts: Omit<TableImport, 'findings'>, written: boolean): string {
   const { rows, inserted, updated, same, newer, extra, writes } = counts

@@ -147,7 +147,9 @@ function buildTableItem(diff: TableDiff, { complete }: DiffResult): CheckResult 
 const NEXT_CALM = 'Run ff parity diff again while fewer writes run.'
 const NEXT_WHOLE =
   'Correct the rows that differ, or allow more with --max-diffs; then run ff parity diff again.'
-const NEXT = 'Import again if the file is right, or correct the row; then run ff parity diff again.'
+const NEXT =
+  'Where the file is right, run `ff import`; where the database is, `ff export` makes a store of its rows. Of two rows ' +
+  'with one revision, PUT the right one again through `ff serve` on its side first. Then run `ff parity diff` again.'
 
 /** The pointer of the row of a finding: the first parts of the finding's pointer. */
 const getRowPointer = (pointer: string, table: TableName): string =>
