@@ -132,7 +132,7 @@ describe('the example', () => {
       await imported(FILE, MAPPING, '--dry-run'),
       await imported(FILE, MAPPING, '--into', `file:${store}`, '--dry-run'),
     ]
-    expect(dry.map(({ status }) => status)).toEqual([21, 21])
+    expect(dry.map(({ status }) => status)).toEqual([0, 0])
     expect([await rowsThere(), await hasStore(store)]).toEqual([0, false])
     const into = await imported(FILE, MAPPING, '--into', `file:${store}`)
     const across = await imported(FILE, MAPPING)
@@ -263,7 +263,7 @@ describe.concurrent('the report', () => {
       'file:x',
       '--dry-run',
     ])
-    expect(text.status).toBe(21)
+    expect(text.status).toBe(0)
     expect(text.stdout).toContain('/switches/banner.text/status mapped: "gone" -> "archived"')
   })
 

@@ -50,8 +50,7 @@ export async function importRows(request: ImportRequest): Promise<CheckReport> {
  * run, writes those that are absent or older in the database, and records the import in the audit trail. Equal and
  * newer rows of the database stay, so an import can stop anywhere and run again. Returns `source` with its SHA-256 and
  * one item of counts for each table; a refused row, such as one of the same revision with other fields, fails its
- * table. A source without rows is inconclusive, and nothing is written or recorded; a dry run with rows left to write
- * exits with `not_ready`.
+ * table. A source without rows is inconclusive, and nothing is written or recorded.
  *
  * @param before items for the start of the report
  * @throws FfError `place_refused` for a database of another environment, `backing_unavailable` if the source changed
@@ -148,7 +147,7 @@ interface ImportResult extends WalkResult {
   readonly before: readonly CheckResult[]
 }
 function toReport(
-  { now, dryRun }: ImportRequest,
+  { now }: Pick<ImportRequest, 'now'>,
   started: Date,
   { visitor, faults, digest, written, before }: ImportResult,
 ): CheckReport {
@@ -175,11 +174,6 @@ function toReport(
     'import',
     [...before, faults.length > 0 ? broken : visitor.rows === 0 ? empty : source, ...items],
     {
-      // A dry run with rows left to write: the database is not in the state after an import.
-      exits:
-        dryRun && visitor.refused === 0 && faults.length === 0 && visitor.writes > 0
-          ? ['not_ready']
-          : [],
       timing: { started_at: started.toISOString(), duration_ms, ms: {} },
     },
   )
