@@ -2,11 +2,12 @@ import { formatSettingsTable } from '../reports/checklist-text.ts'
 import type { Invocation } from './context.ts'
 import type { CONFIG_SHOW } from './declarations/options.ts'
 import { printDocument } from './document.ts'
-import { formatSetting, listSettings, loadSettings } from './settings.ts'
+import { loadSettings } from './settings.ts'
+import { formatSetting, listSettings } from './shown-settings.ts'
 
 /**
- * `ff config show`: prints each setting as given, with its origin for `--origin`, or all of it as JSON, and ends `ok`;
- * a secret shows only whether it is set. Parses no value.
+ * `ff config show`: prints what holds for each setting, its value or its default, with its origin for `--origin`, or
+ * all of it as JSON, and ends `ok`; a secret shows only whether it is set. Parses no value.
  * @throws FfError `setting_invalid` for a bad configuration file
  */
 export async function runConfigShow(invocation: Invocation<typeof CONFIG_SHOW>): Promise<void> {

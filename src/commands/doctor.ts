@@ -3,12 +3,8 @@ import type { Invocation } from './context.ts'
 import type { REPORT } from './declarations/options.ts'
 import { readKafkaOptions } from './kafka-options.ts'
 import { runReportCommand } from './run-report.ts'
-import {
-  getDefaultBaseline,
-  getDefaultCandidate,
-  loadSettings,
-  formatSettings,
-} from './settings.ts'
+import { getDefaultBaseline, getDefaultCandidate, loadSettings } from './settings.ts'
+import { formatSettings } from './shown-settings.ts'
 import { listUnknownVariables } from './unknown-variables.ts'
 
 /**

@@ -310,35 +310,3 @@ export const behaviouralSettings = ({ given }: Settings): Readonly<Record<string
       given[name].value,
     ]),
   )
-
-/** Hides user and password of a URL, which is refused only when a command uses it. */
-const withoutUser = (text: string): string => text.replace(/:\/\/[^/]*@/, '://***@')
-
-/** A setting for display: `value` is null for a secret, which only says whether it is set. */
-export interface ShownSetting extends SettingSource {
-  readonly name: SettingName
-  /** Its key in the configuration file; null for a setting of the environment only. */
-  readonly key: string | null
-  readonly set: boolean
-  readonly what: string
-}
-/**
- * Every setting for display, unparsed: value, origin and description. The value is null where it is secret or not set,
- * as `set` tells; a user or password in a URL becomes `***`.
- */
-export const listSettings = ({ given }: Settings): readonly ShownSetting[] =>
-  SETTING_NAMES.map((name) => {
-    const { value, ...from } = given[name]
-    const { secret = false, what } = getSettingRow(name)
-    const key = FILE_SETTINGS.includes(name) ? toFileKey(name) : null
-    const shown = value === null || secret ? null : withoutUser(value)
-    return { name, key, value: shown, set: value !== null, ...from, what }
-  })
-
-/** The value of a setting; `set` where it is hidden, `not set` where it has none. */
-export const formatSetting = ({ value, set }: ShownSetting): string =>
-  value ?? (set ? 'set' : 'not set')
-
-/** Pairs of each setting's name and its value with the origin, as in `not set (default)`; secrets are hidden. */
-export const formatSettings = (settings: Settings): readonly (readonly [string, string])[] =>
-  listSettings(settings).map((one) => [one.name, `${formatSetting(one)} (${one.origin})`])

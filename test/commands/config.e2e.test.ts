@@ -30,6 +30,7 @@ interface Shown {
   readonly name: string
   readonly value: string | null
   readonly set: boolean
+  readonly effective: string | null
   readonly origin: string
   readonly path?: string
 }
@@ -48,6 +49,18 @@ describe.concurrent('ff config show', () => {
     })
     expect(of('FF_DATABASE_URL')).toMatchObject({ value: null, set: true, origin: 'environment' })
     expect(of('FF_ENV')).toMatchObject({ value: null, set: false, origin: 'default' })
+    const effective = (name: string): unknown => of(name).effective
+    expect(['FF_JWT_LEEWAY', 'FF_LISTEN', 'FF_ENV', 'FF_KAFKA_TLS'].map(effective)).toEqual([
+      '5',
+      '127.0.0.1:8420',
+      'prod',
+      'false',
+    ])
+    expect(['FF_DATABASE_URL', 'FF_STORE_DIR', 'FF_CORS_ORIGINS'].map(effective)).toEqual([
+      null,
+      null,
+      null,
+    ])
     expect(stdout).not.toContain(SECRET)
   })
 
@@ -61,6 +74,7 @@ describe.concurrent('ff config show', () => {
     expect(stdout).not.toContain(SECRET)
     const plain = await show()
     expect(plain.stdout).toMatch(/^ {2}FF_JWT_LEEWAY +5$/m)
+    expect(plain.stdout).toMatch(/^ {2}FF_ADMIN_LISTEN +127\.0\.0\.1:8420$/m)
     expect(plain.stdout).not.toContain('environment')
   })
 

@@ -1,4 +1,6 @@
+import { readFile } from 'node:fs/promises'
 import { describe, expect, test } from 'vitest'
+import { formatDefault } from '../../../src/core/settings/format-default.ts'
 import {
   DEFAULT_SETTINGS,
   FILE_SETTINGS,
@@ -29,6 +31,24 @@ test('the type of a value follows from its declaration', () => {
     }
   > = true
   expect(holds).toBe(true)
+})
+
+test.each(SETTING_NAMES)('the default of %s is shown as it would be given', (name) => {
+  const shown = formatDefault(name)
+  const { otherwise, parse } = getSettingRow(name)
+  if (shown === null) expect([undefined, []]).toContainEqual(otherwise)
+  else expect(parse(shown)).toEqual({ ok: true, value: otherwise ?? expect.anything() })
+})
+
+test('the defaults of the contract are shown', async () => {
+  const text = await readFile('contracts/jwks_integration_notes.json', 'utf8')
+  const { algorithms, claims } = JSON.parse(text) as {
+    readonly algorithms: { readonly default: readonly string[] }
+    readonly claims: { readonly audience: string; readonly leeway_s: number }
+  }
+  expect(formatDefault('FF_JWT_ALGORITHMS')).toBe(algorithms.default.join(','))
+  expect(formatDefault('FF_JWT_AUDIENCE')).toBe(claims.audience)
+  expect(formatDefault('FF_JWT_LEEWAY')).toBe(String(claims.leeway_s))
 })
 
 const [KID, HASH] = ['k'.repeat(43), 'a'.repeat(64)]
