@@ -24,7 +24,7 @@ export async function runCacheStats(invocation: Invocation<typeof DOCUMENT>): Pr
   const stats = await readCacheStats(FF_REDIS_URL, adapters)
   await printDocument(invocation, {
     json: { schemaVersion: 1, ...stats },
-    text: formatCacheStats(stats),
+    text: (width) => formatCacheStats(stats, width),
   })
 }
 

@@ -36,7 +36,7 @@ export async function runChecklistShow(
   invocation: Invocation<typeof CHECKLIST_DOCUMENT>,
 ): Promise<void> {
   const { value } = await readChecklist(invocation)
-  await printDocument(invocation, { json: value, text: formatChecklist(value) })
+  await printDocument(invocation, { json: value, text: (width) => formatChecklist(value, width) })
 }
 
 /**
@@ -48,7 +48,7 @@ export async function runChecklistExplain(
 ): Promise<void> {
   const { value } = await readChecklist(invocation)
   const item = findItemOrThrow(value.items, invocation.words[0] ?? '')
-  await printDocument(invocation, { json: item, text: formatChecklistItem(item) })
+  await printDocument(invocation, { json: item, text: (width) => formatChecklistItem(item, width) })
 }
 
 /**
@@ -64,7 +64,7 @@ export async function runChecklistDiff(
   const { root, cwd } = context
   const { checklist, take } = options
   const diff = await diffChecklist({ root, cwd, checklist }, { take })
-  await printDocument(invocation, { json: diff, text: formatChecklistDiff(diff) })
+  await printDocument(invocation, { json: diff, text: () => formatChecklistDiff(diff) })
   if (diff.departures.some(({ kind }) => kind === 'looser')) context.exit = 'usage'
 }
 

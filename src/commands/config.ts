@@ -20,6 +20,6 @@ export async function runConfigShow(invocation: Invocation<typeof CONFIG_SHOW>):
   })
   await printDocument(invocation, {
     json: { schemaVersion: 1, settings },
-    text: formatSettingsTable(rows),
+    text: (width) => formatSettingsTable(rows, width),
   })
 }

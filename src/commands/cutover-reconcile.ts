@@ -32,7 +32,7 @@ export const runCutoverReconcile = (
         })
     await printDocument(invocation, {
       json: { schemaVersion: 1, ...found },
-      text: formatCutoverReconciliation(found),
+      text: () => formatCutoverReconciliation(found),
     })
     context.exit = findExit(found)
   })

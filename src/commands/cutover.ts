@@ -34,6 +34,7 @@ import type {
 } from './declarations/cutover-options.ts'
 import { printDocument } from './document.ts'
 import { buildGateRequest } from './gate.ts'
+import { getTextWidth } from './text-width.ts'
 
 /**
  * `ff cutover plan`: prints what each step will do, by the records as they are, and ends `ok`. Changes nothing.
@@ -63,7 +64,7 @@ export const runCutoverStatus = (invocation: Invocation<typeof CUTOVER_STATUS>):
         const text =
           options.format === 'json'
             ? `${formatJson({ schemaVersion: 1, ...status })}\n`
-            : formatCutoverStatus(status)
+            : formatCutoverStatus(status, getTextWidth(context))
         if (text !== shown) await context.io.stdout(text)
         shown = text
         if (options.watch) await clock.rest(WATCH_MS, signal)
@@ -184,7 +185,7 @@ const printPlan = (
 ): Promise<void> =>
   printDocument(invocation, {
     json: { schemaVersion: 1, ...document },
-    text: formatCutoverPlan(document),
+    text: (width) => formatCutoverPlan(document, width),
   })
 const printStep = (
   invocation: Invocation<typeof CUTOVER_PLAN>,
@@ -192,7 +193,7 @@ const printStep = (
 ): Promise<void> =>
   printDocument(invocation, {
     json: { schemaVersion: 1, ...document },
-    text: formatCutoverStep(document),
+    text: () => formatCutoverStep(document),
   })
 
 /** The verdict on the team folder, as of now. @param leaseMs that of this command */

@@ -1,11 +1,13 @@
 import { formatJson } from '../core/text/terminal.ts'
 import type { Invocation } from './context.ts'
 import type { DOCUMENT } from './declarations/options.ts'
+import { getTextWidth } from './text-width.ts'
 
 /** A document that is no report, in both formats. */
 interface Document {
   readonly json: object
-  readonly text: string
+  /** @param width columns of text */
+  readonly text: (width: number) => string
 }
 /**
  * Prints a document on stdout as text, or as indented JSON for `--format json`, and sets the exit `ok`. @throws the
@@ -16,6 +18,6 @@ export async function printDocument(
   { json, text }: Document,
 ): Promise<void> {
   const asJson = options.format === 'json'
-  await context.io.stdout(asJson ? `${formatJson(json)}\n` : text)
+  await context.io.stdout(asJson ? `${formatJson(json)}\n` : text(getTextWidth(context)))
   context.exit = 'ok'
 }

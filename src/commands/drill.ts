@@ -56,7 +56,7 @@ async function runScratchDrill(invocation: Invocation<typeof CUTOVER_DRILL>): Pr
     if (out !== null) await writeOutput(out, formatDrillPage(document), signal)
     await printDocument(invocation, {
       json: { schemaVersion: 1, ...document },
-      text: formatCutoverDrill(document),
+      text: (width) => formatCutoverDrill(document, width),
     })
     context.exit = EXITS[document.verdict]
   } catch (error) {

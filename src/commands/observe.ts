@@ -106,7 +106,7 @@ export async function runObserveStatus(invocation: Invocation<typeof DOCUMENT>):
   const report = reportObservation(read.minutes, context.now().getTime())
   await printDocument(invocation, {
     json: { schemaVersion: 1, recorded_by: read.kid, ...report },
-    text: formatObservation(report),
+    text: (width) => formatObservation(report, width),
   })
   context.exit = report.complete ? 'ok' : 'not_ready'
 }

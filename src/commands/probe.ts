@@ -34,7 +34,7 @@ export async function runProbeList(
 ): Promise<void> {
   const { root, cwd } = invocation.context
   const rows = await probeList({ root, cwd, checklist: invocation.options.checklist })
-  await printDocument(invocation, { json: rows, text: formatProbeList(rows) })
+  await printDocument(invocation, { json: rows, text: (width) => formatProbeList(rows, width) })
 }
 
 /**
@@ -48,7 +48,10 @@ export async function runProbeExplain(
   const { root, cwd } = invocation.context
   const folder = { root, cwd, checklist: invocation.options.checklist }
   const found = await probeExplain(folder, invocation.words[0] ?? '')
-  await printDocument(invocation, { json: found, text: formatProbeExplanation(found) })
+  await printDocument(invocation, {
+    json: found,
+    text: (width) => formatProbeExplanation(found, width),
+  })
 }
 
 /**

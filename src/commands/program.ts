@@ -1,9 +1,10 @@
-import { Command, CommanderError } from 'commander'
+import { Command, CommanderError, Help } from 'commander'
 import { FfError } from '../errors.ts'
 import type { Context } from './context.ts'
 import type { OptionDeclaration } from './declarations/option.ts'
 import { COMMANDS } from './declarations/index.ts'
 import { type CommandDeclaration, JSON_FLAG, takesJson } from './declarations/row.ts'
+import { getTextWidth } from './text-width.ts'
 import { readVersion } from './version.ts'
 
 /**
@@ -46,6 +47,15 @@ async function parse(argv: readonly string[], context: Context, output: string[]
   }
 }
 
+/** Room that a description needs beside its term; below it stands under the term. */
+const LEAST_HELP = 40
+const formatHelpItem: Help['formatItem'] = (...given) => {
+  const [term, termWidth, description, helper] = given
+  const width = helper.helpWidth ?? 80
+  if (width - termWidth - 4 >= LEAST_HELP) return Help.prototype.formatItem.apply(helper, given)
+  return `  ${term}\n      ${helper.boxWrap(description, width - 6).replaceAll('\n', '\n      ')}`
+}
+
 /** Prints help or the version, the only output of commander itself. */
 async function printHelp(output: readonly string[], context: Context): Promise<void> {
   await context.io.stdout(output.join(''))
@@ -60,9 +70,14 @@ function makeProgram(words: readonly string[], context: Context, output: string[
     .option('--color', 'use colour, also without a terminal')
     .option('--no-color', 'use no colour')
     .option('--debug', 'show the stack and the cause of an error')
+    .configureHelp({ minWidthToWrap: 20, formatItem: formatHelpItem })
     .exitOverride()
     // The error that commander throws holds the same text as its stderr.
-    .configureOutput({ writeOut: (text) => void output.push(text), writeErr: () => undefined })
+    .configureOutput({
+      writeOut: (text) => void output.push(text),
+      writeErr: () => undefined,
+      getOutHelpWidth: () => getTextWidth(context),
+    })
     .addHelpText(
       'after',
       '\nSettings: option > FF_* environment > ff.config.json > default.\nExit codes: ff help exit-codes',
@@ -144,7 +159,7 @@ function addHelp(program: Command, context: Context): Command {
           nearest(word, [...known, ...Object.keys(TOPICS)]),
         ).outputHelp()
       }
-      await context.io.stdout(topic())
+      await context.io.stdout(topic(getTextWidth(context)))
       context.exit = 'ok'
     })
   return program

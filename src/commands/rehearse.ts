@@ -18,9 +18,11 @@ import {
 import { PRIVATE, type RehearsedRows } from '../features/rehearse/steps.ts'
 import { loadChecklist } from '../features/team-folder/load-gate-files.ts'
 import { REPORTERS } from '../reports/index.ts'
+import type { Style } from '../reports/paint.ts'
 import type { Context, Invocation } from './context.ts'
 import type { REHEARSE } from './declarations/rehearse-options.ts'
 import { runKeyNew, runKeyShow, runSignoffSign } from './signoff.ts'
+import { getTextWidth } from './text-width.ts'
 
 /**
  * `ff rehearse`: prints each command of a cutover, and runs it, on private stores in a new folder; then the gate's report, and
@@ -178,7 +180,10 @@ async function printEnd(
   const report = rehearsed.finished ? await readFinalReport(folder) : null
   const { items } = (await loadChecklist({ root, cwd: folder, checklist: null })).checklist.value
   const { exitName, open } = judgeRehearsal(rehearsed, report, { quick, sign, items })
-  if (report !== null) await io.stdout(`\n${await formatReport(report, color ?? false)}`)
+  if (report !== null)
+    await io.stdout(
+      `\n${await formatReport(report, { color: color ?? false, width: getTextWidth(context) })}`,
+    )
   const ending = exitName === 'ok' ? 'PASS  Rehearsed' : 'The rehearsal did not go as expected'
   await io.stdout(
     [
@@ -198,8 +203,8 @@ async function printEnd(
   context.exit = exitName
 }
 
-const formatReport = async (report: GateReport, color: boolean): Promise<string> =>
-  (await REPORTERS.text())(report, { color })
+const formatReport = async (report: GateReport, style: Style): Promise<string> =>
+  (await REPORTERS.text())(report, style)
 
 function formatOpen(open: readonly OpenItem[]): readonly string[] {
   const reasons = [...new Set(open.flatMap(({ expected }) => expected ?? []))]

@@ -9,6 +9,7 @@ import type { REPORT } from './declarations/options.ts'
 import { refuseInputsAsOutputs } from './refuse-inputs.ts'
 import { appendOutput, clearOutputs, writeOutputs } from './output.ts'
 import { repeatInReport } from './repeat-options.ts'
+import { getTextWidth } from './text-width.ts'
 
 /**
  * Refuses an output over an input, removes old outputs, runs `work` under the signals and the time limit, writes its
@@ -40,7 +41,9 @@ export async function runReportCommand(
     context.exit = report
     return
   }
-  await context.io.stdout(await write(report, format, { color, look }))
+  await context.io.stdout(
+    await write(report, format, { color, width: getTextWidth(context), look }),
+  )
   if (format === 'github') await addToSummary(context, await write(report, 'markdown'))
   context.exit = report.exitName
 }
@@ -48,13 +51,18 @@ export async function runReportCommand(
 /** Reads what the HTML of a report shows besides it. */
 type Look = (report: Report) => Promise<ObservationView | null>
 
+interface Written {
+  readonly color?: boolean
+  readonly width?: number
+  readonly look?: Look
+}
 async function write(
   report: Report,
   as: Format,
-  { color = false, look }: { readonly color?: boolean; readonly look?: Look } = {},
+  { color = false, width, look }: Written = {},
 ): Promise<string> {
   const observation = as === 'html' && look !== undefined ? await look(report) : null
-  return (await REPORTERS[as]())(report, { color, observation })
+  return (await REPORTERS[as]())(report, { color, width, observation })
 }
 
 /** Appends to the job summary of GitHub Actions, which GITHUB_STEP_SUMMARY names; elsewhere it is not set. */

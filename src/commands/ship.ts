@@ -60,7 +60,7 @@ export async function runAuditShip(invocation: Invocation<typeof AUDIT_SHIP>): P
         const document: ShipDocument = { ...totals, left }
         await printDocument(invocation, {
           json: { schemaVersion: 1, ...document },
-          text: formatShipDocument(document),
+          text: (width) => formatShipDocument(document, width),
         })
         context.exit = decideShipExit(signal, { follow, totals, left })
       } finally {
@@ -87,7 +87,7 @@ export async function runAuditRedrive(invocation: Invocation<typeof AUDIT_REDRIV
     const redriven = await store.redrive(target)
     await printDocument(invocation, {
       json: { schemaVersion: 1, redriven },
-      text: `${redriven} failed record${redriven === 1 ? ' is' : 's are'} pending again\n`,
+      text: () => `${redriven} failed record${redriven === 1 ? ' is' : 's are'} pending again\n`,
     })
   })
 }

@@ -21,5 +21,5 @@ export async function runVersion(invocation: Invocation<typeof DOCUMENT>): Promi
   }
   const { version, build, schema_head, node, platform } = json
   const text = `ff ${version}\nbuild ${build}\nnewest migration ${schema_head ?? 'none'}\nNode ${node} on ${platform}\n`
-  await printDocument(invocation, { json, text })
+  await printDocument(invocation, { json, text: () => text })
 }

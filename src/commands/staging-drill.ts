@@ -31,7 +31,7 @@ export const runStagingDrill = (invocation: Invocation<typeof CUTOVER_DRILL>): P
     )
     await printDocument(invocation, {
       json: { schemaVersion: 1, ...document },
-      text: formatStagingDrill(document),
+      text: (width) => formatStagingDrill(document, width),
     })
   })
 

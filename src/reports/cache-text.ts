@@ -19,7 +19,7 @@ type Event =
   | { readonly kind: 'link'; readonly state: string }
 
 /** The keys of each namespace, `+` where there are more, and the memory of each primary in bytes. */
-export function formatCacheStats({ namespaces, servers }: Stats): string {
+export function formatCacheStats({ namespaces, servers }: Stats, width?: number): string {
   const keys = namespaces.map(({ namespace, keys: count, complete }) => [
     namespace,
     `${count}${complete ? '' : '+'} keys`,
@@ -28,7 +28,7 @@ export function formatCacheStats({ namespaces, servers }: Stats): string {
     server,
     `${used_bytes} bytes${limit_bytes === null ? '' : ` of ${limit_bytes}`}`,
   ])
-  return `${formatColumns([...keys, ...memory])}\n`
+  return `${formatColumns([...keys, ...memory], width)}\n`
 }
 
 /** Formats an event of `ff cache tail` by format: a line of text or of JSON. */

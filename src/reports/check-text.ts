@@ -20,13 +20,17 @@ export function formatCheckReport(report: CheckReport, style: Style): string {
   const summary = `${items.length - wanting.length} of ${items.length} ${what}.`
   const parts = [
     `ff ${kind.replace('_', ' ')}`,
-    ...(rows.length === 0 ? [] : [formatColumns(rows)]),
-    ...explained.map(({ id, next }) => formatFindings(id, next, report.findings)),
+    ...(rows.length === 0 ? [] : [formatColumns(rows, style.width)]),
+    ...explained.map(({ id, next }) => formatFindings({ id, next }, report.findings, style)),
     ...(sql.length === 0 ? [] : [sql.join('\n')]),
     ...(report.counterexample === undefined
       ? []
       : [JSON.stringify(report.counterexample, null, 2)]),
-    `${formatState(toHeadlineState(exitName, verdict), style)}  ${summary}  exit ${exitCode} (${exitName})`,
+    foldLine(
+      `${formatState(toHeadlineState(exitName, verdict), style)}  ${summary}  exit ${exitCode} (${exitName})`,
+      '  ',
+      style.width,
+    ),
   ]
   return `${parts.join('\n\n')}\n`
 }
@@ -40,16 +44,18 @@ function formatDetail({ id, title, seen_by }: CheckItem, { timing }: CheckReport
 }
 
 function formatFindings(
-  id: string,
-  next: string | null,
+  { id, next }: Pick<CheckItem, 'id' | 'next'>,
   findings: readonly CheckFinding[],
+  { width }: Style,
 ): string {
   const own = findings.filter(({ subject }) => subject === id)
   const lines = own.map(({ code, pointer, detail }) => {
     const where = pointer === null || pointer === '' ? '' : `${pointer} `
-    return foldLine(`    ${where}${code}${detail === '' ? '' : `: ${detail}`}`, '      ')
+    return foldLine(`    ${where}${code}${detail === '' ? '' : `: ${detail}`}`, '      ', width)
   })
-  return [`  ${id}`, ...lines, ...(next === null ? [] : [foldLine(`    ${next}`, '    ')])].join(
-    '\n',
-  )
+  return [
+    `  ${id}`,
+    ...lines,
+    ...(next === null ? [] : [foldLine(`    ${next}`, '    ', width)]),
+  ].join('\n')
 }

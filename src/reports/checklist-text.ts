@@ -10,7 +10,7 @@ import { escapeForTerminal, escapeLine } from '../core/text/terminal.ts'
  * The items of a checklist as text, one line each below their group, then their number. Escapes every text for a
  * terminal; ends with a line feed.
  */
-export function formatChecklist(checklist: Checklist): string {
+export function formatChecklist(checklist: Checklist, width?: number): string {
   const { groups, items } = escapeForTerminal(checklist)
   const parts = groups.map(({ id, title }) => {
     const own = items.filter(({ group }) => group === id)
@@ -21,10 +21,10 @@ export function formatChecklist(checklist: Checklist): string {
       WAIVED[item.waivable],
       item.title,
     ])
-    return `${id}  ${title} (${own.length})\n${formatColumns(rows)}`
+    return `${id}  ${title} (${own.length})\n${formatColumns(rows, width)}`
   })
   const last = `${items.length} items in ${groups.length} groups. Explain one with ff checklist explain ID.`
-  return `${[...parts, last].join('\n\n')}\n`
+  return `${[...parts, foldLine(last, '', width)].join('\n\n')}\n`
 }
 
 const WAIVED = { no: 'not waivable', one: 'platform lead', two: 'both leads' } as const
@@ -41,7 +41,7 @@ const KINDS = {
  * owner, its reason and fix, and the command that measures it. Escapes every text for a terminal; ends with a line
  * feed.
  */
-export function formatChecklistItem(given: ChecklistItem): string {
+export function formatChecklistItem(given: ChecklistItem, width?: number): string {
   const item = escapeForTerminal(given)
   const rows: readonly (readonly [string, string])[] = [
     [
@@ -66,10 +66,10 @@ export function formatChecklistItem(given: ChecklistItem): string {
     ['read', item.docs],
   ]
   const parts = [
-    `${item.id}  ${item.title}`,
-    foldLine(`  ${item.why}`, '  '),
-    formatColumns(rows),
-    foldLine(`  Fix: ${item.remediation}`, '  '),
+    foldLine(`${item.id}  ${item.title}`, '    ', width),
+    foldLine(`  ${item.why}`, '  ', width),
+    formatColumns(rows, width),
+    foldLine(`  Fix: ${item.remediation}`, '  ', width),
     `  Measure it: ff probe run ${item.id}`,
   ]
   return `${parts.join('\n\n')}\n`
@@ -120,7 +120,7 @@ export function formatChecklistDiff({
  * The probes as text, one line an item: its probe and place of measurement, or what it needs before it can be
  * measured; then the number of items that need nothing. Escapes every text for a terminal; ends with a line feed.
  */
-export function formatProbeList(given: readonly ProbeRow[]): string {
+export function formatProbeList(given: readonly ProbeRow[], width?: number): string {
   const rows = escapeForTerminal(given)
   const lines = rows.map(({ id, probe, where, effect, needs }) => [
     id,
@@ -128,14 +128,15 @@ export function formatProbeList(given: readonly ProbeRow[]): string {
     needs === null ? `${where} (${effect})` : `needs ${needs}`,
   ])
   const measured = rows.filter(({ needs }) => needs === null).length
-  return `${formatColumns(lines)}\n\n${measured} of ${rows.length} items can be measured with ff probe run.\n`
+  const last = `${measured} of ${rows.length} items can be measured with ff probe run.`
+  return `${formatColumns(lines, width)}\n\n${foldLine(last, '', width)}\n`
 }
 
 /**
  * What the probe of one item measures as text: its place and effect, the limits with their planted faults, and what it
  * needs to measure staging. Escapes every text for a terminal; ends with a line feed.
  */
-export function formatProbeExplanation(given: ProbeExplanation): string {
+export function formatProbeExplanation(given: ProbeExplanation, width?: number): string {
   const { id, title, probe, where, effect, needs, limits, controls, staging } =
     escapeForTerminal(given)
   const rows: readonly (readonly [string, string])[] = [
@@ -151,11 +152,11 @@ export function formatProbeExplanation(given: ProbeExplanation): string {
     ]),
   ]
   const parts = [
-    `${id}  ${title}`,
-    formatColumns(rows),
+    foldLine(`${id}  ${title}`, '    ', width),
+    formatColumns(rows, width),
     ...(staging === null
       ? []
-      : [`  On staging it needs`, ...staging.map((one) => foldLine(`  - ${one}`, '    '))]),
+      : [`  On staging it needs`, ...staging.map((one) => foldLine(`  - ${one}`, '    ', width))]),
     `  Measure it: ff probe run ${id}`,
   ]
   return `${parts.join('\n\n')}\n`
@@ -172,5 +173,12 @@ interface Row {
  * The settings as text, one line each, escaped for a terminal, with a final line feed; with a column for the origin
  * where `from` is not null.
  */
-export const formatSettingsTable = (rows: readonly Row[]): string =>
-  `${formatColumns(escapeForTerminal(rows).map(({ name, shown, from }) => [name, ...(from === null ? [] : [from]), shown]))}\n`
+export const formatSettingsTable = (rows: readonly Row[], width?: number): string =>
+  `${formatColumns(
+    escapeForTerminal(rows).map(({ name, shown, from }) => [
+      name,
+      ...(from === null ? [] : [from]),
+      shown,
+    ]),
+    width,
+  )}\n`

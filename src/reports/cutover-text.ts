@@ -29,7 +29,7 @@ const STANDINGS: Readonly<Record<WayOut['standing'], string>> = {
 }
 
 /** The status as text; the last line is the command that comes next. */
-export function formatCutoverStatus(status: CutoverStatusDocument): string {
+export function formatCutoverStatus(status: CutoverStatusDocument, width?: number): string {
   const { database, lag, intent, next } = status
   const rows = [
     ['phase', status.armed ? `${status.phase}, armed for a change of authority` : status.phase],
@@ -43,11 +43,12 @@ export function formatCutoverStatus(status: CutoverStatusDocument): string {
     ['standing', STANDINGS[next.standing]],
   ]
   return [
-    formatColumns(rows),
-    ...formatList('instances', status.instances.map(formatInstance)),
+    formatColumns(rows, width),
+    ...formatList('instances', status.instances.map(formatInstance), width),
     ...formatList(
       'blocks the next step',
       status.blocks.map(({ code, detail }) => `${code}: ${escapeLine(detail)}`),
+      width,
     ),
     `next: ${next.command}\n`,
   ].join('\n')
@@ -62,8 +63,10 @@ function formatInstance(one: InstanceStatus): string {
   return `${escapeLine(one.id)} on ${escapeLine(one.host)}, pid ${one.pid}${role}: ${life}, epoch ${one.epoch}, ${one.places.join(' and ')}`
 }
 
-const formatList = (title: string, lines: readonly string[]): readonly string[] =>
-  lines.length === 0 ? [] : [`${title}:`, ...lines.map((line) => foldLine(`  ${line}`, '    '))]
+const formatList = (title: string, lines: readonly string[], width?: number): readonly string[] =>
+  lines.length === 0
+    ? []
+    : [`${title}:`, ...lines.map((line) => foldLine(`  ${line}`, '    ', width))]
 
 export function formatCutoverStep(step: CutoverStep): string {
   const { from, phase, epoch, attempt, filled, paused_ms, next } = step
@@ -80,19 +83,22 @@ export function formatCutoverStep(step: CutoverStep): string {
   return `${lines.join('\n')}\n`
 }
 
-export function formatStagingDrill({ steps, next }: StagingDrill): string {
+export function formatStagingDrill({ steps, next }: StagingDrill, width?: number): string {
   const rows = steps.map(({ from, phase, epoch, seconds, paused_ms }) => [
     `${from} to ${phase}`,
     `epoch ${epoch}`,
     `${seconds.toFixed(2)} s`,
     paused_ms === null ? 'no pause' : `writes waited ${Math.round(paused_ms)} ms`,
   ])
-  return `${formatColumns(rows)}\nnext: ${next.command}\n`
+  return `${formatColumns(rows, width)}\nnext: ${next.command}\n`
 }
 
-export function formatCutoverPlan({ phase, steps, next }: CutoverPlanDocument): string {
+export function formatCutoverPlan(
+  { phase, steps, next }: CutoverPlanDocument,
+  width?: number,
+): string {
   const list = steps.map(({ to, command, what }, at) =>
-    foldLine(`${at + 1}. ${to}: \`${command}\`: ${what}.`, '   '),
+    foldLine(`${at + 1}. ${to}: \`${command}\`: ${what}.`, '   ', width),
   )
   return [`The phase is ${phase}.`, ...list, `next: ${next.command}\n`].join('\n')
 }
@@ -203,12 +209,15 @@ export const listDrillFacts = (drill: CutoverDrill): readonly (readonly [string,
 }
 
 /** Steps, totals and the verdict; `gap` is the longest time without an acknowledged write. */
-export function formatCutoverDrill(drill: CutoverDrill): string {
+export function formatCutoverDrill(drill: CutoverDrill, width?: number): string {
   const examples = drill.examples.map((one) => escapeLine(one))
   return [
-    formatColumns(listDrillRows(drill)),
+    formatColumns(listDrillRows(drill), width),
     '',
-    formatColumns(listDrillFacts(drill).map(([name, text]) => [name, escapeLine(text)])),
+    formatColumns(
+      listDrillFacts(drill).map(([name, text]) => [name, escapeLine(text)]),
+      width,
+    ),
     ...formatList('examples', examples),
     `${drill.verdict.toUpperCase()}  It is no evidence: \`ff probe run I1\` writes that.\n`,
   ].join('\n')

@@ -34,14 +34,14 @@ export function formatGateReport(report: GateReport, style: Style): string {
   ).filter((list) => list.length > 0)
   const waived = items.filter(({ state }) => state === 'waived')
   const parts = [
-    `ff gate  ${formatVerdict(report)}\n${formatColumns(listSubject(report))}`,
-    ...formatGeneralFindings(report),
-    formatGroups(report),
+    `${foldLine(`ff gate  ${formatVerdict(report)}`, '  ', style.width)}\n${formatColumns(listSubject(report), style.width)}`,
+    ...formatGeneralFindings(report, style),
+    formatGroups(report, style),
     ...others.reverse().map((list) => formatItems(list, style)),
     ...(waived.length === 0 ? [] : [formatWaived(waived, report, style)]),
     ...blockers.map((item) => formatBlocker(item, style)),
     ...[...listFailures(report), ...listChecklistChanges(report)].map(([title, lines]) =>
-      [`  ${title}`, ...lines.map((line) => foldLine(`  ${line}`, '    '))].join('\n'),
+      [`  ${title}`, ...lines.map((line) => foldLine(`  ${line}`, '    ', style.width))].join('\n'),
     ),
     formatEnd(report, style),
   ]
@@ -52,14 +52,17 @@ export function formatGateReport(report: GateReport, style: Style): string {
 const isMeasuredBlocker = ({ state, evidence }: GateItem): boolean =>
   state === 'fail' || ((state === 'error' || state === 'inconclusive') && evidence !== null)
 
-function formatGroups({ groups, counts }: GateReport): string {
+function formatGroups({ groups, counts }: GateReport, { width }: Style): string {
   const rows = groups.map(({ id, title, items, states }) => [
     id,
     title,
     String(items),
     formatStates(states),
   ])
-  return formatColumns([...rows, ['', 'all', String(counts.expected), formatStates(counts.states)]])
+  return formatColumns(
+    [...rows, ['', 'all', String(counts.expected), formatStates(counts.states)]],
+    width,
+  )
 }
 
 /** A longer command stands behind the reason, so that its column leaves room for the reasons. */
@@ -71,15 +74,15 @@ function formatItems(list: readonly GateItem[], style: Style): string {
     const short = (next ?? '').length <= MOST_NEXT
     return [id, short ? (next ?? '') : '', short ? why : `${why}. Next: \`${next}\``]
   })
-  return `  ${formatState(list[0]?.state ?? '', style)} (${list.length})\n${formatColumns(rows)}`
+  return `  ${formatState(list[0]?.state ?? '', style)} (${list.length})\n${formatColumns(rows, style.width)}`
 }
 
 function formatWaived(waived: readonly GateItem[], { waivers }: GateReport, style: Style): string {
   const lines = waived.flatMap(({ id, waiver, title }) => [
-    `  ${id}  ${title}`,
+    foldLine(`  ${id}  ${title}`, '    ', style.width),
     ...waivers
       .filter((one) => one.id === waiver)
-      .map((one) => foldLine(`    ${describeWaiver(one)}`, '      ')),
+      .map((one) => foldLine(`    ${describeWaiver(one)}`, '      ', style.width)),
   ])
   return [`  ${formatState('waived', style)} (${waived.length})`, ...lines].join('\n')
 }
@@ -87,10 +90,10 @@ function formatWaived(waived: readonly GateItem[], { waivers }: GateReport, styl
 function formatBlocker(item: GateItem, style: Style): string {
   const { id, state, title, codes, detail, evidence, why, fix, owner, next } = item
   const say = (name: string, text: string | null): readonly string[] =>
-    text === null || text === '' ? [] : [foldLine(`    ${name}: ${text}`, '      ')]
+    text === null || text === '' ? [] : [foldLine(`    ${name}: ${text}`, '      ', style.width)]
   return [
-    `  ${formatState(state, style)}  ${id}  ${title}`,
-    ...measuredLines(item).map((line) => foldLine(`    ${line}`, '      ')),
+    foldLine(`  ${formatState(state, style)}  ${id}  ${title}`, '    ', style.width),
+    ...measuredLines(item).map((line) => foldLine(`    ${line}`, '      ', style.width)),
     ...say('because', `${codes.join(', ')}${detail === '' ? '' : ` (${detail})`}`),
     ...say('example', evidence?.example ?? null),
     ...say('why it matters', why),
@@ -100,9 +103,9 @@ function formatBlocker(item: GateItem, style: Style): string {
   ].join('\n')
 }
 
-const formatGeneralFindings = ({ findings }: GateReport): readonly string[] => {
+const formatGeneralFindings = ({ findings }: GateReport, { width }: Style): readonly string[] => {
   const own = listFaults({ findings })
-  return own.length === 0 ? [] : [own.map((one) => foldLine(`  ${one}`, '    ')).join('\n')]
+  return own.length === 0 ? [] : [own.map((one) => foldLine(`  ${one}`, '    ', width)).join('\n')]
 }
 
 function formatEnd(report: GateReport, style: Style): string {
@@ -120,5 +123,5 @@ function formatEnd(report: GateReport, style: Style): string {
     state: verdict,
   }
   const painted = formatEnding(ending, { exitCode, exitName }, style)
-  return `${rows.length === 0 ? '' : `${formatColumns(rows)}\n\n`}${painted}`
+  return `${rows.length === 0 ? '' : `${formatColumns(rows, style.width)}\n\n`}${painted}`
 }

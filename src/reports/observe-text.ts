@@ -10,7 +10,7 @@ const MARKS: Readonly<Record<ObservedHour['standing'], string>> = {
 const MOST_UNSEEN = 5
 
 /** Lines of text: how many hours are clean, the timeline, what is missing, and what began the time again. */
-export function formatObservation(report: ObservationReport): string {
+export function formatObservation(report: ObservationReport, width?: number): string {
   const { measured, timeline, unseen, restarts } = report
   const marks = timeline.map(({ standing }) => MARKS[standing]).join('')
   const rows = [
@@ -32,7 +32,7 @@ export function formatObservation(report: ObservationReport): string {
     ],
     ...restarts.map(({ at, cause, detail }) => ['began again', `${at} ${cause}: ${detail}`]),
   ]
-  return `${formatColumns(rows)}\n${formatNext(report)}\n`
+  return `${formatColumns(rows, width)}\n${formatNext(report)}\n`
 }
 
 const formatAge = (age_s: number | null): string =>

@@ -46,7 +46,7 @@ interface Ending {
   readonly state: string
 }
 /**
- * The last line of a report: the verdict in its colour, sentence and exit code with name. Folded to 80 characters, the
+ * The last line of a report: the verdict in its colour, sentence and exit code with name. Folded to the width, the
  * exit never within itself. No final line feed.
  */
 export function formatEnding(
@@ -55,13 +55,13 @@ export function formatEnding(
   style: Style,
 ): string {
   const exit = `exit ${exitCode} (${exitName})`
-  const folded = foldLine(`${word}  ${sentence}`, '  ')
-  const room = WIDTH - (folded.length - folded.lastIndexOf('\n') - 1)
+  const folded = foldLine(`${word}  ${sentence}`, '  ', style.width)
+  const room = (style.width ?? WIDTH) - (folded.length - folded.lastIndexOf('\n') - 1)
   const line = room < exit.length + 2 ? `${folded}\n  ${exit}` : `${folded}  ${exit}`
   return colorWord(word, state, style) + line.slice(word.length)
 }
 
-/** Width of text in columns. */
+/** Width of text in columns where none is given. */
 const WIDTH = 80
 /** Its width in columns, without escapes of colours. */
 export const getWidth = (cell: string): number => stripVTControlCharacters(cell).length
@@ -72,11 +72,11 @@ const HELD = '\0'
 export const holdLine = (command: string): string => command.replaceAll(' ', HELD)
 
 /**
- * Folds a line at blanks to 80 characters, joined by line feeds, and indents the following ones; keeps the indentation
+ * Folds a line at blanks to a width, 80 by default, joined by line feeds, and indents the following ones; keeps the indentation
  * of the first. A single word may exceed the width, and so may a command in backticks, which stays on one line.
  */
-export function foldLine(line: string, indent: string): string {
-  return foldText(line, { indent, width: WIDTH })
+export function foldLine(line: string, indent: string, width: number = WIDTH): string {
+  return foldText(line, { indent, width })
 }
 
 /** As `foldLine`, to a given width. */
@@ -98,16 +98,33 @@ export function foldText(
 }
 
 /**
- * Formats rows as columns without rules, indented by two blanks and separated by two; folds the last column to 80
- * characters where more than 20 are left for it, as `foldLine` does. No final line feed; empty for no rows.
+ * Formats rows as columns without rules, indented by two blanks and separated by two; folds the last column to the width,
+ * 80 by default, as `foldLine` does. Where too little is left for that column, its cell follows on lines of its own. No
+ * final line feed; empty for no rows.
  */
-export function formatColumns(rows: readonly (readonly string[])[]): string {
-  const before = (rows[0] ?? [])
-    .slice(0, -1)
-    .map((_, at) => Math.max(...rows.map((row) => getWidth(row[at] ?? ''))))
-  const left = WIDTH - before.reduce((all, width) => all + width + 2, 2)
-  // A column of 20 or less stays unfolded.
-  const width = left > 20 ? left : Infinity
+export function formatColumns(rows: readonly (readonly string[])[], width: number = WIDTH): string {
+  const widths = (rows[0] ?? []).map((_, at) =>
+    Math.max(...rows.map((row) => getWidth(row[at] ?? ''))),
+  )
+  const left = width - widths.slice(0, -1).reduce((all, one) => all + one + 2, 2)
+  if ((widths.at(-1) ?? 0) <= left) return formatTable(rows, Infinity)
+  return left > LEAST ? formatTable(rows, left) : rows.map((row) => stack(row, width)).join('\n')
+}
+/** The least width to fold a column to. */
+const LEAST = 20
+
+/** A row whose last cell stands below the others. */
+function stack(row: readonly string[], width: number): string {
+  const first = row.slice(0, -1).filter((cell) => cell !== '')
+  const lines = [
+    ...(first.length === 0 ? [] : [foldText(`  ${first.join('  ')}`, { indent: '    ', width })]),
+    ...row.slice(-1).map((cell) => foldText(`      ${cell}`, { indent: '      ', width })),
+  ]
+  return lines.filter((line) => line.trim() !== '').join('\n')
+}
+
+/** @param most width of the last column, to which it is folded */
+function formatTable(rows: readonly (readonly string[])[], most: number): string {
   const none = Object.fromEntries(
     [
       'top',
@@ -129,7 +146,7 @@ export function formatColumns(rows: readonly (readonly string[])[]): string {
   table.push(
     ...rows.map((row) => [
       ...row.slice(0, -1),
-      ...row.slice(-1).map((cell) => foldText(cell, { indent: '', width })),
+      ...row.slice(-1).map((cell) => foldText(cell, { indent: '', width: most })),
     ]),
   )
   return table
@@ -139,9 +156,11 @@ export function formatColumns(rows: readonly (readonly string[])[]): string {
     .join('\n')
 }
 
-/** Options of a reporter; only the text format uses `color`, and only the HTML of a gate `observation`. */
+/** Options of a reporter; only the text format uses `color` and `width`, and only the HTML of a gate `observation`. */
 export interface Style {
   readonly color: boolean
+  /** Columns of text; 80 where absent. */
+  readonly width?: number | undefined
   /** What the recording of staging shows; null or absent where it was not read. */
   readonly observation?: ObservationView | null
 }

@@ -27,25 +27,25 @@ const NOUN: Readonly<Record<ParityReport['kind'], string>> = {
 export function formatParityReport(report: ParityReport, style: Style): string {
   const parts = [
     `ff ${report.kind.replace('_', ' ')}`,
-    formatSides(report),
+    formatSides(report, style),
     formatItems(report, style),
     ...wanting(report)
       .slice(0, MOST_ITEMS)
       .map((item) => formatDetail(item, report)),
     ...generalFindings(report),
-    formatCounts(report),
+    formatCounts(report, style),
     formatResult(report, style),
   ]
   return `${parts.filter((part) => part !== '').join('\n\n')}\n`
 }
 
-function formatSides({ sides }: ParityReport): string {
+function formatSides({ sides }: ParityReport, { width }: Style): string {
   const row = (name: string, { target, server }: ReportSide): string[] => [
     name,
     target,
     server === null ? '' : `PostgreSQL ${server}`,
   ]
-  return formatColumns([row('baseline', sides.baseline), row('candidate', sides.candidate)])
+  return formatColumns([row('baseline', sides.baseline), row('candidate', sides.candidate)], width)
 }
 
 const wanting = ({ items }: ParityReport): readonly ReportItem[] =>
@@ -58,6 +58,7 @@ function formatItems(report: ParityReport, style: Style): string {
   if (listed.length === 0) return ''
   const table = formatColumns(
     listed.map(({ id, title, state }) => [formatState(state, style), id, title]),
+    style.width,
   )
   return more > 0 ? `${table}\n  and ${more} more` : table
 }
@@ -106,7 +107,10 @@ const generalFindings = ({ findings }: ParityReport): readonly string[] => {
   return faults.length === 0 ? [] : [findingLines(faults).join('\n')]
 }
 
-function formatCounts({ counts, coverage, controls, kind, rules }: ParityReport): string {
+function formatCounts(
+  { counts, coverage, controls, kind, rules }: ParityReport,
+  { width }: Style,
+): string {
   const dimensions = [...new Set(coverage.map(({ dimension }) => dimension))]
   const reached = dimensions.map((name) => {
     const lines = coverage.filter(({ dimension }) => dimension === name)
@@ -119,30 +123,33 @@ function formatCounts({ counts, coverage, controls, kind, rules }: ParityReport)
   const noun = NOUN[kind]
   const counted =
     differing === undefined ? `${cases} case${cases === 1 ? '' : 's'}` : `${differing} differing`
-  return formatColumns([
+  return formatColumns(
     [
-      'compared',
-      `${compared} of ${expected} ${noun} (${counted}), ${skipped} skipped, ${neverReached} never reached`,
+      [
+        'compared',
+        `${compared} of ${expected} ${noun} (${counted}), ${skipped} skipped, ${neverReached} never reached`,
+      ],
+      ...(situations === undefined
+        ? []
+        : [
+            [
+              '',
+              `${situations.compared} of ${situations.expected} situations, ${situations.skipped} skipped, ${situations.neverReached} never reached`,
+            ],
+          ]),
+      [
+        'fields',
+        `${fields.compared} compared, ${fields.differing} differing, ${fields.expected} differing as they must`,
+      ],
+      ...(reached.length === 0 ? [] : [['coverage', reached.join(', ')]]),
+      ...rules.map(({ pointer, rule, why, differences }) => [
+        'rule',
+        `${pointer} ${rule}, ${countDifferences(differences)}: ${why}`,
+      ]),
+      ...controlLines.map((one, at) => [at === 0 ? 'controls' : '', one]),
     ],
-    ...(situations === undefined
-      ? []
-      : [
-          [
-            '',
-            `${situations.compared} of ${situations.expected} situations, ${situations.skipped} skipped, ${situations.neverReached} never reached`,
-          ],
-        ]),
-    [
-      'fields',
-      `${fields.compared} compared, ${fields.differing} differing, ${fields.expected} differing as they must`,
-    ],
-    ...(reached.length === 0 ? [] : [['coverage', reached.join(', ')]]),
-    ...rules.map(({ pointer, rule, why, differences }) => [
-      'rule',
-      `${pointer} ${rule}, ${countDifferences(differences)}: ${why}`,
-    ]),
-    ...controlLines.map((one, at) => [at === 0 ? 'controls' : '', one]),
-  ])
+    width,
+  )
 }
 
 const countDifferences = (count: number): string =>

@@ -15,7 +15,7 @@ export interface ShipDocument {
 }
 
 /** Lines of text. Counts of what is left go up to a limit of each slot. */
-export function formatShipDocument({ left, ...run }: ShipDocument): string {
+export function formatShipDocument({ left, ...run }: ShipDocument, width?: number): string {
   const oldest = left.oldest_seconds
   const rows = [
     ['delivered', `${run.delivered}`],
@@ -31,5 +31,5 @@ export function formatShipDocument({ left, ...run }: ShipDocument): string {
     ],
   ]
   const why = run.unavailable === null ? '' : `No broker took the rest: ${run.unavailable}.\n`
-  return `${formatColumns(rows)}\n${why}`
+  return `${formatColumns(rows, width)}\n${why}`
 }

@@ -160,3 +160,25 @@ test('N12: what npm says on Node 20 stands in the guide', async () => {
   const guide = await readFile(join(ROOT, 'docs/guides/install.md'), 'utf8')
   expect(guide).toMatch(/Node 20 npm also warns `EBADENGINE` for `cookie@/)
 })
+
+/** A word alone, a command, or an address cannot be folded. */
+const UNFOLDED = /^ *(\S+|.*`.*`.*|\$ .*|.*\bff .*)$/
+describe('N13: text fits the width', () => {
+  test.each([
+    ['checklist show'],
+    ['config show --origin'],
+    ['help settings'],
+    ['parity fuzz --help'],
+  ])('ff %s fits 40 columns, and has no wider line at 200 than 120', async (line) => {
+    for (const [columns, most] of [
+      ['40', 40],
+      ['200', 120],
+    ] as const) {
+      const { status, stdout } = await runFf(line.split(' '), { cwd, env: { COLUMNS: columns } })
+      const wide = stdout
+        .split('\n')
+        .filter((one) => one.length > most && !UNFOLDED.test(one) && !/^ {2}\w+ \(/.test(one))
+      expect([status, wide]).toEqual([0, []])
+    }
+  })
+})

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { foldLine, formatColumns, holdLine } from '../../src/reports/paint.ts'
 
 const COMMAND =
@@ -33,4 +33,33 @@ test('a command in the last column stays on one line, and text in it is folded',
   expect(lines.at(-1)).toBe(`  next  ${COMMAND}`)
   expect(lines).toHaveLength(4)
   expect(lines.slice(0, 3).every((line) => line.length <= 80)).toBe(true)
+})
+
+describe('a table at 40 columns', () => {
+  const lines = (rows: readonly (readonly string[])[]): readonly string[] =>
+    formatColumns(rows, 40).split('\n')
+  test('folds its last column where that has room', () => {
+    const found = lines([['next', 'word '.repeat(20).trim()]])
+    expect(found.length).toBeGreaterThan(2)
+    expect(found.every((line) => line.length <= 40)).toBe(true)
+    expect(found[1]).toMatch(/^ {8}word/)
+  })
+  test('puts its last column below the others where it has none, and drops an empty first line', () => {
+    expect(
+      lines([
+        ['FF_MAX_LISTENERS_PER_PEER', 'default', 'word '.repeat(8).trim()],
+        ['', '', 'last'],
+      ]),
+    ).toEqual([
+      '  FF_MAX_LISTENERS_PER_PEER  default',
+      `      ${'word '.repeat(7).trim()}`,
+      '      word',
+      '      last',
+    ])
+  })
+  test('stays as it is where it fits', () => {
+    expect(lines([['a'.repeat(30), 'b'.repeat(6)]])).toEqual([
+      `  ${'a'.repeat(30)}  ${'b'.repeat(6)}`,
+    ])
+  })
 })
