@@ -103,7 +103,14 @@ export type ErrorCode = keyof typeof EXIT_BY_CODE
 interface ErrorOptions {
   readonly hint: string
   readonly details?: readonly string[]
+  readonly unknown?: UnknownName | null
   readonly cause?: unknown
+}
+
+/** A name that a user gave, and the names that exist. */
+interface UnknownName {
+  readonly name: string
+  readonly known: readonly string[]
 }
 
 /**
@@ -117,12 +124,15 @@ export class FfError extends Error {
   readonly hint: string
   /** One line a problem, where there can be several; else empty. */
   readonly details: readonly string[]
+  /** The name that is none of those that exist, so that a report can propose the nearest; else null. */
+  readonly unknown: UnknownName | null
 
   constructor(code: ErrorCode, message: string, options: ErrorOptions) {
     super(message, options.cause === undefined ? {} : { cause: options.cause })
     this.code = code
     this.hint = options.hint
     this.details = options.details ?? []
+    this.unknown = options.unknown ?? null
   }
 
   /** The name of the exit that `EXIT_BY_CODE` gives for the code. */

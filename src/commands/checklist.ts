@@ -14,7 +14,6 @@ import type { Invocation } from './context.ts'
 import type { CHECKLIST_DIFF, CHECKLIST_DOCUMENT, REPORT } from './declarations/options.ts'
 import { printDocument } from './document.ts'
 import { runReportCommand } from './run-report.ts'
-import { findNearestWord } from './settings.ts'
 
 /**
  * `ff checklist validate [FILE]`: prints a report on the file, or on the checklist of this folder, else of the
@@ -79,6 +78,7 @@ function findItemOrThrow(items: readonly ChecklistItem[], id: string): Checklist
   if (found !== undefined) return found
   const ids = items.map((one) => one.id)
   throw new FfError('option_invalid', `The checklist has no item "${id}".`, {
-    hint: `Did you mean "${findNearestWord(id.toUpperCase(), ids)}"? \`ff checklist show\` lists them.`,
+    hint: '`ff checklist show` lists them.',
+    unknown: { name: id, known: ids },
   })
 }

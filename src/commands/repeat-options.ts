@@ -68,8 +68,8 @@ export function repeatInHint(error: unknown, repeat: RepeatOptions): unknown {
   if (!(error instanceof FfError)) return error
   const hint = repeat(error.hint)
   if (hint === error.hint) return error
-  const { code, message, details, cause, stack } = error
-  return Object.assign(new FfError(code, message, { hint, details, cause }), { stack })
+  const { code, message, details, unknown, cause, stack } = error
+  return Object.assign(new FfError(code, message, { hint, details, unknown, cause }), { stack })
 }
 
 /** The report with the options of the call in the commands that it proposes. */

@@ -19,7 +19,7 @@ export async function reportError(
   argv: readonly string[],
   context: Context,
 ): Promise<void> {
-  const known = asFfError(error)
+  const known = await withNearest(asFfError(error))
   context.exit = known.exitName
   context.io.stderr(withoutSecrets(toText(known)))
   if (argv.includes('--debug'))
@@ -29,6 +29,15 @@ export async function reportError(
   await context.io.stdout(
     withoutSecrets(`${formatJson({ error: { code, exitName, message, hint, details } })}\n`),
   )
+}
+
+/** An error about an unknown name whose hint begins with the nearest one that exists. */
+async function withNearest(error: FfError): Promise<FfError> {
+  const { code, message, details, unknown, hint, cause, stack } = error
+  if (unknown === null || unknown.known.length === 0) return error
+  const { findNearestWord } = await import('./settings.ts')
+  const proposed = `Did you mean "${findNearestWord(unknown.name, unknown.known)}"? ${hint}`
+  return Object.assign(new FfError(code, message, { hint: proposed, details, cause }), { stack })
 }
 
 /** Messages quote the command line, where a URL may hold a password. */

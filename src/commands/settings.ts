@@ -278,9 +278,11 @@ function parse(text: string): object {
   throw invalid(`${CONFIG_FILE} is not a JSON object.`, 'Write {"storeDir": "store"}, for example.')
 }
 
-/** The known word with the smallest edit distance, the first of several; empty for an empty list. */
-export const findNearestWord = (word: string, known: readonly string[]): string =>
-  [...known].sort((a, b) => leven(word, a) - leven(word, b))[0] ?? ''
+/** The known word with the smallest edit distance in any case, the first of several; empty for an empty list. */
+export function findNearestWord(word: string, known: readonly string[]): string {
+  const measure = (one: string): number => leven(word.toLowerCase(), one.toLowerCase())
+  return [...known].sort((a, b) => measure(a) - measure(b))[0] ?? ''
+}
 
 const invalid = (message: string, hint: string, cause?: unknown): FfError =>
   new FfError('setting_invalid', message, { hint, cause })

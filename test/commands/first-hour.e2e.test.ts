@@ -182,3 +182,13 @@ describe('N13: text fits the width', () => {
     }
   })
 })
+
+test.each([
+  [['checklist', 'explain', 'a11'], 'A1'],
+  [['probe', 'run', 'Z3'], 'A3'],
+  [['parity', 'run', '--vector', 'PV1'], 'PV-01'],
+  [['parity', 'exhaustive', '--cell', 'verified/user/SP2/valid'], 'verified/user/SP-2/valid'],
+])('an unknown id is answered with the nearest: %j', async (args, meant) => {
+  const { status, stderr } = await runFf(args, { cwd })
+  expect([status, stderr]).toEqual([2, expect.stringContaining(`Did you mean "${meant}"?`)])
+})

@@ -20,3 +20,14 @@ test('a message is escaped on the terminal, and its JSON form keeps the original
     message: 'No \u001b[2J\u202e.',
   })
 })
+
+test('an unknown name is answered with the nearest that exists, in any case', async () => {
+  const written = { stderr: '' }
+  const io = { stderr: (text: string) => (written.stderr += text) }
+  const error = new FfError('nothing_to_check', 'There is no vector pv-1.', {
+    hint: 'List them.',
+    unknown: { name: 'pv-1', known: ['PT-01', 'PV-01', 'PV-02'] },
+  })
+  await reportError(error, [], { io } as unknown as Context)
+  expect(written.stderr).toContain('\nDid you mean "PV-01"? List them.\n')
+})

@@ -53,7 +53,8 @@ export async function parityRun(
   const { only, signal, now } = request
   if (only !== null && !inputs.vectors.some(({ id }) => id === only)) {
     throw new FfError('nothing_to_check', `There is no vector ${only}.`, {
-      hint: 'Name an id of vectors/parity_test_matrix.json, such as --vector PV-01.',
+      hint: 'The ids stand in vectors/parity_test_matrix.json.',
+      unknown: { name: only, known: inputs.vectors.map(({ id }) => id) },
     })
   }
   return withAuthenticators(inputs, request.adapters, (authenticatorFor) =>
@@ -84,9 +85,11 @@ export async function parityExhaustive(
   const { root, adapters, signal, now, only } = request
   const inputs = await requireParityInputs(root, [])
   const { cells, situations, oracle, time } = await loadCells(root, inputs)
-  if (only !== null && ![...cells, ...situations].some((one) => formatGroup(one) === only)) {
+  const known = [...cells, ...situations].map(formatGroup)
+  if (only !== null && !known.includes(only)) {
     throw new FfError('nothing_to_check', `There is no cell ${only}.`, {
       hint: 'Write MODE/SCOPE/PATH/TTL, such as --cell verified/user/SP-2/valid, or a situation, such as --cell flag_unknown/none.',
+      unknown: { name: only, known },
     })
   }
   return withCredentials(root, { inputs, adapters, time }, (credentials) =>

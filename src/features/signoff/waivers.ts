@@ -122,6 +122,7 @@ export async function signWaiver(
       `There is no waiver ${quoteValue(id)} in ${SIGNOFF_FILES.waivers}.`,
       {
         hint: 'List the waivers with `ff waiver list`.',
+        unknown: { name: id, known: before.waivers.map((one) => one.id) },
       },
     )
   const signingKey = await resolveSigningKey(context, trust, choice)

@@ -224,7 +224,8 @@ function selectItems(
   const unknown = ids.find((id) => !items.some((one) => one.id === id))
   if (unknown !== undefined)
     throw new FfError('option_invalid', `The checklist has no item ${unknown}.`, {
-      hint: 'Run ff checklist show to list the items.',
+      hint: '`ff checklist show` lists them.',
+      unknown: { name: unknown, known: items.map(({ id }) => id) },
     })
   const all = items.map(findProbe)
   return ids.length === 0
