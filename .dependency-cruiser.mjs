@@ -159,7 +159,7 @@ export default {
     only(
       'main-starts-commands',
       '^src/main[.]ts$',
-      '^src/(composition[.]ts$|commands/|core/exit[.]ts$|adapters/key-files/terminal[.]ts$)',
+      '^src/(composition[.]ts$|commands/|core/exit[.]ts$|adapters/(key-files/terminal|process/pager)[.]ts$)',
       'main hands the process and the adapters to the commands, and knows nothing else.',
     ),
     {

@@ -56,6 +56,13 @@ function standardStreams(): Io {
         process.stderr,
       )
     },
+    page: async (text) => {
+      if (!process.stdout.isTTY || text.split('\n').length <= (process.stdout.rows || 24))
+        return false
+      const { choosePager, pageText } = await import('./adapters/process/pager.ts')
+      const command = choosePager(process.env)
+      return command !== null && pageText(text, command, process.env)
+    },
     stdoutIsTerminal: process.stdout.isTTY === true,
     screenSize: () => {
       const { isTTY, columns, rows } = process.stdout

@@ -91,7 +91,16 @@ async function listPlaces(all: readonly CommandGroup[], root: string): Promise<r
   ]
 }
 
-const GLOBAL = ['--color', '--no-color', '--debug', '--version', '--help'].map((flags) => ({
+const GLOBAL = [
+  '--color',
+  '--no-color',
+  '--debug',
+  '--quiet',
+  '--verbose',
+  '--no-pager',
+  '--version',
+  '--help',
+].map((flags) => ({
   flags,
   what: '',
   values: [],

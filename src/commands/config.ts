@@ -1,3 +1,4 @@
+import { escapeLine } from '../core/text/terminal.ts'
 import { formatSettingsTable } from '../reports/checklist-text.ts'
 import type { Invocation } from './context.ts'
 import type { CONFIG_SHOW } from './declarations/options.ts'
@@ -13,13 +14,18 @@ import { formatSetting, listSettings } from './shown-settings.ts'
 export async function runConfigShow(invocation: Invocation<typeof CONFIG_SHOW>): Promise<void> {
   const { context, options } = invocation
   const settings = listSettings(await loadSettings(context.env, context.cwd))
-  const rows = settings.map((one) => {
-    const { name, origin, path } = one
-    const from = path === undefined ? origin : `${origin} ${path}`
-    return { name, shown: formatSetting(one), from: options.origin ? from : null }
-  })
+  const rows = settings.map((one) => ({
+    name: one.name,
+    shown: formatSetting(one),
+    from: options.origin ? one.origin : null,
+  }))
+  // A path in each row would leave no room for the values.
+  const path = options.origin
+    ? (settings.find((one) => one.path !== undefined)?.path ?? null)
+    : null
   await printDocument(invocation, {
     json: { schemaVersion: 1, settings },
-    text: (width) => formatSettingsTable(rows, width),
+    text: (width) =>
+      `${formatSettingsTable(rows, width)}${path === null ? '' : `\nfile ${escapeLine(path)}\n`}`,
   })
 }

@@ -36,6 +36,11 @@ export interface Io {
   readonly stdin: () => AsyncIterable<Uint8Array> & { destroy(): unknown }
   /** The terminal for questions to a person; null where stdin or stderr is not a terminal. */
   readonly terminal: () => Promise<Terminal | null>
+  /**
+   * Shows a text in the pager of this environment, and waits for its end. @returns false where stdout is no terminal, the
+   * text fits on it, or there is no pager: nothing was shown
+   */
+  readonly page: (text: string) => Promise<boolean>
   readonly stdoutIsTerminal: boolean
   /** The present size of the terminal at stdout; null where stdout is none, or one that cannot move its cursor. */
   readonly screenSize: () => { readonly columns: number; readonly rows: number } | null

@@ -1,6 +1,7 @@
 import { formatJson } from '../core/text/terminal.ts'
 import type { Invocation } from './context.ts'
 import type { DOCUMENT } from './declarations/options.ts'
+import { printText } from './print-text.ts'
 import { getTextWidth } from './text-width.ts'
 
 /** A document that is no report, in both formats. */
@@ -18,6 +19,7 @@ export async function printDocument(
   { json, text }: Document,
 ): Promise<void> {
   const asJson = options.format === 'json'
-  await context.io.stdout(asJson ? `${formatJson(json)}\n` : text(getTextWidth(context)))
+  if (asJson) await context.io.stdout(`${formatJson(json)}\n`)
+  else await printText(context.io, text(getTextWidth(context)))
   context.exit = 'ok'
 }

@@ -36,6 +36,7 @@ const FORMATS: readonly (readonly [name: string, what: string])[] = [
 ]
 const ON_A_TERMINAL = [
   'Colour: --color, then NO_COLOR, FORCE_COLOR, CLICOLOR_FORCE, CLICOLOR, TERM=dumb, then whether it is a terminal.',
+  'Text longer than a terminal goes through FF_PAGER, else PAGER, else less; --no-pager or FF_PAGER=cat prints it at once.',
   'Text fits COLUMNS, else the terminal, from 40 to 120 columns; elsewhere it has 80.',
 ]
 function formatFormats(width?: number): string {

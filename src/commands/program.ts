@@ -4,6 +4,7 @@ import type { Context } from './context.ts'
 import type { OptionDeclaration } from './declarations/option.ts'
 import { COMMANDS } from './declarations/index.ts'
 import { type CommandDeclaration, JSON_FLAG, takesJson } from './declarations/row.ts'
+import { printText } from './print-text.ts'
 import { getTextWidth } from './text-width.ts'
 import { readVersion } from './version.ts'
 
@@ -58,7 +59,7 @@ const formatHelpItem: Help['formatItem'] = (...given) => {
 
 /** Prints help or the version, the only output of commander itself. */
 async function printHelp(output: readonly string[], context: Context): Promise<void> {
-  await context.io.stdout(output.join(''))
+  await printText(context.io, output.join(''))
   context.exit = 'ok'
 }
 
@@ -70,6 +71,9 @@ function makeProgram(words: readonly string[], context: Context, output: string[
     .option('--color', 'use colour, also without a terminal')
     .option('--no-color', 'use no colour')
     .option('--debug', 'show the stack and the cause of an error')
+    .option('--quiet', 'print no progress and no notes on stderr, errors alone')
+    .option('--verbose', 'print on stderr which settings are used and how long it took')
+    .option('--no-pager', 'print long text at once, also on a terminal')
     .configureHelp({ minWidthToWrap: 20, formatItem: formatHelpItem })
     .exitOverride()
     // The error that commander throws holds the same text as its stderr.
@@ -103,24 +107,37 @@ function addCommand(parent: Command, row: CommandDeclaration, context: Context):
   const declared = row.options.map((one) => [addOption(command, one), one] as const)
   if (takesJson(row)) command.option(JSON_FLAG.flags, JSON_FLAG.what)
   return command.action(async (...words: unknown[]) => {
-    const [run, { createRepeat, repeatInHint }] = await Promise.all([
+    const [run, { createRepeat, repeatInHint }, { tell }] = await Promise.all([
       row.load(),
       import('./repeat-options.ts'),
+      import('./verbosity.ts'),
     ])
-    const { color = null, json = false, ...given } = command.optsWithGlobals<RawOptions>()
+    const {
+      color = null,
+      json = false,
+      quiet,
+      verbose,
+      pager,
+      ...given
+    } = command.optsWithGlobals<RawOptions>()
     const raw: RawOptions = json ? { ...given, format: asJson(given['format']) } : given
     const options = Object.fromEntries(declared.map(([name, { read }]) => [name, read(raw[name])]))
     const repeat = createRepeat(COMMANDS, options)
     // Commander hands over the declared arguments, then the options and the command itself.
     const positional = words.slice(0, -2).flat() as string[]
-    await run({ context, words: positional, options, color, repeat }).catch((error: unknown) => {
-      throw repeatInHint(error, repeat)
-    })
+    await tell(context, { quiet, verbose, pager }, (told) =>
+      run({ context: told, words: positional, options, color, repeat }).catch((error: unknown) => {
+        throw repeatInHint(error, repeat)
+      }),
+    )
   })
 }
 interface RawOptions extends Readonly<Record<string, Parameters<OptionDeclaration['read']>[0]>> {
   readonly color?: boolean
   readonly json?: boolean
+  readonly quiet?: boolean
+  readonly verbose?: boolean
+  readonly pager?: boolean
 }
 
 /** @throws FfError `option_invalid` beside another `--format` */
@@ -159,7 +176,7 @@ function addHelp(program: Command, context: Context): Command {
           nearest(word, [...known, ...Object.keys(TOPICS)]),
         ).outputHelp()
       }
-      await context.io.stdout(topic(getTextWidth(context)))
+      await printText(context.io, topic(getTextWidth(context)))
       context.exit = 'ok'
     })
   return program

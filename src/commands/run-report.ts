@@ -8,6 +8,7 @@ import type { Context, Invocation } from './context.ts'
 import type { REPORT } from './declarations/options.ts'
 import { refuseInputsAsOutputs } from './refuse-inputs.ts'
 import { appendOutput, clearOutputs, writeOutputs } from './output.ts'
+import { printText } from './print-text.ts'
 import { repeatInReport } from './repeat-options.ts'
 import { getTextWidth } from './text-width.ts'
 
@@ -41,9 +42,9 @@ export async function runReportCommand(
     context.exit = report
     return
   }
-  await context.io.stdout(
-    await write(report, format, { color, width: getTextWidth(context), look }),
-  )
+  const shown = await write(report, format, { color, width: getTextWidth(context), look })
+  if (format === 'text') await printText(context.io, shown)
+  else await context.io.stdout(shown)
   if (format === 'github') await addToSummary(context, await write(report, 'markdown'))
   context.exit = report.exitName
 }

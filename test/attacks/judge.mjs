@@ -16,6 +16,7 @@ const io = {
   tryStderr: (bytes) => bytes.length,
   stdin: () => Readable.from([]),
   terminal: async () => null,
+  page: () => Promise.resolve(false),
   stdoutIsTerminal: false,
   stderrIsTerminal: false,
 }

@@ -29,6 +29,7 @@ function start(): Started {
       tryStderr: () => 0,
       stdin: () => process.stdin,
       terminal: () => Promise.resolve(null),
+      page: () => Promise.resolve(false),
       stdoutIsTerminal: false,
       screenSize: () => null,
       stderrIsTerminal: false,

@@ -25,7 +25,7 @@ const PAGES: Readonly<Record<string, () => string>> = {
     page(
       'Commands',
       'Every command with its arguments and options. `ff help COMMAND` prints the same with examples. ' +
-        '`--color`, `--no-color` and `--debug` stand before the command.',
+        '`--color`, `--no-color`, `--debug`, `--quiet`, `--verbose` and `--no-pager` belong to every command.',
       COMMANDS.map(({ noun, what, commands }) =>
         [
           noun === null ? '' : `## ff ${noun}\n\n${capitalize(what)}.\n`,

@@ -89,6 +89,7 @@ async function runHere(
     tryStderr: (bytes: Uint8Array) => bytes.length,
     stdin: () => Readable.from(input === '' ? [] : [Buffer.from(input)]),
     terminal: () => Promise.resolve(terminal ?? null),
+    page: () => Promise.resolve(false),
     stdoutIsTerminal: false,
     screenSize: () => null,
     stderrIsTerminal: false,

@@ -29,6 +29,7 @@ export async function runInProcess(
       tryStderr: (bytes) => bytes.length,
       stdin: () => Readable.from([Buffer.from(input)]),
       terminal: async () => null,
+      page: () => Promise.resolve(false),
       stdoutIsTerminal: false,
       screenSize: () => null,
       stderrIsTerminal: false,

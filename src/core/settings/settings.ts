@@ -228,10 +228,7 @@ export const SETTINGS = {
     parse: parseAdminSetting,
     what: 'base URL of Admin, which holds approvals: https, or http on this machine',
   },
-  FF_ADMIN_TOKEN_FILE: {
-    parse: parseTextSetting,
-    what: 'file of the bearer token for requests to Admin',
-  },
+  FF_ADMIN_TOKEN_FILE: { parse: parseTextSetting, what: 'file of the bearer token for Admin' },
   FF_ADMIN_CERT_FILE: {
     parse: parseTextSetting,
     what: 'file of the client certificate for requests to Admin, with FF_ADMIN_KEY_FILE',
@@ -244,6 +241,11 @@ export const SETTINGS = {
   FF_APPROVALS_FILE: {
     parse: parseTextSetting,
     what: 'file of approvals, used without FF_ADMIN_URL, only with FF_ENV=dev',
+  },
+  FF_PAGER: {
+    environmentOnly: true,
+    parse: parseTextSetting,
+    what: 'pager of long text; else PAGER',
   },
   FF_CODE_VERSION: {
     environmentOnly: true,

@@ -18,6 +18,7 @@ const context = {
     stderr: (text) => void process.stderr.write(text),
     stdin: () => process.stdin,
     terminal: async () => (isTerminal ? terminalOn(process.stdin, process.stderr) : null),
+    page: () => Promise.resolve(false),
     stdoutIsTerminal: false,
     stderrIsTerminal: isTerminal,
   },
