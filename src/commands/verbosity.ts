@@ -1,8 +1,6 @@
 import { FfError } from '../errors.ts'
 import { escapeLine } from '../core/text/terminal.ts'
 import type { Context } from './context.ts'
-import { loadSettings } from './settings.ts'
-import { formatSetting, listSettings } from './shown-settings.ts'
 import { readVersion } from './version.ts'
 
 /** The options of every command about what it says besides its document; undefined where one was not given. */
@@ -50,6 +48,10 @@ export async function tell(
 
 /** The version, and each setting that was given, with its origin; no secret. */
 async function describeStart({ root, nodeVersion, env, cwd }: Context): Promise<string> {
+  const [{ loadSettings }, { formatSetting, listSettings }] = await Promise.all([
+    import('./settings.ts'),
+    import('./shown-settings.ts'),
+  ])
   const given = listSettings(await loadSettings(env, cwd)).filter(({ set }) => set)
   return [
     `ff ${readVersion(root)}, Node.js ${nodeVersion}, in ${cwd}`,

@@ -10,6 +10,7 @@ import { everyNth } from '../support/scale.ts'
 
 const PAGES = [
   'README.md',
+  'docs/tutorial.md',
   'docs/guides/release-engineer.md',
   'docs/guides/security-lead.md',
   'docs/guides/platform-engineer.md',
@@ -18,11 +19,9 @@ const PAGES = [
 
 /** Lines that another test runs, or that start this one, by their begin. */
 const ELSEWHERE: readonly string[] = [
-  'npm ci && npm test', // This run.
   'npm install --save-exact ./pty-flags-ff-', // test/commands/ci-jobs.e2e.test.ts
-  'npx ff parity exhaustive', // test/commands: shared('exhaustive')
-  'npx ff parity fuzz --runs 1000', // test/commands/fuzz.e2e.test.ts, with fewer runs
-  'npx ff parity selftest', // test/commands/selftest.e2e.test.ts
+  'ff rehearse --quick', // test/commands/rehearse.e2e.test.ts
+  'cd rehearsal && . ./rehearsal.env && ff gate', // The same test judges its last report.
 ]
 const SECRET = 'correct horse battery'
 /** What a person types; every other line asks nothing. */
