@@ -18,6 +18,6 @@ export function formatDefault(name: SettingName): string | null {
   const otherwise = DEFAULT_SETTINGS[name]
   if (otherwise === null) return ELSEWHERE[name] ?? null
   if (typeof otherwise !== 'object') return String(otherwise)
-  if ('host' in otherwise) return `${otherwise.host}:${otherwise.port}`
-  return Array.isArray(otherwise) && otherwise.length > 0 ? otherwise.join(',') : null
+  // A list that is a default is empty.
+  return 'host' in otherwise ? `${otherwise.host}:${otherwise.port}` : null
 }

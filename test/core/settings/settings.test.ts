@@ -171,6 +171,7 @@ test('the file may hold no secret and no environment-only setting', () => {
     'FF_REDIS_URL',
     'FF_ENV',
     'FF_ALLOW_DEV_HEADERS',
+    'FF_PAGER',
     'FF_CODE_VERSION',
     'FF_TRUST_SHA256',
     'FF_EVIDENCE_HEAD',
