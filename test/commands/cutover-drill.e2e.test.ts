@@ -322,7 +322,7 @@ async function measureHere(
   const { request, limits } = toTools()
   const tokens = (await readFile(env.FF_STAGING_TOKEN_FILE, 'utf8')).split('\n')
   const instances = named.map(({ origin }) => ({ service: origin, admin: origin }))
-  const settings = { redis: null, admin: null, approval: null, scopeClaim: 'scope' } as const
+  const absent = { redis: null, admin: null, approval: null, faults: null } as const
   const { leaseMs, drainMs } = limits
   const own = { leaseMs, drainMs, digestKey: TOOLS.digestKey }
   const context = toContext({
@@ -335,7 +335,7 @@ async function measureHere(
       scratch: { kind: 'embedded' },
       database: request.database,
       store: { kind: 'file', folder: cutover.folder },
-      staging: { instances, tokens, cutover: own, ...settings },
+      staging: { instances, tokens, cutover: own, scopeClaim: 'scope', ...absent },
     },
   })
   const identity = { ...TERMS.identity, build: BUILD }

@@ -8,7 +8,6 @@ import { readRunnerKey } from '../../src/adapters/evidence-log/runner-key.ts'
 import { adapters } from '../../src/composition.ts'
 import type { EvidenceDraft, Where } from '../../src/core/gate/types.ts'
 import { instantFromMs } from '../../src/core/rows/instant.ts'
-import { PROBE_GAPS } from '../../src/features/item-states/probe-gaps.ts'
 import { CHECKLIST } from '../core/gate/builders.ts'
 import {
   connect,
@@ -38,8 +37,7 @@ const OF_STAGING: ReadonlySet<string> = new Set(
 /** The items of a place: those that are measured here, and those whose records the test writes. */
 function splitItems(place: Where): Record<'measured' | 'written', readonly string[]> {
   const own = CHECKLIST.items.filter(({ where }) => where === place)
-  const isWritten = ({ id, probe }: (typeof own)[number]): boolean =>
-    Object.hasOwn(PROBE_GAPS, probe.name) || SLOW.has(id) || OF_STAGING.has(id)
+  const isWritten = ({ id }: (typeof own)[number]): boolean => SLOW.has(id) || OF_STAGING.has(id)
   const list = (wanted: boolean): readonly string[] =>
     own.filter((item) => isWritten(item) === wanted).map(({ id }) => id)
   return { measured: list(false), written: list(true) }

@@ -19,6 +19,7 @@ import {
   MEASURED,
   runFaults,
   scratchIn,
+  NO_CUTOVER,
   toContext,
   toItem,
 } from './context.ts'
@@ -80,6 +81,7 @@ test(
         approval: null,
         faults: program,
         scopeClaim: 'scope',
+        cutover: NO_CUTOVER,
       } as const
       const url = getUrl('18', name)
       const targets = {

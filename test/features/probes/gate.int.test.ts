@@ -14,7 +14,7 @@ import { tools, trustText } from '../signoff/people.ts'
 import { BUILD, CODE, gateFolder } from '../../support/gate-folder.ts'
 import { ROOT } from '../../support/run-ff.ts'
 import { ADAPTERS, requestIn, readTrust } from '../../support/signed-folder.ts'
-import { toContext } from './context.ts'
+import { NO_CUTOVER, toContext } from './context.ts'
 
 let cwd = ''
 beforeAll(async () => {
@@ -144,6 +144,7 @@ test('of probes that measure staging one runs at a time, and none is left behind
     approval: null,
     faults: null,
     scopeClaim: 'scope',
+    cutover: NO_CUTOVER,
   } as const
   const targets = { ...request.targets, staging: { ...unused, instances, tokens } }
   const adapters = { ...request.adapters, openClient }

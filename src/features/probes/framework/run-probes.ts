@@ -15,7 +15,6 @@ import {
   toGateFiles,
 } from '../../team-folder/load-gate-files.ts'
 import { readRunnerTrust, requireLogHere } from '../../item-states/runner-trust.ts'
-import { PROBE_GAPS } from '../../item-states/probe-gaps.ts'
 import { digestInputs } from '../../team-folder/digest-inputs.ts'
 import { readSignoffFiles } from '../../team-folder/signoff-files.ts'
 import { buildIdentity, type RunningVersion } from '../../team-folder/identity.ts'
@@ -144,14 +143,9 @@ function listStagingNeeds({
 }: Extract<ProbeLookup, { ok: true }>): ProbeExplanation['staging'] {
   if (probe.staging !== undefined) return describeStagingNeeds(item, probe.staging)
   if (item.where !== 'staging') return null
-  const gap = PROBE_GAPS[item.probe.name]
-  return gap === undefined
-    ? [
-        '--database or FF_DATABASE_URL: the database that staging_database of checklists/plan.json names',
-      ]
-    : [
-        `${gap}, which this version of ff lacks: it measures on scratch, which counts for scratch alone`,
-      ]
+  return [
+    '--database or FF_DATABASE_URL: the database that staging_database of checklists/plan.json names',
+  ]
 }
 
 /** Probes that run at once: each starts one or two servers of its own. */
