@@ -18,9 +18,9 @@ export interface StagingTarget {
   /** The claim that holds the scopes of a token. */
   readonly scopeClaim: ScopeClaim
   /** Settings of the cutover that the instances take part in, as on the host of its file. */
-  readonly cutover: StagingCutover
+  readonly cutover: CutoverSettings
 }
-export interface StagingCutover {
+export interface CutoverSettings {
   /** FF_CUTOVER_LEASE and FF_DRAIN_DELAY, in milliseconds. */
   readonly leaseMs: number
   readonly drainMs: number
