@@ -17,6 +17,7 @@ const io = {
   stdin: () => Readable.from([]),
   terminal: async () => null,
   page: () => Promise.resolve(false),
+  screenSize: () => null,
   stdoutIsTerminal: false,
   stderrIsTerminal: false,
 }

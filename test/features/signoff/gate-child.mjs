@@ -19,6 +19,7 @@ const context = {
     stdin: () => process.stdin,
     terminal: async () => (isTerminal ? terminalOn(process.stdin, process.stderr) : null),
     page: () => Promise.resolve(false),
+    screenSize: () => null,
     stdoutIsTerminal: false,
     stderrIsTerminal: isTerminal,
   },
