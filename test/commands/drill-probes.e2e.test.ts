@@ -15,7 +15,7 @@ import type { TestCutover } from '../support/cutover.ts'
 import type { CutoverServices } from '../support/cutover-services.ts'
 import { BUILD, gateFolder } from '../support/gate-folder.ts'
 import { ROOT, spawnFf, startFf } from '../support/run-ff.ts'
-import { FULL } from '../support/scale.ts'
+import { everyNth, FULL } from '../support/scale.ts'
 import { ask } from '../support/service.ts'
 import { openStagedCutover, toDrillTools } from '../support/staged-cutover.ts'
 import { getCheck, until } from './outcome.ts'
@@ -66,7 +66,7 @@ test('I1 measures the way back on the instances of staging', { timeout: 60_000 }
   expect(await cutover.status()).toMatchObject({ phase: 'shadow_read', attempt: 1 })
 })
 
-test('a run of I1 that is ended goes back first', { timeout: 60_000 }, async () => {
+async function endI1(): Promise<void> {
   const { cwd, env } = await openTeam()
   const child = startFf(['probe', 'run', 'I1', '--allow-disrupt', 'I1'], { cwd, env })
   const ended = once(child, 'close')
@@ -79,9 +79,8 @@ test('a run of I1 that is ended goes back first', { timeout: 60_000 }, async () 
     child.kill('SIGKILL')
   }
   expect(await cutover.status()).toMatchObject({ phase: 'shadow_read', drill_ends_at: null })
-})
-
-test('I1 is inconclusive where another one takes the way back', { timeout: 60_000 }, async () => {
+}
+async function takeWayBack(): Promise<void> {
   const { cwd, env } = await openTeam()
   let opened = 0
   const found = await measureHere(
@@ -97,7 +96,12 @@ test('I1 is inconclusive where another one takes the way back', { timeout: 60_00
   )
   expect(found).toMatchObject({ result: 'inconclusive', codes: ['proof_inconclusive'] })
   expect(await cutover.status()).toMatchObject({ phase: 'shadow_read', drill_ends_at: null })
-})
+}
+const CUT_SHORT = [
+  ['a run of I1 that is ended goes back first', endI1],
+  ['I1 is inconclusive where another one takes the way back', takeWayBack],
+] as const
+test.each(everyNth(CUT_SHORT, 2))('%s', { timeout: 60_000 }, (_what, run) => run())
 
 test(
   'I1 is refused while an instance of the cutover is not named',

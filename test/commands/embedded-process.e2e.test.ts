@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { copyPackage, finished, ROOT, type Run, spawnFf } from '../support/run-ff.ts'
-import { FULL } from '../support/scale.ts'
+import { everyNth, FULL } from '../support/scale.ts'
 import { editJson, expectEndedBy, getProcesses, until } from './outcome.ts'
 
 interface Matrix {
@@ -95,20 +95,23 @@ describe.concurrent('on the embedded default', () => {
     await Promise.race([SIGNS[what](home, over.signal), ended]).finally(() => over.abort())
   }
 
-  test.each(signs)('Ctrl-C on the terminal at the first sign of %s is heard', async (what) => {
-    const home = await getHome()
-    const child = startGroup(home)
-    const end = finished(child)
-    await waitForSign(what, home, end)
-    process.kill(-(child.pid ?? Number.NaN), 'SIGINT')
-    const done = await end
-    expect(done.signal).toBeNull()
-    expect(done.status, done.stderr).toBe(130)
-    expect(await getProcesses(home)).toEqual([])
-    expect(await readdir(home)).toEqual([])
-  })
+  test.each(everyNth(signs, 3))(
+    'Ctrl-C on the terminal at the first sign of %s is heard',
+    async (what) => {
+      const home = await getHome()
+      const child = startGroup(home)
+      const end = finished(child)
+      await waitForSign(what, home, end)
+      process.kill(-(child.pid ?? Number.NaN), 'SIGINT')
+      const done = await end
+      expect(done.signal).toBeNull()
+      expect(done.status, done.stderr).toBe(130)
+      expect(await getProcesses(home)).toEqual([])
+      expect(await readdir(home)).toEqual([])
+    },
+  )
 
-  test.each(signs)(
+  test.each(everyNth(signs, 3))(
     'after kill -9 at the first sign of %s no server lives on, and the next run sweeps',
     async (what) => {
       const home = await getHome()

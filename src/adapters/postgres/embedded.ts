@@ -145,7 +145,7 @@ const SETTINGS = [
   '-c',
   'shared_buffers=32MB',
   '-c',
-  'max_connections=100',
+  'max_connections=200',
   '-c',
   'autovacuum=off',
 ]
