@@ -59,7 +59,14 @@ export async function startPair(place) {
   })
   const native = join(dirname(createRequire(import.meta.url).resolve(PAIR_PACKAGE)), '..', 'native')
   const LD_LIBRARY_PATH = await linkServerLibraries(native, home)
-  const options = ['port=5432', 'listen_addresses=', 'fsync=off', 'synchronous_standby_names=']
+  // A standby takes no fewer connections than its primary.
+  const options = [
+    'port=5432',
+    'listen_addresses=',
+    'fsync=off',
+    'synchronous_standby_names=',
+    'max_connections=200',
+  ]
   const standby = run(
     join(native, 'bin/postgres'),
     ['-D', data, '-k', home, ...options.flatMap((one) => ['-c', one])],

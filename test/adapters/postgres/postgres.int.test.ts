@@ -35,6 +35,7 @@ import {
   TOOLS,
   VERSIONS,
 } from '../store-contract/opened-store.ts'
+import { until } from '../../support/until.ts'
 import {
   attempt,
   failure,
@@ -198,6 +199,14 @@ describe('a store over a connection', () => {
         const lost = codes.filter((code) => code !== 'ok')
         expect(lost.length).toBeGreaterThan(0)
         expect(lost.filter((code) => !LOST.includes(code))).toStrictEqual([])
+        // The server may still commit a write whose connection is gone.
+        await until(async () => {
+          const { rowCount } = await behind.sql.query(
+            `SELECT FROM pg_stat_activity
+             WHERE state <> 'idle' AND query LIKE '%${behind.schema}%' AND pid <> pg_backend_pid()`,
+          )
+          return rowCount === 0
+        })
         const changes = changesIn(await behind.records())
         expect(changes.length).toBeGreaterThanOrEqual(codes.length - lost.length)
         expect((await readFlag(store)).flag?.row?.revision ?? 0).toBe(changes.length)
