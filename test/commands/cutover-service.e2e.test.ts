@@ -5,7 +5,7 @@ import { TestCutover } from '../support/cutover.ts'
 import type { CutoverLoad } from '../support/cutover-load.ts'
 import { connect } from '../support/database.ts'
 import { CutoverServices } from '../support/cutover-services.ts'
-import { ROOT } from '../support/run-ff.ts'
+import { ROOT, type Run } from '../support/run-ff.ts'
 
 let cutover: TestCutover
 let services: CutoverServices
@@ -51,7 +51,7 @@ test('two services are moved by the runbook under load, forth and back, and lose
     for (const [at, { heading, commands, prints }] of steps.entries()) {
       let printed = ''
       for (const command of commands) {
-        const { status, stdout, stderr } = await cutover.type(...command)
+        const { status, stdout, stderr } = await carryOut(command)
         expect(status, `${command.join(' ')}: ${stderr}`).toBe(0)
         printed += stdout
       }
@@ -70,6 +70,14 @@ test('two services are moved by the runbook under load, forth and back, and lose
   }
   await load.expectKept()
 }, 120_000)
+
+/** Runs a command, and a comparison again while the load changes a row at each of its looks, as the runbook says. */
+async function carryOut(command: readonly string[]): Promise<Run> {
+  let run = await cutover.type(...command)
+  for (let tries = 1; run.status === 22 && command[1] === 'reconcile' && tries < 5; tries++)
+    run = await cutover.type(...command)
+  return run
+}
 
 const STEPS: ReadonlySet<string> = new Set(['advance', 'rollback'])
 
