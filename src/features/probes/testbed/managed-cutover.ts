@@ -15,6 +15,8 @@ import {
   type Coordinated,
   type SidesRequest,
   withCutoverSides,
+  type DatabaseRequest,
+  type FileRequest,
 } from '../../cutover/open-sides.ts'
 import { isUnreachable, readHeads } from '../../cutover/read-sides.ts'
 import { rollBackInTurns } from '../../cutover/roll-back.ts'
@@ -130,16 +132,8 @@ export class ManagedCutover {
   }
 
   /** How many records the file has that the database lacks; null where the database does not answer. */
-  async countBehind(): Promise<number | null> {
-    return withCutoverSides(this.request, async (sides) => {
-      try {
-        const { fileHead, look } = await readHeads(sides, 'file')
-        return fileHead.seq - look.head.seq
-      } catch (error) {
-        if (isUnreachable(error)) return null
-        throw error
-      }
-    })
+  countBehind(): Promise<number | null> {
+    return countBehind(this.request)
   }
 
   private get request(): SidesRequest {
@@ -228,6 +222,18 @@ export async function sendTenantChange(
     signal.throwIfAborted()
   }
 }
+
+/** How many records the file has that the database lacks; null where the database does not answer. */
+export const countBehind = (request: FileRequest & DatabaseRequest): Promise<number | null> =>
+  withCutoverSides(request, async (sides) => {
+    try {
+      const { fileHead, look } = await readHeads(sides, 'file')
+      return fileHead.seq - look.head.seq
+    } catch (error) {
+      if (isUnreachable(error)) return null
+      throw error
+    }
+  })
 
 /** A number of a JSON object; null for any other member. */
 export function readNumber(text: string, name: string): number | null {

@@ -1,12 +1,10 @@
 import { randomBytes, randomUUID } from 'node:crypto'
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { CutoverPhase } from '../../../core/cutover/phases.ts'
 import type { Measurement } from '../../../core/gate/judge-measurement.ts'
 import type { TargetSpec } from '../../../core/parity/target.ts'
 import { FfError } from '../../../errors.ts'
 import type { Adapters } from '../../../ports/adapters.ts'
 import { withCutoverSides } from '../../cutover/open-sides.ts'
-import { isUnreachable, readHeads } from '../../cutover/read-sides.ts'
 import { type ProbeContext, requireDatabase } from '../framework/probe.ts'
 import { askIdentity } from '../framework/staging.ts'
 import type { StagingCaller, StagingNeeds } from '../framework/staging-target.ts'
@@ -14,6 +12,7 @@ import { toOverridePath } from './audited-changes.ts'
 import type { ServiceInstance } from './cached-services.ts'
 import { CalledInstance } from './called-events.ts'
 import { removeRows, withCalledInstances } from './called-instances.ts'
+import { countBehind, sendTenantChange } from './managed-cutover.ts'
 import { identifyTarget } from './production-guard.ts'
 import { requireStore } from './scratch-database.ts'
 import { requirePhase } from './staging-phase.ts'
@@ -21,9 +20,6 @@ import type { StorePair } from './store-pair.ts'
 
 /** Tenants whose override of the generated flag is changed; as many changes at once as that are of different rows. */
 const TENANTS = 20
-/** As long as a change may be sent again. */
-const CHANGE_MS = 20_000
-const RETRY_MS = 250
 
 /** A file store and a database that the instances of staging write both, the file first. */
 export interface StagingCutover extends StorePair {
@@ -95,16 +91,7 @@ async function findSides(context: ProbeContext): Promise<StagingSides> {
     store,
     database,
     readFileSeq: () => withCutoverSides(request, async ({ chain }) => (await chain.head()).seq),
-    countBehind: () =>
-      withCutoverSides(request, async (sides) => {
-        try {
-          const { fileHead, look } = await readHeads(sides, 'file')
-          return fileHead.seq - look.head.seq
-        } catch (error) {
-          if (isUnreachable(error)) return null
-          throw error
-        }
-      }),
+    countBehind: () => countBehind(request),
   }
 }
 
@@ -118,35 +105,19 @@ const makeSideError = (what: string): FfError =>
     hint: 'Run it on the host of the file, with FF_STORE_DIR and FF_DATABASE_URL of the instances of staging.',
   })
 
-const toPath = (at: number): string => toOverridePath(`T-written-${at}`)
+const toTenant = (at: number): string => `T-written-${at}`
 const listRows = ({ headers }: StagingCaller) =>
-  Array.from({ length: TENANTS }, (_, at) => ({ path: toPath(at), headers }))
+  Array.from({ length: TENANTS }, (_, at) => ({ path: toOverridePath(toTenant(at)), headers }))
 
+/** Each change has a key of its own: one under a known key would not be made again. */
 function createChange(
   instances: readonly ServiceInstance[],
   { headers }: StagingCaller,
   { signal }: ProbeContext,
 ): StagingCutover['change'] {
   return async (value) => {
-    const instance = instances[value % instances.length] as ServiceInstance
-    const request = {
-      method: 'PUT',
-      path: toPath(value % TENANTS),
-      headers: { ...headers, 'idempotency-key': randomUUID() },
-      body: JSON.stringify({ value }),
-    } as const
-    const start = performance.now()
-    for (;;) {
-      const answer = await instance.send(request)
-      const took_ms = performance.now() - start
-      if (answer !== null && answer.status < 300) return took_ms
-      if (answer !== null && answer.status !== 503)
-        throw new FfError('proof_inconclusive', `A change was answered ${answer.text}.`, {
-          hint: 'Send the same request to the service, and correct what it says.',
-        })
-      if (took_ms > CHANGE_MS) return took_ms
-      await sleep(RETRY_MS)
-      signal.throwIfAborted()
-    }
+    const { client } = instances[value % instances.length] as ServiceInstance
+    const change = { tenant: toTenant(value % TENANTS), value, request_id: randomUUID() }
+    return (await sendTenantChange(client, change, { headers, signal })).tookMs
   }
 }
