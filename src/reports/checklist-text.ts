@@ -157,7 +157,7 @@ export function formatProbeExplanation(given: ProbeExplanation, width?: number):
     ...(staging === null
       ? []
       : [`  On staging it needs`, ...staging.map((one) => foldLine(`  - ${one}`, '    ', width))]),
-    `  Measure it: ff probe run ${id}`,
+    `  Measure it: ff probe run ${id}${staging !== null && effect === 'disrupt' ? ` --allow-disrupt ${id}` : ''}`,
   ]
   return `${parts.join('\n\n')}\n`
 }

@@ -1,6 +1,7 @@
 import { tmpdir } from 'node:os'
 import { expect, test } from 'vitest'
 import { probeExplain } from '../../../src/features/probes/framework/run-probes.ts'
+import { formatProbeExplanation } from '../../../src/reports/checklist-text.ts'
 import { ROOT } from '../../support/run-ff.ts'
 
 test.each<readonly [string, string | null]>([
@@ -22,4 +23,13 @@ test.each<readonly [string, string | null]>([
   expect(staging).toEqual(
     part === null ? null : expect.arrayContaining([expect.stringContaining(part)]),
   )
+})
+
+test.each([
+  ['C3', 'ff probe run C3 --allow-disrupt C3'],
+  ['I4', 'ff probe run I4'],
+  ['A1', 'ff probe run A1'],
+])('the command that measures %s is %s', async (id, command) => {
+  const found = await probeExplain({ root: ROOT, cwd: tmpdir(), checklist: null }, id)
+  expect(formatProbeExplanation(found)).toMatch(new RegExp(`Measure it: ${command}\n$`))
 })
